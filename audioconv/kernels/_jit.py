@@ -1,0 +1,157 @@
+"""The only place that says njit: compile options, the disk cache, and the notice that something compiles.
+
+Numba's own cache looks at the source file of one function and sees neither an edit in another file nor
+changed options. Here one stamp, a hash over every kernel source, the options and the versions, names the
+folder that all kernels are kept in, so that an edit anywhere makes them all new.
+"""
+
+import atexit
+import hashlib
+import inspect
+import os
+import platform
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import llvmlite
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+from audioconv.parallel import cache_folder
+
+OPTIONS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": False}
+JIT_ENABLED = not numba.config.DISABLE_JIT
+
+
+def _stamp():
+    digest = hashlib.sha256(repr((sorted(OPTIONS.items()), numba.__version__, llvmlite.__version__)).encode())
+    digest.update(platform.python_version().encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+STAMP = _stamp()
+
+
+def kernel_folder():
+    """Folder of the compiled kernels of this version, whether or not it exists."""
+    return cache_folder() / "kernels" / STAMP
+
+
+class _Locator(_CacheLocator):
+    def __init__(self, py_func, py_file):
+        self._py_file = py_file
+        self._name = py_func.__name__
+
+    def get_cache_path(self):
+        return os.fspath(kernel_folder())
+
+    def get_source_stamp(self):
+        return STAMP
+
+    def get_disambiguator(self):
+        return ""
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        return cls(py_func, py_file)
+
+
+class _CacheImpl(CompileResultCacheImpl):
+    _locator_classes = [_Locator]
+
+
+class _Notice:
+    """Says on stderr, once a process, that kernels are being compiled, and at the end how long that took."""
+
+    def __init__(self):
+        self._open = []  # (kernel, signature, start); nested, because a kernel compiles those that it calls
+        self.kernels = 0
+        self.seconds = 0.0
+
+    def begin(self, key):
+        if not self._open and not self.kernels:
+            sys.stderr.write("audioconv: compiling kernels for this machine (once; later runs load them) ...\n")
+            sys.stderr.flush()
+            atexit.register(self._total)
+        self._open.append((key, time.perf_counter()))
+
+    def end(self, key):
+        while self._open:  # entries above ours belong to compilations that failed
+            other, start = self._open.pop()
+            if other == key:
+                self.kernels += 1
+                if not self._open:
+                    self.seconds += time.perf_counter() - start
+                return
+
+    def _total(self):
+        sys.stderr.write(f"audioconv: compiled {self.kernels} kernels in {self.seconds:.1f} s\n")
+
+
+notice = _Notice()
+_warned = False
+
+
+def _warn_once(error):
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"audioconv cannot keep compiled kernels in {kernel_folder()} ({error}); "
+            "they are compiled again in each process",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _constants(function):
+    """The constants that a factory gave to a kernel, and to the kernels that it gave it."""
+    cells = sorted(inspect.getclosurevars(function).nonlocals.items())
+    return tuple(
+        (name, value if isinstance(value, (int, str)) else _constants(value.py_func))
+        for name, value in cells
+        if isinstance(value, (int, str)) or hasattr(value, "py_func")
+    )
+
+
+class _Cache(FunctionCache):
+    """A cache that never raises: what cannot be read is compiled, what cannot be written is kept in memory."""
+
+    _impl_class = _CacheImpl
+
+    def _index_key(self, sig, codegen):
+        # Numba pickles closures here; a kernel in a closure pickles differently in each process.
+        # The stamp covers every source, so the constants of a factory are all that is left to tell apart.
+        return sig, codegen.magic_tuple(), _constants(self._py_func)
+
+    def load_overload(self, sig, target_context):
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception:  # a damaged file must not stop the program; it is compiled and written anew
+            found = None
+        if found is None:
+            notice.begin((self._py_func, sig))
+        return found
+
+    def save_overload(self, sig, data):
+        notice.end((self._py_func, sig))
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # a read-only or full disk: nothing is lost but time
+            _warn_once(error)
+
+
+KERNELS = []  # every dispatcher, so that a test can count signatures and `doctor --warm` can list them
+
+
+def kernel(function):
+    """Compile a function on first call, without the GIL, cached on disk; plain Python when the JIT is disabled."""
+    dispatcher = numba.njit(**OPTIONS)(function)
+    if JIT_ENABLED:
+        dispatcher._cache = _Cache(function)
+        KERNELS.append(dispatcher)
+    return dispatcher

@@ -1,0 +1,49 @@
+"""The one thread pool: made on first use, made anew after a fork, one thread inside worker processes.
+
+Kernels release the GIL, so that threads run them side by side. Results never depend on the number of threads:
+work is cut into pieces by its size alone, and pieces are joined in order.
+"""
+
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import platformdirs
+
+from audioconv.errors import ArgumentError
+
+_pools = {}  # threads -> executor; kept for the life of the process, because starting threads costs more than work
+os.register_at_fork(after_in_child=_pools.clear) if hasattr(os, "register_at_fork") else None
+
+
+def cache_folder():
+    """Folder for what audioconv may make again: `AUDIOCONV_CACHE`, or the user's cache folder of this system."""
+    return Path(os.environ.get("AUDIOCONV_CACHE") or platformdirs.user_cache_dir("audioconv", appauthor=False))
+
+
+def thread_count(threads=None):
+    """Number of threads to use: `threads`, or `AUDIOCONV_THREADS`, or the cores that this process may use."""
+    if threads is None:
+        text = os.environ.get("AUDIOCONV_THREADS", "")
+        if text:
+            if not text.isdigit() or int(text) < 1:
+                raise ArgumentError(f"AUDIOCONV_THREADS must be a whole number from 1, not {text!r}")
+            return int(text)
+        if multiprocessing.parent_process() is not None:
+            return 1  # a pool of processes already keeps the cores busy
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if isinstance(threads, bool) or int(threads) != threads or threads < 1:
+        raise ArgumentError(f"threads must be a whole number from 1, not {threads!r}")
+    return int(threads)
+
+
+def run(function, items, threads=None):
+    """Call `function` on each item and return the results in order; the first error is raised."""
+    items = list(items)
+    count = min(thread_count(threads), len(items))
+    if count <= 1:
+        return [function(item) for item in items]
+    if count not in _pools:
+        _pools[count] = ThreadPoolExecutor(count, thread_name_prefix="audioconv")
+    return list(_pools[count].map(function, items))

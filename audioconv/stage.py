@@ -1,0 +1,47 @@
+"""The contract of everything that works block by block, and the guard that keeps two threads out of one state."""
+
+import threading
+from typing import Any, Protocol, runtime_checkable
+
+from audioconv.errors import BusyError
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """What a streaming object offers.
+
+    The blocks returned by `process`, joined, and then `flush()` equal `latency` zeros followed by the result of
+    the same operation on the whole signal, cut in any way. After `flush` a stage is as after `reset`.
+    """
+
+    latency: int
+
+    def process(self, block: Any) -> Any:
+        """Take the next block (any length) and return what is due."""
+
+    def flush(self) -> Any:
+        """End the signal: return what is still due and start afresh."""
+
+    def reset(self) -> None:
+        """Forget the signal so far."""
+
+
+class Guard:
+    """A context that one thread at a time may hold; a second one gets a BusyError and changes nothing."""
+
+    def __init__(self, owner):
+        self._owner = owner
+        self._lock = threading.Lock()
+
+    def __enter__(self):
+        if not self._lock.acquire(blocking=False):
+            raise BusyError(f"a {self._owner} was entered by two threads at once; give each thread its own")
+
+    def __exit__(self, *error):
+        self._lock.release()
+
+    def __getstate__(self):
+        return self._owner
+
+    def __setstate__(self, owner):
+        self.__init__(owner)

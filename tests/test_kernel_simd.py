@@ -1,0 +1,110 @@
+"""The vector type: its operations, alone and inside the tiles, against their definitions in NumPy."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audioconv.arrays import frozen
+from audioconv.kernels import simd
+from audioconv.kernels._jit import JIT_ENABLED, kernel
+
+
+@kernel
+def _arithmetic(x, y, out):
+    for i in range(0, x.size, simd.lanes(x)):
+        u, v = simd.load(x, i), simd.load(y, i)
+        simd.store(out, i, simd.maximum(simd.fma(u, v, u - v), -(u + v) * simd.splat(x, 0.5)))
+
+
+@kernel
+def _shuffles(x, out):
+    width = simd.lanes(x)
+    u, v = simd.load(x, 0), simd.load(x, width)
+    simd.store(out, 0, simd.evens(u, v))
+    simd.store(out, width, simd.odds(u, v))
+    simd.store(out, 2 * width, simd.zip_low(u, v))
+    simd.store(out, 3 * width, simd.zip_high(u, v))
+    simd.store(out, 4 * width, simd.backwards(u, u))
+    simd.store(out, 5 * width, simd.broadcast(x, 3) + simd.zero(x))
+
+
+@kernel
+def _transposed(x, out):
+    simd.store_rows(out, 0, simd.lanes(x), simd.transpose(simd.load_rows(x, 0, simd.lanes(x))))
+
+
+def _tile_product(rows, vectors):
+    @kernel
+    def product(column, row, start, depth, out):
+        width = out.size // rows
+        total = simd.tile_load(simd.tile(out, rows, vectors), start, 0, 0)
+        for k in range(depth):
+            total = simd.rank1(total, column, k, depth, row, k * width)
+        simd.tile_store(total, out, 0, width)
+
+    return product
+
+
+_TILES = {shape: _tile_product(*shape) for shape in [(1, 0), (3, 0), (1, 1), (2, 1), (6, 2)]}
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+@DTYPES
+def test_arithmetic(dtype):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-9, 9, (2, 64)).astype(dtype)  # small whole numbers: exact, fused or not
+    out = np.empty_like(x)
+    _arithmetic(frozen(x), frozen(y), out)
+    assert np.array_equal(out, np.maximum(x * y + x - y, -(x + y) * 0.5))
+
+
+@DTYPES
+def test_maximum_keeps_nan(dtype):
+    x = np.full(8, np.nan, dtype)
+    out = np.zeros_like(x)
+    _arithmetic(frozen(x), frozen(np.ones_like(x)), out)
+    assert np.isnan(out).all()
+
+
+@DTYPES
+def test_shuffles(dtype):
+    width = simd.LANES[np.dtype(dtype)]
+    x = np.arange(2 * width, dtype=dtype)
+    out = np.empty(6 * width, dtype)
+    _shuffles(frozen(x), out)
+    u, v = x[:width], x[width:]
+    zipped = np.stack((u, v), axis=1).ravel()
+    expected = (x[::2], x[1::2], zipped[:width], zipped[width:], u[::-1], np.full(width, 3))
+    assert np.array_equal(out, np.concatenate(expected))
+
+
+@DTYPES
+def test_transpose(dtype):
+    width = simd.LANES[np.dtype(dtype)]
+    x = np.arange(width * width, dtype=dtype)
+    out = np.empty_like(x)
+    _transposed(frozen(x), out)
+    assert np.array_equal(out.reshape(width, width), x.reshape(width, width).T)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(sorted(_TILES)), st.sampled_from([np.float32, np.float64]), st.integers(0, 9))
+def test_rank1_adds_up_to_a_product(shape, dtype, depth):
+    rows, vectors = shape
+    width = vectors * simd.LANES[np.dtype(dtype)] or 1
+    rng = np.random.default_rng(depth)
+    column = rng.integers(-9, 9, (rows, depth)).astype(dtype)
+    row = rng.integers(-9, 9, (depth, width)).astype(dtype)
+    start = rng.integers(-9, 9, width).astype(dtype)
+    out = np.empty((rows, width), dtype)
+    _TILES[shape](frozen(column.ravel()), frozen(row.ravel()), frozen(start), depth, out.ravel())
+    assert np.array_equal(out, start + column @ row)
+
+
+@pytest.mark.skipif(JIT_ENABLED, reason="the check of bounds is in the NumPy bodies: NUMBA_DISABLE_JIT=1")
+def test_an_access_outside_the_array_is_caught():
+    x = np.zeros(9, np.float32)
+    for index in (-1, 2):
+        with pytest.raises(AssertionError, match="of an array of 9"):
+            simd.load(x, index)
