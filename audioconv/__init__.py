@@ -4,12 +4,6 @@ Public names are loaded on first use, so that `import audioconv` stays cheap.
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("audioconv")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
 
 _HOME = {
     "AudioconvError": "errors",
@@ -24,6 +18,7 @@ _HOME = {
     "Clip": "io",
     "read": "io",
     "write": "io",
+    "blocks": "io",
     "StreamConvolver": "stream",
     "LogMel": "features",
     "Detection": "classify",
@@ -38,11 +33,23 @@ __all__ = [*_HOME, *_PARTS, "__version__"]
 def __getattr__(name):
     if name in _PARTS:
         return import_module(f"audioconv.{name}")
+    if name == "__version__":
+        globals()[name] = _version()
+        return globals()[name]
     if name not in _HOME:
         raise AttributeError(f"module 'audioconv' has no attribute {name!r}")
     value = getattr(import_module(f"audioconv.{_HOME[name]}"), name)
     globals()[name] = value
     return value
+
+
+def _version():
+    from importlib.metadata import PackageNotFoundError, version  # takes longer than all else here
+
+    try:
+        return version("audioconv")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"
 
 
 def __dir__():

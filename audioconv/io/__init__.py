@@ -5,4 +5,15 @@ from audioconv.io.rate import resample, resample_blocks
 from audioconv.io.reading import Clip, Info, blocks, info, read
 from audioconv.io.writing import write, writer
 
-__all__ = ["Clip", "Info", "blocks", "info", "read", "replace_when_whole", "resample", "resample_blocks", "write", "writer"]
+__all__ = [
+    "Clip",
+    "Info",
+    "blocks",
+    "info",
+    "read",
+    "replace_when_whole",
+    "resample",
+    "resample_blocks",
+    "write",
+    "writer",
+]

@@ -14,7 +14,7 @@ _CHUNKED = {  # magic: where chunks begin, struct of (name, length), name of the
 
 
 def missing_bytes(path):
-    """Number of bytes by which a file is shorter than its header says; 0 if it is whole or its format has no such field.
+    """Number of bytes, at least, that a file lacks by what its header says; 0 if it is whole or has no such field.
 
     Looks at WAV, RF64, AIFF, CAF, Sony Wave64, AU and Ogg. FLAC and MP3 come out while they are decoded.
     """

@@ -69,7 +69,7 @@ def read(path, *, dtype="float32"):
         try:
             samples = sound.read(sound.frames, dtype=dtype)
         except MemoryError as error:
-            raise AudioFileError(f"{path} says it holds {sound.frames} samples, more than memory; use blocks") from error
+            raise AudioFileError(f"{path} says it holds {sound.frames} samples: too many for memory") from error
         _check_count(path, len(samples), sound.frames)
         _check_finite(path, samples, 0, sound.samplerate)
         return Clip(samples, sound.samplerate)
@@ -116,14 +116,9 @@ def _opened(path):
     _check_file(Path(path))
     import soundfile
 
-    class Forward(soundfile.SoundFile):
-        """soundfile seeks after each read of a seekable file, and a seek changes what MP3 decodes to."""
-
-        def seekable(self):
-            return False
-
     try:
-        with Forward(path) as sound:
+        with soundfile.SoundFile(path) as sound:
+            sound.seekable = lambda: False  # else soundfile seeks after each read, which changes what MP3 decodes to
             if not sound.frames:
                 raise AudioFileError(f"{path} has a {sound.format} header but no samples; at least one is wanted")
             yield sound
@@ -139,7 +134,7 @@ def _check_file(path):
         if not path.exists():
             raise AudioFileError(f"{path} does not exist; a sound file is wanted")
         if not path.is_file():
-            raise AudioFileError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}; a sound file is wanted")
+            raise AudioFileError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}, not a sound file")
         if not path.stat().st_size:
             raise AudioFileError(f"{path} is empty (0 bytes); a sound file is wanted")
         if path.suffix.lower() == ".raw":
@@ -150,13 +145,13 @@ def _check_file(path):
     except OSError as error:
         raise AudioFileError(f"{path} cannot be read: {error.strerror}") from error
     if missing:
-        raise AudioFileError(f"{path} is cut short: {missing} bytes fewer than its header says; a whole file is wanted")
+        raise AudioFileError(f"{path} is cut short: at least {missing} byte(s) are missing; a whole file is wanted")
 
 
 def _check_count(path, count, expected):
     if count != expected:
         raise AudioFileError(
-            f"{path} is cut short: {count} samples instead of the {expected} that its header says; a whole file is wanted"
+            f"{path} is cut short: {count} samples where its header says {expected}; a whole file is wanted"
         )
 
 

@@ -103,7 +103,7 @@ def file_format(path, subtype=None):
 
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
-        raise ArgumentError(f"{path} has the suffix {suffix!r}; to write a sound file, give one of {' '.join(_FORMATS)}")
+        raise ArgumentError(f"{path} has the suffix {suffix!r}; a sound file is written as one of {' '.join(_FORMATS)}")
     form, usual = _FORMATS[suffix]
     subtype = subtype or usual or soundfile.default_subtype(form)
     if not soundfile.check_format(form, subtype):

@@ -4,9 +4,23 @@ A spectrum is what `fft.rfft` makes: n/2 real parts, then n/2 imaginary parts, t
 the place of the imaginary part of bin 0. Each value of a sum of products is one chain of multiply-adds in order.
 """
 
+from numba.core.imputils import impl_ret_borrowed
+from numba.core.typing.templates import signature
+
+from audioconv.arrays import frozen
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.fft import irfft, rfft
-from audioconv.kernels.simd import at, fma, lanes, load, store
+from audioconv.kernels.simd import at, fma, lanes, load, operation, store
+
+
+@operation(frozen)
+def reading(typing_context, a):
+    """reading(a): the same memory as a read-only array, so that `fir` has one signature wherever x comes from."""
+
+    def codegen(context, builder, sig, args):
+        return impl_ret_borrowed(context, builder, sig.return_type, args[0])
+
+    return signature(a.copy(readonly=True), a), codegen
 
 
 @kernel
@@ -64,6 +78,20 @@ def multiply_add4(total, k, a, p, b, q, n):
 
 
 @kernel
+def transform_window(x, first, spectrum, window, space, table):
+    """Spectrum of the n samples from x[first], which are zero outside x."""
+    n = window.size
+    low, high = max(0, -first), min(n, x.size - first)
+    if low >= high:
+        window[:] = 0
+    else:
+        window[:low] = 0
+        window[low:high] = x[first + low : first + high]
+        window[high:] = 0
+    rfft(window, spectrum, space, table)
+
+
+@kernel
 def convolve_blocks(x, begin, taps, filter_spectrum, table, work, y):
     """y[t] = sum over k < taps of h[k] * x[begin + t - k], x being zero outside, by blocks of n - taps + 1 outputs.
 
@@ -79,17 +107,3 @@ def convolve_blocks(x, begin, taps, filter_spectrum, table, work, y):
         irfft(spectrum, window, space, table)
         count = min(n - taps + 1, y.size - t)
         y[t : t + count] = window[taps - 1 : taps - 1 + count]
-
-
-@kernel
-def transform_window(x, first, spectrum, window, space, table):
-    """Spectrum of the n samples from x[first], which are zero outside x."""
-    n = spectrum.size
-    low, high = max(0, -first), min(n, x.size - first)
-    if low == 0 and high == n:
-        rfft(x[first : first + n], spectrum, space, table)
-        return
-    window[:] = 0
-    if low < high:
-        window[low:high] = x[first + low : first + high]
-    rfft(window, spectrum, space, table)

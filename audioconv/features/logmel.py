@@ -1,0 +1,183 @@
+"""Log-mel energies of a clip or of a stream."""
+
+from functools import cached_property
+
+import numpy as np
+
+from audioconv import arrays
+from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.kernels import fft, mel
+from audioconv.stage import Guard
+
+
+class LogMel:
+    """Logarithm of the energy in mel bands, frame by frame: log(power + offset).
+
+    A frame is `window_ms` of samples times a periodic Hann window, padded with zeros to a power of two and
+    transformed; the squared magnitudes are summed in triangular bands of equal area (Slaney's). There is no
+    normalisation by clip, so that a clip and a stream give the same numbers.
+
+    Parameters
+    ----------
+    sample_rate : int, in Hz
+    window_ms, hop_ms : float, in milliseconds
+    mels : int, number of bands
+    low_hz, high_hz : float, outer edges of the bands; `high_hz` None is half the sample rate
+    offset : float, added to the power before the logarithm
+    center : bool
+        With True frame f is centred on sample f * hop, with zeros before and after the signal:
+        1 + samples // hop frames. With False every frame lies inside the signal:
+        1 + (samples - window) // hop frames.
+    filters : float array, shape (mels, fft_size // 2 + 1), optional
+        The bands themselves, instead of those of librosa (which is imported only to make them).
+
+    Raises
+    ------
+    ArgumentError
+        If a setting makes no sense, such as a band that holds no bin.
+
+    References
+    ----------
+    Davis and Mermelstein 1980; Slaney, Auditory Toolbox, 1998.
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype("float32")
+    >>> frames = ac.LogMel()(tone)
+    >>> frames.shape
+    (98, 40)
+    >>> int(frames[50].argmax())  # the band around 1000 Hz
+    14
+    """
+
+    def __init__(self, sample_rate=16000, window_ms=25, hop_ms=10, mels=40, *, low_hz=20.0, high_hz=None,
+                 offset=1e-6, center=False, filters=None):  # fmt: skip
+        self.sample_rate = arrays.whole(sample_rate, "sample_rate")
+        self.window_ms, self.hop_ms, self.mels = window_ms, hop_ms, arrays.whole(mels, "mels")
+        self.low_hz, self.high_hz = float(low_hz), float(high_hz or sample_rate / 2)
+        self.offset, self.center = float(offset), bool(center)
+        self.window = round(sample_rate * window_ms / 1000)
+        self.hop = round(sample_rate * hop_ms / 1000)
+        if self.window < 1 or self.hop < 1:
+            raise ArgumentError(
+                f"window_ms and hop_ms must make at least one sample at {sample_rate} Hz, not {window_ms} and {hop_ms}"
+            )
+        if not 0 <= self.low_hz < self.high_hz <= sample_rate / 2:
+            raise ArgumentError(
+                f"bands must lie in 0 <= low_hz < high_hz <= {sample_rate / 2:g}, not {low_hz:g} ... {self.high_hz:g}"
+            )
+        self.fft_size = max(fft.SMALLEST, 1 << (self.window - 1).bit_length())
+        self.filters = self._librosa_filters() if filters is None else np.asarray(filters, np.float64)
+        if self.filters.shape != (self.mels, self.fft_size // 2 + 1):
+            raise ShapeError(
+                f"filters must have shape {(self.mels, self.fft_size // 2 + 1)}, not {self.filters.shape}"
+            )
+        if not self.filters.any(axis=1).all():
+            raise ArgumentError(f"{self.mels} bands are too many for transforms of {self.fft_size}: some hold no bin")
+
+    def _librosa_filters(self):
+        from librosa.filters import mel as librosa_mel  # slow to import, and needed by no saved model
+
+        return librosa_mel(
+            sr=self.sample_rate, n_fft=self.fft_size, n_mels=self.mels, fmin=self.low_hz, fmax=self.high_hz,
+            dtype=np.float64,
+        )  # fmt: skip
+
+    def settings(self):
+        """The arguments that make this object again, without `filters`."""
+        names = ("sample_rate", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "offset", "center")
+        return {name: getattr(self, name) for name in names}
+
+    def frames(self, samples):
+        """Number of frames of a signal of so many samples."""
+        return max(0, 1 + (samples + 2 * self.margin - self.window) // self.hop)
+
+    @property
+    def margin(self):
+        """Zeros before and after the signal, in samples."""
+        return self.window // 2 if self.center else 0
+
+    @cached_property
+    def _bands(self):
+        """First bin, bin after the last and first weight of each band; all weights in a row."""
+        nonzero = [np.flatnonzero(row) for row in self.filters]
+        edges = np.array([(bins[0], bins[-1] + 1) for bins in nonzero])
+        weights = np.concatenate([row[a:b] for row, (a, b) in zip(self.filters, edges, strict=True)])
+        starts = np.concatenate(([0], np.cumsum(edges[:, 1] - edges[:, 0])[:-1]))
+        return arrays.frozen(np.column_stack((edges, starts)), np.int64), weights
+
+    @cached_property
+    def _window(self):
+        return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)
+
+    def _compute(self, x, logarithm=True):
+        """The frames that lie inside x, which holds the margins already."""
+        bands, weights = self._bands
+        out = np.empty((max(0, 1 + (x.size - self.window) // self.hop), self.mels), x.dtype)
+        mel.mel_frames(
+            arrays.frozen(x),
+            self.hop,
+            arrays.frozen(self._window, x.dtype),
+            bands,
+            arrays.frozen(weights, x.dtype),
+            arrays.frozen([self.offset] if logarithm else [], x.dtype),
+            fft.tables(self.fft_size, x.dtype),
+            np.empty(3 * self.fft_size + self.fft_size // 2 + 1, x.dtype),
+            out,
+        )
+        return out
+
+    def __call__(self, samples):
+        """Features of a whole signal: (samples,) -> (frames, mels), in the dtype of the samples."""
+        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margin))
+
+    def power(self, samples):
+        """The same before the logarithm."""
+        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margin), logarithm=False)
+
+    def stream(self, dtype="float32"):
+        """A stage that gives the same frames block by block."""
+        return LogMelStream(self, dtype)
+
+
+class LogMelStream:
+    """LogMel block by block: `process` returns the frames that are complete, at any cut the same bits.
+
+    `latency` is 0: no frame is delayed beyond the samples that it is made of.
+    """
+
+    latency = 0
+
+    def __init__(self, features, dtype="float32"):
+        self.features = features
+        self.dtype = np.dtype(dtype)
+        self._guard = Guard("LogMel stream")
+        self.reset()
+
+    def reset(self):
+        """Forget the signal so far."""
+        self._pending = np.zeros(self.features.margin, self.dtype)
+        self._skip = 0  # samples to drop before the next frame, where the hop is longer than the window
+
+    def process(self, block):
+        """Take (samples,) and return (frames, mels) that they complete."""
+        block = arrays.floating(block, "block", (1,))
+        if block.dtype != self.dtype:
+            raise DtypeError(f"this stream takes {self.dtype} blocks, not {block.dtype}")
+        with self._guard:
+            joined = np.concatenate((self._pending, block))
+            dropped = min(self._skip, joined.size)
+            self._skip -= dropped
+            joined = joined[dropped:]
+            frames = self.features._compute(joined) if not self._skip else self.features._compute(joined[:0])
+            used = len(frames) * self.features.hop
+            self._skip += max(0, used - joined.size)
+            self._pending = joined[used:].copy()
+            return frames
+
+    def flush(self):
+        """End the signal: the frames that reach into the zeros after it, if `center`; then start afresh."""
+        frames = self.process(np.zeros(self.features.margin, self.dtype))
+        self.reset()
+        return frames

@@ -1,0 +1,25 @@
+"""Where the recordings are, and how hypothesis runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("audioconv", deadline=None, max_examples=40, derandomize=True)
+settings.load_profile("audioconv")
+
+DATA = os.environ.get("AUDIOCONV_DATA")
+
+
+def pytest_collection_modifyitems(items):
+    skip = pytest.mark.skip(reason="AUDIOCONV_DATA does not point at a folder of recordings")
+    for item in items:
+        if "data" in item.keywords and not (DATA and Path(DATA).is_dir()):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Folder of real recordings."""
+    return Path(DATA)

@@ -1,0 +1,122 @@
+"""Log-mel features: against librosa in float64, and the stream against the whole clip."""
+
+import librosa
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import audioconv as ac
+from audioconv.features import LogMel
+from tests import naive
+from tests.compare import assert_close
+
+SPEECH = np.random.default_rng(1).standard_normal(16000) * np.hanning(16000) ** 4
+
+
+def librosa_power(samples, features):
+    """The oracle: librosa in float64 on the clip padded so that its frames lie where ours do."""
+    pad = (features.fft_size - features.window) // 2
+    return librosa.feature.melspectrogram(
+        y=np.pad(samples.astype(np.float64), pad), sr=features.sample_rate, n_fft=features.fft_size,
+        win_length=features.window, hop_length=features.hop, center=False, n_mels=features.mels,
+        fmin=features.low_hz, fmax=features.high_hz, dtype=np.float64,
+    ).T  # fmt: skip
+
+
+def assert_like_librosa(samples, features=None):
+    features = features or LogMel()
+    ours, theirs = features.power(samples), librosa_power(samples, features)
+    assert ours.shape == theirs.shape
+    bound = 1e-4 * theirs + 1e-10 * theirs.max(axis=1, keepdims=True)
+    assert theirs.max() > 0
+    assert np.all(np.abs(ours - theirs) <= bound), f"{np.max(np.abs(ours - theirs) / (bound + 1e-300)):.3g} of the bound"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sample_rate", [8000, 16000, 22050, 44100, 48000])
+def test_power_equals_librosa_on_noise(dtype, sample_rate):
+    assert_like_librosa(SPEECH.astype(dtype), LogMel(sample_rate))
+
+
+@pytest.mark.parametrize("hz", [50, 440, 3001.7])
+def test_power_equals_librosa_on_tones(hz):
+    """A pure tone is the hardest case: bands far from it are 100 dB below the largest."""
+    assert_like_librosa(np.sin(2 * np.pi * hz * np.arange(16000) / 16000).astype(np.float32))
+
+
+@pytest.mark.data
+def test_power_equals_librosa_on_recordings(data_folder):
+    for path in sorted((data_folder / "speech_commands/cat").glob("*.flac"))[:40]:
+        assert_like_librosa(ac.read(path).samples)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("samples", [0, 1, 399, 400, 559, 560, 1001])
+def test_frames_equal_the_naive_sum(dtype, samples):
+    features = LogMel(mels=20)
+    x = np.random.default_rng(samples).standard_normal(samples).astype(dtype)
+    expected = naive.log_mel(x, features)
+    assert features(x).shape == expected.shape == (features.frames(samples), 20)
+    assert_close(features(x), expected, 2e-5 if dtype == np.float32 else 1e-12)
+
+
+def test_frame_counts():
+    one_second = np.zeros(16000, np.float32)
+    assert LogMel()(one_second).shape == (98, 40)
+    assert LogMel(center=True)(one_second).shape == (101, 40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 900), max_size=12), st.booleans(), st.sampled_from([5, 10, 40]), st.integers(0, 99))
+def test_stream_equals_whole_bit_for_bit(cuts, center, hop_ms, seed):
+    features = LogMel(center=center, hop_ms=hop_ms)
+    x = np.random.default_rng(seed).standard_normal(sum(cuts)).astype(np.float32)
+    stream = features.stream()
+    for _ in range(2):  # after flush a stream is as new
+        blocks = np.split(x, np.cumsum(cuts)[:-1]) if cuts else []
+        joined = np.concatenate([stream.process(block) for block in blocks] + [stream.flush()])
+        assert np.array_equal(joined, features(x))
+
+
+def test_stream_of_single_samples():
+    features, x = LogMel(), SPEECH[4000:5000].astype(np.float32)
+    stream = features.stream()
+    joined = np.concatenate([stream.process(x[i : i + 1]) for i in range(len(x))])
+    assert np.array_equal(joined, features(x))
+
+
+@pytest.mark.parametrize("view", [lambda x: x[::2], lambda x: x[::-1], lambda x: np.asfortranarray(x)])
+def test_strided_and_read_only_input(view):
+    x = view(SPEECH.astype(np.float32))
+    expected = LogMel()(x.copy())
+    x.flags.writeable = False
+    assert np.array_equal(LogMel()(x), expected)
+
+
+def test_nan_reaches_only_its_frames():
+    x = SPEECH.astype(np.float32)
+    x[8000] = np.nan
+    spoiled = np.isnan(LogMel()(x)).any(axis=1)
+    assert np.array_equal(np.flatnonzero(spoiled), np.arange((8000 - 400) // 160 + 1, 8000 // 160 + 1))
+
+
+def test_filters_given_need_no_librosa():
+    made = LogMel()
+    again = LogMel(**made.settings(), filters=made.filters)
+    assert np.array_equal(again(SPEECH.astype(np.float32)), made(SPEECH.astype(np.float32)))
+
+
+def test_bad_arguments():
+    with pytest.warns(UserWarning, match="Empty filters"), pytest.raises(ac.ArgumentError, match="hold no bin"):
+        LogMel(sample_rate=8000, mels=200)
+    with pytest.raises(ac.ArgumentError, match="low_hz < high_hz"):
+        LogMel(low_hz=9000)
+    with pytest.raises(ac.ShapeError, match="filters must have shape"):
+        LogMel(filters=np.ones((3, 3)))
+    with pytest.raises(ac.DtypeError, match="32768"):
+        LogMel()(np.zeros(16000, np.int16))
+    with pytest.raises(ac.ShapeError, match="not 2"):
+        LogMel()(np.zeros((16000, 2), np.float32))
+    with pytest.raises(ac.DtypeError, match="takes float32"):
+        LogMel().stream().process(np.zeros(10))
