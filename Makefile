@@ -1,0 +1,35 @@
+# Everything runs in .venv, which the first target makes from the tested versions in constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+KERNEL_TESTS := tests/test_kernel_*.py
+
+.PHONY: demo test test-data lint bench clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/python examples/demo.py
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(KERNEL_TESTS)
+	NUMBA_CPU_NAME=generic $(BIN)/python -m pytest -q $(KERNEL_TESTS)
+
+test-data: .venv/ready
+	@test -d "$(AUDIOCONV_DATA)" || { echo "set AUDIOCONV_DATA to a folder of recordings"; exit 2; }
+	$(BIN)/python -m pytest -m data
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache

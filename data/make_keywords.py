@@ -1,0 +1,244 @@
+"""Make the keyword set and the demo recording of this folder with two speech synthesisers.
+
+Needs the programs espeak-ng and flite (Debian: ``apt-get install espeak-ng flite``). Every choice comes from the
+tables below or from a generator seeded with the voice's name, so that a second run gives the same files.
+
+    python data/make_keywords.py            # writes keywords/ and recordings/ beside this script
+"""
+
+import argparse
+import csv
+import io
+import shutil
+import subprocess
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+SAMPLE_RATE = 16000
+SHORTEST_S, LONGEST_S = 0.25, 1.0  # of a clip, margins included
+MARGIN_S = 0.03  # kept around the word when silence is trimmed
+FADE_S = 0.005
+# Silence, in dB below the loudest frame. The weakest fricatives ("off", "left") lie 30 to 35 down; flite's voices are
+# recordings, whose room noise lies some 40 down.
+SILENCE_DB = {"espeak-ng": -45.0, "flite": -37.0}
+UNKNOWN_PER_VOICE = 6
+SECOND_TAKES_PER_VOICE = 3  # of the ten keywords; more would take the set over 12 MB
+
+KEYWORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+
+# No homophones of a keyword here (know, write): the same sound must not carry two labels.
+OTHER_WORDS = (
+    "bed bird cat dog happy house marvin sheila tree wow zero one two three four five six seven eight nine "
+    "backward forward follow learn visual top gone town cup yet lift of light night low goat step shop own nope "
+    "gold dawn done let less"
+)
+# Said in the test part alone, so that part of its "unknown" is unknown to the model.
+TEST_ONLY_WORDS = "pup grow loft chess ripe window music apple"
+
+# The voices: "variant:accent" is espeak-ng, "flite:name:pitch_hz" is flite. A line is a family: variants that were
+# derived from one another (shared formant tables) or lie close, or one person's. No variant and no person is in two
+# parts; but some male variants of different parts have formants within a few per cent (ed and default, for one).
+VOICES = {
+    "train": """
+        default:en-us default:en-gb default:en-gb-scotland adam:en-us croak:en-gb croak:en-us-nyc grandpa:en-gb-x-rp
+            m6:en-029 m7:en-us m7:en-gb-scotland Alex:en-029 caleb:en-us
+        klatt:en-us klatt:en-gb-x-rp klatt3:en-gb klatt4:en-us klatt4:en-gb-scotland klatt5:en-us-nyc klatt6:en-gb
+            benjamin:en-gb-x-gbclan edward:en-us edward2:en-gb-x-rp
+        m1:en-us m1:en-gb m3:en-gb-x-rp m3:en-us-nyc m8:en-us m8:en-gb-scotland Mike:en-gb Nguyen:en-us
+            rob:en-us robert:en-gb-x-rp quincy:en-us-nyc pablo:en-gb Storm:en-us
+        m4:en-us m4:en-gb-x-gbcwmd paul:en-gb
+        Diogo:en-us Diogo:en-gb Hugo:en-029 Henrique:en-us-nyc michel:en-gb-x-rp
+        f1:en-us f1:en-gb f1:en-gb-scotland
+        f2:en-us f2:en-gb-x-rp f2:en-us-nyc f5:en-us f5:en-gb f5:en-029 whisperf:en-us
+        anika:en-us anika:en-gb
+        flite:kal16:95 flite:kal16:125
+        flite:rms:95""",
+    "val": """
+        f3:en-us f3:en-gb-x-rp
+        steph:en-gb steph:en-us-nyc
+        grandma:en-gb-scotland
+        david:en-us
+        Andy:en-us
+        Gene2:en-gb
+        iven:en-gb-x-rp iven3:en-us
+        flite:awb:110 flite:awb:145""",
+    "test": """
+        f4:en-us f4:en-gb-x-rp aunty:en-gb linda:en-us-nyc
+        Denis:en-gb victor:en-us
+        m5:en-gb-scotland
+        m2:en-us
+        ed:en-gb-x-rp
+        Mario:en-us
+        antonio:en-029
+        flite:slt:165 flite:slt:205""",
+}
+
+DEMO = (
+    ("flite:slt:175", "Convolution gives a dry recording the sound of a room."),
+    ("m3:en-gb", "Please turn left, go down the stairs, and stop at the second door on the right."),
+)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One synthetic speaker: an engine, its voice, and the pitch and rate around which it speaks.
+
+    `pitch` is espeak-ng's 0 to 99, or flite's mean in Hz (the voice rms has a pitch of its own and ignores it).
+    `rate` is espeak-ng's words a minute, or 160 / flite's duration stretch, so that more is faster for both.
+    """
+
+    name: str
+    split: str
+    engine: str
+    voice: str
+    pitch: float
+    rate: float
+    peak_db: float
+
+
+def voice_from(spec, split):
+    """Turn an entry of `VOICES` into a `Voice`; what the entry leaves open is drawn from its name."""
+    rng = np.random.default_rng(zlib.crc32(spec.encode()))
+    pitch, rate, peak_db = rng.uniform(38, 62), rng.uniform(145, 185), rng.uniform(-11, -2)
+    name = spec.replace(":", "-").lower()
+    if spec.startswith("flite:"):
+        _, voice, pitch = spec.split(":")
+        return Voice(name, split, "flite", voice, float(pitch), round(rate, 1), round(peak_db, 1))
+    variant, accent = spec.split(":")
+    # espeak-ng 1.51 quietly drops the variant after "en-gb"; the same accent under its other name, "en", keeps it.
+    accent = "en" if accent == "en-gb" else accent
+    voice = accent if variant == "default" else f"{accent}+{variant}"
+    return Voice(name, split, "espeak-ng", voice, round(pitch), round(rate), round(peak_db, 1))
+
+
+def synthesise(voice, text, pitch, rate):
+    """Let the voice's engine say `text`; samples at `SAMPLE_RATE`, silence and all."""
+    if voice.engine == "flite":
+        stretch, mean = f"duration_stretch={160 / rate:.3f}", f"int_f0_target_mean={pitch:.1f}"
+        command = ["flite", "-voice", voice.voice, "--setf", stretch, "--setf", mean, "-t", text, "-o", "/dev/stdout"]
+    else:
+        command = ["espeak-ng", "-v", voice.voice, "-p", f"{pitch:.0f}", "-s", f"{rate:.0f}", "--stdout", text]
+    wav = subprocess.run(command, check=True, capture_output=True).stdout
+    samples, sample_rate = soundfile.read(io.BytesIO(wav))
+    return soxr.resample(samples, sample_rate, SAMPLE_RATE, quality="VHQ")
+
+
+def trim(samples, silence_db):
+    """Leave `MARGIN_S` of silence around the word, and fade both ends, so that no clip begins with a click."""
+    margin = round(MARGIN_S * SAMPLE_RATE)
+    frame = SAMPLE_RATE // 200
+    samples = np.pad(samples, (margin, margin + frame))  # espeak-ng begins at once
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    energy = np.mean(frames**2, axis=1)
+    loud = np.flatnonzero(energy > energy.max() * 10 ** (silence_db / 10))
+    clip = samples[max(loud[0] * frame - margin, 0) : (loud[-1] + 1) * frame + margin].copy()
+    fade = np.linspace(0, 1, round(FADE_S * SAMPLE_RATE), endpoint=False)
+    clip[: len(fade)] *= fade
+    clip[-len(fade) :] *= fade[::-1]
+    return clip
+
+
+def say(voice, word, take):
+    """One clip of one word: stated, asked or called, at a pitch and rate a little off the voice's habits."""
+    rng = np.random.default_rng(zlib.crc32(f"{voice.name} {word} {take}".encode()))
+    ending = rng.choice([".", ".", "?", "!"])
+    pitch = voice.pitch * rng.uniform(0.88, 1.12)
+    rate = voice.rate * rng.uniform(0.92, 1.08)
+    peak_db = min(voice.peak_db + rng.uniform(-1, 1), -1)
+    for _ in range(10):
+        clip = trim(synthesise(voice, word + ending, pitch, rate), SILENCE_DB[voice.engine])
+        duration_s = len(clip) / SAMPLE_RATE
+        if SHORTEST_S <= duration_s <= LONGEST_S:
+            return clip * (10 ** (peak_db / 20) / np.abs(clip).max())
+        rate *= 1.08 if duration_s > LONGEST_S else 0.92
+    raise RuntimeError(f"{voice.name}: {word!r} lasts {duration_s:.2f} s at every rate tried")
+
+
+def walk(words, count, index):
+    """The `count` words that voice number `index` of a part says: a window that walks through the shuffled list."""
+    shuffled = np.random.default_rng(1).permutation(words).tolist()
+    return [shuffled[(index * count + n) % len(words)] for n in range(count)]
+
+
+def words_of(index, split):
+    """What voice number `index` of a part says: its keywords, with repeats, and its words for "unknown"."""
+    others = OTHER_WORDS.split() + (TEST_ONLY_WORDS.split() if split == "test" else [])
+    return [*KEYWORDS, *walk(KEYWORDS, SECOND_TAKES_PER_VOICE, index)], walk(others, UNKNOWN_PER_VOICE, index)
+
+
+def write_clip(path, samples):
+    """Write 16-bit FLAC, making the folder where needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16", compression_level=1.0)
+
+
+def make_voice(folder, voice, keywords, unknown_words):
+    """Write every clip of one voice; return its rows of the manifest."""
+    spoken = [(word, word) for word in keywords] + [("unknown", word) for word in unknown_words]
+    takes = dict.fromkeys([*KEYWORDS, "unknown"], 0)
+    rows = []
+    for label, word in spoken:
+        takes[label] += 1
+        file = f"{label}/{voice.name}_{takes[label]}.flac"
+        write_clip(folder / file, say(voice, word, takes[label]))
+        rows.append((file, label, voice.name, voice.split))
+    return rows
+
+
+def write_table(path, header, rows):
+    """Write rows as CSV with plain newlines, whatever the system."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def make_keywords(folder):
+    """Write all clips, manifest.csv (one row a clip, by label) and voices.csv (one row a voice)."""
+    for label in [*KEYWORDS, "unknown"]:
+        shutil.rmtree(folder / label, ignore_errors=True)
+    clips, voices = [], []
+    for split, specs in VOICES.items():
+        for index, spec in enumerate(specs.split()):
+            voice = voice_from(spec, split)
+            keywords, others = words_of(index, split)
+            clips += make_voice(folder, voice, keywords, others)
+            columns = (voice.name, split, voice.engine, voice.voice, voice.pitch, voice.rate, voice.peak_db)
+            voices.append((*columns, " ".join(others)))
+    write_table(folder / "manifest.csv", ("file", "label", "speaker", "split"), sorted(clips))
+    header = ("speaker", "split", "engine", "voice", "pitch", "rate", "peak_db", "unknown_words")
+    write_table(folder / "voices.csv", header, voices)
+    return clips
+
+
+def make_demo(folder):
+    """Write speech.flac: two voices, a sentence each, half a second apart."""
+    pause = np.zeros(SAMPLE_RATE // 2)
+    parts = [pause]
+    for spec, text in DEMO:
+        voice = voice_from(spec, "demo")
+        samples = trim(synthesise(voice, text, voice.pitch, voice.rate), SILENCE_DB[voice.engine])
+        parts += [samples * (0.5 / np.abs(samples).max()), pause]
+    write_clip(folder / "speech.flac", np.concatenate(parts))
+
+
+def main():
+    """Make everything in the folder of this script, or in another."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="default: the folder of this script")
+    out = parser.parse_args().out
+    for program in ("espeak-ng", "flite"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"{program} is not installed (Debian: apt-get install espeak-ng flite)")
+    clips = make_keywords(out / "keywords")
+    make_demo(out / "recordings")
+    print(f"{len(clips)} clips in {out / 'keywords'}")
+
+
+if __name__ == "__main__":
+    main()
