@@ -29,8 +29,10 @@ def floating(x, name, dims=None):
         For another number of dimensions.
     """
     array = np.asarray(x)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
-        if array.dtype.kind in "iub" and array.dtype.itemsize <= 4 and array.dtype.kind != "b":
+        if array.dtype.kind == "i":
             advice = f"; for samples of full scale divide: x.astype('float32') / {np.iinfo(array.dtype).max + 1}"
         else:
             advice = "; convert it with x.astype('float32')"
@@ -38,8 +40,6 @@ def floating(x, name, dims=None):
     if dims is not None and array.ndim not in dims:
         wanted = " or ".join(str(d) for d in dims)
         raise ShapeError(f"{name} must have {wanted} dimension(s), not {array.ndim} (shape {array.shape})")
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
     return array
 
 

@@ -11,6 +11,7 @@ def rfft(x):
     k, j = np.arange(n // 2 + 1)[:, None], np.arange(n)[None, :]
     return np.sum(np.exp(-2j * np.pi * ((k * j) % n).astype(np.longdouble) / n) * x, axis=1)
 
+
 # --- features ---------------------------------------------------------------------------------------------
 
 
@@ -24,3 +25,80 @@ def log_mel(x, features):
         frame[: features.window] = x[start : start + features.window] * hann
         rows.append(np.log((features.filters * np.abs(rfft(frame)) ** 2).sum(axis=1) + features.offset))
     return np.array(rows, dtype=float).reshape(len(rows), features.mels)
+
+
+# --- convolution of one signal ----------------------------------------------------------------------------
+
+
+def convolve(x, h, begin, count, stride=1, dilation=1):
+    """y[t] = sum over k of h[k] * x[begin + t * stride - k * dilation], with nothing around x."""
+    y = np.zeros(count, np.longdouble)
+    for t in range(count):
+        for k in range(len(h)):
+            i = begin + t * stride - k * dilation
+            if 0 <= i < len(x):
+                y[t] += np.longdouble(h[k]) * np.longdouble(x[i])
+    return y
+
+
+def fir(x, taps, offsets, count):
+    """y[t] = sum over k of taps[k] * x[t + offsets[k]]."""
+    y = np.zeros(count, np.longdouble)
+    for t in range(count):
+        for tap, offset in zip(taps, offsets, strict=True):
+            y[t] += np.longdouble(tap) * np.longdouble(x[t + offset])
+    return y
+
+
+# --- many-channel convolution, pooling, batch norm -----------------------------------------------------------
+
+
+def conv1d_channels(x, weight, bias, stride=1, dilation=1):
+    """y[b, t, o] = bias[o] + sum over tap and c of x[b, t * stride + tap * dilation, c] * weight[tap, c, o]."""
+    taps = len(weight)
+    frames = (x.shape[1] - dilation * (taps - 1) - 1) // stride + 1
+    y = np.empty((len(x), frames, weight.shape[2]))
+    for b in range(len(x)):
+        for t in range(frames):
+            total = bias.astype(float)
+            for tap in range(taps):
+                for c in range(x.shape[2]):
+                    total = total + float(x[b, t * stride + tap * dilation, c]) * weight[tap, c].astype(float)
+            y[b, t] = total
+    return y
+
+
+def conv1d_channels_gradients(x, weight, grad_y, stride=1, dilation=1):
+    """Gradients of sum(y * grad_y) by x and by the weight, each product put where it belongs."""
+    grad_x, grad_weight = np.zeros(x.shape), np.zeros(weight.shape)
+    for b in range(grad_y.shape[0]):
+        for t in range(grad_y.shape[1]):
+            for tap in range(len(weight)):
+                row = t * stride + tap * dilation
+                for c in range(x.shape[2]):
+                    for o in range(grad_y.shape[2]):
+                        grad_x[b, row, c] += float(grad_y[b, t, o]) * float(weight[tap, c, o])
+                        grad_weight[tap, c, o] += float(grad_y[b, t, o]) * float(x[b, row, c])
+    return grad_x, grad_weight
+
+
+def pool1d(x, size, stride, padding, reduce):
+    """reduce(those elements of each window that lie inside x), one window and channel at a time."""
+    left, right = padding
+    frames = (x.shape[1] + left + right - size) // stride + 1
+    y = np.empty((len(x), frames, x.shape[2]))
+    for b in range(len(x)):
+        for t in range(frames):
+            begin = t * stride - left
+            for c in range(x.shape[2]):
+                y[b, t, c] = reduce(x[b, max(begin, 0) : max(begin + size, 0), c].astype(float))
+    return y
+
+
+def batch_norm(x, scale, shift, epsilon):
+    """Each channel made mean 0 and variance 1 over batch and time, then scaled and shifted."""
+    y = np.empty(x.shape)
+    for c in range(x.shape[2]):
+        values = x[:, :, c].astype(np.longdouble)
+        y[:, :, c] = (values - values.mean()) / np.sqrt(values.var() + epsilon) * scale[c] + shift[c]
+    return y

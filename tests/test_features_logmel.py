@@ -30,7 +30,9 @@ def assert_like_librosa(samples, features=None):
     assert ours.shape == theirs.shape
     bound = 1e-4 * theirs + 1e-10 * theirs.max(axis=1, keepdims=True)
     assert theirs.max() > 0
-    assert np.all(np.abs(ours - theirs) <= bound), f"{np.max(np.abs(ours - theirs) / (bound + 1e-300)):.3g} of the bound"
+    assert np.all(np.abs(ours - theirs) <= bound), (
+        f"{np.max(np.abs(ours - theirs) / (bound + 1e-300)):.3g} of the bound"
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

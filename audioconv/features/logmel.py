@@ -70,9 +70,7 @@ class LogMel:
         self.fft_size = max(fft.SMALLEST, 1 << (self.window - 1).bit_length())
         self.filters = self._librosa_filters() if filters is None else np.asarray(filters, np.float64)
         if self.filters.shape != (self.mels, self.fft_size // 2 + 1):
-            raise ShapeError(
-                f"filters must have shape {(self.mels, self.fft_size // 2 + 1)}, not {self.filters.shape}"
-            )
+            raise ShapeError(f"filters must have shape {(self.mels, self.fft_size // 2 + 1)}, not {self.filters.shape}")
         if not self.filters.any(axis=1).all():
             raise ArgumentError(f"{self.mels} bands are too many for transforms of {self.fft_size}: some hold no bin")
 

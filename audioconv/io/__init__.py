@@ -1,7 +1,8 @@
 """Sound files in and out: whole or block by block, refused when damaged, written whole or not at all."""
 
-from audioconv.io.atomic import replace_when_whole
-from audioconv.io.rate import resample, resample_blocks
+from audioconv.io.atomic import replace_when_whole, writable
+from audioconv.io.formats import file_format, sound_files
+from audioconv.io.rate import resample, resample_blocks, resample_response
 from audioconv.io.reading import Clip, Info, blocks, info, read
 from audioconv.io.writing import write, writer
 
@@ -9,11 +10,15 @@ __all__ = [
     "Clip",
     "Info",
     "blocks",
+    "file_format",
     "info",
     "read",
     "replace_when_whole",
     "resample",
     "resample_blocks",
+    "resample_response",
+    "sound_files",
+    "writable",
     "write",
     "writer",
 ]

@@ -32,13 +32,7 @@ def replace_when_whole(path, error=AudioFileError):
     >>> with replace_when_whole("notes.txt") as part:  # doctest: +SKIP
     ...     part.write_text("whole")
     """
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise error(f"cannot write {path}: the folder {target.parent} does not exist; make it first")
-    if target.exists() and not target.is_file():  # os.replace would put a file in the place of /dev/null
-        raise error(f"cannot write {path}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
-    if not os.access(target.parent, os.W_OK):
-        raise error(f"cannot write {path}: no permission to write in the folder {target.parent}")
+    target = writable(path, error)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         yield part
@@ -50,6 +44,18 @@ def replace_when_whole(path, error=AudioFileError):
         raise
     with suppress(OSError):  # not every system can sync a folder; the file itself is safe already
         _sync(target.parent)
+
+
+def writable(path, error=AudioFileError):
+    """Return where `path` really is, or say why no file can be written there; for a check before hours of work."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise error(f"cannot write {path}: the folder {target.parent} does not exist; make it first")
+    if target.exists() and not target.is_file():  # os.replace would put a file in the place of /dev/null
+        raise error(f"cannot write {path}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
+    if not os.access(target.parent, os.W_OK):
+        raise error(f"cannot write {path}: no permission to write in the folder {target.parent}")
+    return target
 
 
 def _sync(path):

@@ -3,28 +3,14 @@
 import math
 import warnings
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
 from audioconv.io.atomic import replace_when_whole
+from audioconv.io.formats import file_format
 
-_FORMATS = {  # file name suffix: format, subtype if it is not the usual one of that format
-    ".wav": ("WAV", None),
-    ".flac": ("FLAC", None),
-    ".ogg": ("OGG", None),
-    ".oga": ("OGG", None),
-    ".opus": ("OGG", "OPUS"),
-    ".mp3": ("MP3", None),
-    ".aiff": ("AIFF", None),
-    ".aif": ("AIFF", None),
-    ".au": ("AU", None),
-    ".caf": ("CAF", None),
-    ".w64": ("W64", None),
-    ".rf64": ("RF64", None),
-}
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _UNLIMITED = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _WAV_LIMIT = 2**32 - 2**16  # bytes; the lengths in a WAV header have 32 bits
@@ -95,21 +81,6 @@ def writer(path, sample_rate, channels=1, *, subtype=None):
             ) from error
         if not sink.frames:
             raise ArgumentError(f"there are no samples to write to {path}; at least one is wanted")
-
-
-def file_format(path, subtype=None):
-    """Return (format, subtype) as soundfile names them for a file name, or say what is wrong with it."""
-    import soundfile
-
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMATS:
-        raise ArgumentError(f"{path} has the suffix {suffix!r}; a sound file is written as one of {' '.join(_FORMATS)}")
-    form, usual = _FORMATS[suffix]
-    subtype = subtype or usual or soundfile.default_subtype(form)
-    if not soundfile.check_format(form, subtype):
-        known = " ".join(soundfile.available_subtypes(form))
-        raise ArgumentError(f"a {form} file cannot have the subtype {subtype!r}; it can have {known}")
-    return form, subtype
 
 
 class Sink:

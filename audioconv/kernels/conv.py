@@ -65,7 +65,8 @@ def product(a, b, start, out, rows, places, steps, counts):
     """out[r, :] = start + sum over p < counts[0], q < counts[1], in order, of a[r, p, q] * b[p, q, :].
 
     The columns are those of b's last axis. places = (i, o): flat indices of the first element of a and of out.
-    steps = (row, outer, inner, out): elements of a from one r, p, q to the next, elements of out from one r to the next.
+    steps = (row, outer, inner, out): elements of a from one r, p, q to the next, elements of out from one r to the
+    next.
     """
     i, o = places
     lanes = simd.lanes(out)
@@ -103,16 +104,21 @@ def conv1d(x, weight, bias, y, start, stride, dilation, first, step):
 
 
 @kernel
-def conv1d_weight_gradient(x, grad_y, zeros, grad_weight, stride, dilation):
+def conv1d_weight_gradient(x, grad_y, zeros, grad_weight, bounds, stride, dilation):
     """grad_weight[tap, c, :] = sum over b, t, in order, of x[b, t * stride + tap * dilation, c] * grad_y[b, t, :].
 
-    Shapes as in `conv1d` with start = first = 0 and step = 1; zeros (out,).
+    Shapes as in `conv1d` with start = first = 0 and step = 1; zeros (out,). There is one sum for each shard
+    of the batch, from bounds[shard] to bounds[shard + 1]; grad_weight (shards * taps, in, out) has them in a row.
     """
-    batch, time, channels = x.shape
+    _, time, channels = x.shape
     _, frames, width = grad_y.shape
-    taps = grad_weight.shape[0]
+    shards = bounds.size - 1
+    taps = grad_weight.shape[0] // shards
     runs, rows = (1, taps * channels) if dilation == 1 else (taps, channels)
     steps = (1, time * channels, stride * channels, width)
-    for run in range(runs):
-        places = (run * dilation * channels, run * rows * width)
-        product(x, grad_y, zeros, grad_weight, rows, places, steps, (batch, frames))
+    for shard in range(shards):
+        start, stop = bounds[shard], bounds[shard + 1]
+        shard_x, shard_y = x[start:stop], grad_y[start:stop]
+        for run in range(runs):
+            places = (run * dilation * channels, (shard * taps * channels + run * rows) * width)
+            product(shard_x, shard_y, zeros, grad_weight, rows, places, steps, (stop - start, frames))

@@ -1,7 +1,8 @@
 """Fused passes over activations (batch, time, channels): batch norm, ReLU, sums over frames, and the optimiser's step.
 
-Plain loops, which the compiler vectorises, because nothing here is limited by arithmetic. Sums are kept in float64 and run in order
-of batch and time, so that they depend on nothing but the array. max(0, NaN) is NaN, and so is its gradient.
+Plain loops, which the compiler vectorises, because nothing here is limited by arithmetic. Sums are kept in float64
+and run in order of batch and time, so that they depend on nothing but the array. max(0, NaN) is NaN, and the gradient
+passes there.
 """
 
 import numpy as np
@@ -11,15 +12,33 @@ from audioconv.kernels._jit import kernel
 
 
 @kernel
-def channel_sums(x, sums):
-    """Add to sums[0] the sum of x over batch and time, to sums[1] that of its squares; sums (2, channels) float64."""
+def pad(x, fill, left, out):
+    """out[b, left : left + time] = x[b], and fill[0] before and after it."""
     batch, time, channels = x.shape
     for b in range(batch):
-        for t in range(time):
-            for c in range(channels):
-                value = np.float64(x[b, t, c])
-                sums[0, c] += value
-                sums[1, c] += value * value
+        for t in range(out.shape[1]):
+            if left <= t < left + time:
+                for c in range(channels):
+                    out[b, t, c] = x[b, t - left, c]
+            else:
+                for c in range(channels):
+                    out[b, t, c] = fill[0]
+
+
+@kernel
+def channel_sums(x, bounds, sums):
+    """Add to sums[shard, 0] the sum of x over batch and time, to sums[shard, 1] that of its squares.
+
+    A shard is the batch from bounds[shard] to bounds[shard + 1]; sums (shards, 2, channels) float64.
+    """
+    _, time, channels = x.shape
+    for shard in range(bounds.size - 1):
+        for b in range(bounds[shard], bounds[shard + 1]):
+            for t in range(time):
+                for c in range(channels):
+                    value = np.float64(x[b, t, c])
+                    sums[shard, 0, c] += value
+                    sums[shard, 1, c] += value * value
 
 
 @kernel
@@ -38,25 +57,27 @@ def normalise(x, coefficients, relu, y):
 
 
 @kernel
-def normalise_sums(x, y, grad_y, coefficients, relu, sums):
-    """Add to sums[0] the sum of g over batch and time, to sums[1] that of g * (x - mean).
+def normalise_sums(x, y, grad_y, coefficients, relu, bounds, sums):
+    """Add to sums[shard, 0] the sum of g over batch and time, to sums[shard, 1] that of g * (x - mean).
 
-    g is grad_y, without what `normalise` cut off if relu; y is its result; mean is coefficients[0]; sums are float64.
+    g is grad_y, without what `normalise` cut off if relu; y is its result; mean is coefficients[0]; shards and sums
+    as for `channel_sums`.
     """
-    batch, time, channels = x.shape
-    for b in range(batch):
-        for t in range(time):
-            for c in range(channels):
-                g = np.float64(grad_y[b, t, c])
-                if relu and y[b, t, c] <= 0:
-                    g = 0.0
-                sums[0, c] += g
-                sums[1, c] += g * np.float64(x[b, t, c] - coefficients[0, c])
+    _, time, channels = x.shape
+    for shard in range(bounds.size - 1):
+        for b in range(bounds[shard], bounds[shard + 1]):
+            for t in range(time):
+                for c in range(channels):
+                    g = np.float64(grad_y[b, t, c])
+                    if relu and y[b, t, c] <= 0:
+                        g = 0.0
+                    sums[shard, 0, c] += g
+                    sums[shard, 1, c] += g * np.float64(x[b, t, c] - coefficients[0, c])
 
 
 @kernel
 def normalise_gradient(x, y, grad_y, coefficients, relu, grad_x):
-    """grad_x = g * k1 + (x - mean) * k2 + k3 with g as in `normalise_sums`; coefficients (4, channels): mean, k1, k2, k3."""
+    """grad_x = g * k1 + (x - mean) * k2 + k3, g as in `normalise_sums`; coefficients: mean, k1, k2, k3."""
     batch, time, channels = x.shape
     for b in range(batch):
         for t in range(time):
@@ -108,7 +129,13 @@ def adamw(weight, gradient, mean, square, settings):
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
     rate, beta1, beta2, epsilon, decay, correction1, correction2 = (
-        settings[0], settings[1], settings[2], settings[3], settings[4], settings[5], settings[6],
+        settings[0],
+        settings[1],
+        settings[2],
+        settings[3],
+        settings[4],
+        settings[5],
+        settings[6],
     )
     for i in range(weight.size):
         g = np.float64(gradient[i])

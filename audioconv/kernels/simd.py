@@ -124,7 +124,7 @@ def _call(builder, name, part, *args):
 
 def _flat(a, i, count):
     assert a.flags.c_contiguous, "kernels take contiguous arrays"
-    assert 0 <= i and i + count <= a.size, f"access to [{i}, {i + count}) of an array of {a.size}"
+    assert i in range(a.size - count + 1), f"access to [{i}, {i + count}) of an array of {a.size}"
     return a.reshape(-1)[i : i + count]
 
 
@@ -246,9 +246,7 @@ def _declare_shuffle(name, indices, doc):
     def llvm_body(typing_context, u, v):
         def codegen(context, builder, sig, args):
             chosen = indices(sig.return_type.lanes)
-            return builder.shuffle_vector(
-                *args, ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), chosen)
-            )
+            return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), chosen))
 
         return signature(u, u, v), codegen
 
@@ -419,9 +417,7 @@ def rank1(typing_context, t, column, i, step, row, j):
             scalar = _splat(builder, scalar, part)
             for v in range(count):
                 position = r * count + v
-                total = _call(
-                    builder, "fmuladd", part, scalar, vectors[v], builder.extract_value(result, position)
-                )
+                total = _call(builder, "fmuladd", part, scalar, vectors[v], builder.extract_value(result, position))
                 result = builder.insert_value(result, total, position)
             index = builder.add(index, step)
         return result

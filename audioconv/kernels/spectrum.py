@@ -57,21 +57,21 @@ def multiply_add(total, k, a, p, b, q, n):
 
 @kernel
 def multiply_add4(total, k, a, p, b, q, n):
-    """Four of `multiply_add` in one pass: a from the four places p, b from q, q + n, q + 2 n, q + 3 n.
+    """Four of `multiply_add` in one pass: a at p, p - n, p - 2 n, p - 3 n, b at q, q + n, q + 2 n, q + 3 n.
 
     A pass for each product would load and store the total as often as it loads a and b.
     """
     half = n // 2
     low, top = at(total, k), at(total, k + half)
     for part in range(4):
-        low = fma(at(a, p[part]), at(b, q + part * n), low)
-        top = fma(at(a, p[part] + half), at(b, q + part * n + half), top)
+        low = fma(at(a, p - part * n), at(b, q + part * n), low)
+        top = fma(at(a, p - part * n + half), at(b, q + part * n + half), top)
     for j in range(0, half, lanes(total)):
         r, i = load(total, k + j), load(total, k + half + j)
-        r, i = _add_one(r, i, a, p[0] + j, b, q + j, half)
-        r, i = _add_one(r, i, a, p[1] + j, b, q + n + j, half)
-        r, i = _add_one(r, i, a, p[2] + j, b, q + 2 * n + j, half)
-        r, i = _add_one(r, i, a, p[3] + j, b, q + 3 * n + j, half)
+        r, i = _add_one(r, i, a, p + j, b, q + j, half)
+        r, i = _add_one(r, i, a, p - n + j, b, q + n + j, half)
+        r, i = _add_one(r, i, a, p - 2 * n + j, b, q + 2 * n + j, half)
+        r, i = _add_one(r, i, a, p - 3 * n + j, b, q + 3 * n + j, half)
         store(total, k + j, r)
         store(total, k + half + j, i)
     total[k], total[k + half] = low, top

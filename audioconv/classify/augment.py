@@ -1,0 +1,124 @@
+"""Making one recording into many: shift, speed, gain and noise of the samples, masks on the features.
+
+Every clip of every epoch has a random generator of its own, seeded by (seed, epoch, clip), so that the result
+depends neither on the order of the work nor on the number of threads.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audioconv import io
+from audioconv.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the random changes; equal ends switch one off."""
+
+    shift_s: float = 0.1  # either way
+    speed: tuple = (0.85, 1.15)  # of tempo and pitch together
+    gain_db: tuple = (-12.0, 6.0)
+    noise_chance: float = 0.8
+    snr_db: tuple = (-5.0, 30.0)  # energy of the clip to energy of the noise, uniform in dB
+    time_mask_s: float = 0.1  # longest
+    mel_mask: int = 5  # widest
+    noise_clips: float = 0.1  # clips of noise alone for each clip of speech; their target is "any class alike"
+    garbled_clips: float = 0.1  # the same of words cut into pieces and put together in another order
+    noise_dbfs: tuple = (-70.0, -6.0)  # their level
+
+
+def synthetic_noise(sample_rate, seed, seconds=20):
+    """White, pink and brown noise of unit power: what is mixed in where no recordings are given."""
+    rng = np.random.default_rng([seed, 0x6E])
+    size = seconds * sample_rate
+    hz = np.fft.rfftfreq(size, 1 / sample_rate)
+    noises = []
+    for slope in (0.0, 0.5, 1.0):
+        spectrum = rng.standard_normal(hz.size) + 1j * rng.standard_normal(hz.size)
+        noises.append(np.fft.irfft(spectrum * np.maximum(hz, 50.0) ** -slope, size))
+    return [_unit_power(noise) for noise in noises]
+
+
+def check_noise(noise, name):
+    """A recording of noise as float32 of unit power; one that is silent is refused."""
+    if not np.any(noise):
+        raise ArgumentError(f"background noise {name} is silent; a recording of noise is wanted")
+    return _unit_power(noise)
+
+
+def _unit_power(x):
+    return (x / np.sqrt(np.mean(np.square(x, dtype=np.float64)))).astype(np.float32)
+
+
+def draw_noise(noises, length, rng):
+    """A random stretch of one of the noises, repeated where it is shorter."""
+    noise = noises[rng.integers(len(noises))]
+    start = rng.integers(max(1, noise.size - length + 1))
+    return np.resize(noise[start:], length)
+
+
+def add_noise(clip, noise, snr_db):
+    """The clip plus noise of unit power at a ratio of energies of `snr_db`."""
+    power = np.mean(np.square(clip, dtype=np.float64))
+    return clip + noise * np.float32(np.sqrt(power * 10 ** (-snr_db / 10)))
+
+
+def _moved(x, offset):
+    """x later by `offset` samples (earlier where it is negative), with zeros where nothing is."""
+    result = np.zeros_like(x)
+    if offset >= 0:
+        result[offset:] = x[: x.size - offset]
+    else:
+        result[:offset] = x[-offset:]
+    return result
+
+
+def _resized(x, length):
+    """x in the middle of `length` samples: cut or filled with zeros at both ends."""
+    spare = length - x.size
+    if spare >= 0:
+        return np.pad(x, (spare // 2, spare - spare // 2))
+    return x[-spare // 2 :][:length]
+
+
+def augment_clip(clip, noises, sample_rate, settings, rng):
+    """One clip, changed: speed, shift, gain, noise."""
+    length = clip.size
+    if settings.speed[0] < settings.speed[1]:
+        # steps of 1 % keep the ratio of rates, and so the resampler, small
+        percent = rng.integers(round(100 * settings.speed[0]), round(100 * settings.speed[1]) + 1)
+        clip = _resized(io.resample(clip, int(percent), 100), length)
+    reach = round(settings.shift_s * sample_rate)
+    clip = _moved(clip, int(rng.integers(-reach, reach + 1)))
+    if rng.random() < settings.noise_chance:
+        clip = add_noise(clip, draw_noise(noises, length, rng), rng.uniform(*settings.snr_db))
+    return clip * np.float32(10 ** (rng.uniform(*settings.gain_db) / 20))
+
+
+def noise_clip(length, noises, settings, rng):
+    """A clip of noise alone, of any level."""
+    return draw_noise(noises, length, rng) * np.float32(10 ** (rng.uniform(*settings.noise_dbfs) / 20))
+
+
+def garble(clip, rng):
+    """A clip that sounds like speech and is no word: the stretch that holds its energy, its pieces exchanged."""
+    energy = np.cumsum(np.square(clip, dtype=np.float64))
+    pieces = rng.integers(2, 5)
+    cuts = np.searchsorted(energy, energy[-1] * np.linspace(0.02, 0.98, pieces + 1))
+    order = np.roll(np.arange(pieces), rng.integers(1, pieces))
+    parts = [clip[: cuts[0]], *[clip[cuts[i] : cuts[i + 1]] for i in order], clip[cuts[-1] :]]
+    return np.concatenate(parts)
+
+
+def mask_features(frames, hop_ms, settings, rng):
+    """Put zeros (the mean of standardised features) over a random stretch of time and of bands, in place.
+
+    References: Park et al., SpecAugment, 2019.
+    """
+    longest = min(round(1000 * settings.time_mask_s / hop_ms), len(frames) // 2)
+    for axis, most in ((0, longest), (1, min(settings.mel_mask, frames.shape[1] // 2))):
+        width = rng.integers(0, most + 1)
+        start = rng.integers(0, frames.shape[axis] - width + 1)
+        frames[(slice(None),) * axis + (slice(start, start + width),)] = 0
+    return frames

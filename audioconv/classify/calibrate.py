@@ -1,0 +1,115 @@
+"""Streams with known words in them: how detections are scored, and how the threshold is set."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv.classify.detector import NOT_WORDS, KeywordDetector, PosteriorStream
+
+NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
+LATE_S = 0.5  # a detection counts until so long after the end of its word
+THRESHOLDS = np.round(np.arange(0.3, 0.98, 0.01), 2)
+
+
+class Word(NamedTuple):
+    """A word placed in a stream."""
+
+    label: str
+    start_s: float
+    end_s: float
+
+
+class Score(NamedTuple):
+    """What a detector made of a stream."""
+
+    words: int
+    found: int
+    false: int  # detections that are no first right one of a word
+    hours: float
+
+    @property
+    def recall(self):
+        """Share of the words that were found."""
+        return self.found / max(self.words, 1)
+
+    @property
+    def false_per_hour(self):
+        """False detections an hour of stream."""
+        return self.false / self.hours if self.hours else 0.0
+
+
+def place_words(clips, labels, noise, sample_rate, *, snr_db=10.0, gap_s=(1.0, 2.0), rng):
+    """Lay clips at random distances into noise.
+
+    Parameters
+    ----------
+    clips : float32 array, shape (clips, samples)
+    labels : sequence of str
+    noise : float32 array, shape (samples,)
+        Of unit power; repeated to the length that is needed.
+    snr_db : float
+        Every clip is scaled so that its mean energy stands in this ratio to that of the noise.
+    gap_s : (shortest, longest)
+        Between the end of a clip and the start of the next, and at both ends.
+
+    Returns
+    -------
+    stream : float32 array, shape (samples,)
+    truth : list of Word
+    """
+    gaps = np.round(rng.uniform(*gap_s, size=len(clips) + 1) * sample_rate).astype(int)
+    length = clips.shape[1]
+    stream = np.resize(noise, gaps.sum() + clips.size) * np.float32(NOISE_LEVEL)
+    level = NOISE_LEVEL * 10 ** (snr_db / 20)
+    truth, at = [], gaps[0]
+    for clip, label, gap in zip(clips, labels, gaps[1:], strict=True):
+        stream[at : at + length] += clip * np.float32(level / max(np.sqrt(np.mean(np.square(clip))), 1e-9))
+        truth.append(Word(label, float(at / sample_rate), float((at + length) / sample_rate)))
+        at += length + gap
+    return stream, truth
+
+
+def score(detections, truth, seconds):
+    """Count: a word is found by a detection of its label whose peak lies between its start and 0.5 s after its end.
+
+    A second detection of a word, one of another label and one outside all words are false.
+    """
+    left = list(truth)
+    for detection in detections:
+        for word in left:
+            if word.label == detection.label and word.start_s <= detection.peak_s <= word.end_s + LATE_S:
+                left.remove(word)
+                break
+    found = len(truth) - len(left)
+    return Score(len(truth), found, len(detections) - found, seconds / 3600)
+
+
+def decide(classifier, rows, threshold, **settings):
+    """Detections that posteriors already computed lead to at a threshold."""
+    detector = KeywordDetector(classifier, threshold=threshold, **settings)
+    found = detector._decide(rows)
+    return found + [detector._event] if detector._event else found
+
+
+def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
+    """Threshold with the fewest mistakes (missed words and false detections) on clips placed in noise.
+
+    The words lie in a stream of the noises at `snr_db`; the noises alone, at the same level, follow them. Among equally
+    good thresholds the middle is taken, as the one that is furthest from all mistakes.
+    """
+    rng = np.random.default_rng([seed, 0xCA])
+    chosen = np.flatnonzero(~np.isin(np.asarray(labels).astype(str), NOT_WORDS))
+    chosen = rng.permutation(chosen)[:300]
+    background = np.concatenate([noise[: 20 * classifier.sample_rate] for noise in noises])
+    stream, truth = place_words(
+        clips[chosen], np.asarray(labels)[chosen], background, classifier.sample_rate, snr_db=snr_db, rng=rng
+    )
+    streams = [(stream, truth), (background * np.float32(NOISE_LEVEL), [])]
+    posteriors = [PosteriorStream(classifier).process(samples) for samples, _ in streams]
+    mistakes = np.zeros(len(THRESHOLDS))
+    for (samples, words), rows in zip(streams, posteriors, strict=True):
+        for i, threshold in enumerate(THRESHOLDS):
+            result = score(decide(classifier, rows, threshold), words, samples.size / classifier.sample_rate)
+            mistakes[i] += result.words - result.found + result.false
+    best = np.flatnonzero(mistakes == mistakes.min())
+    return float(THRESHOLDS[best[len(best) // 2]])

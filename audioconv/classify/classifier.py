@@ -1,0 +1,312 @@
+"""The estimator: from clips to a trained network, with scikit-learn's contract."""
+
+import json
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from audioconv import models, nn, parallel
+from audioconv.arrays import whole
+from audioconv.classify import model_file
+from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
+from audioconv.classify.batches import Batches
+from audioconv.classify.clips import load_clips, read_mono
+from audioconv.classify.detector import KeywordDetector, PosteriorStream
+from audioconv.classify.progress import Progress
+from audioconv.errors import ArgumentError, ModelFileError, ShapeError
+from audioconv.features import LogMel
+
+STEP_MS = 50  # from one window of a stream to the next
+THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
+EPOCHS, LEARNING_RATE, WEIGHT_DECAY, LABEL_SMOOTHING = 30, 0.01, 0.05, 0.1
+
+
+class KeywordClassifier(ClassifierMixin, BaseEstimator):
+    """A small convolutional network that tells words apart, in clips and in streams.
+
+    Parameters
+    ----------
+    model : str
+        Architecture, one of `audioconv.models.MODELS`.
+    sample_rate : int, in Hz
+        Of the clips; files of another rate are resampled.
+    clip_s : float, in seconds
+        Length of a clip; shorter ones are put between zeros, of longer ones the loudest stretch is taken.
+    epochs : int, optional
+        Default 30.
+    batch_size : int
+    learning_rate : float, optional
+        Peak of the schedule; default 0.01.
+    augment : bool or Augmentation
+        Change the clips anew in each epoch.
+    background_noise : list of paths or of float arrays at `sample_rate`, optional
+        Mixed into the clips when augmenting, beside white, pink and brown noise made at run time.
+    threads : int, optional
+        Default `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
+    random_state : int, optional
+        The same number gives the same weights, bit for bit. None is 0.
+    verbose : int
+        1 shows a progress bar and notices on stderr.
+
+    Attributes
+    ----------
+    classes_ : array of labels, sorted
+    network_ : nn.Sequential
+    features_ : LogMel
+    threshold_ : float
+        For detectors; chosen on the validation clips if `fit` had some.
+    history_ : list of dict
+        One an epoch: epoch, loss, accuracy, val_accuracy, learning_rate, seconds.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training; the weights are the best until then.
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> rng = np.random.default_rng(0)
+    >>> tone = np.sin(np.arange(16000) / 4).astype("float32")
+    >>> hiss = rng.standard_normal(16000).astype("float32")
+    >>> X = np.stack([tone, hiss] * 8) * rng.uniform(0.01, 0.1, (16, 1)).astype("float32")
+    >>> clf = ac.KeywordClassifier(epochs=4, augment=False, verbose=0).fit(X, ["tone", "hiss"] * 8)
+    >>> clf.predict(X[:2]).tolist()
+    ['tone', 'hiss']
+    """
+
+    def __init__(self, model="tc-resnet8", *, sample_rate=16000, clip_s=1.0, epochs=None, batch_size=100,
+                 learning_rate=None, augment=True, background_noise=None, threads=None, random_state=None,
+                 verbose=1):  # fmt: skip
+        self.model = model
+        self.sample_rate = sample_rate
+        self.clip_s = clip_s
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.augment = augment
+        self.background_noise = background_noise
+        self.threads = threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # --- lengths ---
+
+    @property
+    def clip(self):
+        """Length of a clip in samples."""
+        return round(self.clip_s * self.sample_rate)
+
+    @property
+    def step(self):
+        """From one window of a stream to the next, in samples: a whole number of feature hops."""
+        return max(1, round(STEP_MS / self.features_.hop_ms)) * self.features_.hop
+
+    # --- training ---
+
+    def fit(self, X, y, groups=None, validation=None):
+        """Train on labelled clips.
+
+        Parameters
+        ----------
+        X : list of paths, or float array of shape (clips, samples) at `sample_rate`
+        y : sequence of labels
+        groups : ignored
+            There so that scikit-learn's splitters may pass speakers on.
+        validation : (X, y), optional
+            Clips that are not trained on: the weights of the best epoch are kept, and the threshold of detectors
+            is chosen on them.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError, AudioFileError
+            If there are fewer than two labels, as many labels as clips are not given, or a clip cannot be used.
+        """
+        seed = 0 if self.random_state is None else whole(self.random_state, "random_state", 0)
+        epochs = whole(EPOCHS if self.epochs is None else self.epochs, "epochs")
+        labels = self._check_labels(X, y)
+        progress = Progress(self.verbose)
+        clips, notices = load_clips(X, self.sample_rate, self.clip, self.threads)
+        progress.notices(notices)
+        self.classes_, targets = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ArgumentError(f"y must hold at least two labels, not only {self.classes_[0]!r}")
+        held = self._load_validation(validation, progress)
+        self.features_ = LogMel(self.sample_rate)
+        if not self.features_.frames(self.clip):
+            raise ArgumentError(
+                f"clip_s must be at least one window of {self.features_.window_ms} ms, not {self.clip_s}"
+            )
+        noises = self._noises(seed)
+        batches = Batches(clips, targets, self.features_, noises, self._augmentation(), seed, self.threads)
+        batches.batch_size = whole(self.batch_size, "batch_size")
+        self.mean_, self.std_ = batches.statistics
+        self.network_ = models.build(self.model, len(self.classes_), self.features_.mels, seed)
+        self._predictor = None
+        self._train(batches, epochs, held, progress)
+        self.n_features_in_ = clips.shape[1]
+        self.threshold_ = THRESHOLD
+        if held is not None:
+            from audioconv.classify.calibrate import choose_threshold
+
+            self.threshold_ = choose_threshold(self, *held, noises, seed=seed)
+        return self
+
+    def _check_labels(self, X, y):
+        labels = np.asarray(y)
+        if labels.ndim != 1 or len(labels) != len(X):
+            raise ShapeError(f"y must hold one label a clip: {len(X)} clips, labels of shape {labels.shape}")
+        return labels
+
+    def _load_validation(self, validation, progress):
+        """Clips and labels of the validation part, or None."""
+        if validation is None:
+            return None
+        X, y = validation
+        labels = self._check_labels(X, y)
+        strange = np.setdiff1d(labels, self.classes_)
+        if strange.size:
+            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
+        clips, notices = load_clips(X, self.sample_rate, self.clip, self.threads)
+        progress.notices(notices)
+        return clips, labels
+
+    def _augmentation(self):
+        if isinstance(self.augment, Augmentation):
+            return self.augment
+        return Augmentation() if self.augment else None
+
+    def _noises(self, seed):
+        noises = synthetic_noise(self.sample_rate, seed)
+        for noise in () if self.background_noise is None else self.background_noise:
+            if isinstance(noise, np.ndarray):
+                noises.append(check_noise(noise, "given as an array"))
+            else:
+                noises.append(check_noise(read_mono(noise, self.sample_rate)[0], noise))
+        return noises
+
+    def _train(self, batches, epochs, held, progress):
+        optimiser = nn.AdamW(self.network_, decay=WEIGHT_DECAY)
+        peak = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
+        with progress.training(epochs, batches.steps):
+            history = nn.train(
+                self.network_,
+                batches,
+                optimiser,
+                nn.warmup_cosine(peak, epochs * batches.steps),
+                epochs=epochs,
+                validate=None if held is None else self._validation_score(*held),
+                label_smoothing=LABEL_SMOOTHING,
+                on_batch=progress.batch,
+                on_epoch=progress.epoch,
+                threads=self.threads,
+            )
+        self.interrupted_ = history.interrupted
+        self.history_ = [_record(epoch) for epoch in history.epochs]
+
+    def _validation_score(self, clips, labels):
+        """The function from a network to (accuracy, -loss) on clips: the second decides between equal first ones."""
+        features, targets = self._standardised(clips), np.searchsorted(self.classes_, labels)
+        wanted = nn.one_hot(targets, len(self.classes_))
+
+        def score(network):
+            logits = network.forward(features, threads=self.threads)
+            return float(np.mean(logits.argmax(axis=1) == targets)), -nn.softmax_cross_entropy(logits, wanted)[0]
+
+        return score
+
+    # --- use ---
+
+    def _standardised(self, clips):
+        """Features of clips (clips, samples), with the mean and deviation of the training set taken out."""
+        rows = parallel.run(self.features_, list(clips), self.threads)
+        return (np.stack(rows) - self.mean_) / self.std_
+
+    def _judge(self, frames):
+        """Posteriors (windows, classes) of feature windows (windows, frames, mels)."""
+        if getattr(self, "_predictor", None) is None:
+            self._predictor = self.network_.inference()
+        return nn.softmax(self._predictor((frames - self.mean_) / self.std_))
+
+    def predict_proba(self, X):
+        """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""
+        check_is_fitted(self, "network_")
+        clips, notices = load_clips(X, self.sample_rate, self.clip, self.threads)
+        Progress(self.verbose).notices(notices)
+        return nn.softmax(self.network_.forward(self._standardised(clips), threads=self.threads))
+
+    def predict(self, X):
+        """The most probable label of each clip."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def posteriors(self, samples):
+        """Posteriors of a window that slides over a long recording.
+
+        Parameters
+        ----------
+        samples : float32 array, shape (samples,), at `sample_rate`
+
+        Returns
+        -------
+        rows : float32 array, shape (frames, classes)
+            Frame k judges samples k * step to k * step + clip; the last one is filled with zeros.
+        """
+        check_is_fitted(self, "network_")
+        stream = PosteriorStream(self)
+        return np.concatenate((stream.process(samples), stream.flush()))
+
+    def stream(self, **settings):
+        """A KeywordDetector with these settings: threshold, smoothing_s, settle_s, refractory_s, ignore."""
+        check_is_fitted(self, "network_")
+        return KeywordDetector(self, **settings)
+
+    # --- files ---
+
+    def save(self, path):
+        """Write the trained model to one safetensors file; it appears whole or not at all."""
+        check_is_fitted(self, "network_")
+        arrays = {f"network.{name}": array for name, array in self.network_.weights().items()}
+        arrays |= {"mean": self.mean_, "std": self.std_, "filters": self.features_.filters}
+        settings = {
+            "model": self.model,
+            "classes": self.classes_.tolist(),
+            "sample_rate": self.sample_rate,
+            "clip_s": self.clip_s,
+            "threshold": self.threshold_,
+            "features": self.features_.settings(),
+            "history": self.history_,
+        }
+        model_file.save(path, arrays, settings)
+
+    @classmethod
+    def load(cls, path):
+        """Read a model that `save` wrote."""
+        arrays, settings = model_file.load(path)
+        try:
+            clf = cls(settings["model"], sample_rate=settings["sample_rate"], clip_s=settings["clip_s"], verbose=0)
+            clf.classes_ = np.array(settings["classes"])
+            clf.threshold_, clf.history_ = settings["threshold"], settings["history"]
+            clf.features_ = LogMel(**settings["features"], filters=arrays["filters"])
+            clf.mean_, clf.std_ = arrays["mean"], arrays["std"]
+            clf.network_ = models.build(clf.model, len(clf.classes_), clf.features_.mels, 0)
+            prefix = "network."
+            clf.network_.load_weights(
+                {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            )
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
+        clf.n_features_in_, clf.interrupted_ = clf.clip, False
+        return clf
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state["_predictor"] = None  # closures over the weights; made again when needed
+        return state
+
+
+def _record(epoch):
+    """An epoch's entry of `history_`: plain numbers, with the validation accuracy for the score."""
+    score = epoch.pop("score")
+    return epoch | {"val_accuracy": None if score is None else score[0]}

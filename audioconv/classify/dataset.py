@@ -1,0 +1,138 @@
+"""Folders of labelled clips: a folder per label, or a manifest with speakers and splits."""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from audioconv.errors import ArgumentError, AudioFileError
+
+SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"}
+SPLITS = ("train", "val", "test")
+_SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
+_SPEAKER_COLUMNS = ("speaker", "speaker_or_group", "group")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled clips. `groups` (speakers, or None) never cross splits that were made here."""
+
+    files: list
+    labels: np.ndarray
+    groups: np.ndarray | None
+    splits: np.ndarray
+    notices: list = field(default_factory=list)
+
+    def part(self, split):
+        """The clips of one split."""
+        if split not in SPLITS:
+            raise ArgumentError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+        return self.select(self.splits == split)
+
+    def select(self, mask):
+        """The clips where `mask` is true."""
+        where = np.flatnonzero(mask)
+        groups = None if self.groups is None else self.groups[where]
+        files = [self.files[i] for i in where]
+        return Dataset(files, self.labels[where], groups, self.splits[where], self.notices)
+
+    def __len__(self):
+        return len(self.files)
+
+
+def load_dataset(folder, *, seed=0):
+    """List the labelled clips of a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Either holds `manifest.csv` with columns file, label and, if known, speaker and split (train, val, test),
+        or one folder of sound files per label. Folders whose names begin with an underscore or a dot are passed over.
+    seed : int
+        Of the split 70 / 15 / 15 %, by speaker where speakers are known, that is made where the manifest has none.
+
+    Raises
+    ------
+    AudioFileError
+        If the folder or the manifest cannot be read, or a file of the manifest is missing.
+    ArgumentError
+        If there are fewer than two labels, or a label with a single clip.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise AudioFileError(f"{folder} is not a folder; a folder of labelled clips is wanted")
+    manifest = folder / "manifest.csv"
+    files, labels, groups, splits = _read_manifest(manifest) if manifest.exists() else _walk(folder)
+    _check_labels(folder, labels)
+    labels = np.array(labels)
+    groups = np.array(groups) if groups else None
+    notices = []
+    if not splits:
+        splits = _make_splits(labels, groups, seed)
+        how = "by speaker" if groups is not None else "at random, because speakers are not known"
+        notices.append(f"{folder} has no split of its own: 70 / 15 / 15 % were made {how}")
+    return Dataset(files, labels, groups, np.array(splits), notices)
+
+
+def _check_labels(folder, labels):
+    names, counts = np.unique(labels, return_counts=True)
+    if len(names) < 2:
+        found = f"one ({names[0]!r})" if len(names) else "none"
+        raise ArgumentError(f"{folder} must hold clips of at least two labels, a folder each; found {found}")
+    if counts.min() < 2:
+        raise ArgumentError(f"label {names[counts.argmin()]!r} in {folder} has one clip; at least two are wanted")
+
+
+def _walk(folder):
+    files, labels = [], []
+    for label in sorted(folder.iterdir()):
+        if label.is_dir() and label.name[0] not in "_.":
+            found = sorted(path for path in label.rglob("*") if path.suffix.lower() in SUFFIXES)
+            files += [str(path) for path in found]
+            labels += [label.name] * len(found)
+    return files, labels, None, None
+
+
+def _read_manifest(manifest):
+    try:
+        with open(manifest, encoding="utf-8-sig", newline="") as text:
+            rows = list(csv.DictReader(text))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AudioFileError(f"{manifest} cannot be read: {error}") from error
+    columns = rows[0].keys() if rows else ()
+    if not {"file", "label"} <= set(columns):
+        raise AudioFileError(
+            f"{manifest} must have columns file and label, not {', '.join(map(str, columns)) or 'none'}"
+        )
+    for line, row in enumerate(rows, 2):
+        if not row["file"] or not row["label"]:
+            raise AudioFileError(f"{manifest}, line {line}: file and label must both be given")
+    files = [str(manifest.parent / row["file"]) for row in rows]
+    missing = [file for file in files if not Path(file).is_file()]
+    if missing:
+        raise AudioFileError(f"{manifest} names {len(missing)} file(s) that do not exist, such as {missing[0]}")
+    speaker = next((name for name in _SPEAKER_COLUMNS if name in columns), None)
+    groups = [row[speaker] for row in rows] if speaker else None
+    splits = [_SPLIT_NAMES.get(row["split"], row["split"]) for row in rows] if "split" in columns else None
+    if splits and not set(splits) <= set(SPLITS):
+        splits = None  # another division, such as folds
+    return files, [row["label"] for row in rows], groups, splits
+
+
+def _make_splits(labels, groups, seed):
+    """70 / 15 / 15 %: whole speakers where there are enough, else within each label."""
+    rng = np.random.default_rng(seed)
+    splits = np.full(len(labels), "train", dtype="<U5")
+    if groups is not None and len(np.unique(groups)) >= 6:
+        speakers = rng.permutation(np.unique(groups))
+        held = max(1, round(0.15 * len(speakers)))
+        splits[np.isin(groups, speakers[:held])] = "val"
+        splits[np.isin(groups, speakers[held : 2 * held])] = "test"
+        return splits
+    for label in np.unique(labels):
+        clips = rng.permutation(np.flatnonzero(labels == label))
+        held = max(1, round(0.15 * len(clips))) if len(clips) >= 3 else 0
+        splits[clips[:held]] = "val"
+        splits[clips[held : 2 * held]] = "test"
+    return splits

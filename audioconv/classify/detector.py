@@ -1,0 +1,197 @@
+"""Hearing words in a stream: posteriors of a sliding window, and the decision when a word was said."""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import arrays
+from audioconv.classify.clips import fit_length
+from audioconv.errors import ArgumentError, DtypeError
+from audioconv.stage import Guard
+
+BATCH = 64  # windows in one pass of the network
+NOT_WORDS = ("unknown", "_unknown_", "silence", "_silence_", "noise", "_noise_", "_background_noise_")
+
+
+class Detection(NamedTuple):
+    """One word heard. Times are seconds from the start of the stream, at the middle of the windows that heard it."""
+
+    label: str
+    start_s: float  # when its score first reached the threshold
+    peak_s: float  # when its score was largest
+    score: float  # the largest smoothed posterior
+
+
+class PosteriorStream:
+    """Posteriors of a window as long as a training clip, which moves on in steps of `classifier.step` samples.
+
+    Row k judges samples k * step ... k * step + clip. Blocks of any length give the rows that they complete;
+    `flush` fills the last window with zeros, so that no sample goes unheard; a stream shorter than a clip is
+    placed in the middle of one, as `predict_proba` does. The rows are the same at any cut.
+    """
+
+    latency = 0
+
+    def __init__(self, classifier):
+        self._classifier = classifier
+        self._features = classifier.features_.stream()
+        self._clip, self._step = classifier.clip, classifier.step
+        self._guard = Guard("posterior stream")
+        self._clear()
+
+    def _clear(self):
+        self._features.reset()
+        self._seen = 0  # samples
+        self._rows = 0  # posteriors given out
+        self._first = 0  # number of the oldest frame that is kept
+        self._frames = np.empty((0, self._classifier.features_.mels), np.float32)
+        self._opening = []  # the samples, while there are fewer than a clip
+
+    def reset(self):
+        """Forget the stream so far."""
+        with self._guard:
+            self._clear()
+
+    def process(self, block):
+        """Take (samples,) of float32 and return the posteriors (rows, classes) that they complete."""
+        block = arrays.floating(block, "block", (1,))
+        if block.dtype != np.float32:
+            raise DtypeError(f"this stream takes float32 blocks, not {block.dtype}")
+        if not np.isfinite(block).all():
+            raise ArgumentError(f"block must be finite, but sample {np.flatnonzero(~np.isfinite(block))[0]} is not")
+        with self._guard:
+            return self._process(block)
+
+    def _process(self, block):
+        if self._seen < self._clip:
+            self._opening.append(block.copy())
+        self._seen += block.size
+        if self._seen >= self._clip:
+            self._opening.clear()
+        self._frames = np.concatenate((self._frames, self._features.process(block)))
+        due = 1 + (self._seen - self._clip) // self._step if self._seen >= self._clip else 0
+        return self._judge(max(0, due - self._rows))
+
+    def _judge(self, count):
+        """Posteriors of the next `count` windows; the frames that no later window needs are dropped."""
+        length = self._classifier.features_.frames(self._clip)
+        hop = self._step // self._classifier.features_.hop
+        start = self._rows * hop - self._first
+        results = [np.empty((0, len(self._classifier.classes_)), np.float32)]
+        for begin in range(0, count, BATCH):
+            starts = [start + hop * k for k in range(begin, min(begin + BATCH, count))]
+            results.append(self._classifier._judge(np.stack([self._frames[s : s + length] for s in starts])))
+        self._rows += count
+        keep = max(0, self._rows * hop - self._first)
+        self._first += keep
+        self._frames = self._frames[keep:].copy()
+        return np.concatenate(results)
+
+    def flush(self):
+        """End the stream: the posteriors of what is left; then start afresh."""
+        with self._guard:
+            if not self._seen:
+                rows = self._judge(0)
+            elif self._seen < self._clip:
+                clip = fit_length(np.concatenate(self._opening), self._clip)
+                self._clear()
+                rows = self._process(clip)
+            else:
+                rest = (self._seen - self._clip) % self._step
+                rows = self._process(np.zeros((self._step - rest) % self._step, np.float32))
+            self._clear()
+            return rows
+
+
+class KeywordDetector:
+    """Words in a stream, as they are said.
+
+    The posteriors are averaged over `smoothing_s`. When that of a word reaches `threshold`, an event begins; it ends
+    when the largest has not grown for `settle_s`, and gives one detection, of the label that was largest.
+    For `refractory_s` after the peak nothing else is heard.
+
+    Parameters
+    ----------
+    classifier : fitted KeywordClassifier
+    threshold : float in (0, 1); None takes the classifier's own
+    smoothing_s, settle_s, refractory_s : float, in seconds
+    ignore : labels that are no words, such as "unknown"
+
+    References
+    ----------
+    Chen, Parada, Heigold, Small-footprint keyword spotting using deep neural networks, ICASSP 2014, section 2.3.
+    """
+
+    latency = 0
+
+    def __init__(self, classifier, *, threshold=None, smoothing_s=0.2, settle_s=0.2, refractory_s=1.0,
+                 ignore=NOT_WORDS):  # fmt: skip
+        self.threshold = classifier.threshold_ if threshold is None else float(threshold)
+        if not 0 < self.threshold < 1:
+            raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
+        self._posteriors = PosteriorStream(classifier)
+        self._labels = classifier.classes_
+        self._words = np.array([str(label) not in ignore for label in self._labels])
+        step_s = classifier.step / classifier.sample_rate
+        self._step_s = step_s
+        self._smooth = max(1, round(smoothing_s / step_s))
+        self._settle = max(1, round(settle_s / step_s))
+        self._refractory_s = refractory_s
+        # the middle of the samples that a full smoothing window of rows has heard, from the last row's number
+        self._middle_s = classifier.clip / classifier.sample_rate / 2
+        self._clear()
+
+    def _clear(self):
+        self._ring = deque(maxlen=self._smooth)
+        self._row = 0
+        self._event = None  # (label, start_s, peak_s, score)
+        self._waited = 0  # rows since the score of the event last grew
+        self._deaf_until_s = -np.inf
+
+    def reset(self):
+        """Forget the stream so far."""
+        self._posteriors.reset()
+        self._clear()
+
+    def process(self, block):
+        """Take (samples,) of float32 and return the list of words whose events end in them."""
+        return self._decide(self._posteriors.process(block))
+
+    def flush(self):
+        """End the stream: the words that are still open; then start afresh."""
+        found = self._decide(self._posteriors.flush())
+        if self._event:
+            found.append(self._event)
+        self._clear()
+        return found
+
+    def _decide(self, rows):
+        found = []
+        for row in rows:
+            self._ring.append(row)
+            scores = np.where(self._words, np.mean(self._ring, axis=0), 0)
+            time_s = self._middle_s + (self._row - (len(self._ring) - 1) / 2) * self._step_s
+            self._row += 1
+            detection = self._hear(int(scores.argmax()), float(scores.max()), time_s)
+            if detection:
+                found.append(detection)
+        return found
+
+    def _hear(self, best, score, time_s):
+        """Move the event on by one row of posteriors and return it if it ends."""
+        if self._event is None:
+            if score >= self.threshold and time_s >= self._deaf_until_s:
+                self._event = Detection(self._labels[best], time_s, time_s, score)
+                self._waited = 0
+            return None
+        if score > self._event.score:
+            self._event = Detection(self._labels[best], self._event.start_s, time_s, score)
+            self._waited = 0
+            return None
+        self._waited += 1
+        if self._waited < self._settle:
+            return None
+        ended, self._event = self._event, None
+        self._deaf_until_s = ended.peak_s + self._refractory_s
+        return ended

@@ -1,0 +1,51 @@
+"""Trained classifiers in one file: safetensors with the settings as JSON in its header. Nothing in it is executed."""
+
+import json
+
+import numpy as np
+
+from audioconv.errors import ModelFileError
+from audioconv.io import replace_when_whole
+
+FORMAT = 1
+
+
+def save(path, arrays, settings):
+    """Write arrays (name -> array) and settings (what JSON can say) as a whole file or none."""
+    from safetensors.numpy import save as to_bytes
+
+    header = {"audioconv": json.dumps({"format": FORMAT, **settings})}
+    data = to_bytes({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=header)
+    with replace_when_whole(path, ModelFileError) as part:
+        part.write_bytes(data)
+
+
+def load(path):
+    """Return (arrays, settings) of a model file.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, cut short, not a model of audioconv, or of a later format.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get("audioconv")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ModelFileError(
+            f"{path} is cut short or not a model file ({error}); train one with audioconv train"
+        ) from error
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read as a model ({error.strerror or error})") from error
+    if text is None:
+        raise ModelFileError(f"{path} holds arrays but no audioconv model; train one with audioconv train")
+    settings = json.loads(text)
+    if settings.get("format") != FORMAT:
+        raise ModelFileError(
+            f"{path} has model format {settings.get('format')}; this version of audioconv reads format {FORMAT}. "
+            "Train it anew, or install the version that wrote it"
+        )
+    return arrays, settings

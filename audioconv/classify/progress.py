@@ -1,0 +1,49 @@
+"""What training shows on stderr: notices, and a bar with loss, accuracy and the time left."""
+
+from contextlib import contextmanager
+
+
+class Progress:
+    """Notices and a progress bar; silent with verbose 0."""
+
+    def __init__(self, verbose):
+        self._verbose = verbose
+        self._bar = None
+
+    def notices(self, notices):
+        """Say each notice on a line of its own."""
+        if notices and self._verbose:
+            from rich.console import Console
+
+            for notice in notices:
+                Console(stderr=True, highlight=False).print(f"note: {notice}", soft_wrap=True)
+
+    @contextmanager
+    def training(self, epochs, steps):
+        """Show the bar while a training of so many epochs runs."""
+        if not self._verbose:
+            yield
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = [TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}")]
+        with Bar(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as self._bar:
+            self._task = self._bar.add_task("", total=epochs * steps, state="")
+            yield
+        self._bar = None
+
+    def batch(self, epoch, number, loss):
+        """One batch is done."""
+        if self._bar:
+            self._bar.advance(self._task)
+
+    def epoch(self, record):
+        """One epoch is done; `record` is its entry in the history."""
+        if not self._bar:
+            return
+        state = f"epoch {record['epoch']}  loss {record['loss']:.3f}  accuracy {record['accuracy']:.1%}"
+        if record["score"] is not None:
+            state += f"  validation {record['score'][0]:.1%}"
+        self._bar.update(self._task, state=state)

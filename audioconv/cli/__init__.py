@@ -1,0 +1,84 @@
+"""The command line: one command a file, nothing but argument parsing and printing.
+
+Whatever takes long to import is imported inside the functions, so that `--help` answers at once.
+"""
+
+import os
+import signal
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+import audioconv
+from audioconv.cli.doctor import doctor
+from audioconv.cli.evaluate import evaluate
+from audioconv.cli.filter import filter_file
+from audioconv.cli.listen import listen
+from audioconv.cli.messages import say
+from audioconv.cli.predict import predict
+from audioconv.cli.train import train
+from audioconv.errors import AudioconvError
+
+
+class Commands(TyperGroup):
+    """The commands in the order in which they were added; an error is one line and exit code 2, Ctrl-C is 130."""
+
+    def list_commands(self, ctx):
+        return list(self.commands)
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `audioconv predict ... | head` has seen enough
+            raise
+        except (AudioconvError, OSError) as error:
+            if os.environ.get("AUDIOCONV_DEBUG"):
+                raise
+            say(f"error: {error}")
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            say("interrupted")
+            raise typer.Exit(130) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="audioconv",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help is there at once; rich is imported only by what shows tables or bars
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted):
+    if wanted:
+        typer.echo(f"audioconv {audioconv.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+):
+    """Filter sound files, train keyword classifiers, and hear their words in long recordings.
+
+    An error is one line and exit code 2; AUDIOCONV_DEBUG=1 shows where it came from.
+    """
+
+
+app.command("filter")(filter_file)
+for command in (train, evaluate, predict, listen, doctor):
+    app.command()(command)
+
+
+def main():
+    """Run the command line of this process."""
+    warnings.showwarning = lambda message, *_: say(f"warning: {message}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave through `finally`: no half files
+    app()

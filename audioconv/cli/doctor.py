@@ -1,0 +1,67 @@
+"""audioconv doctor: what this machine and this installation are, and the kernels compiled for them."""
+
+import time
+from typing import Annotated
+
+import typer
+
+_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "soundfile", "soxr", "librosa", "scikit-learn", "safetensors")
+
+
+def doctor(
+    warm: Annotated[bool, typer.Option("--warm", help="Compile now what the public calls use in float32.")] = False,
+    clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Remove all compiled kernels first.")] = False,
+):
+    """Show versions, SIMD target, cache."""
+    from audioconv.kernels.about import about, clear
+
+    if clear_cache:
+        count = clear()
+        typer.echo(f"removed {count} files of compiled kernels")
+    if warm:
+        start = time.perf_counter()
+        _warm()
+        typer.echo(f"everything for float32 is compiled ({time.perf_counter() - start:.1f} s)")
+    for name, value in {**_versions(), **about()}.items():
+        typer.echo(f"{name:<14} {value}")
+
+
+def _versions():
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import audioconv
+    from audioconv.parallel import thread_count
+
+    found = {"audioconv": audioconv.__version__, "python": f"{platform.python_version()} on {platform.platform()}"}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed"
+    return {**found, "threads": thread_count()}
+
+
+def _warm():
+    """Call each public thing once, on as little as makes it compile all that it uses."""
+    import numpy as np
+
+    import audioconv as ac
+
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((40, 16000)).astype("float32") / 10
+    for method in ("direct", "overlap_add"):
+        for stride, dilation in ((1, 1), (2, 1), (1, 2)):
+            ac.convolve(noise[0], noise[1, :300], method=method, stride=stride, dilation=dilation)
+    for taps in (10, 5000):
+        stream = ac.StreamConvolver(noise[1, :taps])
+        stream.process(noise[0, :512])
+        stream.flush()
+    labels = ["quiet", "loud"] * 20
+    noise[1::2] *= 9
+    classifier = ac.KeywordClassifier(epochs=1, verbose=0).fit(noise, labels, validation=(noise, labels))
+    classifier.predict(noise)
+    detector = classifier.stream()
+    for row in noise[:2]:
+        detector.process(row)
+    detector.flush()

@@ -1,0 +1,45 @@
+"""What the commands say beside their results."""
+
+import time
+
+import typer
+
+
+def say(text):
+    """Print one line on stderr, whatever line breaks the text has."""
+    typer.echo(f"audioconv: {' '.join(str(text).split())}", err=True)
+
+
+def watched(blocks, total, title, patience_s=2.0):
+    """Pass blocks on, with a progress bar on a terminal once that has taken longer than `patience_s`.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays
+    total : int
+        The sum of their lengths.
+    title : str
+        What is being done.
+    """
+    start, done, bar = time.monotonic(), 0, None
+    try:
+        for block in blocks:
+            yield block
+            done += len(block)
+            if bar is None and time.monotonic() - start > patience_s:
+                bar, task = _bar(title, total)
+            if bar is not None:
+                bar.update(task, completed=done)
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _bar(title, total):
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    bar.start()
+    return bar, bar.add_task(title, total=total)

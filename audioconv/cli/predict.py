@@ -1,0 +1,33 @@
+"""audioconv predict: the words in short clips."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    files: Annotated[list[Path], typer.Argument(help="Clips, one word each.")],
+    top: Annotated[int, typer.Option(min=1, metavar="K", help="Number of guesses a clip.")] = 1,
+):
+    """Say which word each clip holds.
+
+    One line a guess: file, label, probability; tab-separated when the output is not a terminal.
+    """
+    from audioconv.classify import KeywordClassifier
+
+    classifier = KeywordClassifier.load(model)
+    classifier.verbose = 1  # says on stderr when clips are resampled
+    rows = []
+    for file, row in zip(files, classifier.predict_proba([str(file) for file in files]), strict=True):
+        best = sorted(zip(row, classifier.classes_, strict=True), reverse=True)[:top]
+        rows += [(str(file), str(label), f"{probability:.4f}") for probability, label in best]
+    if not sys.stdout.isatty():
+        for row in rows:
+            typer.echo("\t".join(row))
+        return
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for file, label, probability in rows:
+        typer.echo(f"{file:{widths[0]}}  {label:{widths[1]}}  {probability}")

@@ -1,0 +1,75 @@
+"""audioconv train: a folder of clips becomes a keyword model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audioconv.cli.messages import say
+from audioconv.errors import ModelFileError
+
+
+def train(
+    folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
+    out: Annotated[Path, typer.Option("--out", help="Model file to write.")],
+    model: Annotated[str, typer.Option(help="Architecture.")] = "tc-resnet8",
+    epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same model.")] = 0,
+    noise: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Background recordings that are mixed in while training.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
+    ] = None,
+    augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
+):
+    """Train a keyword classifier.
+
+    Voices of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
+    best weights so far.
+    """
+    from audioconv.classify import KeywordClassifier, load_dataset
+    from audioconv.io import writable
+
+    writable(out, ModelFileError)  # said now rather than after the training
+    data = load_dataset(folder)
+    for notice in data.notices:
+        say(notice)
+    part, validation = data.part("train"), data.part("val")
+    classifier = KeywordClassifier(
+        model=model,
+        epochs=epochs,
+        augment=augment,
+        background_noise=_noises(noise),
+        threads=threads,
+        random_state=seed,
+        verbose=1,
+    )
+    classifier.fit(
+        part.files,
+        part.labels,
+        groups=part.groups,
+        validation=(validation.files, validation.labels) if len(validation.files) else None,
+    )
+    classifier.save(out)
+    _report(classifier, part, validation, out)
+
+
+def _noises(folder):
+    if folder is None:
+        return None
+    from audioconv.io import sound_files
+
+    return sound_files(folder)
+
+
+def _report(classifier, part, validation, out):
+    history = [epoch for epoch in classifier.history_ if epoch.get("val_accuracy") is not None]
+    best = f", validation accuracy {max(epoch['val_accuracy'] for epoch in history):.2%}" if history else ""
+    typer.echo(
+        f"{out}: {len(classifier.classes_)} classes from {len(part.files)} clips, "
+        f"{len(validation.files)} to validate, {len(classifier.history_)} epochs{best}"
+    )
+    if classifier.interrupted_:
+        say(f"interrupted; {out} holds the best weights so far")
+        raise typer.Exit(130)

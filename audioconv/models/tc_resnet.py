@@ -1,0 +1,43 @@
+"""TC-ResNet8, temporal convolution with residual blocks for keywords."""
+
+import numpy as np
+
+from audioconv import nn
+
+
+def tc_resnet8(classes, features=40, *, rng, dtype=np.float32):
+    """TC-ResNet8 with logits as its output: (batch, frames, features) to (batch, classes).
+
+    A convolution of 3 taps to 16 channels; three residual blocks to 24, 32 and 48 channels, each of two
+    convolutions of 9 taps, the first with stride 2, and a strided shortcut of one tap; the mean over time; dropout 0.5;
+    a dense layer.
+    The features are the channels from the start, so that the first layer already sees the whole spectrum.
+    No convolution has a bias, each is followed by batch norm with scale and shift, and the last layer
+    has a bias: 65,180 parameters with 40 features and 12 classes.
+
+    Parameters
+    ----------
+    classes, features : int
+    rng : numpy Generator
+        Draws the initial weights and seeds the dropout.
+    dtype : float32 or float64
+
+    References
+    ----------
+    Choi et al., Temporal Convolution for Real-time Keyword Spotting on Mobile Devices, Interspeech 2019
+    (arXiv 1904.03814), section 2 and figure 2.
+    """
+    draw = {"rng": rng, "dtype": dtype}
+
+    def conv_norm(channels, filters, taps, stride=1, relu=True):
+        conv = nn.Conv1d(channels, filters, taps, stride, bias=False, **draw)
+        return [conv, nn.BatchNorm(filters, relu, dtype=dtype)]
+
+    layers = conv_norm(features, 16, 3)
+    channels = 16
+    for filters in (24, 32, 48):
+        main = conv_norm(channels, filters, 9, 2) + conv_norm(filters, filters, 9, relu=False)
+        layers.append(nn.Residual(nn.Sequential(main), nn.Sequential(conv_norm(channels, filters, 1, 2))))
+        channels = filters
+    head = [nn.GlobalAveragePool(dtype), nn.Dropout(0.5, **draw), nn.Dense(channels, classes, **draw)]
+    return nn.Sequential(layers + head)

@@ -1,0 +1,17 @@
+"""What is shown to people: scores, pictures, and one HTML page that holds them."""
+
+from audioconv.report.page import Report
+from audioconv.report.plots import confusion, log_mel, posteriors, training_curve, waveform
+from audioconv.report.scores import confusion_counts, confusion_table, wilson
+
+__all__ = [
+    "Report",
+    "confusion",
+    "confusion_counts",
+    "confusion_table",
+    "log_mel",
+    "posteriors",
+    "training_curve",
+    "waveform",
+    "wilson",
+]

@@ -1,0 +1,130 @@
+"""A report as one HTML file that needs nothing else: pictures are inside it."""
+
+import base64
+import io as memory
+from html import escape
+
+from audioconv.errors import ShapeError
+from audioconv.io import replace_when_whole
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8885; }
+body { font: 1rem/1.55 system-ui, sans-serif; max-width: 44rem; margin: 0 auto; padding: 1rem;
+       background: Canvas; color: CanvasText; overflow-wrap: break-word; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 1rem 0; }
+h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.5rem 0 .5rem; padding-top: 1rem;
+     border-top: 1px solid var(--line); }
+p { margin: .75rem 0; }
+figure { margin: 1.25rem 0; }
+figure img { display: block; width: 100%; height: auto; border-radius: .4rem; }
+figcaption { font-size: .9rem; opacity: .8; margin-top: .4rem; }
+.wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .9rem .3rem 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
+summary { cursor: pointer; margin: 1rem 0; }
+td.number, th.number { text-align: right; }
+"""
+
+
+class Report:
+    """Headings, text, tables and figures in the order in which they are added; `save` writes the page.
+
+    Parameters
+    ----------
+    title : str
+
+    Notes
+    -----
+    All text is escaped: what it says is what is shown.
+
+    Examples
+    --------
+    >>> report = Report("A day of recordings")
+    >>> report.heading("Levels")
+    >>> report.table(["file", "peak"], [["a.wav", 0.5]])
+    >>> report.save("report.html")  # doctest: +SKIP
+    """
+
+    def __init__(self, title):
+        self._title = str(title)
+        self._parts = []
+
+    def heading(self, text):
+        """Begin a section."""
+        self._parts.append(f"<h2>{escape(str(text))}</h2>")
+
+    def text(self, text):
+        """Add a paragraph; empty lines part it into several."""
+        for paragraph in str(text).split("\n\n"):
+            self._parts.append(f"<p>{escape(paragraph.strip())}</p>")
+
+    def table(self, columns, rows, *, folded=None):
+        """Add a table.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Names; with none of them given, there is no head line.
+        rows : sequence of sequences
+            A cell for each column; int and float cells stand at the right.
+        folded : str, optional
+            Show only this text until it is clicked; for long tables.
+        """
+        rows = [list(row) for row in rows]
+        for row in rows:
+            if len(row) != len(columns):
+                raise ShapeError(f"a row must have a cell for each of {len(columns)} columns, not {len(row)}: {row}")
+        head = "".join(f"<th{_side([row[i] for row in rows])}>{escape(str(c))}</th>" for i, c in enumerate(columns))
+        lines = [f"<thead><tr>{head}</tr></thead>"] if any(columns) else []
+        for row in rows:
+            lines.append(f"<tr>{''.join(f'<td{_side([cell])}>{escape(str(cell))}</td>' for cell in row)}</tr>")
+        table = f'<div class="wide"><table>{"".join(lines)}</table></div>'
+        if folded is not None:
+            table = f"<details><summary>{escape(str(folded))}</summary>{table}</details>"
+        self._parts.append(table)
+
+    def figure(self, figure, caption):
+        """Add a matplotlib Figure, as it is now.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+        caption : str
+            What there is to see; also read out where pictures cannot be seen.
+        """
+        data = memory.BytesIO()
+        figure.savefig(data, format="png", metadata={"Software": None})  # the same picture gives the same bytes
+        source = base64.b64encode(data.getvalue()).decode("ascii")
+        self._parts.append(
+            f'<figure><img alt="{escape(str(caption))}" src="data:image/png;base64,{source}">'
+            f"<figcaption>{escape(str(caption))}</figcaption></figure>"
+        )
+
+    def html(self):
+        """The whole page."""
+        return "\n".join(
+            [
+                '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+                '<meta name="viewport" content="width=device-width, initial-scale=1">',
+                f"<title>{escape(self._title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
+                f"<h1>{escape(self._title)}</h1>",
+                *self._parts,
+                "</body>\n</html>\n",
+            ]
+        )
+
+    def save(self, path):
+        """Write the page, whole or not at all.
+
+        Raises
+        ------
+        AudioconvError, OSError
+            If it cannot be written.
+        """
+        with replace_when_whole(path) as part:
+            part.write_text(self.html(), encoding="utf-8")
+
+
+def _side(cells):
+    """Numbers stand at the right."""
+    return ' class="number"' if cells and all(isinstance(cell, (int, float)) for cell in cells) else ""

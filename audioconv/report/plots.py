@@ -1,0 +1,220 @@
+"""Pictures of signals, features, trainings and decisions.
+
+Each function returns a matplotlib Figure of its own; neither pyplot nor any setting of matplotlib is touched. Figures
+are narrow with large letters, so that they can still be read on a phone.
+"""
+
+import numpy as np
+
+from audioconv.arrays import floating
+from audioconv.errors import ArgumentError, ShapeError
+
+WIDTH = 6.4  # inches
+DPI = 200
+LETTERS = 9.5  # points
+COLUMNS = 1200  # of a waveform: about the pixels of a picture
+BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"  # Okabe and Ito's: told apart by the colour-blind
+
+
+def _panels(rows, columns, height, **shared):
+    """A figure and its panels, shape (rows, columns), all of one look."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
+    panels = figure.subplots(rows, columns, squeeze=False, **shared)
+    for panel in panels.flat:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.tick_params(labelsize=LETTERS)
+    return figure, panels
+
+
+def _say(panel, x=None, y=None, title=None):
+    """Label the axes and the panel."""
+    if x:
+        panel.set_xlabel(x, fontsize=LETTERS)
+    if y:
+        panel.set_ylabel(y, fontsize=LETTERS)
+    if title:
+        panel.set_title(title, fontsize=LETTERS + 1, loc="left")
+
+
+def waveform(signals, sample_rate):
+    """Signals over time, a panel each, on one scale.
+
+    Parameters
+    ----------
+    signals : dict of name -> float array, shape (samples,)
+    sample_rate : int, Hz
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        Of long signals each pixel shows the range of its samples, so that no peak is lost.
+    """
+    if not signals:
+        raise ArgumentError("signals must hold at least one signal, by its name")
+    figure, panels = _panels(len(signals), 1, 0.5 + 1.25 * len(signals), sharex=True, sharey=True)
+    for panel, (name, samples) in zip(panels[:, 0], signals.items(), strict=True):
+        samples = floating(samples, name, (1,))
+        if not samples.size:
+            raise ShapeError(f"{name} must have at least one sample")
+        starts = np.unique(np.linspace(0, samples.size, COLUMNS, endpoint=False).astype(int))
+        low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
+        panel.fill_between(starts / sample_rate, low, high, color=BLUE, linewidth=0.6)
+        _say(panel, y="amplitude", title=name)
+        panel.margins(x=0.01)
+    _say(panels[-1, 0], x="time (s)")
+    return figure
+
+
+def log_mel(signals, features):
+    """Log-mel spectrograms, a panel each, on one scale of time and of colour.
+
+    Parameters
+    ----------
+    signals : dict of name -> float array, shape (samples,), at the sample rate of `features`
+    features : LogMel
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        Energy a band in dB below the largest of all, down to -70 dB.
+    """
+    frames = {name: 10 / np.log(10) * features(samples) for name, samples in signals.items()}
+    if not frames or not all(map(len, frames.values())):
+        raise ShapeError("signals must hold at least one signal, each at least one frame long")
+    top = max(image.max() for image in frames.values())
+    hop_s = features.hop / features.sample_rate
+    figure, panels = _panels(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
+    for panel, (name, image) in zip(panels[:, 0], frames.items(), strict=True):
+        start_s = (features.window / 2 - features.margin) / features.sample_rate - hop_s / 2
+        picture = panel.imshow(
+            (image - top).T, origin="lower", aspect="auto", cmap="viridis", vmin=-70, vmax=0,
+            extent=(start_s, start_s + len(image) * hop_s, -0.5, features.mels - 0.5),
+        )  # fmt: skip
+        ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if features.low_hz < hz < features.high_hz]
+        panel.set_yticks(np.interp(ticks, _centres_hz(features), np.arange(features.mels)))
+        panel.set_yticklabels(ticks)
+        _say(panel, y="frequency (Hz)", title=name)
+    panels[-1, 0].set_xlim(0, max(len(image) for image in frames.values()) * hop_s)
+    _say(panels[-1, 0], x="time (s)")
+    bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=15 * len(frames))
+    bar.set_label("energy (dB)", fontsize=LETTERS)
+    bar.ax.tick_params(labelsize=LETTERS)
+    return figure
+
+
+def _centres_hz(features):
+    bins_hz = np.arange(features.filters.shape[1]) * features.sample_rate / features.fft_size
+    return (features.filters * bins_hz).sum(axis=1) / features.filters.sum(axis=1)
+
+
+def training_curve(history):
+    """Loss and accuracy after each epoch, side by side.
+
+    Parameters
+    ----------
+    history : list of dict
+        As `KeywordClassifier.history_`: epoch, loss, accuracy and, if there were validation clips, val_accuracy.
+    """
+    if not history:
+        raise ArgumentError("history must hold at least one epoch")
+    epochs = [record["epoch"] for record in history]
+    figure, panels = _panels(1, 2, 2.7)
+    left, right = panels[0]
+    left.plot(epochs, [record["loss"] for record in history], color=BLUE)
+    left.set_ylim(bottom=0)
+    _say(left, x="epoch", title="loss, training")
+    right.plot(epochs, [100 * record["accuracy"] for record in history], color=BLUE, label="training")
+    held = [record.get("val_accuracy") for record in history]
+    if None not in held:
+        right.plot(epochs, [100 * value for value in held], color=RED, linestyle="--", label="validation")
+    right.legend(fontsize=LETTERS, frameon=False, loc="lower right")
+    right.set_ylim(top=101)
+    _say(right, x="epoch", title="accuracy (%)")
+    for panel in (left, right):
+        panel.grid(alpha=0.3)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def confusion(counts, labels):
+    """A confusion matrix: colour is the share of the row, the number the count.
+
+    Parameters
+    ----------
+    counts : int array, shape (labels, labels)
+        Row: what it was; column: what was said, as `confusion_counts` gives them.
+    labels : sequence of labels
+    """
+    counts = np.asarray(counts)
+    if counts.shape != (len(labels), len(labels)):
+        raise ShapeError(f"counts must have a row and a column for each of {len(labels)} labels, not {counts.shape}")
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, panels = _panels(1, 1, 1.1 + 0.36 * len(labels))
+    panel = panels[0, 0]
+    panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        panel.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=LETTERS)
+    panel.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    panel.set_yticks(range(len(labels)), labels)
+    panel.set_xticks(np.arange(len(labels) - 1) + 0.5, minor=True)
+    panel.set_yticks(np.arange(len(labels) - 1) + 0.5, minor=True)
+    panel.grid(which="minor", color="#DDDDDD", linewidth=0.8)
+    panel.tick_params(which="minor", length=0)
+    _say(panel, x="what the model said", y="what it was")
+    return figure
+
+
+def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
+    """Posteriors over time as an image, a line a label, with the words that were said and those that were heard.
+
+    Parameters
+    ----------
+    rows : float array, shape (frames, labels)
+    times_s : float array, shape (frames,), in seconds, in equal steps
+    labels : sequence of labels
+    truth : sequence with label, start_s, end_s
+        Drawn as boxes.
+    detections : sequence with label, peak_s
+        Drawn as dots: a dot in a box is a word heard.
+    row_s : float, in seconds
+        Longest stretch in one panel; a longer recording is cut into panels of equal length.
+    """
+    rows, times_s = floating(rows, "rows", (2,)), np.asarray(times_s)
+    if rows.shape != (len(times_s), len(labels)) or len(times_s) < 2:
+        raise ShapeError(
+            f"rows must be (frames, labels), {(len(times_s), len(labels))}, two at least, not {rows.shape}"
+        )
+    names, step_s = [str(label) for label in labels], times_s[1] - times_s[0]
+    begin, end = times_s[0] - step_s / 2, times_s[-1] + step_s / 2
+    count = max(1, int(np.ceil((end - begin) / row_s - 1e-6)))
+    panel_s = (end - begin) / count
+    figure, panels = _panels(count, 1, 0.9 + count * (0.35 + 0.165 * len(names)))
+    for i, panel in enumerate(panels[:, 0]):
+        picture = panel.imshow(
+            rows.T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest",
+            extent=(begin, end, len(names) - 0.5, -0.5),
+        )  # fmt: skip
+        _mark(panel, names, truth, detections)
+        panel.set_yticks(range(len(names)), names)
+        panel.set_xlim(begin + i * panel_s, begin + (i + 1) * panel_s)
+        panel.set_ylim(len(names) - 0.5, -0.5)
+    _say(panels[-1, 0], x="time (s)")
+    bar = figure.colorbar(picture, ax=list(panels[:, 0]), location="top", aspect=40, pad=0.02, shrink=0.6)
+    bar.set_label("posterior", fontsize=LETTERS)
+    bar.ax.tick_params(labelsize=LETTERS)
+    return figure
+
+
+def _mark(panel, names, truth, detections):
+    """Boxes where words were said, dots where they were heard."""
+    from matplotlib.patches import Rectangle
+
+    for word in truth:
+        corner = (word.start_s, names.index(str(word.label)) - 0.5)
+        panel.add_patch(Rectangle(corner, word.end_s - word.start_s, 1, fill=False, edgecolor="white", linewidth=1.2))
+    heard = [(found.peak_s, names.index(str(found.label))) for found in detections]
+    if heard:
+        panel.scatter(*zip(*heard, strict=True), s=22, color=RED, edgecolors="white", linewidths=0.8, zorder=3)

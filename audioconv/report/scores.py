@@ -1,0 +1,96 @@
+"""How often a classifier is right, and what it takes for what."""
+
+import numpy as np
+
+from audioconv.arrays import whole
+from audioconv.errors import ArgumentError, ShapeError
+
+
+def wilson(right, total, z=1.96):
+    """Interval that holds the true rate in about 95 of 100 such trials.
+
+    Parameters
+    ----------
+    right, total : int
+        Trials that went well, and all of them.
+    z : float
+        Width in standard deviations; 1.96 is 95 %.
+
+    Returns
+    -------
+    low, high : float in [0, 1]
+
+    Raises
+    ------
+    ArgumentError
+        If there were no trials, or fewer than went well.
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
+
+    Examples
+    --------
+    >>> [round(limit, 3) for limit in wilson(9, 10)]
+    [0.596, 0.982]
+    """
+    right, total = whole(right, "right", 0), whole(total, "total")
+    if right > total:
+        raise ArgumentError(f"right must be at most total, not {right} of {total}")
+    rate, scale = right / total, 1 + z * z / total
+    middle = (rate + z * z / (2 * total)) / scale
+    half = z / scale * (rate * (1 - rate) / total + z * z / (4 * total * total)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def confusion_counts(truth, said, labels):
+    """Count how often each label was said for each label that it was.
+
+    Parameters
+    ----------
+    truth, said : sequences of labels, one a clip
+    labels : sequence of labels
+        The order of rows and columns.
+
+    Returns
+    -------
+    counts : int array, shape (labels, labels)
+        Row: what it was; column: what was said.
+
+    Raises
+    ------
+    ShapeError
+        If truth and said differ in length.
+    ArgumentError
+        If they hold a label that is not in `labels`.
+
+    Examples
+    --------
+    >>> confusion_counts(["yes", "no", "no"], ["yes", "no", "yes"], ["no", "yes"]).tolist()
+    [[1, 1], [0, 1]]
+    """
+    if len(truth) != len(said):
+        raise ShapeError(f"truth and said must have one label a clip each, not {len(truth)} and {len(said)}")
+    place = {str(label): i for i, label in enumerate(labels)}
+    strange = sorted({str(label) for label in (*truth, *said)} - set(place))
+    if strange:
+        raise ArgumentError(f"labels must hold every label; missing: {', '.join(strange)}")
+    counts = np.zeros((len(place), len(place)), int)
+    for was, heard in zip(truth, said, strict=True):
+        counts[place[str(was)], place[str(heard)]] += 1
+    return counts
+
+
+def confusion_table(counts, labels):
+    """The counts as a `rich.table.Table` for a terminal, with the recall of each label."""
+    from rich.table import Table
+
+    table = Table(title="rows: what it was; columns: what the model said", title_style="")
+    table.add_column("")
+    for label in labels:
+        table.add_column(str(label), justify="right")
+    table.add_column("recall", justify="right")
+    for i, row in enumerate(counts):
+        cells = [f"[bold]{count}[/]" if i == j else str(count or "·") for j, count in enumerate(row)]
+        table.add_row(str(labels[i]), *cells, f"{row[i] / row.sum():.1%}" if row.sum() else "-")
+    return table

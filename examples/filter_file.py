@@ -1,0 +1,19 @@
+"""Put a recording into a room: python examples/filter_file.py IN.wav ROOM.wav OUT.wav"""
+
+import sys
+
+import numpy as np
+
+import audioconv as ac
+
+
+def main(source, room, target):
+    samples, rate = ac.read(source)
+    response, room_rate = ac.read(room)  # one channel, or as many as the recording
+    response = ac.io.resample(response, room_rate, rate) * np.float32(room_rate / rate)  # keeps the room's gain
+    wet = ac.convolve(samples, response)
+    ac.write(target, wet / max(1, np.abs(wet).max()), rate)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,21 @@
+"""Train a keyword model: python examples/train_keywords.py data/keywords MODEL.safetensors [EPOCHS]
+
+data/keywords is any folder that holds a folder of sound files for each word, or manifest.csv with the columns file, label, speaker, split.
+"""
+
+import sys
+
+import audioconv as ac
+
+
+def main(folder, model, epochs=30):
+    data = ac.classify.load_dataset(folder)
+    train, val, test = (data.part(name) for name in ("train", "val", "test"))
+    classifier = ac.KeywordClassifier(epochs=int(epochs), batch_size=32, random_state=0)
+    classifier.fit(train.files, train.labels, validation=(val.files, val.labels))
+    classifier.save(model)
+    print(f"{classifier.score(test.files, test.labels):.1%} of {len(test)} test clips are right; saved as {model}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,58 @@
+"""Checks on arrays, and the one form in which kernels take them."""
+
+import numpy as np
+import pytest
+
+import audioconv as ac
+from audioconv import arrays
+
+
+@pytest.mark.parametrize(
+    ("dtype", "advice"),
+    [(np.int16, "32768"), (np.uint8, "astype"), (np.float16, "astype"), (complex, "astype"), (bool, "astype")],
+)
+def test_other_dtypes_are_refused_with_advice(dtype, advice):
+    with pytest.raises(ac.DtypeError, match=f"x must be float32 or float64, not .*{advice}"):
+        arrays.floating(np.zeros(3, dtype), "x")
+
+
+def test_the_wrong_number_of_dimensions_is_refused():
+    with pytest.raises(ac.ShapeError, match=r"x must have 1 or 2 dimension\(s\), not 3 \(shape \(1, 2, 3\)\)"):
+        arrays.floating(np.zeros((1, 2, 3)), "x", (1, 2))
+
+
+@pytest.mark.parametrize(
+    "x",
+    [np.arange(6.0), np.arange(12.0)[::2], np.arange(6.0)[::-1], np.arange(6, dtype=">f8"), np.arange(6.0).tolist()],
+)
+def test_frozen_has_one_form(x):
+    y = arrays.frozen(arrays.floating(x, "x"))
+    assert y.flags.c_contiguous
+    assert y.flags.aligned
+    assert not y.flags.writeable
+    assert y.dtype == np.dtype(float)
+    assert np.array_equal(y, x)
+
+
+def test_frozen_leaves_the_callers_array_writable_and_shared():
+    x = np.zeros(4)
+    y = arrays.frozen(x)
+    x[0] = 1
+    assert y[0] == 1
+
+
+def test_frozen_of_a_misaligned_array():
+    x = np.frombuffer(b"\0" * 4 + np.arange(3.0).tobytes(), np.uint8)[4:].view(float)
+    assert np.array_equal(arrays.frozen(x), np.arange(3.0))
+
+
+@pytest.mark.parametrize("wrong", [1.5, True, "3", None, [1], 0, np.nan])
+def test_whole_refuses(wrong):
+    with pytest.raises(ac.ArgumentError, match="n must be"):
+        arrays.whole(wrong, "n")
+
+
+@pytest.mark.parametrize("right", [1, 1.0, np.int64(7), np.float32(3)])
+def test_whole_accepts(right):
+    assert arrays.whole(right, "n") == right
+    assert type(arrays.whole(right, "n")) is int

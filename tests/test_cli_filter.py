@@ -1,0 +1,169 @@
+"""audioconv filter: the same as convolve, in the format of the input, for any block, rate and number of channels."""
+
+import numpy as np
+import pytest
+
+import audioconv as ac
+from audioconv.io import info
+from tests.command import refused, run
+from tests.compare import assert_close
+
+RNG = np.random.default_rng(1)
+RATE = 16000
+
+
+def noise(*shape, scale=0.1):
+    return (scale * RNG.uniform(-1, 1, shape)).astype("float32")
+
+
+def decaying(taps, *channels):
+    envelope = np.exp(-np.arange(taps) / (taps / 5)).reshape(-1, *[1] * len(channels))
+    return (noise(taps, *channels, scale=1) * envelope / 4).astype("float32")
+
+
+def put(path, samples, rate=RATE, subtype="FLOAT"):
+    ac.write(path, samples, rate, subtype=subtype)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("signal", "response"),
+    [((5000,), (1,)), ((5000,), (700,)), ((300,), (2000,)), ((5000, 2), (700,)), ((5000, 3), (700, 3)), ((1,), (1,))],
+)
+@pytest.mark.parametrize("block", [7, 1024, 65536])
+def test_the_file_is_the_whole_convolution(tmp_path, signal, response, block):
+    x, h = noise(*signal), decaying(*response)
+    if response == (1,):
+        h[:] = 0.5
+    source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
+    result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--block", block)
+    assert result.exit_code == 0, result.output
+    clip = ac.read(tmp_path / "out.wav")
+    assert clip.sample_rate == RATE
+    columns = x.reshape(len(x), -1).astype(float).T
+    filters = np.broadcast_to(h.reshape(len(h), -1).T, (len(columns), len(h))).astype(float)
+    expected = np.stack([np.convolve(a, b) for a, b in zip(columns, filters, strict=True)], axis=1)
+    assert_close(clip.samples.reshape(len(clip.samples), -1), expected, 2e-6)
+    assert str(tmp_path / "out.wav") in result.stdout
+
+
+def test_the_block_changes_no_bit(tmp_path):
+    source, ir = put(tmp_path / "in.wav", noise(9000, 2)), put(tmp_path / "ir.wav", decaying(3000))
+    for block in (13, 1000, 65536):
+        assert run("filter", source, tmp_path / f"{block}.wav", "--ir", ir, "--block", block).exit_code == 0
+    assert (tmp_path / "13.wav").read_bytes() == (tmp_path / "65536.wav").read_bytes()
+    assert (tmp_path / "1000.wav").read_bytes() == (tmp_path / "65536.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "subtype", "target", "expected"),
+    [
+        ("in.wav", "PCM_24", "out.wav", ("WAV", "PCM_24")),
+        ("in.wav", "FLOAT", "out.wav", ("WAV", "FLOAT")),
+        ("in.flac", "PCM_24", "out.flac", ("FLAC", "PCM_24")),
+        ("in.ogg", "VORBIS", "out.ogg", ("OGG", "VORBIS")),
+        ("in.wav", "FLOAT", "out.flac", ("FLAC", "PCM_16")),
+        ("in.ogg", "VORBIS", "out.wav", ("WAV", "PCM_16")),
+    ],
+)
+def test_the_format_is_kept_where_the_suffix_is(tmp_path, source, subtype, target, expected):
+    put(tmp_path / source, noise(3000), subtype=subtype)
+    ir = put(tmp_path / "ir.wav", decaying(50))
+    assert run("filter", tmp_path / source, tmp_path / target, "--ir", ir).exit_code == 0
+    about = info(tmp_path / target)
+    assert (about.format, about.subtype) == expected
+    assert about.frames == 3049
+
+
+@pytest.mark.parametrize(("ir_rate", "rate"), [(8000, 16000), (44100, 16000), (16000, 48000)])
+@pytest.mark.parametrize("taps", [1, 2, 800])
+def test_an_impulse_response_of_another_rate_keeps_its_gain(tmp_path, ir_rate, rate, taps):
+    """Against the response at its own rate: the same complex gain within 0.5 % of the largest, in both bands."""
+    h = decaying(taps)
+    h[0] = 1  # begins abruptly
+    x = np.zeros(rate // 4, "float32")
+    x[rate // 8] = 1
+    source, ir = put(tmp_path / "in.wav", x, rate), put(tmp_path / "ir.wav", h, ir_rate)
+    result = run("filter", source, tmp_path / "out.wav", "--ir", ir)
+    assert result.exit_code == 0
+    assert result.stderr == f"audioconv: {ir} is resampled from {ir_rate} to {rate} Hz\n"
+    y = ac.read(tmp_path / "out.wav").samples
+    assert len(y) == len(x) + max(1, round(taps * rate / ir_rate)) - 1
+    y = np.concatenate([y[rate // 8 :], y[: rate // 8]])  # time 0 first, what rings before it last
+    times = np.concatenate([np.arange(len(y) - rate // 8), np.arange(-(rate // 8), 0)])
+    frequencies_hz = (0, 100, 777, 2500)
+    wanted = np.array([gain_at(h, np.arange(taps) / ir_rate, f) for f in frequencies_hz])
+    actual = np.array([gain_at(y, times / rate, f) for f in frequencies_hz])
+    assert_close(actual.view(float), wanted.view(float), 0.005)
+
+
+def gain_at(taps, times_s, frequency_hz):
+    return np.sum(taps * np.exp(-2j * np.pi * frequency_hz * times_s))
+
+
+def test_strict_refuses_another_rate(tmp_path):
+    source, ir = put(tmp_path / "in.wav", noise(100)), put(tmp_path / "ir.wav", decaying(50), 8000)
+    says = refused("filter", source, tmp_path / "out.wav", "--ir", ir, "--ir-rate", "strict")
+    assert "8000 Hz" in says
+    assert "16000 Hz" in says
+    assert not (tmp_path / "out.wav").exists()
+    put(ir, decaying(50))
+    assert run("filter", source, tmp_path / "out.wav", "--ir", ir, "--ir-rate", "strict").exit_code == 0
+
+
+def test_gain_is_in_decibels(tmp_path):
+    x = noise(500)
+    source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", np.ones(1, "float32"))
+    assert run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", "-6.0206").exit_code == 0
+    assert_close(ac.read(tmp_path / "out.wav").samples, x / 2, 1e-5)
+    assert "--gain" in refused("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", "nan")
+
+
+def test_clipping_is_counted_and_the_gain_named_avoids_it(tmp_path):
+    source = put(tmp_path / "in.wav", noise(4000, scale=0.9), subtype="PCM_16")
+    ir = put(tmp_path / "ir.wav", 3 * np.ones(1, "float32"))
+    result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", "1")
+    assert result.exit_code == 0
+    loud = ac.read(source).samples * np.float32(3 * 10 ** (1 / 20))
+    assert f"{np.count_nonzero(np.abs(loud) > 1)} samples of {tmp_path / 'out.wav'} are beyond full" in result.stderr
+    gain = result.stderr.split("--gain ")[1].split()[0]
+    again = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", gain)
+    assert again.stderr == ""
+    assert 0.97 < np.abs(ac.read(tmp_path / "out.wav").samples).max() <= 1
+
+
+def test_the_input_may_be_the_output(tmp_path):
+    x = noise(3000)
+    source, ir = put(tmp_path / "a.wav", x), put(tmp_path / "ir.wav", np.array([0, 1], "float32"))
+    assert run("filter", source, source, "--ir", ir, "--block", 100).exit_code == 0
+    assert_close(ac.read(source).samples[1:], x, 2e-6)
+
+
+@pytest.mark.parametrize(("channels", "says"), [((3,), "has 3 channels for a file of 2"), ((1,), None), ((2,), None)])
+def test_channels_of_the_impulse_response(tmp_path, channels, says):
+    source, ir = put(tmp_path / "in.wav", noise(100, 2)), put(tmp_path / "ir.wav", decaying(50, *channels))
+    if says is None:
+        assert run("filter", source, tmp_path / "out.wav", "--ir", ir).exit_code == 0
+    else:
+        assert says in refused("filter", source, tmp_path / "out.wav", "--ir", ir)
+        assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [("no/out.wav", "does not exist; make it first"), ("out.xyz", "'.xyz'"), ("out", "suffix ''"), ("", "suffix")],
+)
+def test_an_output_that_cannot_be_written_is_said_first(tmp_path, target, says):
+    source, ir = put(tmp_path / "in.wav", noise(100)), put(tmp_path / "ir.wav", decaying(50))
+    assert says in refused("filter", source, tmp_path / target, "--ir", ir)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "ir.wav"]
+
+
+def test_damage_that_shows_late_leaves_the_older_output(tmp_path):
+    source, ir = put(tmp_path / "in.flac", noise(60000), subtype="PCM_16"), put(tmp_path / "ir.wav", decaying(50))
+    source.write_bytes(source.read_bytes()[:-2000])
+    (tmp_path / "out.flac").write_bytes(b"older")
+    says = refused("filter", source, tmp_path / "out.flac", "--ir", ir, "--block", "1000")
+    assert f"{source} is damaged or cut short" in says
+    assert (tmp_path / "out.flac").read_bytes() == b"older"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.flac", "ir.wav", "out.flac"]

@@ -1,0 +1,124 @@
+"""The command line as a whole: help, version, usage errors, debugging, signals."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import audioconv as ac
+from tests.command import run
+
+COMMANDS = ["filter", "train", "evaluate", "predict", "listen", "doctor"]
+
+
+def test_help_names_every_command_with_a_whole_line():
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} +[A-Z].*\.$", result.stdout, re.MULTILINE), command
+    assert "..." not in result.stdout.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage:")
+
+
+def test_version():
+    assert run("--version").stdout == f"audioconv {ac.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ([], "Usage:"),
+        (["fil"], "fil"),
+        (["filter"], "IN"),
+        (["filter", "a.wav", "b.wav"], "--ir"),
+        (["filter", "a.wav", "b.wav", "--ir", "c.wav", "--block", "0"], "--block"),
+        (["filter", "a.wav", "b.wav", "--ir", "c.wav", "--ir-rate", "maybe"], "strict"),
+        (["filter", "a.wav", "b.wav", "--ir", "c.wav", "--gain", "loud"], "--gain"),
+        (["predict", "model"], "FILES"),
+        (["predict", "model", "a.wav", "--top", "0"], "--top"),
+        (["listen", "model"], "--file"),
+        (["listen", "model", "--file", "a.wav", "--threshold", "2"], "--threshold"),
+        (["train", "folder"], "--out"),
+        (["train", "folder", "--out", "m", "--epochs", "0"], "--epochs"),
+        (["doctor", "--cold"], "--cold"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(args, says):
+    result = run(*args)
+    assert result.exit_code == 2
+    assert says.lower() in result.output.lower()
+    assert "Traceback" not in result.output
+
+
+def audioconv(*args, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "audioconv", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_the_program_itself_fails_in_one_line(tmp_path):
+    process = audioconv("filter", tmp_path / "no.wav", tmp_path / "out.wav", "--ir", tmp_path / "ir.wav")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err == f"audioconv: error: {tmp_path / 'no.wav'} does not exist; a sound file is wanted\n"
+
+
+def test_debugging_shows_the_traceback(tmp_path):
+    args = ("filter", tmp_path / "no.wav", tmp_path / "out.wav", "--ir", tmp_path / "ir.wav")
+    process = audioconv(*args, env={**os.environ, "AUDIOCONV_DEBUG": "1"})
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" in err
+    assert "AudioFileError" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_no_half_file(tmp_path, number, code):
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, 4_000_000).astype("float32")
+    ac.write(tmp_path / "in.wav", noise, 8000)
+    ac.write(tmp_path / "ir.wav", noise[:2000], 8000)
+    process = audioconv(
+        "filter", tmp_path / "in.wav", tmp_path / "out.wav", "--ir", tmp_path / "ir.wav", "--block", "16"
+    )
+    deadline = time.monotonic() + 120
+    while not any(path.suffix == ".part" and path.stat().st_size > 1000 for path in tmp_path.iterdir()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, ""), err
+    assert "Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "ir.wav"]
+
+
+def test_a_progress_bar_passes_every_block_on(capsys):
+    from audioconv.cli.messages import watched
+
+    blocks = [np.full(n, n) for n in (3, 0, 5)]
+    passed = list(watched(iter(blocks), 8, "counting", patience_s=-1))
+    assert [len(block) for block in passed] == [3, 0, 5]
+    assert capsys.readouterr() == ("", "")  # no bar where nobody looks
+
+
+def test_a_message_is_one_line(capsys):
+    from audioconv.cli.messages import say
+
+    say("several\n  lines")
+    assert capsys.readouterr().err == "audioconv: several lines\n"

@@ -1,0 +1,186 @@
+"""What layers compute, in training and outside of it, for any batch and any number of threads; what they refuse."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from audioconv import nn
+from audioconv.errors import ArgumentError, AudioconvError, BusyError, DtypeError, ModelFileError, ShapeError
+from audioconv.models import build
+from tests import naive
+from tests.compare import assert_close
+
+RNG = np.random.default_rng
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", "causal", 3, (0, 5)])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 2)])
+def test_conv1d_equals_loops_on_padded_input(padding, stride, dilation):
+    rng = RNG(0)
+    x, weight, bias = rng.standard_normal((2, 12, 3)), rng.standard_normal((4, 3, 10)), rng.standard_normal(10)
+    span = 3 * dilation
+    left, right = {"same": (span // 2, span - span // 2), "valid": (0, 0), "causal": (span, 0), 3: (3, 3)}.get(
+        padding, padding
+    )
+    y = nn.conv1d(x, weight, bias, stride=stride, dilation=dilation, padding=padding)
+    padded = np.pad(x, ((0, 0), (left, right), (0, 0)))
+    assert_close(y, naive.conv1d_channels(padded, weight, bias, stride, dilation), 1e-14)
+
+
+def test_conv1d_takes_any_array_and_mixes_dtypes():
+    rng = RNG(0)
+    x, weight = rng.standard_normal((3, 10, 6)).astype("float32"), rng.standard_normal((2, 3, 4))
+    y = nn.conv1d(x[::2, ::-1, ::2], weight)
+    assert y.dtype == np.float64
+    assert_close(y, naive.conv1d_channels(x[::2, ::-1, ::2], weight, np.zeros(4)), 1e-14)
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "options", "error"),
+    [
+        ((1, 5, 2), (2, 3, 4), {}, ShapeError),
+        ((1, 5), (2, 3, 4), {}, ShapeError),
+        ((1, 2, 3), (3, 3, 4), {}, ShapeError),
+        ((1, 5, 3), (0, 3, 4), {}, ShapeError),
+        ((1, 5, 3), (2, 3, 4), {"bias": np.zeros(3)}, ShapeError),
+        ((1, 5, 3), (2, 3, 4), {"padding": "full"}, ArgumentError),
+        ((1, 5, 3), (2, 3, 4), {"padding": -1}, ArgumentError),
+        ((1, 5, 3), (2, 3, 4), {"stride": 0}, ArgumentError),
+    ],
+)
+def test_conv1d_refuses(x, weight, options, error):
+    with pytest.raises(error):
+        nn.conv1d(np.zeros(x), np.zeros(weight), **options)
+
+
+def test_batch_norm_in_training_and_after():
+    rng = RNG(0)
+    layer = nn.BatchNorm(5, dtype=np.float64)
+    layer.scale[:], layer.shift[:] = rng.standard_normal((2, 5))
+    x = 100 + 3 * rng.standard_normal((11, 7, 5))
+    assert_close(layer.forward(x, training=True), naive.batch_norm(x, layer.scale, layer.shift, 1e-5), 1e-11)
+    for _ in range(200):
+        layer.forward(x, training=True)
+    flat = x.reshape(-1, 5)
+    expected = (flat - flat.mean(0)) / np.sqrt(flat.var(0, ddof=1) + 1e-5) * layer.scale + layer.shift
+    assert_close(layer.forward(x), expected.reshape(x.shape), 1e-6)
+
+
+def test_inference_folds_batch_norm_into_the_convolution():
+    network = build("tc-resnet8", 4, 10, 0)
+    rng = RNG(1)
+    for _ in range(3):
+        network.forward(rng.standard_normal((20, 30, 10)).astype("float32"), training=True)
+    x = rng.standard_normal((5, 30, 10)).astype("float32")
+
+    def plain(layer, x):
+        if isinstance(layer, nn.Sequential):
+            for inner in layer.layers:
+                x = plain(inner, x)
+            return x
+        if isinstance(layer, nn.Residual):
+            return np.maximum(plain(layer.main, x) + plain(layer.shortcut, x), 0)
+        return layer.forward(x)
+
+    assert_close(network.forward(x), plain(network, x), 2e-5)
+
+
+def train_steps(threads, batch, steps=2):
+    network = build("tc-resnet8", 3, 7, 0)
+    optimiser, rng, outputs = nn.AdamW(network), RNG(2), []
+    for _ in range(steps):
+        x = rng.standard_normal((batch, 20, 7)).astype("float32")
+        targets = nn.one_hot(rng.integers(0, 3, batch), 3)
+        logits = network.forward(x, training=True, threads=threads)
+        _, grad = nn.softmax_cross_entropy(logits, targets, 0.1)
+        outputs += [logits, network.backward(grad, threads), *(g.copy() for g in network.gradients().values())]
+        optimiser.step(0.01)
+    return outputs + [w.copy() for w in network.weights().values()]
+
+
+@pytest.mark.parametrize("batch", [0, 1, 5, 8, 21])
+def test_training_has_the_same_bits_with_any_number_of_threads(batch):
+    expected = train_steps(1, batch)
+    assert all(np.isfinite(array).all() for array in expected)
+    for threads in (2, 3, 8):
+        assert all(np.array_equal(a, b) for a, b in zip(expected, train_steps(threads, batch), strict=True))
+
+
+def test_batches_of_other_sizes_leave_nothing_behind():
+    once = nn.Conv1d(3, 4, 3, rng=RNG(0))
+    again = nn.Conv1d(3, 4, 3, rng=RNG(0))
+    big, small = RNG(1).standard_normal((20, 30, 3)), RNG(2).standard_normal((3, 9, 3))
+    again.backward(again.forward(big, training=True))
+    for layer in (once, again):
+        layer.backward(layer.forward(small, training=True))
+    assert np.array_equal(once.gradients()["weight"], again.gradients()["weight"])
+
+
+@pytest.mark.parametrize("batch", [0, 1, 7, 40])
+def test_inference_of_a_clip_has_the_same_bits_in_any_batch(batch):
+    network = build("tc-resnet8", 3, 7, 0)
+    x = RNG(0).standard_normal((batch, 50, 7)).astype("float32")
+    y = network.forward(x, threads=2)
+    assert y.shape == (batch, 3)
+    assert all(np.array_equal(network.forward(x[i : i + 1])[0], y[i]) for i in range(batch))
+
+
+def test_a_nan_clip_spoils_only_itself_outside_of_training():
+    network = build("tc-resnet8", 3, 7, 0)
+    x = RNG(0).standard_normal((4, 50, 7)).astype("float32")
+    x[2, 20, 3] = np.nan
+    assert np.isnan(network.forward(x)).all(axis=1).tolist() == [False, False, True, False]
+
+
+def test_weights_go_from_one_network_to_another():
+    first, second = build("tc-resnet8", 3, 7, 0), build("tc-resnet8", 3, 7, 1)
+    x = RNG(0).standard_normal((9, 50, 7)).astype("float32")
+    first.forward(x, training=True)
+    assert not np.array_equal(first.forward(x), second.forward(x))
+    second.load_weights(first.weights())
+    assert np.array_equal(first.forward(x), second.forward(x))
+    assert "2.main.0.weight" in first.weights()
+    weights = dict(first.weights())
+    bias = weights.pop("7.bias")
+    with pytest.raises(ModelFileError, match="bias"):
+        second.load_weights(weights)
+    with pytest.raises(ShapeError, match="bias"):
+        second.load_weights(weights | {"7.bias": bias[:2]})
+
+
+def test_what_layers_refuse():
+    layer = nn.Conv1d(3, 4, 3, rng=RNG(0))
+    with pytest.raises(AudioconvError, match="before"):
+        layer.backward(np.zeros((1, 5, 4)))
+    with pytest.raises(ShapeError, match="3 channels"):
+        layer.forward(np.zeros((1, 5, 2)))
+    with pytest.raises(DtypeError):
+        layer.forward(np.zeros((1, 5, 3), int))
+    layer.forward(np.zeros((2, 5, 3)), training=True)
+    for shape in [(1, 5, 4), (2, 4, 4), (2, 5, 3)]:
+        with pytest.raises(ShapeError):
+            layer.backward(np.zeros(shape))
+    with pytest.raises(ShapeError, match="shortcut"):
+        nn.Residual(nn.Conv1d(3, 4, 3, rng=RNG(0))).forward(np.zeros((1, 5, 3)))
+    with pytest.raises(ArgumentError, match="rate"):
+        nn.Dropout(1.0, rng=RNG(0))
+    with pytest.raises(ShapeError, match="no time"):
+        nn.GlobalAveragePool().forward(np.zeros((1, 0, 3)))
+    with pytest.raises(ShapeError, match="window"):
+        nn.MaxPool1d(2, padding=2)
+
+
+def test_a_pickled_network_carries_its_weights_and_not_its_batches():
+    network = build("tc-resnet8", 3, 7, 0)
+    x = RNG(0).standard_normal((40, 50, 7)).astype("float32")
+    network.backward(network.forward(x, training=True))
+    stored = pickle.dumps(network)
+    assert np.array_equal(pickle.loads(stored).forward(x), network.forward(x))
+    assert len(stored) < 4 * sum(w.nbytes for w in network.weights().values())
+
+
+def test_two_threads_cannot_train_one_network():
+    layer = nn.Conv1d(3, 4, 3, rng=RNG(0))
+    with layer._guard, pytest.raises(BusyError):
+        layer.forward(np.zeros((1, 5, 3)), training=True)

@@ -1,0 +1,69 @@
+"""The thread pool: order, errors, the number of threads, forks and worker processes."""
+
+import multiprocessing
+import threading
+import time
+
+import pytest
+
+import audioconv as ac
+from audioconv import parallel
+from audioconv.stage import Guard
+
+
+def test_results_come_in_order():
+    def slow_first(i):
+        time.sleep(0.02 if i == 0 else 0)
+        return i * i
+
+    assert parallel.run(slow_first, range(20), threads=3) == [i * i for i in range(20)]
+
+
+def test_threads_run_side_by_side():
+    barrier = threading.Barrier(3, timeout=10)
+    assert sorted(parallel.run(lambda i: barrier.wait(), range(3), threads=3)) == [0, 1, 2]
+
+
+def test_one_thread_is_the_caller():
+    assert parallel.run(lambda _: threading.get_ident(), range(3), threads=1) == [threading.get_ident()] * 3
+
+
+def test_the_first_error_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        parallel.run(lambda i: 1 / i, [1, 0, 2], threads=2)
+
+
+def test_thread_count_from_the_environment(monkeypatch):
+    monkeypatch.setenv("AUDIOCONV_THREADS", "3")
+    assert parallel.thread_count() == 3
+    assert parallel.thread_count(2) == 2
+    for wrong in ("0", "many", "-1"):
+        monkeypatch.setenv("AUDIOCONV_THREADS", wrong)
+        with pytest.raises(ac.ArgumentError, match="AUDIOCONV_THREADS must be"):
+            parallel.thread_count()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True])
+def test_wrong_thread_counts(wrong):
+    with pytest.raises(ac.ArgumentError, match="threads must be"):
+        parallel.thread_count(wrong)
+
+
+def _in_worker(_):
+    return parallel.thread_count(), parallel.run(lambda i: i + 1, range(4), threads=2)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_worker_processes_use_one_thread_and_a_pool_of_their_own(method, monkeypatch):
+    monkeypatch.delenv("AUDIOCONV_THREADS", raising=False)
+    assert parallel.run(lambda i: i, range(4), threads=2) == [0, 1, 2, 3]  # the parent has a pool
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        assert pool.map(_in_worker, [0], chunksize=1) == [(1, [1, 2, 3, 4])]
+
+
+def test_a_guard_keeps_a_second_thread_out():
+    guard = Guard("thing")
+    with guard, pytest.raises(ac.BusyError, match="thing was entered by two threads"), guard:
+        pass
+    with guard:
+        pass
