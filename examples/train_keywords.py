@@ -1,6 +1,7 @@
 """Train a keyword model: python examples/train_keywords.py data/keywords MODEL.safetensors [EPOCHS]
 
-data/keywords is any folder that holds a folder of sound files for each word, or manifest.csv with the columns file, label, speaker, split.
+For data/keywords give any folder that holds a folder of sound files a word, or manifest.csv with the columns file,
+label, speaker, split.
 """
 
 import sys

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 import audioconv as ac
 from audioconv.parallel import cache_folder
@@ -47,6 +48,7 @@ def test_clearing_removes_kernels_and_nothing_else(monkeypatch, tmp_path):
     assert run("doctor", "--clear-cache").stdout.startswith("removed 0 files")
 
 
+@pytest.mark.slow
 def test_warming_uses_every_public_call():
     """In a process of its own, with the cache of this user: after the first time it only loads."""
     done = subprocess.run(

@@ -29,7 +29,7 @@ class Augmentation:
 
 
 def synthetic_noise(sample_rate, seed, seconds=20):
-    """White, pink and brown noise of unit power: what is mixed in where no recordings are given."""
+    """White, pink and brown noise and gliding voices, of unit power: what is mixed in beside recordings."""
     rng = np.random.default_rng([seed, 0x6E])
     size = seconds * sample_rate
     hz = np.fft.rfftfreq(size, 1 / sample_rate)
@@ -37,7 +37,26 @@ def synthetic_noise(sample_rate, seed, seconds=20):
     for slope in (0.0, 0.5, 1.0):
         spectrum = rng.standard_normal(hz.size) + 1j * rng.standard_normal(hz.size)
         noises.append(np.fft.irfft(spectrum * np.maximum(hz, 50.0) ** -slope, size))
+    noises.append(_glides(size, sample_rate, rng))
     return [_unit_power(noise) for noise in noises]
+
+
+def _glides(size, sample_rate, rng):
+    """Harmonic sounds that glide in pitch under two random resonances: like a voice or an animal, but no word."""
+    result = np.zeros(size)
+    start = 0
+    while start < size:
+        length = min(round(rng.uniform(0.15, 1.0) * sample_rate), size - start)
+        pitch_hz = np.geomspace(*rng.uniform(90, 700, 2), length)
+        phase = 2 * np.pi * np.cumsum(pitch_hz) / sample_rate
+        resonances_hz = [np.linspace(*rng.uniform(250, 1000, 2), length), np.linspace(*rng.uniform(900, 3000, 2), length)]
+        for harmonic in range(1, 20):
+            at_hz = harmonic * pitch_hz
+            gain = sum(1 / (1 + ((at_hz - resonance) / 150) ** 2) for resonance in resonances_hz)
+            result[start : start + length] += np.where(at_hz < sample_rate / 2, gain, 0) * np.sin(harmonic * phase)
+        result[start : start + length] *= np.hanning(length) * rng.uniform(0.2, 1)
+        start += length + round(rng.uniform(0, 0.3) * sample_rate)
+    return result + 1e-3 * rng.standard_normal(size)
 
 
 def check_noise(noise, name):

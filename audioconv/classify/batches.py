@@ -14,8 +14,8 @@ class Batches:
     exposure, Hendrycks et al. 2019): so the posteriors of what is no word stay low in a stream.
     """
 
-    def __init__(self, clips, targets, features, noises, augmentation, seed, threads):
-        self.batch_size = 100
+    def __init__(self, clips, targets, features, noises, augmentation, seed, threads, *, batch_size):
+        self.batch_size = batch_size
         self._clips, self._features, self._noises = clips, features, noises
         self._augmentation, self._seed, self._threads = augmentation, seed, threads
         classes = targets.max() + 1

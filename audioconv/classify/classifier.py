@@ -132,7 +132,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         progress.notices(notices)
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ArgumentError(f"y must hold at least two labels, not only {self.classes_[0]!r}")
+            raise ArgumentError(f"y must hold at least two labels, not only {str(self.classes_[0])!r}")
         held = self._load_validation(validation, progress)
         self.features_ = LogMel(self.sample_rate)
         if not self.features_.frames(self.clip):
@@ -140,8 +140,10 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
                 f"clip_s must be at least one window of {self.features_.window_ms} ms, not {self.clip_s}"
             )
         noises = self._noises(seed)
-        batches = Batches(clips, targets, self.features_, noises, self._augmentation(), seed, self.threads)
-        batches.batch_size = whole(self.batch_size, "batch_size")
+        batches = Batches(
+            clips, targets, self.features_, noises, self._augmentation(), seed, self.threads,
+            batch_size=whole(self.batch_size, "batch_size"),
+        )  # fmt: skip
         self.mean_, self.std_ = batches.statistics
         self.network_ = models.build(self.model, len(self.classes_), self.features_.mels, seed)
         self._predictor = None

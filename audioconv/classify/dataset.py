@@ -78,10 +78,10 @@ def load_dataset(folder, *, seed=0):
 def _check_labels(folder, labels):
     names, counts = np.unique(labels, return_counts=True)
     if len(names) < 2:
-        found = f"one ({names[0]!r})" if len(names) else "none"
+        found = f"one ({str(names[0])!r})" if len(names) else "none"
         raise ArgumentError(f"{folder} must hold clips of at least two labels, a folder each; found {found}")
     if counts.min() < 2:
-        raise ArgumentError(f"label {names[counts.argmin()]!r} in {folder} has one clip; at least two are wanted")
+        raise ArgumentError(f"label {str(names[counts.argmin()])!r} in {folder} has one clip; at least two are wanted")
 
 
 def _walk(folder):

@@ -125,7 +125,7 @@ class KeywordDetector:
 
     latency = 0
 
-    def __init__(self, classifier, *, threshold=None, smoothing_s=0.2, settle_s=0.2, refractory_s=1.0,
+    def __init__(self, classifier, *, threshold=None, smoothing_s=0.3, settle_s=0.4, refractory_s=1.0,
                  ignore=NOT_WORDS):  # fmt: skip
         self.threshold = classifier.threshold_ if threshold is None else float(threshold)
         if not 0 < self.threshold < 1:

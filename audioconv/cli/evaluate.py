@@ -44,6 +44,7 @@ def evaluate(
     typer.echo(
         f"accuracy {right / len(truth):.2%} ({right} of {len(truth)} clips; 95 % interval {low:.2%} to {high:.2%})"
     )
+    typer.echo("rows: what it was; columns: what the model said")
     _table(classes, truth, guess)
     if errors:
         for file, true, said in zip(part.files, truth, guess, strict=True):
@@ -67,7 +68,7 @@ def _table(classes, truth, guess):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="rows: what it was; columns: what the model said")
+    table = Table()
     table.add_column("")
     for label in classes:
         table.add_column(label, justify="right")

@@ -12,6 +12,8 @@ overlaps the one before: every element is one chain of fma in the same order, so
 Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34 (2008).
 """
 
+import numpy as np
+
 from audioconv.kernels import simd
 from audioconv.kernels._jit import kernel
 
@@ -71,7 +73,7 @@ def product(a, b, start, out, rows, places, steps, counts):
     i, o = places
     lanes = simd.lanes(out)
     width = b.shape[2]
-    column = 0
+    column = np.int64(0)  # a literal would be a type of its own, and all tiles would be compiled twice
     while width - column >= 2 * lanes:
         _two_vectors(a, b, start, out, rows, (i, column, o), steps, counts)
         column += 2 * lanes
@@ -97,7 +99,8 @@ def conv1d(x, weight, bias, y, start, stride, dilation, first, step):
     taps, _, width = weight.shape
     rows = (y.shape[1] - first + step - 1) // step
     runs, length = (1, taps * channels) if dilation == 1 else (taps, channels)
-    steps = (stride * channels, dilation * channels, 1, step * width)
+    one = np.int64(1)  # likewise
+    steps = (stride * channels, dilation * channels, one, step * width)
     for b in range(batch):
         places = ((b * time + start) * channels, (b * y.shape[1] + first) * width)
         product(x, weight, bias, y, rows, places, steps, (runs, length))
@@ -115,7 +118,7 @@ def conv1d_weight_gradient(x, grad_y, zeros, grad_weight, bounds, stride, dilati
     shards = bounds.size - 1
     taps = grad_weight.shape[0] // shards
     runs, rows = (1, taps * channels) if dilation == 1 else (taps, channels)
-    steps = (1, time * channels, stride * channels, width)
+    steps = (np.int64(1), time * channels, stride * channels, width)
     for shard in range(shards):
         start, stop = bounds[shard], bounds[shard + 1]
         shard_x, shard_y = x[start:stop], grad_y[start:stop]

@@ -9,9 +9,9 @@ for each run of CHAIN taps, and the chains added in order. One chain for all tap
 moving average of a constant is wrong by 7e-7 after 64 taps, 1.7e-6 after 128, 7e-6 after 512.
 
 What limits a direct filter are the loads: neighbouring outputs want x at every alignment, and a load that crosses
-a cache line counts double, so that one tap times neighbouring vectors gives 65-70 GFLOP/s (float32, Zen 3, of
+a cache line counts double, so that one tap times neighbouring vectors gives 65-70 GFLOP/s (float32, Zen 4, of
 100-115). Here vectors go in pairs: the odd one runs `lanes` taps ahead of the even one, both want the same run of x,
-and each load serves two multiply-adds. Measured, with signals of 48,000 samples: see `_pairs`.
+and each load serves two multiply-adds. Figures: see `_pairs`.
 """
 
 from audioconv.kernels._jit import kernel

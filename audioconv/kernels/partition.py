@@ -14,7 +14,7 @@ State: `header`, int64, see the names below; and `state`, one flat buffer, for e
     tail   (B)       what the partitions add to this block
     total  (2 B)     the sum of products so far, for the next block
     delay  (P 2 B)   spectra X, a ring
-and after all channels, `common` (5 B) of work space. `ir`, read-only, for each filter: P spectra H, then the head.
+and after all channels 4 B of work space. `ir`, read-only, for each filter: P spectra H, then the head.
 
 References: Gardner, Efficient convolution without input-output delay (1995); Wefers, Partitioned convolution
 algorithms for real-time auralization (2015), chapter 5.
@@ -35,7 +35,7 @@ def layout(block, taps, channels, filters):
     """The header of a new stream, and the length of its state; `filters` is 1 for all channels, or one each."""
     partitions = max(0, -(-(taps - block) // block))
     header = np.array([block, partitions, min(taps, block), channels, filters, 0, 0, 1], np.int64)
-    return header, channels * (5 + 2 * partitions) * block + 5 * block
+    return header, (channels * (5 + 2 * partitions) + 4) * block
 
 
 @kernel

@@ -9,9 +9,9 @@ import numpy as np
 from audioconv.arrays import floating
 from audioconv.errors import ArgumentError, ShapeError
 
-WIDTH = 6.4  # inches
+WIDTH = 6.0  # inches
 DPI = 200
-LETTERS = 9.5  # points
+LETTERS = 10  # points
 COLUMNS = 1200  # of a waveform: about the pixels of a picture
 BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"  # Okabe and Ito's: told apart by the colour-blind
 
@@ -191,7 +191,7 @@ def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
     begin, end = times_s[0] - step_s / 2, times_s[-1] + step_s / 2
     count = max(1, int(np.ceil((end - begin) / row_s - 1e-6)))
     panel_s = (end - begin) / count
-    figure, panels = _panels(count, 1, 0.9 + count * (0.35 + 0.165 * len(names)))
+    figure, panels = _panels(count, 1, 0.9 + count * (0.35 + 0.17 * len(names)))
     for i, panel in enumerate(panels[:, 0]):
         picture = panel.imshow(
             rows.T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest",

@@ -83,9 +83,10 @@ def confusion_counts(truth, said, labels):
 
 def confusion_table(counts, labels):
     """The counts as a `rich.table.Table` for a terminal, with the recall of each label."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title="rows: what it was; columns: what the model said", title_style="")
+    table = Table(title="rows: what it was; columns: what the model said", title_style="", box=SIMPLE_HEAD)
     table.add_column("")
     for label in labels:
         table.add_column(str(label), justify="right")

@@ -1,8 +1,8 @@
 """What a convolution costs: the only model of it, from figures measured with the kernels of this package.
 
-The figures are seconds of one thread of an AMD EPYC (Zen 3, 32 KiB L1, 512 KiB L2) at about 3.5 GHz, the least of 25
-runs on an otherwise idle machine. Only their ratios decide, and those hold from one machine to another well enough:
-around the point where two methods cost the same it matters little which is taken.
+The figures are from one thread of an AMD EPYC (Zen 4, 1 MiB L2) at about 3.5 GHz, the least of 9 to 25 runs. Only
+their ratios decide, and those hold from one machine to another well enough: around the point where two methods cost
+the same it matters little which is taken.
 """
 
 from functools import lru_cache
@@ -17,10 +17,11 @@ SPACED_S = {"float32": 3.0e-11, "float64": 5.8e-11}
 OUTPUT_S = {"float32": 1.3e-10, "float64": 2.2e-10}
 CALL_S = 2e-5
 
-# One block of `convolve_blocks`: two transforms of 2**7, 2**8, ... points, a product, copies. In us.
+# One block of `convolve_blocks`: two transforms of 2**7, 2**8, ... 2**19 points, a product, copies. In us, within a
+# signal of 1.4 million samples; longer blocks are taken to cost 2.3 times as much for each doubling.
 BLOCK_US = {
-    "float32": (0.38, 0.56, 0.98, 2.0, 4.0, 7.6, 18, 45, 88, 200, 590, 1010, 2500, 5800, 14000),
-    "float64": (0.55, 0.85, 1.6, 3.2, 7.0, 17, 37, 105, 195, 400, 1230, 2400, 6000, 14000, 32000),
+    "float32": (0.38, 0.56, 0.98, 2.0, 4.0, 7.6, 18, 45, 88, 200, 590, 1010, 2500),
+    "float64": (0.55, 0.85, 1.6, 3.2, 7.0, 17, 37, 105, 195, 400, 1230, 2400, 6000),
 }
 SMALLEST = 7
 
@@ -36,7 +37,7 @@ class Plan(NamedTuple):
 def plan(samples, taps, count, dtype, *, method="auto", stride=1, dilation=1):
     """The cheaper plan for `count` outputs, each `stride` samples, of taps that are `dilation` samples apart.
 
-    With `method` other than "auto", the plan for that one. Zero outputs cost nothing and are direct.
+    With `method` other than "auto", the plan for that one.
     """
     dtype = np.dtype(dtype).name
     spaced = stride > 1 or dilation > 1
@@ -71,19 +72,19 @@ def _block_s(exponent, dtype):
     return 1e-6 * table[exponent - SMALLEST - beyond] * 2.3**beyond
 
 
-# Taps up to which a block of so many samples is best for a stream. Mean (longest) us of a 64-sample block, float32,
-# with the call from Python, about 3 us:
+# Taps up to which a partition of so many samples is taken for a stream. Mean (longest) us of a 64-sample block,
+# float32, of which the call from Python is about 2.8:
 #     taps      128         256         512         1024        2048
-#     500       3.6 (4.4)   3.8 (4.9)   3.9 (4.6)
-#     2,000     3.7 (4.4)   3.8 (5.1)   4.2 (6.4)   5.1 (9.2)   6.7 (7.7)
-#     4,800     4.1 (4.8)   4.0 (5.0)   4.3 (6.3)   5.1 (9.5)   7.0 (15.7)
-#     16,000    5.1 (6.1)   4.5 (5.9)   4.7 (6.8)   5.4 (9.4)   7.1 (15.8)
-#     48,000    9.0 (10.3)  6.3 (7.8)   5.5 (7.7)   5.9 (10.3)  7.4 (16.0)
-#     192,000               16.5 (18.4) 10.9 (13.4) 12.0 (17.2) 9.0 (18.6)
-# Longer caller's blocks change the share of a call, not which is best.
-PARTITIONS = ((2_000, 128), (20_000, 256))
+#     500       3.3 (3.8)   3.4 (4.3)   3.5 (3.8)
+#     2,000     3.5 (3.9)   3.5 (4.3)   3.7 (5.5)   4.5 (8.3)   5.6 (6.3)
+#     4,800     3.8 (4.4)   3.7 (4.7)   3.9 (5.6)   4.5 (8.7)   5.9 (14.4)
+#     16,000    4.9 (5.6)   4.1 (5.1)   4.1 (5.8)   4.6 (7.9)   5.8 (12.9)
+#     48,000    9.3 (10.1)  6.4 (7.5)   5.4 (7.5)   5.3 (9.3)   6.3 (14.8)
+#     192,000               16.2 (18.0) 10.7 (13.4) 8.1 (12.6)  7.7 (16.3)
+# The longest is one that ends a partition, and is what a sound card waits for; longer blocks change neither.
+PARTITIONS = ((2_000, 128), (20_000, 256), (100_000, 512))
 
 
 def partition(taps):
-    """Length of the partitions of a stream's filter: the head costs as many products a sample, the rest 1/B as many."""
-    return next((block for most, block in PARTITIONS if taps <= most), 512)
+    """Length of the partitions of a stream's filter."""
+    return next((block for most, block in PARTITIONS if taps <= most), 1024)
