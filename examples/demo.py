@@ -137,9 +137,7 @@ def train_model(page):
 def listen(page, model, test):
     """Run the model over words in noise and over noise alone, as they would come from a sound card."""
     rate = model.sample_rate
-    words, truth = make_stream(model, test)
-    noise = np.concatenate(synthetic_noise(rate, seed=3, seconds=40))
-    noise *= np.sqrt(np.mean(words**2) / (1 + 10 ** (SNR_DB / 10)))
+    words, noise, truth = make_stream(model, test)
     stream = np.concatenate([words, noise])
     ac.write(OUT / "stream.wav", stream / np.abs(stream).max(), rate)
 
@@ -166,7 +164,7 @@ def listen(page, model, test):
 
 
 def make_stream(model, test):
-    """Test clips, keywords and others in random order, in noise that the training did not use."""
+    """Test clips, keywords and others in random order, in noise of another seed than in training; and noise alone."""
     rng = np.random.default_rng(1)
     is_other = test.labels == "unknown"
     chosen = rng.permutation(
@@ -176,8 +174,10 @@ def make_stream(model, test):
         ])
     )  # fmt: skip
     clips, _ = load_clips([test.files[i] for i in chosen], model.sample_rate, model.clip)
-    noise = np.concatenate(synthetic_noise(model.sample_rate, seed=2, seconds=35))
-    return place_words(clips, test.labels[chosen], noise, model.sample_rate, snr_db=SNR_DB, rng=rng)
+    noise, more = (np.concatenate(synthetic_noise(model.sample_rate, seed, seconds=30)) for seed in (2, 3))
+    words, truth = place_words(clips, test.labels[chosen], noise, model.sample_rate, snr_db=SNR_DB, rng=rng)
+    level = np.float32(np.sqrt(np.mean(np.square(clips)) * 10 ** (-SNR_DB / 10)))
+    return words, level * more, truth
 
 
 def compare(found, truth):
@@ -214,8 +214,8 @@ def draw_stream(page, model, stream, words_s, truth, found):
     in_words = times_s < words_s
     page.figure(
         report.posteriors(rows[in_words], times_s[in_words], model.classes_, truth=truth, detections=found),
-        "What the network thinks over time. A box is a word that was said, a dot one that was heard. A box without a dot is "
-        "a missed word (under 'unknown', rightly so), a dot outside a box a false detection.",
+        "What the network thinks over time. A box is a word that was said, a dot one that was heard. A box without a "
+        "dot is a missed word (under 'unknown', rightly so), a dot outside all boxes a false detection.",
     )
     page.figure(
         report.posteriors(

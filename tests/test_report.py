@@ -80,6 +80,15 @@ def test_confusion_table_shows_counts_and_recall():
     assert ["no", "·", "0", "-"] in lines
 
 
+def test_confusion_table_of_eleven_words_fits_a_narrow_terminal():
+    words = "down go left no off on right stop unknown up yes".split()
+    screen = Console(file=StringIO(), width=80)
+    screen.print(report.confusion_table(np.eye(11, dtype=int), words))
+    shown = screen.file.getvalue()
+    assert "…" not in shown
+    assert shown.count("100.0%") == 11
+
+
 # --- pictures ---
 
 

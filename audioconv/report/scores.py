@@ -86,7 +86,10 @@ def confusion_table(counts, labels):
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title="rows: what it was; columns: what the model said", title_style="", box=SIMPLE_HEAD)
+    table = Table(
+        title="rows: what it was; columns: what the model said", title_style="", box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0), pad_edge=False,
+    )  # fmt: skip
     table.add_column("")
     for label in labels:
         table.add_column(str(label), justify="right")

@@ -1,0 +1,183 @@
+"""Posteriors and detections in a stream: the same at any cut, and what an event is."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import audioconv as ac
+from audioconv import models
+from audioconv.classify import KeywordDetector, PosteriorStream, calibrate
+from audioconv.classify.calibrate import Word, place_words, score
+from audioconv.classify.detector import Detection
+from tests.compare import assert_close
+
+RATE = 16000
+STREAM = np.random.default_rng(7).standard_normal(3 * RATE + 1234).astype(np.float32) * 0.1
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    """A classifier whose network was never trained: what it says is arbitrary, but never flat."""
+    clf = ac.KeywordClassifier(verbose=0, threads=1)
+    clf.classes_, clf.threshold_ = np.array(["no", "unknown", "yes"]), 0.5
+    clf.features_ = ac.LogMel()
+    clf.mean_, clf.std_ = np.full(40, -3, np.float32), np.full(40, 2, np.float32)
+    clf.network_ = models.build("tc-resnet8", 3, 40, seed=1)
+    return clf
+
+
+@pytest.fixture(scope="module")
+def whole(classifier):
+    return classifier.posteriors(STREAM)
+
+
+def test_a_row_is_what_predict_proba_says_of_its_window(classifier, whole):
+    assert whole.shape == (1 + -(-(STREAM.size - RATE) // 800), 3)
+    padded = np.pad(STREAM, (0, 800))
+    windows = np.stack([padded[k * 800 :][:RATE] for k in range(len(whole))])
+    assert np.ptp(whole[:, 0]) > 1e-4, "the rows must differ for this to mean anything"
+    assert_close(whole, classifier.predict_proba(windows), 1e-6)
+
+
+@pytest.mark.parametrize("block", [1, 7, 160, 4000])
+def test_streamed_in_blocks_equals_whole(classifier, whole, block):
+    samples = STREAM if block > 1 else STREAM[: RATE + 4000]
+    expected = whole if block > 1 else classifier.posteriors(samples)
+    stream = PosteriorStream(classifier)
+    rows = [stream.process(samples[i : i + block]) for i in range(0, samples.size, block)] + [stream.flush()]
+    assert np.array_equal(np.concatenate(rows), expected)
+
+
+@given(st.lists(st.integers(0, 20000), min_size=1, max_size=8))
+def test_any_cut_gives_the_same_rows_and_flush_starts_afresh(classifier, cuts):
+    samples = np.resize(STREAM, sum(cuts))
+    stream = PosteriorStream(classifier)
+    expected = classifier.posteriors(samples)
+    for _ in range(2):
+        blocks = np.split(samples, np.cumsum(cuts)[:-1])
+        rows = np.concatenate([stream.process(block) for block in blocks] + [stream.flush()])
+        assert np.array_equal(rows, expected)
+
+
+@pytest.mark.parametrize("samples", [1, 399, 5000, 15920, 15999, 16000])
+def test_a_clip_alone_streamed_and_flushed_equals_predict_proba(classifier, samples):
+    clip = STREAM[:samples]
+    stream = PosteriorStream(classifier)
+    rows = np.concatenate((stream.process(clip), stream.flush()))
+    assert_close(rows, classifier.predict_proba(clip[None]), 1e-6)
+
+
+def test_an_empty_stream_has_no_rows(classifier):
+    assert classifier.posteriors(STREAM[:0]).shape == (0, 3)
+
+
+def test_reset_forgets(classifier, whole):
+    stream = PosteriorStream(classifier)
+    stream.process(STREAM[:20000])
+    stream.reset()
+    assert np.array_equal(np.concatenate((stream.process(STREAM), stream.flush())), whole)
+
+
+def test_a_bad_block_is_refused_and_changes_nothing(classifier, whole):
+    stream = PosteriorStream(classifier)
+    rows = [stream.process(STREAM[:20000])]
+    bad = STREAM[:100].copy()
+    bad[3] = np.inf
+    for block, error in [(bad, ac.ArgumentError), (STREAM.astype(float), ac.DtypeError), (bad[:, None], ac.ShapeError)]:
+        with pytest.raises(error):
+            stream.process(block)
+    rows += [stream.process(STREAM[20000:]), stream.flush()]
+    assert np.array_equal(np.concatenate(rows), whole)
+
+
+# --- decisions --------------------------------------------------------------------------------------------
+
+QUIET = [1 / 3, 1 / 3, 1 / 3]
+YES, NO, UNKNOWN = [0.05, 0.05, 0.9], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05]
+
+
+def heard(classifier, rows, **settings):
+    settings = {"smoothing_s": 0.05, "settle_s": 0.2, "refractory_s": 0.5} | settings
+    return calibrate.decide(classifier, np.array(rows), 0.8, **settings)
+
+
+def test_a_word_is_heard_once_at_its_peak(classifier):
+    rows = [QUIET] * 10 + [[0.1, 0.05, 0.85], YES, [0.1, 0.05, 0.85]] + [QUIET] * 10
+    (word,) = heard(classifier, rows)
+    assert word.label == "yes"
+    assert word.start_s == pytest.approx(10 * 0.05 + 0.5)
+    assert word.peak_s == pytest.approx(11 * 0.05 + 0.5)
+    assert word.score == pytest.approx(0.9)
+
+
+def test_two_words_apart_are_two_and_close_ones_are_one(classifier):
+    apart = heard(classifier, [YES] + [QUIET] * 30 + [NO] + [QUIET] * 10)
+    assert [word.label for word in apart] == ["yes", "no"]
+    assert len(heard(classifier, [YES] + [QUIET] * 6 + [NO] + [QUIET] * 10)) == 1
+
+
+def test_the_larger_label_of_an_event_wins(classifier):
+    (word,) = heard(classifier, [[0.85, 0.1, 0.05], YES] + [QUIET] * 10)
+    assert word.label == "yes"
+    assert word.start_s < word.peak_s
+
+
+def test_unknown_is_no_word_unless_asked_for(classifier):
+    assert heard(classifier, [UNKNOWN] * 5 + [QUIET] * 10) == []
+    assert heard(classifier, [UNKNOWN] * 5 + [QUIET] * 10, ignore=())[0].label == "unknown"
+
+
+def test_a_flash_is_smoothed_away(classifier):
+    rows = [QUIET] * 10 + [YES] + [QUIET] * 10
+    assert heard(classifier, rows, smoothing_s=0.2) == []
+    assert len(heard(classifier, rows)) == 1
+
+
+def test_a_word_at_the_very_end_is_heard_at_the_flush(classifier):
+    assert [word.label for word in heard(classifier, [QUIET] * 10 + [YES])] == ["yes"]
+
+
+def test_detections_do_not_depend_on_the_cut(classifier):
+    settings = {"threshold": float(np.quantile(classifier.posteriors(STREAM)[:, [0, 2]], 0.7)), "smoothing_s": 0.1}
+    detector = classifier.stream(**settings)
+    expected = detector.process(STREAM) + detector.flush()
+    assert expected, "the threshold must let something through"
+    found = []
+    for i in range(0, STREAM.size, 777):
+        found += detector.process(STREAM[i : i + 777])
+    assert found + detector.flush() == expected
+
+
+@pytest.mark.parametrize("threshold", [0, 1, -1, 2])
+def test_a_threshold_outside_its_range_is_refused(classifier, threshold):
+    with pytest.raises(ac.ArgumentError, match="threshold must lie between 0 and 1"):
+        KeywordDetector(classifier, threshold=threshold)
+
+
+# --- scoring ----------------------------------------------------------------------------------------------
+
+
+def test_score_counts_words_repeats_and_wrong_labels():
+    truth = [Word("yes", 1, 2), Word("no", 4, 5), Word("yes", 7, 8)]
+    said = [("yes", 1.5), ("yes", 2.4), ("yes", 4.5), ("no", 5.6), ("yes", 8.5), ("no", 20)]
+    result = score([Detection(label, at, at, 0.9) for label, at in said], truth, 1800)
+    assert (result.words, result.found, result.false) == (3, 2, 4)
+    assert result.recall == pytest.approx(2 / 3)
+    assert result.false_per_hour == 8
+
+
+def test_words_are_placed_where_the_truth_says_and_as_loud_as_asked():
+    clips = np.random.default_rng(0).standard_normal((5, RATE)).astype(np.float32) * [[0.01], [0.1], [1], [0.5], [0.02]]
+    noise = np.random.default_rng(1).standard_normal(RATE * 3).astype(np.float32)
+    stream, truth = place_words(
+        clips.astype(np.float32), list("abcde"), noise, RATE, snr_db=10, rng=np.random.default_rng(2)
+    )
+    assert [word.label for word in truth] == list("abcde")
+    ends = [0.0] + [word.end_s for word in truth]
+    for i, word in enumerate(truth):
+        assert 1 <= word.start_s - ends[i] <= 2
+        inside = stream[round(word.start_s * RATE) : round(word.end_s * RATE)]
+        before = stream[round(word.start_s * RATE) - RATE : round(word.start_s * RATE)]
+        ratio = np.mean(inside**2) / np.mean(before**2)
+        assert 10 * np.log10(ratio - 1) == pytest.approx(10, abs=0.5)
