@@ -96,6 +96,7 @@ def test_noise_of_any_length_is_drawn_in_full(size):
 def test_batches_depend_on_seed_and_epoch_and_not_on_threads():
     clips = np.stack([CLIP, CLIP[::-1]] * 10)
     targets = np.array([0, 1] * 10)
+
     def epoch(number, seed=1, threads=1):
         batches = Batches(clips, targets, ac.LogMel(), NOISES, Augmentation(), seed, threads, batch_size=8)
         return [np.concatenate(parts) for parts in zip(*batches(number), strict=True)]

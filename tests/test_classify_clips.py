@@ -79,7 +79,11 @@ def write_manifest(folder, rows):
 
 def test_a_manifest_with_splits(folder):
     rows = [["file", "label", "speaker", "split"]]
-    rows += [[f"{label}/{i}.wav", label, f"s{i}", ("train", "validation", "test")[i]] for label in ("yes", "no") for i in range(3)]
+    rows += [
+        [f"{label}/{i}.wav", label, f"s{i}", ("train", "validation", "test")[i]]
+        for label in ("yes", "no")
+        for i in range(3)
+    ]
     write_manifest(folder, rows)
     dataset = load_dataset(folder)
     assert not dataset.notices
@@ -90,7 +94,9 @@ def test_a_split_made_by_speaker_keeps_speakers_apart(folder):
     for i in range(3, 20):
         for label in ("yes", "no"):
             ac.write(folder / label / f"{i}.wav", TONE / 4, 8000)
-    rows = [["file", "label", "speaker"]] + [[f"{label}/{i}.wav", label, f"s{i}"] for label in ("yes", "no") for i in range(20)]
+    rows = [["file", "label", "speaker"]] + [
+        [f"{label}/{i}.wav", label, f"s{i}"] for label in ("yes", "no") for i in range(20)
+    ]
     write_manifest(folder, rows)
     dataset = load_dataset(folder)
     parts = [set(dataset.part(split).groups) for split in ("train", "val", "test")]
@@ -117,9 +123,12 @@ def test_bad_manifests(folder, rows, message):
 def test_one_label_or_one_clip_is_refused(folder, tmp_path_factory):
     (folder / "no/1.wav").unlink()
     (folder / "no/2.wav").unlink()
-    with pytest.raises(ac.ArgumentError, match="label 'no' in .* has one clip; at least two"):
+    with pytest.raises(ac.ArgumentError, match=r"label 'no' in .* has one clip; at least two"):
         load_dataset(folder)
     (folder / "no/0.wav").unlink()
+    with pytest.raises(ac.AudioFileError, match="no holds no sound files"):
+        load_dataset(folder)
+    (folder / "no").rmdir()
     with pytest.raises(ac.ArgumentError, match=r"at least two labels.*found one \('yes'\)"):
         load_dataset(folder)
     with pytest.raises(ac.ArgumentError, match="found none"):

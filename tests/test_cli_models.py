@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.cli.evaluate import wilson
 from tests.command import refused, run
 
 RATE = 16000
@@ -123,13 +122,6 @@ def test_evaluate_refuses_what_it_cannot_compare(clips, model, tmp_path):
     assert "labels that" in refused("evaluate", model, tmp_path)
     assert "bed" in refused("evaluate", model, tmp_path)
     assert "no clips in the part 'val'; it has test" in refused("evaluate", model, tmp_path, "--split", "val")
-
-
-@pytest.mark.parametrize(
-    ("right", "total", "interval"), [(9, 10, (0.5958, 0.9821)), (0, 20, (0, 0.1611)), (514, 522, (0.9701, 0.9922))]
-)
-def test_wilson_interval(right, total, interval):
-    assert wilson(right, total) == pytest.approx(interval, abs=2e-4)
 
 
 # --- predict --------------------------------------------------------------------------------------------------

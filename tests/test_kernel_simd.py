@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioconv.arrays import frozen
-from audioconv.kernels import simd
+from audioconv.kernels import simd, tile
 from audioconv.kernels._jit import JIT_ENABLED, kernel
 
 
@@ -38,10 +38,10 @@ def _tile_product(rows, vectors):
     @kernel
     def product(column, row, start, depth, out):
         width = out.size // rows
-        total = simd.tile_load(simd.tile(out, rows, vectors), start, 0, 0)
+        total = tile.load(tile.zeros(out, rows, vectors), start, 0, 0)
         for k in range(depth):
-            total = simd.rank1(total, column, k, depth, row, k * width)
-        simd.tile_store(total, out, 0, width)
+            total = tile.rank1(total, column, k, depth, row, k * width)
+        tile.store(total, out, 0, width)
 
     return product
 

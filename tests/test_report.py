@@ -81,7 +81,7 @@ def test_confusion_table_shows_counts_and_recall():
 
 
 def test_confusion_table_of_eleven_words_fits_a_narrow_terminal():
-    words = "down go left no off on right stop unknown up yes".split()
+    words = ["down", "go", "left", "no", "off", "on", "right", "stop", "unknown", "up", "yes"]
     screen = Console(file=StringIO(), width=80)
     screen.print(report.confusion_table(np.eye(11, dtype=int), words))
     shown = screen.file.getvalue()

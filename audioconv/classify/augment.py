@@ -49,7 +49,10 @@ def _glides(size, sample_rate, rng):
         length = min(round(rng.uniform(0.15, 1.0) * sample_rate), size - start)
         pitch_hz = np.geomspace(*rng.uniform(90, 700, 2), length)
         phase = 2 * np.pi * np.cumsum(pitch_hz) / sample_rate
-        resonances_hz = [np.linspace(*rng.uniform(250, 1000, 2), length), np.linspace(*rng.uniform(900, 3000, 2), length)]
+        resonances_hz = [
+            np.linspace(*rng.uniform(250, 1000, 2), length),
+            np.linspace(*rng.uniform(900, 3000, 2), length),
+        ]
         for harmonic in range(1, 20):
             at_hz = harmonic * pitch_hz
             gain = sum(1 / (1 + ((at_hz - resonance) / 150) ** 2) for resonance in resonances_hz)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from audioconv import io
 from audioconv.errors import ArgumentError, AudioFileError
 
-SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"}
 SPLITS = ("train", "val", "test")
 _SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
 _SPEAKER_COLUMNS = ("speaker", "speaker_or_group", "group")
@@ -88,7 +88,7 @@ def _walk(folder):
     files, labels = [], []
     for label in sorted(folder.iterdir()):
         if label.is_dir() and label.name[0] not in "_.":
-            found = sorted(path for path in label.rglob("*") if path.suffix.lower() in SUFFIXES)
+            found = io.sound_files(label)
             files += [str(path) for path in found]
             labels += [label.name] * len(found)
     return files, labels, None, None

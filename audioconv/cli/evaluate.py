@@ -24,6 +24,7 @@ def evaluate(
     import numpy as np
 
     from audioconv.classify import KeywordClassifier, load_dataset
+    from audioconv.report.scores import confusion_counts, confusion_table, wilson
 
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
@@ -44,41 +45,16 @@ def evaluate(
     typer.echo(
         f"accuracy {right / len(truth):.2%} ({right} of {len(truth)} clips; 95 % interval {low:.2%} to {high:.2%})"
     )
-    typer.echo("rows: what it was; columns: what the model said")
-    _table(classes, truth, guess)
+    _print_table(confusion_table(confusion_counts(truth, guess, classes), classes), classes)
     if errors:
         for file, true, said in zip(part.files, truth, guess, strict=True):
             if true != said:
                 typer.echo(f"{file}\t{true}\t{said}")
 
 
-def wilson(right, total, z=1.96):
-    """Interval that holds the true rate in about 95 of 100 such trials (Wilson 1927).
-
-    >>> [round(limit, 3) for limit in wilson(9, 10)]
-    [0.596, 0.982]
-    """
-    rate, scale = right / total, 1 + z * z / total
-    middle = (rate + z * z / (2 * total)) / scale
-    half = z / scale * (rate * (1 - rate) / total + z * z / (4 * total * total)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _table(classes, truth, guess):
+def _print_table(table, classes):
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table()
-    table.add_column("")
-    for label in classes:
-        table.add_column(label, justify="right")
-    table.add_column("recall", justify="right")
-    for label in classes:
-        said = guess[truth == label]
-        counts = [int((said == other).sum()) for other in classes]
-        cells = [f"[bold]{n}[/]" if other == label else str(n or "·") for n, other in zip(counts, classes, strict=True)]
-        recall = f"{counts[classes.index(label)] / len(said):.1%}" if len(said) else "-"
-        table.add_row(label, *cells, recall)
     console = Console()
     if not console.is_terminal:  # a file or a pipe has no width of its own; no column may be lost
         console = Console(width=max(80, 12 + sum(len(label) + 5 for label in classes) + 10))

@@ -14,7 +14,7 @@ Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, A
 
 import numpy as np
 
-from audioconv.kernels import simd
+from audioconv.kernels import simd, tile
 from audioconv.kernels._jit import kernel
 
 
@@ -22,22 +22,22 @@ def _tile(rows, vectors):
     """Kernel for one register tile: rows x (vectors * lanes) outputs, each one chain of fma."""
 
     @kernel
-    def tile(a, b, start, out, places, steps, counts):
+    def product(a, b, start, out, places, steps, counts):
         i, column, o = places
         row_step, outer_step, inner_step, out_step = steps
         width = b.shape[2]
         j = column
-        total = simd.tile_load(simd.tile(out, rows, vectors), start, column, 0)
+        total = tile.load(tile.zeros(out, rows, vectors), start, column, 0)
         for _ in range(counts[0]):
             k = i
             for _ in range(counts[1]):
-                total = simd.rank1(total, a, k, row_step, b, j)
+                total = tile.rank1(total, a, k, row_step, b, j)
                 k += inner_step
                 j += width
             i += outer_step
-        simd.tile_store(total, out, o + column, out_step)
+        tile.store(total, out, o + column, out_step)
 
-    return tile
+    return product
 
 
 def _band(vectors):
@@ -52,8 +52,8 @@ def _band(vectors):
             for r in range(rows):
                 one(a, b, start, out, (i + r * row_step, column, o + r * out_step), steps, counts)
             return
-        for tile in range((rows + 5) // 6):
-            r = min(tile * 6, rows - 6)
+        for block in range((rows + 5) // 6):
+            r = min(block * 6, rows - 6)
             six(a, b, start, out, (i + r * row_step, column, o + r * out_step), steps, counts)
 
     return band

@@ -8,9 +8,10 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.core.typing.templates import signature
 
 from audioconv.arrays import frozen
+from audioconv.kernels._emit import operation
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.fft import irfft, rfft
-from audioconv.kernels.simd import at, fma, lanes, load, operation, store
+from audioconv.kernels.simd import at, fma, lanes, load, store
 
 
 @operation(frozen)

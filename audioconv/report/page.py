@@ -17,7 +17,7 @@ h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.5rem 0 .5rem; padding-top: 
 p { margin: .75rem 0; }
 figure { margin: 1.25rem 0; }
 figure img { display: block; width: 100%; height: auto; border-radius: .4rem; }
-@media (max-width: 44rem) { figure img { width: calc(100% + 2rem); margin: 0 -1rem; border-radius: 0; } }
+@media (max-width: 44rem) { figure img { width: calc(100% + 1.5rem); margin: 0 -.75rem; border-radius: 0; } }
 @media (prefers-color-scheme: dark) { figure img { background: white; padding: .6rem; box-sizing: border-box; } }
 figcaption { font-size: .9rem; opacity: .8; margin-top: .4rem; }
 .wide { overflow-x: auto; margin: 1rem 0; }
