@@ -63,14 +63,6 @@ def test_synthetic_noises_have_unit_power_and_different_colours():
     assert slopes[0] < slopes[1] < slopes[2]
 
 
-def test_a_garbled_clip_has_the_same_samples_in_another_order():
-    for seed in range(10):
-        garbled = augment.garble(CLIP, rng(seed))
-        assert not np.array_equal(garbled, CLIP)
-        assert np.array_equal(np.sort(garbled), np.sort(CLIP))
-    assert np.array_equal(augment.garble(np.zeros(100, np.float32), rng()), np.zeros(100))
-
-
 def test_masks_stay_in_their_limits():
     for seed in range(40):
         frames = augment.mask_features(np.ones((98, 40)), 10, Augmentation(), rng(seed))
@@ -102,8 +94,8 @@ def test_batches_depend_on_seed_and_epoch_and_not_on_threads():
         return [np.concatenate(parts) for parts in zip(*batches(number), strict=True)]
 
     x, y = epoch(1)
-    assert x.shape == (24, 98, 40)
-    assert np.array_equal(np.sort(y.max(axis=1)), [0.5] * 4 + [1] * 20)
+    assert x.shape == (22, 98, 40)
+    assert np.array_equal(np.sort(y.max(axis=1)), [0.5] * 2 + [1] * 20)
     for again in (epoch(1, threads=3), epoch(1)):
         assert np.array_equal(again[0], x)
         assert np.array_equal(again[1], y)

@@ -181,3 +181,25 @@ def test_words_are_placed_where_the_truth_says_and_as_loud_as_asked():
         before = stream[round(word.start_s * RATE) - RATE : round(word.start_s * RATE)]
         ratio = np.mean(inside**2) / np.mean(before**2)
         assert 10 * np.log10(ratio - 1) == pytest.approx(10, abs=0.5)
+
+
+class Recorded:
+    """A classifier that says "yes" with a given certainty where it is loud, and "no" with another where it is not."""
+
+    classes_, sample_rate, clip, step = np.array(["no", "yes"]), RATE, RATE, 800
+
+    def __init__(self, words, noise):
+        self._words, self._noise = words, noise
+
+    def posteriors(self, samples):
+        starts = range(0, samples.size - RATE + 1, 800)
+        loud = np.array([np.mean(samples[i : i + RATE] ** 2) > 2 * calibrate.NOISE_LEVEL**2 for i in starts])
+        yes = np.where(loud, self._words, 1 - self._noise)
+        return np.column_stack((1 - yes, yes))
+
+
+def test_the_threshold_lies_between_noise_and_words():
+    clips = np.random.default_rng(0).standard_normal((8, RATE)).astype(np.float32)
+    noise = np.random.default_rng(1).standard_normal(5 * RATE).astype(np.float32)
+    threshold = calibrate.choose_threshold(Recorded(words=0.8, noise=0.6), clips, ["yes"] * 8, [noise])
+    assert 0.6 < threshold <= 0.8

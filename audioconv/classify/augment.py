@@ -16,6 +16,10 @@ from audioconv.errors import ArgumentError
 class Augmentation:
     """Ranges of the random changes; equal ends switch one off."""
 
+    # Tried on Speech Commands (bed, cat, happy), validation clips in held-out noise at 10 dB, one seed each: a shift of
+    # 0.2 s and words cut up and put together in another order as further non-words both lowered the accuracy there,
+    # from 98.0 % to 96.7 % and 97.3 %; ratios from 0 to 25 dB gave 97.4 %.
+
     shift_s: float = 0.1  # either way
     speed: tuple = (0.85, 1.15)  # of tempo and pitch together
     gain_db: tuple = (-12.0, 6.0)
@@ -24,7 +28,6 @@ class Augmentation:
     time_mask_s: float = 0.1  # longest
     mel_mask: int = 5  # widest
     noise_clips: float = 0.1  # clips of noise alone for each clip of speech; their target is "any class alike"
-    garbled_clips: float = 0.1  # the same of words cut into pieces and put together in another order
     noise_dbfs: tuple = (-70.0, -6.0)  # their level
 
 
@@ -121,16 +124,6 @@ def augment_clip(clip, noises, sample_rate, settings, rng):
 def noise_clip(length, noises, settings, rng):
     """A clip of noise alone, of any level."""
     return draw_noise(noises, length, rng) * np.float32(10 ** (rng.uniform(*settings.noise_dbfs) / 20))
-
-
-def garble(clip, rng):
-    """A clip that sounds like speech and is no word: the stretch that holds its energy, its pieces exchanged."""
-    energy = np.cumsum(np.square(clip, dtype=np.float64))
-    pieces = rng.integers(2, 5)
-    cuts = np.searchsorted(energy, energy[-1] * np.linspace(0.02, 0.98, pieces + 1))
-    order = np.roll(np.arange(pieces), rng.integers(1, pieces))
-    parts = [clip[: cuts[0]], *[clip[cuts[i] : cuts[i + 1]] for i in order], clip[cuts[-1] :]]
-    return np.concatenate(parts)
 
 
 def mask_features(frames, hop_ms, settings, rng):

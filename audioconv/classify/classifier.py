@@ -19,7 +19,8 @@ from audioconv.features import LogMel
 
 STEP_MS = 50  # from one window of a stream to the next
 THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
-EPOCHS, LEARNING_RATE, WEIGHT_DECAY, LABEL_SMOOTHING = 30, 0.01, 0.05, 0.1
+EPOCHS, MOST_EPOCHS, STEPS = 30, 150, 1300  # what `epochs=None` becomes depends on the size of the set
+LEARNING_RATE, WEIGHT_DECAY, LABEL_SMOOTHING = 0.01, 0.05, 0.1
 
 
 class KeywordClassifier(ClassifierMixin, BaseEstimator):
@@ -34,7 +35,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     clip_s : float, in seconds
         Length of a clip; shorter ones are put between zeros, of longer ones the loudest stretch is taken.
     epochs : int, optional
-        Default 30.
+        Default 30, or more for small sets: as many as make 1,300 steps, at most 150.
     batch_size : int
     learning_rate : float, optional
         Peak of the schedule; default 0.01.
@@ -125,7 +126,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             If there are fewer than two labels, as many labels as clips are not given, or a clip cannot be used.
         """
         seed = 0 if self.random_state is None else whole(self.random_state, "random_state", 0)
-        epochs = whole(EPOCHS if self.epochs is None else self.epochs, "epochs")
+        if self.epochs is not None:
+            whole(self.epochs, "epochs")
         labels = self._check_labels(X, y)
         progress = Progress(self.verbose)
         clips, notices = load_clips(X, self.sample_rate, self.clip, self.threads)
@@ -147,7 +149,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         self.mean_, self.std_ = batches.statistics
         self.network_ = models.build(self.model, len(self.classes_), self.features_.mels, seed)
         self._predictor = None
-        self._train(batches, epochs, held, progress)
+        self._train(batches, held, progress)
         self.n_features_in_ = clips.shape[1]
         self.threshold_ = THRESHOLD
         if held is not None:
@@ -189,7 +191,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
                 noises.append(check_noise(read_mono(noise, self.sample_rate)[0], noise))
         return noises
 
-    def _train(self, batches, epochs, held, progress):
+    def _train(self, batches, held, progress):
+        epochs = self.epochs or min(MOST_EPOCHS, max(EPOCHS, -(-STEPS // batches.steps)))
         optimiser = nn.AdamW(self.network_, decay=WEIGHT_DECAY)
         peak = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
         with progress.training(epochs, batches.steps):
@@ -241,7 +244,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         """The most probable label of each clip."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def posteriors(self, samples):
         """Posteriors of a window that slides over a long recording.

@@ -25,12 +25,13 @@ class Progress:
             yield
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        columns = [TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}")]
-        with Bar(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as self._bar:
-            self._task = self._bar.add_task("", total=epochs * steps, state="")
+        self._epochs = epochs
+        columns = [BarColumn(bar_width=18), TimeRemainingColumn(), TextColumn("{task.fields[state]}")]
+        with Bar(*columns, console=Console(stderr=True)) as self._bar:  # a line of 80 columns holds it
+            self._task = self._bar.add_task("", total=epochs * steps, state="training")
             yield
         self._bar = None
 
@@ -43,7 +44,7 @@ class Progress:
         """One epoch is done; `record` is its entry in the history."""
         if not self._bar:
             return
-        state = f"epoch {record['epoch']}  loss {record['loss']:.3f}  accuracy {record['accuracy']:.1%}"
+        state = f"{record['epoch']}/{self._epochs}  loss {record['loss']:.3f}  accuracy {record['accuracy']:.1%}"
         if record["score"] is not None:
-            state += f"  validation {record['score'][0]:.1%}"
+            state += f"  unseen {record['score'][0]:.1%}"
         self._bar.update(self._task, state=state)

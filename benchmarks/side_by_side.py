@@ -1,0 +1,36 @@
+"""Timing of several ways to do the same, in turn, in one run."""
+
+import time
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+
+def medians_s(ways, repeats):
+    """Median time of each way in seconds; they take turns, so that all see the same moods of the machine."""
+    times_s = {name: [] for name in ways}
+    for way in ways.values():
+        way()  # plans, caches, compiled kernels
+    for _ in range(repeats):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            times_s[name].append(time.perf_counter() - start)
+    return {name: float(np.median(values)) for name, values in times_s.items()}
+
+
+def check_equal(ours, theirs, relative):
+    """Stop if two results differ by more than `relative` of the maximum."""
+    error = float(np.max(np.abs(ours - theirs)) / np.max(np.abs(theirs)))
+    if not error <= relative:
+        raise SystemExit(f"results differ by {error:.2g} of the maximum; at most {relative:g} is right")
+    return error
+
+
+def show(title, rows):
+    """Print rows (dicts with the same keys) as a table."""
+    table = Table(*rows[0], title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console(width=120).print(table)

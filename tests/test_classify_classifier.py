@@ -1,0 +1,239 @@
+"""The estimator: what it learns, the same bits again, its file, and what it refuses."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import audioconv as ac
+from audioconv.classify import load_dataset, model_file
+from audioconv.classify.augment import Augmentation
+from tests.compare import assert_close
+
+RATE = 16000
+DATA = "data/keywords"
+
+
+def sounds(label, count, seed):
+    """Clips of one second: high or low harmonic tones, or noise, of any level."""
+    rng = np.random.default_rng([seed, ord(label[0])])
+    times_s = np.arange(RATE) / RATE
+    clips = []
+    for _ in range(count):
+        clip = 0.01 * rng.standard_normal(RATE)
+        if label != "noise":
+            pitch_hz = {"high": 1500, "low": 250}[label] * rng.uniform(0.9, 1.1)
+            clip += sum(np.sin(2 * np.pi * k * pitch_hz * times_s) / k for k in (1, 2, 3)) * (abs(times_s - 0.5) < 0.3)
+        clips.append(clip * rng.uniform(0.02, 0.2))
+    return np.array(clips, np.float32)
+
+
+def examples(count, seed):
+    labels = ("high", "low", "noise")
+    return np.concatenate([sounds(label, count, seed) for label in labels]), np.repeat(labels, count)
+
+
+def make(**settings):
+    return ac.KeywordClassifier(**({"epochs": 6, "batch_size": 12, "verbose": 0, "random_state": 1} | settings))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return make().fit(*examples(16, 0), validation=examples(4, 1))
+
+
+def test_it_learns(trained):
+    X, y = examples(10, 2)
+    assert trained.score(X, y) >= 0.9
+    assert trained.classes_.tolist() == ["high", "low", "noise"]
+    assert len(trained.history_) == 6
+    assert set(trained.history_[0]) == {"epoch", "loss", "accuracy", "val_accuracy", "learning_rate", "seconds"}
+    assert trained.history_[-1]["loss"] < trained.history_[0]["loss"]
+    assert 0 < trained.threshold_ < 1
+    assert not trained.interrupted_
+
+
+def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(trained):
+    X, _ = examples(5, 3)
+    proba = trained.predict_proba(X)
+    assert proba.shape == (15, 3)
+    assert np.allclose(proba.sum(axis=1), 1, atol=1e-6)
+    assert np.array_equal(np.concatenate([trained.predict_proba(x[None]) for x in X]), proba)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads(threads):
+    X, y = examples(9, 0)
+    one = make(epochs=2, threads=1).fit(X, y)
+    many = make(epochs=2, threads=threads).fit(X, y)
+    for name, array in one.network_.weights().items():
+        assert np.array_equal(array, many.network_.weights()[name]), name
+    assert not np.array_equal(
+        make(epochs=2, random_state=2).fit(X, y).network_.weights()["0.weight"], one.network_.weights()["0.weight"]
+    )
+
+
+def test_digital_silence_around_the_sound_does_not_hinder_learning():
+    """Bands that are silent in all clips as they are, and full of noise once augmented, must not be blown up."""
+    X, y = examples(16, 0)
+    keep = y != "noise"
+    X, y = X[keep] * (np.abs(np.arange(RATE) / RATE - 0.5) < 0.3), y[keep]
+    X[np.abs(X) < 0.01] = 0
+    assert make(epochs=8).fit(X, y).score(X, y) >= 0.9
+
+
+def test_a_saved_model_says_the_same(trained, tmp_path):
+    path = tmp_path / "model.safetensors"
+    trained.save(path)
+    loaded = ac.KeywordClassifier.load(path)
+    X, _ = examples(3, 4)
+    assert np.array_equal(loaded.predict_proba(X), trained.predict_proba(X))
+    assert loaded.predict(X).tolist() == trained.predict(X).tolist()
+    assert (loaded.threshold_, loaded.history_) == (trained.threshold_, trained.history_)
+    assert path.stat().st_size < 400_000
+
+
+def test_pickle_copy_and_clone(trained):
+    X, _ = examples(2, 5)
+    expected = trained.predict_proba(X)
+    for again in (pickle.loads(pickle.dumps(trained)), copy.deepcopy(trained)):
+        assert np.array_equal(again.predict_proba(X), expected)
+        assert np.array_equal(again.posteriors(X[0]), trained.posteriors(X[0]))
+    assert clone(trained).get_params() == trained.get_params()
+    assert not hasattr(clone(trained), "network_")
+
+
+def test_labels_may_be_numbers():
+    X, y = examples(6, 0)
+    clf = make(epochs=1).fit(X, np.searchsorted(["high", "low", "noise"], y))
+    assert clf.classes_.tolist() == [0, 1, 2]
+    assert clf.predict(X).dtype.kind == "i"
+
+
+def test_ctrl_c_keeps_the_best_weights(monkeypatch):
+    X, y = examples(8, 0)
+    clf = make(epochs=20)
+    calls = 0
+
+    def tired(self, record):
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("audioconv.classify.progress.Progress.epoch", tired)
+    clf.fit(X, y)
+    assert clf.interrupted_
+    assert len(clf.history_) == 2
+    assert clf.predict_proba(X).shape == (24, 3)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:-1000], "cut short or not a model"),
+        (lambda data: data[:5], "cut short or not a model"),
+        (lambda data: b"", "cut short or not a model"),
+        (lambda data: b"RIFF" + data, "cut short or not a model"),
+    ],
+)
+def test_a_damaged_model_file_is_refused(trained, tmp_path, damage, message):
+    path = tmp_path / "model.safetensors"
+    trained.save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ac.ModelFileError, match=message):
+        ac.KeywordClassifier.load(path)
+
+
+def test_model_files_of_others_and_of_other_versions_are_refused(trained, tmp_path, monkeypatch):
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(ac.ModelFileError, match=r"nothing\.safetensors cannot be read|nothing\.safetensors .*not"):
+        ac.KeywordClassifier.load(tmp_path / "nothing.safetensors")
+    save_file({"x": np.zeros(3)}, path)
+    with pytest.raises(ac.ModelFileError, match="holds arrays but no audioconv model"):
+        ac.KeywordClassifier.load(path)
+    monkeypatch.setattr(model_file, "FORMAT", 99)
+    trained.save(path)
+    monkeypatch.undo()
+    with pytest.raises(ac.ModelFileError, match="has model format 99; this version of audioconv reads format 1"):
+        ac.KeywordClassifier.load(path)
+    save_file({"x": np.zeros(3)}, path, metadata={"audioconv": json.dumps({"format": 1})})
+    with pytest.raises(ac.ModelFileError, match="is not a whole model: 'model'"):
+        ac.KeywordClassifier.load(path)
+
+
+def test_saving_to_a_folder_that_is_not_there_leaves_nothing(trained, tmp_path):
+    with pytest.raises(ac.ModelFileError, match="does not exist"):
+        trained.save(tmp_path / "no" / "model.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"y": ["a"] * 6}, ac.ArgumentError, "at least two labels, not only 'a'"),
+        ({"y": ["a", "b"]}, ac.ShapeError, "one label a clip: 6 clips"),
+        ({"X": np.full((6, RATE), np.nan, np.float32)}, ac.ArgumentError, "must be finite"),
+        ({"X": np.zeros((6, RATE), np.int16)}, ac.DtypeError, "32768"),
+        (
+            {"validation": (np.zeros((1, RATE), np.float32), ["c"])},
+            ac.ArgumentError,
+            "labels that training does not: c",
+        ),
+        ({"model": "resnet-152"}, ac.ArgumentError, "model must be one of 'tc-resnet8', not 'resnet-152'"),
+        ({"epochs": 0}, ac.ArgumentError, "epochs must be at least 1"),
+        ({"batch_size": 1.5}, ac.ArgumentError, "batch_size must be a whole number"),
+        ({"clip_s": 0.01}, ac.ArgumentError, "at least one window of 25 ms"),
+        ({"background_noise": [np.zeros(100, np.float32)]}, ac.ArgumentError, "is silent"),
+        ({"background_noise": ["nowhere.wav"]}, ac.AudioFileError, "nowhere.wav does not exist"),
+        ({"random_state": -1}, ac.ArgumentError, "random_state must be at least 0"),
+    ],
+)
+def test_bad_arguments_are_refused(change, error, message):
+    X, y = examples(2, 0)
+    given = {"X": X, "y": y} | change
+    call = {key: given.pop(key) for key in ("X", "y", "validation") if key in given}
+    with pytest.raises(error, match=message):
+        make(**given).fit(**call)
+
+
+def test_before_fit_nothing_is_predicted():
+    from sklearn.exceptions import NotFittedError
+
+    for method in ("predict", "predict_proba", "posteriors"):
+        with pytest.raises(NotFittedError):
+            getattr(make(), method)(np.zeros((1, RATE), np.float32))
+
+
+@pytest.mark.slow
+def test_the_shipped_words_are_learnt_from_unseen_voices():
+    """A short training on four of the shipped words; chance is a quarter."""
+    dataset = load_dataset(DATA)
+    dataset = dataset.select(np.isin(dataset.labels, ["yes", "no", "stop", "left"]))
+    train, test = dataset.part("train"), dataset.part("val")
+    clf = make(epochs=12, augment=Augmentation(), batch_size=20).fit(train.files, train.labels)
+    assert clf.score(test.files, test.labels) > 0.75
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_speech_commands_are_learnt_and_heard_in_a_stream(data_folder):
+    """A short training on real words: whole and streamed posteriors over a real recording are the same."""
+    dataset = load_dataset(data_folder / "speech_commands")
+    part, val = dataset.part("train"), dataset.part("val")
+    chosen = part.select(np.arange(len(part)) % 4 == 0)
+    clf = make(epochs=6, batch_size=50).fit(chosen.files, chosen.labels)
+    assert clf.score(val.files, val.labels) > 0.9
+    recording = ac.read(next((data_folder / "recordings").glob("198-209-0000*.ogg")))
+    samples = ac.io.resample(recording.samples, recording.sample_rate, RATE)
+    whole = clf.posteriors(samples)
+    for block in (7, 160, 4000):
+        stream = ac.classify.PosteriorStream(clf)
+        rows = [stream.process(samples[i : i + block]) for i in range(0, samples.size, block)] + [stream.flush()]
+        assert_close(np.concatenate(rows), whole, 1e-5)

@@ -1,0 +1,14 @@
+"""After all other tests: no kernel was compiled for more kinds of arguments than there are dtypes."""
+
+import pytest
+
+from audioconv.kernels._jit import JIT_ENABLED, KERNELS
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
+def test_no_kernel_has_more_signatures_than_dtypes():
+    used = [kernel for kernel in KERNELS if kernel.signatures]
+    if len(used) < 10:
+        pytest.skip("only meaningful after the other tests")
+    too_many = {f"{k.py_func.__module__}.{k.__qualname__}": k.signatures for k in used if len(k.signatures) > 2}
+    assert not too_many
