@@ -21,7 +21,7 @@ class Augmentation:
     # from 98.0 % to 96.7 % and 97.3 %; ratios from 0 to 25 dB gave 97.4 %.
 
     shift_s: float = 0.1  # either way
-    speed: tuple = (0.85, 1.15)  # of tempo and pitch together
+    speed: tuple = (0.8, 1.25)  # of tempo and pitch together
     gain_db: tuple = (-12.0, 6.0)
     noise_chance: float = 0.8
     snr_db: tuple = (-5.0, 30.0)  # energy of the clip to energy of the noise, uniform in dB

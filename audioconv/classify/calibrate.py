@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioconv.classify.detector import NOT_WORDS, KeywordDetector
+from audioconv.classify.detector import NOT_WORDS, Events
 
 NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
 LATE_S = 0.5  # a detection counts until so long after the end of its word
@@ -87,9 +87,8 @@ def score(detections, truth, seconds):
 
 def decide(classifier, rows, threshold, **settings):
     """Detections that posteriors already computed lead to at a threshold."""
-    detector = KeywordDetector(classifier, threshold=threshold, **settings)
-    found = detector._decide(rows)
-    return found + [detector._event] if detector._event else found
+    events = Events(classifier, threshold, **settings)
+    return events.take(rows) + events.end()
 
 
 def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):

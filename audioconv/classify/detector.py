@@ -14,6 +14,9 @@ BATCH = 64  # windows in one pass of the network
 NOT_WORDS = ("unknown", "_unknown_", "silence", "_silence_", "noise", "_noise_", "_background_noise_")
 
 
+SMOOTHING_S, SETTLE_S, REFRACTORY_S = 0.3, 0.4, 1.0
+
+
 class Detection(NamedTuple):
     """One word heard. Times are seconds from the start of the stream, at the middle of the windows that heard it."""
 
@@ -104,84 +107,56 @@ class PosteriorStream:
             return rows
 
 
-class KeywordDetector:
-    """Words in a stream, as they are said.
+class Events:
+    """The decision when a word was said, from posteriors row by row.
 
-    The posteriors are averaged over `smoothing_s`. When that of a word reaches `threshold`, an event begins; it ends
-    when the largest has not grown for `settle_s`, and gives one detection, of the label that was largest.
-    For `refractory_s` after the peak nothing else is heard.
-
-    Parameters
-    ----------
-    classifier : fitted KeywordClassifier
-    threshold : float in (0, 1); None takes the classifier's own
-    smoothing_s, settle_s, refractory_s : float, in seconds
-    ignore : labels that are no words, such as "unknown"
-
-    References
-    ----------
-    Chen, Parada, Heigold, Small-footprint keyword spotting using deep neural networks, ICASSP 2014, section 2.3.
+    They are averaged over `smoothing_s`. When that of a word reaches `threshold`, an event begins; it ends when the
+    largest has not grown for `settle_s`, and gives one detection, of the label that was largest. For `refractory_s`
+    after the peak nothing else is heard.
     """
 
-    latency = 0
-
-    def __init__(self, classifier, *, threshold=None, smoothing_s=0.3, settle_s=0.4, refractory_s=1.0,
+    def __init__(self, classifier, threshold, smoothing_s=SMOOTHING_S, settle_s=SETTLE_S, refractory_s=REFRACTORY_S,
                  ignore=NOT_WORDS):  # fmt: skip
-        self.threshold = classifier.threshold_ if threshold is None else float(threshold)
-        if not 0 < self.threshold < 1:
-            raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
-        self._posteriors = PosteriorStream(classifier)
         self._labels = classifier.classes_
         self._words = np.array([str(label) not in ignore for label in self._labels])
-        step_s = classifier.step / classifier.sample_rate
-        self._step_s = step_s
-        self._smooth = max(1, round(smoothing_s / step_s))
-        self._settle = max(1, round(settle_s / step_s))
-        self._refractory_s = refractory_s
-        # the middle of the samples that a full smoothing window of rows has heard, from the last row's number
-        self._middle_s = classifier.clip / classifier.sample_rate / 2
-        self._clear()
+        self._threshold, self._refractory_s = threshold, refractory_s
+        self._step_s = classifier.step / classifier.sample_rate
+        self._middle_s = classifier.clip / classifier.sample_rate / 2  # of the window of row 0
+        self._smooth = max(1, round(smoothing_s / self._step_s))
+        self._settle = max(1, round(settle_s / self._step_s))
+        self.clear()
 
-    def _clear(self):
+    def clear(self):
+        """Start at row 0, with nothing heard."""
         self._ring = deque(maxlen=self._smooth)
         self._row = 0
-        self._event = None  # (label, start_s, peak_s, score)
+        self._event = None
         self._waited = 0  # rows since the score of the event last grew
         self._deaf_until_s = -np.inf
 
-    def reset(self):
-        """Forget the stream so far."""
-        self._posteriors.reset()
-        self._clear()
-
-    def process(self, block):
-        """Take (samples,) of float32 and return the list of words whose events end in them."""
-        return self._decide(self._posteriors.process(block))
-
-    def flush(self):
-        """End the stream: the words that are still open; then start afresh."""
-        found = self._decide(self._posteriors.flush())
-        if self._event:
-            found.append(self._event)
-        self._clear()
-        return found
-
-    def _decide(self, rows):
+    def take(self, rows):
+        """Go on by some rows of posteriors and return the detections whose events end in them."""
         found = []
         for row in rows:
             self._ring.append(row)
             scores = np.where(self._words, np.mean(self._ring, axis=0), 0)
             time_s = self._middle_s + (self._row - (len(self._ring) - 1) / 2) * self._step_s
             self._row += 1
-            detection = self._hear(int(scores.argmax()), float(scores.max()), time_s)
-            if detection:
-                found.append(detection)
+            ended = self._move(int(scores.argmax()), float(scores.max()), time_s)
+            if ended:
+                found.append(ended)
         return found
 
-    def _hear(self, best, score, time_s):
-        """Move the event on by one row of posteriors and return it if it ends."""
+    def end(self):
+        """The detection that is still open, if there is one; then start afresh."""
+        found = [self._event] if self._event else []
+        self.clear()
+        return found
+
+    def _move(self, best, score, time_s):
+        """Move the event on by one row and return it if it ends."""
         if self._event is None:
-            if score >= self.threshold and time_s >= self._deaf_until_s:
+            if score >= self._threshold and time_s >= self._deaf_until_s:
                 self._event = Detection(self._labels[best], time_s, time_s, score)
                 self._waited = 0
             return None
@@ -195,3 +170,48 @@ class KeywordDetector:
         ended, self._event = self._event, None
         self._deaf_until_s = ended.peak_s + self._refractory_s
         return ended
+
+
+class KeywordDetector:
+    """Words in a stream, as they are said.
+
+    Parameters
+    ----------
+    classifier : fitted KeywordClassifier
+    threshold : float in (0, 1); None takes the classifier's own
+        The smoothed posterior from which a word counts.
+    smoothing_s : float
+        Posteriors are averaged over so many seconds.
+    settle_s : float
+        A word is given out when its score has not grown for so long.
+    refractory_s : float
+        Nothing is heard for so long after the peak of a word.
+    ignore : labels that are no words, such as "unknown"
+
+    References
+    ----------
+    Chen, Parada, Heigold, Small-footprint keyword spotting using deep neural networks, ICASSP 2014, section 2.3.
+    """
+
+    latency = 0
+
+    def __init__(self, classifier, *, threshold=None, smoothing_s=SMOOTHING_S, settle_s=SETTLE_S,
+                 refractory_s=REFRACTORY_S, ignore=NOT_WORDS):  # fmt: skip
+        self.threshold = classifier.threshold_ if threshold is None else float(threshold)
+        if not 0 < self.threshold < 1:
+            raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
+        self._posteriors = PosteriorStream(classifier)
+        self._events = Events(classifier, self.threshold, smoothing_s, settle_s, refractory_s, ignore)
+
+    def reset(self):
+        """Forget the stream so far."""
+        self._posteriors.reset()
+        self._events.clear()
+
+    def process(self, block):
+        """Take (samples,) of float32 and return the list of words whose events end in them."""
+        return self._events.take(self._posteriors.process(block))
+
+    def flush(self):
+        """End the stream: the words that are still open; then start afresh."""
+        return self._events.take(self._posteriors.flush()) + self._events.end()
