@@ -81,7 +81,7 @@ def draw_noise(noises, length, rng):
     """A random stretch of one of the noises, repeated where it is shorter."""
     noise = noises[rng.integers(len(noises))]
     start = rng.integers(max(1, noise.size - length + 1))
-    return np.resize(noise[start:], length)
+    return noise[start : start + length] if noise.size >= length else np.resize(noise, length)
 
 
 def add_noise(clip, noise, snr_db):

@@ -9,7 +9,7 @@ from audioconv.classify.detector import NOT_WORDS, Events
 NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
 LATE_S = 0.5  # a detection counts until so long after the end of its word
 SLACK = 0.01
-THRESHOLDS = np.round(np.arange(0.3, 0.98, 0.01), 2)
+THRESHOLDS = np.round(np.arange(0.3, 0.98, 0.02), 2)
 
 
 class Word(NamedTuple):

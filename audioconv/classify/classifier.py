@@ -19,7 +19,7 @@ from audioconv.features import LogMel
 
 STEP_MS = 50  # from one window of a stream to the next
 THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
-EPOCHS, MOST_EPOCHS, STEPS = 45, 150, 2000  # what `epochs=None` becomes depends on the size of the set
+EPOCHS, MOST_EPOCHS, STEPS = 36, 150, 1600  # what `epochs=None` becomes depends on the size of the set
 LEARNING_RATE, WEIGHT_DECAY, LABEL_SMOOTHING = 0.01, 0.05, 0.1
 
 
@@ -35,7 +35,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     clip_s : float, in seconds
         Length of a clip; shorter ones are put between zeros, of longer ones the loudest stretch is taken.
     epochs : int, optional
-        Default 45, or more for small sets: as many as make 2,000 steps, at most 150.
+        Default 36, or more for small sets: as many as make 1,600 steps, at most 150.
     batch_size : int
     learning_rate : float, optional
         Peak of the schedule; default 0.01.

@@ -1,6 +1,5 @@
 """Hearing words in a stream: posteriors of a sliding window, and the decision when a word was said."""
 
-from collections import deque
 from typing import NamedTuple
 
 import numpy as np
@@ -128,24 +127,25 @@ class Events:
 
     def clear(self):
         """Start at row 0, with nothing heard."""
-        self._ring = deque(maxlen=self._smooth)
         self._row = 0
+        self._last = np.zeros((self._smooth - 1, len(self._labels)))  # rows that the next mean still holds
         self._event = None
         self._waited = 0  # rows since the score of the event last grew
         self._deaf_until_s = -np.inf
 
     def take(self, rows):
         """Go on by some rows of posteriors and return the detections whose events end in them."""
-        found = []
-        for row in rows:
-            self._ring.append(row)
-            scores = np.where(self._words, np.mean(self._ring, axis=0), 0)
-            time_s = self._middle_s + (self._row - (len(self._ring) - 1) / 2) * self._step_s
-            self._row += 1
-            ended = self._move(int(scores.argmax()), float(scores.max()), time_s)
-            if ended:
-                found.append(ended)
-        return found
+        joined = np.concatenate((self._last, rows))
+        self._last = joined[len(rows) :]
+        # each mean is summed anew, in the order of its rows, so that it does not depend on the cut
+        sums = sum(joined[k : k + len(rows)] for k in range(self._smooth))
+        held = np.minimum(self._row + 1 + np.arange(len(rows)), self._smooth)  # rows in each mean: fewer at the start
+        scores = np.where(self._words, sums / held[:, None], 0)
+        times_s = self._middle_s + (self._row + np.arange(len(rows)) - (held - 1) / 2) * self._step_s
+        self._row += len(rows)
+        best = scores.argmax(axis=1).tolist()
+        moves = map(self._move, best, scores.max(axis=1, initial=0).tolist(), times_s.tolist())
+        return [ended for ended in moves if ended]
 
     def end(self):
         """The detection that is still open, if there is one; then start afresh."""
