@@ -199,7 +199,7 @@ def test_listen_hears_the_sounds_where_they_are(model, recording, tmp_path, bloc
     with open(tmp_path / "d.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["high", "low"]
-    assert [float(row["start_s"]) for row in rows] == pytest.approx([start for start, _ in found], abs=0.01)
+    assert [float(row["peak_s"]) for row in rows] == pytest.approx([peak for peak, _ in found], abs=0.01)
     assert all(float(row["peak_s"]) >= float(row["start_s"]) and float(row["score"]) >= 0.5 for row in rows)
     assert list(rows[0]) == ["start_s", "peak_s", "label", "score"]
 

@@ -122,7 +122,7 @@ def refused_training(tmp_path, *options):
         ({}, "at least two labels"),
         ({"yes": 4}, "at least two labels"),
         ({"yes": 4, "no": 1}, "'no'"),
-        ({"yes": 4, "no": 0}, "at least two labels"),
+        ({"yes": 4, "no": 0}, "no holds no sound files"),
     ],
 )
 def test_train_refuses_a_folder_without_two_classes_of_two_clips(tmp_path, labels, says):

@@ -21,7 +21,8 @@ def listen(
 ):
     """Hear words in a long recording.
 
-    The file is taken block by block; each word is printed as it is found: start, label, score.
+    The file is taken block by block; each word is printed as it is found: time, label, score. The
+    time is the middle of the word, where its score is largest; the table has where it began, too.
     """
     from audioconv import io
     from audioconv.classify import KeywordClassifier
@@ -38,7 +39,7 @@ def listen(
     with _table(csv) as write_row:
         for found in _detections(detector, io.resample_blocks(blocks, about.sample_rate, classifier.sample_rate)):
             counts[found.label] += 1
-            typer.echo(f"{found.start_s:10.2f} s  {found.label:<16} {found.score:.3f}")
+            typer.echo(f"{found.peak_s:10.2f} s  {found.label:<16} {found.score:.3f}")
             write_row((f"{found.start_s:.3f}", f"{found.peak_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
     typer.echo(f"{counts.total()} detections in {about.frames / about.sample_rate:.1f} s: {words}")

@@ -103,7 +103,7 @@ class LogMel:
         edges = np.array([(bins[0], bins[-1] + 1) for bins in nonzero])
         weights = np.concatenate([row[a:b] for row, (a, b) in zip(self.filters, edges, strict=True)])
         starts = np.concatenate(([0], np.cumsum(edges[:, 1] - edges[:, 0])[:-1]))
-        return arrays.frozen(np.column_stack((edges, starts)), np.int64), weights
+        return np.column_stack((edges, starts)), weights
 
     @cached_property
     def _window(self):
@@ -117,7 +117,7 @@ class LogMel:
             arrays.frozen(x),
             self.hop,
             arrays.frozen(self._window, x.dtype),
-            bands,
+            arrays.frozen(bands, np.int64),  # here, because a pickled array comes back writable
             arrays.frozen(weights, x.dtype),
             arrays.frozen([self.offset] if logarithm else [], x.dtype),
             fft.tables(self.fft_size, x.dtype),

@@ -208,7 +208,7 @@ def fft(a, b, re, im, table, size):
     """
     m = size // lanes(a)
     x, y = a, b
-    first, length, stride = 0, m, lanes(a)
+    first, length, stride = np.int64(0), m, lanes(a)  # a literal 0 would be a type of its own, and compiled twice
     inside = True  # whether x is a
     while length > 4:
         _pass4(x, y, re, im, table, first, length, stride)
@@ -277,8 +277,8 @@ def rfft(x, spectrum, work, table):
         u, v = load(x, 2 * j), load(x, 2 * j + width)
         store(spectrum, j, evens(u, v))
         store(spectrum, half_size + j, odds(u, v))
-    first = fft(spectrum, work, 0, half_size, table, half_size)
-    _untangle(spectrum, table, first, half_size, 0)
+    first = fft(spectrum, work, np.int64(0), half_size, table, half_size)
+    _untangle(spectrum, table, first, half_size, np.int64(0))
 
 
 @kernel
@@ -286,8 +286,8 @@ def irfft(spectrum, x, work, table):
     """The inverse of rfft, divided by n; `spectrum` is used up."""
     half_size = x.size // 2
     width = lanes(x)
-    _untangle(spectrum, table, table.size - 2 * half_size, half_size, 1)
-    fft(spectrum, work, half_size, 0, table, half_size)
+    _untangle(spectrum, table, table.size - 2 * half_size, half_size, np.int64(1))
+    fft(spectrum, work, half_size, np.int64(0), table, half_size)
     scale = splat(x, 1.0 / x.size)  # a power of two: exact
     for j in range(0, half_size, width):
         u, v = scale * load(spectrum, j), scale * load(spectrum, half_size + j)

@@ -51,7 +51,7 @@ def step(header, state, ir, table, samples):
     """Convolve `samples`, (frames * channels,) with the channels of a frame side by side, in place."""
     block, channels = header[BLOCK], header[CHANNELS]
     frames = samples.size // channels
-    first = 0
+    first = np.int64(0)  # a literal would be a type of its own, and compiled twice
     while first < frames:
         count = min(block - header[POSITION], frames - first)
         for channel in range(channels):
