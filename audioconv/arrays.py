@@ -3,6 +3,8 @@
 One form for inputs means one compiled signature a dtype, whether the caller's array was strided, read-only or not.
 """
 
+import numbers
+
 import numpy as np
 
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
@@ -43,6 +45,14 @@ def floating(x, name, dims=None):
     return array
 
 
+def float_dtype(dtype):
+    """Return `dtype` as float32 or float64, or say what is wrong with it."""
+    try:
+        return FLOATS[FLOATS.index(np.dtype(dtype))]
+    except (TypeError, ValueError):
+        raise ArgumentError(f"dtype must be 'float32' or 'float64', not {dtype!r}") from None
+
+
 def frozen(x, dtype=None):
     """The form of a kernel's input: contiguous, aligned, read-only; copied only where it must be."""
     view = np.require(x, dtype=dtype, requirements="CA").view(np.ndarray)
@@ -54,7 +64,8 @@ def frozen(x, dtype=None):
 
 def whole(value, name, least=1):
     """Return `value` as an int of at least `least`, or say what is wrong with it."""
-    if isinstance(value, (bool, np.bool_)) or not np.isscalar(value) or isinstance(value, str) or value != value // 1:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    if not is_number or not np.isfinite(value) or value != value // 1:
         raise ArgumentError(f"{name} must be a whole number, not {value!r}")
     if value < least:
         raise ArgumentError(f"{name} must be at least {least}, not {value!r}")

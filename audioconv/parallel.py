@@ -1,4 +1,4 @@
-"""The one thread pool: made on first use, made anew after a fork, one thread inside worker processes.
+"""The thread pools, one a number of threads: made on first use, anew after a fork; one thread in worker processes.
 
 Kernels release the GIL, so that threads run them side by side. Results never depend on the number of threads:
 work is cut into pieces by its size alone, and pieces are joined in order.
@@ -6,11 +6,12 @@ work is cut into pieces by its size alone, and pieces are joined in order.
 
 import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import platformdirs
 
+from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
 
 _pools = {}  # threads -> executor; kept for the life of the process, because starting threads costs more than work
@@ -33,20 +34,25 @@ def thread_count(threads=None):
         if multiprocessing.parent_process() is not None:
             return 1  # a pool of processes already keeps the cores busy
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if isinstance(threads, bool) or int(threads) != threads or threads < 1:
-        raise ArgumentError(f"threads must be a whole number from 1, not {threads!r}")
-    return int(threads)
+    return whole(threads, "threads")
 
 
 def run(function, items, threads=None):
     """Call `function` on each item and return the results in order; the first error is raised."""
     items = list(items)
-    count = min(thread_count(threads), len(items))
-    if count <= 1:
+    count = thread_count(threads)
+    if min(count, len(items)) <= 1:
         return [function(item) for item in items]
     if count not in _pools:
         _pools[count] = ThreadPoolExecutor(count, thread_name_prefix="audioconv")
-    return list(_pools[count].map(function, items))
+    futures = [_pools[count].submit(function, item) for item in items]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:  # nothing may go on writing into arrays that the caller has back
+        for future in futures:
+            future.cancel()
+        wait(futures)
+        raise
 
 
 def ahead(function, items, threads=None):

@@ -34,7 +34,7 @@ def main(options):
     wrong = int(np.sum(model.predict(scored.files) != scored.labels))
     rows = []
     for path in recordings:
-        noise = check_noise(read_mono(path, model.sample_rate)[0], path)
+        noise = check_noise(read_mono(path, model.sample_rate), path)
         rows.append({"noise": path.stem, "held out": path.stem in HELD_OUT, **hear(model, scored, noise)})
     show(
         f"{options.split}: {wrong} errors on {len(scored)} clips; trained in {minutes:.1f} minutes; "
@@ -46,7 +46,7 @@ def main(options):
 
 def hear(model, dataset, noise):
     """Scores of the streaming detector on words in the noise at 10 dB, and on ten minutes of the noise alone."""
-    clips, _ = load_clips(dataset.files, model.sample_rate, model.clip)
+    clips = load_clips(dataset.files, model.sample_rate, model.clip)
     stream, truth = place_words(clips, dataset.labels, noise, model.sample_rate, rng=np.random.default_rng(0))
     words = score(detect(model, stream), truth, stream.size / model.sample_rate)
     alone = np.resize(noise, 600 * model.sample_rate) * np.float32(NOISE_LEVEL)

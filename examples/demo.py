@@ -16,7 +16,7 @@ import audioconv as ac
 from audioconv import report
 from audioconv.classify import KeywordClassifier, load_dataset
 from audioconv.classify.augment import synthetic_noise
-from audioconv.classify.calibrate import place_words, score
+from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score
 from audioconv.classify.clips import load_clips
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,8 +64,7 @@ def filter_recording(page):
     """Filter whole and in blocks; both are the same."""
     voice, rate = ac.read(DATA / "recordings/speech.flac")
     hall, hall_rate = ac.read(DATA / "impulse_responses/hall.flac")
-    # fewer taps a second sum to less: times the ratio of rates, the frequency response keeps its gain
-    hall = ac.io.resample(hall, hall_rate, rate) * np.float32(hall_rate / rate)
+    hall, _ = ac.io.resample_response(hall, hall_rate, rate)  # times the ratio of rates: keeps the hall's gain
 
     whole = ac.convolve(voice, hall)
     stream = ac.StreamConvolver(hall, max_block=BLOCK)
@@ -173,11 +172,10 @@ def make_stream(model, test):
             rng.choice(np.flatnonzero(is_other), OTHER_WORDS, replace=False),
         ])
     )  # fmt: skip
-    clips, _ = load_clips([test.files[i] for i in chosen], model.sample_rate, model.clip)
+    clips = load_clips([test.files[i] for i in chosen], model.sample_rate, model.clip)
     noise, more = (np.concatenate(synthetic_noise(model.sample_rate, seed, seconds=30)) for seed in (2, 3))
     words, truth = place_words(clips, test.labels[chosen], noise, model.sample_rate, snr_db=SNR_DB, rng=rng)
-    level = np.float32(np.sqrt(np.mean(np.square(clips)) * 10 ** (-SNR_DB / 10)))
-    return words, level * more, truth
+    return words, np.float32(NOISE_LEVEL) * more, truth
 
 
 def compare(found, truth):

@@ -10,8 +10,8 @@ import audioconv as ac
 def main(source, room, target):
     samples, rate = ac.read(source)
     response, room_rate = ac.read(room)  # one channel, or as many as the recording
-    response = ac.io.resample(response, room_rate, rate) * np.float32(room_rate / rate)  # keeps the room's gain
-    wet = ac.convolve(samples, response)
+    response, ahead = ac.io.resample_response(response, room_rate, rate)  # keeps the room's gain
+    wet = ac.convolve(samples, response)[ahead:]
     ac.write(target, wet / max(1, np.abs(wet).max()), rate)
 
 

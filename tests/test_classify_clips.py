@@ -7,7 +7,8 @@ import pytest
 
 import audioconv as ac
 from audioconv.classify import load_dataset
-from audioconv.classify.clips import fit_length, load_clips
+from audioconv.classify.clips import check_clips, fit_length, load_clips
+from audioconv.classify.progress import Notices
 
 TONE = np.sin(np.arange(4000) / 5).astype(np.float32)
 
@@ -36,12 +37,18 @@ def test_of_a_long_clip_the_loudest_stretch_is_kept():
     assert np.array_equal(fit_length(long, 4000), TONE)
 
 
-def test_files_are_resampled_and_averaged_and_said_so(folder):
-    clips, notices = load_clips([folder / "yes/0.wav", folder / "no/0.wav"], 8000, 8000)
-    assert clips.shape == (2, 8000)
+def test_files_are_resampled_and_averaged_and_each_is_said_once(folder, capsys):
+    files = [folder / "yes/0.wav", folder / "no/0.wav"] * 2
+    clips = load_clips(files, 8000, 8000, Notices(verbose=1))
+    assert clips.shape == (4, 8000)
     assert clips.dtype == np.float32
-    assert notices == ["channels were averaged to one (1 of 2)", "clips were resampled to 8000 Hz with soxr (1 of 2)"]
     assert np.allclose(clips[1, 2000:6000], TONE / 4, atol=1e-4)
+    assert sorted(capsys.readouterr().err.splitlines()) == [
+        "audioconv: files of other sample rates, such as 16000 Hz, are resampled to 8000 Hz",
+        "audioconv: files of several channels are averaged to one",
+    ]
+    load_clips(files, 8000, 8000, Notices(verbose=0))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,8 @@ def test_files_are_resampled_and_averaged_and_said_so(folder):
         (np.zeros(100, np.float32), ac.ShapeError, "not 1"),
         (np.zeros((0, 100), np.float32), ac.ShapeError, "no clips"),
         (np.full((2, 100), np.nan, np.float32), ac.ArgumentError, "clip 0 holds nan at sample 0"),
+        ([np.zeros(3), np.zeros(4)], ac.ShapeError, "one length"),
+        (3, ac.ArgumentError, "not int"),
         ("clip.wav", ac.ArgumentError, "not the one path"),
         ([], ac.ShapeError, "no clips"),
         (["nowhere.wav"], ac.AudioFileError, "nowhere.wav does not exist"),
@@ -58,7 +67,7 @@ def test_files_are_resampled_and_averaged_and_said_so(folder):
 )
 def test_bad_clips(X, error, message):
     with pytest.raises(error, match=message):
-        load_clips(X, 16000, 16000)
+        load_clips(check_clips(X), 16000, 16000)
 
 
 def test_a_folder_per_label(folder):
@@ -111,6 +120,7 @@ def test_a_split_made_by_speaker_keeps_speakers_apart(folder):
         ([], "must have columns file and label, not none"),
         ([["path", "label"], ["yes/0.wav", "yes"]], "must have columns file and label, not path, label"),
         ([["file", "label"], ["yes/9.wav", "yes"]], "1 file.* do not exist, such as .*9.wav"),
+        ([["file", "label", "split"], ["yes/0.wav", "yes", "train"], ["no/0.wav", "no", ""]], "line 3: split must be"),
         ([["file", "label"], ["", "yes"]], "line 2: file and label must both be given"),
     ],
 )

@@ -44,8 +44,8 @@ def package(tmp_path):
 
     def call(cache=tmp_path / "cache", **environment):
         code = "from audioconv.kernels.probe_caller import twice, thrice; print(twice(1), thrice(1))"
-        environment = {"NUMBA_CPU_NAME": "host"} | environment
-        environment = os.environ | {"PYTHONPATH": str(tmp_path), "AUDIOCONV_CACHE": str(cache)} | environment
+        outside = {name: value for name, value in os.environ.items() if name != "NUMBA_CPU_NAME"}
+        environment = outside | {"PYTHONPATH": str(tmp_path), "AUDIOCONV_CACHE": str(cache)} | environment
         return subprocess.run(
             [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
         )

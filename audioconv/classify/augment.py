@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audioconv import io
+from audioconv.arrays import floating
 from audioconv.errors import ArgumentError
 
 
@@ -67,7 +68,10 @@ def _glides(size, sample_rate, rng):
 
 
 def check_noise(noise, name):
-    """A recording of noise as float32 of unit power; one that is silent is refused."""
+    """A recording of noise as float32 of unit power; one that is silent or no signal is refused."""
+    noise = floating(noise, f"background noise {name}", (1,))
+    if not np.isfinite(noise).all():
+        raise ArgumentError(f"background noise {name} holds NaN or infinite samples")
     if not np.any(noise):
         raise ArgumentError(f"background noise {name} is silent; a recording of noise is wanted")
     return _unit_power(noise)
@@ -115,7 +119,7 @@ def augment_clip(clip, noises, sample_rate, settings, rng):
         # steps of 1 % keep the ratio of rates, and so the resampler, small
         percent = rng.integers(round(100 * settings.speed[0]), round(100 * settings.speed[1]) + 1)
         clip = _resized(io.resample(clip, int(percent), 100), length)
-    reach = round(settings.shift_s * sample_rate)
+    reach = min(round(settings.shift_s * sample_rate), length)
     clip = _moved(clip, int(rng.integers(-reach, reach + 1)))
     if rng.random() < settings.noise_chance:
         clip = add_noise(clip, draw_noise(noises, length, rng), rng.uniform(*settings.snr_db))

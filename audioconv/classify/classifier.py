@@ -1,6 +1,6 @@
 """The estimator: from clips to a trained network, with scikit-learn's contract."""
 
-import json
+import os
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -11,9 +11,9 @@ from audioconv.arrays import whole
 from audioconv.classify import model_file
 from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.batches import Batches
-from audioconv.classify.clips import load_clips, read_mono
+from audioconv.classify.clips import check_clips, load_clips, read_mono
 from audioconv.classify.detector import KeywordDetector, PosteriorStream
-from audioconv.classify.progress import Progress
+from audioconv.classify.progress import Notices, Progress
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.features import LogMel
 
@@ -128,73 +128,78 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         seed = 0 if self.random_state is None else whole(self.random_state, "random_state", 0)
         if self.epochs is not None:
             whole(self.epochs, "epochs")
-        labels = self._check_labels(X, y)
-        progress = Progress(self.verbose)
-        clips, notices = load_clips(X, self.sample_rate, self.clip, self.threads)
-        progress.notices(notices)
-        self.classes_, targets = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ArgumentError(f"y must hold at least two labels, not only {str(self.classes_[0])!r}")
-        held = self._load_validation(validation, progress)
-        self.features_ = LogMel(self.sample_rate)
-        if not self.features_.frames(self.clip):
-            raise ArgumentError(
-                f"clip_s must be at least one window of {self.features_.window_ms} ms, not {self.clip_s}"
-            )
-        noises = self._noises(seed)
+        features = LogMel(whole(self.sample_rate, "sample_rate"))
+        if not features.frames(self.clip):
+            raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {self.clip_s}")
+        notices = Notices(self.verbose)
+        clips, labels = self._labelled(X, y, notices)
+        classes, targets = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
+            raise ArgumentError(f"y must hold at least two labels, not only {str(classes[0])!r}")
+        held = None if validation is None else self._labelled(*validation, notices)
+        strange = [] if held is None else np.setdiff1d(held[1], classes)
+        if len(strange):
+            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
+        noises = self._noises(seed, notices)
+        network = models.build(self.model, len(classes), features.mels, seed)
         batches = Batches(
-            clips, targets, self.features_, noises, self._augmentation(), seed, self.threads,
+            clips, targets, features, noises, self._augmentation(), seed, self.threads,
             batch_size=whole(self.batch_size, "batch_size"),
         )  # fmt: skip
+        # from here on nothing is refused, so that an object that was fitted before is never half of each
+        self.classes_, self.features_, self.network_ = classes, features, network
         self.mean_, self.std_ = batches.statistics
-        self.network_ = models.build(self.model, len(self.classes_), self.features_.mels, seed)
-        self._predictor = None
-        self._train(batches, held, progress)
-        self.n_features_in_ = clips.shape[1]
-        self.threshold_ = THRESHOLD
+        self.n_features_in_, self.threshold_, self._predictor = clips.shape[1], THRESHOLD, None
+        self._train(batches, held)
         if held is not None:
-            from audioconv.classify.calibrate import choose_threshold
-
-            self.threshold_ = choose_threshold(self, *held, noises, seed=seed)
+            self._calibrate(*held, noises, seed)
         return self
 
-    def _check_labels(self, X, y):
+    def _labelled(self, X, y, notices):
+        """Clips and their labels, as many of the one as of the other."""
+        X = check_clips(X)
         labels = np.asarray(y)
         if labels.ndim != 1 or len(labels) != len(X):
             raise ShapeError(f"y must hold one label a clip: {len(X)} clips, labels of shape {labels.shape}")
-        return labels
+        if labels.dtype.kind not in "USifub":
+            kinds = sorted({type(label).__name__ for label in labels})
+            if len(kinds) > 1 or kinds[0] != "str":
+                raise ArgumentError(f"y must hold labels of one kind, text or numbers, not {', '.join(kinds)}")
+            labels = labels.astype(str)
+        return load_clips(X, self.sample_rate, self.clip, notices, self.threads), labels
 
-    def _load_validation(self, validation, progress):
-        """Clips and labels of the validation part, or None."""
-        if validation is None:
-            return None
-        X, y = validation
-        labels = self._check_labels(X, y)
-        strange = np.setdiff1d(labels, self.classes_)
-        if strange.size:
-            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
-        clips, notices = load_clips(X, self.sample_rate, self.clip, self.threads)
-        progress.notices(notices)
-        return clips, labels
+    def _calibrate(self, clips, labels, noises, seed):
+        """Choose the threshold of detectors; Ctrl-C leaves the usual one, and the trained weights."""
+        from audioconv.classify.calibrate import choose_threshold
+
+        try:
+            self.threshold_ = choose_threshold(self, clips, labels, noises, seed=seed)
+        except KeyboardInterrupt:
+            self.interrupted_ = True
 
     def _augmentation(self):
         if isinstance(self.augment, Augmentation):
             return self.augment
         return Augmentation() if self.augment else None
 
-    def _noises(self, seed):
+    def _noises(self, seed, notices):
+        given = [] if self.background_noise is None else self.background_noise
+        if isinstance(given, (str, os.PathLike)):
+            raise ArgumentError(f"background_noise must be a list of paths or arrays, not the one path {str(given)!r}")
         noises = synthetic_noise(self.sample_rate, seed)
-        for noise in () if self.background_noise is None else self.background_noise:
-            if isinstance(noise, np.ndarray):
-                noises.append(check_noise(noise, "given as an array"))
+        for noise in given:
+            if isinstance(noise, (str, os.PathLike)):
+                samples = read_mono(noise, self.sample_rate, notices)
+                noises.append(check_noise(samples, noise))
             else:
-                noises.append(check_noise(read_mono(noise, self.sample_rate)[0], noise))
+                noises.append(check_noise(noise, "given as an array"))
         return noises
 
-    def _train(self, batches, held, progress):
+    def _train(self, batches, held):
         epochs = self.epochs or min(MOST_EPOCHS, max(EPOCHS, -(-STEPS // batches.steps)))
         optimiser = nn.AdamW(self.network_, decay=WEIGHT_DECAY)
         peak = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
+        progress = Progress(self.verbose)
         with progress.training(epochs, batches.steps):
             history = nn.train(
                 self.network_,
@@ -238,8 +243,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X):
         """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""
         check_is_fitted(self, "network_")
-        clips, notices = load_clips(X, self.sample_rate, self.clip, self.threads)
-        Progress(self.verbose).notices(notices)
+        clips = load_clips(check_clips(X), self.sample_rate, self.clip, Notices(self.verbose), self.threads)
         return nn.softmax(self.network_.forward(self._standardised(clips), threads=self.threads))
 
     def predict(self, X):
@@ -278,8 +282,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         settings = {
             "model": self.model,
             "classes": self.classes_.tolist(),
-            "sample_rate": self.sample_rate,
-            "clip_s": self.clip_s,
+            "sample_rate": int(self.sample_rate),
+            "clip_s": float(self.clip_s),
             "threshold": self.threshold_,
             "features": self.features_.settings(),
             "history": self.history_,
@@ -301,7 +305,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             clf.network_.load_weights(
                 {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError) as error:
             raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
         clf.n_features_in_, clf.interrupted_ = clf.clip, False
         return clf

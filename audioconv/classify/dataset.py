@@ -71,7 +71,7 @@ def load_dataset(folder, *, seed=0):
     if not splits:
         splits = _make_splits(labels, groups, seed)
         how = "by speaker" if groups is not None else "at random, because speakers are not known"
-        notices.append(f"{folder} has no split of its own: 70 / 15 / 15 % were made {how}")
+        notices.append(f"{folder} has no split into train, val and test: 70 / 15 / 15 % were made {how}")
     return Dataset(files, labels, groups, np.array(splits), notices)
 
 
@@ -114,10 +114,21 @@ def _read_manifest(manifest):
         raise AudioFileError(f"{manifest} names {len(missing)} file(s) that do not exist, such as {missing[0]}")
     speaker = next((name for name in _SPEAKER_COLUMNS if name in columns), None)
     groups = [row[speaker] for row in rows] if speaker else None
-    splits = [_SPLIT_NAMES.get(row["split"], row["split"]) for row in rows] if "split" in columns else None
-    if splits and not set(splits) <= set(SPLITS):
-        splits = None  # another division, such as folds
+    splits = _read_splits(manifest, rows) if "split" in columns else None
     return files, [row["label"] for row in rows], groups, splits
+
+
+def _read_splits(manifest, rows):
+    """The split of each row, or None where the column holds another division, such as folds."""
+    names = [(row["split"] or "").strip().lower() for row in rows]
+    splits = [_SPLIT_NAMES.get(name, name) for name in names]
+    known = [split in SPLITS for split in splits]
+    if any(known) and not all(known):
+        line = known.index(False) + 2
+        raise AudioFileError(
+            f"{manifest}, line {line}: split must be train, val or test, not {rows[line - 2]['split']!r}"
+        )
+    return splits if all(known) else None
 
 
 def _make_splits(labels, groups, seed):

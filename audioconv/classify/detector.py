@@ -117,7 +117,8 @@ class Events:
     def __init__(self, classifier, threshold, smoothing_s=SMOOTHING_S, settle_s=SETTLE_S, refractory_s=REFRACTORY_S,
                  ignore=NOT_WORDS):  # fmt: skip
         self._labels = classifier.classes_
-        self._words = np.array([str(label) not in ignore for label in self._labels])
+        no_words = {ignore} if isinstance(ignore, str) else {str(label) for label in ignore}
+        self._words = np.array([str(label) not in no_words for label in self._labels])
         self._threshold, self._refractory_s = threshold, refractory_s
         self._step_s = classifier.step / classifier.sample_rate
         self._middle_s = classifier.clip / classifier.sample_rate / 2  # of the window of row 0
@@ -201,17 +202,21 @@ class KeywordDetector:
         if not 0 < self.threshold < 1:
             raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
         self._posteriors = PosteriorStream(classifier)
+        self._guard = Guard("keyword detector")
         self._events = Events(classifier, self.threshold, smoothing_s, settle_s, refractory_s, ignore)
 
     def reset(self):
         """Forget the stream so far."""
-        self._posteriors.reset()
-        self._events.clear()
+        with self._guard:
+            self._posteriors.reset()
+            self._events.clear()
 
     def process(self, block):
         """Take (samples,) of float32 and return the list of words whose events end in them."""
-        return self._events.take(self._posteriors.process(block))
+        with self._guard:
+            return self._events.take(self._posteriors.process(block))
 
     def flush(self):
         """End the stream: the words that are still open; then start afresh."""
-        return self._events.take(self._posteriors.flush()) + self._events.end()
+        with self._guard:
+            return self._events.take(self._posteriors.flush()) + self._events.end()

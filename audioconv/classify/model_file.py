@@ -42,7 +42,12 @@ def load(path):
         raise ModelFileError(f"{path} cannot be read as a model ({error.strerror or error})") from error
     if text is None:
         raise ModelFileError(f"{path} holds arrays but no audioconv model; train one with audioconv train")
-    settings = json.loads(text)
+    try:
+        settings = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModelFileError(f"{path} is not a whole model: its settings are damaged ({error})") from error
+    if not isinstance(settings, dict):
+        raise ModelFileError(f"{path} is not a whole model: its settings are {type(settings).__name__}, not an object")
     if settings.get("format") != FORMAT:
         raise ModelFileError(
             f"{path} has model format {settings.get('format')}; this version of audioconv reads format {FORMAT}. "

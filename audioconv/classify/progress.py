@@ -1,22 +1,29 @@
 """What training shows on stderr: notices, and a bar with loss, accuracy and the time left."""
 
+import sys
 from contextlib import contextmanager
 
 
+class Notices:
+    """Says on stderr what was done to files that did not fit: each kind once. Silent with verbose 0."""
+
+    def __init__(self, verbose):
+        self._verbose = verbose
+        self._said = set()
+
+    def say(self, text):
+        """Print a notice, unless it was said already."""
+        if self._verbose and text not in self._said:
+            sys.stderr.write(f"audioconv: {text}\n")
+        self._said.add(text)
+
+
 class Progress:
-    """Notices and a progress bar; silent with verbose 0."""
+    """A progress bar; silent with verbose 0."""
 
     def __init__(self, verbose):
         self._verbose = verbose
         self._bar = None
-
-    def notices(self, notices):
-        """Say each notice on a line of its own."""
-        if notices and self._verbose:
-            from rich.console import Console
-
-            for notice in notices:
-                Console(stderr=True, highlight=False).print(f"note: {notice}", soft_wrap=True)
 
     @contextmanager
     def training(self, epochs, steps):

@@ -7,7 +7,7 @@ import typer
 
 def say(text):
     """Print one line on stderr, whatever line breaks the text has."""
-    typer.echo(f"audioconv: {' '.join(str(text).split())}", err=True)
+    typer.echo(f"audioconv: {' '.join(line.strip() for line in str(text).splitlines())}", err=True)
 
 
 def watched(blocks, total, title, patience_s=2.0):

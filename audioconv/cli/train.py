@@ -51,6 +51,9 @@ def train(
         groups=part.groups,
         validation=(validation.files, validation.labels) if len(validation.files) else None,
     )
+    if classifier.interrupted_ and not classifier.history_:
+        say(f"interrupted before the first epoch was done; nothing is written to {out}")
+        raise typer.Exit(130)
     classifier.save(out)
     _report(classifier, part, validation, out)
 

@@ -55,8 +55,10 @@ class LogMel:
                  offset=1e-6, center=False, filters=None):  # fmt: skip
         self.sample_rate = arrays.whole(sample_rate, "sample_rate")
         self.window_ms, self.hop_ms, self.mels = window_ms, hop_ms, arrays.whole(mels, "mels")
-        self.low_hz, self.high_hz = float(low_hz), float(high_hz or sample_rate / 2)
+        self.low_hz, self.high_hz = float(low_hz), float(sample_rate / 2 if high_hz is None else high_hz)
         self.offset, self.center = float(offset), bool(center)
+        if not (np.isfinite(window_ms) and np.isfinite(hop_ms)):
+            raise ArgumentError(f"window_ms and hop_ms must be finite, not {window_ms} and {hop_ms}")
         self.window = round(sample_rate * window_ms / 1000)
         self.hop = round(sample_rate * hop_ms / 1000)
         if self.window < 1 or self.hop < 1:
@@ -89,12 +91,12 @@ class LogMel:
 
     def frames(self, samples):
         """Number of frames of a signal of so many samples."""
-        return max(0, 1 + (samples + 2 * self.margin - self.window) // self.hop)
+        return max(0, 1 + (samples + sum(self.margins) - self.window) // self.hop)
 
     @property
-    def margin(self):
+    def margins(self):
         """Zeros before and after the signal, in samples."""
-        return self.window // 2 if self.center else 0
+        return (self.window // 2, self.window - self.window // 2) if self.center else (0, 0)
 
     @cached_property
     def _bands(self):
@@ -128,11 +130,11 @@ class LogMel:
 
     def __call__(self, samples):
         """Features of a whole signal: (samples,) -> (frames, mels), in the dtype of the samples."""
-        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margin))
+        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margins))
 
     def power(self, samples):
         """The same before the logarithm."""
-        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margin), logarithm=False)
+        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margins), logarithm=False)
 
     def stream(self, dtype="float32"):
         """A stage that gives the same frames block by block."""
@@ -149,13 +151,17 @@ class LogMelStream:
 
     def __init__(self, features, dtype="float32"):
         self.features = features
-        self.dtype = np.dtype(dtype)
+        self.dtype = arrays.float_dtype(dtype)
         self._guard = Guard("LogMel stream")
-        self.reset()
+        self._clear()
 
     def reset(self):
         """Forget the signal so far."""
-        self._pending = np.zeros(self.features.margin, self.dtype)
+        with self._guard:
+            self._clear()
+
+    def _clear(self):
+        self._pending = np.zeros(self.features.margins[0], self.dtype)
         self._skip = 0  # samples to drop before the next frame, where the hop is longer than the window
 
     def process(self, block):
@@ -164,18 +170,22 @@ class LogMelStream:
         if block.dtype != self.dtype:
             raise DtypeError(f"this stream takes {self.dtype} blocks, not {block.dtype}")
         with self._guard:
-            joined = np.concatenate((self._pending, block))
-            dropped = min(self._skip, joined.size)
-            self._skip -= dropped
-            joined = joined[dropped:]
-            frames = self.features._compute(joined) if not self._skip else self.features._compute(joined[:0])
-            used = len(frames) * self.features.hop
-            self._skip += max(0, used - joined.size)
-            self._pending = joined[used:].copy()
-            return frames
+            return self._process(block)
+
+    def _process(self, block):
+        joined = np.concatenate((self._pending, block))
+        dropped = min(self._skip, joined.size)
+        self._skip -= dropped
+        joined = joined[dropped:]
+        frames = self.features._compute(joined if not self._skip else joined[:0])
+        used = len(frames) * self.features.hop
+        self._skip += max(0, used - joined.size)
+        self._pending = joined[used:].copy()
+        return frames
 
     def flush(self):
         """End the signal: the frames that reach into the zeros after it, if `center`; then start afresh."""
-        frames = self.process(np.zeros(self.features.margin, self.dtype))
-        self.reset()
-        return frames
+        with self._guard:
+            frames = self._process(np.zeros(self.features.margins[1], self.dtype))
+            self._clear()
+            return frames

@@ -169,9 +169,12 @@ class Layer:
             pieces = [x[a:b] for a, b in pairwise(edges)]
             return np.concatenate(parallel.run(self.inference(), pieces, threads))
         with self._guard:
+            self._parts = None  # after an error there is nothing to go back from
             self._begin()
-            self._parts = parts(len(x), threads)
-            return np.concatenate(together([self._forward_steps(p, x[p.start : p.stop]) for p in self._parts], threads))
+            cuts = parts(len(x), threads)
+            y = np.concatenate(together([self._forward_steps(p, x[p.start : p.stop]) for p in cuts], threads))
+            self._parts = cuts
+            return y
 
     def backward(self, grad_y, threads=None, input_gradient=True):
         """Set the gradients of the parameters and return the gradient of the input of the last `forward`.
@@ -201,6 +204,7 @@ class Layer:
             steps = [self._backward_steps(p, grad_y[p.start : p.stop]) for p in self._parts]
             grads = together(steps, parallel.thread_count(threads))
             self._finish()
+            self._parts = None  # what was kept is used up
         return None if grads[0] is None else np.concatenate(grads)
 
     def weights(self):

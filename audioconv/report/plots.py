@@ -87,7 +87,7 @@ def log_mel(signals, features):
     hop_s = features.hop / features.sample_rate
     figure, panels = _panels(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], frames.items(), strict=True):
-        start_s = (features.window / 2 - features.margin) / features.sample_rate - hop_s / 2
+        start_s = (features.window / 2 - features.margins[0]) / features.sample_rate - hop_s / 2
         picture = panel.imshow(
             (image - top).T, origin="lower", aspect="auto", cmap="viridis", vmin=-70, vmax=0,
             extent=(start_s, start_s + len(image) * hop_s, -0.5, features.mels - 0.5),

@@ -84,6 +84,7 @@ def confusion_counts(truth, said, labels):
 def confusion_table(counts, labels):
     """The counts as a `rich.table.Table` for a terminal, with the recall of each label."""
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -92,9 +93,9 @@ def confusion_table(counts, labels):
     )  # fmt: skip
     table.add_column("")
     for label in labels:
-        table.add_column(str(label), justify="right")
+        table.add_column(escape(str(label)), justify="right")
     table.add_column("recall", justify="right")
     for i, row in enumerate(counts):
         cells = [f"[bold]{count}[/]" if i == j else str(count or "·") for j, count in enumerate(row)]
-        table.add_row(str(labels[i]), *cells, f"{row[i] / row.sum():.1%}" if row.sum() else "-")
+        table.add_row(escape(str(labels[i])), *cells, f"{row[i] / row.sum():.1%}" if row.sum() else "-")
     return table

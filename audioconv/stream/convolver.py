@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import FLOATS, floating, frozen, whole
+from audioconv.arrays import float_dtype, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.fft import rfft, tables
 from audioconv.kernels.partition import DONE, NEWEST, POSITION, layout, step
@@ -60,7 +60,7 @@ class StreamConvolver:
     """
 
     def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32"):
-        self._dtype = _stream_dtype(dtype)
+        self._dtype = float_dtype(dtype)
         self._channels, self._max_block = whole(channels, "channels"), whole(max_block, "max_block")
         self.latency = whole(latency, "latency", least=0)
         if self.latency:
@@ -159,14 +159,6 @@ class StreamConvolver:
         if len(array) > self._max_block:
             raise ShapeError(f"{name} has {len(array)} samples, more than max_block = {self._max_block}")
         return array
-
-
-def _stream_dtype(dtype):
-    try:
-        wanted = FLOATS.index(np.dtype(dtype))
-    except (TypeError, ValueError):
-        raise ArgumentError(f"dtype must be 'float32' or 'float64', not {dtype!r}") from None
-    return FLOATS[wanted]
 
 
 def _checked_ir(ir, channels):
