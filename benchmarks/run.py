@@ -1,4 +1,4 @@
-"""Run benchmarks by name, or all: python benchmarks/run.py [convolve|stream|train|keywords] ...
+"""Run benchmarks by name, or all: python benchmarks/run.py [startup|convolve|stream|train|keywords] ...
 
 Each prints a table and writes benchmarks/results/NAME.json. Figures move from machine to machine; ratios hold.
 """
@@ -10,7 +10,7 @@ import os
 import platform
 from pathlib import Path
 
-NAMES = ("convolve", "stream", "train", "keywords")
+NAMES = ("startup", "convolve", "stream", "train", "keywords")
 RESULTS = Path(__file__).parent / "results"
 
 if __name__ == "__main__":

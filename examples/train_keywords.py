@@ -9,10 +9,10 @@ import sys
 import audioconv as ac
 
 
-def main(folder, model, epochs=30):
+def main(folder, model, epochs=None):
     data = ac.classify.load_dataset(folder)
     train, val, test = (data.part(name) for name in ("train", "val", "test"))
-    classifier = ac.KeywordClassifier(epochs=int(epochs), batch_size=32, random_state=0)
+    classifier = ac.KeywordClassifier(epochs=epochs and int(epochs), random_state=0)
     classifier.fit(train.files, train.labels, validation=(val.files, val.labels))
     classifier.save(model)
     print(f"{classifier.score(test.files, test.labels):.1%} of {len(test)} test clips are right; saved as {model}")

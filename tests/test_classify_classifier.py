@@ -237,3 +237,23 @@ def test_speech_commands_are_learnt_and_heard_in_a_stream(data_folder):
         stream = ac.classify.PosteriorStream(clf)
         rows = [stream.process(samples[i : i + block]) for i in range(0, samples.size, block)] + [stream.flush()]
         assert_close(np.concatenate(rows), whole, 1e-5)
+
+
+def test_ctrl_c_while_the_threshold_is_chosen_keeps_the_trained_model(monkeypatch):
+    def tired(*args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audioconv.classify.calibrate.choose_threshold", tired)
+    clf = make(epochs=1).fit(*examples(4, 0), validation=examples(2, 1))
+    assert clf.interrupted_
+    assert len(clf.history_) == 1
+
+
+def test_a_refused_fit_leaves_the_old_one_whole(trained):
+    clf = copy.deepcopy(trained)
+    X, y = examples(2, 0)
+    expected = clf.predict_proba(X)
+    with pytest.raises(ac.ArgumentError, match="labels that training does not"):
+        clf.fit(X[:4], ["a", "b"] * 2, validation=(X, y))
+    assert clf.classes_.tolist() == trained.classes_.tolist()
+    assert np.array_equal(clf.predict_proba(X), expected)

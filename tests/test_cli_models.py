@@ -294,3 +294,16 @@ def test_interrupted_training_keeps_the_best_so_far(clips, tmp_path):
     assert out.startswith(f"{path}: 3 classes from 42 clips, ")
     assert [name.name for name in tmp_path.iterdir()] == ["words.model"]
     assert run("predict", path, clips / "low_1.wav").exit_code == 0
+
+
+def test_training_interrupted_before_the_first_epoch_leaves_an_older_model_alone(clips, tmp_path, monkeypatch):
+    def interrupted(self, *args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audioconv.classify.batches.Batches.__call__", interrupted)
+    path = tmp_path / "older.model"
+    path.write_bytes(b"older")
+    result = run("train", clips, "--out", path, "--epochs", 2)
+    assert result.exit_code == 130
+    assert f"interrupted before the first epoch was done; nothing is written to {path}" in result.stderr
+    assert path.read_bytes() == b"older"

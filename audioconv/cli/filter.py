@@ -1,6 +1,5 @@
 """audioconv filter: convolve a sound file with an impulse response."""
 
-import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -36,8 +35,8 @@ def filter_file(
     from audioconv import io
     from audioconv.stream import StreamConvolver
 
-    if not math.isfinite(gain):
-        raise ArgumentError(f"--gain must be a finite number of dB, not {gain}")
+    if not -200 <= gain <= 200:
+        raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
     about = io.info(source)
     response, ahead, taps = _response(ir, about, ir_rate, gain)
     convolver = StreamConvolver(response, max_block=block, channels=about.channels)

@@ -1,0 +1,54 @@
+"""Start-up: import, help, a warm command, and what the first call of each public function costs with an empty cache."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from side_by_side import show
+
+IMPORT = "import time, numpy; t = time.perf_counter(); import audioconv; print(time.perf_counter() - t)"
+COLD = {
+    "convolve": "ac.convolve(x, x[:2000])",
+    "StreamConvolver": "ac.StreamConvolver(x[:2000]).process(x[:64])",
+    "LogMel": "ac.LogMel()(x)",
+    "KeywordClassifier.fit": (
+        "ac.KeywordClassifier(epochs=1, verbose=0).fit(np.stack([x, x * 0.5] * 8), ['a', 'b'] * 8,"
+        " validation=(np.stack([x, x]), ['a', 'b']))"
+    ),
+}
+
+
+def main(options):
+    rows = [{"what": "import beyond numpy (least of 10)", "s": min(float(python(IMPORT)[0]) for _ in range(10))}]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["AUDIOCONV_CACHE"] = os.path.join(folder, "warm")
+        wav = os.path.join(folder, "in.wav")
+        python(f"import numpy as np, audioconv as ac; ac.write({wav!r}, np.random.rand(48000) - 0.5, 48000)")
+        command = ["-m", "audioconv", "filter", wav, os.path.join(folder, "out.wav"), "--ir", wav]
+        python(*command)
+        rows.append({"what": "--help (median of 5)", "s": median_s("-m", "audioconv", "--help")})
+        rows.append({"what": "filter, 1 s of audio, warm (median of 5)", "s": median_s(*command)})
+        for name, call in COLD.items():
+            os.environ["AUDIOCONV_CACHE"] = os.path.join(folder, name)
+            code = "import time, numpy as np, audioconv as ac; x = (np.random.rand(16000) - 0.5).astype('f4'); "
+            seconds = python(code + f"t = time.perf_counter(); {call}; print(time.perf_counter() - t)")[0]
+            rows.append({"what": f"{name}, first call, cold", "s": float(seconds)})
+        os.environ["AUDIOCONV_CACHE"] = os.path.join(folder, "doctor")
+        rows.append({"what": "doctor --warm, cold", "s": python("-m", "audioconv", "doctor", "--warm")[1]})
+    show("Start-up", rows)
+    return rows
+
+
+def python(*arguments):
+    """Standard output and wall time of a Python process, for code or for `-m` arguments."""
+    arguments = arguments if arguments[0] == "-m" else ("-c", *arguments)
+    start = time.perf_counter()
+    result = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    return result.stdout, time.perf_counter() - start
+
+
+def median_s(*arguments):
+    return float(np.median([python(*arguments)[1] for _ in range(5)]))
