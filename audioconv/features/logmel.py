@@ -48,7 +48,7 @@ class LogMel:
     >>> frames.shape
     (98, 40)
     >>> int(frames[50].argmax())  # the band around 1000 Hz
-    14
+    12
     """
 
     def __init__(self, sample_rate=16000, window_ms=25, hop_ms=10, mels=40, *, low_hz=20.0, high_hz=None,

@@ -14,6 +14,8 @@ a cache line counts double, so that one tap times neighbouring vectors gives 65-
 and each load serves two multiply-adds. Figures: see `_pairs`.
 """
 
+import numpy as np
+
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.simd import at, broadcast, fma, lanes, load, store, zero
 
@@ -101,7 +103,7 @@ def fir(x, taps, y):
 
     x (y.size + taps.size - 1,), taps (at least 1,), y (any,), which must not share memory with x.
     """
-    width, t = lanes(x), 0
+    width, t = lanes(x), np.int64(0)  # a literal 0 would be a type of its own, and compiled twice
     if y.size >= 2 * PAIRS * width:
         _pairs(x, taps, y)
         return
