@@ -77,3 +77,11 @@ def choice(value, name, allowed):
     if value not in allowed:
         raise ArgumentError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     return value
+
+
+def aligned(size, dtype):
+    """A new array of `size` elements that begins on a cache line, as NumPy's own do only by chance."""
+    line = 64 // np.dtype(dtype).itemsize
+    memory = np.empty(size + line, dtype)
+    start = -memory.ctypes.data % 64 // memory.itemsize
+    return memory[start : start + size]

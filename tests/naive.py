@@ -12,6 +12,13 @@ def rfft(x):
     return np.sum(np.exp(-2j * np.pi * ((k * j) % n).astype(np.longdouble) / n) * x, axis=1)
 
 
+def fft(z):
+    """The discrete Fourier transform, by its definition."""
+    n = len(z)
+    k, j = np.arange(n)[:, None], np.arange(n)[None, :]
+    return np.sum(np.exp(-2j * np.pi * ((k * j) % n).astype(np.longdouble) / n) * z, axis=1)
+
+
 # --- features ---------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from tests import naive
 from tests.compare import assert_close
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 5e-15}
-METHODS = pytest.mark.parametrize("method", ["direct", "overlap_add", "auto"])
+METHODS = pytest.mark.parametrize("method", ["direct", "sparse", "overlap_add", "fft", "auto"])
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -32,7 +32,7 @@ def expected_range(mode, samples, taps):
     st.sampled_from([1, 2, 7, 8, 9, 63, 64, 65, 150]),
     st.sampled_from([1, 2, 3, 7, 8, 9, 64, 65, 130]),
     st.sampled_from(["full", "same", "valid", "causal"]),
-    st.sampled_from(["direct", "overlap_add", "auto"]),
+    st.sampled_from(["direct", "sparse", "overlap_add", "fft", "auto"]),
     st.integers(1, 4),
     st.integers(1, 3),
     st.sampled_from([np.float32, np.float64]),

@@ -69,7 +69,7 @@ class LogMel:
             raise ArgumentError(
                 f"bands must lie in 0 <= low_hz < high_hz <= {sample_rate / 2:g}, not {low_hz:g} ... {self.high_hz:g}"
             )
-        self.fft_size = max(fft.SMALLEST, 1 << (self.window - 1).bit_length())
+        self.fft_size = max(128, 1 << (self.window - 1).bit_length())
         self.filters = self._librosa_filters() if filters is None else np.asarray(filters, np.float64)
         if self.filters.shape != (self.mels, self.fft_size // 2 + 1):
             raise ShapeError(f"filters must have shape {(self.mels, self.fft_size // 2 + 1)}, not {self.filters.shape}")
@@ -122,8 +122,8 @@ class LogMel:
             arrays.frozen(bands, np.int64),  # here, because a pickled array comes back writable
             arrays.frozen(weights, x.dtype),
             arrays.frozen([self.offset] if logarithm else [], x.dtype),
-            fft.tables(self.fft_size, x.dtype),
-            np.empty(3 * self.fft_size + self.fft_size // 2 + 1, x.dtype),
+            *fft.plan_real(self.fft_size, x.dtype.name),
+            arrays.aligned(mel.scratch_size(self.fft_size), x.dtype),
             out,
         )
         return out

@@ -148,10 +148,16 @@ class _Cache(FunctionCache):
 KERNELS = []  # every dispatcher, so that a test can count signatures and `doctor --warm` can list them
 
 
-def kernel(function):
+def kernel(function, **options):
     """Compile a function on first call, without the GIL, cached on disk; plain Python when the JIT is disabled."""
-    dispatcher = numba.njit(**OPTIONS)(function)
+    dispatcher = numba.njit(**OPTIONS, **options)(function)
     if JIT_ENABLED:
         dispatcher._cache = _Cache(function)
         KERNELS.append(dispatcher)
     return dispatcher
+
+
+def part(function):
+    """A kernel that becomes part of each that calls it: for what takes or returns many vectors, which would go through
+    memory (a leaf of `ring` in 390 cycles instead of 200)."""
+    return kernel(function, forceinline=True)

@@ -4,7 +4,14 @@ import numpy as np
 
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.fft import rfft
+from audioconv.kernels.passes import POINTS, work_size
 from audioconv.kernels.simd import at, fma, lanes, load, store
+from audioconv.kernels.views import reading
+
+
+def scratch_size(size):
+    """Elements of the work space for transforms of `size` samples: a frame, its spectrum, its power, the transform's."""
+    return 3 * size + work_size(size)
 
 
 @kernel
@@ -31,14 +38,14 @@ def _power(spectrum, power):
 
 
 @kernel
-def mel_frames(x, hop, window, bands, weights, offset, table, scratch, out):
+def mel_frames(x, hop, window, bands, weights, offset, header, table, scratch, out):
     """out[f, b] = sum over bins of weights * |rfft(x[f * hop :] * window)|^2, as log(. + offset[0]) if offset has one.
 
-    Band b holds bins bands[b, 0] ... bands[b, 1] - 1 and weights from bands[b, 2] on. With n the size of the
-    transform, scratch has 3 n + n / 2 + 1 elements.
+    Band b holds bins bands[b, 0] ... bands[b, 1] - 1 and weights from bands[b, 2] on. header, table: `fft.plan_real` of
+    n samples; scratch has `scratch_size(n)` elements.
     """
-    size = 2 * (scratch.size // 7)
-    frame, spectrum, work, power = (
+    size = 2 * header[POINTS]
+    frame, spectrum, power, work = (
         scratch[:size],
         scratch[size : 2 * size],
         scratch[2 * size : 3 * size],
@@ -46,7 +53,7 @@ def mel_frames(x, hop, window, bands, weights, offset, table, scratch, out):
     )
     for f in range(out.shape[0]):
         _windowed(x, f * hop, window, frame)
-        rfft(frame, spectrum, work, table)
+        rfft(reading(frame), spectrum, work, header, table)
         _power(spectrum, power)
         for b in range(bands.shape[0]):
             total = weights.dtype.type(0)

@@ -2,8 +2,8 @@
 
 Of K taps the first B, the head, are a direct filter. The rest is cut into P partitions of B taps. Time is cut into
 blocks of B samples from the start of the stream, wherever the caller cuts it, so that the cut changes no bit.
-With X[i] the spectrum of blocks i - 1 and i together, and H[q] that of taps (q + 1) B ... (q + 2) B and B zeros, the
-partitions add to block i + 1 the second half of the inverse transform of
+With X[i] the spectrum (`ring`) of blocks i - 1 and i together, and H[q] that of taps (q + 1) B ... (q + 2) B and B
+zeros, the partitions add to block i + 1 the second half, which no wrap-around reaches, of the inverse transform of
 
     H[1] X[i - 1] + H[2] X[i - 2] + ... + H[P - 1] X[i - P + 1] + H[0] X[i],
 
@@ -14,7 +14,7 @@ State: `header`, int64, see the names below; and `state`, one flat buffer, for e
     tail   (B)       what the partitions add to this block
     total  (2 B)     the sum of products so far, for the next block
     delay  (P 2 B)   spectra X, a ring
-and after all channels 4 B of work space. `ir`, read-only, for each filter: P spectra H, then the head.
+and after all channels the work space of a transform. `ir`, read-only, for each filter: P spectra H, then the head.
 
 References: Gardner, Efficient convolution without input-output delay (1995); Wefers, Partitioned convolution
 algorithms for real-time auralization (2015), chapter 5.
@@ -23,9 +23,11 @@ algorithms for real-time auralization (2015), chapter 5.
 import numpy as np
 
 from audioconv.kernels._jit import kernel
-from audioconv.kernels.fft import irfft, rfft
 from audioconv.kernels.fir import fir
-from audioconv.kernels.spectrum import multiply_add, multiply_add4, reading
+from audioconv.kernels.passes import work_size
+from audioconv.kernels.ring import transform, untransform
+from audioconv.kernels.spectrum import multiply_add, multiply_add4
+from audioconv.kernels.views import reading
 
 # Places in the header: constant for a stream, then what changes.
 BLOCK, PARTITIONS, HEAD, CHANNELS, FILTERS, POSITION, NEWEST, DONE = range(8)
@@ -35,7 +37,7 @@ def layout(block, taps, channels, filters):
     """The header of a new stream, and the length of its state; `filters` is 1 for all channels, or one each."""
     partitions = max(0, -(-(taps - block) // block))
     header = np.array([block, partitions, min(taps, block), channels, filters, 0, 0, 1], np.int64)
-    return header, (channels * (5 + 2 * partitions) + 4) * block
+    return header, channels * (5 + 2 * partitions) * block + work_size(2 * block)
 
 
 @kernel
@@ -47,8 +49,11 @@ def _filter(header, channel):
 
 
 @kernel
-def step(header, state, ir, table, samples):
-    """Convolve `samples`, (frames * channels,) with the channels of a frame side by side, in place."""
+def step(header, state, ir, ring, table, samples):
+    """Convolve `samples`, (frames * channels,) with the channels of a frame side by side, in place.
+
+    ring, table: `ring.plan` of 2 B samples.
+    """
     block, channels = header[BLOCK], header[CHANNELS]
     frames = samples.size // channels
     first = np.int64(0)  # a literal would be a type of its own, and compiled twice
@@ -60,7 +65,7 @@ def step(header, state, ir, table, samples):
         header[POSITION] = position
         header[DONE] = _due(header, position)
         if position == block:
-            _turn(header, state, ir, table)
+            _turn(header, state, ir, ring, table)
         first += count
 
 
@@ -116,23 +121,22 @@ def _accumulate(header, state, ir, channel, due):
 
 
 @kernel
-def _turn(header, state, ir, table):
+def _turn(header, state, ir, ring, table):
     """End a block: take its spectrum, finish the total, and make of it the tail of the next block."""
     block, partitions = header[BLOCK], header[PARTITIONS]
     size = 2 * block
     newest = header[NEWEST] + 1
     if newest >= partitions:
         newest = 0
-    work = _places(header, header[CHANNELS])[0]
-    time, space = state[work : work + size], state[work + size : work + 2 * size]
+    work = state[_places(header, header[CHANNELS])[0] :]
     for channel in range(header[CHANNELS]):
         line, tail, total, delay = _places(header, channel)
         if partitions > 0:
-            slot = delay + newest * size
-            rfft(state[line : line + size], state[slot : slot + size], space, table)
+            slot, sums = delay + newest * size, state[total : total + size]
+            transform(reading(state), line, ring, table, work, state[slot : slot + size])
             multiply_add(state, total, reading(state), slot, ir, _filter(header, channel)[0], size)
-            irfft(state[total : total + size], time, space, table)
-            state[tail : tail + block] = time[block:]
-            state[total : total + size] = 0
-        state[line : line + block] = state[line + block : line + size]
+            untransform(reading(sums), ring, table, work, block, state[tail : tail + block])
+            sums[:] = 0
+        for i in range(line, line + block):
+            state[i] = state[i + block]
     header[POSITION], header[NEWEST], header[DONE] = 0, newest, 1

@@ -228,14 +228,27 @@ def transpose(typing_context, rows):
 
     def codegen(context, builder, sig, args):
         vectors = cgutils.unpack_tuple(builder, args[0])
-        count = len(vectors)
-        half = count // 2
-        # log2(count) rounds of the perfect shuffle: row i and row i + half are interleaved
-        low = [j // 2 + (j % 2) * count for j in range(count)]
-        masks = [ir.Constant(ir.VectorType(ir.IntType(32), count), [j + side for j in low]) for side in (0, half)]
-        for _ in range(count.bit_length() - 1):
-            pairs = [(vectors[i // 2], vectors[i // 2 + half], masks[i % 2]) for i in range(count)]
-            vectors = [builder.shuffle_vector(*pair) for pair in pairs]
+        count, half = len(vectors), len(vectors) // 2
+        lanes_of = ir.VectorType(ir.IntType(32), count)
+
+        def shuffled(u, v, chosen):
+            return builder.shuffle_vector(u, v, ir.Constant(lanes_of, chosen))
+
+        # the halves of vectors first, and then each half by itself, because shuffles that stay in 128 bits cost least:
+        # rounds of the perfect shuffle, rows i and i + half / 2 being interleaved
+        low, high = list(range(half)), list(range(half, count))
+        across = [(low, [count + j for j in low]), (high, [count + j for j in high])]
+        zips = [
+            [j // 2 + (j % 2) * count + side + part for part in (0, half) for j in range(half)]
+            for side in (0, half // 2)
+        ]
+        groups = []
+        for first, second in across:
+            rows = [shuffled(vectors[i], vectors[i + half], first + second) for i in range(half)]
+            for _ in range(half.bit_length() - 1):
+                rows = [shuffled(rows[i // 2], rows[i // 2 + half // 2], zips[i % 2]) for i in range(half)]
+            groups += rows
+        vectors = groups
         return context.make_tuple(builder, sig.return_type, vectors)
 
     return signature(rows, rows), codegen

@@ -1,76 +1,236 @@
 """What a convolution costs: the only model of it, from figures measured with the kernels of this package.
 
-The figures are from one thread of an AMD EPYC (Zen 4, 1 MiB L2) at about 3.5 GHz, the least of 9 to 25 runs. Only
-their ratios decide, and those hold from one machine to another well enough: around the point where two methods cost
-the same it matters little which is taken.
+The built-in figures are from one thread of an AMD EPYC (Zen 4, 1 MiB L2) at about 3.5 GHz. `measure` (in `tune.py`, and
+as `audioconv bench --tune`) takes those of another machine, which are kept in the user's cache folder and used from then
+on. Only ratios decide: around the point where two methods cost the same it matters little which is taken.
 """
 
-from functools import lru_cache
+import json
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-# One multiply-add of a direct filter from 32 taps, taps next to each other (`fir`) or not (`fir_at`); what each output
-# costs besides; and how much more a call of a block method costs before it starts.
-DENSE_S = {"float32": 2.0e-11, "float64": 4.0e-11}
-SPACED_S = {"float32": 3.0e-11, "float64": 5.8e-11}
-OUTPUT_S = {"float32": 1.3e-10, "float64": 2.2e-10}
-CALL_S = 2e-5
+from audioconv.arrays import float_dtype, whole
+from audioconv.errors import ArgumentError
+from audioconv.parallel import cache_folder
+from audioconv.signal.methods import whole_size
 
-# One block of `convolve_blocks`: two transforms of 2**7, 2**8, ... 2**19 points, a product, copies. In us, within a
-# signal of 1.4 million samples; longer blocks are taken to cost 2.3 times as much for each doubling.
-BLOCK_US = {
-    "float32": (0.38, 0.56, 0.98, 2.0, 4.0, 7.6, 18, 45, 88, 200, 590, 1010, 2500),
-    "float64": (0.55, 0.85, 1.6, 3.2, 7.0, 17, 37, 105, 195, 400, 1230, 2400, 6000),
+# Taps at which a direct filter is measured; between them its cost is taken to be linear.
+TAPS = (1, 4, 8, 16, 32, 64, 128, 256, 512)
+# Samples of the blocks that are measured: 2^k and 3 2^k. A longer block costs GROWTH times as much for each doubling.
+SIZES = tuple(sorted(size for k in range(8, 22) for size in (2**k, 3 * 2 ** (k - 1))))
+GROWTH = 2.2
+
+
+class Costs(NamedTuple):
+    """The figures for one dtype, in seconds."""
+
+    direct: tuple  # an output of a direct filter of TAPS taps
+    spaced: tuple  # the same of taps that are not neighbours
+    block: tuple  # a block of SIZES samples
+    call: tuple  # a call of a direct, a spaced and a block method, whatever the sizes
+
+
+_BLOCK = tuple(1e-9 * 0.6 * size * (size.bit_length() - 1) / 8 for size in SIZES)
+BUILT_IN = {
+    "float32": Costs(
+        tuple(1.3e-10 + 2e-11 * t for t in TAPS), tuple(1.3e-10 + 3e-11 * t for t in TAPS), _BLOCK, (1e-5, 1e-5, 2e-5)
+    ),
+    "float64": Costs(
+        tuple(2e-10 + 4e-11 * t for t in TAPS),
+        tuple(2e-10 + 6e-11 * t for t in TAPS),
+        tuple(2 * b for b in _BLOCK),
+        (1e-5, 1e-5, 2e-5),
+    ),
 }
-SMALLEST = 7
 
 
-class Plan(NamedTuple):
-    """How to convolve: the method, its block length (0 for direct), and the seconds that it should take."""
+class Way(NamedTuple):
+    """One way to convolve: the method, its block length (0 where there is none), and the seconds it should take."""
 
     method: str
     fft_size: int
     predicted_s: float
 
 
-def plan(samples, taps, count, dtype, *, method="auto", stride=1, dilation=1):
-    """The cheaper plan for `count` outputs, each `stride` samples, of taps that are `dilation` samples apart.
+@dataclass(frozen=True)
+class Plan:
+    """How `convolve` would go about it, and why; `print` it.
 
-    With `method` other than "auto", the plan for that one.
+    Attributes
+    ----------
+    method : "direct", "sparse", "overlap_add" or "fft"
+    fft_size : int, in samples
+        Length of a block with the filter's overlap, or of the whole transform; 0 for sums of products.
+    predicted_s : float
+        Time on one thread, once everything is compiled and planned.
+    samples, taps, channels, dtype
+        What was asked for.
+    ways : tuple of Way
+        The best of each method, the fastest first.
     """
-    dtype = np.dtype(dtype).name
-    spaced = stride > 1 or dilation > 1
-    used = taps if dilation > 1 else min(samples, taps)  # the shorter one acts as the filter
-    direct_s = count * (OUTPUT_S[dtype] + used * (SPACED_S if spaced else DENSE_S)[dtype])
-    direct = Plan("direct", 0, direct_s)
-    if method == "direct":
-        return direct
-    blocks = _blocks(min(samples, (taps - 1) * dilation + 1), (count - 1) * stride + 1, dtype)
-    return min(direct, blocks, key=lambda each: each.predicted_s) if method == "auto" else blocks
+
+    samples: int
+    taps: int
+    channels: int
+    dtype: str
+    ways: tuple
+
+    method = property(lambda self: self.ways[0].method)
+    fft_size = property(lambda self: self.ways[0].fft_size)
+    predicted_s = property(lambda self: self.ways[0].predicted_s)
+
+    def __str__(self):
+        best = self.ways[0]
+        lines = [
+            f"{self.samples:,} samples x {self.taps:,} taps, {self.channels} channel(s), {self.dtype}, one thread, "
+            f"costs {'measured on this machine' if tuned() else 'built in (audioconv bench --tune measures them)'}"
+        ]
+        for way in self.ways:
+            blocks = f"{way.fft_size:,} samples a transform" if way.fft_size else _SAYS[way.method]
+            than = "chosen" if way is best else f"{way.predicted_s / best.predicted_s:.3g} times as long"
+            lines.append(f"  {way.method:<12}{1e3 * way.predicted_s:10.3g} ms  {than:<22} {blocks}")
+        return "\n".join(lines)
 
 
-@lru_cache(256)
-def _blocks(taps, outputs, dtype):
-    """The best block length for `taps` neighbouring taps: sizes from the first that holds them to one block for all."""
-    best = None
-    exponent = max(SMALLEST, (taps - 1).bit_length())
+_SAYS = {"direct": "a product for each tap and output", "sparse": "a product for each tap that is not zero"}
+
+
+def plan(samples, taps, *, channels=1, dtype="float32", nonzero=None):
+    """Say how `convolve` (mode "full") would convolve so many samples with so many taps.
+
+    Parameters
+    ----------
+    samples, taps : int >= 1
+    channels : int >= 1
+    dtype : "float32" or "float64"
+    nonzero : int, optional
+        How many taps are not zero; all by default.
+
+    Returns
+    -------
+    plan : Plan
+
+    Raises
+    ------
+    ArgumentError
+        For numbers below 1, and another dtype.
+
+    Examples
+    --------
+    >>> plan(480_000, 8).method
+    'direct'
+    >>> plan(480_000, 48_000).method
+    'overlap_add'
+    """
+    samples, taps, channels = whole(samples, "samples"), whole(taps, "taps"), whole(channels, "channels")
+    nonzero = taps if nonzero is None else whole(nonzero, "nonzero", least=0)
+    if nonzero > taps:
+        raise ArgumentError(f"nonzero must be at most taps = {taps}, not {nonzero}")
+    dtype = float_dtype(dtype).name
+    ways = choose(samples, taps, 0, samples + taps - 1, dtype, nonzero=nonzero)
+    return Plan(
+        samples, taps, channels, dtype, tuple(way._replace(predicted_s=channels * way.predicted_s) for way in ways)
+    )
+
+
+@lru_cache(1024)
+def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilation=1):
+    """The ways to make `count` outputs, each `stride` samples from output `begin` on; the fastest first.
+
+    taps, of which `nonzero` are not zero, are `dilation` samples apart.
+    """
+    costs = _costs(dtype)
+    used = taps if nonzero is None else nonzero
+    span = (taps - 1) * dilation + 1
+    short, long = sorted((samples, taps)) if dilation == 1 else (span, samples)  # the shorter one acts as the filter
+    ways = []
+    if stride == dilation == 1:
+        ways.append(Way("direct", 0, costs.call[0] + count * _taps_s(costs.direct, short)))
+    else:
+        ways.append(Way("direct", 0, costs.call[1] + count * _taps_s(costs.spaced, min(short, taps))))
+    if used < taps:
+        ways.append(Way("sparse", 0, costs.call[1] + count * _taps_s(costs.spaced, used)))
+    outputs = (count - 1) * stride + 1
+    ways.append(_blocks(short, outputs, costs))
+    size = _good_size(whole_size(long, short, begin, outputs))
+    ways.append(Way("fft", size, costs.call[2] + 1.5 * _block_s(size, costs)))
+    return tuple(sorted(ways, key=lambda way: way.predicted_s))
+
+
+def _taps_s(table, taps):
+    """Seconds an output, linear between the measured numbers of taps."""
+    if taps > TAPS[-1]:
+        return table[-1] * taps / TAPS[-1]
+    return float(np.interp(taps, TAPS, table))
+
+
+def _block_s(size, costs):
+    place = bisect_left(SIZES, size)
+    if place < len(SIZES):
+        return costs.block[place]
+    doublings = -(-(size.bit_length() - SIZES[-2].bit_length()))
+    return costs.block[-1 if size % 3 == 0 else -2] * GROWTH**doublings
+
+
+def _good_size(least):
+    """The smallest size of a transform from `least` samples on."""
+    twice = max(SIZES[0], 1 << (least - 1).bit_length())
+    return twice // 4 * 3 if twice > SIZES[0] and twice // 4 * 3 >= least else twice
+
+
+def _blocks(taps, outputs, costs):
+    """Overlapping blocks of the best length, from the first that holds the taps to one for all outputs."""
+    best, size = None, _good_size(taps)
     while True:
-        size = 2**exponent
         number = -(-outputs // (size - taps + 1))
-        predicted_s = CALL_S + (number + 0.5) * _block_s(exponent, dtype)  # half a block for the filter's spectrum
+        predicted_s = costs.call[2] + (number + 0.5) * _block_s(size, costs)  # half a block for the filter's spectrum
         if best is None or predicted_s < best.predicted_s:
-            best = Plan("overlap_add", size, predicted_s)
+            best = Way("overlap_add", size, predicted_s)
         if number == 1:
             return best
-        exponent += 1
+        size = _good_size(size + 1)
 
 
-def _block_s(exponent, dtype):
-    table = BLOCK_US[dtype]
-    beyond = max(0, exponent - SMALLEST - len(table) + 1)
-    return 1e-6 * table[exponent - SMALLEST - beyond] * 2.3**beyond
+# --- where the figures come from --------------------------------------------------------------------------
 
+
+def table_path():
+    """Where the figures of this machine are kept, if they were measured."""
+    return cache_folder() / "costs.json"
+
+
+@cache
+def _tables():
+    """The figures of each dtype, and whether they are this machine's."""
+    try:
+        stored = json.loads(table_path().read_text())
+        if stored["taps"] == list(TAPS) and stored["sizes"] == list(SIZES):
+            return {dtype: Costs(*map(tuple, stored[dtype])) for dtype in BUILT_IN}, True
+    except (OSError, ValueError, KeyError, TypeError):  # not measured, of another version, or damaged
+        pass
+    return BUILT_IN, False
+
+
+def _costs(dtype):
+    return _tables()[0][dtype]
+
+
+def tuned():
+    """Whether the figures were measured on this machine."""
+    return _tables()[1]
+
+
+def forget():
+    """Look for the figures anew: they were measured, or removed."""
+    _tables.cache_clear()
+    choose.cache_clear()
+
+
+# --- streams ----------------------------------------------------------------------------------------------
 
 # Taps up to which a partition of so many samples is taken for a stream. Mean (longest) us of a 64-sample block,
 # float32, of which the call from Python is about 2.8:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from audioconv.arrays import float_dtype, floating, frozen, whole
+from audioconv.arrays import aligned, float_dtype, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.kernels.fft import rfft, tables
+from audioconv.kernels import ring
 from audioconv.kernels.partition import DONE, NEWEST, POSITION, layout, step
+from audioconv.kernels.passes import work_size
 from audioconv.signal import cost
 from audioconv.stage import Guard
 
@@ -69,9 +70,9 @@ class StreamConvolver:
         self._taps = len(ir)
         block = cost.partition(self._taps)
         self._header, state_size = layout(block, self._taps, self._channels, ir.shape[1])
-        self._state = np.zeros(state_size, self._dtype)
-        self._table = tables(2 * block, self._dtype)
-        self._ir = frozen(np.concatenate([_partitioned(column, block, self._table) for column in ir.T]))
+        self._state = aligned(state_size, self._dtype)
+        self._ring, self._table = ring.plan(2 * block, self._dtype.name)
+        self._ir = frozen(np.concatenate([_partitioned(column, block, self._ring, self._table) for column in ir.T]))
         self._guard = Guard("StreamConvolver")
         self._clear()
         self._step(np.empty(0, self._dtype))  # compiles or loads now what would make the first block late
@@ -134,7 +135,7 @@ class StreamConvolver:
         self._dims = 1 if self._channels == 1 else 2
 
     def _step(self, samples):
-        step(self._header, self._state, self._ir, self._table, samples.reshape(-1))
+        step(self._header, self._state, self._ir, self._ring, self._table, samples.reshape(-1))
 
     def _process_into(self, out, block):
         self._checked(out, "out")
@@ -171,14 +172,11 @@ def _checked_ir(ir, channels):
     return ir.reshape(len(ir), -1)
 
 
-def _partitioned(taps, block, table):
+def _partitioned(taps, block, header, table):
     """The spectra of all partitions after the head, and then the head."""
-    size = 2 * block
-    rest = taps[block:]
-    padded = np.zeros((-(-len(rest) // block), size), taps.dtype)
-    spectra, work = np.empty_like(padded), np.empty(size, taps.dtype)
-    for q, partition in enumerate(padded):
-        part = rest[q * block : (q + 1) * block]
-        partition[: len(part)] = part
-        rfft(partition, spectra[q], work, table)
+    rest = frozen(taps[block:])
+    spectra = np.empty((-(-len(rest) // block), 2 * block), taps.dtype)
+    work = aligned(work_size(2 * block), taps.dtype)
+    for q, spectrum in enumerate(spectra):
+        ring.filter_spectrum(rest[q * block : (q + 1) * block], header, table, work, spectrum)
     return np.concatenate([spectra.ravel(), taps[:block]])

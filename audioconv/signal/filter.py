@@ -1,0 +1,190 @@
+"""A filter, and what the methods make of its taps once."""
+
+from functools import partial
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.arrays import choice, floating, frozen, whole
+from audioconv.errors import ShapeError
+from audioconv.kernels.channels import put, take
+from audioconv.signal import cost
+from audioconv.signal.methods import Blocks, Direct, Spaced
+
+MODES = ("full", "same", "valid", "causal")
+METHODS = ("auto", "direct", "sparse", "overlap_add", "fft")
+PIECE = 32768  # outputs of a channel that are made before the next channel's, where channels lie side by side
+
+
+class Filter:
+    """Taps to convolve signals with; spectra are made once for each length of block. Immutable, free to share.
+
+    Parameters
+    ----------
+    taps : float array, shape (taps,), or (taps, channels) for a filter a channel
+
+    Raises
+    ------
+    DtypeError, ShapeError
+        If taps are not float32 or float64, are empty, or have other dimensions.
+    """
+
+    def __init__(self, taps):
+        taps = floating(taps, "h", dims=(1, 2))
+        if len(taps) == 0:
+            raise ShapeError(f"h is empty (shape {taps.shape}); at least one tap is needed")
+        self._taps = frozen(np.array(taps))  # a copy: the spectra are of these taps
+        self._nonzero = int((self._taps.reshape(len(taps), -1) != 0).any(axis=1).sum())
+        self._made = {}
+
+    def __reduce__(self):
+        return type(self), (np.array(self._taps),)
+
+    def __repr__(self):
+        return f"{type(self).__name__}(<{self._taps.dtype} taps, shape {self._taps.shape}>)"
+
+    @property
+    def taps(self):
+        """The taps, read-only."""
+        return self._taps
+
+    def convolve(self, x, mode="full", *, method="auto", axis=0, stride=1, dilation=1, threads=None):
+        """Convolve a signal with the filter; see `audioconv.convolve`."""
+        x = floating(x, "x", dims=(1, 2))
+        choice(mode, "mode", MODES), choice(method, "method", METHODS)
+        stride, dilation = whole(stride, "stride"), whole(dilation, "dilation")
+        signal = np.moveaxis(x, _axis(axis, x.ndim), 0)
+        self._check(signal)
+        dtype = np.result_type(x, self._taps)
+        begin, length = _range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
+        count = -(-length // stride)
+        way = self._way(method, len(signal), begin, count, dtype.name, stride, dilation)
+        spacing = (dilation, stride)
+        if x.ndim == 1:
+            y = np.empty(count, dtype)
+            self._planar([frozen(x, dtype)], [y], way, begin, spacing, threads)
+            return y
+        side_by_side = signal.shape[1] > 1 and not signal.T.flags.c_contiguous
+        if side_by_side and len(self._taps) <= len(signal):
+            y = np.empty((count, signal.shape[1]), dtype)
+            self._interleaved(frozen(signal, dtype), y, way, begin, spacing, threads)
+        else:
+            rows = np.empty((signal.shape[1], count), dtype)
+            self._planar([frozen(column, dtype) for column in signal.T], list(rows), way, begin, spacing, threads)
+            y = rows.T
+        y = np.moveaxis(y, 0, axis)
+        return y if y.flags.c_contiguous else np.ascontiguousarray(y)
+
+    def _check(self, signal):
+        taps = self._taps
+        if len(signal) == 0:
+            raise ShapeError(f"x is empty (shape {signal.shape}); at least one sample is needed")
+        if taps.ndim == 2 and (signal.ndim == 1 or taps.shape[1] != signal.shape[1]):
+            channels = 1 if signal.ndim == 1 else signal.shape[1]
+            raise ShapeError(
+                f"h of shape {taps.shape} has {taps.shape[1]} channels, but x has {channels}"
+                + (" (one-dimensional)" if signal.ndim == 1 else "")
+                + "; give h as (taps,) or as (taps, channels) with the channels of x"
+            )
+
+    def _way(self, method, samples, begin, count, dtype, stride, dilation):
+        ways = cost.choose(
+            samples, len(self._taps), begin, count, dtype, nonzero=self._nonzero, stride=stride, dilation=dilation
+        )
+        if method == "auto":
+            return ways[0]
+        return next((way for way in ways if way.method == method), cost.Way(method, 0, 0.0))
+
+    def _made_for(self, channel, dtype, way, spacing):
+        """What the method makes of the taps of a channel, kept."""
+        column = channel if self._taps.ndim == 2 else 0
+        key = (column, dtype, way.method, way.fft_size, spacing)
+        if key not in self._made:
+            taps = frozen(self._taps if self._taps.ndim == 1 else self._taps[:, column], dtype)
+            self._made[key] = _make(taps, way, spacing)
+        return self._made[key]
+
+    def _planar(self, signals, outputs, way, begin, spacing, threads):
+        """Each signal to its output, in as many pieces as keep all threads busy."""
+        if not signals:
+            return
+        count, dtype = outputs[0].size, outputs[0].dtype
+        # convolution does not mind which of the two is the filter, and the shorter one is the cheaper
+        exchanged = len(self._taps) > signals[0].size and spacing[0] == 1 and way.method != "sparse"
+        jobs = []
+        for channel, (signal, y) in enumerate(zip(signals, outputs, strict=True)):
+            taps = self._taps[:, channel] if self._taps.ndim == 2 else self._taps
+            x, made = signal, None
+            if exchanged:
+                x, made = frozen(taps, dtype), _make(signal, way, spacing)
+            else:
+                made = self._made_for(channel, dtype, way, spacing)
+            for first, last in _pieces(count, -(-parallel.thread_count(threads) // len(signals)), made.grain):
+                jobs.append(partial(made.fill, x, begin + first * spacing[1], y[first:last]))
+        parallel.run(_call, jobs, threads)
+
+    def _interleaved(self, signal, y, way, begin, spacing, threads):
+        """The same for channels that lie side by side: piece by piece, because each piece comes into the cache whole."""
+        count, channels = y.shape
+        made = [self._made_for(channel, y.dtype, way, spacing) for channel in range(channels)]
+        stride, reach, grain = spacing[1], max(each.reach for each in made), made[0].grain
+        flat, flat_y = signal.reshape(-1), y.reshape(-1)
+
+        def fill(piece):
+            first, last = piece
+            start, end = begin + first * stride - reach, begin + (last - 1) * stride + 1
+            if grain is None:
+                start, end = 0, len(signal)
+            samples, output = np.empty(end - start, y.dtype), np.empty(last - first, y.dtype)
+            for channel in range(channels):
+                take(flat, channels, channel, start, samples)
+                made[channel].fill(frozen(samples), begin + first * stride - start, output)
+                put(frozen(output), flat_y, channels, channel, first)
+
+        number = max(parallel.thread_count(threads), -(-count // max(PIECE, reach)))
+        parallel.run(fill, _pieces(count, number, grain), threads)
+
+
+def _call(job):
+    job()
+
+
+def _make(taps, way, spacing):
+    """A method for these taps."""
+    dilation, stride = spacing
+    if way.method in ("overlap_add", "fft"):
+        if dilation > 1:
+            spread = np.zeros((len(taps) - 1) * dilation + 1, taps.dtype)
+            spread[::dilation] = taps
+            taps = frozen(spread)
+        return Blocks(taps, way.fft_size, stride, way.method == "fft")
+    if way.method == "direct" and stride == dilation == 1:
+        return Direct(taps)
+    delays = np.flatnonzero(taps) if way.method == "sparse" else np.arange(len(taps))
+    return Spaced(frozen(taps[delays]), delays * dilation, stride)
+
+
+def _pieces(count, number, grain):
+    """(first, last) of up to `number` pieces of `count` outputs, cut at multiples of `grain`; None: do not cut."""
+    if grain is None or number <= 1:
+        return [(0, count)]
+    length = -(-count // (number * grain)) * grain
+    return [(first, min(first + length, count)) for first in range(0, count, length)]
+
+
+def _axis(axis, dims):
+    axis = whole(axis, "axis", least=-dims)
+    if axis >= dims:
+        raise ShapeError(f"axis {axis} does not exist in an x of {dims} dimension(s)")
+    return axis
+
+
+def _range(mode, samples, taps):
+    """(first output of the full result, number of outputs) of a mode."""
+    if mode == "full":
+        return 0, samples + taps - 1
+    if mode == "same":
+        return (taps - 1) // 2, samples
+    if mode == "causal":
+        return 0, samples
+    return min(samples, taps) - 1, abs(samples - taps) + 1
