@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import audioconv
+from audioconv.cli.bench import bench
 from audioconv.cli.doctor import doctor
 from audioconv.cli.evaluate import evaluate
 from audioconv.cli.filter import filter_file
@@ -73,7 +74,7 @@ def _options(
 
 
 app.command("filter")(filter_file)
-for command in (train, evaluate, predict, listen, doctor):
+for command in (train, evaluate, predict, listen, bench, doctor):
     app.command()(command)
 
 

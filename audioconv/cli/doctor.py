@@ -50,9 +50,11 @@ def _warm():
 
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((40, 16000)).astype("float32") / 10
-    for method in ("direct", "overlap_add"):
+    for method in ("direct", "sparse", "overlap_add", "fft"):
         for stride, dilation in ((1, 1), (2, 1), (1, 2)):
             ac.convolve(noise[0], noise[1, :300], method=method, stride=stride, dilation=dilation)
+    ac.convolve(noise[:2], noise[2, :300], axis=1)
+    ac.convolve(noise[:2].T, noise[2, :300])
     for taps in (10, 5000):
         stream = ac.StreamConvolver(noise[1, :taps])
         stream.process(noise[0, :512])

@@ -21,25 +21,26 @@ def watched(blocks, total, title, patience_s=2.0):
     title : str
         What is being done.
     """
-    start, done, bar = time.monotonic(), 0, None
+    start, done, shown = time.monotonic(), 0, None
     try:
         for block in blocks:
             yield block
             done += len(block)
-            if bar is None and time.monotonic() - start > patience_s:
-                bar, task = _bar(title, total)
-            if bar is not None:
-                bar.update(task, completed=done)
+            if shown is None and time.monotonic() - start > patience_s:
+                shown, task = bar(title, total)
+            if shown is not None:
+                shown.update(task, completed=done)
     finally:
-        if bar is not None:
-            bar.stop()
+        if shown is not None:
+            shown.stop()
 
 
-def _bar(title, total):
+def bar(title, total):
+    """A progress bar on stderr, if that is a terminal, and its task."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-    bar.start()
-    return bar, bar.add_task(title, total=total)
+    shown = Progress(console=console, transient=True, disable=not console.is_terminal)
+    shown.start()
+    return shown, shown.add_task(title, total=total)

@@ -86,7 +86,10 @@ def _number(rows):
 
 @operation(lambda a, i, rows: tuple(np.full(LANES[a.dtype], value) for value in flat(a, i, _number(rows))))
 def broadcasts(typing_context, a, i, rows):
-    """broadcasts(a, i, rows): vectors, the r-th with a[i + r] in every lane; as many as a literal says, or a tuple has."""
+    """broadcasts(a, i, rows): vectors, the r-th with a[i + r] in every lane.
+
+    `rows` is a literal number of them, or a tuple of as many.
+    """
 
     def codegen(context, builder, sig, args):
         array, index, _ = args

@@ -6,8 +6,8 @@ vectors (`passes`, no shuffle at all) does `lanes` interleaved transforms at onc
     X[c + m d] = sum_b  W_lanes^(b d)  W_n^(b c)  Y_b[c]        (b, d < lanes; c < m)
 
 where Y_b is the m-point transform of x[b], x[b + lanes], ... A square of vectors is then transposed, so that lane
-number becomes row number, multiplied by W_n^(b c), and transformed along the rows. The passes leave Y_b[c] at c with its
-digits reversed; the first radix is a multiple of `lanes`, so that the rows of a square are equally far apart.
+number becomes row number, multiplied by W_n^(b c), and transformed along the rows. The passes leave Y_b[c] at c with
+its digits reversed; the first radix is a multiple of `lanes`, so that the rows of a square are equally far apart.
 
 The inverse transform is the forward one with real and imaginary part exchanged on both sides.
 A real transform of n points is a complex one of n / 2 (even samples real, odd ones imaginary), then taken apart.

@@ -10,7 +10,7 @@ from audioconv.kernels.views import reading
 
 
 def scratch_size(size):
-    """Elements of the work space for transforms of `size` samples: a frame, its spectrum, its power, the transform's."""
+    """Elements of the work space for transforms of `size` samples: frame, spectrum, power, and the transform's own."""
     return 3 * size + work_size(size)
 
 

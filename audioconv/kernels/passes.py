@@ -168,7 +168,7 @@ def _gather(x, first, tile, i, count):
 
 @kernel
 def _gather_pairs(x, first, tile, even, odd, count):
-    """tile[even : even + count] = x[first], x[first + 2] ...; tile[odd : odd + count] = x[first + 1], x[first + 3] ..."""
+    """`count` samples x[first], x[first + 2] ... to tile[even :], and x[first + 1], x[first + 3] ... to tile[odd :]."""
     width = lanes(x)
     for j in range(0, count, width):
         u, v = load(x, first + 2 * j), load(x, first + 2 * j + width)

@@ -8,13 +8,14 @@ shared: a loud or a non-finite block leaves the others as they are. (Two blocks 
 transform modulo X^2n - 1, as is usual, give taps - 1 outputs less from as much work, and each the rounding errors of
 the other.)
 
-Since both factors are in the same order, none is ever made natural: forward passes (`passes`), products, inverse passes.
-At the leaves, `lanes`^2 points, a transform down the rows, a transpose and another one are done in registers, then the
-product with the filter's spectrum, then the way back.
+Since both factors are in the same order, none is ever made natural: forward passes (`passes`), products, inverse
+passes. At the leaves, `lanes`^2 points, a transform down the rows, a transpose and another one are done in registers,
+then the product with the filter's spectrum, then the way back.
 
-In the buffers real part and imaginary part are exchanged, i z = x[n + t] + i x[t], and a filter's spectrum is that of z.
+In the buffers real part and imaginary part are exchanged, i z = x[n + t] + i x[t]; a filter's spectrum is that of z.
 
-Reference: "right-angle convolution" in Crandall, Fagin, Discrete weighted transforms and large-integer arithmetic (1994).
+Reference: the "right-angle convolution" of Crandall, Fagin, Discrete weighted transforms and large-integer
+arithmetic, Mathematics of Computation 62 (1994).
 """
 
 from functools import lru_cache

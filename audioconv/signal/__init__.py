@@ -1,7 +1,7 @@
 """Signal in, signal out: the checked API over the kernels."""
 
 from audioconv.signal.convolve import convolve, correlate
-from audioconv.signal.cost import plan
+from audioconv.signal.cost import Plan, plan
 from audioconv.signal.filter import Filter
 
-__all__ = ["Filter", "convolve", "correlate", "plan"]
+__all__ = ["Filter", "Plan", "convolve", "correlate", "plan"]

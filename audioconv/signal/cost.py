@@ -1,14 +1,16 @@
 """What a convolution costs: the only model of it, from figures measured with the kernels of this package.
 
-The built-in figures are from one thread of an AMD EPYC (Zen 4, 1 MiB L2) at about 3.5 GHz. `measure` (in `tune.py`, and
-as `audioconv bench --tune`) takes those of another machine, which are kept in the user's cache folder and used from then
-on. Only ratios decide: around the point where two methods cost the same it matters little which is taken.
+The built-in figures, `costs.json`, are from one thread of an AMD EPYC (Zen 4, 1 MiB L2) at about 3.5 GHz.
+`tune.measure`, which is `audioconv bench --tune`, takes those of another machine; they are kept in the user's cache
+folder and used from then on. Only ratios decide: around the point where two methods cost the same it matters little
+which is taken.
 """
 
 import json
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +25,7 @@ TAPS = (1, 4, 8, 16, 32, 64, 128, 256, 512)
 # Samples of the blocks that are measured: 2^k and 3 2^k. A longer block costs GROWTH times as much for each doubling.
 SIZES = tuple(sorted(size for k in range(8, 22) for size in (2**k, 3 * 2 ** (k - 1))))
 GROWTH = 2.2
+DTYPES = ("float32", "float64")
 
 
 class Costs(NamedTuple):
@@ -31,21 +34,8 @@ class Costs(NamedTuple):
     direct: tuple  # an output of a direct filter of TAPS taps
     spaced: tuple  # the same of taps that are not neighbours
     block: tuple  # a block of SIZES samples
-    call: tuple  # a call of a direct, a spaced and a block method, whatever the sizes
-
-
-_BLOCK = tuple(1e-9 * 0.6 * size * (size.bit_length() - 1) / 8 for size in SIZES)
-BUILT_IN = {
-    "float32": Costs(
-        tuple(1.3e-10 + 2e-11 * t for t in TAPS), tuple(1.3e-10 + 3e-11 * t for t in TAPS), _BLOCK, (1e-5, 1e-5, 2e-5)
-    ),
-    "float64": Costs(
-        tuple(2e-10 + 4e-11 * t for t in TAPS),
-        tuple(2e-10 + 6e-11 * t for t in TAPS),
-        tuple(2 * b for b in _BLOCK),
-        (1e-5, 1e-5, 2e-5),
-    ),
-}
+    whole: tuple  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
+    call: tuple  # a call of a direct and of a spaced method, whatever the sizes
 
 
 class Way(NamedTuple):
@@ -157,7 +147,7 @@ def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilati
     outputs = (count - 1) * stride + 1
     ways.append(_blocks(short, outputs, costs))
     size = _good_size(whole_size(long, short, begin, outputs))
-    ways.append(Way("fft", size, costs.call[2] + 1.5 * _block_s(size, costs)))
+    ways.append(Way("fft", size, _sized_s(size, costs.whole)))
     return tuple(sorted(ways, key=lambda way: way.predicted_s))
 
 
@@ -168,12 +158,13 @@ def _taps_s(table, taps):
     return float(np.interp(taps, TAPS, table))
 
 
-def _block_s(size, costs):
+def _sized_s(size, table):
+    """The figure for a block of `size` samples."""
     place = bisect_left(SIZES, size)
     if place < len(SIZES):
-        return costs.block[place]
-    doublings = -(-(size.bit_length() - SIZES[-2].bit_length()))
-    return costs.block[-1 if size % 3 == 0 else -2] * GROWTH**doublings
+        return table[place]
+    doublings = size.bit_length() - SIZES[-1].bit_length()
+    return table[-1 if size % 3 == 0 else -2] * GROWTH**doublings
 
 
 def _good_size(least):
@@ -187,7 +178,7 @@ def _blocks(taps, outputs, costs):
     best, size = None, _good_size(taps)
     while True:
         number = -(-outputs // (size - taps + 1))
-        predicted_s = costs.call[2] + (number + 0.5) * _block_s(size, costs)  # half a block for the filter's spectrum
+        predicted_s = _sized_s(size, costs.whole) + (number - 1) * _sized_s(size, costs.block)
         if best is None or predicted_s < best.predicted_s:
             best = Way("overlap_add", size, predicted_s)
         if number == 1:
@@ -198,21 +189,28 @@ def _blocks(taps, outputs, costs):
 # --- where the figures come from --------------------------------------------------------------------------
 
 
+BUILT_IN = Path(__file__).with_name("costs.json")
+
+
 def table_path():
     """Where the figures of this machine are kept, if they were measured."""
     return cache_folder() / "costs.json"
+
+
+def _read(path):
+    stored = json.loads(path.read_text())
+    if stored["taps"] != list(TAPS) or stored["sizes"] != list(SIZES):
+        raise ValueError(f"{path} is of another version")
+    return {dtype: Costs(*map(tuple, stored[dtype])) for dtype in DTYPES}
 
 
 @cache
 def _tables():
     """The figures of each dtype, and whether they are this machine's."""
     try:
-        stored = json.loads(table_path().read_text())
-        if stored["taps"] == list(TAPS) and stored["sizes"] == list(SIZES):
-            return {dtype: Costs(*map(tuple, stored[dtype])) for dtype in BUILT_IN}, True
+        return _read(table_path()), True
     except (OSError, ValueError, KeyError, TypeError):  # not measured, of another version, or damaged
-        pass
-    return BUILT_IN, False
+        return _read(BUILT_IN), False
 
 
 def _costs(dtype):

@@ -34,7 +34,8 @@ class Filter:
         if len(taps) == 0:
             raise ShapeError(f"h is empty (shape {taps.shape}); at least one tap is needed")
         self._taps = frozen(np.array(taps))  # a copy: the spectra are of these taps
-        self._nonzero = int((self._taps.reshape(len(taps), -1) != 0).any(axis=1).sum())
+        used = self._taps if taps.ndim == 1 else self._taps.any(axis=1)
+        self._nonzero = int(np.count_nonzero(used))
         self._made = {}
 
     def __reduce__(self):
@@ -53,12 +54,13 @@ class Filter:
         x = floating(x, "x", dims=(1, 2))
         choice(mode, "mode", MODES), choice(method, "method", METHODS)
         stride, dilation = whole(stride, "stride"), whole(dilation, "dilation")
-        signal = np.moveaxis(x, _axis(axis, x.ndim), 0)
+        axis = _axis(axis, x.ndim)
+        signal = x if axis in (0, -x.ndim) else x.T
         self._check(signal)
         dtype = np.result_type(x, self._taps)
         begin, length = _range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
         count = -(-length // stride)
-        way = self._way(method, len(signal), begin, count, dtype.name, stride, dilation)
+        way = self._way(method, len(signal), begin, count, dtype.type.__name__, stride, dilation)
         spacing = (dilation, stride)
         if x.ndim == 1:
             y = np.empty(count, dtype)
@@ -72,8 +74,7 @@ class Filter:
             rows = np.empty((signal.shape[1], count), dtype)
             self._planar([frozen(column, dtype) for column in signal.T], list(rows), way, begin, spacing, threads)
             y = rows.T
-        y = np.moveaxis(y, 0, axis)
-        return y if y.flags.c_contiguous else np.ascontiguousarray(y)
+        return np.ascontiguousarray(y if axis in (0, -x.ndim) else y.T)
 
     def _check(self, signal):
         taps = self._taps
@@ -124,7 +125,7 @@ class Filter:
         parallel.run(_call, jobs, threads)
 
     def _interleaved(self, signal, y, way, begin, spacing, threads):
-        """The same for channels that lie side by side: piece by piece, because each piece comes into the cache whole."""
+        """The same where channels lie side by side: piece by piece, because a piece comes into the cache with all."""
         count, channels = y.shape
         made = [self._made_for(channel, y.dtype, way, spacing) for channel in range(channels)]
         stride, reach, grain = spacing[1], max(each.reach for each in made), made[0].grain

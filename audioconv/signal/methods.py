@@ -16,6 +16,8 @@ from audioconv.kernels.fir import fir, fir_at
 from audioconv.kernels.passes import work_size
 from audioconv.kernels.silence import fir_at_but_silence, fir_but_silence
 
+SHORT = 2000  # samples that are copied rather than done in three calls, the ends apart
+
 
 class Direct:
     """Sums of products of neighbouring taps, in tap order."""
@@ -29,6 +31,8 @@ class Direct:
     def fill(self, x, begin, y):
         low = min(max(self.reach - begin, 0), y.size)
         high = min(max(x.size - begin, low), y.size)
+        if y.size + self.reach <= SHORT:
+            low = high = y.size
         for first, last in ((0, low), (low, high), (high, y.size)):
             if first < last:  # copies no more than the ends of x
                 window = _window(x, begin + first - self.reach, last - first + self.reach)

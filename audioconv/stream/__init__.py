@@ -1,5 +1,6 @@
 """Signal processing block by block, as sound comes in."""
 
 from audioconv.stream.convolver import StreamConvolver
+from audioconv.stream.fir import Fir
 
-__all__ = ["StreamConvolver"]
+__all__ = ["Fir", "StreamConvolver"]

@@ -1,0 +1,39 @@
+"""A filter as an object: for whole signals, and for streams."""
+
+from audioconv.signal import Filter
+from audioconv.stream.convolver import StreamConvolver
+
+
+class Fir(Filter):
+    """A filter of finite impulse response that keeps what was made of its taps: spectra, for each length of block.
+
+    It is immutable, and may be shared between threads.
+
+    Parameters
+    ----------
+    taps : float array, shape (taps,), or (taps, channels) for a filter a channel
+        float32 or float64; it is copied.
+
+    Attributes
+    ----------
+    taps : array
+        The taps, read-only.
+
+    Raises
+    ------
+    DtypeError, ShapeError
+        If taps are not float32 or float64, are empty, or have other dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smooth = Fir(np.full(3, 1 / 3))
+    >>> smooth.convolve(np.array([3.0, 0.0, 3.0, 6.0]), "valid")
+    array([2., 3.])
+    >>> smooth.stream(dtype="float64").process(np.array([3.0, 0.0, 3.0, 6.0]))
+    array([1., 1., 2., 3.])
+    """
+
+    def stream(self, *, max_block=512, channels=1, dtype="float32"):
+        """A `StreamConvolver` with these taps."""
+        return StreamConvolver(self.taps, max_block=max_block, channels=channels, dtype=dtype)
