@@ -1,6 +1,17 @@
-"""Run benchmarks by name, or all: python benchmarks/run.py [startup|convolve|stream|train|keywords] ...
+"""Run benchmarks by name, or all: python benchmarks/run.py [NAME] ...
 
-Each prints a table and writes benchmarks/results/NAME.json. Figures move from machine to machine; ratios hold.
+Each prints tables and writes benchmarks/results/NAME.json. Figures move from machine to machine; ratios hold.
+
+    startup   import, help, first calls with an empty cache
+    convolve  whole signals, against SciPy, NumPy, PyTorch and FFTW in C; memory (then `benchmarks/picture.py` draws it)
+    choice    how well `auto` chooses among the methods
+    fft       single transforms, against FFTW
+    upfirdn   up- and down-sampling, against SciPy
+    stream    a stream, block by block
+    train     steps of training and inference
+    keywords  recognition rates; needs AUDIOCONV_DATA
+
+PyTorch (`pip install torch`) and FFTW (gcc and Debian's libfftw3-dev) are taken if they are there.
 """
 
 import argparse
@@ -10,7 +21,10 @@ import os
 import platform
 from pathlib import Path
 
-NAMES = ("startup", "convolve", "stream", "train", "keywords")
+for tuned in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # before NumPy is loaded: peers run as they come
+    os.environ.pop(tuned, None)
+
+NAMES = ("startup", "convolve", "choice", "fft", "upfirdn", "stream", "train", "keywords")
 RESULTS = Path(__file__).parent / "results"
 
 if __name__ == "__main__":
@@ -21,5 +35,7 @@ if __name__ == "__main__":
     RESULTS.mkdir(exist_ok=True)
     for name in options.names or NAMES:
         rows = importlib.import_module(name).main(options)
+        if not rows:  # what it needs is not there, as it said
+            continue
         machine = {"processor": platform.processor(), "cores": os.cpu_count(), "python": platform.python_version()}
         (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")

@@ -40,7 +40,7 @@ from audioconv.kernels.passes import (
     scatter,
 )
 from audioconv.kernels.silence import silent
-from audioconv.kernels.simd import LANES, lanes, load, load_rows, splat, store, store_rows, transpose
+from audioconv.kernels.simd import LANES, lanes, load, load_rows, at, splat, store, store_rows, transpose
 from audioconv.kernels.views import reading
 
 
@@ -201,6 +201,22 @@ def filter_spectrum(h, header, table, work, spectrum):
         store(spectrum, i + width, -(share * re))
 
 
+# The passes come upon samples in runs from all over a block, which a processor does not foresee. Looking at them once in
+# order lets it fetch them ahead: 1.5 ns a sample instead of 3 in a signal that is longer than the caches, blocks of
+# 4,096 samples. (Hints to fetch do not: a burst of them is dropped.) Blocks from TOUCHED on are as large as the second
+# cache themselves.
+TOUCHED = 32768
+
+
+@kernel
+def _touch(a, first, last):
+    """Bring a[first : last] into a cache. The sum is there so that the loads are."""
+    total = a.dtype.type(0)
+    for i in range(first, last, 2 * lanes(a)):
+        total += at(a, i)
+    return total
+
+
 @kernel
 def convolve_blocks(x, start, lead, kept, header, table, spectrum, work, y):
     """y = x convolved with the filter of `spectrum`, by blocks of `kept` outputs.
@@ -217,6 +233,8 @@ def convolve_blocks(x, start, lead, kept, header, table, spectrum, work, y):
             for i in range(t, t + count):
                 y[i] = 0
         else:
+            if size <= TOUCHED:
+                work[0] = _touch(x, max(first, 0), min(first + size, x.size)) + _touch(reading(y), t, t + count)
             first_pass(x, first + header[POINTS], first, np.int64(0), header, table, work)
             _multiply(header, table, work, spectrum)
             _last_pass(header, table, work, lead, y, t, count)
