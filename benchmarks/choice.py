@@ -1,6 +1,6 @@
 """How well `auto` chooses: 12 signal lengths x 12 kernel lengths x all methods, float32, one thread.
 
-With the built-in costs, and with those that `audioconv bench --tune` measures here (kept in a folder of this run alone).
+With the built-in costs, and with those that `audioconv bench --tune` measures here, kept in a folder of this run alone.
 """
 
 import os
@@ -61,7 +61,8 @@ def _cell(samples, taps):
             if times_s[method][0] > 10 * min(each[0] for each in times_s.values() if each):
                 inner = 1
     medians_s = {method: float(np.median(values)) for method, values in times_s.items()}
-    return {"samples": samples, "taps": taps, "picked": ways[0].method, "ms": {m: 1e3 * s for m, s in medians_s.items()}}
+    ms = {method: 1e3 * seconds for method, seconds in medians_s.items()}
+    return {"samples": samples, "taps": taps, "picked": ways[0].method, "ms": ms}
 
 
 def _ratio(cell):

@@ -1,4 +1,7 @@
-"""Draw docs/convolve.svg, time against taps, from the last run of the benchmark: python benchmarks/picture.py"""
+"""Draw docs/convolve.svg (ours and others) and docs/methods.svg (ours, measured and predicted): time against taps.
+
+From the last runs of the benchmarks `convolve` and `lengths`: python benchmarks/picture.py
+"""
 
 import json
 from pathlib import Path
@@ -8,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 HERE = Path(__file__).parent
-TARGET = HERE.parent / "docs" / "convolve.svg"
+DOCS = HERE.parent / "docs"
 LINES = {  # name: colour (Okabe and Ito's), words at the end of the line
     "best of the others": ("#CC79A7", "best of NumPy, lfilter,\nfftconvolve, PyTorch"),
     "oaconvolve": ("#D55E00", "scipy oaconvolve"),
@@ -17,20 +20,31 @@ LINES = {  # name: colour (Okabe and Ito's), words at the end of the line
 }
 
 
+METHODS = {
+    "direct": ("#0072B2", "direct"),
+    "sparse": ("#CC79A7", "sparse, 1 tap\nof 100 not zero"),
+    "overlap_add": ("#009E73", "overlap_add"),
+    "fft": ("#D55E00", "fft"),
+}
+
+
 def main():
-    rows = json.loads((HERE / "results" / "convolve.json").read_text())["rows"]["mono float32"]
+    matplotlib.rcParams["svg.hashsalt"] = "audioconv"  # the same picture gives the same file
+    for name, draw in (("convolve", draw_peers), ("methods", draw_methods)):
+        draw().savefig(DOCS / f"{name}.svg", metadata={"Date": None})
+        print(f"{DOCS / name}.svg drawn")
+
+
+def rows_of(name):
+    return json.loads((HERE / "results" / f"{name}.json").read_text())["rows"]
+
+
+def draw_peers():
+    """Ours beside others."""
+    rows = rows_of("convolve")["mono float32"]
     for row in rows:
         row["best of the others"] = row[row["best other"]]
-    matplotlib.rcParams["svg.hashsalt"] = "audioconv"  # the same picture gives the same file
-    figure = draw(rows)
-    figure.savefig(TARGET, metadata={"Date": None})
-    print(f"{TARGET} drawn")
-
-
-def draw(rows):
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained", facecolor="white")
-    panel = figure.subplots()
-    ends = []
+    figure, panel, ends = *canvas(), []
     for name, (colour, words) in LINES.items():
         points = [(row["taps"], row[name]) for row in rows if row[name] is not None]
         if not points:  # measured without FFTW
@@ -38,23 +52,49 @@ def draw(rows):
         ours = name == "audioconv"
         panel.plot(*zip(*points, strict=True), "o-", color=colour, lw=2.6 if ours else 1.6, ms=5 if ours else 4)
         ends.append((points[-1], colour, words))
+    panel.set_xticks([row["taps"] for row in rows])
+    title = "30 seconds of mono at 48 kHz through a filter, float32, one thread"
+    return finished(figure, panel, ends, title, [1, 3, 10, 30, 100])
+
+
+def draw_methods():
+    """Our methods: dots are measured, lines predicted."""
+    rows = rows_of("lengths")
+    figure, panel, ends = *canvas(), []
+    for name, (colour, words) in METHODS.items():
+        points = [(row["taps"], row[f"{name} ms"], row[f"{name} predicted"]) for row in rows if row[f"{name} ms"]]
+        taps, measured, predicted = zip(*points, strict=True)
+        panel.plot(taps, predicted, "-", color=colour, lw=1.6)
+        panel.plot(taps, measured, "o", color=colour, ms=4.5)
+        ends.append(((taps[-1], predicted[-1]), colour, words))
+    panel.set_xticks([2, 8, 32, 128, 512, 2048, 8192, 32768, 262144])
+    title = "10 seconds of mono at 48 kHz, float32, one thread: measured (dots) and predicted (lines)"
+    return finished(figure, panel, ends, title, [0.1, 0.3, 1, 3, 10, 30, 100])
+
+
+def canvas():
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained", facecolor="white")
+    return figure, figure.subplots()
+
+
+def finished(figure, panel, ends, title, ticks):
+    """Logarithmic axes, and words at the ends of the lines."""
     panel.set_xscale("log")
     panel.set_yscale("log")
     for (x, _), colour, words, y in spread(ends):
         panel.text(1.15 * x, y, words, color=colour, va="center", fontsize=9.5, linespacing=1.0)
-    panel.set_xlim(right=panel.get_xlim()[1] * 12)
+    panel.set_xlim(right=max(x for (x, _), *_ in ends) * 30)
     panel.spines[["top", "right"]].set_visible(False)
     panel.grid(axis="y", color="#E0E0E0")
     panel.set_axisbelow(True)
-    panel.set_xticks([row["taps"] for row in rows])
-    panel.set_yticks([1, 3, 10, 30, 100])
+    panel.set_yticks(ticks)
     for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     panel.set_xlabel("taps of the filter")
     panel.set_ylabel("ms")
-    panel.set_title("30 seconds of mono at 48 kHz through a filter, float32, one thread", loc="left", fontsize=10.5)
+    panel.set_title(title, loc="left", fontsize=10.5)
     return figure
 
 

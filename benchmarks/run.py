@@ -3,7 +3,8 @@
 Each prints tables and writes benchmarks/results/NAME.json. Figures move from machine to machine; ratios hold.
 
     startup   import, help, first calls with an empty cache
-    convolve  whole signals, against SciPy, NumPy, PyTorch and FFTW in C; memory (then `benchmarks/picture.py` draws it)
+    convolve  whole signals, against SciPy, NumPy, PyTorch and FFTW in C; and memory
+    lengths   each method against the length of the kernel, measured and predicted; `picture.py` draws both
     choice    how well `auto` chooses among the methods
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
@@ -24,7 +25,7 @@ from pathlib import Path
 for tuned in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # before NumPy is loaded: peers run as they come
     os.environ.pop(tuned, None)
 
-NAMES = ("startup", "convolve", "choice", "fft", "upfirdn", "stream", "train", "keywords")
+NAMES = ("startup", "convolve", "lengths", "choice", "fft", "upfirdn", "stream", "train", "keywords")
 RESULTS = Path(__file__).parent / "results"
 
 if __name__ == "__main__":
