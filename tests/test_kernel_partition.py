@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from audioconv.arrays import aligned, frozen
+from audioconv.arrays import frozen
 from audioconv.kernels import ring
 from audioconv.kernels.partition import layout, step
-from audioconv.kernels.passes import work_size
 from audioconv.kernels.spectrum import multiply_add, multiply_add4
 from tests.compare import assert_close
 
@@ -21,10 +20,7 @@ def noise(size, dtype, seed=0):
 
 def spectrum(taps):
     """That of a partition's taps, as the filter of a stream has it."""
-    result = np.empty(2 * BLOCK, taps.dtype)
-    work = aligned(work_size(2 * BLOCK), taps.dtype)
-    ring.filter_spectrum(frozen(taps), *ring.plan(2 * BLOCK, taps.dtype.name), work, result)
-    return result
+    return ring.filter_spectrum(frozen(taps), *ring.plan(2 * BLOCK, taps.dtype.name))
 
 
 @CASES

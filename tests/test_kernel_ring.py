@@ -25,12 +25,11 @@ def noise(size, dtype, seed=0):
 def convolve(x, h, begin, count, size, *, lead=None, kept=None):
     """Outputs begin ... of x * h by blocks of `size` samples."""
     header, table = ring.plan(size, x.dtype.name)
-    work, spectrum = np.full(work_size(size), np.nan, x.dtype), np.full(size, np.nan, x.dtype)
-    ring.filter_spectrum(frozen(h), header, table, work, spectrum)
+    work, spectrum = np.full(work_size(size), np.nan, x.dtype), ring.filter_spectrum(frozen(h), header, table)
     y = np.full(count + 2, 7, x.dtype)
     lead = h.size - 1 if lead is None else lead
     kept = size - lead if kept is None else kept
-    ring.convolve_blocks(frozen(x), begin - lead, lead, kept, header, table, frozen(spectrum), work, y[1:-1])
+    ring.convolve_blocks(frozen(x), begin - lead, lead, kept, header, table, spectrum, work, y[1:-1])
     assert y[0] == y[-1] == 7
     return y[1:-1]
 
@@ -40,9 +39,9 @@ def convolve(x, h, begin, count, size, *, lead=None, kept=None):
 def test_every_size_gives_a_convolution_whose_wrap_around_is_negative(dtype, size):
     a, b = noise(size, dtype), noise(size, dtype, 1)
     header, table = ring.plan(size, np.dtype(dtype).name)
-    work, one, two, y = (np.full(n, np.nan, dtype) for n in (work_size(size), size, size, size))
+    work, one, y = (np.full(n, np.nan, dtype) for n in (work_size(size), size, size))
     ring.transform(frozen(a), np.int64(0), header, table, work, one)
-    ring.filter_spectrum(frozen(b), header, table, work, two)
+    two = ring.filter_spectrum(frozen(b), header, table)
     pairs, others = (part.reshape(-1, 2, 8 if dtype == np.float32 else 4).astype(np.float64) for part in (one, two))
     product = np.empty_like(pairs)
     product[:, 0] = pairs[:, 0] * others[:, 0] - pairs[:, 1] * others[:, 1]

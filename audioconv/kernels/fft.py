@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from audioconv.kernels._jit import kernel
+from audioconv.kernels._jit import inner, kernel, part
 from audioconv.kernels.butterfly import dft, turn
 from audioconv.kernels.passes import (
     CHUNK,
@@ -99,7 +99,7 @@ def plan_real(size, dtype):
 # --- complex transform ------------------------------------------------------------------------------------
 
 
-@kernel
+@inner
 def _sums(x, re, im, step, table, y, points):
     for k in range(points):
         r, i = x.dtype.type(0), x.dtype.type(0)
@@ -110,7 +110,7 @@ def _sums(x, re, im, step, table, y, points):
         y[k], y[points + k] = r, i
 
 
-@kernel
+@part
 def _across(z, header, table, y, out_re, out_im):
     """From m vectors, each holding one point of the interleaved transforms, to the whole transform in y."""
     width, points = lanes(z), header[POINTS]
@@ -150,7 +150,7 @@ def fft(x, re, im, paired, header, table, work, y, out_re, out_im):
 # --- real transform ---------------------------------------------------------------------------------------
 
 
-@kernel
+@part
 def _untangle_one(a, k, half_size, table, first, inverse):
     j, i = half_size - k, half_size
     one, part = a.dtype.type(1 - 2 * inverse), a.dtype.type(0.5 + 0.5 * inverse)
@@ -161,7 +161,7 @@ def _untangle_one(a, k, half_size, table, first, inverse):
     a[k], a[i + k], a[j], a[i + j] = sr + tr, si + ti, sr - tr, ti - si
 
 
-@kernel
+@part
 def _untangle(a, half_size, table, first, inverse):
     """Between the transform of (even + i odd samples) and the packed spectrum of the real signal, in place.
 
@@ -216,5 +216,5 @@ def irfft(spectrum, x, work, header, table):
         store(x, 2 * j, zip_low(u, v))
         store(x, 2 * j + width, zip_high(u, v))
     for j in range(vectors, half_size):
-        for part in range(2):
-            x[2 * j + part] = at(spectrum, j + part * half_size) / x.dtype.type(x.size)
+        for side in range(2):
+            x[2 * j + side] = at(spectrum, j + side * half_size) / x.dtype.type(x.size)

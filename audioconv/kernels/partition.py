@@ -22,7 +22,7 @@ algorithms for real-time auralization (2015), chapter 5.
 
 import numpy as np
 
-from audioconv.kernels._jit import kernel
+from audioconv.kernels._jit import kernel, part
 from audioconv.kernels.fir import fir
 from audioconv.kernels.passes import work_size
 from audioconv.kernels.ring import transform, untransform
@@ -40,7 +40,7 @@ def layout(block, taps, channels, filters):
     return header, channels * (5 + 2 * partitions) * block + work_size(2 * block)
 
 
-@kernel
+@part
 def _filter(header, channel):
     """Where in `ir` the spectra and the head of a channel's filter begin."""
     spectra = header[PARTITIONS] * 2 * header[BLOCK]
@@ -69,13 +69,13 @@ def step(header, state, ir, ring, table, samples):
         first += count
 
 
-@kernel
+@part
 def _due(header, position):
     """How many partitions must be in the total when `position` samples of a block are in."""
     return 1 + max(0, header[PARTITIONS] - 1) * position // header[BLOCK]
 
 
-@kernel
+@part
 def _places(header, channel):
     """Where line, tail, total and delay of a channel begin; of the last channel + 1, where the work space does."""
     block = header[BLOCK]
@@ -83,7 +83,7 @@ def _places(header, channel):
     return line, line + 2 * block, line + 3 * block, line + 5 * block
 
 
-@kernel
+@part
 def _advance(header, state, ir, samples, channel, first, count):
     """Take `count` samples of one channel, which lie in one block, and give their results."""
     block, position, head, channels = header[BLOCK], header[POSITION], header[HEAD], header[CHANNELS]
@@ -99,7 +99,7 @@ def _advance(header, state, ir, samples, channel, first, count):
     _accumulate(header, state, ir, channel, _due(header, position + count))
 
 
-@kernel
+@part
 def _accumulate(header, state, ir, channel, due):
     """Add the products of partitions DONE ... due - 1 to the total of a channel."""
     block, partitions, newest = header[BLOCK], header[PARTITIONS], header[NEWEST]
@@ -120,7 +120,7 @@ def _accumulate(header, state, ir, channel, due):
             q += 1
 
 
-@kernel
+@part
 def _turn(header, state, ir, ring, table):
     """End a block: take its spectrum, finish the total, and make of it the tail of the next block."""
     block, partitions = header[BLOCK], header[PARTITIONS]
@@ -136,7 +136,8 @@ def _turn(header, state, ir, ring, table):
             transform(reading(state), line, ring, table, work, state[slot : slot + size])
             multiply_add(state, total, reading(state), slot, ir, _filter(header, channel)[0], size)
             untransform(reading(sums), ring, table, work, block, state[tail : tail + block])
-            sums[:] = 0
+            for i in range(size):
+                sums[i] = 0
         for i in range(line, line + block):
             state[i] = state[i + block]
     header[POSITION], header[NEWEST], header[DONE] = 0, newest, 1

@@ -16,7 +16,7 @@ two apart compete for the same places of a cache; side by side, the two parts ta
 import numpy as np
 
 from audioconv.arrays import aligned
-from audioconv.kernels._jit import kernel, part
+from audioconv.kernels._jit import inner, part
 from audioconv.kernels.butterfly import broadcasts, dft, rows_at, turn
 from audioconv.kernels.simd import LANES, at, evens, lanes, load, odds, store, store_rows
 from audioconv.kernels.views import reading
@@ -82,7 +82,7 @@ PLAIN, FORWARD, INVERSE = range(3)  # what becomes of twiddles
 
 
 def _pass(radix, kind):
-    @kernel
+    @inner
     def one_pass(source, s, target, t, nodes, count, table, w):
         """Radix `radix` over `nodes` nodes of `count` vectors a row, their twiddles in the table from w.
 
@@ -155,39 +155,45 @@ def work_size(size):
     return size + TILE
 
 
-@kernel
-def _gather(x, first, tile, i, count):
-    """tile[i : i + count] = x[first :], zeros where x has none."""
+@inner
+def _gather(x, first, row, tile, place, count, rows):
+    """`rows` runs of `count` samples from x[first :], `row` apart, to tile[place :]; zeros where x has none."""
     width = lanes(x)
-    if count == RUN * width and first >= 0 and first + count <= x.size:
-        store_rows(tile, i, width, rows_at(x, first, width, RUN))
-    else:
-        for j in range(count):
-            tile[i + j] = at(x, first + j) if 0 <= first + j < x.size else x.dtype.type(0)
+    for r in range(rows):
+        i, j = first + r * row, place + r * count
+        if count == RUN * width and i >= 0 and i + count <= x.size:
+            store_rows(tile, j, width, rows_at(x, i, width, RUN))
+        else:
+            for k in range(count):
+                tile[j + k] = at(x, i + k) if 0 <= i + k < x.size else x.dtype.type(0)
 
 
-@kernel
-def _gather_pairs(x, first, tile, even, odd, count):
-    """`count` samples x[first], x[first + 2] ... to tile[even :], and x[first + 1], x[first + 3] ... to tile[odd :]."""
+@inner
+def _gather_pairs(x, first, row, tile, place, count, rows):
+    """`rows` runs of `count` pairs of samples; first of all the first ones, then the second ones."""
     width = lanes(x)
-    for j in range(0, count, width):
-        u, v = load(x, first + 2 * j), load(x, first + 2 * j + width)
-        store(tile, even + j, evens(u, v))
-        store(tile, odd + j, odds(u, v))
+    for r in range(rows):
+        i, j = first + 2 * r * row, place + r * count
+        for k in range(0, count, width):
+            u, v = load(x, i + 2 * k), load(x, i + 2 * k + width)
+            store(tile, j + k, evens(u, v))
+            store(tile, j + rows * count + k, odds(u, v))
 
 
-@kernel
-def scatter(tile, i, y, first, low, high):
-    """y[first + j] = tile[i + j] for low <= j < high."""
+@inner
+def scatter(tile, place, count, y, first, row, rows, low, high):
+    """`rows` runs of `count` samples from the tile to y[first :], `row` apart: those that lie in y[low : high]."""
     width = lanes(y)
-    if low == 0 and high == RUN * width:
-        store_rows(y, first, width, rows_at(tile, i, width, RUN))
-    else:
-        for j in range(low, high):
-            y[first + j] = at(tile, i + j)
+    for r in range(rows):
+        i, j = place + r * count, first + r * row
+        if count == RUN * width and j >= low and j + count <= high:
+            store_rows(y, j, width, rows_at(tile, i, width, RUN))
+        else:
+            for k in range(max(0, low - j), min(count, high - j)):
+                y[j + k] = at(tile, i + k)
 
 
-@kernel
+@part
 def first_pass(x, re, im, paired, header, table, work):
     """From real parts x[re :] and imaginary parts x[im :], zeros where x has none, to z at the start of `work`.
 
@@ -195,23 +201,21 @@ def first_pass(x, re, im, paired, header, table, work):
     """
     points, radix, w = header[POINTS], header[LEVELS], header[LEVELS + 1]
     row, width, tile = points // radix, lanes(work), 2 * points
-    one, step, none = np.int64(1), np.int64(width), np.int64(0)
-    if points <= 4 * NEAR and not paired and min(re, im) >= 0 and max(re, im) + points <= x.size:
-        target = (none, step, 2 * row, 2 * step, none)
-        forward(radix, x, (re, im, row, step, none), work, target, one, row // width, table, w)
-        return
-    for j in range(0, row, RUN * width):
-        run = min(RUN * width, row - j)
-        for r in range(radix):
-            place, a, b = r * row + j, tile + r * run, tile + (radix + r) * run
+    step, none = np.int64(width), np.int64(0)
+    near = points <= 4 * NEAR and not paired and min(re, im) >= 0 and max(re, im) + points <= x.size
+    most = row if near else RUN * width
+    for j in range(0, row, most):
+        run = min(most, row - j)
+        origin, source = x, (re, im, row, step, none)
+        if not near:
             if paired:
-                _gather_pairs(x, re + 2 * place, work, a, b, run)
+                _gather_pairs(x, re + 2 * j, row, work, tile, run, radix)
             else:
-                _gather(x, re + place, work, a, run)
-                _gather(x, im + place, work, b, run)
-        source = (tile, tile + radix * run, run, step, none)
+                _gather(x, re + j, row, work, tile, run, radix)
+                _gather(x, im + j, row, work, tile + radix * run, run, radix)
+            origin, source = reading(work), (tile, tile + radix * run, run, step, none)
         target = (2 * j, 2 * j + width, 2 * row, 2 * step, none)
-        forward(radix, reading(work), source, work, target, one, run // width, table, w)
+        forward(radix, origin, source, work, target, np.int64(1), run // width, table, w)
 
 
 # --- all passes but the first -----------------------------------------------------------------------------
@@ -224,7 +228,7 @@ def _node(header, level):
     return header[i], header[i + 1], header[i + 2]
 
 
-@kernel
+@part
 def descend(header, table, z, begin):
     """All forward passes below the first that come before the leaves of the chunk at point `begin`."""
     width = lanes(z)
@@ -238,7 +242,7 @@ def descend(header, table, z, begin):
             forward(radix, reading(z), place, z, place, nodes, row // width, table, w)
 
 
-@kernel
+@part
 def ascend(header, table, z, begin):
     """All inverse passes below the first that can be done after the leaves of the chunk at point `begin`."""
     width, chunk = lanes(z), header[CHUNK]

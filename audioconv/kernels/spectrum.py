@@ -3,7 +3,7 @@
 Each value of a sum is one chain of multiply-adds in order.
 """
 
-from audioconv.kernels._jit import kernel, part
+from audioconv.kernels._jit import part
 from audioconv.kernels.simd import fma, lanes, load, store
 
 
@@ -14,7 +14,7 @@ def _add_one(r, i, a, p, b, q, width):
     return fma(-ai, bi, fma(ar, br, r)), fma(ai, br, fma(ar, bi, i))
 
 
-@kernel
+@part
 def multiply_add(total, k, a, p, b, q, n):
     """total[k :] += a[p :] * b[q :], spectra of n values."""
     width = lanes(total)
@@ -24,7 +24,7 @@ def multiply_add(total, k, a, p, b, q, n):
         store(total, k + j + width, i)
 
 
-@kernel
+@part
 def multiply_add4(total, k, a, p, b, q, n):
     """Four of `multiply_add` in one pass: a at p, p - n, p - 2 n, p - 3 n, b at q, q + n, q + 2 n, q + 3 n.
 

@@ -73,9 +73,7 @@ class Blocks:
         self._kept = None if whole else size - self.reach
         self.grain = None if whole else self._kept // gcd(self._kept, stride)
         self._header, self._table = ring.plan(size, taps.dtype.name)
-        spectrum = aligned(size, taps.dtype)
-        ring.filter_spectrum(taps, self._header, self._table, aligned(work_size(size), taps.dtype), spectrum)
-        self._spectrum = frozen(spectrum)
+        self._spectrum = ring.filter_spectrum(taps, self._header, self._table)
 
     def fill(self, x, begin, y):
         if self._stride > 1:

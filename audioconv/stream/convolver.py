@@ -6,7 +6,6 @@ from audioconv.arrays import aligned, float_dtype, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import ring
 from audioconv.kernels.partition import DONE, NEWEST, POSITION, layout, step
-from audioconv.kernels.passes import work_size
 from audioconv.signal import cost
 from audioconv.stage import Guard
 
@@ -175,8 +174,6 @@ def _checked_ir(ir, channels):
 def _partitioned(taps, block, header, table):
     """The spectra of all partitions after the head, and then the head."""
     rest = frozen(taps[block:])
-    spectra = np.empty((-(-len(rest) // block), 2 * block), taps.dtype)
-    work = aligned(work_size(2 * block), taps.dtype)
-    for q, spectrum in enumerate(spectra):
-        ring.filter_spectrum(rest[q * block : (q + 1) * block], header, table, work, spectrum)
-    return np.concatenate([spectra.ravel(), taps[:block]])
+    starts = range(0, len(rest), block)
+    spectra = [ring.filter_spectrum(rest[start : start + block], header, table) for start in starts]
+    return np.concatenate([*spectra, taps[:block]])
