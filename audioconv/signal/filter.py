@@ -9,6 +9,7 @@ from audioconv.arrays import choice, floating, frozen, whole
 from audioconv.errors import ShapeError
 from audioconv.kernels.channels import put, take
 from audioconv.signal import cost
+from audioconv.signal.checks import check_shapes, time_axis
 from audioconv.signal.methods import Blocks, Direct, Spaced
 
 MODES = ("full", "same", "valid", "causal")
@@ -54,9 +55,9 @@ class Filter:
         x = floating(x, "x", dims=(1, 2))
         choice(mode, "mode", MODES), choice(method, "method", METHODS)
         stride, dilation = whole(stride, "stride"), whole(dilation, "dilation")
-        axis = _axis(axis, x.ndim)
+        axis = time_axis(axis, x.ndim)
         signal = x if axis in (0, -x.ndim) else x.T
-        self._check(signal)
+        check_shapes(signal, self._taps)
         dtype = np.result_type(x, self._taps)
         begin, length = _range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
         count = -(-length // stride)
@@ -75,18 +76,6 @@ class Filter:
             self._planar([frozen(column, dtype) for column in signal.T], list(rows), way, begin, spacing, threads)
             y = rows.T
         return np.ascontiguousarray(y if axis in (0, -x.ndim) else y.T)
-
-    def _check(self, signal):
-        taps = self._taps
-        if len(signal) == 0:
-            raise ShapeError(f"x is empty (shape {signal.shape}); at least one sample is needed")
-        if taps.ndim == 2 and (signal.ndim == 1 or taps.shape[1] != signal.shape[1]):
-            channels = 1 if signal.ndim == 1 else signal.shape[1]
-            raise ShapeError(
-                f"h of shape {taps.shape} has {taps.shape[1]} channels, but x has {channels}"
-                + (" (one-dimensional)" if signal.ndim == 1 else "")
-                + "; give h as (taps,) or as (taps, channels) with the channels of x"
-            )
 
     def _way(self, method, samples, begin, count, dtype, stride, dilation):
         ways = cost.choose(
@@ -171,13 +160,6 @@ def _pieces(count, number, grain):
         return [(0, count)]
     length = -(-count // (number * grain)) * grain
     return [(first, min(first + length, count)) for first in range(0, count, length)]
-
-
-def _axis(axis, dims):
-    axis = whole(axis, "axis", least=-dims)
-    if axis >= dims:
-        raise ShapeError(f"axis {axis} does not exist in an x of {dims} dimension(s)")
-    return axis
 
 
 def _range(mode, samples, taps):

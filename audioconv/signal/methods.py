@@ -15,8 +15,20 @@ from audioconv.kernels import ring
 from audioconv.kernels.fir import fir, fir_at
 from audioconv.kernels.passes import work_size
 from audioconv.kernels.silence import fir_at_but_silence, fir_but_silence
+from audioconv.signal.checks import window
 
 SHORT = 2000  # samples that are copied rather than done in three calls, the ends apart
+
+
+def _by_parts(compute, x, begin, reach, y):
+    """compute(the samples that outputs want, those outputs) for all of y: no more than the ends of x are copied."""
+    low = min(max(reach - begin, 0), y.size)
+    high = min(max(x.size - begin, low), y.size)
+    if y.size + reach <= SHORT:
+        low = high = y.size
+    for first, last in ((0, low), (low, high), (high, y.size)):
+        if first < last:
+            compute(window(x, begin + first - reach, last - first + reach), y[first:last])
 
 
 class Direct:
@@ -25,18 +37,12 @@ class Direct:
     grain = 1
 
     def __init__(self, taps):
-        self._taps, self.reach = taps, len(taps) - 1
-        self._fir = fir_but_silence if np.isfinite(taps).all() else fir
+        self.reach = len(taps) - 1
+        one = fir_but_silence if np.isfinite(taps).all() else fir
+        self._compute = lambda samples, y: one(samples, taps, y)
 
     def fill(self, x, begin, y):
-        low = min(max(self.reach - begin, 0), y.size)
-        high = min(max(x.size - begin, low), y.size)
-        if y.size + self.reach <= SHORT:
-            low = high = y.size
-        for first, last in ((0, low), (low, high), (high, y.size)):
-            if first < last:  # copies no more than the ends of x
-                window = _window(x, begin + first - self.reach, last - first + self.reach)
-                self._fir(window, self._taps, y[first:last])
+        _by_parts(self._compute, x, begin, self.reach, y)
 
 
 class Spaced:
@@ -45,23 +51,27 @@ class Spaced:
     grain = 1
 
     def __init__(self, taps, delays, stride):
-        self._taps, self._delays, self._stride = taps, delays, stride
+        self._taps, self._stride = taps, stride
         self.reach = int(delays.max(initial=0))
-        skips = stride == 1 and np.isfinite(taps).all()
-        self._fir_at = fir_at_but_silence if skips else fir_at
+        self._distance = self.reach - delays
+        one, offsets = fir_at_but_silence if np.isfinite(taps).all() else fir_at, frozen(self._distance, np.int64)
+        self._compute = lambda samples, y: one(samples, taps, offsets, y)
 
     def fill(self, x, begin, y):
         if not self._taps.size:
             y[:] = 0
-            return
+        elif self._stride == 1:
+            _by_parts(self._compute, x, begin, self.reach, y)
+        else:
+            self._fill_strided(x, begin, y)
+
+    def _fill_strided(self, x, begin, y):
+        """The phases of x one after the other, so that what neighbouring outputs want lies side by side."""
         stride = self._stride
         rows = -(-(self.reach + (y.size - 1) * stride + 1) // stride)
-        window = _window(x, begin - self.reach, rows * stride)
-        if stride > 1:  # the phases one after the other, so that neighbours in a phase are neighbours in memory
-            window = frozen(window.reshape(rows, stride).T.ravel())
-        distance = self.reach - self._delays
-        offsets = distance % stride * rows + distance // stride
-        self._fir_at(window[: offsets.max() + y.size], self._taps, frozen(offsets, np.int64), y)
+        phases = window(x, begin - self.reach, rows * stride).reshape(rows, stride).T.ravel()
+        offsets = self._distance % stride * rows + self._distance // stride
+        fir_at(frozen(phases[: offsets.max() + y.size]), self._taps, frozen(offsets, np.int64), y)
 
 
 class Blocks:
@@ -94,14 +104,3 @@ class Blocks:
 def whole_size(samples, taps, begin, outputs):
     """Samples that a transform must have to give `outputs` outputs from `begin` on in one block."""
     return max(samples + taps - 1 - min(begin, taps - 1), min(begin, taps - 1) + outputs)
-
-
-def _window(x, start, length):
-    """The samples x[start : start + length], with zeros where there are none."""
-    if start >= 0 and start + length <= x.size:
-        return x[start : start + length]
-    window = np.zeros(length, x.dtype)
-    first, last = max(start, 0), min(start + length, x.size)
-    if first < last:
-        window[first - start : last - start] = x[first:last]
-    return frozen(window)
