@@ -18,6 +18,7 @@ _HOME = {
     "correlate": "signal",
     "Plan": "signal",
     "plan": "signal",
+    "upfirdn": "signal",
     "Clip": "io",
     "read": "io",
     "write": "io",

@@ -57,6 +57,22 @@ def fir(x, taps, offsets, count):
     return y
 
 
+def upfirdn(h, x, up, down):
+    """up - 1 zeros behind each sample of x, convolved with h, each down-th output."""
+    spread = np.zeros((len(x) - 1) * up + 1, x.dtype)
+    spread[::up] = x
+    return convolve(spread, h, 0, (len(spread) + len(h) - 2) // down + 1, stride=down)
+
+
+def polyphase(x, taps, rows, places, bounds, count):
+    """y[m, q, c] = sum over k in bounds[q] ... bounds[q + 1] of taps[c, k] * x[m + rows[k], places[k], c]."""
+    y = np.zeros((count, len(bounds) - 1, x.shape[2]), np.longdouble)
+    for m, q, c in np.ndindex(y.shape):
+        for k in range(bounds[q], bounds[q + 1]):
+            y[m, q, c] += np.longdouble(taps[c, k]) * np.longdouble(x[m + rows[k], places[k], c])
+    return y
+
+
 # --- many-channel convolution, pooling, batch norm -----------------------------------------------------------
 
 

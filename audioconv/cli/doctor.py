@@ -55,6 +55,7 @@ def _warm():
             ac.convolve(noise[0], noise[1, :300], method=method, stride=stride, dilation=dilation)
     ac.convolve(noise[:2], noise[2, :300], axis=1)
     ac.convolve(noise[:2].T, noise[2, :300])
+    ac.upfirdn(noise[2, :300], noise[0], 2, 3)
     for taps in (10, 5000):
         stream = ac.StreamConvolver(noise[1, :taps])
         stream.process(noise[0, :512])
