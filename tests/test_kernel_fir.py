@@ -12,8 +12,10 @@ from tests.compare import assert_close
 
 TOLERANCE = {np.float32: 5e-7, np.float64: 1e-15}
 DTYPES = st.sampled_from([np.float32, np.float64])
-LENGTHS = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 131])
-TAPS = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, CHAIN - 1, CHAIN, CHAIN + 1, CHAIN + 9, 2 * CHAIN + 3])
+LENGTHS = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 95, 96, 97, 131, 193])
+TAPS = st.sampled_from(
+    [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, CHAIN - 1, CHAIN, CHAIN + 1, CHAIN + 9, 2 * CHAIN + 3]
+)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -58,6 +60,31 @@ def test_no_bit_depends_on_the_cut(length, taps, dtype, cut, seed):
     parts += [run(frozen(x[cut:]), h)] if cut < length else []
     assert np.array_equal(np.concatenate(parts), whole)
     assert np.array_equal(run_at(x, h, np.arange(taps)[::-1], length), whole)
+
+
+def chains(x, taps):
+    """What every output must be, bit for bit: chains of CHAIN multiply-adds in tap order, added in order."""
+    y = np.empty(len(x) - len(taps) + 1, x.dtype)
+    for t in range(len(y)):
+        fir_at(
+            x[t : t + len(taps)], taps, frozen(np.arange(len(taps))[::-1]), y[t : t + 1]
+        )  # one output: the scalar path
+    return y
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([32, 33, 64, 65, 130, 193]), TAPS, DTYPES, st.integers(0, 31), SEEDS)
+def test_no_bit_depends_on_where_x_and_y_lie_in_memory(length, taps, dtype, shift, seed):
+    size = length + taps - 1
+    h, samples = noise(taps, dtype, seed + 1), noise(size, dtype, seed)
+    moved = np.full(size + 32, np.nan, dtype)  # what is read beyond the ends of x shows
+    moved[shift : shift + size] = samples
+    around = np.full(length + 64, 7, dtype)
+    y = around[shift + 1 : shift + 1 + length]
+    fir(frozen(moved[shift : shift + size]), h, y)
+    assert np.array_equal(y, chains(samples, h))
+    assert np.all(around[: shift + 1] == 7)
+    assert np.all(around[shift + 1 + length :] == 7)
 
 
 def test_nothing_to_compute_writes_nothing():

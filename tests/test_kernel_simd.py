@@ -34,6 +34,21 @@ def _transposed(x, out):
     simd.store_rows(out, 0, simd.lanes(x), simd.transpose(simd.load_rows(x, 0, simd.lanes(x))))
 
 
+@kernel
+def _products(x, out):
+    width = simd.lanes(x)
+    sums = (simd.load(x, 0), simd.load(x, width), simd.zero(x))
+    sums = simd.add_products(sums, simd.broadcast(x, 2), x, 1)
+    for n in range(3):
+        simd.store(out, n * width, sums[n])
+
+
+@kernel
+def _places(x, out):
+    for i in range(x.size):
+        out[i] = simd.place(x, i)
+
+
 def _tile_product(rows, vectors):
     @kernel
     def product(column, row, start, depth, out):
@@ -77,6 +92,25 @@ def test_shuffles(dtype):
     zipped = np.stack((u, v), axis=1).ravel()
     expected = (x[::2], x[1::2], zipped[:width], zipped[width:], u[::-1], np.full(width, 3))
     assert np.array_equal(out, np.concatenate(expected))
+
+
+@DTYPES
+def test_add_products(dtype):
+    width = simd.LANES[np.dtype(dtype)]
+    x = np.arange(1, 3 * width + 2, dtype=dtype)
+    out = np.empty(3 * width, dtype)
+    _products(frozen(x), out)
+    expected = x[2] * x[1:]
+    expected[: 2 * width] += x[: 2 * width]
+    assert np.array_equal(out, expected)
+
+
+@DTYPES
+def test_place_counts_from_the_start_of_the_cache_line(dtype):
+    x = frozen(np.zeros(40, dtype))
+    out = np.empty(40, np.int64)
+    _places(x, out)
+    assert np.array_equal(out, [(x.ctypes.data + i * x.itemsize) % 64 // x.itemsize for i in range(40)])
 
 
 @DTYPES

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -213,3 +214,31 @@ def test_threads_cut_one_channel_without_changing_a_bit(method, stride):
     one = ac.convolve(x, h, method=method, stride=stride, threads=1)
     for threads in (2, 3, 8):
         assert np.array_equal(ac.convolve(x, h, method=method, stride=stride, threads=threads), one)
+
+
+def peak_bytes(function):
+    """The most memory that a call had at any time beyond what was there."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("channels", [None, 4])
+def test_blocks_need_little_more_memory_than_the_result(channels):
+    taps = 20_000
+    x, h = noise((400_000, *([channels] if channels else []))), noise(taps, seed=1)
+    plan = ac.plan(len(x), taps)
+    assert plan.method == "overlap_add"
+    y = ac.convolve(x, h, threads=1)
+    allowed = y.nbytes + 4 * plan.fft_size + 16e6
+    assert y.nbytes < peak_bytes(lambda: ac.convolve(x, h, threads=1)) < allowed
+
+
+@pytest.mark.parametrize("taps", [100_000, 1_000_000])
+def test_one_transform_needs_no_more_than_four_times_what_it_is_given_and_gives(taps):
+    x, h = noise(1_000_000), noise(taps, seed=1)
+    y = ac.convolve(x, h, method="fft", threads=1)
+    assert peak_bytes(lambda: ac.convolve(x, h, method="fft", threads=1)) < 4 * (x.nbytes + h.nbytes + y.nbytes)

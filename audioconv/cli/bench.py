@@ -17,7 +17,7 @@ def bench(
     ] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Forget the figures of this machine.")] = False,
 ):
-    """Time convolution here, beside scipy; --tune makes the choice of method fit this machine.
+    """Time convolution here, and --tune the choice of method.
 
     The table is of 30 s at 48 kHz, float32, one thread: the method that is chosen, the time that the cost model
     predicts, and the measured one. Leave the machine alone meanwhile.

@@ -31,6 +31,8 @@ from audioconv.kernels._emit import (
     vector_llvm,
 )
 
+LINE = 64  # bytes of a cache line
+
 
 class Vector(types.Type):
     """Numba type of a SIMD vector."""
@@ -52,6 +54,18 @@ def lanes(typing_context, a):
     """lanes(a): how many elements of a's dtype a vector holds; a constant for the compiler."""
     count = LANES_OF[a.dtype]
     return signature(types.intp, a), lambda context, builder, sig, args: context.get_constant(types.intp, count)
+
+
+@operation(lambda a, i: flat(a, i, 1).ctypes.data % LINE // a.itemsize)
+def place(typing_context, a, i):
+    """place(a, i): how many elements lie between the start of its cache line and a[i]."""
+
+    def codegen(context, builder, sig, args):
+        pointer = pointer_to(context, builder, sig.args[0], args[0], args[1], scalar_llvm(sig.args[0].dtype))
+        inside = builder.and_(builder.ptrtoint(pointer, args[1].type), ir.Constant(args[1].type, LINE - 1))
+        return builder.udiv(inside, ir.Constant(inside.type, sig.args[0].dtype.bitwidth // 8))
+
+    return signature(types.intp, a, types.intp), codegen
 
 
 @operation(lambda a: np.zeros(LANES[a.dtype], a.dtype))
@@ -145,6 +159,26 @@ def fma(typing_context, x, y, z):
         return call_llvm(builder, "fmuladd", part, *args)
 
     return signature(x, x, x, x), codegen
+
+
+def _numpy_add_products(sums, v, a, i):
+    return tuple(v * load(a, i + n * len(v)) + total for n, total in enumerate(sums))
+
+
+@operation(_numpy_add_products)
+def add_products(typing_context, sums, v, a, i):
+    """add_products(sums, v, a, i): a tuple of vectors plus v times the vectors side by side at a[i], each one fma."""
+
+    def codegen(context, builder, sig, args):
+        sums, v, array, index = args
+        results = []
+        for total in cgutils.unpack_tuple(builder, sums):
+            factor = load_from(context, builder, sig.args[2], array, index, v.type)
+            results.append(call_llvm(builder, "fmuladd", v.type, v, factor, total))
+            index = builder.add(index, ir.Constant(index.type, v.type.count))
+        return context.make_tuple(builder, sig.return_type, results)
+
+    return signature(sums, sums, v, a, types.intp), codegen
 
 
 @operation(np.maximum)
