@@ -11,29 +11,37 @@ from audioconv.signal import cost
 from audioconv.signal.filter import Filter
 from audioconv.signal.methods import Blocks, Direct, Spaced
 
-SAMPLES = 400_000  # of the signal that is filtered: beyond the second cache, as recordings are
-REPEATS = 7
+SAMPLES = 1_440_000  # of the signal that is filtered: 30 s at 48 kHz, beyond most caches
+ROUNDS = 3  # through everything, so that a time when the machine had other things to do does not stay in the figures
+ENOUGH_S = 0.03  # of one measurement
 
 
 def measure(progress=lambda done: None):
-    """Time every method in steps; call `progress` with the share that is done. Returns a dict of `cost.Costs`."""
-    tables, steps = {}, len(cost.DTYPES) * 2 * (len(cost.TAPS) + len(cost.SIZES))
-    done = 0
+    """Time every method; call `progress` with the share that is done. Returns a dict of `cost.Costs`."""
+    steps = [(dtype, *step) for dtype in cost.DTYPES for step in _steps(dtype)]
+    least_s = [np.inf] * len(steps)
+    for turn in range(ROUNDS):
+        for i, (_, _, measured) in enumerate(steps):
+            least_s[i] = min(least_s[i], measured())
+            progress((turn + (i + 1) / len(steps)) / ROUNDS)
+    tables = {dtype: {field: [] for field in cost.Costs._fields} for dtype in cost.DTYPES}
+    for (dtype, field, _), seconds in zip(steps, least_s, strict=True):
+        tables[dtype][field].append(seconds)
+    return {dtype: cost.Costs(*map(tuple, table.values())) for dtype, table in tables.items()}
 
-    def step(value):
-        nonlocal done
-        done += 1
-        progress(done / steps)
-        return value
 
-    for dtype in cost.DTYPES:
-        x = frozen(np.random.default_rng(0).standard_normal(SAMPLES), dtype)
-        direct = tuple(step(_output_s(Direct(x[:taps]), x)) for taps in cost.TAPS)
-        spaced = tuple(step(_output_s(Spaced(x[:taps], 37 * np.arange(taps), 1), x)) for taps in cost.TAPS)
-        block = tuple(step(_block_s(size, x)) for size in cost.SIZES)
-        whole = tuple(step(_whole_s(size, x)) for size in cost.SIZES)
-        tables[dtype] = cost.Costs(direct, spaced, block, whole, _calls_s(dtype))
-    return tables
+def _steps(dtype):
+    """(field of `cost.Costs`, function that measures its next figure)."""
+    x = frozen(np.random.default_rng(0).standard_normal(SAMPLES), dtype)
+    ones = np.ones(16, dtype)  # so short that nothing but the call counts
+    for taps in cost.TAPS:
+        yield "direct", lambda taps=taps: _output_s(Direct(x[:taps]), x)
+        yield "spaced", lambda taps=taps: _output_s(Spaced(x[:taps], 37 * np.arange(taps), 1), x)
+    for size in cost.SIZES:
+        yield "block", lambda size=size: _block_s(size, x)
+        yield "whole", lambda size=size: _call_s(np.resize(x, size // 4 * 3), x[: size // 4 + 1], "fft")
+    for method in ("direct", "sparse"):
+        yield "call", lambda method=method: _call_s(ones, ones[:3], method)
 
 
 def save(tables, path=None):
@@ -48,10 +56,11 @@ def save(tables, path=None):
     return path
 
 
-def _least_s(function, repeats=REPEATS):
+def _least_s(function):
     """The least time of a call: what it takes when nothing disturbs it."""
+    function()  # plans, compiles
     times_s = []
-    for _ in range(repeats):
+    while len(times_s) < 3 or sum(times_s) < ENOUGH_S:
         start = time.perf_counter()
         function()
         times_s.append(time.perf_counter() - start)
@@ -60,33 +69,15 @@ def _least_s(function, repeats=REPEATS):
 
 def _output_s(method, x):
     y = np.empty(x.size - method.reach, x.dtype)
-    method.fill(x, method.reach, y)
     return _least_s(lambda: method.fill(x, method.reach, y)) / y.size
 
 
 def _block_s(size, x):
     method = Blocks(x[: size // 4], size, 1, False)
     number = max(1, x.size // method.grain)
-    signal = x if x.size >= number * method.grain else frozen(np.resize(x, number * method.grain))
     y = np.empty(number * method.grain, x.dtype)
-    method.fill(signal, 0, y)
-    return _least_s(lambda: method.fill(signal, 0, y), REPEATS if size < 2**18 else 3) / number
+    return _least_s(lambda: method.fill(x, 0, y)) / number
 
 
-def _whole_s(size, x):
-    x = np.resize(x, size // 4 * 3)
-    return _call_s(x, x[: size // 4 + 1], "fft", REPEATS if size < 2**18 else 3)
-
-
-def _calls_s(dtype):
-    """On a signal so short that nothing else counts."""
-    x = np.ones(16, dtype)
-    return _call_s(x, x[:3], "direct", 200), _call_s(x, x[:3], "sparse", 200)
-
-
-def _call_s(x, h, method, repeats):
-    def call():
-        return Filter(h).convolve(x, method=method, threads=1)
-
-    call()  # plans, compiles
-    return _least_s(call, repeats)
+def _call_s(x, h, method):
+    return _least_s(lambda: Filter(h).convolve(x, method=method, threads=1))
