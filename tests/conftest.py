@@ -20,6 +20,19 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name == "test_signatures.py")  # it counts what all others compiled
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _built_in_costs(tmp_path_factory):
+    """Methods are chosen as on a machine that was never measured."""
+    from audioconv.signal import cost
+
+    path = tmp_path_factory.mktemp("costs") / "costs.json"
+    measured, cost.table_path = cost.table_path, lambda: path
+    cost.forget()
+    yield
+    cost.table_path = measured
+    cost.forget()
+
+
 @pytest.fixture(scope="session")
 def data_folder():
     """Folder of real recordings."""

@@ -39,7 +39,9 @@ def test_the_command_line_loads_nothing_heavy():
     assert not set(HEAVY) & set(modules_after("import audioconv.cli"))
 
 
-@pytest.mark.parametrize("command", [[], ["filter"], ["train"], ["evaluate"], ["predict"], ["listen"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["filter"], ["train"], ["evaluate"], ["predict"], ["listen"], ["bench"], ["doctor"]]
+)
 def test_help_loads_nothing_heavy(command):
     loaded = modules_after(f"from tests.command import run; assert 'Usage' in run(*{command!r}, '--help').stdout")
     assert not set(HEAVY) - {"rich"} & set(loaded)

@@ -32,7 +32,9 @@ from audioconv.kernels.passes import (
     finished,
     first_pass,
     plan_levels,
+    precision_for,
     roots,
+    smooth,
 )
 from audioconv.kernels.simd import (
     LANES,
@@ -52,16 +54,8 @@ from audioconv.kernels.simd import (
 from audioconv.kernels.views import reading
 
 
-def _has_plan(points):
-    return points >= 4 and points // (points & -points) in (1, 3)
-
-
-def _precision(dtype):
-    return np.complex128 if dtype == np.float32 else np.clongdouble
-
-
 def _complex_plan(points, dtype):
-    width, precision = LANES[dtype], _precision(dtype)
+    width, precision = LANES[dtype], precision_for(dtype)
     if points % width**2:  # no passes at all: the twiddles of the sums
         twiddles = roots(np.arange(points) / np.longdouble(points), precision)
         return np.array([points, 0, 0, 0, 0]), [twiddles.real, twiddles.imag]
@@ -79,7 +73,7 @@ def _complex_plan(points, dtype):
 @lru_cache(64)
 def plan(points, dtype):
     """Header and table of complex transforms of so many points: 2^k or 3 2^k, from 4 on."""
-    if not _has_plan(points):
+    if points < 4 or not smooth(points):
         raise ValueError(f"size {points} is not a power of two from 4, or three times one")
     header, tables = _complex_plan(points, np.dtype(dtype))
     return header, finished(tables, dtype)
@@ -88,11 +82,11 @@ def plan(points, dtype):
 @lru_cache(64)
 def plan_real(size, dtype):
     """Header and table of real transforms of `size` samples: 2^k or 3 2^k, from 8 on."""
-    if size % 2 or not _has_plan(size // 2):
+    if size % 2 or size < 8 or not smooth(size // 2):
         raise ValueError(f"size {size} is not a power of two from 8, or three times one")
     dtype = np.dtype(dtype)
     header, tables = _complex_plan(size // 2, dtype)
-    twiddles = roots(np.arange(size // 2) / np.longdouble(size), _precision(dtype))
+    twiddles = roots(np.arange(size // 2) / np.longdouble(size), precision_for(dtype))
     return header, finished([*tables, twiddles.real, twiddles.imag], dtype)
 
 

@@ -28,6 +28,16 @@ NEAR = 1024  # points done depth first: 8 KiB in float32, beside as much for a f
 POINTS, DEPTH, SPLIT, CHUNK, TAIL, LEVELS = range(6)
 
 
+def smooth(count):
+    """Whether passes can make a transform of `count` points: 2^k or 3 2^k."""
+    return count >= 1 and count // (count & -count) in (1, 3)
+
+
+def precision_for(dtype):
+    """In what twiddles for a dtype are computed."""
+    return np.complex128 if dtype == np.float32 else np.clongdouble
+
+
 def radices(count):
     """The radices whose product is `count`, a power of two or three times one; the first is 8 where it can be."""
     threes = [3] if count % 3 == 0 else []

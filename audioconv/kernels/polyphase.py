@@ -11,56 +11,11 @@ takes 0.03 ns. Without turning, one output after the other from scalars, even 0.
 as long as this way.
 """
 
-from audioconv.kernels._jit import kernel, part
+from audioconv.kernels._jit import kernel
+from audioconv.kernels.channels import to_columns, to_rows
 from audioconv.kernels.fir import fir_at
-from audioconv.kernels.simd import lanes, load_rows, prefetch, store_rows, transpose
+from audioconv.kernels.near import touch
 from audioconv.kernels.views import reading
-
-# Squares walk along rows of more samples than this in hops that the processor does not foresee. Naming the lines of the
-# next rows made 147/160 a third faster from memory; on short rows it only costs. (Copying the rows first: no gain.)
-FORESEEN = 64
-
-
-@part
-def _foresee(a, i, size):
-    """Name `lanes` vectors from a[i] that will be wanted when another `lanes` rows are done."""
-    if size > FORESEEN:
-        for k in range(0, lanes(a) * lanes(a), 64 // a.itemsize):
-            prefetch(a, i + lanes(a) * size + k)
-
-
-@part
-def _to_columns(x, rows, size, turned, step):
-    """turned[j * step + i] = x[i * size + j] for i < rows, j < size."""
-    width = lanes(x)
-    if rows < width or size < width:
-        for i in range(rows):
-            for j in range(size):
-                turned[j * step + i] = x[i * size + j]
-        return
-    for i in range(0, rows, width):
-        i = min(i, rows - width)  # the last square overlaps the one before
-        for j in range(0, size, width):
-            _foresee(x, i * size + j * width, size)
-            j = min(j, size - width)
-            store_rows(turned, j * step + i, step, transpose(load_rows(x, i * size + j, size)))
-
-
-@part
-def _to_rows(turned, step, y, rows, size):
-    """y[i * size + j] = turned[j * step + i] for i < rows, j < size."""
-    width = lanes(y)
-    if rows < width or size < width:
-        for i in range(rows):
-            for j in range(size):
-                y[i * size + j] = turned[j * step + i]
-        return
-    for i in range(0, rows, width):
-        i = min(i, rows - width)
-        for j in range(0, size, width):
-            _foresee(reading(y), i * size + j * width, size)
-            j = min(j, size - width)
-            store_rows(y, i * size + j, size, transpose(load_rows(turned, j * step + i, step)))
 
 
 @kernel
@@ -79,7 +34,9 @@ def polyphase(x, taps, offsets, bounds, phases, sums, y):
     turned, results = phases.reshape(-1), sums.reshape(-1)
     for m in range(0, y.size // size_out, width):
         rows = min(width, y.size // size_out - m)
-        _to_columns(x[m * size_in :], rows + depth - width, size_in, turned, depth)
+        begin, end = m * size_in, (m + rows + depth - width) * size_in
+        turned[0] = touch(x, begin, end) + touch(reading(y), m * size_out, (m + rows) * size_out)
+        to_columns(x[m * size_in :], rows + depth - width, size_in, turned, depth)
         for c in range(channels):
             samples = reading(turned)[c * depth :]
             own = c * total if taps.size > total else 0
@@ -87,4 +44,4 @@ def polyphase(x, taps, offsets, bounds, phases, sums, y):
                 low, high, i = bounds[q], bounds[q + 1], (q * channels + c) * width
                 if low < high:
                     fir_at(samples, taps[own + low : own + high], offsets[low:high], results[i : i + width])
-        _to_rows(results, width, y[m * size_out :], rows, size_out)
+        to_rows(results, width, y[m * size_out :], rows, size_out)

@@ -102,22 +102,6 @@ def store(typing_context, a, i, v):
     return signature(types.none, a, types.intp, v), codegen
 
 
-@operation(lambda a, i: None)
-def prefetch(typing_context, a, i):
-    """prefetch(a, i): have the cache line of a[i] brought near; harmless where there is no a[i]."""
-
-    def codegen(context, builder, sig, args):
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        address = pointer_to(context, builder, sig.args[0], args[0], args[1], ir.IntType(8))
-        function_type = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0i8")
-        to_read, keep, data = 0, 3, 1
-        builder.call(function, [address, *(ir.Constant(number, n) for n in (to_read, keep, data))])
-        return context.get_dummy_value()
-
-    return signature(types.none, a, types.intp), codegen
-
-
 @operation(lambda a, i: flat(a, i, 1)[0])
 def at(typing_context, a, i):
     """at(a, i): the scalar a[i] of the flat array, without the test for negative indices."""

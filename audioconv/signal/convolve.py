@@ -71,9 +71,7 @@ def correlate(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1,
 
     Output t of the full result is the sum over k of h[k] * x[t - (taps - 1 - k) * dilation].
 
-    Parameters, returns, raises
-    ---------------------------
-    As `convolve`.
+    Parameters, result and errors are those of `convolve`.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from audioconv.signal.methods import Blocks, Direct, Spaced
 
 MODES = ("full", "same", "valid", "causal")
 METHODS = ("auto", "direct", "sparse", "overlap_add", "fft")
-PIECE = 32768  # outputs of a channel that are made before the next channel's, where channels lie side by side
+PIECE = 65536  # outputs that are made together where channels lie side by side
 
 
 class Filter:
@@ -68,7 +68,7 @@ class Filter:
             self._planar([frozen(x, dtype)], [y], way, begin, spacing, threads)
             return y
         side_by_side = signal.shape[1] > 1 and not signal.T.flags.c_contiguous
-        if side_by_side and len(self._taps) <= len(signal):
+        if side_by_side and way.method != "fft" and len(self._taps) <= len(signal):
             y = np.empty((count, signal.shape[1]), dtype)
             self._interleaved(frozen(signal, dtype), y, way, begin, spacing, threads)
         else:
@@ -123,15 +123,13 @@ class Filter:
         def fill(piece):
             first, last = piece
             start, end = begin + first * stride - reach, begin + (last - 1) * stride + 1
-            if grain is None:
-                start, end = 0, len(signal)
-            samples, output = np.empty(end - start, y.dtype), np.empty(last - first, y.dtype)
-            for channel in range(channels):
-                take(flat, channels, channel, start, samples)
-                made[channel].fill(frozen(samples), begin + first * stride - start, output)
-                put(frozen(output), flat_y, channels, channel, first)
+            samples, outputs = np.empty((channels, end - start), y.dtype), np.empty((channels, last - first), y.dtype)
+            take(flat, channels, start, samples.reshape(-1))
+            for one, signal, output in zip(made, samples, outputs, strict=True):
+                one.fill(frozen(signal), reach, output)
+            put(frozen(outputs.reshape(-1)), channels, first, flat_y)
 
-        number = max(parallel.thread_count(threads), -(-count // max(PIECE, reach)))
+        number = max(parallel.thread_count(threads), -(-count // max(PIECE // channels, reach)))
         parallel.run(fill, _pieces(count, number, grain), threads)
 
 
