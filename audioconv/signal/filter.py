@@ -120,8 +120,7 @@ class Filter:
         stride, reach, grain = spacing[1], max(each.reach for each in made), made[0].grain
         flat, flat_y = signal.reshape(-1), y.reshape(-1)
 
-        def fill(piece):
-            first, last = piece
+        def fill(first, last):
             start, end = begin + first * stride - reach, begin + (last - 1) * stride + 1
             samples, outputs = np.empty((channels, end - start), y.dtype), np.empty((channels, last - first), y.dtype)
             take(flat, channels, start, samples.reshape(-1))
@@ -129,8 +128,13 @@ class Filter:
                 one.fill(frozen(signal), reach, output)
             put(frozen(outputs.reshape(-1)), channels, first, flat_y)
 
-        number = max(parallel.thread_count(threads), -(-count // max(PIECE // channels, reach)))
-        parallel.run(fill, _pieces(count, number, grain), threads)
+        def share(begin):  # one errand a thread: handing work over takes as long as a small piece
+            for piece in pieces[begin : begin + each]:
+                fill(*piece)
+
+        pieces = _pieces(count, -(-count // max(PIECE // channels, reach)), grain)
+        each = -(-len(pieces) // parallel.thread_count(threads))
+        parallel.run(share, range(0, len(pieces), each), threads)
 
 
 def _call(job):
