@@ -55,6 +55,19 @@ def test_a_fir_is_of_the_taps_that_it_was_given():
     assert "(100,)" in repr(fir)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (np.zeros(0, "f4"), ac.ShapeError, "taps is empty"),
+        (np.zeros((2, 2, 2), "f4"), ac.ShapeError, "taps must have 1 or 2"),
+        (np.arange(3), ac.DtypeError, "taps must be float32"),
+    ],
+)
+def test_taps_that_make_no_filter_are_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        ac.Fir(wrong)
+
+
 def test_a_fir_makes_streams():
     h, x = noise((100, 2), seed=1), noise((3000, 2))
     stream = ac.Fir(h).stream(max_block=3000, channels=2)

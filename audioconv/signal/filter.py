@@ -30,10 +30,12 @@ class Filter:
         If taps are not float32 or float64, are empty, or have other dimensions.
     """
 
+    _called = "h"  # what messages call the taps
+
     def __init__(self, taps):
-        taps = floating(taps, "h", dims=(1, 2))
+        taps = floating(taps, self._called, dims=(1, 2))
         if len(taps) == 0:
-            raise ShapeError(f"h is empty (shape {taps.shape}); at least one tap is needed")
+            raise ShapeError(f"{self._called} is empty (shape {taps.shape}); at least one tap is needed")
         self._taps = frozen(np.array(taps))  # a copy: the spectra are of these taps
         used = self._taps if taps.ndim == 1 else self._taps.any(axis=1)
         self._nonzero = int(np.count_nonzero(used))

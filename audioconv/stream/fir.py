@@ -34,6 +34,8 @@ class Fir(Filter):
     array([1., 1., 2., 3.])
     """
 
+    _called = "taps"
+
     def stream(self, *, max_block=512, channels=1, dtype="float32"):
         """A `StreamConvolver` with these taps."""
         return StreamConvolver(self.taps, max_block=max_block, channels=channels, dtype=dtype)
