@@ -6,6 +6,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     convolve  whole signals, against SciPy, NumPy, PyTorch and FFTW in C; and memory
     lengths   each method against the length of the kernel, measured and predicted; `picture.py` draws both
     choice    how well `auto` chooses among the methods
+    direct    sums of products, against what multiply-adds in registers give
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
     stream    a stream, block by block
@@ -25,7 +26,7 @@ from pathlib import Path
 for tuned in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # before NumPy is loaded: peers run as they come
     os.environ.pop(tuned, None)
 
-NAMES = ("startup", "convolve", "lengths", "choice", "fft", "upfirdn", "stream", "train", "keywords")
+NAMES = ("startup", "convolve", "lengths", "choice", "direct", "fft", "upfirdn", "stream", "train", "keywords")
 RESULTS = Path(__file__).parent / "results"
 
 if __name__ == "__main__":
