@@ -17,6 +17,7 @@ from pathlib import Path
 
 import llvmlite
 import numba
+from numba.core.ccallback import CFunc
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 from audioconv.parallel import cache_folder
@@ -113,11 +114,15 @@ def _warn_once(error):
 def _constants(function):
     """The constants that a factory gave to a kernel, and to the kernels that it gave it."""
     cells = sorted(inspect.getclosurevars(function).nonlocals.items())
-    return tuple(
-        (name, value if isinstance(value, (int, str)) else _constants(value.py_func))
-        for name, value in cells
-        if isinstance(value, (int, str)) or hasattr(value, "py_func")
-    )
+    return tuple((name, constant) for name, value in cells if (constant := _constant(value)) is not None)
+
+
+def _constant(value):
+    if isinstance(value, (int, str)):
+        return value
+    if hasattr(value, "py_func"):
+        return value.py_func.__name__, _constants(value.py_func)
+    return getattr(value, "_name", None)  # an operation of `simd` or `tile`
 
 
 class _Cache(FunctionCache):
@@ -171,3 +176,37 @@ def part(function):
     between them need not go through memory (a leaf of `ring` in 390 cycles instead of 200).
     """
     return numba.njit(**OPTIONS, inline="always")(function)
+
+
+STEPS = []  # every step of a program; without JIT its address is its place here
+
+
+class Step:
+    """An operation of a program (`program.py`): called by its address, with a row of numbers that says what to do.
+
+    It is compiled for a dtype when a program first wants its address, and kept on disk as kernels are.
+    """
+
+    def __init__(self, function):
+        self.function, self._compiled = function, {}
+        self._place = len(STEPS)
+        STEPS.append(self)
+
+    def address(self, dtype):
+        """Where the machine code for float32 or float64 is."""
+        if not JIT_ENABLED:
+            return self._place
+        name = str(dtype)
+        if name not in self._compiled:
+            pointer, integer = numba.types.CPointer, numba.types.int64
+            rows, like = pointer(integer), pointer(getattr(numba.types, name))
+            compiled = CFunc(self.function, ((rows, rows, like, *[integer] * 4), numba.types.void), {}, dict(OPTIONS))
+            compiled._cache = _Cache(self.function)
+            compiled.compile()
+            self._compiled[name] = compiled
+        return self._compiled[name].address
+
+
+def step(function):
+    """Make a function of (row, spaces, like, clip, clips, group, thread) a step of programs."""
+    return Step(function)

@@ -1,13 +1,18 @@
-"""Many-channel convolution of channels-last rows: forward, input gradient and weight gradient from one product.
+"""Many-channel convolution of channels-last rows: one product for all of them, whatever the direction.
 
-Output frame t of a 1-D convolution needs rows t * stride, t * stride + dilation, ... of x, each of them `channels`
-contiguous elements; without dilation they are one contiguous run. So no im2col is needed: a convolution is a product of
-a matrix whose rows start `stride * channels` elements apart (and overlap) with the weights, and the weight gradient
-is the same product with the operands exchanged.
+    out[r, :] = start + sum over k of a[row r, k] * b[k, :]
 
-The product is computed in register tiles of 6 rows x 2 vectors: 12 accumulators, 2 registers for the weights and one
-for a broadcast fill the 16 registers of AVX2. Rows and columns that are left over are covered by a last tile that
-overlaps the one before: every element is one chain of fma in the same order, so it gets the same bits twice.
+Forward, a row is an output frame, k runs over taps and channels, and b is the weights. No im2col is needed: where a row
+begins says a table of offsets, and how k goes on from there three nested counts with a step each. With the table and the
+counts exchanged the same product is the weight gradient: a row is a weight, k runs over frames, b is the gradient
+of the output. The input gradient is a forward convolution of that with the taps reversed. Strided, dilated, grouped and
+transposed convolutions, one dimension or two, are tables and counts; so are weights that are not shared.
+
+With a filter a channel (depthwise), a's factor is a vector where it else is one number for all columns.
+
+The product is computed in register tiles of rows x vectors: 12 accumulators (8 where one vector is all), the weights and
+a factor fill the 16 registers of AVX2. Rows and columns that are left over are covered by a last tile that overlaps the one
+before: every element is one chain of fma in the same order, so it gets the same bits twice.
 
 Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34 (2008).
 """
@@ -15,113 +20,105 @@ Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, A
 import numpy as np
 
 from audioconv.kernels import simd, tile
-from audioconv.kernels._jit import kernel
+from audioconv.kernels._jit import inner, part, step
+from audioconv.kernels.memory import floats, integers, rest
+
+# A row of `product` after its operands a, b, start, out, rows of a, rows of out:
+CLIPS_IN, PER_CLIP, PER_FRAME, FRAME, COUNTS, A_STEPS, B_STEPS, FIRST, LAST, RELU = 0, 1, 2, 3, 4, 7, 10, 13, 14, 15
+_REST = rest(6)
+# CLIPS_IN: the clips of a group are 0 among the rows, 1 among the first count, 2 neither;
+# PER_CLIP: rows of a clip; PER_FRAME > 0: as many a frame, of as many frames as FRAME says;
+# FIRST, LAST: columns; RELU: whether what is negative becomes 0
 
 
-def _tile(rows, vectors):
+def _tile(rows, vectors, add):
     """Kernel for one register tile: rows x (vectors * lanes) outputs, each one chain of fma."""
 
-    @kernel
-    def product(a, b, start, out, places, steps, counts):
-        i, column, o = places
-        row_step, outer_step, inner_step, out_step = steps
-        width = b.shape[2]
-        j = column
-        total = tile.load(tile.zeros(out, rows, vectors), start, column, 0)
+    @inner
+    def one_tile(a, b, start, out, table, table_out, first, column, counts, a_steps, b_steps, least):
+        places = tile.offsets(table, first, rows)
+        total = tile.fill(tile.zeros(out, rows, vectors), start, column)
+        shift = column if add is tile.lanewise else np.int64(0)
+        i, j = shift, column
         for _ in range(counts[0]):
-            k = i
+            i1, j1 = i, j
             for _ in range(counts[1]):
-                total = tile.rank1(total, a, k, row_step, b, j)
-                k += inner_step
-                j += width
-            i += outer_step
-        tile.store(total, out, o + column, out_step)
+                i2, j2 = i1, j1
+                for _ in range(counts[2]):
+                    total = add(total, a, places, i2, b, j2)
+                    i2 += a_steps[2]
+                    j2 += b_steps[2]
+                i1 += a_steps[1]
+                j1 += b_steps[1]
+            i += a_steps[0]
+            j += b_steps[0]
+        tile.store(tile.at_least(total, least), out, tile.offsets(table_out, first, rows), column)
 
-    return product
+    return one_tile
 
 
-def _band(vectors):
-    """Kernel for all rows of a band of columns: tiles of 6 rows, the last one overlapping; fewer than 6 one by one."""
-    six, one = _tile(6, vectors), _tile(1, vectors)
+def _band(rows, vectors, add):
+    """Kernel for all rows of a band of columns: tiles of `rows`, the last one overlapping; fewer than that one by one."""
+    many, one = _tile(rows, vectors, add), _tile(1, vectors, add)
 
-    @kernel
-    def band(a, b, start, out, rows, places, steps, counts):
-        i, column, o = places
-        row_step, _, _, out_step = steps
-        if rows < 6:
-            for r in range(rows):
-                one(a, b, start, out, (i + r * row_step, column, o + r * out_step), steps, counts)
+    @inner
+    def band(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least):
+        if count < rows:
+            for r in range(count):
+                one(a, b, start, out, table, table_out, r, column, counts, a_steps, b_steps, least)
             return
-        for block in range((rows + 5) // 6):
-            r = min(block * 6, rows - 6)
-            six(a, b, start, out, (i + r * row_step, column, o + r * out_step), steps, counts)
+        for block in range((count + rows - 1) // rows):
+            r = min(block * rows, count - rows)
+            many(a, b, start, out, table, table_out, r, column, counts, a_steps, b_steps, least)
 
     return band
 
 
-_two_vectors, _one_vector, _one_scalar = _band(2), _band(1), _band(0)
+@part
+def _three(row, o):
+    return row[o], row[o + 1], row[o + 2]
 
 
-@kernel
-def product(a, b, start, out, rows, places, steps, counts):
-    """out[r, :] = start + sum over p < counts[0], q < counts[1], in order, of a[r, p, q] * b[p, q, :].
+def _product(add):
+    """The step for all columns: bands of three vectors, two or one."""
+    three, two, one, scalar = (_band(rows, vectors, add) for rows, vectors in ((4, 3), (6, 2), (8, 1), (6, 0)))
 
-    The columns are those of b's last axis. places = (i, o): flat indices of the first element of a and of out.
-    steps = (row, outer, inner, out): elements of a from one r, p, q to the next, elements of out from one r to the
-    next.
-    """
-    i, o = places
-    lanes = simd.lanes(out)
-    width = b.shape[2]
-    column = np.int64(0)  # a literal would be a type of its own, and all tiles would be compiled twice
-    while width - column >= 2 * lanes:
-        _two_vectors(a, b, start, out, rows, (i, column, o), steps, counts)
-        column += 2 * lanes
-    if width < lanes:
-        for column in range(width):
-            _one_scalar(a, b, start, out, rows, (i, column, o), steps, counts)
-        return
-    while column < width:
-        column = min(column, width - lanes)
-        _one_vector(a, b, start, out, rows, (i, column, o), steps, counts)
-        column += lanes
+    def product(row, spaces, like, clip, clips, group, thread):
+        at = (clip, clips, group)
+        a, b = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+        start, out = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
+        table, table_out = integers(row, spaces, like, 4, at), integers(row, spaces, like, 5, at)
+        o = _REST
+        count = row[o + PER_CLIP]
+        if row[o + CLIPS_IN] == 0:
+            count *= clips
+        counts, a_steps, b_steps = _three(row, o + COUNTS), _three(row, o + A_STEPS), _three(row, o + B_STEPS)
+        if row[o + CLIPS_IN] == 1:
+            counts = (clips, counts[1], counts[2])
+        least = 0.0 if row[o + RELU] else -np.inf
+        column, last = row[o + FIRST], row[o + LAST]
+        lanes = simd.lanes(out)
+        if last - column < lanes:
+            while column < last:
+                scalar(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
+                column += 1
+            return
+        first = column
+        while column < last:
+            left = (last - column + lanes - 1) // lanes
+            if left >= 3 and left % 2 and last - column >= 3 * lanes:
+                three(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
+                column += 3 * lanes
+            elif last - column >= 2 * lanes:
+                two(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
+                column += 2 * lanes
+            else:
+                column = max(first, min(column, last - lanes))
+                one(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
+                column += lanes
 
-
-@kernel
-def conv1d(x, weight, bias, y, start, stride, dilation, first, step):
-    """Rows first, first + step, ... of y get the frames of x, from row `start` on, correlated with weight.
-
-    y[b, first + t * step, :] = bias + sum over tap, c, in order, of x[b, start + t * stride + tap * dilation, c] *
-    weight[tap, c, :], for as many t as y has rows. x (batch, time, in) is long enough and already padded; weight
-    (taps, in, out); bias (out,); y (batch, rows, out).
-    """
-    batch, time, channels = x.shape
-    taps, _, width = weight.shape
-    rows = (y.shape[1] - first + step - 1) // step
-    runs, length = (1, taps * channels) if dilation == 1 else (taps, channels)
-    one = np.int64(1)  # likewise
-    steps = (stride * channels, dilation * channels, one, step * width)
-    for b in range(batch):
-        places = ((b * time + start) * channels, (b * y.shape[1] + first) * width)
-        product(x, weight, bias, y, rows, places, steps, (runs, length))
+    return step(product)
 
 
-@kernel
-def conv1d_weight_gradient(x, grad_y, zeros, grad_weight, bounds, stride, dilation):
-    """grad_weight[tap, c, :] = sum over b, t, in order, of x[b, t * stride + tap * dilation, c] * grad_y[b, t, :].
-
-    Shapes as in `conv1d` with start = first = 0 and step = 1; zeros (out,). There is one sum for each shard
-    of the batch, from bounds[shard] to bounds[shard + 1]; grad_weight (shards * taps, in, out) has them in a row.
-    """
-    _, time, channels = x.shape
-    _, frames, width = grad_y.shape
-    shards = bounds.size - 1
-    taps = grad_weight.shape[0] // shards
-    runs, rows = (1, taps * channels) if dilation == 1 else (taps, channels)
-    steps = (np.int64(1), time * channels, stride * channels, width)
-    for shard in range(shards):
-        start, stop = bounds[shard], bounds[shard + 1]
-        shard_x, shard_y = x[start:stop], grad_y[start:stop]
-        for run in range(runs):
-            places = (run * dilation * channels, (shard * taps * channels + run * rows) * width)
-            product(shard_x, shard_y, zeros, grad_weight, rows, places, steps, (stop - start, frames))
+product = _product(tile.rank1)
+channelwise = _product(tile.lanewise)

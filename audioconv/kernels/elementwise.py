@@ -1,145 +1,268 @@
-"""Fused passes over activations (batch, time, channels): batch norm, ReLU, sums over frames, and the optimiser's step.
+"""Steps that change activations one by one: copies, activations, batch norm, sums, dropout, each with its gradient.
 
-Plain loops, which the compiler vectorises, because nothing here is limited by arithmetic. Sums are kept in float64
-and run in order of batch and time, so that they depend on nothing but the array. max(0, NaN) is NaN, and the gradient
-passes there.
+An operand is (clips, time, freq, channels) with channels side by side and any steps between the rest, so that a step can
+write into the middle of an array with margins, or read one frequency for all. A row of numbers ends with time, freq,
+channels, and what else a step needs. Sums are kept in float64 and run in order of clip, time and frequency. max(0, NaN) is
+NaN, and gradients pass there.
 """
 
 import numpy as np
 
-from audioconv.kernels import simd
-from audioconv.kernels._jit import kernel
+from audioconv.kernels._jit import part, step
+from audioconv.kernels.memory import FREQ, INNER, OPERAND, TIME, doubles, floats, integers, real, rest
+from audioconv.kernels.simd import fma, lanes, maximum, splat, zero
+from audioconv.kernels.vector_math import (
+    divide,
+    exp,
+    put,
+    take,
+    where_positive,
+    wide_add,
+    wide_fma,
+    wide_put,
+    wide_zero,
+)
+
+LINEAR, RELU, SWISH, SIGMOID = range(4)
+_1, _2, _3, _4, _5 = (rest(n) for n in range(1, 6))
+_INNER, _TIME, _FREQ = 1 + INNER, 1 + TIME, 1 + FREQ
 
 
-@kernel
-def pad(x, fill, left, out):
-    """out[b, left : left + time] = x[b], and fill[0] before and after it."""
-    batch, time, channels = x.shape
-    for b in range(batch):
-        for t in range(out.shape[1]):
-            if left <= t < left + time:
-                for c in range(channels):
-                    out[b, t, c] = x[b, t - left, c]
-            else:
-                for c in range(channels):
-                    out[b, t, c] = fill[0]
+@part
+def place(row, i, b, t, f):
+    """Where channel 0 of an operand is: clip b of the group, time t, frequency f."""
+    o = OPERAND * i
+    return b * row[_INNER + o] + t * row[_TIME + o] + f * row[_FREQ + o]
 
 
-@kernel
-def channel_sums(x, bounds, sums):
-    """Add to sums[shard, 0] the sum of x over batch and time, to sums[shard, 1] that of its squares.
+@part
+def sigmoid(a, v):
+    one = splat(a, 1.0)
+    return divide(one, one + exp(-v))
 
-    A shard is the batch from bounds[shard] to bounds[shard + 1]; sums (shards, 2, channels) float64.
+
+@part
+def activated(a, v, kind):
+    if kind == RELU:
+        v = maximum(v, zero(a))
+    elif kind == SWISH:
+        v = v * sigmoid(a, v)
+    elif kind == SIGMOID:
+        v = sigmoid(a, v)
+    return v
+
+
+@part
+def sloped(a, v, g, kind):
+    """The gradient of v from that of activated(v)."""
+    if kind == RELU:
+        g = where_positive(v, g)
+    elif kind == SWISH:
+        s = sigmoid(a, v)
+        g = g * (s + v * s * (splat(a, 1.0) - s))
+    elif kind == SIGMOID:
+        s = sigmoid(a, v)
+        g = g * s * (splat(a, 1.0) - s)
+    return g
+
+
+@step
+def fill(row, spaces, like, clip, clips, group, thread):
+    """y = a number, the first of the rest after time, freq, channels."""
+    y = floats(row, spaces, like, 0, (clip, clips, group))
+    value, channels = splat(y, real(row, _1 + 3)), row[_1 + 2]
+    for b in range(clips):
+        for t in range(row[_1]):
+            for f in range(row[_1 + 1]):
+                i = place(row, 0, b, t, f)
+                for c in range(0, channels, lanes(y)):
+                    put(y, i + c, value, channels - c)
+
+
+@step
+def scaled(row, spaces, like, clip, clips, group, thread):
+    """y = factor * x."""
+    at = (clip, clips, group)
+    x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    factor, channels = splat(y, real(row, _2 + 3)), row[_2 + 2]
+    for b in range(clips):
+        for t in range(row[_2]):
+            for f in range(row[_2 + 1]):
+                i, j = place(row, 0, b, t, f), place(row, 1, b, t, f)
+                for c in range(0, channels, lanes(y)):
+                    put(y, j + c, take(x, i + c, channels - c) * factor, channels - c)
+
+
+@step
+def activate(row, spaces, like, clip, clips, group, thread):
+    """y = activation of x."""
+    at = (clip, clips, group)
+    x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    kind, channels = row[_2 + 3], row[_2 + 2]
+    for b in range(clips):
+        for t in range(row[_2]):
+            for f in range(row[_2 + 1]):
+                i, j = place(row, 0, b, t, f), place(row, 1, b, t, f)
+                for c in range(0, channels, lanes(y)):
+                    put(y, j + c, activated(y, take(x, i + c, channels - c), kind), channels - c)
+
+
+@step
+def activate_gradient(row, spaces, like, clip, clips, group, thread):
+    """grad_x = grad_y * slope of the activation at x; operands x, grad_y, grad_x."""
+    at = (clip, clips, group)
+    x, g, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at), floats(row, spaces, like, 2, at)
+    kind, channels = row[_3 + 3], row[_3 + 2]
+    for b in range(clips):
+        for t in range(row[_3]):
+            for f in range(row[_3 + 1]):
+                i, j, k = place(row, 0, b, t, f), place(row, 1, b, t, f), place(row, 2, b, t, f)
+                for c in range(0, channels, lanes(y)):
+                    n = channels - c
+                    put(y, k + c, sloped(y, take(x, i + c, n), take(g, j + c, n), kind), n)
+
+
+@step
+def add(row, spaces, like, clip, clips, group, thread):
+    """y = activation of a + b."""
+    at = (clip, clips, group)
+    a, b, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at), floats(row, spaces, like, 2, at)
+    kind, channels = row[_3 + 3], row[_3 + 2]
+    for n in range(clips):
+        for t in range(row[_3]):
+            for f in range(row[_3 + 1]):
+                i, j, k = place(row, 0, n, t, f), place(row, 1, n, t, f), place(row, 2, n, t, f)
+                for c in range(0, channels, lanes(y)):
+                    m = channels - c
+                    put(y, k + c, activated(y, take(a, i + c, m) + take(b, j + c, m), kind), m)
+
+
+@part
+def _band(f, bands, freq):
+    """Which of `bands` equal bands of frequencies f lies in."""
+    return f * bands // freq if bands > 1 else 0
+
+
+@step
+def normalise(row, spaces, like, clip, clips, group, thread):
+    """y = activation of (x - mean) * scale + shift; operands x, coefficients, y.
+
+    coefficients (3, bands, channels): mean, scale, shift; the rest: activation, bands.
     """
-    _, time, channels = x.shape
-    for shard in range(bounds.size - 1):
-        for b in range(bounds[shard], bounds[shard + 1]):
-            for t in range(time):
-                for c in range(channels):
-                    value = np.float64(x[b, t, c])
-                    sums[shard, 0, c] += value
-                    sums[shard, 1, c] += value * value
+    at = (clip, clips, group)
+    x, k, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at), floats(row, spaces, like, 2, at)
+    freq, channels, kind, bands = row[_3 + 1], row[_3 + 2], row[_3 + 3], row[_3 + 4]
+    width = bands * channels
+    for b in range(clips):
+        for t in range(row[_3]):
+            for f in range(freq):
+                i, j = place(row, 0, b, t, f), place(row, 2, b, t, f)
+                o = _band(f, bands, freq) * channels
+                for c in range(0, channels, lanes(y)):
+                    n, p = channels - c, o + c
+                    v = take(x, i + c, n) - take(k, p, n)
+                    v = fma(v, take(k, p + width, n), take(k, p + 2 * width, n))
+                    put(y, j + c, activated(y, v, kind), n)
 
 
-@kernel
-def normalise(x, coefficients, relu, y):
-    """y = (x - mean) * scale + shift, cut off below 0 if relu; coefficients (3, channels): mean, scale, shift."""
-    batch, time, channels = x.shape
-    for b in range(batch):
-        for t in range(time):
-            if relu:
-                for c in range(channels):
-                    value = (x[b, t, c] - coefficients[0, c]) * coefficients[1, c] + coefficients[2, c]
-                    y[b, t, c] = simd.maximum(value, x.dtype.type(0))
-            else:
-                for c in range(channels):
-                    y[b, t, c] = (x[b, t, c] - coefficients[0, c]) * coefficients[1, c] + coefficients[2, c]
+@step
+def normalise_gradient(row, spaces, like, clip, clips, group, thread):
+    """grad_x = g * k1 + (x - mean) * k2 + k3, g = grad_y * slope; operands x, grad_y, coefficients, k, grad_x.
 
-
-@kernel
-def normalise_sums(x, y, grad_y, coefficients, relu, bounds, sums):
-    """Add to sums[shard, 0] the sum of g over batch and time, to sums[shard, 1] that of g * (x - mean).
-
-    g is grad_y, without what `normalise` cut off if relu; y is its result; mean is coefficients[0]; shards and sums
-    as for `channel_sums`.
+    coefficients as for `normalise`; k (3, bands, channels): k1, k2, k3.
     """
-    _, time, channels = x.shape
-    for shard in range(bounds.size - 1):
-        for b in range(bounds[shard], bounds[shard + 1]):
-            for t in range(time):
-                for c in range(channels):
-                    g = np.float64(grad_y[b, t, c])
-                    if relu and y[b, t, c] <= 0:
-                        g = 0.0
-                    sums[shard, 0, c] += g
-                    sums[shard, 1, c] += g * np.float64(x[b, t, c] - coefficients[0, c])
+    at = (clip, clips, group)
+    x, g = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    k, q = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
+    y = floats(row, spaces, like, 4, at)
+    freq, channels, kind, bands = row[_5 + 1], row[_5 + 2], row[_5 + 3], row[_5 + 4]
+    width = bands * channels
+    for b in range(clips):
+        for t in range(row[_5]):
+            for f in range(freq):
+                i, j, h = place(row, 0, b, t, f), place(row, 1, b, t, f), place(row, 4, b, t, f)
+                o = _band(f, bands, freq) * channels
+                for c in range(0, channels, lanes(y)):
+                    n, p = channels - c, o + c
+                    v = take(x, i + c, n) - take(k, p, n)
+                    u = take(g, j + c, n)
+                    if kind != LINEAR:
+                        u = sloped(y, fma(v, take(k, p + width, n), take(k, p + 2 * width, n)), u, kind)
+                    v = fma(v, take(q, p + width, n), take(q, p + 2 * width, n))
+                    put(y, h + c, fma(u, take(q, p, n), v), n)
 
 
-@kernel
-def normalise_gradient(x, y, grad_y, coefficients, relu, grad_x):
-    """grad_x = g * k1 + (x - mean) * k2 + k3, g as in `normalise_sums`; coefficients: mean, k1, k2, k3."""
-    batch, time, channels = x.shape
-    for b in range(batch):
-        for t in range(time):
-            for c in range(channels):
-                g = grad_y[b, t, c]
-                if relu and y[b, t, c] <= 0:
-                    g = x.dtype.type(0)
-                centred = x[b, t, c] - coefficients[0, c]
-                grad_x[b, t, c] = g * coefficients[1, c] + centred * coefficients[2, c] + coefficients[3, c]
+@step
+def sums(row, spaces, like, clip, clips, group, thread):
+    """Sums of x and of x * x over a group, for each band and channel; operands x, sums (2, bands, channels)."""
+    at = (clip, clips, group)
+    x, out = floats(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
+    freq, channels, bands = row[_2 + 1], row[_2 + 2], row[_2 + 3]
+    for band in range(bands):
+        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        for c in range(0, channels, lanes(x)):
+            plain, squares = wide_zero(x), wide_zero(x)
+            for b in range(clips):
+                for t in range(row[_2]):
+                    for f in range(first, last):
+                        v = take(x, place(row, 0, b, t, f) + c, channels - c)
+                        plain, squares = wide_add(plain, v), wide_fma(squares, v, v)
+            i = band * channels + c
+            wide_put(out, i, plain, channels - c)
+            wide_put(out, i + bands * channels, squares, channels - c)
 
 
-@kernel
-def relu(x, y):
-    """y = max(0, x), flat arrays; y may be x."""
-    for i in range(x.size):
-        y[i] = simd.maximum(x[i], x.dtype.type(0))
+@step
+def normalise_sums(row, spaces, like, clip, clips, group, thread):
+    """Sums of g and of g * (x - mean) over a group, g = grad_y * slope; operands x, grad_y, coefficients, sums."""
+    at = (clip, clips, group)
+    x, g = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    k, out = floats(row, spaces, like, 2, at), doubles(row, spaces, like, 3, at)
+    freq, channels, kind, bands = row[_4 + 1], row[_4 + 2], row[_4 + 3], row[_4 + 4]
+    width = bands * channels
+    for band in range(bands):
+        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        for c in range(0, channels, lanes(x)):
+            i, n = band * channels + c, channels - c
+            plain, products = wide_zero(x), wide_zero(x)
+            mean, scale, shift = take(k, i, n), take(k, i + width, n), take(k, i + 2 * width, n)
+            for b in range(clips):
+                for t in range(row[_4]):
+                    for f in range(first, last):
+                        v = take(x, place(row, 0, b, t, f) + c, n) - mean
+                        u = take(g, place(row, 1, b, t, f) + c, n)
+                        if kind != LINEAR:
+                            u = sloped(x, fma(v, scale, shift), u, kind)
+                        plain, products = wide_add(plain, u), wide_fma(products, u, v)
+            wide_put(out, i, plain, n)
+            wide_put(out, i + width, products, n)
 
 
-@kernel
-def add_relu(a, b, y):
-    """y = max(0, a + b), flat arrays."""
-    for i in range(a.size):
-        y[i] = simd.maximum(a[i] + b[i], a.dtype.type(0))
+@part
+def _mixed(x):
+    """Scramble 64 bits (splitmix64; Steele, Lea, Flood, OOPSLA 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
-@kernel
-def relu_gradient(y, grad_y, grad_x):
-    """grad_x = grad_y, but 0 where y <= 0; flat arrays."""
-    for i in range(y.size):
-        grad_x[i] = grad_y[i] if not y[i] <= 0 else y.dtype.type(0)
+@step
+def drop(row, spaces, like, clip, clips, group, thread):
+    """y = x / (1 - rate), or 0 with probability rate; operands x, seeds of clips, y; the rest: layer, rate.
 
-
-@kernel
-def add_partials(partials, total):
-    """total[i] = sum over p of partials[p, i], in order and in float64."""
-    count, size = partials.shape
-    for i in range(size):
-        value = 0.0
-        for p in range(count):
-            value += np.float64(partials[p, i])
-        total[i] = value
-
-
-@kernel
-def adamw(weight, gradient, mean, square, settings):
-    """One step of AdamW in place on flat arrays; mean and square are its moving averages of the gradient.
-
-    settings, float64: learning rate, beta1, beta2, epsilon, decay, 1 - beta1**step, 1 - beta2**step.
-    Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
+    Whether element e of a clip is dropped depends on the seed of the clip, the layer and e alone.
     """
-    rate, beta1, beta2, epsilon, decay, correction1, correction2 = (
-        settings[0],
-        settings[1],
-        settings[2],
-        settings[3],
-        settings[4],
-        settings[5],
-        settings[6],
-    )
-    for i in range(weight.size):
-        g = np.float64(gradient[i])
-        mean[i] = beta1 * mean[i] + (1.0 - beta1) * g
-        square[i] = beta2 * square[i] + (1.0 - beta2) * g * g
-        change = (mean[i] / correction1) / (np.sqrt(square[i] / correction2) + epsilon)
-        weight[i] -= rate * (change + decay * weight[i])
+    at = (clip, clips, group)
+    x, seeds, y = floats(row, spaces, like, 0, at), integers(row, spaces, like, 1, at), floats(row, spaces, like, 2, at)
+    rate = real(row, _3 + 4)
+    kept, bound = x.dtype.type(1.0 / (1.0 - rate)), np.int64(rate * 4294967296.0)
+    for b in range(clips):
+        key = _mixed(np.uint64(seeds[b]) + np.uint64(row[_3 + 3]) * np.uint64(0x9E3779B97F4A7C15))
+        e = np.uint64(0)
+        for t in range(row[_3]):
+            for f in range(row[_3 + 1]):
+                i, j = place(row, 0, b, t, f), place(row, 2, b, t, f)
+                for c in range(row[_3 + 2]):
+                    chance = np.int64(_mixed(key + e) >> np.uint64(32))
+                    y[j + c] = x[i + c] * kept if chance >= bound else x.dtype.type(0.0)
+                    e += np.uint64(1)

@@ -1,64 +1,151 @@
-"""Pooling along time, (batch, time, channels): maximum and average, forward and gradient.
+"""Steps of pooling over windows of time and frequency: maximum, average, Lp, each with its gradient.
 
-The input is already padded, with minus infinity for the maximum and with zeros for the average.
+Operands are (clips, time, freq, channels); the input of a maximum has margins of minus infinity, that of a sum of zeros,
+and begins where the first window does. A row ends with frames, bins and channels of the output, then the window
+(time, freq), its stride (time, freq), the size of the input without margins (time, freq), its left margins, and p.
+A gradient adds to what `fill` has made zero.
 """
 
-from audioconv.kernels import simd
-from audioconv.kernels._jit import kernel
+import numpy as np
+
+from audioconv.kernels._jit import part, step
+from audioconv.kernels.elementwise import place
+from audioconv.kernels.memory import floats, real, rest
+from audioconv.kernels.simd import lanes, maximum, splat, zero
+from audioconv.kernels.vector_math import put, take
+
+_2, _4 = rest(2), rest(4)
+FRAMES, BINS, CHANNELS, WINDOW, STRIDE, SIZE, MARGIN, POWER = 0, 1, 2, 3, 5, 7, 9, 11
 
 
-@kernel
-def max_pool(x, y, size, stride):
-    """y[b, t, c] = the largest of x[b, t * stride : t * stride + size, c]; NaN if one of them is."""
-    batch, frames, channels = y.shape
-    for b in range(batch):
-        for t in range(frames):
-            for c in range(channels):
-                y[b, t, c] = x[b, t * stride, c]
-            for tap in range(1, size):
-                for c in range(channels):
-                    y[b, t, c] = simd.maximum(y[b, t, c], x[b, t * stride + tap, c])
+@part
+def _inside(index, window, stride, size, margin):
+    """How many elements of a window lie inside the input."""
+    begin = index * stride
+    return max(1, min(begin + window, margin + size) - max(begin, margin))
 
 
-@kernel
+@part
+def _count(row, o, t, f):
+    return _inside(t, row[o + WINDOW], row[o + STRIDE], row[o + SIZE], row[o + MARGIN]) * _inside(
+        f, row[o + WINDOW + 1], row[o + STRIDE + 1], row[o + SIZE + 1], row[o + MARGIN + 1]
+    )
+
+
+@step
+def max_pool(row, spaces, like, clip, clips, group, thread):
+    """y = the largest of the window; NaN if one of them is."""
+    at, o = (clip, clips, group), _2
+    x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    for b in range(clips):
+        for t in range(row[o + FRAMES]):
+            for f in range(row[o + BINS]):
+                for c in range(0, row[o + CHANNELS], lanes(y)):
+                    n = row[o + CHANNELS] - c
+                    total = splat(y, -np.inf)
+                    for i in range(row[o + WINDOW]):
+                        for j in range(row[o + WINDOW + 1]):
+                            p = place(row, 0, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j)
+                            total = maximum(total, take(x, p + c, n))
+                    put(y, place(row, 1, b, t, f) + c, total, n)
+
+
+@step
+def average_pool(row, spaces, like, clip, clips, group, thread):
+    """y = the sum of the window, in order, divided by how many of it lie inside the input."""
+    at, o = (clip, clips, group), _2
+    x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    for b in range(clips):
+        for t in range(row[o + FRAMES]):
+            for f in range(row[o + BINS]):
+                for c in range(0, row[o + CHANNELS], lanes(y)):
+                    n = row[o + CHANNELS] - c
+                    total = zero(y)
+                    for i in range(row[o + WINDOW]):
+                        for j in range(row[o + WINDOW + 1]):
+                            p = place(row, 0, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j)
+                            total = total + take(x, p + c, n)
+                    put(y, place(row, 1, b, t, f) + c, total * splat(y, 1.0 / _count(row, o, t, f)), n)
+
+
+@step
+def lp_pool(row, spaces, like, clip, clips, group, thread):
+    """y = (sum of |x|**p over the window)**(1 / p)."""
+    at, o = (clip, clips, group), _2
+    x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    power = real(row, o + POWER)
+    for b in range(clips):
+        for t in range(row[o + FRAMES]):
+            for f in range(row[o + BINS]):
+                for c in range(row[o + CHANNELS]):
+                    total = 0.0
+                    for i in range(row[o + WINDOW]):
+                        for j in range(row[o + WINDOW + 1]):
+                            p = place(row, 0, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j)
+                            total += abs(np.float64(x[p + c])) ** power
+                    y[place(row, 1, b, t, f) + c] = total ** (1.0 / power)
+
+
+@part
 def _same(a, b):
     return a == b or (a != a and b != b)
 
 
-@kernel
-def max_pool_gradient(x, y, grad_y, grad_x, size, stride):
-    """Add grad_y[b, t, c] to grad_x where x has the window's first maximum (or NaN); y is the result of `max_pool`."""
-    batch, frames, channels = y.shape
-    for b in range(batch):
-        for t in range(frames):
-            for c in range(channels):
-                tap = 0
-                while tap < size - 1 and not _same(x[b, t * stride + tap, c], y[b, t, c]):
-                    tap += 1
-                grad_x[b, t * stride + tap, c] += grad_y[b, t, c]
+@step
+def max_pool_gradient(row, spaces, like, clip, clips, group, thread):
+    """Add grad_y to grad_x where x has the window's first maximum (or NaN); operands x, y, grad_y, grad_x."""
+    at, o = (clip, clips, group), _4
+    x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    grad_y, grad_x = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
+    for b in range(clips):
+        for t in range(row[o + FRAMES]):
+            for f in range(row[o + BINS]):
+                for c in range(row[o + CHANNELS]):
+                    largest = y[place(row, 1, b, t, f) + c]
+                    tap, taps = 0, row[o + WINDOW] * row[o + WINDOW + 1]
+                    while tap < taps:
+                        s = t * row[o + STRIDE] + tap // row[o + WINDOW + 1]
+                        q = f * row[o + STRIDE + 1] + tap % row[o + WINDOW + 1]
+                        if _same(x[place(row, 0, b, s, q) + c], largest):
+                            grad_x[place(row, 3, b, s, q) + c] += grad_y[place(row, 2, b, t, f) + c]
+                            tap = taps
+                        tap += 1
 
 
-@kernel
-def average_pool(x, counts, y, size, stride):
-    """y[b, t, c] = the sum, in order, of x[b, t * stride : t * stride + size, c], divided by counts[t]."""
-    batch, frames, channels = y.shape
-    for b in range(batch):
-        for t in range(frames):
-            for c in range(channels):
-                y[b, t, c] = x[b, t * stride, c]
-            for tap in range(1, size):
-                for c in range(channels):
-                    y[b, t, c] += x[b, t * stride + tap, c]
-            for c in range(channels):
-                y[b, t, c] /= counts[t]
+@step
+def average_pool_gradient(row, spaces, like, clip, clips, group, thread):
+    """Add grad_y, divided as in `average_pool`, to all of the window of grad_x; operands x, y, grad_y, grad_x."""
+    at, o = (clip, clips, group), _4
+    grad_y, grad_x = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
+    for b in range(clips):
+        for t in range(row[o + FRAMES]):
+            for f in range(row[o + BINS]):
+                for c in range(0, row[o + CHANNELS], lanes(grad_x)):
+                    n = row[o + CHANNELS] - c
+                    share = take(grad_y, place(row, 2, b, t, f) + c, n) * splat(grad_x, 1.0 / _count(row, o, t, f))
+                    for i in range(row[o + WINDOW]):
+                        for j in range(row[o + WINDOW + 1]):
+                            p = place(row, 3, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j) + c
+                            put(grad_x, p, take(grad_x, p, n) + share, n)
 
 
-@kernel
-def average_pool_gradient(grad_y, counts, grad_x, size, stride):
-    """Add grad_y[b, t, c] / counts[t] to each of grad_x[b, t * stride : t * stride + size, c]."""
-    batch, frames, channels = grad_y.shape
-    for b in range(batch):
-        for t in range(frames):
-            for tap in range(size):
-                for c in range(channels):
-                    grad_x[b, t * stride + tap, c] += grad_y[b, t, c] / counts[t]
+@step
+def lp_pool_gradient(row, spaces, like, clip, clips, group, thread):
+    """Add grad_y * sign(x) * (|x| / y)**(p - 1) to grad_x; operands x, y, grad_y, grad_x."""
+    at, o = (clip, clips, group), _4
+    x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    grad_y, grad_x = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
+    power = real(row, o + POWER)
+    for b in range(clips):
+        for t in range(row[o + FRAMES]):
+            for f in range(row[o + BINS]):
+                for c in range(row[o + CHANNELS]):
+                    total = np.float64(y[place(row, 1, b, t, f) + c])
+                    for i in range(row[o + WINDOW]):
+                        for j in range(row[o + WINDOW + 1]):
+                            s, q = t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j
+                            value = np.float64(x[place(row, 0, b, s, q) + c])
+                            slope = (abs(value) / total) ** (power - 1.0) if total > 0 else 0.0
+                            slope = slope if value > 0 else -slope
+                            grad = slope * grad_y[place(row, 2, b, t, f) + c]
+                            grad_x[place(row, 3, b, s, q) + c] += x.dtype.type(grad)

@@ -1,11 +1,14 @@
 """Register tiles: rows x width of accumulators that stay in registers, the inner loop of every direct convolution.
 
-`rank1` adds a column times a row to a tile. A tile may be one scalar wide, for what no vector fits.
+`rank1` adds a column times a row to a tile, `lanewise` the same with a row of its own for each row, as a filter a
+channel wants. Where the rows of a tile lie says a tuple of offsets, so that they may be anywhere. A tile may be one
+scalar wide, for what no vector fits.
 """
 
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.typing.templates import signature
 from numba.extending import models, register_model
 
@@ -61,47 +64,58 @@ def zeros(typing_context, a, rows, vectors):
     return signature(result, a, rows, vectors), codegen
 
 
-def _walk(context, builder, tile_type, array_type, array, index, step):
-    """(position in the tile, pointer) for each accumulator: row r starts at index + r * step."""
-    part, count, width = _parts(tile_type)
-    position = 0
-    for _ in range(tile_type.rows):
-        base = pointer_to(context, builder, array_type, array, index, part)
+def _walk(context, builder, tile_type, array_type, array, offsets, column):
+    """(position in the tile, pointer) for each accumulator: row r starts at offsets[r] + column."""
+    part, count, _ = _parts(tile_type)
+    for r, offset in enumerate(cgutils.unpack_tuple(builder, offsets)):
+        base = pointer_to(context, builder, array_type, array, builder.add(offset, column), part)
         for vector in range(count):
-            yield position, builder.gep(base, [ir.Constant(ir.IntType(64), vector)])
-            position += 1
-        index = builder.add(index, step)
-    assert width * count == tile_type.width
+            yield r * count + vector, builder.gep(base, [ir.Constant(ir.IntType(64), vector)])
 
 
-def _numpy_load(t, a, i, step):
-    return np.stack([flat(a, i + r * step, t.shape[1]) for r in range(t.shape[0])])
+@operation(lambda table, i, rows: tuple(flat(table, i, rows).tolist()))
+def offsets(typing_context, table, i, rows):
+    """offsets(table, i, rows): a tuple of table[i : i + rows], int64; rows is a compile-time constant."""
+    count = rows.literal_value
+
+    def codegen(context, builder, sig, args):
+        base = builder.gep(context.make_array(sig.args[0])(context, builder, value=args[0]).data, [args[1]])
+        found = [builder.load(builder.gep(base, [ir.Constant(ir.IntType(64), r)])) for r in range(count)]
+        return context.make_tuple(builder, sig.return_type, found)
+
+    return signature(types.UniTuple(types.int64, count), table, types.intp, rows), codegen
 
 
-@operation(_numpy_load)
-def load(typing_context, t, a, i, step):
-    """load(t, a, i, step): a tile of t's shape whose row r is a[i + r * step :]; step 0 repeats one row."""
+def _numpy_fill(t, a, column):
+    return np.stack([flat(a, column, t.shape[1])] * t.shape[0])
+
+
+@operation(_numpy_fill)
+def fill(typing_context, t, a, column):
+    """fill(t, a, column): a tile of t's shape whose rows are all a[column :]."""
 
     def codegen(context, builder, sig, args):
         tile_type, array_type = sig.args[:2]
+        part, count, width = _parts(tile_type)
         result = ir.Constant(context.get_value_type(tile_type), ir.Undefined)
-        for position, pointer in _walk(context, builder, tile_type, array_type, *args[1:]):
-            loaded = builder.load(pointer)
-            loaded.align = array_type.dtype.bitwidth // 8
-            result = builder.insert_value(result, loaded, position)
+        for vector in range(count):
+            index = builder.add(args[2], ir.Constant(args[2].type, vector * width))
+            loaded = load_from(context, builder, array_type, args[1], index, part)
+            for r in range(tile_type.rows):
+                result = builder.insert_value(result, loaded, r * count + vector)
         return result
 
-    return signature(t, t, a, types.intp, types.intp), codegen
+    return signature(t, t, a, types.intp), codegen
 
 
-def _numpy_store(t, a, i, step):
-    for r in range(t.shape[0]):
-        flat(a, i + r * step, t.shape[1])[:] = t[r]
+def _numpy_store(t, a, offsets, column):
+    for r, offset in enumerate(offsets):
+        flat(a, offset + column, t.shape[1])[:] = t[r]
 
 
 @operation(_numpy_store)
-def store(typing_context, t, a, i, step):
-    """store(t, a, i, step): row r of the tile goes to a[i + r * step :]."""
+def store(typing_context, t, a, offsets, column):
+    """store(t, a, offsets, column): row r of the tile goes to a[offsets[r] + column :]."""
 
     def codegen(context, builder, sig, args):
         tile_type, array_type = sig.args[:2]
@@ -110,34 +124,71 @@ def store(typing_context, t, a, i, step):
             stored.align = array_type.dtype.bitwidth // 8
         return context.get_dummy_value()
 
-    return signature(types.none, t, a, types.intp, types.intp), codegen
+    return signature(types.none, t, a, offsets, types.intp), codegen
 
 
-def _numpy_rank1(t, column, i, step, row, j):
-    scalars = np.array([flat(column, i + r * step, 1)[0] for r in range(t.shape[0])])
+@operation(lambda t, least: np.maximum(t, t.dtype.type(least)))
+def at_least(typing_context, t, least):
+    """at_least(t, least): the larger of each accumulator and a number; NaN stays NaN."""
+
+    def codegen(context, builder, sig, args):
+        part, count, _ = _parts(sig.args[0])
+        scalar = context.cast(builder, args[1], types.float64, sig.args[0].dtype)
+        floor, result = splat_over(builder, scalar, part), args[0]
+        for position in range(sig.args[0].rows * count):
+            larger = call_llvm(builder, "maximum", part, builder.extract_value(result, position), floor)
+            result = builder.insert_value(result, larger, position)
+        return result
+
+    return signature(t, t, types.float64), codegen
+
+
+def _numpy_rank1(t, column, offsets, k, row, j):
+    scalars = np.array([flat(column, offset + k, 1)[0] for offset in offsets])
     return scalars[:, None] * flat(row, j, t.shape[1]) + t
 
 
-@operation(_numpy_rank1)
-def rank1(typing_context, t, column, i, step, row, j):
-    """rank1(t, column, i, step, row, j): t[r, :] + column[i + r * step] * row[j : j + width], each one fma."""
+def _numpy_lanewise(t, column, offsets, k, row, j):
+    width = t.shape[1]
+    return np.stack([flat(column, offset + k, width) for offset in offsets]) * flat(row, j, width) + t
 
-    def codegen(context, builder, sig, args):
-        tile_type, column_type, _, _, row_type, _ = sig.args
-        result, column, index, step, row, start = args
-        part, count, width = _parts(tile_type)
-        vectors = [
-            load_from(context, builder, row_type, row, builder.add(start, ir.Constant(start.type, v * width)), part)
-            for v in range(count)
-        ]
-        for r in range(tile_type.rows):
-            scalar = load_from(context, builder, column_type, column, index, scalar_llvm(tile_type.dtype))
-            scalar = splat_over(builder, scalar, part)
-            for v in range(count):
-                position = r * count + v
-                total = call_llvm(builder, "fmuladd", part, scalar, vectors[v], builder.extract_value(result, position))
-                result = builder.insert_value(result, total, position)
-            index = builder.add(index, step)
-        return result
 
-    return signature(t, t, column, types.intp, types.intp, row, types.intp), codegen
+def _declare_product(name, numpy_body, alike, doc):
+    """Declare a step of a product; `alike`: whether a row's factor is one number for all columns."""
+
+    def llvm_body(typing_context, t, column, offsets, k, row, j):
+        def codegen(context, builder, sig, args):
+            tile_type, column_type, row_type = sig.args[0], sig.args[1], sig.args[4]
+            result, column, offsets, k, row, start = args
+            part, count, width = _parts(tile_type)
+            places = [ir.Constant(start.type, v * width) for v in range(count)]
+            vectors = [load_from(context, builder, row_type, row, builder.add(start, p), part) for p in places]
+            for r, offset in enumerate(cgutils.unpack_tuple(builder, offsets)):
+                index = builder.add(offset, k)
+                if alike:
+                    factor = load_from(context, builder, column_type, column, index, scalar_llvm(tile_type.dtype))
+                    factors = [splat_over(builder, factor, part)] * count
+                else:
+                    factors = [load_from(context, builder, column_type, column, builder.add(index, p), part)
+                               for p in places]  # fmt: skip
+                for v in range(count):
+                    position = r * count + v
+                    total = builder.extract_value(result, position)
+                    total = call_llvm(builder, "fmuladd", part, factors[v], vectors[v], total)
+                    result = builder.insert_value(result, total, position)
+            return result
+
+        return signature(t, t, column, offsets, types.intp, row, types.intp), codegen
+
+    llvm_body.__name__, llvm_body.__doc__ = name, doc
+    return operation(numpy_body)(llvm_body)
+
+
+rank1 = _declare_product(
+    "rank1", _numpy_rank1, True,
+    "rank1(t, column, offsets, k, row, j): t[r, :] + column[offsets[r] + k] * row[j : j + width], each one fma.",
+)  # fmt: skip
+lanewise = _declare_product(
+    "lanewise", _numpy_lanewise, False,
+    "lanewise(t, column, offsets, k, row, j): t[r, :] + column[offsets[r] + k :] * row[j :], column by column.",
+)  # fmt: skip

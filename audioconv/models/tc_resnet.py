@@ -31,7 +31,7 @@ def tc_resnet8(classes, features=40, *, rng, dtype=np.float32):
 
     def conv_norm(channels, filters, taps, stride=1, relu=True):
         conv = nn.Conv1d(channels, filters, taps, stride, bias=False, **draw)
-        return [conv, nn.BatchNorm(filters, relu, dtype=dtype)]
+        return [conv, nn.BatchNorm(filters, dtype=dtype)] + ([nn.ReLU(dtype)] if relu else [])
 
     layers = conv_norm(features, 16, 3)
     channels = 16
@@ -39,5 +39,5 @@ def tc_resnet8(classes, features=40, *, rng, dtype=np.float32):
         main = conv_norm(channels, filters, 9, 2) + conv_norm(filters, filters, 9, relu=False)
         layers.append(nn.Residual(nn.Sequential(main), nn.Sequential(conv_norm(channels, filters, 1, 2))))
         channels = filters
-    head = [nn.GlobalAveragePool(dtype), nn.Dropout(0.5, **draw), nn.Dense(channels, classes, **draw)]
+    head = [nn.GlobalAveragePool(dtype), nn.Dropout(0.5, dtype=dtype), nn.Dense(channels, classes, **draw)]
     return nn.Sequential(layers + head)

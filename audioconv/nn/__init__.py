@@ -1,33 +1,31 @@
-"""Layers with forward and backward passes, losses, the optimiser and the training loop."""
+"""Layers with forward and backward passes, losses, optimisers and the training loop."""
 
-from audioconv.nn.activation import Dropout, ReLU
-from audioconv.nn.convolution import Conv1d, Dense, conv1d
+from audioconv.nn.activation import Dropout, ReLU, Sigmoid, Swish
+from audioconv.nn.convolution import (
+    Conv1d,
+    Conv1dTranspose,
+    Conv2d,
+    Conv2dTranspose,
+    Dense,
+    DepthwiseConv1d,
+    DepthwiseConv2d,
+    LocallyConnected1d,
+    LocallyConnected2d,
+    TiledConv1d,
+    TiledConv2d,
+    conv1d,
+)
 from audioconv.nn.layer import Layer
 from audioconv.nn.loss import one_hot, softmax, softmax_cross_entropy
-from audioconv.nn.network import Residual, Sequential
-from audioconv.nn.normalise import BatchNorm
-from audioconv.nn.optimise import AdamW, warmup_cosine
-from audioconv.nn.pooling import AveragePool1d, GlobalAveragePool, MaxPool1d
-from audioconv.nn.train import History, train
-
-__all__ = [
-    "AdamW",
-    "AveragePool1d",
-    "BatchNorm",
-    "Conv1d",
-    "Dense",
-    "Dropout",
-    "GlobalAveragePool",
-    "History",
-    "Layer",
-    "MaxPool1d",
-    "ReLU",
-    "Residual",
-    "Sequential",
-    "conv1d",
-    "one_hot",
-    "softmax",
-    "softmax_cross_entropy",
-    "train",
-    "warmup_cosine",
-]
+from audioconv.nn.network import Broadcast, Residual, Sequential
+from audioconv.nn.normalise import BatchNorm, SubSpectralNorm
+from audioconv.nn.pooling import (
+    AveragePool1d,
+    AveragePool2d,
+    GlobalAveragePool,
+    LpPool1d,
+    LpPool2d,
+    MaxPool1d,
+    MaxPool2d,
+    Maxout,
+)

@@ -1,15 +1,13 @@
-"""Convolution along time, as a function and as a layer, and the dense layer, which is one with a single tap."""
-
-from functools import lru_cache
-from math import gcd
+"""Convolutional layers: shared, depthwise, transposed, tiled and unshared weights; and the dense layer."""
 
 import numpy as np
 
-from audioconv.arrays import floating, frozen, whole
+from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.kernels import conv as kernels
-from audioconv.kernels import elementwise
-from audioconv.nn.layer import SHARDS, Layer, view
+from audioconv.nn import convolving, operations
+from audioconv.nn.convolving import Axis, Geometry
+from audioconv.nn.layer import Layer
+from audioconv.nn.rows import seen_as, shape3
 
 
 def padding_of(padding, taps, dilation):
@@ -26,12 +24,334 @@ def padding_of(padding, taps, dilation):
     return tuple(whole(p, "padding", 0) for p in pair)
 
 
-def frame_count(time, span, stride, padding):
-    """Output frames of a window of `span` steps of time; an error if the padded sequence is shorter."""
-    rest = sum(padding) + time - span
-    if rest < 0:
-        raise ShapeError(f"{time} steps of time padded by {padding} are shorter than the filter, which spans {span}")
-    return rest // stride + 1
+def pair(value, name, least=1):
+    """(time, freq) of a number for both, or of two."""
+    values = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(values) != 2:
+        raise ArgumentError(f"{name} must be a whole number or (time, freq), not {value!r}")
+    return tuple(whole(v, name, least) for v in values)
+
+
+def paddings(padding, taps, dilation):
+    """Padding along time and frequency: one for both ("causal" is "same" along frequency), or (time, freq)."""
+    both = (padding, "same" if padding == "causal" else padding)
+    each = padding if isinstance(padding, (tuple, list)) else both
+    if len(each) != 2:
+        raise ArgumentError(f"padding must be one for both or (time, freq), not {padding!r}")
+    return tuple(padding_of(p, n, d) for p, n, d in zip(each, taps, dilation, strict=True))
+
+
+def axes_1d(taps, stride, dilation, padding, tiles=1):
+    """The axes of windows along time."""
+    taps, dilation = whole(taps, "taps"), whole(dilation, "dilation")
+    time = Axis(taps, whole(stride, "stride"), dilation, padding_of(padding, taps, dilation), whole(tiles, "tiles"))
+    return time, Axis(1)
+
+
+def axes_2d(taps, stride, dilation, padding, tiles=1):
+    """The axes of windows along time and frequency."""
+    taps, stride, dilation, tiles = (
+        pair(v, n) for v, n in ((taps, "taps"), (stride, "stride"), (dilation, "dilation"), (tiles, "tiles"))
+    )
+    both = paddings(padding, taps, dilation)
+    return tuple(Axis(*each) for each in zip(taps, stride, dilation, both, tiles, strict=True))
+
+
+class _Convolution(Layer):
+    """Weights, bias and gradients of all convolutional layers; `geometry` says which it is."""
+
+    def __init__(self, geometry, shape, bias, rng, dtype, gain=2.0):
+        super().__init__(dtype)
+        self.geometry = geometry
+        seen = geometry.taps * geometry.inner
+        self.weight = (rng.standard_normal(shape) * np.sqrt(gain / seen)).astype(dtype)
+        self.bias = np.zeros(geometry.filters, dtype) if bias else None
+        self._grad_weight = np.zeros_like(self.weight)
+        self._grad_bias = np.zeros(geometry.filters, dtype)
+
+    def parameters(self):
+        return {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
+
+    def gradients(self):
+        return {"weight": self._grad_weight} | ({} if self.bias is None else {"bias": self._grad_bias})
+
+    @property
+    def channels(self):
+        """Of the input."""
+        return self.geometry.channels
+
+    def _check(self, x):
+        time, freq, channels = shape3(x.shape)
+        if channels != self.channels:
+            raise ShapeError(f"{type(self).__name__} takes {self.channels} channels, not {channels} (x {x.shape})")
+        return time, freq
+
+    def _build(self, graph, x, fold=None, activation="linear"):
+        """As every layer; `fold` () -> (scale, shift) of the outputs and the activation are for inference alone."""
+        self._check(x)
+        weight, bias = self._tensors(graph, fold)
+        y = self._convolve(graph, x, weight, bias, activation == "relu")
+        if activation not in ("linear", "relu"):
+            y = operations.activate(graph, y, activation)
+        graph.on_the_way_back(y, lambda grad_y: self._back(graph, x, weight, grad_y))
+        return y
+
+    def _tensors(self, graph, fold):
+        if graph.training:
+            return graph.array(self.weight), None if self.bias is None else graph.array(self.bias)
+        if fold is None:
+            return graph.derived(lambda: self.weight), None if self.bias is None else graph.derived(lambda: self.bias)
+        bias = 0 if self.bias is None else self.bias
+        return graph.derived(lambda: self.weight * fold()[0]), graph.derived(lambda: bias * fold()[0] + fold()[1])
+
+    def _convolve(self, graph, x, weight, bias, relu):
+        for size, axis in zip(shape3(x.shape), self.geometry.axes, strict=False):
+            if axis.outputs(size) < 1:
+                raise ShapeError(
+                    f"{size} steps padded by {axis.padding} are shorter than the filter, which spans {axis.span}"
+                )
+        return convolving.forward(graph, x, weight, bias, self.geometry, relu)
+
+    def _back(self, graph, x, weight, grad_y):
+        graph.partial(convolving.weight_gradient(graph, x, grad_y, self.geometry), self._grad_weight)
+        self._bias_back(graph, grad_y)
+        if graph.wants_gradient(x):
+            grad_x = convolving.adjoint(graph, grad_y, weight, None, self.geometry, x.shape, exchange=True)
+            graph.add_gradient(x, grad_x)
+
+    def _bias_back(self, graph, grad_y):
+        from audioconv.nn.norms import sums
+
+        if self.bias is not None:
+            graph.partial(sums(graph, grad_y), self._grad_bias)
+
+
+def _sizes(channels, filters, groups):
+    channels, filters, groups = whole(channels, "channels"), whole(filters, "filters"), whole(groups, "groups")
+    if channels % groups or filters % groups:
+        raise ArgumentError(f"channels and filters must be multiples of groups {groups}, not {channels} and {filters}")
+    return channels, filters, groups
+
+
+class Conv1d(_Convolution):
+    """A bank of filters along time: y[t] = bias + sum over tap of x[t * stride + tap * dilation - left] @ weight[tap].
+
+    Parameters
+    ----------
+    channels, filters : int
+        Channels of the input and of the output.
+    taps : int
+    stride, dilation : int >= 1, in steps of time
+    padding : int, (left, right), "same", "valid" or "causal"; zeros, in steps of time
+    groups : int
+        Each of so many groups of filters sees its own group of channels.
+    bias : bool
+    rng : numpy Generator
+        Draws the weights (taps, channels // groups, filters): normal, variance 2 / (taps * channels // groups).
+    dtype : float32 or float64
+
+    References
+    ----------
+    Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.5.
+    He et al., Delving Deep into Rectifiers, ICCV 2015, section 2.2 (initial weights).
+    """
+
+    def __init__(
+        self, channels, filters, taps, stride=1, dilation=1, padding="same", groups=1, bias=True, *, rng, dtype=np.float32
+    ):
+        channels, filters, groups = _sizes(channels, filters, groups)
+        geometry = Geometry(*axes_1d(taps, stride, dilation, padding), channels, filters, groups)
+        super().__init__(geometry, (geometry.taps, geometry.inner, filters), bias, rng, dtype)
+
+
+class Conv2d(_Convolution):
+    """A bank of filters along time and frequency; as `Conv1d`, with a number for both or (time, freq).
+
+    Weights (taps in time, taps in frequency, channels // groups, filters). Padding may be one for both, where "causal" is
+    "same" along frequency, or a pair of those of `Conv1d`.
+    """
+
+    dims = (4,)
+
+    def __init__(
+        self, channels, filters, taps, stride=1, dilation=1, padding="same", groups=1, bias=True, *, rng, dtype=np.float32
+    ):
+        channels, filters, groups = _sizes(channels, filters, groups)
+        geometry = Geometry(*axes_2d(taps, stride, dilation, padding), channels, filters, groups)
+        shape = (geometry.time.taps, geometry.freq.taps, geometry.inner, filters)
+        super().__init__(geometry, shape, bias, rng, dtype)
+
+
+class DepthwiseConv1d(_Convolution):
+    """A filter along time for each channel: weights (taps, channels)."""
+
+    def __init__(self, channels, taps, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32):
+        channels = whole(channels, "channels")
+        geometry = Geometry(*axes_1d(taps, stride, dilation, padding), channels, channels, depthwise=True)
+        super().__init__(geometry, (geometry.taps, channels), bias, rng, dtype)
+
+
+class DepthwiseConv2d(_Convolution):
+    """A filter along time and frequency for each channel: weights (taps in time, taps in frequency, channels)."""
+
+    dims = (4,)
+
+    def __init__(self, channels, taps, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32):
+        channels = whole(channels, "channels")
+        geometry = Geometry(*axes_2d(taps, stride, dilation, padding), channels, channels, depthwise=True)
+        shape = (geometry.time.taps, geometry.freq.taps, channels)
+        super().__init__(geometry, shape, bias, rng, dtype)
+
+
+class TiledConv1d(_Convolution):
+    """As `Conv1d`, with `tiles` sets of weights in rotation: output t has set t % tiles. Weights (tiles, taps, in, out).
+
+    References
+    ----------
+    Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.5 (tiled convolution).
+    """
+
+    def __init__(
+        self, channels, filters, taps, tiles, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
+    ):
+        channels, filters, _ = _sizes(channels, filters, 1)
+        geometry = Geometry(*axes_1d(taps, stride, dilation, padding, tiles), channels, filters)
+        super().__init__(geometry, (geometry.time.tiles, geometry.taps, channels, filters), bias, rng, dtype)
+
+
+class TiledConv2d(_Convolution):
+    """As `Conv2d`, with sets of weights in rotation: weights (tiles in time, in frequency, taps, taps, in, out)."""
+
+    dims = (4,)
+
+    def __init__(
+        self, channels, filters, taps, tiles, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
+    ):
+        channels, filters, _ = _sizes(channels, filters, 1)
+        geometry = Geometry(*axes_2d(taps, stride, dilation, padding, tiles), channels, filters)
+        time, freq = geometry.axes
+        shape = (time.tiles, freq.tiles, time.taps, freq.taps, channels, filters)
+        super().__init__(geometry, shape, bias, rng, dtype)
+
+
+class LocallyConnected1d(TiledConv1d):
+    """As `Conv1d`, with weights of its own for each output frame: weights (frames, taps, in, out).
+
+    Parameters
+    ----------
+    frames : int
+        Output frames; an input that gives another number is refused.
+    """
+
+    def __init__(self, channels, filters, taps, frames, *args, **options):
+        super().__init__(channels, filters, taps, frames, *args, **options)
+
+    def _check(self, x):
+        return _check_places(self, x, super()._check(x)[:1])
+
+
+class LocallyConnected2d(TiledConv2d):
+    """As `Conv2d`, with weights of its own for each output (frame, bin); `places` is (frames, bins)."""
+
+    def __init__(self, channels, filters, taps, places, *args, **options):
+        super().__init__(channels, filters, taps, places, *args, **options)
+
+    def _check(self, x):
+        return _check_places(self, x, super()._check(x))
+
+
+def _check_places(layer, x, sizes):
+    found = tuple(axis.outputs(size) for axis, size in zip(layer.geometry.axes, sizes, strict=False))
+    wanted = tuple(axis.tiles for axis, _ in zip(layer.geometry.axes, sizes, strict=False))
+    if found != wanted:
+        raise ShapeError(f"{type(layer).__name__} has weights for {wanted} outputs, but x {x.shape} gives {found}")
+    return sizes
+
+
+class _Transposed(_Convolution):
+    """The transpose of the linear map that a convolution from `filters` to `channels` is."""
+
+    def __init__(self, axes, channels, filters, shape, bias, rng, dtype):
+        geometry = Geometry(*axes, filters, channels)  # of the convolution that this is the transpose of
+        super().__init__(geometry, shape, False, rng, dtype, gain=2.0 * filters / channels)
+        self.bias = np.zeros(filters, dtype) if bias else None
+        self._grad_bias = np.zeros(filters, dtype)
+
+    @property
+    def channels(self):
+        return self.geometry.filters
+
+    def _convolve(self, graph, x, weight, bias, relu):
+        shape = seen_as(self.geometry.transposed(x.shape), x.shape)
+        if min(shape) < 1:
+            raise ShapeError(f"x {x.shape} gives an output of shape {shape} after the padding is cut off")
+        return convolving.adjoint(graph, x, weight, bias, self.geometry, shape, exchange=False, relu=relu)
+
+    def _back(self, graph, x, weight, grad_y):
+        filters = self.geometry.channels
+        partial = convolving.transposed_weight_gradient(graph, x, grad_y, self.geometry, filters)
+        graph.partial(partial, self._grad_weight)
+        self._bias_back(graph, grad_y)
+        if graph.wants_gradient(x):
+            other = Geometry(*self.geometry.axes, self.channels, filters)
+            exchanged = convolving.turned(graph, weight, other, range(other.taps), exchange=True)
+            graph.add_gradient(x, convolving.forward(graph, grad_y, exchanged, None, self.geometry))
+
+
+class Conv1dTranspose(_Transposed):
+    """The transpose of a `Conv1d`: y[t * stride + tap * dilation - left] += x[t] @ weight[tap].
+
+    Parameters
+    ----------
+    channels, filters : int
+        Channels of the input and of the output.
+    taps, stride, dilation, bias, rng, dtype :
+        As for `Conv1d`; weights (taps, channels, filters).
+    padding :
+        As for `Conv1d`: so much is cut off the output, which has
+        (time - 1) * stride + dilation * (taps - 1) + 1 - left - right frames.
+
+    References
+    ----------
+    Dumoulin, Visin, A guide to convolution arithmetic for deep learning (arXiv 1603.07285), chapter 4.
+    """
+
+    def __init__(self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32):
+        channels, filters, _ = _sizes(channels, filters, 1)
+        axes = axes_1d(taps, stride, dilation, padding)
+        super().__init__(axes, channels, filters, (axes[0].taps, channels, filters), bias, rng, dtype)
+
+
+class Conv2dTranspose(_Transposed):
+    """The transpose of a `Conv2d`; as `Conv1dTranspose`, with a number for both or (time, freq)."""
+
+    dims = (4,)
+
+    def __init__(self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32):
+        channels, filters, _ = _sizes(channels, filters, 1)
+        axes = axes_2d(taps, stride, dilation, padding)
+        shape = (axes[0].taps, axes[1].taps, channels, filters)
+        super().__init__(axes, channels, filters, shape, bias, rng, dtype)
+
+
+class Dense(_Convolution):
+    """A linear map of the channels: y = x @ weight + bias, x (batch, channels), or with time and frequency between.
+
+    Parameters
+    ----------
+    channels, units : int
+    bias : bool
+    rng : numpy Generator
+        Draws the weights (channels, units): normal, variance 1 / channels.
+    dtype : float32 or float64
+    """
+
+    dims = (2, 3, 4)
+
+    def __init__(self, channels, units, bias=True, *, rng, dtype=np.float32):
+        channels, units = whole(channels, "channels"), whole(units, "units")
+        geometry = Geometry(Axis(1), Axis(1), channels, units)
+        super().__init__(geometry, (channels, units), bias, rng, dtype, gain=1.0)
 
 
 def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
@@ -69,219 +389,13 @@ def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
     array([0., 1., 0., 2.])
     """
     x, weight = floating(x, "x", (3,)), floating(weight, "weight", (3,))
-    stride, dilation = whole(stride, "stride"), whole(dilation, "dilation")
     taps, channels, width = weight.shape
     if taps < 1 or channels != x.shape[2]:
-        raise ShapeError(
-            f"weight must have shape (taps >= 1, {x.shape[2]}, out) to fit x {x.shape}, not {weight.shape}"
-        )
+        raise ShapeError(f"weight must have shape (taps >= 1, {x.shape[2]}, out) to fit x {x.shape}, not {weight.shape}")
     bias = np.zeros(width, weight.dtype) if bias is None else floating(bias, "bias", (1,))
     if bias.shape != (width,):
         raise ShapeError(f"bias must have shape ({width},), not {bias.shape}")
     dtype = np.result_type(x, weight, bias)
-    arrays = (frozen(a, dtype) for a in (x, weight, bias))
-    return _correlate(*arrays, stride, dilation, padding_of(padding, taps, dilation))
-
-
-def pad(x, padding, fill, out):
-    """Copy x to out, with steps of `fill` before and after; a read-only view of it."""
-    elementwise.pad(view(x), view(np.array([fill], x.dtype)), padding[0], out)
-    return view(out)
-
-
-def _correlate(x, weight, bias, stride, dilation, padding):
-    """`conv1d` on arrays in the kernels' form."""
-    batch, time, channels = x.shape
-    taps, _, width = weight.shape
-    frames = frame_count(time, dilation * (taps - 1) + 1, stride, padding)
-    if any(padding):
-        x = pad(x, padding, 0, np.empty((batch, time + sum(padding), channels), x.dtype))
-    y = np.empty((batch, frames, width), x.dtype)
-    kernels.conv1d(frozen(x), weight, bias, y, 0, stride, dilation, 0, 1)
-    return y
-
-
-@lru_cache(maxsize=256)
-def _gradient_phases(time, frames, taps, stride, dilation, left):
-    """How the input gradient is made of forward convolutions: (left, right) padding of grad_y, dilation, phases.
-
-    Row i of x met, as padded row i + left = t * stride + tap * dilation, the frames t of those taps that leave the
-    same remainder modulo stride. So each remainder is a convolution of its own, of grad_y with those taps in reverse
-    order, giving every stride-th row. A phase is (taps, first row, first frame); without taps its rows are zeros.
-    """
-    phases = []
-    for first in range(min(stride, time)):
-        chosen = [tap for tap in reversed(range(taps)) if (first + left - tap * dilation) % stride == 0]
-        rows = -(-(time - first) // stride)
-        begin = (first + left - chosen[0] * dilation) // stride if chosen else 0
-        end = (first + left - chosen[-1] * dilation) // stride + rows if chosen else 0
-        phases.append((chosen, first, begin, end))
-    before = max([0] + [-begin for *_, begin, _ in phases])
-    after = max([0] + [end - frames for *_, end in phases])
-    placed = tuple((tuple(chosen), first, begin + before) for chosen, first, begin, _ in phases)
-    return (before, after), dilation // gcd(stride, dilation), placed
-
-
-class Conv1d(Layer):
-    """A bank of filters along time, as `conv1d`.
-
-    Parameters
-    ----------
-    channels, filters : int
-        Channels of the input and of the output.
-    taps : int
-    stride, dilation, padding :
-        As for `conv1d`.
-    bias : bool
-    rng : numpy Generator
-        Draws the weights: normal, variance 2 / (taps * channels).
-    dtype : float32 or float64
-
-    References
-    ----------
-    He et al., Delving Deep into Rectifiers, ICCV 2015, section 2.2 (initial weights).
-    """
-
-    def __init__(
-        self, channels, filters, taps, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
-    ):
-        super().__init__(dtype)
-        taps, self.stride, self.dilation = whole(taps, "taps"), whole(stride, "stride"), whole(dilation, "dilation")
-        self.padding = padding_of(padding, taps, self.dilation)
-        shape = (taps, whole(channels, "channels"), whole(filters, "filters"))
-        self.weight = (rng.standard_normal(shape) * np.sqrt(2 / (taps * channels))).astype(dtype)
-        self.bias = np.zeros(filters, dtype) if bias else None
-        self._zeros = frozen(np.zeros(max(channels, filters), dtype))
-        self._grad_weight = np.zeros_like(self.weight)
-        self._grad_bias = np.zeros(filters, dtype)
-        self._input_gradient = True
-
-    def parameters(self):
-        return {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
-
-    def gradients(self):
-        return {"weight": self._grad_weight} | ({} if self.bias is None else {"bias": self._grad_bias})
-
-    def inference(self, scale=1, shift=0, relu=False):
-        """As for every layer; what follows the convolution, scale * y + shift and then ReLU, is folded into it."""
-        bias = shift if self.bias is None else self.bias * scale + shift
-        weight = frozen(np.array(self.weight * scale, self.dtype))
-        bias = frozen(np.zeros(self.weight.shape[2], self.dtype) + bias, self.dtype)
-
-        def apply(x):
-            y = _correlate(self._checked(x), weight, bias, self.stride, self.dilation, self.padding)
-            if relu:
-                elementwise.relu(view(y).reshape(-1), y.reshape(-1))
-            return y
-
-        return apply
-
-    def _checked(self, x):
-        if x.shape[2] != self.weight.shape[1]:
-            raise ShapeError(f"the convolution takes {self.weight.shape[1]} channels, not {x.shape[2]} (x {x.shape})")
-        return x
-
-    def _begin(self):
-        taps, channels, filters = self.weight.shape
-        self._weight = frozen(self.weight)
-        self._bias = self._zeros[:filters] if self.bias is None else frozen(self.bias)
-        self._partial_weight = self._buffer(None, "partial", (SHARDS * taps, channels, filters))
-        self._partial_bias = np.zeros((SHARDS, 2, filters))
-        self._flipped = {}
-
-    def _want_input_gradient(self, wanted):
-        self._input_gradient = wanted
-
-    def _forward(self, part, x):
-        batch, time, channels = self._checked(x).shape
-        taps, _, filters = self.weight.shape
-        frames = frame_count(time, self.dilation * (taps - 1) + 1, self.stride, self.padding)
-        if any(self.padding):
-            x = pad(x, self.padding, 0, self._buffer(part, "x", (batch, time + sum(self.padding), channels)))
-        self._saved[part.key] = view(x), time, frames
-        y = self._buffer(part, "y", (batch, frames, filters))
-        kernels.conv1d(view(x), self._weight, self._bias, y, 0, self.stride, self.dilation, 0, 1)
-        return y
-
-    def _backward(self, part, grad_y):
-        x, time, frames = self._saved[part.key]
-        taps, _, filters = self.weight.shape
-        if grad_y.shape[1:] != (frames, filters):
-            raise ShapeError(f"grad_y must have shape (batch, {frames}, {filters}), not {grad_y.shape}")
-        reading = view(grad_y)
-        zeros = self._zeros[:filters]
-        partial = self._partial_weight[part.shards.start * taps : part.shards.stop * taps]
-        kernels.conv1d_weight_gradient(x, reading, zeros, partial, part.bounds, self.stride, self.dilation)
-        if self.bias is not None:
-            elementwise.channel_sums(reading, part.bounds, self._partial_bias[part.shards])
-        return self._gradient_of_input(part, grad_y, time, frames) if self._input_gradient else None
-
-    def _gradient_of_input(self, part, grad_y, time, frames):
-        taps, channels, filters = self.weight.shape
-        reading = view(grad_y)
-        grad_x = self._buffer(part, "grad_x", (len(grad_y), time, channels))
-        padding, dilation, phases = _gradient_phases(time, frames, taps, self.stride, self.dilation, self.padding[0])
-        if any(padding):
-            padded = self._buffer(part, "grad_y", (len(grad_y), frames + sum(padding), filters))
-            reading = pad(grad_y, padding, 0, padded)
-        for chosen, first, start in phases:
-            if chosen:
-                weight = self._flip(chosen)
-                zeros = self._zeros[:channels]
-                kernels.conv1d(reading, weight, zeros, grad_x, start, 1, dilation, first, self.stride)
-            else:
-                grad_x[:, first :: self.stride] = 0
-        return grad_x
-
-    def _flip(self, taps):
-        """The weights of these taps with input and output exchanged; made by whichever thread needs them first."""
-        if taps not in self._flipped:
-            self._flipped[taps] = frozen(np.ascontiguousarray(self.weight[list(taps)].transpose(0, 2, 1)))
-        return self._flipped[taps]
-
-    def _finish(self):
-        elementwise.add_partials(view(self._partial_weight).reshape(SHARDS, -1), self._grad_weight.reshape(-1))
-        self._grad_bias[:] = self._partial_bias[:, 0].sum(axis=0)
-        self._partial_weight, self._flipped = None, {}
-
-
-class Dense(Layer):
-    """A linear map of the channels: y = x @ weight + bias, x (batch, channels).
-
-    Parameters
-    ----------
-    channels, units : int
-    bias : bool
-    rng : numpy Generator
-        Draws the weights: normal, variance 1 / channels.
-    dtype : float32 or float64
-    """
-
-    dims = (2,)
-
-    def __init__(self, channels, units, bias=True, *, rng, dtype=np.float32):
-        super().__init__(dtype)
-        self._conv = Conv1d(channels, units, 1, bias=bias, rng=rng, dtype=dtype)
-        self._conv.weight *= np.sqrt(0.5)
-
-    def parameters(self):
-        return {name: array[0] if name == "weight" else array for name, array in self._conv.parameters().items()}
-
-    def gradients(self):
-        return {name: array[0] if name == "weight" else array for name, array in self._conv.gradients().items()}
-
-    def inference(self):
-        apply = self._conv.inference()
-        return lambda x: apply(x[:, None])[:, 0]
-
-    def _begin(self):
-        self._conv._begin()
-
-    def _finish(self):
-        self._conv._finish()
-
-    def _forward(self, part, x):
-        return self._conv._forward(part, x[:, None])[:, 0]
-
-    def _backward(self, part, grad_y):
-        return self._conv._backward(part, grad_y[:, None])[:, 0]
+    layer = Conv1d(channels, width, taps, stride, dilation, padding, rng=np.random.default_rng(0), dtype=dtype)
+    layer.weight[:], layer.bias[:] = weight, bias
+    return layer.forward(x)

@@ -1,100 +1,49 @@
-"""What all layers share: the cut of a batch into shards, training step by step on all of them, names of weights.
+"""What all layers share: how they are asked, how their programs are made and kept, names of weights."""
 
-A batch is always cut into the same 8 shards, whatever the number of threads, and what is summed over the batch is
-summed in each shard and then over the shards in order, in float64. So a network trains to the same bits with any
-number of threads. Each thread takes a part, some neighbouring shards, through the network, with one kernel call for
-all of them, because threads that often come back to Python wait for each other. A layer that needs the whole batch
-(batch norm) is written as a generator: it yields what is to be done once, when all parts have got so far.
-"""
-
+import threading
 from itertools import pairwise
-from math import prod
-from typing import NamedTuple
 
 import numpy as np
 
 from audioconv import parallel
 from audioconv.arrays import floating
 from audioconv.errors import AudioconvError, ModelFileError, ShapeError
+from audioconv.nn import operations
+from audioconv.nn.graph import Graph
+from audioconv.nn.program import Program, clip_groups, inference_plan, training_plan
+from audioconv.nn.rows import copy_rows, row
+from audioconv.kernels import statistics
 from audioconv.stage import Guard
 
-SHARDS = 8
-CLIPS = 16  # at most so many clips are inferred at once: their activations stay in the cache
-
-
-def view(array):
-    """A read-only view of a contiguous array: what kernels read."""
-    result = array[:]
-    result.flags.writeable = False
-    return result
-
-
-def cut(length, count):
-    """Bounds of `count` nearly equal ranges that make up `length`."""
-    return [length * i // count for i in range(count + 1)]
-
-
-class Part(NamedTuple):
-    """Neighbouring shards of a batch, for one thread."""
-
-    start: int  # first and last + 1 of its sequences in the batch
-    stop: int
-    shards: slice  # which of the shards
-    bounds: np.ndarray  # where they begin and end, counted from `start`
-
-    @property
-    def key(self):
-        """What tells this part from the others of its batch; a part of a small batch may be empty."""
-        return self.shards.start
-
-
-def parts(batch, threads):
-    """Deal the shards of a batch out to threads."""
-    edges = np.array(cut(batch, SHARDS))
-    dealt = cut(SHARDS, min(threads, SHARDS))
-    return [
-        Part(int(edges[a]), int(edges[b]), slice(a, b), view(edges[a : b + 1] - edges[a])) for a, b in pairwise(dealt)
-    ]
-
-
-def together(generators, threads=1):
-    """Run generators side by side, waiting for all at each yield, and return their results in order.
-
-    Each must yield equally often. What the first one yields is called once before they go on.
-    """
-    results, waiting = [None] * len(generators), [None] * len(generators)
-
-    def advance(i):
-        try:
-            waiting[i] = next(generators[i])
-        except StopIteration as end:
-            results[i], waiting[i] = end.value, None
-
-    while True:
-        parallel.run(advance, range(len(generators)), threads)
-        if waiting[0] is None:
-            return results
-        waiting[0]()
+KEPT = 4  # programs of a layer, one a shape of input
 
 
 class Layer:
-    """Base of all layers. A layer keeps what its gradient needs from `forward` to `backward`, and reuses its arrays.
+    """Base of all layers.
 
-    Layers compute in their own dtype, time first and channels last: (batch, time, channels), or (batch, channels)
-    where time is gone.
+    Layers compute in their own dtype, time first and channels last: (batch, time, channels), or
+    (batch, time, freq, channels), or (batch, channels) where time is gone. A layer is described once, in `_build`, as
+    operations of a graph; training, inference and streams are programs made of that.
     """
 
     dims = (3,)  # numbers of dimensions that an input may have
 
     def __init__(self, dtype=np.float32):
         self.dtype = np.dtype(dtype)
-        self._saved = {}
-        self._buffers = {}
-        self._parts = None
+        self._forget()
+
+    def _forget(self):
+        self._programs, self._idle, self._lock = {}, {}, threading.Lock()
+        self._last = None  # (program, threads, shapes) of the last forward in training
         self._guard = Guard("network in training")
 
     def __getstate__(self):
-        return {**self.__dict__, "_saved": {}, "_buffers": {}, "_parts": None}  # weights are all that is worth keeping
+        own = ("_programs", "_idle", "_lock", "_last", "_guard")  # weights are all that is worth keeping
+        return {name: value for name, value in self.__dict__.items() if name not in own}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._forget()
 
     # --- what a layer defines ---
 
@@ -110,50 +59,26 @@ class Layer:
         """Arrays that training updates otherwise than by gradients, by name."""
         return {}
 
-    def inference(self):
-        """Return a function from x to y, with the weights as they are now; any thread may call it.
-
-        x is contiguous and of the layer's dtype; `forward` takes any array.
-        """
+    def _build(self, graph, x):
+        """Add the layer to a graph and return its output; raises ShapeError if x does not fit."""
         raise NotImplementedError
-
-    def _begin(self):
-        """Prepare what all parts share; called once before a training step."""
-
-    def _finish(self):
-        """Join the partial sums of all shards; called once after their gradients."""
-
-    def _want_input_gradient(self, wanted):
-        """Whether `_backward` may return None; a matter of the first layer of a network alone."""
-
-    def _forward(self, part, x):
-        raise NotImplementedError
-
-    def _backward(self, part, grad_y):
-        raise NotImplementedError
-
-    def _forward_steps(self, part, x):
-        return self._forward(part, x)
-        yield  # never: most layers need not wait for the other parts
-
-    def _backward_steps(self, part, grad_y):
-        return self._backward(part, grad_y)
-        yield
 
     # --- what a layer offers ---
 
-    def forward(self, x, training=False, threads=None):
+    def forward(self, x, training=False, threads=None, seeds=None):
         """Return the layer's output for a batch.
 
         Parameters
         ----------
-        x : float array, shape (batch, time, channels)
+        x : float array, shape (batch, time, channels) or as the layer says
             Converted to the layer's dtype.
         training : bool
             Use the statistics of the batch, drop out, and keep what `backward` needs. Otherwise nothing is kept,
-            and a sequence gives the same bits in whatever batch it is.
+            and a clip gives the same bits in whatever batch it is.
         threads : int, optional
             Default: `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
+        seeds : int array (batch,), optional
+            What dropout draws by, one a clip. Default 0, 1, ...
 
         Raises
         ------
@@ -165,47 +90,85 @@ class Layer:
         x = np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype)
         threads = parallel.thread_count(threads)
         if not training:
-            edges = cut(len(x), max(1, min(len(x), SHARDS), -(-len(x) // CLIPS)))
-            pieces = [x[a:b] for a, b in pairwise(edges)]
-            return np.concatenate(parallel.run(self.inference(), pieces, threads))
+            return self._infer(x, threads)
         with self._guard:
-            self._parts = None  # after an error there is nothing to go back from
-            self._begin()
-            cuts = parts(len(x), threads)
-            y = np.concatenate(together([self._forward_steps(p, x[p.start : p.stop]) for p in cuts], threads))
-            self._parts = cuts
+            self._last = None  # after an error there is nothing to go back from
+            program, shape = self._program(x.shape)
+            y = np.empty((len(x), *shape), self.dtype)
+            seeds = np.arange(len(x)) if seeds is None else np.ascontiguousarray(seeds, np.int64)
+            threads = min(threads, 8)
+            if len(x):
+                program.run({"x": x, "y": y, "seeds": seeds}, phases=slice(0, program.plan.stages[0]), threads=threads)
+            self._last = program, threads, x, y.shape, seeds
             return y
 
-    def backward(self, grad_y, threads=None, input_gradient=True):
+    def backward(self, grad_y):
         """Set the gradients of the parameters and return the gradient of the input of the last `forward`.
 
         Parameters
         ----------
         grad_y : float array, the shape of the output
             Gradient of a scalar by the output of the last `forward(x, training=True)`.
-        threads : int, optional
-            As for `forward`; the number given there deals out the work.
-        input_gradient : bool
-            False: the gradient of the input is of no use, and None may be returned to save time.
 
         Raises
         ------
         AudioconvError
             Without such a `forward`.
+        ShapeError
+            For another shape.
         """
-        if self._parts is None:
+        if self._last is None:
             raise AudioconvError("backward needs a forward(x, training=True) before it")
-        batch = self._parts[-1].stop
+        program, threads, x, shape, seeds = self._last
         grad_y = np.ascontiguousarray(floating(grad_y, "grad_y"), dtype=self.dtype)
-        if len(grad_y) != batch:
-            raise ShapeError(f"grad_y must have the batch of the last forward, {batch}, not {len(grad_y)}")
+        if grad_y.shape != shape:
+            raise ShapeError(f"grad_y must have the shape of the last output, {shape}, not {grad_y.shape}")
         with self._guard:
-            self._want_input_gradient(input_gradient)
-            steps = [self._backward_steps(p, grad_y[p.start : p.stop]) for p in self._parts]
-            grads = together(steps, parallel.thread_count(threads))
-            self._finish()
-            self._parts = None  # what was kept is used up
-        return None if grads[0] is None else np.concatenate(grads)
+            self._last = None  # what was kept is used up
+            grad_x = np.zeros_like(x)
+            arrays = {"x": x, "grad_y": grad_y, "grad_x": grad_x, "seeds": seeds}
+            program.run(arrays, phases=slice(program.plan.stages[0], None), threads=threads)
+        return grad_x
+
+    def inference(self):
+        """Return a function from x to y with the weights as they are now; any thread may call it."""
+        programs = Idle(lambda shape: Program(inference_plan(lambda batch: self._inference_graph(shape, batch))))
+
+        def apply(x, threads=1):
+            return _apply(programs, np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype), threads)
+
+        return apply
+
+    def _infer(self, x, threads):
+        """Output with the weights as they are now."""
+        with self._lock:
+            programs = self._idle.setdefault("programs", Idle(self._inference_program))
+        return _apply(programs, x, threads, refresh=True)
+
+    def _inference_program(self, shape):
+        return Program(inference_plan(lambda batch: self._inference_graph(shape, batch)))
+
+    def _inference_graph(self, shape, batch):
+        graph = Graph(self.dtype, False, batch)
+        output(graph, self._build(graph, graph.given("x", shape)), "y")
+        return graph
+
+    def _program(self, shape):
+        """The program of a training step for inputs of this shape, and the shape of a clip's output."""
+        if shape not in self._programs:
+            graph = Graph(self.dtype, True, shape[0])
+            x = graph.given("x", shape[1:])
+            y = self._build(graph, x)
+            output(graph, y, "y")
+            graph.stage += 1
+            operations.backward(graph, y, graph.given("grad_y", y.shape))
+            grad_x = operations.gradient(graph, x)
+            if grad_x is not None:
+                output(graph, grad_x, "grad_x")
+            graph.stage += 1
+            add_partials(graph)
+            keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
+        return self._programs[shape]
 
     def weights(self):
         """All that makes the trained layer, by name: parameters and running statistics, themselves and not copies."""
@@ -231,12 +194,68 @@ class Layer:
         for name, array in own.items():
             array[...] = weights[name]
 
-    # --- helpers for layers ---
 
-    def _buffer(self, part, name, shape):
-        """An array of this shape, uninitialised, the same memory in every step; for a part, or for all (None)."""
-        key, size = (part and part.key, name), prod(shape)
-        found = self._buffers.get(key)
-        if found is None or found.size < size:
-            found = self._buffers[key] = np.empty(size, self.dtype)
-        return found[:size].reshape(shape)
+def keep(programs, key, value):
+    """Keep a program, and forget the oldest of too many."""
+    while len(programs) >= KEPT:
+        del programs[next(iter(programs))]
+    programs[key] = value
+
+
+class Idle:
+    """Programs that nobody runs, by shape of a clip; each call takes one, or makes one more."""
+
+    def __init__(self, make):
+        self._make, self._idle, self._lock = make, {}, threading.Lock()
+
+    def take(self, shape):
+        with self._lock:
+            found = self._idle.get(shape)
+            if found:
+                return found.pop()
+        return self._make(shape)
+
+    def give(self, shape, program):
+        with self._lock:
+            if shape not in self._idle:
+                keep(self._idle, shape, [])
+            self._idle[shape].append(program)
+
+
+def _apply(programs, x, threads, refresh=False):
+    """Run clips through inference, each thread its own groups; the result does not depend on how many there are."""
+    shape = x.shape[1:]
+    program = programs.take(shape)
+    if refresh:
+        for each in program.plan.graph.refreshers:
+            each()
+    y = np.empty((len(x), *program.output_shape), x.dtype)
+    groups = clip_groups(len(x), program.plan.largest)
+    program.run({"x": x, "y": y}, groups=groups, threads=max(1, min(threads, len(groups) - 1)))
+    programs.give(shape, program)
+    return y
+
+
+def output(graph, y, name):
+    """Copy a tensor to the array that is given by this name."""
+    target = graph.given(name, y.shape)
+
+    def encode(plan, place):
+        return copy_rows(plan, place(y), place(target), y)
+
+    graph.add(encode, [y], [target])
+
+
+def add_partials(graph):
+    """Add up the partial sums of all gradients."""
+    for partial, gradient in graph.partials:
+        total = graph.array(gradient)
+
+        def encode(plan, place, partial=partial, total=total):
+            where = [place(partial).of_all(plan.group_count), place(total)]
+            numbers = [total.size, plan.group_count]
+            if partial.wide:
+                return [row(statistics.bias_gradient, plan.dtype, where, numbers)]
+            return [row(statistics.add_partials, plan.dtype, where, [*numbers, plan.group_count])]
+
+        graph.add(encode, [partial], [total], once=partial.wide)

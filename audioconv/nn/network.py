@@ -1,18 +1,18 @@
-"""Layers in a row, and a row of layers with a way round it."""
-
-import numpy as np
+"""Layers in a row, a row of layers with a way round it, and a way through the mean over frequency."""
 
 from audioconv.errors import AudioconvError, ShapeError
-from audioconv.kernels import elementwise as kernels
-from audioconv.nn.convolution import Conv1d
-from audioconv.nn.layer import Layer, view
+from audioconv.nn import operations
+from audioconv.nn.activation import Activation
+from audioconv.nn.convolution import _Convolution
+from audioconv.nn.layer import Layer
 from audioconv.nn.normalise import BatchNorm
+from audioconv.nn.rows import shape3
 
 
 class _Group(Layer):
     """A layer made of named layers; `_layers` maps name to layer."""
 
-    dims = (2, 3)
+    dims = (2, 3, 4)
 
     def _collect(self, what):
         found = {}
@@ -29,20 +29,12 @@ class _Group(Layer):
     def state(self):
         return self._collect("state")
 
-    def _begin(self):
-        for layer in self._layers.values():
-            layer._begin()
-
-    def _finish(self):
-        for layer in self._layers.values():
-            layer._finish()
-
 
 class Sequential(_Group):
     """Layers one after the other; their weights are called "0.weight", "1.scale" and so on.
 
-    Outside of training a batch norm is folded into the convolution before it, and each thread runs the whole
-    network on its own clips.
+    An activation after a batch norm is done in its pass; outside of training both are folded into the convolution before
+    them.
 
     Parameters
     ----------
@@ -66,100 +58,76 @@ class Sequential(_Group):
         self.layers = list(layers)
         self._layers = {str(i): layer for i, layer in enumerate(self.layers)}
 
-    def inference(self):
-        steps, i = [], 0
-        while i < len(self.layers):
-            layer, after = self.layers[i], self.layers[i + 1 : i + 2]
-            if isinstance(layer, Conv1d) and after and isinstance(after[0], BatchNorm):
-                steps.append(layer.inference(*after[0].affine(), relu=after[0].relu))
-                i += 1
-            else:
-                steps.append(layer.inference())
-            i += 1
-
-        def apply(x):
-            for step in steps:
-                x = step(x)
-            return x
-
-        return apply
-
-    def _want_input_gradient(self, wanted):
-        if self.layers:
-            self.layers[0]._want_input_gradient(wanted)
-
-    def _forward_steps(self, part, x):
-        for layer in self.layers:
-            x = yield from layer._forward_steps(part, x)
+    def _build(self, graph, x):
+        waiting = list(self.layers)
+        while waiting:
+            layer, options = waiting.pop(0), {}
+            if waiting and not graph.training and isinstance(layer, _Convolution):
+                if isinstance(waiting[0], BatchNorm) and waiting[0].bands == 1:
+                    options["fold"] = waiting.pop(0).affine
+                if waiting and isinstance(waiting[0], Activation):
+                    options["activation"] = waiting.pop(0).name
+            elif waiting and isinstance(layer, BatchNorm) and isinstance(waiting[0], Activation):
+                options["activation"] = waiting.pop(0).name
+            if len(x.shape) + 1 not in layer.dims:
+                wanted = " or ".join(str(d) for d in layer.dims)
+                raise ShapeError(f"{type(layer).__name__} takes {wanted} dimensions, not {len(x.shape) + 1} (x {x.shape})")
+            x = layer._build(graph, x, **options)
         return x
-
-    def _backward_steps(self, part, grad_y):
-        for layer in reversed(self.layers):
-            grad_y = yield from layer._backward_steps(part, grad_y)
-        return grad_y
 
 
 class Residual(_Group):
-    """y = ReLU(main(x) + shortcut(x)); without a shortcut x itself is added.
+    """y = activation of (main(x) + shortcut(x)); without a shortcut x itself is added.
 
     Parameters
     ----------
     main : Layer
     shortcut : Layer, optional
+    activation : "relu" or "linear"
 
     References
     ----------
     He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 3.2.
     """
 
-    def __init__(self, main, shortcut=None):
+    def __init__(self, main, shortcut=None, activation="relu"):
         super().__init__(main.dtype)
+        if activation not in ("relu", "linear"):
+            raise AudioconvError(f"the activation of a residual must be 'relu' or 'linear', not {activation!r}")
         self._layers = {"main": main, "shortcut": Sequential([]) if shortcut is None else shortcut}
         self.main, self.shortcut = self._layers.values()
+        self.activation = activation
 
-    def inference(self):
-        main, shortcut = self.main.inference(), self.shortcut.inference()
-
-        def apply(x):
-            a, b = self._fitting(main(x), shortcut(x))
-            y = np.empty_like(a)
-            kernels.add_relu(view(a).reshape(-1), view(b).reshape(-1), y.reshape(-1))
-            return y
-
-        return apply
-
-    def _fitting(self, a, b):
+    def _build(self, graph, x):
+        a, b = self.main._build(graph, x), self.shortcut._build(graph, x)
         if a.shape != b.shape:
             raise ShapeError(f"main gives shape {a.shape} and the shortcut {b.shape}; they must be equal to be added")
-        return a, b
-
-    def _forward_steps(self, part, x):
-        a, b = yield from _both(self.main._forward_steps(part, x), self.shortcut._forward_steps(part, x))
-        self._fitting(a, b)
-        y = self._buffer(part, "y", a.shape)
-        kernels.add_relu(view(a).reshape(-1), view(b).reshape(-1), y.reshape(-1))
-        self._saved[part.key] = view(y)
-        return y
-
-    def _backward_steps(self, part, grad_y):
-        y = self._saved[part.key]
-        grad = self._buffer(part, "grad", y.shape)
-        kernels.relu_gradient(y.reshape(-1), view(grad_y).reshape(-1), grad.reshape(-1))
-        a, b = yield from _both(self.main._backward_steps(part, grad), self.shortcut._backward_steps(part, grad))
-        return np.add(a, b, out=self._buffer(part, "grad_x", a.shape))
+        return operations.add(graph, a, b, self.activation)
 
 
-def _both(first, second):
-    """Run two generators of steps side by side, so that they wait for the other shards together."""
-    waiting, results = [first, second], {}
-    while True:
-        due = []
-        for steps in list(waiting):
-            try:
-                due.append(next(steps))
-            except StopIteration as end:
-                waiting.remove(steps)
-                results[steps] = end.value
-        if not waiting:
-            return results[first], results[second]
-        yield lambda due=due: [action() for action in due]
+class Broadcast(_Group):
+    """y = x + main(mean of x over frequency), the same for all frequencies.
+
+    Parameters
+    ----------
+    main : Layer
+        From (batch, time, 1, channels) to the same.
+
+    References
+    ----------
+    Kim et al., Broadcasted Residual Learning for Efficient Keyword Spotting, Interspeech 2021, section 2.
+    """
+
+    dims = (4,)
+
+    def __init__(self, main):
+        super().__init__(main.dtype)
+        self._layers = {"main": main}
+        self.main = main
+
+    def _build(self, graph, x):
+        spread = self.main._build(graph, operations.frequency_mean(graph, x))
+        time, _, channels = shape3(x.shape)
+        if spread.shape != (time, 1, channels):
+            raise ShapeError(f"main must keep the shape {(time, 1, channels)}, not make it {spread.shape}")
+        return operations.add(graph, x, spread)

@@ -1,24 +1,23 @@
-"""Batch normalisation over batch and time."""
+"""Batch normalisation over batch, time and frequency."""
 
 import numpy as np
 
 from audioconv.arrays import whole
 from audioconv.errors import ShapeError
-from audioconv.kernels import elementwise as kernels
-from audioconv.nn.layer import SHARDS, Layer, view
+from audioconv.nn import norms
+from audioconv.nn.layer import Layer
+from audioconv.nn.rows import shape3
 
 
 class BatchNorm(Layer):
-    """Normalise each channel to mean 0 and variance 1 over batch and time, then scale and shift it.
+    """Normalise each channel to mean 0 and variance 1 over batch, time and frequency, then scale and shift it.
 
     In training the statistics are those of the whole batch; otherwise their running means, which `Sequential` folds
-    into the convolution before.
+    into the convolution before. An activation after it is done in the same pass.
 
     Parameters
     ----------
     channels : int
-    relu : bool
-        Follow with ReLU in the same pass.
     momentum : float
         Share of the newest batch in the running statistics.
     epsilon : float
@@ -30,89 +29,54 @@ class BatchNorm(Layer):
     Ioffe, Szegedy, Batch Normalization, ICML 2015, algorithms 1 and 2.
     """
 
-    def __init__(self, channels, relu=False, momentum=0.1, epsilon=1e-5, *, dtype=np.float32):
+    dims = (2, 3, 4)
+    bands = 1
+
+    def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, dtype=np.float32):
         super().__init__(dtype)
-        channels = whole(channels, "channels")
-        self.relu, self.momentum, self.epsilon = bool(relu), momentum, epsilon
-        self.scale, self.shift = np.ones(channels, dtype), np.zeros(channels, dtype)
-        self.mean, self.variance = np.zeros(channels), np.ones(channels)
-        self._grad_scale, self._grad_shift = np.zeros(channels, dtype), np.zeros(channels, dtype)
+        self.channels = whole(channels, "channels")
+        width = self.channels * self.bands
+        self.momentum, self.epsilon = momentum, epsilon
+        self.scale, self.shift = np.ones(width, dtype), np.zeros(width, dtype)
+        self.mean, self.variance = np.zeros(width), np.ones(width)
+        self.grad_scale, self.grad_shift = np.zeros(width, dtype), np.zeros(width, dtype)
 
     def parameters(self):
         return {"scale": self.scale, "shift": self.shift}
 
     def gradients(self):
-        return {"scale": self._grad_scale, "shift": self._grad_shift}
+        return {"scale": self.grad_scale, "shift": self.grad_shift}
 
     def state(self):
         return {"mean": self.mean, "variance": self.variance}
 
     def affine(self):
         """(scale, shift) in float64 of the map that the layer is outside of training."""
-        scale = self.scale / np.sqrt(self.variance + self.epsilon)
-        return scale, self.shift - self.mean * scale
+        return norms.folded(self)
 
-    def inference(self):
-        coefficients = view(np.stack([self.mean, self.affine()[0], self.shift]).astype(self.dtype))
+    def _check(self, x):
+        _, freq, channels = shape3(x.shape)
+        if channels != self.channels:
+            raise ShapeError(f"{type(self).__name__} takes {self.channels} channels, not {channels} (x {x.shape})")
+        if freq % self.bands:
+            raise ShapeError(f"{freq} frequencies cannot be cut into {self.bands} equal bands (x {x.shape})")
 
-        def apply(x):
-            y = np.empty_like(self._checked(x))
-            kernels.normalise(view(x), coefficients, self.relu, y)
-            return y
+    def _build(self, graph, x, activation="linear"):
+        self._check(x)
+        make = norms.batch_norm if graph.training else norms.running_norm
+        return make(graph, x, self, activation, self.bands)
 
-        return apply
 
-    def _checked(self, x):
-        if x.shape[2] != len(self.scale):
-            raise ShapeError(f"the batch norm takes {len(self.scale)} channels, not {x.shape[2]} (x {x.shape})")
-        return x
+class SubSpectralNorm(BatchNorm):
+    """A batch norm for each of `bands` equal bands of frequencies.
 
-    def _begin(self):
-        self._sums = np.zeros((SHARDS, 2, len(self.scale)))
-        self._grad_sums = np.zeros((SHARDS, 2, len(self.scale)))
-        self._count = [0] * SHARDS
+    References
+    ----------
+    Chang et al., SubSpectral Normalization for Neural Audio Data Processing, ICASSP 2021.
+    """
 
-    def _forward_steps(self, part, x):
-        reading = view(self._checked(x))
-        kernels.channel_sums(reading, part.bounds, self._sums[part.shards])
-        self._count[part.key] = x.shape[0] * x.shape[1]
-        yield self._use_batch
-        y = self._buffer(part, "y", x.shape)
-        kernels.normalise(reading, self._coefficients, self.relu, y)
-        self._saved[part.key] = reading, view(y)
-        return y
+    dims = (4,)
 
-    def _use_batch(self):
-        """Make the statistics of the batch from the sums of all shards, and let the running ones follow."""
-        count = sum(self._count)
-        total, squares = self._sums.sum(axis=0) / max(count, 1)
-        variance = np.maximum(squares - total * total, 0)  # NaN stays NaN
-        self._deviation = np.sqrt(variance + self.epsilon)
-        self._coefficients = view(np.stack([total, self.scale / self._deviation, self.shift]).astype(self.dtype))
-        if count:
-            self.mean += self.momentum * (total - self.mean)
-            self.variance += self.momentum * (variance * count / max(count - 1, 1) - self.variance)
-
-    def _backward_steps(self, part, grad_y):
-        x, y = self._saved[part.key]
-        if grad_y.shape != y.shape:
-            raise ShapeError(f"grad_y must have shape {y.shape}, not {grad_y.shape}")
-        reading = view(grad_y)
-        sums = self._grad_sums[part.shards]
-        kernels.normalise_sums(x, y, reading, self._coefficients, self.relu, part.bounds, sums)
-        yield self._use_gradient
-        grad_x = self._buffer(part, "grad_x", x.shape)
-        kernels.normalise_gradient(x, y, reading, self._grad_coefficients, self.relu, grad_x)
-        return grad_x
-
-    def _use_gradient(self):
-        """Gradients of scale and shift, and the coefficients of that of x, from the sums of all shards.
-
-        With z = (x - mean) / deviation the gradient of x is scale / deviation * (g - mean(g) - z * mean(g * z)).
-        """
-        plain, centred = self._grad_sums.sum(axis=0)
-        product = centred / self._deviation
-        self._grad_shift[:], self._grad_scale[:] = plain, product
-        factor, count = self.scale / self._deviation, max(sum(self._count), 1)
-        rows = [self._coefficients[0], factor, -factor * product / count / self._deviation, -factor * plain / count]
-        self._grad_coefficients = view(np.stack(rows).astype(self.dtype))
+    def __init__(self, channels, bands, momentum=0.1, epsilon=1e-5, *, dtype=np.float32):
+        self.bands = whole(bands, "bands")
+        super().__init__(channels, momentum, epsilon, dtype=dtype)

@@ -1,112 +1,135 @@
-"""Maximum and average over windows of time, and the average over all of it."""
+"""Maximum, average and Lp norm over windows of time and frequency, the average over all of it, and maxout."""
 
 import numpy as np
 
 from audioconv.arrays import whole
-from audioconv.errors import ShapeError
-from audioconv.kernels import pool as kernels
-from audioconv.nn.convolution import frame_count, pad, padding_of
-from audioconv.nn.layer import Layer, view
+from audioconv.errors import ArgumentError, ShapeError
+from audioconv.nn import operations
+from audioconv.nn.convolution import axes_1d, axes_2d, pair
+from audioconv.nn.layer import Layer
+from audioconv.nn.operations import Window
+from audioconv.nn.rows import seen_as, shape3
 
 
-class _Pool1d(Layer):
-    """Windows of `size` steps, every `stride` (default: `size`); padding as for `conv1d`.
+class _Pool(Layer):
+    """Windows of `size` steps, every `stride` (default: `size`); padding as for the convolutions.
 
     Parameters
     ----------
-    size : int
-    stride : int, optional
+    size : int; for two dimensions also (time, freq)
+    stride : the same, optional
     padding : int, (left, right), "same", "valid" or "causal"
         At most size - 1 a side, so that every window meets the input.
     dtype : float32 or float64
     """
 
-    _fill = 0
+    kind, power = None, 2.0
+
+    def __init__(self, axes, dtype):
+        super().__init__(dtype)
+        self.axes = axes
+        for axis in axes:
+            if max(axis.padding) >= axis.taps:
+                raise ShapeError(f"padding {axis.padding} must be below the size {axis.taps} of the window")
+
+    def _build(self, graph, x):
+        time, freq, channels = shape3(x.shape)
+        count = [axis.outputs(size) for axis, size in zip(self.axes, (time, freq), strict=True)]
+        if min(count) < 1:
+            raise ShapeError(f"x {x.shape} is shorter than the window of {[a.taps for a in self.axes]}")
+        window = Window(*zip(*((a.taps, a.stride, a.padding) for a in self.axes), strict=True))
+        return operations.pool(graph, x, self.kind, window, seen_as((*count, channels), x.shape), self.power)
+
+
+class _Pool1d(_Pool):
+    __doc__ = _Pool.__doc__
 
     def __init__(self, size, stride=None, padding="valid", *, dtype=np.float32):
-        super().__init__(dtype)
-        self.size = whole(size, "size")
-        self.stride = self.size if stride is None else whole(stride, "stride")
-        self.padding = padding_of(padding, self.size, 1)
-        if max(self.padding) >= self.size:
-            raise ShapeError(f"padding {self.padding} must be below the size {self.size} of the window")
+        super().__init__(axes_1d(whole(size, "size"), size if stride is None else stride, 1, padding), dtype)
 
-    def inference(self):
-        return lambda x: self._pool(*self._padded(x))
 
-    def _padded(self, x):
-        batch, time, channels = x.shape
-        frames = frame_count(time, self.size, self.stride, self.padding)
-        if any(self.padding):
-            x = pad(x, self.padding, self._fill, np.empty((batch, time + sum(self.padding), channels), x.dtype))
-        return view(x), np.empty((batch, frames, channels), x.dtype)
+class _Pool2d(_Pool):
+    __doc__ = _Pool.__doc__
+    dims = (4,)
 
-    def _forward(self, part, x):
-        padded, y = self._padded(x)
-        self._saved[part.key] = padded, view(self._pool(padded, y)), x.shape[1]
-        return y
-
-    def _backward(self, part, grad_y):
-        padded, y, time = self._saved[part.key]
-        if grad_y.shape != y.shape:
-            raise ShapeError(f"grad_y must have shape {y.shape}, not {grad_y.shape}")
-        grad_x = np.zeros(padded.shape, padded.dtype)
-        self._gradient(padded, y, view(grad_y), grad_x)
-        left = self.padding[0]
-        return np.ascontiguousarray(grad_x[:, left : left + time])
+    def __init__(self, size, stride=None, padding="valid", *, dtype=np.float32):
+        super().__init__(axes_2d(pair(size, "size"), size if stride is None else stride, 1, padding), dtype)
 
 
 class MaxPool1d(_Pool1d):
-    __doc__ = f"The largest value; minus infinity pads, NaN stays NaN. {_Pool1d.__doc__}"
-    _fill = -np.inf
+    __doc__ = f"The largest value; minus infinity pads, NaN stays NaN. {_Pool.__doc__}"
+    kind = "max"
 
-    def _pool(self, x, y):
-        kernels.max_pool(x, y, self.size, self.stride)
-        return y
 
-    def _gradient(self, x, y, grad_y, grad_x):
-        kernels.max_pool_gradient(x, y, grad_y, grad_x, self.size, self.stride)
+class MaxPool2d(_Pool2d):
+    __doc__ = MaxPool1d.__doc__
+    kind = "max"
 
 
 class AveragePool1d(_Pool1d):
-    __doc__ = f"The mean of those elements of the window that lie inside the input. {_Pool1d.__doc__}"
+    __doc__ = f"The mean of those elements of the window that lie inside the input. {_Pool.__doc__}"
+    kind = "average"
 
-    def _counts(self, x, frames):
-        begin = np.arange(frames) * self.stride
-        left, time = self.padding[0], x.shape[1] - sum(self.padding)
-        inside = np.minimum(begin + self.size, left + time) - np.maximum(begin, left)
-        return view(np.maximum(inside, 1).astype(x.dtype))
 
-    def _pool(self, x, y):
-        kernels.average_pool(x, self._counts(x, y.shape[1]), y, self.size, self.stride)
-        return y
+class AveragePool2d(_Pool2d):
+    __doc__ = AveragePool1d.__doc__
+    kind = "average"
 
-    def _gradient(self, x, y, grad_y, grad_x):
-        kernels.average_pool_gradient(grad_y, self._counts(x, y.shape[1]), grad_x, self.size, self.stride)
+
+class _Lp:
+    """Shared by the two Lp pools: the power."""
+
+    kind = "lp"
+
+    def __init__(self, size, stride=None, padding="valid", p=2.0, *, dtype=np.float32):
+        super().__init__(size, stride, padding, dtype=dtype)
+        if not p >= 1:
+            raise ArgumentError(f"p must be at least 1, not {p!r}")
+        self.power = float(p)
+
+
+class LpPool1d(_Lp, _Pool1d):
+    __doc__ = f"(sum of |x|**p over the window)**(1 / p), p = 2 by default; zeros pad. {_Pool.__doc__}"
+
+
+class LpPool2d(_Lp, _Pool2d):
+    __doc__ = LpPool1d.__doc__
 
 
 class GlobalAveragePool(Layer):
-    """The mean over all of time: (batch, time, channels) to (batch, channels)."""
+    """The mean over all of time and frequency: (batch, time, channels) to (batch, channels)."""
 
-    def inference(self):
-        return self._mean
+    dims = (3, 4)
 
-    def _mean(self, x):
-        batch, time, channels = x.shape
-        if not time:
+    def _build(self, graph, x):
+        time, freq, channels = shape3(x.shape)
+        if not time * freq:
             raise ShapeError(f"there is no mean over no time (x {x.shape})")
-        y = np.empty((batch, 1, channels), x.dtype)
-        kernels.average_pool(view(x), view(np.full(1, time, x.dtype)), y, time, 1)
-        return y[:, 0]
+        window = Window((time, freq), (1, 1), ((0, 0), (0, 0)))
+        return operations.pool(graph, x, "average", window, (channels,))
 
-    def _forward(self, part, x):
-        self._saved[part.key] = x.shape
-        return self._mean(x)
 
-    def _backward(self, part, grad_y):
-        shape = self._saved[part.key]
-        if grad_y.shape != (shape[0], shape[2]):
-            raise ShapeError(f"grad_y must have shape {(shape[0], shape[2])}, not {grad_y.shape}")
-        grad_x = self._buffer(part, "grad_x", shape)
-        grad_x[:] = (grad_y / grad_y.dtype.type(shape[1]))[:, None]
-        return grad_x
+class Maxout(Layer):
+    """The largest of `pieces` values for each unit: y[u] = max over p of x[p * units + u].
+
+    Parameters
+    ----------
+    pieces : int
+        The input has pieces * units channels.
+
+    References
+    ----------
+    Goodfellow et al., Maxout Networks, ICML 2013.
+    """
+
+    dims = (2, 3, 4)
+
+    def __init__(self, pieces, *, dtype=np.float32):
+        super().__init__(dtype)
+        self.pieces = whole(pieces, "pieces")
+
+    def _build(self, graph, x):
+        channels = x.shape[-1]
+        if channels % self.pieces:
+            raise ShapeError(f"{channels} channels cannot be cut into {self.pieces} pieces (x {x.shape})")
+        return operations.maxout(graph, x, self.pieces)

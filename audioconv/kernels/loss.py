@@ -1,0 +1,75 @@
+"""Steps of losses: the gradient of the outputs, and the loss of a group. Operands outputs, targets, weights of clips,
+gradient, sums; the rest: channels. All in float64 within, because there is little of it.
+"""
+
+from math import exp, log, log1p
+
+import numpy as np
+
+from audioconv.kernels._jit import part, step
+from audioconv.kernels.memory import INNER, OPERAND, doubles, floats, rest
+
+_5, _INNER = rest(5), 1 + INNER
+
+
+@part
+def _operands(row, spaces, like, at):
+    return (
+        floats(row, spaces, like, 0, at),
+        floats(row, spaces, like, 1, at),
+        doubles(row, spaces, like, 2, at),
+        floats(row, spaces, like, 3, at),
+        doubles(row, spaces, like, 4, at),
+    )
+
+
+@step
+def softmax_cross_entropy(row, spaces, like, clip, clips, group, thread):
+    """loss = -sum over clips of weight * sum over c of target_c * log softmax(outputs)_c."""
+    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
+    channels, total = row[_5], 0.0
+    for b in range(clips):
+        i, j, k = b * row[_INNER], b * row[_INNER + OPERAND], b * row[_INNER + 3 * OPERAND]
+        largest, mass, power = -np.inf, 0.0, 0.0
+        for c in range(channels):
+            largest = max(largest, outputs[i + c])
+        for c in range(channels):
+            power += exp(outputs[i + c] - largest)
+            mass += targets[j + c]
+        own = mass * (largest + log(power))
+        for c in range(channels):
+            own -= targets[j + c] * outputs[i + c]
+            share = exp(outputs[i + c] - largest) / power
+            gradient[k + c] = weights[b] * (mass * share - targets[j + c])
+        total += weights[b] * own
+    loss[0] = total
+
+
+@step
+def binary_cross_entropy(row, spaces, like, clip, clips, group, thread):
+    """loss = -sum over clips and c of weight * (target * log sigmoid(y) + (1 - target) * log(1 - sigmoid(y)))."""
+    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
+    channels, total = row[_5], 0.0
+    for b in range(clips):
+        i, j, k = b * row[_INNER], b * row[_INNER + OPERAND], b * row[_INNER + 3 * OPERAND]
+        for c in range(channels):
+            y, target = np.float64(outputs[i + c]), np.float64(targets[j + c])
+            small = exp(-abs(y))
+            total += weights[b] * (max(y, 0.0) - y * target + log1p(small))
+            share = 1.0 / (1.0 + small) if y >= 0 else small / (1.0 + small)
+            gradient[k + c] = weights[b] * (share - target)
+    loss[0] = total
+
+
+@step
+def mean_squared_error(row, spaces, like, clip, clips, group, thread):
+    """loss = sum over clips and c of weight * (y - target)**2."""
+    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
+    channels, total = row[_5], 0.0
+    for b in range(clips):
+        i, j, k = b * row[_INNER], b * row[_INNER + OPERAND], b * row[_INNER + 3 * OPERAND]
+        for c in range(channels):
+            error = np.float64(outputs[i + c]) - np.float64(targets[j + c])
+            total += weights[b] * error * error
+            gradient[k + c] = 2.0 * weights[b] * error
+    loss[0] = total

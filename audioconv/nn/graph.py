@@ -1,0 +1,142 @@
+"""What a network computes, before it is known where and when: tensors, and the operations between them.
+
+Layers describe themselves to a `Graph`, and with each operation its way back; `plan.py` then decides in which
+phase of a program each operation runs and where its arrays lie.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CLIP, GROUP, SHARED, THREAD = "clip", "group", "shared", "thread"  # of what there is one in memory
+
+
+@dataclass(eq=False)
+class Tensor:
+    """An array of a program: (time, freq, channels) for each clip, or so much for each group, thread or program.
+
+    `array` is the NumPy array that it is, if it lives outside of the program; `name` one that is given at each run.
+    """
+
+    shape: tuple
+    per: str = CLIP
+    wide: bool = False  # float64
+    producer: object = None
+    array: np.ndarray = None
+    name: str = None
+
+    @property
+    def outside(self):
+        return self.array is not None or self.name is not None
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Margins:
+    """So many steps of `fill` an operation wants around what it reads: before and after in time and frequency."""
+
+    time: tuple = (0, 0)
+    freq: tuple = (0, 0)
+    fill: float = 0.0
+
+    def __bool__(self):
+        return any(self.time + self.freq)
+
+    def union(self, other):
+        return Margins(
+            tuple(map(max, self.time, other.time)), tuple(map(max, self.freq, other.freq)), self.fill
+        )
+
+
+NONE = Margins()
+
+
+@dataclass(eq=False)
+class Operation:
+    """One operation: `encode(place)` gives its rows, where place(tensor) is the tensor's `Location`.
+
+    A cheap one is done again in each phase that reads its result, from the cache instead of from memory. `once`: by each
+    thread for itself, before the groups of its phase. Operations of one stage come after all of the stage before.
+    """
+
+    encode: object
+    reads: list
+    writes: list
+    margins: dict = field(default_factory=dict)  # by tensor
+    cheap: bool = False
+    once: bool = False
+    stage: int = 0
+
+
+class Graph:
+    """The operations of a network for inputs of one shape.
+
+    Parameters
+    ----------
+    dtype : dtype
+    training : bool
+    batch : int
+        Clips; statistics of a batch need to know.
+    input_gradient : bool
+        Whether the gradient of the tensor named "x" is wanted.
+    """
+
+    def __init__(self, dtype, training, batch, input_gradient=True):
+        self.dtype, self.training, self.batch = np.dtype(dtype), training, batch
+        self.operations, self.dropouts, self._input_gradient = [], 0, input_gradient
+        self.stage = 0  # of operations from now on
+        self.refreshers, self.partials = [], []
+        self.way_back, self.gradients = [], {}
+
+    # --- tensors ---
+
+    def given(self, name, shape, per=CLIP, wide=False):
+        """A tensor that is given, or taken, at each run by its name."""
+        return Tensor(tuple(shape), per, wide, name=name)
+
+    def array(self, array):
+        """The tensor that a NumPy array is, as it is when the program runs."""
+        return Tensor(array.shape, SHARED, array=array)
+
+    def derived(self, make):
+        """The tensor of an array that is made of weights: of what they are when the program is made or refreshed."""
+        array = np.ascontiguousarray(make(), self.dtype)
+        self.refreshers.append(lambda: np.copyto(array, make(), casting="same_kind"))
+        return self.array(array)
+
+    def partial(self, sums, gradient):
+        """Note that a gradient (a NumPy array) is the total of sums, one a group."""
+        self.partials.append((sums, gradient))
+
+    def operation(self, encode, reads, shape, per=CLIP, wide=False, **options):
+        """Add an operation with one result, and return that."""
+        result = Tensor(tuple(shape), per, wide)
+        result.producer = self.add(encode, reads, [result], **options)
+        return result
+
+    def add(self, encode, reads, writes, **options):
+        """Add an operation that writes these tensors."""
+        operation = Operation(encode, list(reads), list(writes), stage=self.stage, **options)
+        for tensor in writes:
+            if not tensor.outside:
+                tensor.producer = operation
+        self.operations.append(operation)
+        return operation
+
+    # --- the way back ---
+
+    def on_the_way_back(self, y, step):
+        """When the gradient of y is known, call step(grad_y), which adds the gradients of what y was made of."""
+        if self.training:
+            self.way_back.append((y, step))
+
+    def add_gradient(self, x, grad):
+        """Add to the gradient of x."""
+        self.gradients.setdefault(x, []).append(grad)
+
+    def wants_gradient(self, x):
+        """Whether the gradient of x is of any use: that of the network's input may be of none."""
+        return x.name != "x" or self._input_gradient

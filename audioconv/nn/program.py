@@ -1,0 +1,100 @@
+"""Programs that run: a plan with its memory, on a team of threads."""
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.arrays import aligned
+from audioconv.kernels import program as kernels
+from audioconv.kernels._jit import JIT_ENABLED
+from audioconv.kernels.memory import INDEX, OWN, OWN_SUMS, SCRATCH, SUMS, WORK
+from audioconv.nn.plan import Plan
+
+SHARDS = 8
+CACHE = 1 << 19  # bytes of scratch that one group of clips may want: half of a second-level cache
+MOST_GROUPS, MOST_CLIPS = 8, 16
+
+
+def training_plan(graph):
+    """The plan of a training step: 8 shards whatever the threads, each in as many groups as the cache asks for."""
+    plan = Plan(graph, SHARDS, 1)
+    wanted = -(-plan.sizes[SCRATCH] * plan.dtype.itemsize // CACHE)
+    per_shard = max(1, min(wanted, MOST_GROUPS, plan.largest))
+    return plan if per_shard == 1 else Plan(graph, SHARDS, per_shard)
+
+
+def inference_plan(make_graph):
+    """The plan of inference, for any number of clips: as many at a time as fit into the cache."""
+    plan = Plan(make_graph(1), 1, 1)
+    clips = max(1, min(MOST_CLIPS, CACHE // max(1, plan.sizes[SCRATCH] * plan.dtype.itemsize)))
+    return plan if clips == 1 else Plan(make_graph(clips), 1, 1)
+
+
+class Program:
+    """A plan with memory, for one call at a time."""
+
+    def __init__(self, plan):
+        self.plan, self.dtype = plan, plan.dtype
+        self._like = np.empty(0, self.dtype)
+        self._shared = {WORK: aligned(plan.sizes[WORK], self.dtype), SUMS: aligned(plan.sizes[SUMS], np.float64)}
+        self._shared[INDEX] = plan.index
+        self._names = {t.name: INDEX + 1 + i for i, t in enumerate(plan.arrays) if t.name}
+        self._fixed = {INDEX + 1 + i: t.array for i, t in enumerate(plan.arrays) if not t.name}
+        self._threads = []  # for each its spaces, and the arrays that these are
+
+    @property
+    def output_shape(self):
+        """Shape of what is given as "y", for a clip."""
+        return next(t.shape for t in self.plan.arrays if t.name == "y")
+
+    @property
+    def bytes(self):
+        """Memory that the program keeps."""
+        own = sum(a.nbytes for _, arrays in self._threads for a in arrays)
+        return own + sum(a.nbytes for a in self._shared.values()) + self.plan.table.nbytes
+
+    def _spaces(self, thread):
+        while len(self._threads) <= thread:
+            own = {s: aligned(self.plan.sizes[s], self.dtype) for s in (SCRATCH, OWN)}
+            own[OWN_SUMS] = aligned(self.plan.sizes[OWN_SUMS], np.float64)
+            arrays = self._shared | own | self._fixed
+            count = INDEX + 1 + len(self.plan.arrays)
+            if JIT_ENABLED:
+                spaces = np.zeros(count, np.int64)
+                for space, array in arrays.items():
+                    spaces[space] = _address(array)
+            else:
+                spaces = [arrays[i].reshape(-1) if i in arrays else None for i in range(count)]
+            self._threads.append((spaces, list(own.values())))
+        return self._threads[thread][0]
+
+    def run(self, arrays, groups=None, phases=None, threads=1):
+        """Run the phases (a slice; all by default) with these arrays, by name, contiguous and of the right dtype."""
+        groups = self.plan.groups if groups is None else groups
+        phases = self.plan.phases if phases is None else self.plan.phases[phases]
+        all_spaces = [self._spaces(thread) for thread in range(threads)]
+        for name, array in arrays.items():
+            if name in self._names:
+                value = _address(array) if JIT_ENABLED else array.reshape(-1)
+                for spaces in all_spaces:
+                    spaces[self._names[name]] = value
+        control = np.zeros(3, np.int64)
+
+        def work(thread):
+            kernels.run(self.plan.table, phases, all_spaces[thread], self._like, groups, self.plan.per_shard, control,
+                        thread, threads)  # fmt: skip
+
+        def abandon():
+            control[kernels.ABANDONED] = 1
+
+        parallel.together(work, threads, abandon)
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]
+
+
+def clip_groups(batch, largest):
+    """Where groups of at most `largest` clips begin; at least a group a shard, if there are so many clips."""
+    count = max(min(batch, SHARDS), -(-batch // max(largest, 1)))
+    return np.array([batch * i // count for i in range(count + 1)] if count else [0])
+
