@@ -96,13 +96,17 @@ class _Team:
         self._helpers, self._lock = helpers, threading.Lock()
 
     def run(self, function, abandon):
-        with self._lock:
-            futures = [self._executor.submit(function, 1 + i) for i in range(self._helpers)]
+        def careful(thread):
             try:
-                function(0)
+                function(thread)
             except BaseException:
                 abandon()
                 raise
+
+        with self._lock:
+            futures = [self._executor.submit(careful, 1 + i) for i in range(self._helpers)]
+            try:
+                careful(0)
             finally:
                 wait(futures)
             for future in futures:

@@ -125,3 +125,21 @@ def batch_norm(x, scale, shift, epsilon):
         values = x[:, :, c].astype(np.longdouble)
         y[:, :, c] = (values - values.mean()) / np.sqrt(values.var() + epsilon) * scale[c] + shift[c]
     return y
+
+
+def conv2d_channels(x, weight, bias, stride, dilation, padding, groups=1):
+    """Correlation of (batch, time, freq, in) with (taps, taps, in // groups, out), by loops over outputs."""
+    padded = np.pad(x.astype(np.float64), ((0, 0), *padding, (0, 0)))
+    taps, width = weight.shape[:2], weight.shape[3]
+    frames, bins = (
+        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(padded.shape[1:3], taps, stride, dilation, strict=True)
+    )
+    y = np.zeros((len(x), frames, bins, width)) + bias
+    inner, own = weight.shape[2], width // groups
+    for t, f, i, j in np.ndindex(frames, bins, *taps):
+        seen = padded[:, t * stride[0] + i * dilation[0], f * stride[1] + j * dilation[1]]
+        for g in range(groups):
+            y[:, t, f, g * own : (g + 1) * own] += (
+                seen[:, g * inner : (g + 1) * inner] @ weight[i, j, :, g * own : (g + 1) * own]
+            )
+    return y

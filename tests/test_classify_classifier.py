@@ -9,8 +9,9 @@ import pytest
 from sklearn.base import clone
 
 import audioconv as ac
-from audioconv.classify import load_dataset, model_file
+from audioconv.classify import load_dataset
 from audioconv.classify.augment import Augmentation
+from audioconv.io import model_file
 from tests.compare import assert_close
 
 RATE = 16000

@@ -5,86 +5,119 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audioconv.arrays import frozen
-from audioconv.kernels import conv
+from audioconv import nn
+from audioconv.kernels._jit import JIT_ENABLED
 from tests import naive
 from tests.compare import assert_close
 
-TOLERANCE = {"float32": 2e-6, "float64": 2e-15}
+TOLERANCE = {"float32": 1e-5, "float64": 2e-14}
 DTYPES = st.sampled_from(["float32", "float64"])
 SIZES = st.sampled_from([1, 2, 3, 7, 8, 9, 16, 17, 24])
+PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
+RNG = np.random.default_rng
+EXAMPLES = 40 if JIT_ENABLED else 4
 
 
-def forward(x, weight, bias, stride=1, dilation=1):
-    frames = (x.shape[1] - dilation * (len(weight) - 1) - 1) // stride + 1
-    y = np.full((len(x), frames, weight.shape[2]), np.nan, x.dtype)
-    conv.conv1d(frozen(x), frozen(weight), frozen(bias), y, 0, stride, dilation, 0, 1)
-    return y
+def layer_of(channels, width, taps=3, stride=1, dilation=1, padding="valid", dtype="float32", **options):
+    layer = nn.Conv1d(channels, width, taps, stride, dilation, padding, rng=RNG(1), dtype=dtype, **options)
+    if layer.bias is not None:
+        layer.bias[:] = RNG(2).standard_normal(width)
+    return layer
 
 
-def weight_gradient(x, grad_y, taps, bounds, stride=1, dilation=1):
-    width = grad_y.shape[2]
-    out = np.full(((len(bounds) - 1) * taps, x.shape[2], width), np.nan, x.dtype)
-    zeros, bounds = frozen(np.zeros(width, x.dtype)), frozen(np.array(bounds))
-    conv.conv1d_weight_gradient(frozen(x), frozen(grad_y), zeros, out, bounds, stride, dilation)
-    return out.reshape(-1, taps, x.shape[2], width)
-
-
-def example(seed, dtype, batch, frames, channels, width, taps=3, stride=1, dilation=1):
-    rng = np.random.default_rng(seed)
-    time = (frames - 1) * stride + dilation * (taps - 1) + 1
-    x = rng.standard_normal((batch, time, channels)).astype(dtype)
-    weight = rng.standard_normal((taps, channels, width)).astype(dtype)
-    return x, weight, rng.standard_normal(width).astype(dtype)
-
-
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
-    st.integers(0, 99), DTYPES, st.integers(0, 3), st.integers(1, 14), st.integers(1, 5), SIZES,
+    st.integers(0, 99), DTYPES, st.integers(1, 3), st.integers(1, 14), st.integers(1, 5), SIZES,
     st.integers(1, 4), st.integers(1, 3), st.integers(1, 3),
 )  # fmt: skip
-def test_forward_and_weight_gradient_equal_loops(seed, dtype, batch, frames, channels, width, taps, stride, dilation):
-    x, weight, bias = example(seed, dtype, batch, frames, channels, width, taps, stride, dilation)
-    y = forward(x, weight, bias, stride, dilation)
-    assert_close(y, naive.conv1d_channels(x, weight, bias, stride, dilation), TOLERANCE[dtype] * 3)
-    grad_y = np.random.default_rng(seed + 1).standard_normal(y.shape).astype(dtype)
-    actual = weight_gradient(x, grad_y, taps, [0, batch], stride, dilation)[0]
-    expected = naive.conv1d_channels_gradients(x, weight, grad_y, stride, dilation)[1]
-    assert_close(actual, expected, TOLERANCE[dtype] * 3, zeros_allowed=batch == 0)
+def test_forward_and_both_gradients_equal_loops(seed, dtype, batch, frames, channels, width, taps, stride, dilation):
+    layer = layer_of(channels, width, taps, stride, dilation, dtype=dtype)
+    time = (frames - 1) * stride + dilation * (taps - 1) + 1
+    x = RNG(seed).standard_normal((batch, time, channels)).astype(dtype)
+    expected = naive.conv1d_channels(x, layer.weight, layer.bias, stride, dilation)
+    assert_close(layer.forward(x), expected, TOLERANCE[dtype])
+    y = layer.forward(x, training=True)
+    assert_close(y, expected, TOLERANCE[dtype])
+    grad_y = RNG(seed + 1).standard_normal(y.shape).astype(dtype)
+    grad_x, grad_weight = naive.conv1d_channels_gradients(x, layer.weight, grad_y, stride, dilation)
+    assert_close(layer.backward(grad_y), grad_x, TOLERANCE[dtype])
+    assert_close(layer.gradients()["weight"], grad_weight, TOLERANCE[dtype])
+    assert_close(layer.gradients()["bias"], grad_y.sum(axis=(0, 1)), TOLERANCE[dtype])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.integers(0, 99), DTYPES, PAIRS, PAIRS, PAIRS, st.sampled_from([1, 2, 3]), st.integers(1, 4), st.integers(1, 9)
+)
+def test_two_dimensions_in_groups_equal_loops(seed, dtype, taps, stride, dilation, groups, channels, filters):
+    channels, filters = channels * groups, filters * groups
+    layer = nn.Conv2d(channels, filters, taps, stride, dilation, ((1, 2), 0), groups, rng=RNG(1), dtype=dtype)
+    x = RNG(seed).standard_normal((2, 7, 8, channels)).astype(dtype)
+    padding = ((1, 2), (0, 0))
+    expected = naive.conv2d_channels(x, layer.weight, layer.bias, stride, dilation, padding, groups)
+    assert_close(layer.forward(x), expected, TOLERANCE[dtype])
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.integers(0, 99), DTYPES, PAIRS, PAIRS, PAIRS, SIZES)
+def test_a_filter_a_channel_equals_as_many_groups(seed, dtype, taps, stride, dilation, channels):
+    layer = nn.DepthwiseConv2d(channels, taps, stride, dilation, "causal", rng=RNG(1), dtype=dtype)
+    x = RNG(seed).standard_normal((2, 7, 8, channels)).astype(dtype)
+    other = nn.Conv2d(channels, channels, taps, stride, dilation, "causal", channels, rng=RNG(1), dtype=dtype)
+    other.weight[:, :, 0] = layer.weight
+    assert_close(layer.forward(x), other.forward(x), TOLERANCE[dtype])
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None)
 @given(st.integers(0, 99), DTYPES, st.integers(1, 15), SIZES, st.integers(1, 3))
 def test_each_output_has_the_same_bits_alone(seed, dtype, frames, width, dilation):
-    x, weight, bias = example(seed, dtype, 3, frames, 5, width, 3, 1, dilation)
-    whole = forward(x, weight, bias, 1, dilation)
-    span = dilation * 2 + 1
+    layer = layer_of(5, width, dilation=dilation, dtype=dtype)
+    span = 2 * dilation
+    x = RNG(seed).standard_normal((3, frames + span, 5)).astype(dtype)
+    whole = layer.forward(x)
     for t in range(frames):
-        assert np.array_equal(forward(x[1:2, t : t + span], weight, bias, 1, dilation), whole[1:2, t : t + 1])
+        assert np.array_equal(layer.forward(x[1:2, t : t + span + 1]), whole[1:2, t : t + 1])
     for o in range(width):
-        assert np.array_equal(forward(x, weight[:, :, o : o + 1], bias[o : o + 1], 1, dilation), whole[:, :, o : o + 1])
-
-
-def test_weight_gradient_of_shards_has_the_bits_of_each_alone():
-    x, weight, bias = example(3, "float32", 7, 11, 5, 24)
-    grad_y = forward(x, weight, bias)
-    together = weight_gradient(x, grad_y, 3, [0, 2, 2, 7])
-    assert np.array_equal(together[0], weight_gradient(x[:2], grad_y[:2], 3, [0, 2])[0])
-    assert not together[1].any()
-    assert np.array_equal(together[2], weight_gradient(x[2:], grad_y[2:], 3, [0, 5])[0])
-
-
-def test_rows_are_placed_by_first_and_step_and_read_from_start():
-    x, weight, bias = example(4, "float64", 2, 9, 3, 9)
-    y = np.full((2, 8, 9), 7.0)
-    conv.conv1d(frozen(x), frozen(weight), frozen(bias), y, 2, 1, 1, 1, 3)
-    assert np.array_equal(y[:, 1::3], forward(x, weight, bias)[:, 2:5])
-    assert (np.delete(y, [1, 4, 7], axis=1) == 7).all()
+        one = layer_of(5, 1, dilation=dilation, dtype=dtype)
+        one.weight[:], one.bias[:] = layer.weight[:, :, o : o + 1], layer.bias[o]
+        assert np.array_equal(one.forward(x), whole[:, :, o : o + 1])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_bad_value_reaches_exactly_the_frames_that_see_it(bad):
-    x, weight, bias = example(5, "float32", 2, 20, 3, 17, 3, 1, 2)
+    x = RNG(5).standard_normal((2, 20, 3)).astype("float32")
     x[1, 9, 2] = bad
-    spoiled = ~np.isfinite(forward(x, weight, bias, 1, 2)).all(axis=2)
+    spoiled = ~np.isfinite(layer_of(3, 17, dilation=2).forward(x)).all(axis=2)
     assert [tuple(p) for p in np.argwhere(spoiled)] == [(1, 5), (1, 7), (1, 9)]
+
+
+def test_strided_read_only_and_wide_inputs_are_taken():
+    layer = layer_of(3, 4)
+    x = RNG(6).standard_normal((4, 20, 6))[::2, ::-1, ::2]
+    x.flags.writeable = False
+    assert np.array_equal(layer.forward(x), layer.forward(x.astype("float32")))
+
+
+def test_unshared_weights_are_used_where_they_belong():
+    layer = nn.LocallyConnected1d(2, 3, 2, 5, 1, 1, "valid", rng=RNG(0), dtype="float64")
+    x = RNG(1).standard_normal((2, 6, 2))
+    expected = [x[:, t] @ layer.weight[t, 0] + x[:, t + 1] @ layer.weight[t, 1] for t in range(5)]
+    assert_close(layer.forward(x), np.stack(expected, axis=1), 1e-14)
+
+
+def test_tiles_take_turns():
+    layer = nn.TiledConv1d(2, 3, 1, 2, padding="valid", rng=RNG(0), dtype="float64")
+    x = RNG(1).standard_normal((2, 5, 2))
+    expected = [x[:, t] @ layer.weight[t % 2, 0] for t in range(5)]
+    assert_close(layer.forward(x), np.stack(expected, axis=1), 1e-14)
+
+
+@pytest.mark.parametrize(("stride", "dilation", "padding"), [(1, 1, (0, 0)), (2, 1, (1, 0)), (3, 2, (2, 1))])
+def test_transposed_is_the_adjoint_of_the_convolution(stride, dilation, padding):
+    up = nn.Conv1dTranspose(4, 3, 3, stride, dilation, padding, bias=False, rng=RNG(0), dtype="float64")
+    down = nn.Conv1d(3, 4, 3, stride, dilation, padding, bias=False, rng=RNG(0), dtype="float64")
+    down.weight[:] = up.weight.transpose(0, 2, 1)
+    x = RNG(1).standard_normal((2, 6, 4))
+    y = up.forward(x)
+    z = RNG(2).standard_normal(y.shape)
+    assert abs((y * z).sum() - (x * down.forward(z)).sum()) <= 1e-13 * np.abs(y * z).sum()

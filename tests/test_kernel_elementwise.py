@@ -1,90 +1,159 @@
-"""Fused passes against what they fuse."""
+"""Steps on single elements, and on what belongs to the whole batch, against NumPy."""
 
 import numpy as np
 import pytest
 
-from audioconv.arrays import frozen
-from audioconv.kernels import elementwise
+from audioconv.kernels import elementwise, loss, statistics
+from audioconv.nn.graph import CLIP, SHARED
 from tests.compare import assert_close
+from tests.steps import run
 
-SHAPES = [(3, 5, 1), (1, 1, 7), (2, 9, 8), (4, 3, 17), (0, 4, 3), (2, 0, 9)]
+SHAPES = [(3, 5, 1, 1), (1, 1, 1, 7), (2, 9, 2, 8), (4, 3, 1, 17), (2, 3, 4, 9)]
 DTYPES = ["float32", "float64"]
+KINDS = {
+    elementwise.LINEAR: (lambda v: v, np.ones_like),
+    elementwise.RELU: (lambda v: np.maximum(v, 0), lambda v: (v > 0).astype(float)),
+    elementwise.SWISH: (lambda v: v * _sigmoid(v), lambda v: _sigmoid(v) * (1 + v * (1 - _sigmoid(v)))),
+    elementwise.SIGMOID: (lambda v: _sigmoid(v), lambda v: _sigmoid(v) * (1 - _sigmoid(v))),
+}
 
 
-def arrays(shape, dtype, count=1):
-    rng = np.random.default_rng(sum(shape))
-    return [frozen(rng.standard_normal(shape).astype(dtype)) for _ in range(count)]
+def _sigmoid(v):
+    return 1 / (1 + np.exp(-v))
 
 
+def noise(shape, dtype, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def close(dtype):
+    return 2e-6 if dtype == "float32" else 1e-14
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_channel_sums_of_shards(shape, dtype):
-    (x,) = arrays(shape, dtype)
-    bounds = np.array([0, len(x) // 2, len(x)])
-    sums = np.zeros((2, 2, shape[2]))
-    elementwise.channel_sums(x, frozen(bounds), sums)
-    parts = np.split(x.astype(float), bounds[1:2])
-    expected = np.array([[p.sum(axis=(0, 1)), (p * p).sum(axis=(0, 1))] for p in parts])
-    assert_close(sums, expected, 1e-13, zeros_allowed=not x.size)
+def test_activations_and_their_gradients(shape, dtype, kind):
+    x, g, y, grad = noise(shape, dtype), noise(shape, dtype, 1), np.empty(shape, dtype), np.empty(shape, dtype)
+    function, slope = KINDS[kind]
+    run(elementwise.activate, [x, y], [*shape[1:], kind])
+    assert_close(y, function(x.astype(float)), close(dtype))
+    run(elementwise.activate_gradient, [x, g, grad], [*shape[1:], kind])
+    assert_close(grad, g * slope(x.astype(float)), close(dtype), zeros_allowed=True)
 
 
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("bands", [1, 2])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", SHAPES)
-def test_normalise_and_its_gradient(shape, dtype, relu):
-    x, grad_y = arrays(shape, dtype, 2)
-    rows = frozen(np.random.default_rng(9).standard_normal((4, shape[2])).astype(dtype))
-    close = 1e-6 if dtype == "float32" else 1e-14
-    y = np.empty(shape, dtype)
-    elementwise.normalise(x, rows[:3], relu, y)
-    plain = (x - rows[0].astype(float)) * rows[1] + rows[2]
-    assert_close(y, np.maximum(plain, 0) if relu else plain, close, zeros_allowed=relu or not x.size)
-    g = np.where((y > 0) | (not relu), grad_y, 0).astype(float)
-    sums = np.zeros((1, 2, shape[2]))
-    elementwise.normalise_sums(x, frozen(y), grad_y, rows[:3], relu, frozen(np.array([0, len(x)])), sums)
-    centred = x - rows[0].astype(float)
-    assert_close(sums[0], np.array([g.sum((0, 1)), (g * centred).sum((0, 1))]), close, zeros_allowed=True)
-    grad_x = np.empty(shape, dtype)
-    elementwise.normalise_gradient(x, frozen(y), grad_y, rows, relu, grad_x)
-    assert_close(grad_x, g * rows[1] + centred * rows[2] + rows[3], close, zeros_allowed=not x.size)
+@pytest.mark.parametrize("shape", [(3, 5, 2, 1), (2, 9, 4, 8), (2, 3, 4, 17)])
+def test_normalise_with_its_sums_and_gradient(shape, dtype, bands):
+    x, g, y = noise(shape, dtype), noise(shape, dtype, 1), np.empty(shape, dtype)
+    k, q = noise((3, bands, shape[3]), dtype, 2), noise((3, bands, shape[3]), dtype, 3)
+    of_freq = np.repeat(np.arange(bands), shape[2] // bands)
+    mean, scale, shift = k.astype(float)[:, of_freq]
+    numbers, per = [*shape[1:], elementwise.RELU, bands], [CLIP, SHARED, CLIP]
+    run(elementwise.normalise, [x, k, y], numbers, per)
+    before = (x - mean) * scale + shift
+    assert_close(y, np.maximum(before, 0), close(dtype), zeros_allowed=True)
+    sums, u = np.empty((2, bands, shape[3])), g * (before > 0).astype(float)
+    run(elementwise.normalise_sums, [x, g, k, sums], numbers, [CLIP, CLIP, SHARED, SHARED])
 
+    def total(v):
+        return v.reshape(*shape[:2], bands, -1, shape[3]).sum(axis=(0, 1, 3))
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_relu_keeps_nan(dtype):
-    x = frozen(np.array([-1, 2, np.nan, -np.inf, np.inf, -0.0, 3, -4, 5], dtype))
-    y, grad = np.empty_like(x), np.empty_like(x)
-    elementwise.relu(x, y)
-    assert np.array_equal(y, [0, 2, np.nan, 0, np.inf, 0, 3, 0, 5], equal_nan=True)
-    elementwise.add_relu(x, frozen(np.ones_like(x)), grad)
-    assert np.array_equal(grad, [0, 3, np.nan, 0, np.inf, 1, 4, 0, 6], equal_nan=True)
-    elementwise.relu_gradient(frozen(y), frozen(np.arange(1, 10).astype(dtype)), grad)
-    assert grad.tolist() == [0, 2, 3, 0, 5, 0, 7, 0, 9]
+    assert_close(sums, np.stack([total(u), total(u * (x - mean))]), close(dtype), zeros_allowed=True)
+    run(elementwise.normalise_gradient, [x, g, k, q, y], numbers, [CLIP, CLIP, SHARED, SHARED, CLIP])
+    k1, k2, k3 = q.astype(float)[:, of_freq]
+    assert_close(y, u * k1 + (x - mean) * k2 + k3, close(dtype))
+    run(elementwise.sums, [x, sums], [*shape[1:], bands], [CLIP, SHARED])
+    wide = x.astype(float)
+    assert_close(sums, np.stack([total(wide), total(wide * wide)]), 1e-13)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_pad_writes_every_element(dtype):
-    (x,) = arrays((2, 3, 5), dtype)
-    out = np.full((2, 7, 5), 9, dtype)
-    elementwise.pad(x, frozen(np.array([-np.inf], dtype)), 1, out)
-    assert np.array_equal(out[:, 1:4], x)
-    assert np.isneginf(np.delete(out, [1, 2, 3], axis=1)).all()
+def test_relu_and_sums_keep_nan(dtype):
+    x = np.array([-1, 2, np.nan, -np.inf, np.inf, -0.0, 3, -4, 5], dtype).reshape(1, 1, 1, 9)
+    y, one = np.empty_like(x), np.ones_like(x)
+    run(elementwise.activate, [x, y], [1, 1, 9, elementwise.RELU])
+    assert np.array_equal(y.ravel(), [0, 2, np.nan, 0, np.inf, 0, 3, 0, 5], equal_nan=True)
+    run(elementwise.add, [x, one, y], [1, 1, 9, elementwise.RELU])
+    assert np.array_equal(y.ravel(), [0, 3, np.nan, 0, np.inf, 1, 4, 0, 6], equal_nan=True)
+    run(elementwise.activate_gradient, [x, np.arange(1, 10, dtype=dtype).reshape(x.shape), y],
+        [1, 1, 9, elementwise.RELU])  # fmt: skip
+    assert y.ravel().tolist() == [0, 2, 3, 0, 5, 0, 7, 0, 9]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_exponential_is_right_to_the_last_places(dtype):
+    x = np.linspace(-80, 80, 4001, dtype=dtype).reshape(1, 1, 1, -1)
+    y = np.empty_like(x)
+    run(elementwise.activate, [x, y], [1, 1, x.size, elementwise.SIGMOID])
+    expected = 1 / (1 + np.exp(-x.astype(np.longdouble)))
+    assert np.max(np.abs(y / expected - 1)) < 8 * np.finfo(dtype).eps
+
+
+def test_dropout_depends_on_the_seed_of_a_clip_alone():
+    x, y, z = np.ones((4, 9, 2, 8), "float32"), np.empty((4, 9, 2, 8), "float32"), np.empty((2, 9, 2, 8), "float32")
+    seeds = np.array([[5], [6], [7], [5]])
+    run(elementwise.drop, [x, seeds, y], [9, 2, 8, 1, 0.25])
+    run(elementwise.drop, [x[:2], seeds[2:], z], [9, 2, 8, 1, 0.25])
+    assert np.array_equal(y[2:], z)
+    assert np.array_equal(y[0], y[3])
+    assert not np.array_equal(y[0], y[1])
+    assert set(np.unique(y).tolist()) == {0.0, float(np.float32(1 / 0.75))}
+    assert abs((y > 0).mean() - 0.75) < 0.05
 
 
 def test_partials_are_added_in_float64():
-    partials = frozen(np.array([[1e8, 1], [1, 2], [-1e8, 3]], "float32"))
-    total = np.empty(2, "float32")
-    elementwise.add_partials(partials, total)
+    partials, total = np.array([[1e8, 1], [1, 2], [-1e8, 3]], "float32"), np.empty(2, "float32")
+    run(statistics.add_partials, [partials, total], [2, 3, 1], [SHARED, SHARED])
     assert total.tolist() == [1, 6]
 
 
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_sgd_as_in_the_paper(nesterov):
+    weight, velocity = noise(9, "float32"), np.zeros(9)
+    w, v = weight.astype(float), np.zeros(9)
+    for step in range(3):
+        g = noise(9, "float32", step)
+        settings = np.array([0.1, 0.9, float(nesterov), 0, 0, 0, 0.5, 0.05, 1])
+        run(statistics.sgd, [weight, g, velocity, velocity, settings], [9, 1, 1], [SHARED] * 5)
+        d = 0.5 * g.astype(float) + 0.05 * w
+        v = 0.9 * v + d
+        w = w - 0.1 * (d + 0.9 * v if nesterov else v)
+    assert_close(weight, w, 1e-6)
+
+
 def test_adamw_as_in_the_paper():
-    rng = np.random.default_rng(0)
-    weight, mean, square = rng.standard_normal(9).astype("float32"), np.zeros(9), np.zeros(9)
+    weight, mean, square = noise(9, "float32"), np.zeros(9), np.zeros(9)
     w, m, v = weight.astype(float), np.zeros(9), np.zeros(9)
     for step in (1, 2, 3):
-        g = rng.standard_normal(9).astype("float32")
-        settings = frozen(np.array([0.1, 0.9, 0.99, 1e-8, 0.05, 1 - 0.9**step, 1 - 0.99**step]))
-        elementwise.adamw(weight, frozen(g), mean, square, settings)
+        g = noise(9, "float32", step)
+        settings = np.array([0.1, 0.9, 0.99, 1e-8, 1 - 0.9**step, 1 - 0.99**step, 1, 0.05, 1])
+        run(statistics.adamw, [weight, g, mean, square, settings], [9, 1, 1], [SHARED] * 5)
         m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g.astype(float) ** 2
         w = w - 0.1 * (m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.99**step)) + 1e-8) + 0.05 * w)
     assert_close(weight, w, 1e-6)
+    settings[8] = 0
+    before = weight.copy()
+    run(statistics.adamw, [weight, g, mean, square, settings], [9, 1, 1], [SHARED] * 5)
+    assert np.array_equal(weight, before)
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_losses(name, dtype):
+    y, g = 3 * noise((4, 2, 1, 5), dtype), np.empty((4, 2, 1, 5), dtype)
+    targets = np.random.default_rng(3).dirichlet(np.ones(5), (4, 2, 1)).astype(dtype)
+    weights, total = np.array([[0.1], [0.2], [0.3], [0.4]]), np.empty(1)
+    run(getattr(loss, name), [y, targets, weights, g, total], [5, 2], [CLIP, CLIP, CLIP, CLIP, SHARED])
+    wide, t, w = y.astype(float), targets.astype(float), weights.reshape(4, 1, 1, 1)
+    if name == "softmax_cross_entropy":
+        share = np.exp(wide) / np.exp(wide).sum(axis=-1, keepdims=True)
+        expected, slope = -(w * t * np.log(share)).sum(), share - t
+    elif name == "binary_cross_entropy":
+        share = 1 / (1 + np.exp(-wide))
+        expected, slope = -(w * (t * np.log(share) + (1 - t) * np.log(1 - share))).sum(), share - t
+    else:
+        expected, slope = (w * (wide - t) ** 2).sum(), 2 * (wide - t)
+    assert_close(total, [expected], 1e-6 if dtype == "float32" else 1e-13)
+    assert_close(g, w * slope, 1e-6 if dtype == "float32" else 1e-13)

@@ -49,19 +49,22 @@ def _places(x, out):
         out[i] = simd.place(x, i)
 
 
-def _tile_product(rows, vectors):
+def _tile_product(rows, vectors, add):
     @kernel
-    def product(column, row, start, depth, out):
+    def product(column, row, start, depth, table, table_out, out):
         width = out.size // rows
-        total = tile.load(tile.zeros(out, rows, vectors), start, 0, 0)
+        total = tile.fill(tile.zeros(out, rows, vectors), start, 0)
         for k in range(depth):
-            total = tile.rank1(total, column, k, depth, row, k * width)
-        tile.store(total, out, 0, width)
+            total = add(total, column, tile.offsets(table, 0, rows), k * (width if wide else 1), row, k * width)
+        tile.store(tile.at_least(total, -20.0), out, tile.offsets(table_out, 0, rows), 0)
 
+    wide = int(add is tile.lanewise)
     return product
 
 
-_TILES = {shape: _tile_product(*shape) for shape in [(1, 0), (3, 0), (1, 1), (2, 1), (6, 2)]}
+SHAPES = [(1, 0), (3, 0), (1, 1), (2, 1), (6, 2), (4, 3)]
+_RANK1 = {shape: _tile_product(*shape, tile.rank1) for shape in SHAPES}
+_LANEWISE = {shape: _tile_product(*shape, tile.lanewise) for shape in SHAPES}
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -122,18 +125,34 @@ def test_transpose(dtype):
     assert np.array_equal(out.reshape(width, width), x.reshape(width, width).T)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.sampled_from(sorted(_TILES)), st.sampled_from([np.float32, np.float64]), st.integers(0, 9))
-def test_rank1_adds_up_to_a_product(shape, dtype, depth):
+def _tile_case(shape, dtype, depth, wide):
     rows, vectors = shape
     width = vectors * simd.LANES[np.dtype(dtype)] or 1
     rng = np.random.default_rng(depth)
-    column = rng.integers(-9, 9, (rows, depth)).astype(dtype)
+    column = rng.integers(-9, 9, (rows, depth * (width if wide else 1))).astype(dtype)
     row = rng.integers(-9, 9, (depth, width)).astype(dtype)
-    start = rng.integers(-9, 9, width).astype(dtype)
-    out = np.empty((rows, width), dtype)
-    _TILES[shape](frozen(column.ravel()), frozen(row.ravel()), frozen(start), depth, out.ravel())
-    assert np.array_equal(out, start + column @ row)
+    start, out = rng.integers(-9, 9, width).astype(dtype), np.empty((rows, width), dtype)
+    table = np.arange(rows) * column.shape[1]
+    order = rng.permutation(rows) * width  # rows may go anywhere
+    tiles = _LANEWISE if wide else _RANK1
+    tiles[shape](frozen(column.ravel()), frozen(row.ravel()), frozen(start), depth, frozen(table), frozen(order),
+                 out.ravel())  # fmt: skip
+    return start, column, row, out[order // width]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(SHAPES), st.sampled_from([np.float32, np.float64]), st.integers(0, 9))
+def test_rank1_adds_up_to_a_product(shape, dtype, depth):
+    start, column, row, out = _tile_case(shape, dtype, depth, False)
+    assert np.array_equal(out, np.maximum(start + column @ row, -20))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(SHAPES), st.sampled_from([np.float32, np.float64]), st.integers(0, 9))
+def test_lanewise_multiplies_column_by_column(shape, dtype, depth):
+    start, column, row, out = _tile_case(shape, dtype, depth, True)
+    factors = column.reshape(len(out), depth, out.shape[1])
+    assert np.array_equal(out, np.maximum(start + (factors * row).sum(axis=1), -20))
 
 
 @pytest.mark.skipif(JIT_ENABLED, reason="the check of bounds is in the NumPy bodies: NUMBA_DISABLE_JIT=1")

@@ -1,5 +1,7 @@
 """What the network sees in each epoch: augmented clips as standardised features, in batches."""
 
+import hashlib
+
 import numpy as np
 
 from audioconv import nn, parallel
@@ -9,7 +11,7 @@ SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a band that never cha
 
 
 class Batches:
-    """Batches of (features, targets); call with the number of an epoch, from 0, to go through them.
+    """Batches of (features, targets, seeds); call with an epoch and its first batch, from 0, to go through them.
 
     Clip i of epoch e is changed by a generator seeded by (seed, e, i), so that batches are the same with any number
     of threads. Clips of noise alone are mixed in with all classes alike as their target (outlier exposure, Hendrycks
@@ -43,16 +45,30 @@ class Batches:
         """Batches an epoch."""
         return -(-len(self._targets) // self.batch_size)
 
-    def __call__(self, epoch):
+    @property
+    def identity(self):
+        """What makes these batches, as plain values: a training can only go on with the same."""
+        digest = hashlib.sha256(self._clips.tobytes() + self._targets.tobytes())
+        for noise in self._noises:
+            digest.update(noise.tobytes())
+        digest.update(repr((self._augmentation, self._features.settings())).encode())
+        return {"clips and augmentation": digest.hexdigest(), "seed": self._seed, "batch_size": self.batch_size}
+
+    def __len__(self):
+        """Clips an epoch."""
+        return len(self._targets)
+
+    def __call__(self, epoch, start=0):
         order = np.random.default_rng([self._seed, epoch + 1]).permutation(len(self._targets))
         # Tried: the clips of a batch on all threads, then the training step on all. Two threads took as long as one
         # (400 us a clip), because each clip takes and gives back the GIL some thirty times.
         yield from parallel.ahead(
-            lambda chosen: self._batch(epoch + 1, chosen), np.array_split(order, self.steps), self._threads
+            lambda chosen: self._batch(epoch + 1, chosen), np.array_split(order, self.steps)[start:], self._threads
         )
 
     def _batch(self, epoch, chosen):
-        return np.stack([self._example(epoch, i) for i in chosen]), self._targets[chosen]
+        seeds = (self._seed << 40) + (epoch << 24) + chosen  # of dropout: a seed for each clip in each epoch
+        return np.stack([self._example(epoch, i) for i in chosen]), self._targets[chosen], seeds
 
     def _clip(self, epoch, i):
         """Clip i as this epoch changes it, and the generator that did."""

@@ -1,6 +1,7 @@
 """The estimator: from clips to a trained network, with scikit-learn's contract."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -8,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models, nn, parallel
 from audioconv.arrays import whole
-from audioconv.classify import model_file
 from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.batches import Batches
 from audioconv.classify.clips import check_clips, load_clips, read_mono
@@ -16,6 +16,7 @@ from audioconv.classify.detector import KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices, Progress
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.features import LogMel
+from audioconv.io import model_file
 
 STEP_MS = 50  # from one window of a stream to the next
 THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
@@ -103,7 +104,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
     # --- training ---
 
-    def fit(self, X, y, groups=None, validation=None):
+    def fit(self, X, y, groups=None, validation=None, checkpoint=None):
         """Train on labelled clips.
 
         Parameters
@@ -115,6 +116,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         validation : (X, y), optional
             Clips that are not trained on: the weights of the best epoch are kept, and the threshold of detectors
             is chosen on them.
+        checkpoint : path, optional
+            Where the state of the training is kept while it runs. If the file is there, the training goes on from it,
+            to the same weights as if it had never stopped.
 
         Returns
         -------
@@ -122,7 +126,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
         Raises
         ------
-        ArgumentError, ShapeError, DtypeError, AudioFileError
+        ArgumentError, ShapeError, DtypeError, AudioFileError, ModelFileError
             If there are fewer than two labels, as many labels as clips are not given, or a clip cannot be used.
         """
         seed = 0 if self.random_state is None else whole(self.random_state, "random_state", 0)
@@ -150,7 +154,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, self.features_, self.network_ = classes, features, network
         self.mean_, self.std_ = batches.statistics
         self.n_features_in_, self.threshold_, self._predictor = clips.shape[1], THRESHOLD, None
-        self._train(batches, held)
+        self._train(batches, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
             self._calibrate(*held, noises, seed)
         return self
@@ -195,24 +199,23 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
                 noises.append(check_noise(noise, "given as an array"))
         return noises
 
-    def _train(self, batches, held):
+    def _train(self, batches, held, checkpoint):
         epochs = self.epochs or min(MOST_EPOCHS, max(EPOCHS, -(-STEPS // batches.steps)))
-        optimiser = nn.AdamW(self.network_, decay=WEIGHT_DECAY)
         peak = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
+        step = nn.TrainingStep(
+            self.network_, nn.AdamW(self.network_, decay=WEIGHT_DECAY), nn.SoftmaxCrossEntropy(LABEL_SMOOTHING)
+        )
+        training = nn.Training(
+            step,
+            nn.warmup_cosine(peak, epochs * batches.steps),
+            epochs=epochs,
+            validate=None if held is None else self._validation_score(*held),
+            checkpoint=checkpoint,
+            identity=batches.identity | {"epochs": epochs, "learning_rate": peak, "model": self.model},
+        )
         progress = Progress(self.verbose)
-        with progress.training(epochs, batches.steps):
-            history = nn.train(
-                self.network_,
-                batches,
-                optimiser,
-                nn.warmup_cosine(peak, epochs * batches.steps),
-                epochs=epochs,
-                validate=None if held is None else self._validation_score(*held),
-                label_smoothing=LABEL_SMOOTHING,
-                on_batch=progress.batch,
-                on_epoch=progress.epoch,
-                threads=self.threads,
-            )
+        with progress.training(epochs, batches, training.place):
+            history = training.run(batches, progress.batch, progress.epoch, self.threads)
         self.interrupted_ = history.interrupted
         self.history_ = [_record(epoch) for epoch in history.epochs]
 

@@ -23,11 +23,11 @@ class Progress:
 
     def __init__(self, verbose):
         self._verbose = verbose
-        self._bar = None
+        self._bar, self._state = None, ""
 
     @contextmanager
-    def training(self, epochs, steps):
-        """Show the bar while a training of so many epochs runs."""
+    def training(self, epochs, batches, place):
+        """Show the bar while a training of so many epochs runs, from a place (epoch, batch) on."""
         if not self._verbose:
             yield
             return
@@ -35,10 +35,11 @@ class Progress:
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        self._epochs = epochs
+        self._epochs, self._steps, self._clips = epochs, batches.steps, len(batches)
+        first = place[0] * batches.steps + place[1]
         columns = [BarColumn(bar_width=18), TimeRemainingColumn(), TextColumn("{task.fields[state]}")]
         with Bar(*columns, console=Console(stderr=True)) as self._bar:  # a line of 80 columns holds it
-            self._task = self._bar.add_task("", total=epochs * steps, state="training")
+            self._task = self._bar.add_task("", total=epochs * batches.steps, completed=first, state="training")
             yield
         self._bar = None
 
@@ -46,6 +47,9 @@ class Progress:
         """One batch is done."""
         if self._bar:
             self._bar.advance(self._task)
+            speed = self._bar.tasks[self._task].speed
+            if speed and self._state:
+                self._bar.update(self._task, state=f"{self._state}  {speed * self._clips / self._steps:.0f} clips/s")
 
     def epoch(self, record):
         """One epoch is done; `record` is its entry in the history."""
@@ -54,4 +58,5 @@ class Progress:
         state = f"{record['epoch']}/{self._epochs}  loss {record['loss']:.3f}  accuracy {record['accuracy']:.1%}"
         if record["score"] is not None:
             state += f"  unseen {record['score'][0]:.1%}"
+        self._state = state
         self._bar.update(self._task, state=state)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import llvmlite
 import numba
-from numba.core.ccallback import CFunc
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.ccallback import CFunc
 
 from audioconv.parallel import cache_folder
 

@@ -3,16 +3,16 @@
     out[r, :] = start + sum over k of a[row r, k] * b[k, :]
 
 Forward, a row is an output frame, k runs over taps and channels, and b is the weights. No im2col is needed: where a row
-begins says a table of offsets, and how k goes on from there three nested counts with a step each. With the table and the
-counts exchanged the same product is the weight gradient: a row is a weight, k runs over frames, b is the gradient
+begins says a table of offsets, and how k goes on from there three nested counts with a step each. With the table and
+the counts exchanged the same product is the weight gradient: a row is a weight, k runs over frames, b is the gradient
 of the output. The input gradient is a forward convolution of that with the taps reversed. Strided, dilated, grouped and
 transposed convolutions, one dimension or two, are tables and counts; so are weights that are not shared.
 
 With a filter a channel (depthwise), a's factor is a vector where it else is one number for all columns.
 
-The product is computed in register tiles of rows x vectors: 12 accumulators (8 where one vector is all), the weights and
-a factor fill the 16 registers of AVX2. Rows and columns that are left over are covered by a last tile that overlaps the one
-before: every element is one chain of fma in the same order, so it gets the same bits twice.
+The product is computed in register tiles of rows x vectors: 12 accumulators (8 where one vector is all), the weights
+and a factor fill the 16 registers of AVX2. Rows and columns that are left over are covered by a last tile that overlaps
+the one before: every element is one chain of fma in the same order, so it gets the same bits twice.
 
 Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34 (2008).
 """
@@ -58,7 +58,9 @@ def _tile(rows, vectors, add):
 
 
 def _band(rows, vectors, add):
-    """Kernel for all rows of a band of columns: tiles of `rows`, the last one overlapping; fewer than that one by one."""
+    """Kernel for all rows of a band of columns: tiles of `rows`, the last one overlapping; fewer than that one by
+    one.
+    """
     many, one = _tile(rows, vectors, add), _tile(1, vectors, add)
 
     @inner

@@ -1,9 +1,9 @@
 """Steps that change activations one by one: copies, activations, batch norm, sums, dropout, each with its gradient.
 
-An operand is (clips, time, freq, channels) with channels side by side and any steps between the rest, so that a step can
-write into the middle of an array with margins, or read one frequency for all. A row of numbers ends with time, freq,
-channels, and what else a step needs. Sums are kept in float64 and run in order of clip, time and frequency. max(0, NaN) is
-NaN, and gradients pass there.
+An operand is (clips, time, freq, channels) with channels side by side and any steps between the rest, so that a step
+can write into the middle of an array with margins, or read one frequency for all. A row of numbers ends with time,
+freq, channels, and what else a step needs. Sums are kept in float64 and run in order of clip, time and frequency.
+max(0, NaN) is NaN, and gradients pass there.
 """
 
 import numpy as np

@@ -1,5 +1,5 @@
 """Steps of losses: the gradient of the outputs, and the loss of a group. Operands outputs, targets, weights of clips,
-gradient, sums; the rest: channels. All in float64 within, because there is little of it.
+gradient, loss; the rest: channels, rows of a clip. All in float64 within, because there is little of it.
 """
 
 from math import exp, log, log1p
@@ -23,13 +23,20 @@ def _operands(row, spaces, like, at):
     )
 
 
+@part
+def _places(row, n):
+    """Clip of the n-th row, and where it begins in outputs, targets and gradient."""
+    b, r = n // row[_5 + 1], n % row[_5 + 1] * row[_5]
+    return b, b * row[_INNER] + r, b * row[_INNER + OPERAND] + r, b * row[_INNER + 3 * OPERAND] + r
+
+
 @step
 def softmax_cross_entropy(row, spaces, like, clip, clips, group, thread):
     """loss = -sum over clips of weight * sum over c of target_c * log softmax(outputs)_c."""
     outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
     channels, total = row[_5], 0.0
-    for b in range(clips):
-        i, j, k = b * row[_INNER], b * row[_INNER + OPERAND], b * row[_INNER + 3 * OPERAND]
+    for n in range(clips * row[_5 + 1]):
+        b, i, j, k = _places(row, n)
         largest, mass, power = -np.inf, 0.0, 0.0
         for c in range(channels):
             largest = max(largest, outputs[i + c])
@@ -50,8 +57,8 @@ def binary_cross_entropy(row, spaces, like, clip, clips, group, thread):
     """loss = -sum over clips and c of weight * (target * log sigmoid(y) + (1 - target) * log(1 - sigmoid(y)))."""
     outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
     channels, total = row[_5], 0.0
-    for b in range(clips):
-        i, j, k = b * row[_INNER], b * row[_INNER + OPERAND], b * row[_INNER + 3 * OPERAND]
+    for n in range(clips * row[_5 + 1]):
+        b, i, j, k = _places(row, n)
         for c in range(channels):
             y, target = np.float64(outputs[i + c]), np.float64(targets[j + c])
             small = exp(-abs(y))
@@ -66,8 +73,8 @@ def mean_squared_error(row, spaces, like, clip, clips, group, thread):
     """loss = sum over clips and c of weight * (y - target)**2."""
     outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
     channels, total = row[_5], 0.0
-    for b in range(clips):
-        i, j, k = b * row[_INNER], b * row[_INNER + OPERAND], b * row[_INNER + 3 * OPERAND]
+    for n in range(clips * row[_5 + 1]):
+        b, i, j, k = _places(row, n)
         for c in range(channels):
             error = np.float64(outputs[i + c]) - np.float64(targets[j + c])
             total += weights[b] * error * error

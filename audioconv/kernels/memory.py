@@ -66,7 +66,7 @@ def _array_of(context, builder, array_type, address, size):
 def _declare_space(name, element, doc):
     def numpy_body(spaces, space, start, size, like):
         array = spaces[space]
-        assert 0 <= start and 0 <= size and start + size <= array.size, f"[{start}, {start + size}) of {array.size}"
+        assert 0 <= start <= start + size <= array.size, f"[{start}, {start + size}) of {array.size}"
         return array[start : start + size]
 
     def llvm_body(typing_context, spaces, space, start, size, like):

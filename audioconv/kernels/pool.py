@@ -1,7 +1,7 @@
 """Steps of pooling over windows of time and frequency: maximum, average, Lp, each with its gradient.
 
-Operands are (clips, time, freq, channels); the input of a maximum has margins of minus infinity, that of a sum of zeros,
-and begins where the first window does. A row ends with frames, bins and channels of the output, then the window
+Operands are (clips, time, freq, channels); the input of a maximum has margins of minus infinity, that of a sum of
+zeros, and begins where the first window does. A row ends with frames, bins and channels of the output, then the window
 (time, freq), its stride (time, freq), the size of the input without margins (time, freq), its left margins, and p.
 A gradient adds to what `fill` has made zero.
 """

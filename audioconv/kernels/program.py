@@ -1,7 +1,7 @@
 """The one loop that runs networks: phases of steps, on threads that meet between them.
 
-A phase is a row of `phases`: (first step to be done once, first step to be done a group, first step after those). What is
-to be done once each thread does for itself, on memory of its own. Groups of clips are dealt out by shards: group g
+A phase is a row of `phases`: (first step to be done once, first step to be done a group, first step after those). What
+is to be done once each thread does for itself, on memory of its own. Groups of clips are dealt out by shards: group g
 belongs to shard g // per_shard, and shard s to thread s % threads. So what is computed depends on the groups alone, and
 only who computes it on the number of threads.
 
@@ -40,8 +40,8 @@ def run(table, phases, spaces, like, groups, per_shard, control, thread, threads
     """Do all phases as one of the threads.
 
     table int64 (steps, numbers); phases int64 (phases, 3); spaces, this thread's: int64, addresses (without JIT the
-    arrays); like, an empty array of the dtype; groups int64, where each group of clips begins, and the end; control int64 (3,), zeros
-    that the threads share.
+    arrays); like, an empty array of the dtype; groups int64, where each group of clips begins, and the end; control
+    int64 (3,), zeros that the threads share.
     """
     for phase in range(phases.shape[0]):
         if phase and threads > 1 and not _meet(control, threads):

@@ -28,7 +28,11 @@ def batch_statistics(row, spaces, like, clip, clips, group, thread):
     deviation; the rest: width, groups, elements a channel, momentum, epsilon.
     """
     at = (clip, clips, group)
-    total, scale, shift = doubles(row, spaces, like, 0, at), floats(row, spaces, like, 1, at), floats(row, spaces, like, 2, at)
+    total, scale, shift = (
+        doubles(row, spaces, like, 0, at),
+        floats(row, spaces, like, 1, at),
+        floats(row, spaces, like, 2, at),
+    )
     mean, variance = doubles(row, spaces, like, 3, at), doubles(row, spaces, like, 4, at)
     coefficients, deviation = floats(row, spaces, like, 5, at), doubles(row, spaces, like, 6, at)
     o = _7
@@ -40,8 +44,12 @@ def batch_statistics(row, spaces, like, clip, clips, group, thread):
         if spread < 0:  # NaN stays NaN
             spread = 0.0
         deviation[c] = np.sqrt(spread + epsilon)
-        coefficients[c], coefficients[c + width], coefficients[c + 2 * width] = centre, scale[c] / deviation[c], shift[c]
-        if thread == 0 and count:
+        coefficients[c], coefficients[c + width], coefficients[c + 2 * width] = (
+            centre,
+            scale[c] / deviation[c],
+            shift[c],
+        )
+        if thread == 0 and count and np.isfinite(centre + spread):
             mean[c] += momentum * (centre - mean[c])
             variance[c] += momentum * (spread * count / max(count - 1, 1) - variance[c])
 
@@ -55,7 +63,11 @@ def batch_gradient(row, spaces, like, clip, clips, group, thread):
     of shift; the rest: width, groups, elements a channel.
     """
     at = (clip, clips, group)
-    total, scale, deviation = doubles(row, spaces, like, 0, at), floats(row, spaces, like, 1, at), doubles(row, spaces, like, 2, at)
+    total, scale, deviation = (
+        doubles(row, spaces, like, 0, at),
+        floats(row, spaces, like, 1, at),
+        doubles(row, spaces, like, 2, at),
+    )
     k, grad_scale, grad_shift = (
         floats(row, spaces, like, 3, at), floats(row, spaces, like, 4, at), floats(row, spaces, like, 5, at)
     )  # fmt: skip
@@ -72,7 +84,9 @@ def batch_gradient(row, spaces, like, clip, clips, group, thread):
 
 @step
 def bias_gradient(row, spaces, like, clip, clips, group, thread):
-    """The first of two rows of sums, over all groups; operands sums (groups, 2, width), gradient; rest: width, groups."""
+    """The first of two rows of sums, over all groups; operands sums (groups, 2, width), gradient; rest: width,
+    groups.
+    """
     at = (clip, clips, group)
     total, gradient = doubles(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
     width, groups = row[_2], row[_2 + 1]
@@ -119,11 +133,15 @@ def square_sum(row, spaces, like, clip, clips, group, thread):
 def turn_weights(row, spaces, like, clip, clips, group, thread):
     """Weights with taps in another order, and input and output exchanged: out[p, o, i] = w[taps[p], i, o].
 
-    Operands w (taps, in // channel_groups, out), taps, out (taps, out // channel_groups, in); the rest: taps, in and out
-    a group of channels, groups of channels, groups of clips that share the work; whether to exchange at all.
+    Operands w (taps, in // channel_groups, out), taps, out (taps, out // channel_groups, in); the rest: taps, in and
+    out a group of channels, groups of channels, groups of clips that share the work; whether to exchange at all.
     """
     at = (clip, clips, group)
-    w, taps, out = floats(row, spaces, like, 0, at), integers(row, spaces, like, 1, at), floats(row, spaces, like, 2, at)
+    w, taps, out = (
+        floats(row, spaces, like, 0, at),
+        integers(row, spaces, like, 1, at),
+        floats(row, spaces, like, 2, at),
+    )
     count, channels, filters, blocks = row[_3], row[_3 + 1], row[_3 + 2], row[_3 + 3]
     for p in range(count * group // row[_3 + 4], count * (group + 1) // row[_3 + 4]):
         size = channels * filters * blocks
@@ -144,16 +162,22 @@ def turn_weights(row, spaces, like, clip, clips, group, thread):
 def adamw(row, spaces, like, clip, clips, group, thread):
     """One step of AdamW on the share of a group; operands weight, gradient, mean, square, settings.
 
-    settings: learning rate, beta1, beta2, epsilon, 1 - beta1**step, 1 - beta2**step, factor of the gradient, decay;
-    the rest: size, groups, whether the weight decays.
+    settings: learning rate, beta1, beta2, epsilon, 1 - beta1**step, 1 - beta2**step, factor of the gradient, decay,
+    whether to do it at all; the rest: size, groups, whether the weight decays.
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
     at = (clip, clips, group)
     weight, gradient = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
-    mean, square, s = doubles(row, spaces, like, 2, at), doubles(row, spaces, like, 3, at), doubles(row, spaces, like, 4, at)
+    mean, square, s = (
+        doubles(row, spaces, like, 2, at),
+        doubles(row, spaces, like, 3, at),
+        doubles(row, spaces, like, 4, at),
+    )
     rate, beta1, beta2, epsilon, correction1, correction2 = s[0], s[1], s[2], s[3], s[4], s[5]
     factor, decay = s[6], s[7] if row[_5 + 2] else 0.0
     first, last = _share(row[_5], group, row[_5 + 1])
+    if s[8] == 0.0:
+        last = first
     for i in range(first, last):
         g = np.float64(gradient[i]) * factor
         mean[i] = beta1 * mean[i] + (1.0 - beta1) * g
@@ -166,7 +190,7 @@ def adamw(row, spaces, like, clip, clips, group, thread):
 def sgd(row, spaces, like, clip, clips, group, thread):
     """One step of gradient descent with Nesterov's momentum; operands as for `adamw`, square not used.
 
-    settings: learning rate, momentum, whether Nesterov's, -, -, -, factor of the gradient, decay.
+    settings: learning rate, momentum, whether Nesterov's, -, -, -, factor of the gradient, decay, whether to do it.
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
     """
     at = (clip, clips, group)
@@ -175,6 +199,8 @@ def sgd(row, spaces, like, clip, clips, group, thread):
     rate, momentum, nesterov = s[0], s[1], s[2]
     factor, decay = s[6], s[7] if row[_5 + 2] else 0.0
     first, last = _share(row[_5], group, row[_5 + 1])
+    if s[8] == 0.0:
+        last = first
     for i in range(first, last):
         g = np.float64(gradient[i]) * factor + decay * weight[i]
         velocity[i] = momentum * velocity[i] + g
@@ -204,3 +230,12 @@ def follow(row, spaces, like, clip, clips, group, thread):
     rate = 1.0 - real(row, _2 + 2)
     for i in range(first, last):
         average[i] += rate * (np.float64(weight[i]) - average[i])
+
+
+@step
+def judge(row, spaces, like, clip, clips, group, thread):
+    """settings[8] = whether the whole loss is finite; operands losses of groups, settings; the rest: groups."""
+    at = (clip, clips, group)
+    losses, settings = doubles(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
+    if thread == 0:
+        settings[8] = 1.0 if np.isfinite(_total(losses, 0, row[_2], 1)) else 0.0

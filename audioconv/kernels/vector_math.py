@@ -112,10 +112,10 @@ def divide(typing_context, x, y):
 
 
 # For each dtype: bits, the number whose sum with another rounds that to a whole number in its last bits, the exponent's
-# place, the bits of 1, the range of arguments, terms of the series; the logarithm of 2 as a short and a small number.
+# place, the bits of 1, the range of arguments, terms of the series; the logarithm of 2 as the sum of a short and a small number.
 _EXP = {
-    np.dtype(np.float32): (32, 1.5 * 2**23, 23, 127 << 23, (-87.3, 88.7), 8, 0.693359375),
-    np.dtype(np.float64): (64, 1.5 * 2**52, 52, 1023 << 52, (-708.3, 709.7), 14, 0.6931457519531250),
+    np.dtype(np.float32): (32, 1.5 * 2**23, 23, 127 << 23, (-87.3, 88.7), 8, 0.693359375, -2.12194440054690583e-4),
+    np.dtype(np.float64): (64, 1.5 * 2**52, 52, 1023 << 52, (-708.3, 709.7), 14, 0.693145751953125, 1.42860682030941723212e-6),
 }
 
 
@@ -134,7 +134,7 @@ def exp(typing_context, x):
 
     def codegen(context, builder, sig, args):
         part = args[0].type
-        bits, rounder, place, one, (low, high), terms, log2 = _EXP[np.dtype(str(sig.args[0].dtype))]
+        bits, rounder, place, one, (low, high), terms, long, short = _EXP[np.dtype(str(sig.args[0].dtype))]
 
         def constant(value):
             return ir.Constant(part, [value] * part.count)
@@ -143,8 +143,8 @@ def exp(typing_context, x):
         x = call_llvm(builder, "minimum", part, x, constant(high))
         shifted = call_llvm(builder, "fmuladd", part, x, constant(1 / log(2)), constant(rounder))
         n = builder.fsub(shifted, constant(rounder))
-        r = call_llvm(builder, "fmuladd", part, n, constant(-log2), x)
-        r = call_llvm(builder, "fmuladd", part, n, constant(log2 - log(2)), r)
+        r = call_llvm(builder, "fmuladd", part, n, constant(-long), x)
+        r = call_llvm(builder, "fmuladd", part, n, constant(-short), r)
         value = constant(1 / factorial(terms - 1))
         for k in range(terms - 2, -1, -1):
             value = call_llvm(builder, "fmuladd", part, value, r, constant(1 / factorial(k)))

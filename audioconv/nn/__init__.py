@@ -16,16 +16,76 @@ from audioconv.nn.convolution import (
     conv1d,
 )
 from audioconv.nn.layer import Layer
-from audioconv.nn.loss import one_hot, softmax, softmax_cross_entropy
+from audioconv.nn.loss import (
+    BinaryCrossEntropy,
+    Loss,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+    one_hot,
+    softmax,
+    softmax_cross_entropy,
+)
 from audioconv.nn.network import Broadcast, Residual, Sequential
 from audioconv.nn.normalise import BatchNorm, SubSpectralNorm
+from audioconv.nn.optimise import SGD, AdamW, MovingAverage, constant, step_decay, warmup_cosine
 from audioconv.nn.pooling import (
     AveragePool1d,
     AveragePool2d,
     GlobalAveragePool,
     LpPool1d,
     LpPool2d,
+    Maxout,
     MaxPool1d,
     MaxPool2d,
-    Maxout,
 )
+from audioconv.nn.step import TrainingStep
+from audioconv.nn.train import History, Training
+
+__all__ = [
+    "SGD",
+    "AdamW",
+    "AveragePool1d",
+    "AveragePool2d",
+    "BatchNorm",
+    "BinaryCrossEntropy",
+    "Broadcast",
+    "Conv1d",
+    "Conv1dTranspose",
+    "Conv2d",
+    "Conv2dTranspose",
+    "Dense",
+    "DepthwiseConv1d",
+    "DepthwiseConv2d",
+    "Dropout",
+    "GlobalAveragePool",
+    "History",
+    "Layer",
+    "LocallyConnected1d",
+    "LocallyConnected2d",
+    "Loss",
+    "LpPool1d",
+    "LpPool2d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "Maxout",
+    "MeanSquaredError",
+    "MovingAverage",
+    "ReLU",
+    "Residual",
+    "Sequential",
+    "Sigmoid",
+    "SoftmaxCrossEntropy",
+    "SubSpectralNorm",
+    "Swish",
+    "TiledConv1d",
+    "TiledConv2d",
+    "Training",
+    "TrainingStep",
+    "constant",
+    "conv1d",
+    "one_hot",
+    "softmax",
+    "softmax_cross_entropy",
+    "step_decay",
+    "warmup_cosine",
+]

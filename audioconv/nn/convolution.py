@@ -157,7 +157,18 @@ class Conv1d(_Convolution):
     """
 
     def __init__(
-        self, channels, filters, taps, stride=1, dilation=1, padding="same", groups=1, bias=True, *, rng, dtype=np.float32
+        self,
+        channels,
+        filters,
+        taps,
+        stride=1,
+        dilation=1,
+        padding="same",
+        groups=1,
+        bias=True,
+        *,
+        rng,
+        dtype=np.float32,
     ):
         channels, filters, groups = _sizes(channels, filters, groups)
         geometry = Geometry(*axes_1d(taps, stride, dilation, padding), channels, filters, groups)
@@ -167,14 +178,25 @@ class Conv1d(_Convolution):
 class Conv2d(_Convolution):
     """A bank of filters along time and frequency; as `Conv1d`, with a number for both or (time, freq).
 
-    Weights (taps in time, taps in frequency, channels // groups, filters). Padding may be one for both, where "causal" is
-    "same" along frequency, or a pair of those of `Conv1d`.
+    Weights (taps in time, taps in frequency, channels // groups, filters). Padding may be one for both, where "causal"
+    is "same" along frequency, or a pair of those of `Conv1d`.
     """
 
     dims = (4,)
 
     def __init__(
-        self, channels, filters, taps, stride=1, dilation=1, padding="same", groups=1, bias=True, *, rng, dtype=np.float32
+        self,
+        channels,
+        filters,
+        taps,
+        stride=1,
+        dilation=1,
+        padding="same",
+        groups=1,
+        bias=True,
+        *,
+        rng,
+        dtype=np.float32,
     ):
         channels, filters, groups = _sizes(channels, filters, groups)
         geometry = Geometry(*axes_2d(taps, stride, dilation, padding), channels, filters, groups)
@@ -204,7 +226,8 @@ class DepthwiseConv2d(_Convolution):
 
 
 class TiledConv1d(_Convolution):
-    """As `Conv1d`, with `tiles` sets of weights in rotation: output t has set t % tiles. Weights (tiles, taps, in, out).
+    """As `Conv1d`, with `tiles` sets of weights in rotation: output t has set t % tiles. Weights (tiles, taps, in,
+    out).
 
     References
     ----------
@@ -316,7 +339,9 @@ class Conv1dTranspose(_Transposed):
     Dumoulin, Visin, A guide to convolution arithmetic for deep learning (arXiv 1603.07285), chapter 4.
     """
 
-    def __init__(self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32):
+    def __init__(
+        self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32
+    ):
         channels, filters, _ = _sizes(channels, filters, 1)
         axes = axes_1d(taps, stride, dilation, padding)
         super().__init__(axes, channels, filters, (axes[0].taps, channels, filters), bias, rng, dtype)
@@ -327,7 +352,9 @@ class Conv2dTranspose(_Transposed):
 
     dims = (4,)
 
-    def __init__(self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32):
+    def __init__(
+        self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32
+    ):
         channels, filters, _ = _sizes(channels, filters, 1)
         axes = axes_2d(taps, stride, dilation, padding)
         shape = (axes[0].taps, axes[1].taps, channels, filters)
@@ -391,7 +418,9 @@ def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
     x, weight = floating(x, "x", (3,)), floating(weight, "weight", (3,))
     taps, channels, width = weight.shape
     if taps < 1 or channels != x.shape[2]:
-        raise ShapeError(f"weight must have shape (taps >= 1, {x.shape[2]}, out) to fit x {x.shape}, not {weight.shape}")
+        raise ShapeError(
+            f"weight must have shape (taps >= 1, {x.shape[2]}, out) to fit x {x.shape}, not {weight.shape}"
+        )
     bias = np.zeros(width, weight.dtype) if bias is None else floating(bias, "bias", (1,))
     if bias.shape != (width,):
         raise ShapeError(f"bias must have shape ({width},), not {bias.shape}")

@@ -1,7 +1,7 @@
 """Convolutions as operations of a `Graph`: forward, the gradient of the input, the gradient of the weights.
 
-All three are the product of `kernels.conv` with other tables and counts. What changes from one convolution to another is a
-`Geometry`: taps, stride, dilation, padding and tiles along time and frequency, and groups of channels.
+All three are the product of `kernels.conv` with other tables and counts. What changes from one convolution to another
+is a `Geometry`: taps, stride, dilation, padding and tiles along time and frequency, and groups of channels.
 """
 
 from dataclasses import dataclass
@@ -216,7 +216,13 @@ def _forward_rows(plan, geometry, places, outputs, relu):
 def turned(graph, weight, geometry, blocks, exchange):
     """The blocks of weights (numbers of tile and tap) in this order, input and output exchanged or not."""
     inner, filters = geometry.inner, geometry.filters
-    shape = (len(blocks), filters // geometry.groups, inner * geometry.groups) if exchange else (len(blocks), inner, filters)
+    if not graph.training:  # where weights stay as they are, it is done when the program is made
+        return graph.derived(lambda: np.reshape(weight.make(), (-1, inner, filters))[blocks])
+    shape = (
+        (len(blocks), filters // geometry.groups, inner * geometry.groups)
+        if exchange
+        else (len(blocks), inner, filters)
+    )
 
     def encode(plan, place):
         where = [place(weight), plan.table_of(blocks), place(result)]
@@ -300,7 +306,9 @@ def weight_gradient(graph, x, grad_y, geometry):
         offsets = taps.reshape(-1), np.arange(taps.size) * geometry.filters
         rows = []
         for tile in product(range(time.tiles), range(freq.tiles)):
-            count = [max(0, -(-(n - k) // a.tiles)) for n, k, a in zip((frames, bins), tile, geometry.axes, strict=True)]
+            count = [
+                max(0, -(-(n - k) // a.tiles)) for n, k, a in zip((frames, bins), tile, geometry.axes, strict=True)
+            ]
             read = source.moved(tile[0] * time.stride, tile[1] * freq.stride) if all(count) else source
             met = grad.moved(*tile) if all(count) else grad
             counts = [

@@ -24,6 +24,7 @@ class Tensor:
     producer: object = None
     array: np.ndarray = None
     name: str = None
+    make: object = None  # what makes the array, if it is derived from weights
 
     @property
     def outside(self):
@@ -46,9 +47,7 @@ class Margins:
         return any(self.time + self.freq)
 
     def union(self, other):
-        return Margins(
-            tuple(map(max, self.time, other.time)), tuple(map(max, self.freq, other.freq)), self.fill
-        )
+        return Margins(tuple(map(max, self.time, other.time)), tuple(map(max, self.freq, other.freq)), self.fill)
 
 
 NONE = Margins()
@@ -58,8 +57,8 @@ NONE = Margins()
 class Operation:
     """One operation: `encode(place)` gives its rows, where place(tensor) is the tensor's `Location`.
 
-    A cheap one is done again in each phase that reads its result, from the cache instead of from memory. `once`: by each
-    thread for itself, before the groups of its phase. Operations of one stage come after all of the stage before.
+    A cheap one is done again in each phase that reads its result, from the cache instead of from memory. `once`: by
+    each thread for itself, before the groups of its phase. Operations of one stage come after all of the stage before.
     """
 
     encode: object
@@ -103,9 +102,11 @@ class Graph:
 
     def derived(self, make):
         """The tensor of an array that is made of weights: of what they are when the program is made or refreshed."""
-        array = np.ascontiguousarray(make(), self.dtype)
+        array = np.array(make(), self.dtype, order="C")
         self.refreshers.append(lambda: np.copyto(array, make(), casting="same_kind"))
-        return self.array(array)
+        tensor = self.array(array)
+        tensor.make = make
+        return tensor
 
     def partial(self, sums, gradient):
         """Note that a gradient (a NumPy array) is the total of sums, one a group."""

@@ -1,18 +1,17 @@
 """What all layers share: how they are asked, how their programs are made and kept, names of weights."""
 
 import threading
-from itertools import pairwise
 
 import numpy as np
 
 from audioconv import parallel
 from audioconv.arrays import floating
 from audioconv.errors import AudioconvError, ModelFileError, ShapeError
+from audioconv.kernels import statistics
 from audioconv.nn import operations
 from audioconv.nn.graph import Graph
 from audioconv.nn.program import Program, clip_groups, inference_plan, training_plan
 from audioconv.nn.rows import copy_rows, row
-from audioconv.kernels import statistics
 from audioconv.stage import Guard
 
 KEPT = 4  # programs of a layer, one a shape of input
@@ -126,6 +125,10 @@ class Layer:
         with self._guard:
             self._last = None  # what was kept is used up
             grad_x = np.zeros_like(x)
+            if not len(x):
+                for gradient in self.gradients().values():
+                    gradient[...] = 0
+                return grad_x
             arrays = {"x": x, "grad_y": grad_y, "grad_x": grad_x, "seeds": seeds}
             program.run(arrays, phases=slice(program.plan.stages[0], None), threads=threads)
         return grad_x

@@ -1,9 +1,15 @@
-"""Softmax and its cross-entropy."""
+"""Losses, their gradients, and targets for them."""
 
 import numpy as np
 
-from audioconv.arrays import floating
+from audioconv.arrays import floating, frozen
 from audioconv.errors import ArgumentError, ShapeError
+from audioconv.kernels import loss as kernels
+from audioconv.nn.graph import GROUP, Graph
+from audioconv.nn.layer import output
+from audioconv.nn.plan import Plan
+from audioconv.nn.program import Program
+from audioconv.nn.rows import row, shape3
 
 
 def one_hot(classes, count, dtype=np.float32):
@@ -16,6 +22,97 @@ def softmax(logits):
     logits = floating(logits, "logits")
     wide = np.exp(logits - np.max(logits, axis=-1, keepdims=True, initial=-np.inf), dtype=np.float64)
     return (wide / wide.sum(axis=-1, keepdims=True)).astype(logits.dtype)
+
+
+class Loss:
+    """Base of the losses: called with outputs and targets of one shape, they give (loss, gradient of the outputs).
+
+    Outputs are (batch, classes), or have time, or time and frequency, between; then the loss is the mean over these.
+    """
+
+    _step = None
+
+    def prepare(self, targets, dtype):
+        """(targets, weights of clips) as the kernels take them: the mean over the batch is in the weights."""
+        targets = np.ascontiguousarray(targets, dtype)
+        return targets, np.full(len(targets), 1 / max(targets.size // targets.shape[-1], 1))
+
+    def __call__(self, outputs, targets):
+        outputs = np.ascontiguousarray(floating(outputs, "outputs", (2, 3, 4)))
+        if np.shape(targets) != outputs.shape:
+            raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, not {np.shape(targets)}")
+        graph = Graph(outputs.dtype, True, len(outputs))
+        y = graph.given("outputs", outputs.shape[1:])
+        output(graph, self.build(graph, y), "gradient")
+        program, gradient, losses = Program(Plan(graph, 1, 1)), np.empty_like(outputs), np.zeros(1)
+        targets, weights = self.prepare(targets, outputs.dtype)
+        arrays = {"outputs": outputs, "targets": targets, "weights": weights, "gradient": gradient, "loss": losses}
+        program.run(arrays)
+        return float(losses[0]), gradient
+
+    def build(self, graph, outputs):
+        """Add the loss to a graph and return the gradient of the outputs; "loss" gets the loss of each group."""
+        targets, weights = graph.given("targets", outputs.shape), graph.given("weights", (1,))
+        total = graph.given("loss", (1,), GROUP, wide=True)
+        time, freq, channels = shape3(outputs.shape)
+
+        def encode(plan, place):
+            where = [place(t) for t in (outputs, targets, weights, gradient, total)]
+            return [row(self._step, plan.dtype, where, [channels, time * freq])]
+
+        gradient = graph.operation(encode, [outputs, targets, weights], outputs.shape)
+        gradient.producer.writes.append(total)
+        return gradient
+
+
+class SoftmaxCrossEntropy(Loss):
+    """-sum over c of target_c * log softmax(outputs)_c; targets are distributions over the classes.
+
+    Parameters
+    ----------
+    label_smoothing : float, 0 <= label_smoothing < 1
+        Share of each target that goes to all classes alike.
+    class_weights : array (classes,), optional
+        How much clips of each class count; the loss is the weighted mean.
+
+    References
+    ----------
+    Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, section 7 (label smoothing).
+    """
+
+    _step = kernels.softmax_cross_entropy
+
+    def __init__(self, label_smoothing=0.0, class_weights=None):
+        if not 0 <= label_smoothing < 1:
+            raise ArgumentError(f"label_smoothing must be from 0 to below 1, not {label_smoothing!r}")
+        self.label_smoothing = label_smoothing
+        self.class_weights = None if class_weights is None else frozen(class_weights, np.float64)
+
+    def prepare(self, targets, dtype):
+        targets, weights = super().prepare(targets, dtype)
+        if self.class_weights is not None:
+            if self.class_weights.shape != targets.shape[-1:]:
+                raise ShapeError(f"class_weights must have shape {targets.shape[-1:]}, not {self.class_weights.shape}")
+            own = (targets @ self.class_weights).reshape(len(targets), -1).mean(axis=1)
+            weights = weights * own / own.mean()
+        smoothing = dtype.type(self.label_smoothing)
+        return targets * (1 - smoothing) + smoothing / targets.shape[-1], weights
+
+
+class BinaryCrossEntropy(Loss):
+    """-sum over c of target * log sigmoid(output) + (1 - target) * log(1 - sigmoid(output)); targets from 0 to 1."""
+
+    _step = kernels.binary_cross_entropy
+
+
+class MeanSquaredError(Loss):
+    """The mean over clips and outputs of (output - target)**2."""
+
+    _step = kernels.mean_squared_error
+
+    def prepare(self, targets, dtype):
+        targets, weights = super().prepare(targets, dtype)
+        return targets, weights / targets.shape[-1]
 
 
 def softmax_cross_entropy(logits, targets, label_smoothing=0.0):
@@ -33,21 +130,5 @@ def softmax_cross_entropy(logits, targets, label_smoothing=0.0):
     -------
     loss : float
     grad_logits : float array, shape (batch, classes)
-
-    References
-    ----------
-    Szegedy et al., Rethinking the Inception Architecture, CVPR 2016, section 7 (label smoothing).
     """
-    logits, targets = floating(logits, "logits", (2,)), floating(targets, "targets", (2,))
-    if logits.shape != targets.shape or not logits.shape[1]:
-        raise ShapeError(f"targets must have the shape of the logits, {logits.shape}, not {targets.shape}")
-    if not 0 <= label_smoothing < 1:
-        raise ArgumentError(f"label_smoothing must be from 0 to below 1, not {label_smoothing!r}")
-    targets = targets * (1 - label_smoothing) + np.float64(label_smoothing / targets.shape[1])
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    total = np.exp(shifted).sum(axis=1, keepdims=True)
-    batch = max(len(logits), 1)
-    loss = -(targets * (shifted - np.log(total))).sum() / batch
-    grad = (np.exp(shifted) / total * targets.sum(axis=1, keepdims=True) - targets) / batch
-    return float(loss), grad.astype(logits.dtype)
+    return SoftmaxCrossEntropy(label_smoothing)(floating(logits, "logits", (2,)), floating(targets, "targets", (2,)))

@@ -33,8 +33,8 @@ class _Group(Layer):
 class Sequential(_Group):
     """Layers one after the other; their weights are called "0.weight", "1.scale" and so on.
 
-    An activation after a batch norm is done in its pass; outside of training both are folded into the convolution before
-    them.
+    An activation after a batch norm is done in its pass; outside of training both are folded into the convolution
+    before them.
 
     Parameters
     ----------
@@ -71,7 +71,9 @@ class Sequential(_Group):
                 options["activation"] = waiting.pop(0).name
             if len(x.shape) + 1 not in layer.dims:
                 wanted = " or ".join(str(d) for d in layer.dims)
-                raise ShapeError(f"{type(layer).__name__} takes {wanted} dimensions, not {len(x.shape) + 1} (x {x.shape})")
+                raise ShapeError(
+                    f"{type(layer).__name__} takes {wanted} dimensions, not {len(x.shape) + 1} (x {x.shape})"
+                )
             x = layer._build(graph, x, **options)
         return x
 

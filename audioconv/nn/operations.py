@@ -1,4 +1,6 @@
-"""Operations on activations, as layers put them into a `Graph`: each with its rows for the kernels, and its gradient."""
+"""Operations on activations, as layers put them into a `Graph`: each with its rows for the kernels, and its
+gradient.
+"""
 
 from dataclasses import replace
 
@@ -176,7 +178,9 @@ def pool(graph, x, kind, window, shape, power=2.0):
 
 
 def maxout(graph, x, pieces):
-    """The largest of `pieces` values a unit, and its way back: windows over the pieces, as if these were frequencies."""
+    """The largest of `pieces` values a unit, and its way back: windows over the pieces, as if these were
+    frequencies.
+    """
     time, freq, channels = shape3(x.shape)
     units = channels // pieces
     numbers = [time, 1, units, 1, pieces, 1, pieces, time, pieces, 0, 0, 2.0]

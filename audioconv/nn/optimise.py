@@ -1,16 +1,107 @@
-"""AdamW, and the learning rate over the steps of training."""
+"""Optimisers, schedules of the learning rate, and the moving average of weights."""
 
 from math import cos, pi
 
 import numpy as np
 
 from audioconv.arrays import whole
-from audioconv.kernels import elementwise as kernels
-from audioconv.nn.layer import view
+from audioconv.errors import ArgumentError
+from audioconv.kernels import statistics as kernels
+from audioconv.nn.graph import GROUP, Graph, Tensor
+from audioconv.nn.plan import Plan
+from audioconv.nn.program import SHARDS, Program
+from audioconv.nn.rows import row
+
+RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
 
 
-class AdamW:
-    """Adam with decoupled weight decay; biases, scales and shifts (parameters of one dimension) do not decay.
+class Optimiser:
+    """Base of the optimisers: what they keep of each parameter, and the limit of the gradient's norm.
+
+    Biases, scales and shifts (parameters of one dimension) do not decay.
+    """
+
+    _step = None
+    _kept = 2  # arrays a parameter
+
+    def __init__(self, network, decay, clip_norm):
+        if clip_norm is not None and not clip_norm > 0:
+            raise ArgumentError(f"clip_norm must be above 0, not {clip_norm!r}")
+        self.network, self.decay, self.clip_norm = network, decay, clip_norm
+        self._moments = {
+            name: [np.zeros(p.size) for _ in range(self._kept)] for name, p in network.parameters().items()
+        }
+        self.steps = 0
+        self.settings = np.zeros(9)
+        self._program = None
+
+    def state(self):
+        """All that a later step depends on, by name: arrays, themselves and not copies, and the number of steps."""
+        arrays = {f"{name}.{i}": a for name, moments in self._moments.items() for i, a in enumerate(moments)}
+        return arrays, self.steps
+
+    def load_state(self, arrays, steps):
+        """Go on from what `state` gave."""
+        for name, array in self.state()[0].items():
+            array[...] = arrays[name]
+        self.steps = steps
+
+    def prepare(self, learning_rate):
+        """Fill in the settings of the next step."""
+        self.steps += 1
+        self.settings[:] = 0
+        self.settings[[RATE, FACTOR, DECAY, GO]] = learning_rate, 1, self.decay, 1
+
+    def step(self, learning_rate):
+        """Change the parameters by the gradients of the network's last `backward`."""
+        if self._program is None:
+            graph = Graph(self.network.dtype, True, SHARDS)
+            self.build(graph)
+            self._program = Program(Plan(graph, SHARDS, 1))
+        self.prepare(learning_rate)
+        self._program.run({})
+
+    def build(self, graph):
+        """Add the step to a graph, after all that is there."""
+        settings, gradients = graph.array(self.settings), self.network.gradients()
+        if self.clip_norm is not None:
+            graph.stage += 1
+            self._limit(graph, settings, gradients)
+        graph.stage += 1
+        for name, parameter in self.network.parameters().items():
+            kept = self._moments[name]
+            arrays = [graph.array(a) for a in (parameter, gradients[name], kept[0], kept[-1], self.settings)]
+            self._add_step(graph, arrays, parameter)
+
+    def _add_step(self, graph, arrays, parameter):
+        def encode(plan, place):
+            numbers = [parameter.size, plan.group_count, int(parameter.ndim > 1)]
+            return [row(self._step, plan.dtype, list(map(place, arrays)), numbers)]
+
+        graph.add(encode, arrays, arrays[:1])
+
+    def _limit(self, graph, settings, gradients):
+        squares = Tensor((len(gradients),), GROUP, True)
+        for number, gradient in enumerate(gradients.values()):
+            tensor = graph.array(gradient)
+
+            def encode(plan, place, tensor=tensor, number=number):
+                where = [place(tensor), place(squares).moved(channel=number)]
+                return [row(kernels.square_sum, plan.dtype, where, [tensor.size, plan.group_count])]
+
+            graph.add(encode, [tensor], [squares])
+
+        def encode_limit(plan, place):
+            numbers = [len(gradients) * plan.group_count, float(self.clip_norm)]
+            return [
+                row(kernels.limit_norm, plan.dtype, [place(squares).of_all(plan.group_count), place(settings)], numbers)
+            ]
+
+        graph.add(encode_limit, [squares], [settings], once=True)
+
+
+class AdamW(Optimiser):
+    """Adam with decoupled weight decay.
 
     Parameters
     ----------
@@ -18,28 +109,105 @@ class AdamW:
     decay : float
         Weight decay; each step takes learning_rate * decay of a weight from it.
     beta1, beta2, epsilon : float
+    clip_norm : float, optional
+        The largest norm of the whole gradient; a larger one is scaled down to it.
 
     References
     ----------
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
 
-    def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8):
-        self._network = network
-        self.decay, self.beta1, self.beta2, self.epsilon = decay, beta1, beta2, epsilon
-        self._averages = {name: np.zeros((2, p.size)) for name, p in network.parameters().items()}
-        self.steps = 0
+    _step = kernels.adamw
 
-    def step(self, learning_rate):
-        """Change the parameters by the gradients of the network's last `backward`."""
-        self.steps += 1
-        gradients = self._network.gradients()
-        for name, parameter in self._network.parameters().items():
-            mean, square = self._averages[name]
-            decay = self.decay if parameter.ndim > 1 else 0.0
-            correction = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
-            settings = np.array([learning_rate, self.beta1, self.beta2, self.epsilon, decay, *correction])
-            kernels.adamw(parameter.reshape(-1), view(gradients[name]).reshape(-1), mean, square, view(settings))
+    def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=None):
+        super().__init__(network, decay, clip_norm)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+
+    def prepare(self, learning_rate):
+        super().prepare(learning_rate)
+        corrections = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
+        self.settings[1:6] = self.beta1, self.beta2, self.epsilon, *corrections
+
+
+class SGD(Optimiser):
+    """Stochastic gradient descent with momentum.
+
+    Parameters
+    ----------
+    network : Layer
+    momentum : float
+    nesterov : bool
+    decay : float
+        Times the weight, added to its gradient.
+    clip_norm : float, optional
+        As for `AdamW`.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
+    """
+
+    _step = kernels.sgd
+    _kept = 1
+
+    def __init__(self, network, momentum=0.9, nesterov=True, decay=0.0, clip_norm=None):
+        super().__init__(network, decay, clip_norm)
+        self.momentum, self.nesterov = momentum, bool(nesterov)
+
+    def prepare(self, learning_rate):
+        super().prepare(learning_rate)
+        self.settings[1:3] = self.momentum, self.nesterov
+
+
+class MovingAverage:
+    """Exponential moving average of the parameters of a network, which often does better than the last of them.
+
+    Parameters
+    ----------
+    network : Layer
+    decay : float, 0 <= decay < 1
+        Share of the old average that a step keeps.
+
+    References
+    ----------
+    Polyak, Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control 30 (1992).
+    """
+
+    def __init__(self, network, decay=0.999):
+        if not 0 <= decay < 1:
+            raise ArgumentError(f"the decay of an average must be from 0 to below 1, not {decay!r}")
+        self.network, self.decay = network, decay
+        self.averages = {name: p.reshape(-1).astype(np.float64) for name, p in network.parameters().items()}
+
+    def weights(self):
+        """The weights of the network with the averages for its parameters: copies."""
+        found = {name: array.copy() for name, array in self.network.weights().items()}
+        for name, average in self.averages.items():
+            found[name][...] = average.reshape(found[name].shape)
+        return found
+
+    def build(self, graph):
+        """Add the step to a graph, after all that is there."""
+        graph.stage += 1
+        for name, parameter in self.network.parameters().items():
+            arrays = [graph.array(parameter), graph.array(self.averages[name])]
+
+            def encode(plan, place, arrays=arrays, size=parameter.size):
+                numbers = [size, plan.group_count, float(self.decay)]
+                return [row(kernels.follow, plan.dtype, list(map(place, arrays)), numbers)]
+
+            graph.add(encode, arrays, arrays[1:])
+
+
+def constant(rate):
+    """The function from step (0, 1, ...) to learning rate that is always `rate`."""
+    return lambda step: rate
+
+
+def step_decay(rate, every, factor=0.1):
+    """The function from step to learning rate: `rate`, times `factor` after each `every` steps."""
+    every = whole(every, "every")
+    return lambda step: rate * factor ** (step // every)
 
 
 def warmup_cosine(peak, steps, warmup=None):

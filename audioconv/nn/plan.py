@@ -1,9 +1,9 @@
 """From a graph to a program: in which phase each operation runs, and where its arrays lie.
 
-Phases end where something is needed of the whole batch. Within a phase a thread takes one group of clips after the other
-through all operations, so that what lives in one phase alone stays in the cache: it lies in `SCRATCH`, once a thread. What
-is needed in a later phase lies in `WORK` for the whole batch. Cheap operations (normalising, activations) are done again
-in each phase that reads their result, which costs less than to write it to memory and read it back.
+Phases end where something is needed of the whole batch. Within a phase a thread takes one group of clips after the
+other through all operations, so that what lives in one phase alone stays in the cache: it lies in `SCRATCH`, once a
+thread. What is needed in a later phase lies in `WORK` for the whole batch. Cheap operations (normalising, activations)
+are done again in each phase that reads their result, which costs less than to write it to memory and read it back.
 """
 
 import numpy as np
@@ -159,12 +159,14 @@ class Plan:
         space, size = self._space(tensor), tensor.size
         if tensor.per != CLIP:
             return Location(space, group=size if tensor.per == GROUP else 0, size=size)
-        time, freq, channels = shape3(tensor.shape)
+        _, freq, channels = shape3(tensor.shape)
         return Location(space, 0, size, 0, size, size, freq * channels, channels)
 
     def _shared(self, tensor):
         """For a group, a thread or the whole program."""
-        space = {(THREAD, False): OWN, (THREAD, True): OWN_SUMS}.get((tensor.per, tensor.wide), SUMS if tensor.wide else WORK)
+        space = {(THREAD, False): OWN, (THREAD, True): OWN_SUMS}.get(
+            (tensor.per, tensor.wide), SUMS if tensor.wide else WORK
+        )
         count = self.group_count if tensor.per == GROUP else 1
         start = self._pools[space].take(tensor.size * count)
         return Location(space, start, group=tensor.size if tensor.per == GROUP else 0, size=tensor.size)
@@ -242,7 +244,9 @@ class _Phase:
         if fixed is not None:
             return fixed
         if tensor not in self._places:
-            self._places[tensor], self._starts[tensor] = self._scratch(shape3(tensor.shape), self._margins.get(tensor, NONE))
+            self._places[tensor], self._starts[tensor] = self._scratch(
+                shape3(tensor.shape), self._margins.get(tensor, NONE)
+            )
         return self._places[tensor]
 
     def _scratch(self, shape, margins):

@@ -26,7 +26,9 @@ def inference_plan(make_graph):
     """The plan of inference, for any number of clips: as many at a time as fit into the cache."""
     plan = Plan(make_graph(1), 1, 1)
     clips = max(1, min(MOST_CLIPS, CACHE // max(1, plan.sizes[SCRATCH] * plan.dtype.itemsize)))
-    return plan if clips == 1 else Plan(make_graph(clips), 1, 1)
+    plan = plan if clips == 1 else Plan(make_graph(clips), 1, 1)
+    assert plan.count <= 1, "clips do not wait for each other outside of training"
+    return plan
 
 
 class Program:
@@ -71,6 +73,7 @@ class Program:
         """Run the phases (a slice; all by default) with these arrays, by name, contiguous and of the right dtype."""
         groups = self.plan.groups if groups is None else groups
         phases = self.plan.phases if phases is None else self.plan.phases[phases]
+        threads = threads if JIT_ENABLED else 1  # without JIT nothing is atomic
         all_spaces = [self._spaces(thread) for thread in range(threads)]
         for name, array in arrays.items():
             if name in self._names:
@@ -97,4 +100,3 @@ def clip_groups(batch, largest):
     """Where groups of at most `largest` clips begin; at least a group a shard, if there are so many clips."""
     count = max(min(batch, SHARDS), -(-batch // max(largest, 1)))
     return np.array([batch * i // count for i in range(count + 1)] if count else [0])
-

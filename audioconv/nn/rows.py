@@ -61,7 +61,9 @@ def merged(shape, locations):
 
 def copy_rows(plan, source, target, tensor, factor=1.0):
     """Rows that copy a tensor from one place to another."""
-    return [row(elementwise.scaled, plan.dtype, [source, target], [*merged(shape3(tensor.shape), [source, target]), factor])]
+    return [
+        row(elementwise.scaled, plan.dtype, [source, target], [*merged(shape3(tensor.shape), [source, target]), factor])
+    ]
 
 
 def fill_rows(plan, place, tensor, margins):

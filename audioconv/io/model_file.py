@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from audioconv.errors import ModelFileError
-from audioconv.io import replace_when_whole
+from audioconv.io.atomic import replace_when_whole
 
 FORMAT = 1
 

@@ -1,0 +1,99 @@
+"""One step of training in one compiled call: forward, loss, backward, optimiser."""
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.arrays import floating
+from audioconv.errors import ShapeError
+from audioconv.kernels import statistics
+from audioconv.nn import operations
+from audioconv.nn.graph import GROUP, Graph
+from audioconv.nn.layer import KEPT, add_partials, output
+from audioconv.nn.program import SHARDS, Program, training_plan
+from audioconv.nn.rows import row
+from audioconv.stage import Guard
+
+
+class TrainingStep:
+    """Steps of training for a network.
+
+    Parameters
+    ----------
+    network : Layer
+    optimiser : AdamW or SGD, of the same network
+    loss : Loss
+    average : MovingAverage, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> network = nn.Sequential([nn.Dense(3, 2, rng=np.random.default_rng(0))])
+    >>> step = nn.TrainingStep(network, nn.SGD(network), nn.MeanSquaredError())
+    >>> x, wanted = np.eye(3, dtype="float32"), np.ones((3, 2), "float32")
+    >>> losses = [step(x, wanted, learning_rate=0.1)[0] for _ in range(40)]
+    >>> losses[-1] < 0.05 * losses[0]
+    True
+    """
+
+    def __init__(self, network, optimiser, loss, average=None):
+        self.network, self.optimiser, self.loss, self.average = network, optimiser, loss, average
+        self._programs, self._guard = {}, Guard("training step")
+
+    def __call__(self, x, targets, learning_rate, seeds=None, threads=None):
+        """Do one step and return (loss, outputs).
+
+        If the loss is not finite, no weight is changed.
+
+        Parameters
+        ----------
+        x : float array, the batch
+        targets : float array, the shape of the outputs
+        learning_rate : float
+        seeds : int array (batch,), optional
+            What dropout draws by, one a clip. Default 0, 1, ...
+        threads : int, optional
+            The result does not depend on it.
+        """
+        dtype = self.network.dtype
+        x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
+        program, shape = self.program(x.shape)
+        outputs = np.empty((len(x), *shape), dtype)
+        if np.shape(targets) != outputs.shape:
+            raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, not {np.shape(targets)}")
+        targets, weights = self.loss.prepare(targets, dtype)
+        losses = np.zeros(program.plan.group_count)
+        seeds = np.arange(len(x)) if seeds is None else np.ascontiguousarray(seeds, np.int64)
+        arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
+        with self._guard:
+            self.optimiser.prepare(learning_rate)
+            program.run(arrays, threads=min(parallel.thread_count(threads), SHARDS))
+        return float(sum(losses.tolist())), outputs
+
+    def program(self, shape):
+        """The program for batches of this shape, and the shape of a clip's output."""
+        if shape not in self._programs:
+            while len(self._programs) >= KEPT:
+                del self._programs[next(iter(self._programs))]
+            graph = Graph(self.network.dtype, True, shape[0], input_gradient=False)
+            y = self.network._build(graph, graph.given("x", shape[1:]))
+            output(graph, y, "y")
+            operations.backward(graph, y, self.loss.build(graph, y))
+            graph.stage += 1
+            self._judge(graph)
+            add_partials(graph)
+            self.optimiser.build(graph)
+            if self.average is not None:
+                self.average.build(graph)
+            self._programs[shape] = Program(training_plan(graph)), y.shape
+        return self._programs[shape]
+
+    def _judge(self, graph):
+        """Do nothing to the weights if the loss is not finite."""
+        losses, settings = graph.given("loss", (1,), GROUP, wide=True), graph.array(self.optimiser.settings)
+
+        def encode(plan, place):
+            where = [place(losses).of_all(plan.group_count), place(settings)]
+            return [row(statistics.judge, plan.dtype, where, [plan.group_count])]
+
+        graph.add(encode, [losses], [settings], once=True)
