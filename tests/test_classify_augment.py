@@ -93,7 +93,10 @@ def test_batches_depend_on_seed_and_epoch_and_not_on_threads():
         batches = Batches(clips, targets, ac.LogMel(), NOISES, Augmentation(), seed, threads, batch_size=8)
         return [np.concatenate(parts) for parts in zip(*batches(number), strict=True)]
 
-    x, y = epoch(1)
+    x, y, seeds = epoch(1)
+    assert len(set(seeds.tolist() + epoch(2)[2].tolist())) == 44
+    starting = Batches(clips, targets, ac.LogMel(), NOISES, Augmentation(), 1, 1, batch_size=8)
+    assert np.array_equal(np.concatenate([b[0] for b in starting(1, 1)]), x[len(next(starting(1))[0]) :])
     assert x.shape == (22, 98, 40)
     assert np.array_equal(np.sort(y.max(axis=1)), [0.5] * 2 + [1] * 20)
     for again in (epoch(1, threads=3), epoch(1)):

@@ -54,9 +54,9 @@ def write_manifest(folder, rows):
 @pytest.fixture(scope="module")
 def model(clips, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "words.model"
-    result = run("train", clips, "--out", path, "--epochs", 12, "--seed", 3, "--no-augment")
+    result = run("train", clips, "--out", path, "--epochs", 20, "--seed", 3, "--no-augment")
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith(f"{path}: 3 classes from 42 clips, 9 to validate, 12 epochs, validation accuracy ")
+    assert result.stdout.startswith(f"{path}: 3 classes from 42 clips, 9 to validate, 20 epochs, validation accuracy ")
     assert [name.name for name in path.parent.iterdir()] == ["words.model"]
     return path
 
@@ -64,7 +64,7 @@ def model(clips, tmp_path_factory):
 def test_same_seed_same_file(clips, model, tmp_path):
     for seed, same in ((3, True), (4, False)):
         path = tmp_path / f"{seed}.model"
-        args = ("--epochs", 12, "--seed", seed, "--no-augment", "--threads", 3)
+        args = ("--epochs", 20, "--seed", seed, "--no-augment", "--threads", 3)
         assert run("train", clips, "--out", path, *args).exit_code == 0
         assert same_weights(path, model) is same
 

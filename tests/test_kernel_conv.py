@@ -15,7 +15,7 @@ DTYPES = st.sampled_from(["float32", "float64"])
 SIZES = st.sampled_from([1, 2, 3, 7, 8, 9, 16, 17, 24])
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 RNG = np.random.default_rng
-EXAMPLES = 40 if JIT_ENABLED else 4
+EXAMPLES = 40 if JIT_ENABLED else 12
 
 
 def layer_of(channels, width, taps=3, stride=1, dilation=1, padding="valid", dtype="float32", **options):

@@ -192,6 +192,11 @@ class Step:
         self._place = len(STEPS)
         STEPS.append(self)
 
+    @property
+    def compiled(self):
+        """For how many dtypes."""
+        return len(self._compiled)
+
     def address(self, dtype):
         """Where the machine code for float32 or float64 is."""
         if not JIT_ENABLED:

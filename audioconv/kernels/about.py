@@ -6,7 +6,7 @@ import llvmlite
 import llvmlite.binding
 import numba
 
-from audioconv.kernels._jit import JIT_ENABLED, KERNELS, kernel_folder
+from audioconv.kernels._jit import JIT_ENABLED, KERNELS, STEPS, kernel_folder
 from audioconv.kernels.simd import LANES
 from audioconv.parallel import cache_folder
 
@@ -45,4 +45,4 @@ def _files(folder):
 
 
 def _loaded():
-    return sum(len(kernel.signatures) for kernel in KERNELS)
+    return sum(len(kernel.signatures) for kernel in KERNELS) + sum(step.compiled for step in STEPS)

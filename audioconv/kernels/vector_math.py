@@ -112,10 +112,20 @@ def divide(typing_context, x, y):
 
 
 # For each dtype: bits, the number whose sum with another rounds that to a whole number in its last bits, the exponent's
-# place, the bits of 1, the range of arguments, terms of the series; the logarithm of 2 as the sum of a short and a small number.
+# place, the bits of 1, the range of arguments, terms of the series; the logarithm of 2 as the sum of a short and a
+# small number.
 _EXP = {
     np.dtype(np.float32): (32, 1.5 * 2**23, 23, 127 << 23, (-87.3, 88.7), 8, 0.693359375, -2.12194440054690583e-4),
-    np.dtype(np.float64): (64, 1.5 * 2**52, 52, 1023 << 52, (-708.3, 709.7), 14, 0.693145751953125, 1.42860682030941723212e-6),
+    np.dtype(np.float64): (
+        64,
+        1.5 * 2**52,
+        52,
+        1023 << 52,
+        (-708.3, 709.7),
+        14,
+        0.693145751953125,
+        1.428606820309417e-6,
+    ),
 }
 
 
