@@ -39,6 +39,8 @@ from audioconv.nn.pooling import (
     MaxPool2d,
 )
 from audioconv.nn.step import TrainingStep
+from audioconv.nn.stream import NetworkStream
+from audioconv.nn.summary import Summary
 from audioconv.nn.train import History, Training
 
 __all__ = [
@@ -70,12 +72,14 @@ __all__ = [
     "Maxout",
     "MeanSquaredError",
     "MovingAverage",
+    "NetworkStream",
     "ReLU",
     "Residual",
     "Sequential",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "SubSpectralNorm",
+    "Summary",
     "Swish",
     "TiledConv1d",
     "TiledConv2d",

@@ -13,7 +13,7 @@ import numpy as np
 
 from audioconv.kernels import conv as kernels
 from audioconv.kernels import elementwise, statistics
-from audioconv.nn.graph import GROUP, SHARED, Margins
+from audioconv.nn.graph import GROUP, SHARED, Margins, Window
 from audioconv.nn.rows import Location, row, seen_as, shape3
 
 CLIPS_ARE_ROWS, CLIPS_ARE_SUMMED, NO_CLIPS = 0, 1, 2
@@ -180,7 +180,10 @@ def forward(graph, x, weight, bias, geometry, relu=False):
 
     margins = geometry.margins()
     shape = seen_as(geometry.outputs(x.shape), x.shape)
-    y = graph.operation(encode, [x, weight, start], shape, margins={x: margins} if margins else {})
+    graph.products += int(np.prod(shape)) * geometry.taps * geometry.inner
+    window = Window(geometry.time.span, geometry.time.stride) if geometry.tiles == 1 else None
+    options = {"margins": {x: margins} if margins else {}, "window": window}
+    y = graph.operation(encode, [x, weight, start], shape, **options)
     return y
 
 
@@ -248,6 +251,8 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
         blocks += [geometry.weight_order((a, b), (i, j)) for (a, i), (b, j) in product(t.pairs, f.pairs)]
     channels = shape3(shape)[2]
     inner = 1 if geometry.depthwise else geometry.filters // geometry.groups
+    if not exchange:
+        graph.products += int(np.prod(shape3(grad_y.shape))) * geometry.taps * channels
     exchange = exchange and not geometry.depthwise
     flipped = turned(graph, weight, geometry, blocks, exchange)
     start = bias if bias is not None else _zeros(graph, channels)
@@ -280,7 +285,8 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
         return rows
 
     margins = Margins(margins_t, margins_f)
-    y = graph.operation(encode, [grad_y, flipped, start], shape, margins={grad_y: margins} if margins else {})
+    options = {"margins": {grad_y: margins} if margins else {}, "window": None}
+    y = graph.operation(encode, [grad_y, flipped, start], shape, **options)
     return y
 
 

@@ -53,6 +53,14 @@ class Margins:
 NONE = Margins()
 
 
+@dataclass(frozen=True)
+class Window:
+    """What an operation reads in time for one output: `span` steps, `stride` after those of the output before."""
+
+    span: int = 1
+    stride: int = 1
+
+
 @dataclass(eq=False)
 class Operation:
     """One operation: `encode(place)` gives its rows, where place(tensor) is the tensor's `Location`.
@@ -68,6 +76,7 @@ class Operation:
     cheap: bool = False
     once: bool = False
     stage: int = 0
+    window: Window = Window()  # of all that it reads of clips; None: it cannot work on a stream
 
 
 class Graph:
@@ -81,13 +90,17 @@ class Graph:
         Clips; statistics of a batch need to know.
     input_gradient : bool
         Whether the gradient of the tensor named "x" is wanted.
+    stream : "clip", int or None
+        For a stream: whether global averages run over all frames so far, or over the last so many.
     """
 
-    def __init__(self, dtype, training, batch, input_gradient=True):
+    def __init__(self, dtype, training, batch, input_gradient=True, stream=None):
         self.dtype, self.training, self.batch = np.dtype(dtype), training, batch
         self.operations, self.dropouts, self._input_gradient = [], 0, input_gradient
+        self.stream = stream
         self.stage = 0  # of operations from now on
-        self.refreshers, self.partials = [], []
+        self.refreshers, self.partials, self.states = [], [], []
+        self.products = 0  # multiply-adds of a clip, forward
         self.way_back, self.gradients = [], {}
 
     # --- tensors ---

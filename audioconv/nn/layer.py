@@ -6,7 +6,7 @@ import numpy as np
 
 from audioconv import parallel
 from audioconv.arrays import floating
-from audioconv.errors import AudioconvError, ModelFileError, ShapeError
+from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
 from audioconv.nn.graph import Graph
@@ -172,6 +172,39 @@ class Layer:
             add_partials(graph)
             keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
+
+    def stream(self, shape=None, average="clip"):
+        """Return the layer as a stage for streams of frames.
+
+        Parameters
+        ----------
+        shape : tuple, optional
+            Of a frame: (channels,), or (freq, channels). Default: the channels of the first layer.
+        average : "clip" or int
+            Global averages run over all frames since the start, or over the last so many.
+
+        Returns
+        -------
+        stream : NetworkStream
+            With the weights as they are now.
+        """
+        from audioconv.nn.stream import NetworkStream
+
+        if shape is None:
+            first = self
+            while not hasattr(first, "channels"):
+                inside = getattr(first, "layers", None) or [getattr(first, "main", None)]
+                first = inside[0]
+                if first is None:
+                    raise ArgumentError("say what a frame is: stream((channels,)) or stream((freq, channels))")
+            shape = (first.channels,)
+        return NetworkStream(self, shape, average)
+
+    def summary(self, shape, **options):
+        """What the layer makes of clips of this shape, what it costs and how it streams; see `nn.Summary`."""
+        from audioconv.nn.summary import Summary
+
+        return Summary(self, shape, **options)
 
     def weights(self):
         """All that makes the trained layer, by name: parameters and running statistics, themselves and not copies."""

@@ -4,8 +4,12 @@ gradient.
 
 from dataclasses import replace
 
+import numpy as np
+
 from audioconv.kernels import elementwise as kernels
 from audioconv.kernels import pool as pools
+from audioconv.kernels import streaming
+from audioconv.nn import graph as graphs
 from audioconv.nn.graph import Margins
 from audioconv.nn.rows import merged, row, seen_as, shape3
 
@@ -150,12 +154,15 @@ def pool(graph, x, kind, window, shape, power=2.0):
     step, step_back, fill = POOLS[kind]
     margins = Margins(*window.padding, fill)
     (before, _), (low, _) = window.padding
+    if graph.stream and fill and margins:
+        x = scaled(graph, x, 1.0)  # for itself, because no other wants such margins
 
     def encode(plan, place):
         where = [place(x).moved(-before, -low), place(y)]
         return [row(step, plan.dtype, where, [*window.numbers(x, y), float(power)])]
 
-    y = graph.operation(encode, [x], shape, margins={x: margins} if margins else {})
+    seen = graphs.Window(window.size[0], window.stride[0])
+    y = graph.operation(encode, [x], shape, margins={x: margins} if margins else {}, window=seen)
 
     def back(grad_y):
         time, freq, channels = shape3(x.shape)
@@ -174,6 +181,20 @@ def pool(graph, x, kind, window, shape, power=2.0):
         graph.add_gradient(x, inside)
 
     graph.on_the_way_back(y, back)
+    return y
+
+
+def running_mean(graph, x):
+    """In a stream: the mean over all frames so far, a row a frame."""
+    time, freq, channels = shape3(x.shape)
+    state = graph.array(np.zeros(channels + 1))
+    graph.states.append(state.array)
+
+    def encode(plan, place):
+        where = [place(x), place(y), place(state)]
+        return [row(streaming.running_mean, plan.dtype, where, [time, freq, channels])]
+
+    y = graph.operation(encode, [x, state], (time, channels))
     return y
 
 

@@ -105,6 +105,11 @@ class GlobalAveragePool(Layer):
         time, freq, channels = shape3(x.shape)
         if not time * freq:
             raise ShapeError(f"there is no mean over no time (x {x.shape})")
+        if graph.stream == "clip":
+            return operations.running_mean(graph, x)
+        if graph.stream:
+            window = Window((graph.stream, freq), (1, 1), ((graph.stream - 1, 0), (0, 0)))
+            return operations.pool(graph, x, "average", window, (time, channels))
         window = Window((time, freq), (1, 1), ((0, 0), (0, 0)))
         return operations.pool(graph, x, "average", window, (channels,))
 

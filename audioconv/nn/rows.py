@@ -19,6 +19,7 @@ class Location:
     size: int = 0
     time: int = 0
     freq: int = 0
+    read: object = None  # in a stream: what is here, "y" or the number of a read
 
     def moved(self, time=0, freq=0, channel=0):
         """The same, beginning so many steps later (or earlier, in the margins)."""
@@ -84,9 +85,15 @@ def fill_rows(plan, place, tensor, margins):
     ]
 
 
+class Row(list):
+    """Numbers of a row; `step`, and `reads`: what each operand is in a stream."""
+
+
 def row(step, dtype, locations, numbers):
     """A row of the table: address, operands, other numbers; a float among them as its bits."""
-    result = [step.address(dtype)]
+    result = Row([step.address(dtype)])
     for location in locations:
         result += location.numbers()
-    return result + [int(np.float64(n).view(np.int64)) if isinstance(n, float) else int(n) for n in numbers]
+    result.step, result.reads = step, [location.read for location in locations]
+    result += [int(np.float64(n).view(np.int64)) if isinstance(n, float) else int(n) for n in numbers]
+    return result

@@ -1,0 +1,152 @@
+"""The loop that runs a network on a stream: each operation takes as many frames as are there.
+
+What an operation reads waits in a queue, a piece of memory with `written` rows; each that reads it has its own place
+there, where its next window begins. Before an operation runs, its rows of the table are patched: how many frames, and
+where in the queues they are. So the same steps serve clips and streams.
+"""
+
+import numpy as np
+
+from audioconv.kernels._jit import kernel, part, step
+from audioconv.kernels.elementwise import place
+from audioconv.kernels.memory import doubles, floats, invoke, rest
+
+# rows of `operations`
+FIRST_ROW, LAST_ROW, FIRST_READ, LAST_READ, TARGET, EMITTED, MOST, FIRST_PATCH, LAST_PATCH = range(9)
+# rows of `reads`: queue, where the next window begins, its span and stride, rows of zeros after the end
+QUEUE, PLACE, SPAN, STRIDE, AFTER = range(5)
+# rows of `queues`: rows written, rows that fit, elements of a row, where it begins, rows since the start, left margin
+WRITTEN, CAPACITY, ROW, BEGIN, TOTAL, LOW = range(6)
+# rows of `patches`: row and field of the table, kind, value, read
+KIND, VALUE, READ = 2, 3, 4
+COUNT, READ_PLACE, WRITE_PLACE, MARGIN, SIZE = range(5)
+_ENDLESS = 1 << 40
+_3 = rest(3)
+
+
+@part
+def _available(operation, reads, queues, ending):
+    """How many outputs an operation can make now."""
+    count = operation[MOST]
+    target = operation[TARGET]
+    count = min(count, queues[target, CAPACITY] - queues[target, WRITTEN])
+    for r in range(operation[FIRST_READ], operation[LAST_READ]):
+        have = queues[reads[r, QUEUE], WRITTEN] + ending * reads[r, AFTER] - reads[r, PLACE]
+        count = min(count, (have - reads[r, SPAN]) // reads[r, STRIDE] + 1)
+    return max(count, 0)
+
+
+@part
+def _patch(table, operation, reads, queues, patches, count, ending):
+    for p in range(operation[FIRST_PATCH], operation[LAST_PATCH]):
+        value = patches[p, VALUE]
+        kind, read = patches[p, KIND], patches[p, READ]
+        if kind == COUNT:
+            value *= count
+        elif kind == READ_PLACE:
+            value += reads[read, PLACE] * queues[reads[read, QUEUE], ROW]
+        elif kind == WRITE_PLACE:
+            value += queues[operation[TARGET], WRITTEN] * queues[operation[TARGET], ROW]
+        elif kind == MARGIN:
+            value -= operation[EMITTED] * reads[read, STRIDE]
+        elif ending:
+            value = queues[reads[read, QUEUE], TOTAL]
+        else:
+            value = _ENDLESS
+        table[patches[p, 0], patches[p, 1]] = value
+
+
+@part
+def _make_room(queues, reads, memory):
+    """Move what is still wanted of each queue to its beginning, where there is no room for more."""
+    for q in range(queues.shape[0]):
+        if 2 * queues[q, WRITTEN] > queues[q, CAPACITY]:
+            done = queues[q, WRITTEN]
+            for r in range(reads.shape[0]):
+                if reads[r, QUEUE] == q:
+                    done = min(done, reads[r, PLACE])
+            width, begin = queues[q, ROW], queues[q, BEGIN]
+            for i in range(begin, begin + (queues[q, WRITTEN] - done) * width):
+                memory[i] = memory[i + done * width]
+            queues[q, WRITTEN] -= done
+            for r in range(reads.shape[0]):
+                if reads[r, QUEUE] == q:
+                    reads[r, PLACE] -= done
+
+
+@part
+def _take(queues, memory, x):
+    """Copy rows of x to the first queue; how many."""
+    taken = min(x.shape[0], queues[0, CAPACITY] - queues[0, WRITTEN])
+    for t in range(taken):
+        start = queues[0, BEGIN] + (queues[0, WRITTEN] + t) * queues[0, ROW] + queues[0, LOW]
+        for c in range(x.shape[1]):
+            memory[start + c] = x[t, c]
+    queues[0, WRITTEN] += taken
+    queues[0, TOTAL] += taken
+    return taken
+
+
+@part
+def _give(queue, memory, y):
+    """Copy rows of the last queue to y, and move what is left to its beginning; how many."""
+    given, begin, width = min(queue[WRITTEN], y.shape[0]), queue[BEGIN], queue[ROW]
+    for t in range(given):
+        for c in range(y.shape[1]):
+            y[t, c] = memory[begin + t * width + c]
+    queue[WRITTEN] -= given
+    if given:
+        for i in range(begin, begin + queue[WRITTEN] * width):
+            memory[i] = memory[i + given * width]
+    return given
+
+
+@part
+def _end(operation, reads, queues, fills, memory):
+    """Put what stands after the end of what an operation reads."""
+    for r in range(operation[FIRST_READ], operation[LAST_READ]):
+        q = reads[r, QUEUE]
+        start = queues[q, BEGIN] + queues[q, WRITTEN] * queues[q, ROW]
+        for i in range(start, start + reads[r, AFTER] * queues[q, ROW]):
+            memory[i] = fills[r]
+
+
+@kernel
+def run_stream(table, operations, reads, queues, patches, fills, memory, spaces, like, x, y, ending):
+    """Take the rows of x (rows, width) and write to y what they complete; returns (rows of x taken, rows of y).
+
+    Queue 0 is that of x, and the last that of y. fills (reads,): what stands after the end; memory: where the queues
+    are, also the first of the spaces. Call again until nothing is taken or given any more. When `ending`, x is empty.
+    """
+    taken, last = _take(queues, memory, x), queues.shape[0] - 1
+    for o in range(operations.shape[0]):
+        operation = operations[o]
+        if ending:
+            _end(operation, reads, queues, fills, memory)
+        count = _available(operation, reads, queues, ending)
+        if count:
+            _patch(table, operation, reads, queues, patches, count, ending)
+            for row in range(operation[FIRST_ROW], operation[LAST_ROW]):
+                invoke(table, row, spaces, like, np.int64(0), np.int64(1), np.int64(0), np.int64(0))
+            for r in range(operation[FIRST_READ], operation[LAST_READ]):
+                reads[r, PLACE] += count * reads[r, STRIDE]
+            operation[EMITTED] += count
+            queues[operation[TARGET], WRITTEN] += count
+            queues[operation[TARGET], TOTAL] += count
+    given = _give(queues[last], memory, y)
+    _make_room(queues[:last], reads, memory)
+    return taken, given
+
+
+@step
+def running_mean(row, spaces, like, clip, clips, group, thread):
+    """y[t] = mean over all frames so far and all frequencies; operands x, y, state: sums of channels and a count."""
+    at = (clip, clips, group)
+    x, y, state = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at), doubles(row, spaces, like, 2, at)
+    o = _3
+    for t in range(row[o]):
+        state[row[o + 2]] += row[o + 1]
+        for c in range(row[o + 2]):
+            for f in range(row[o + 1]):
+                state[c] += np.float64(x[place(row, 0, 0, t, f) + c])
+            y[place(row, 1, 0, t, 0) + c] = state[c] / state[row[o + 2]]

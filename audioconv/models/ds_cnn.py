@@ -1,0 +1,36 @@
+"""DS-CNN, depthwise separable convolutions for keywords."""
+
+import numpy as np
+
+from audioconv import nn
+
+
+def ds_cnn_s(classes, features=10, *, rng, dtype=np.float32):
+    """DS-CNN-S with logits as its output: (batch, frames, features, 1) to (batch, classes).
+
+    A convolution to 64 channels, 10 taps in time and 4 in frequency, with stride 2 in both; dropout 0.2; four blocks,
+    each a depthwise convolution of 3 x 3 taps and a pointwise one; the mean over time and frequency; a dense layer.
+    Batch norm and ReLU follow each convolution. All convolutions have a bias, as in the authors' code, though
+    the batch norm takes it away: 23,756 parameters with 12 classes, whatever the number of features.
+
+    Parameters
+    ----------
+    classes, features : int
+        The paper has 49 frames of 10 features; the weights fit any number.
+    rng : numpy Generator
+        Draws the initial weights.
+    dtype : float32 or float64
+
+    References
+    ----------
+    Zhang et al., Hello Edge: Keyword Spotting on Microcontrollers (arXiv 1711.07128), section 3 and table 5.
+    """
+    draw = {"rng": rng, "dtype": dtype}
+
+    def norm(conv):
+        return [conv, nn.BatchNorm(64, dtype=dtype), nn.ReLU(dtype)]
+
+    layers = norm(nn.Conv2d(1, 64, (10, 4), 2, **draw)) + [nn.Dropout(0.2, dtype=dtype)]
+    for _ in range(4):
+        layers += norm(nn.DepthwiseConv2d(64, 3, **draw)) + norm(nn.Conv2d(64, 64, 1, **draw))
+    return nn.Sequential([*layers, nn.GlobalAveragePool(dtype), nn.Dense(64, classes, **draw)])

@@ -1,0 +1,247 @@
+"""A network on a stream: frames in, rows of outputs as soon as they can be known.
+
+The graph of the network is that of inference. Each of its tensors becomes a queue: what an operation cannot use yet
+waits there. Padding at the start is there from the start; padding at the end comes with `flush`, layer by layer, so
+that a stream and its flush give what the whole clip gives. Where a branch of a residual is behind the other, the other
+waits.
+"""
+
+import numpy as np
+
+from audioconv.arrays import aligned, floating, whole
+from audioconv.errors import DtypeError, ShapeError
+from audioconv.kernels import conv, pool
+from audioconv.kernels import streaming as kernels
+from audioconv.kernels._jit import JIT_ENABLED
+from audioconv.kernels.memory import INDEX, OFFSET, OPERAND, WORK, rest
+from audioconv.nn.graph import CLIP, NONE, Graph
+from audioconv.nn.plan import FIRST_ARRAY
+from audioconv.nn.rows import Location, shape3
+from audioconv.stage import Guard
+
+CHUNK = 16  # frames that go through the network at a time
+_MARGINS = rest(2) + pool.MARGIN, rest(2) + pool.SIZE
+
+
+class StreamPlan:
+    """Queues, tables and patches for a graph, as `kernels.streaming.run_stream` takes them."""
+
+    def __init__(self, graph, x, y, room):
+        self.graph, self.dtype, self.group_count, self.largest = graph, graph.dtype, 1, 1
+        self.arrays, self._index, self._spaces = [], [0], {}
+        self._queues, self._shapes, self.size = {}, [], 0
+        margins = {t: m for o in graph.operations for t, m in o.margins.items()}
+        self._before = {t: max(o.margins.get(t, NONE).time[0] for o in graph.operations) for t in margins}
+        self._after = {t: max(o.margins.get(t, NONE).time[1] for o in graph.operations) for t in margins}
+        self._freq = {t: tuple(max(o.margins.get(t, NONE).freq[i] for o in graph.operations) for i in (0, 1))
+                      for t in margins}  # fmt: skip
+        self._fill = {t: m.fill for t, m in margins.items()}
+        self._room = room
+        self._queue(x)
+        self.table, self.operations, self.reads, self.patches, self.fills = [], [], [], [], []
+        for operation in graph.operations:
+            self._add(operation)
+        assert self._queues[y] == len(self._shapes) - 1, "the output is what is made last"
+        self.index = np.array(self._index, np.int64)
+
+    def _queue(self, tensor):
+        """Make a queue for a tensor; rows never join, so that time stays a count of its own."""
+        _, freq, channels = shape3(tensor.shape)
+        low, high = self._freq.get(tensor, (0, 0))
+        width = -(-((low + freq + high) * channels + 1) // 16) * 16
+        before = self._before.get(tensor, 0)
+        rows = 2 * (before + self._room) + CHUNK + self._after.get(tensor, 0)
+        self._queues[tensor] = len(self._shapes)
+        fits = rows - self._after.get(tensor, 0)
+        self._shapes.append([before, fits, width, self.size, 0, low * channels, self._fill.get(tensor, 0.0)])
+        self.size += rows * width
+
+    def _location(self, tensor, read, before):
+        _, _, width, begin, _, low, _ = self._shapes[self._queues[tensor]]
+        size = (self._shapes[self._queues[tensor]][1]) * width - low
+        channels = shape3(tensor.shape)[2]
+        place = Location(WORK, begin + low, 0, 0, 0, size, width, channels, read)
+        return place.moved(before)
+
+    def _add(self, operation):
+        if operation.window is None:
+            raise ShapeError("a layer with tiled, unshared or transposed weights cannot work on a stream")
+        (target,) = operation.writes
+        if target not in self._queues:
+            self._queue(target)
+        places, first_read, first_row = {}, len(self.reads), len(self.table)
+        for tensor in operation.reads:
+            if tensor.per == CLIP:
+                margins = operation.margins.get(tensor, NONE)
+                places[tensor] = self._location(tensor, len(self.reads), margins.time[0])
+                place = self._shapes[self._queues[tensor]][0] - margins.time[0]
+                window = operation.window
+                self.reads.append([self._queues[tensor], place, window.span, window.stride, margins.time[1]])
+                self.fills.append(margins.fill)
+            else:
+                places[tensor] = self._array(tensor)
+        places[target] = self._location(target, "y", 0)
+        first_patch = len(self.patches)
+        for row in operation.encode(self, places.__getitem__):
+            self._patch(row, shape3(target.shape))
+            self.table.append(row)
+        most = shape3(target.shape)[0]
+        self.operations.append([first_row, len(self.table), first_read, len(self.reads), self._queues[target], 0, most,
+                                first_patch, len(self.patches)])  # fmt: skip
+
+    def _array(self, tensor):
+        key = id(tensor.array)
+        if key not in self._spaces:
+            self._spaces[key] = FIRST_ARRAY + len(self.arrays)
+            self.arrays.append(tensor.array)
+        return Location(self._spaces[key], size=tensor.size)
+
+    def _patch(self, row, shape):
+        number, operands = len(self.table), len(row.reads)
+        for i, read in enumerate(row.reads):
+            field = 1 + OPERAND * i + OFFSET
+            if read == "y":
+                self.patches.append([number, field, kernels.WRITE_PLACE, row[field], 0])
+            elif read is not None:
+                self.patches.append([number, field, kernels.READ_PLACE, row[field], read])
+        product = row.step in (conv.product, conv.channelwise)
+        count = [number, rest(operands) + product, kernels.COUNT, shape[1] if product else 1, 0]
+        self.patches.append(count)
+        if row.step is pool.average_pool:
+            read = row.reads[0]
+            self.patches.append([number, _MARGINS[0], kernels.MARGIN, row[_MARGINS[0]], read])
+            self.patches.append([number, _MARGINS[1], kernels.SIZE, 0, read])
+
+    def table_of(self, offsets):
+        """The location of a table of offsets (int64) in the index."""
+        start = len(self._index)
+        self._index += np.asarray(offsets).reshape(-1).tolist()
+        return Location(INDEX, start, size=len(self._index) - start)
+
+    def shapes(self):
+        """The queues as they are at the start, and what their memory is filled with."""
+        return np.array([s[:6] for s in self._shapes], np.int64), [s[6] for s in self._shapes]
+
+
+def receptive(graph):
+    """(receptive field, frames from one output to the next, look-ahead) of a graph, in frames of its input."""
+    reach = {}  # tensor: first and last frame of the input that its row 0 has seen, step
+    for operation in graph.operations:
+        seen = [(t, reach.get(t, (0, 0, 1))) for t in operation.reads if t.per == CLIP]
+        span, stride = (1, 1) if operation.window is None else (operation.window.span, operation.window.stride)
+        bounds = []
+        for tensor, (low, high, step) in seen:
+            before = operation.margins.get(tensor, NONE).time[0]
+            bounds.append((low - before * step, high + (span - 1 - before) * step, step * stride))
+        for tensor in operation.writes:
+            reach[tensor] = (min(b[0] for b in bounds), max(b[1] for b in bounds), max(b[2] for b in bounds))
+    low, high, step = reach[graph.operations[-1].writes[0]] if graph.operations else (0, 0, 1)
+    return high - low + 1, step, max(high, 0)
+
+
+class NetworkStream:
+    """A network, frame by frame.
+
+    Parameters
+    ----------
+    network : Layer
+    shape : tuple
+        Of a frame: (channels,) or (freq, channels).
+    average : "clip" or int
+        Global averages run over all frames since the start, or over the last so many.
+
+    Attributes
+    ----------
+    latency : int
+        0: nothing is delayed beyond the frames that it is made of.
+    look_ahead : int
+        So many frames after its own an output has to see.
+    receptive_field : int, in frames
+    """
+
+    latency = 0
+
+    def __init__(self, network, shape, average="clip"):
+        average = average if average == "clip" else whole(average, "average")
+        trial = self._graph(network, shape, 1 << 12, average)[0]
+        self.receptive_field, self.step, self.look_ahead = receptive(trial)
+        room = CHUNK + self.receptive_field
+        graph, x, y = self._graph(network, shape, room, average)
+        self.dtype, self._shape, self._y_shape = network.dtype, tuple(shape), y.shape[1:]
+        self.plan = StreamPlan(graph, x, y, room)
+        self._guard, self._like = Guard("network stream"), np.empty(0, self.dtype)
+        self._memory = aligned(self.plan.size, self.dtype)
+        arrays = {WORK: self._memory, INDEX: self.plan.index}
+        arrays |= {FIRST_ARRAY + i: a for i, a in enumerate(self.plan.arrays)}
+        self._arrays = arrays
+        spaces = [arrays[i].reshape(-1) if i in arrays else None for i in range(FIRST_ARRAY + len(self.plan.arrays))]
+        if JIT_ENABLED:
+            spaces = np.array([0 if a is None else a.ctypes.data for a in spaces], np.int64)
+        self._spaces = spaces
+        width = max(map(len, self.plan.table), default=1)
+        self._table = np.array([row + [0] * (width - len(row)) for row in self.plan.table], np.int64).reshape(-1, width)
+        self._patches = np.array(self.plan.patches, np.int64).reshape(-1, 5)
+        self._fills = np.array(self.plan.fills, self.dtype)
+        self._clear()
+
+    def _graph(self, network, shape, time, average):
+        graph = Graph(network.dtype, False, 1, stream=average)
+        x = graph.given("x", (time, *shape))
+        y = network._build(graph, x)
+        if len(y.shape) < 2:
+            raise ShapeError(f"the output of a stream must have time, not shape {y.shape}")
+        if y is x:
+            from audioconv.nn.operations import scaled
+
+            y = scaled(graph, x, 1.0)
+        return graph, x, y
+
+    def _clear(self):
+        self._queues, fills = self.plan.shapes()
+        for (_, _, _, begin, _, _), fill in zip(self._queues, fills, strict=True):
+            self._memory[begin:] = fill  # each begins after the one before
+        for array in self.plan.graph.states:
+            array[...] = 0
+        self._reads = np.array(self.plan.reads, np.int64).reshape(-1, 5)
+        self._operations = np.array(self.plan.operations, np.int64).reshape(-1, 9)
+
+    @property
+    def bytes(self):
+        """Memory of the state."""
+        return self._memory.nbytes + sum(a.nbytes for a in self.plan.graph.states)
+
+    def reset(self):
+        """Forget the stream so far."""
+        with self._guard:
+            self._clear()
+
+    def process(self, frames):
+        """Take (frames, channels) or (frames, freq, channels) and return the rows of outputs that they complete."""
+        frames = floating(frames, "frames", (len(self._shape) + 1,))
+        if frames.dtype != self.dtype:
+            raise DtypeError(f"this stream takes {self.dtype} frames, not {frames.dtype}")
+        if frames.shape[1:] != self._shape:
+            raise ShapeError(f"frames must have shape (frames, {', '.join(map(str, self._shape))}), not {frames.shape}")
+        with self._guard:
+            return self._run(np.ascontiguousarray(frames).reshape(len(frames), int(np.prod(self._shape))), False)
+
+    def flush(self):
+        """End the stream: the rows that are still due; then start afresh."""
+        with self._guard:
+            rows = self._run(np.empty((0, int(np.prod(self._shape))), self.dtype), True)
+            self._clear()
+            return rows
+
+    def _run(self, x, ending):
+        found, width = [], int(np.prod(self._y_shape))
+        while True:
+            y = np.empty((len(x) + CHUNK if not ending else self.plan._room, width), self.dtype)
+            taken, given = kernels.run_stream(self._table, self._operations, self._reads, self._queues, self._patches,
+                                              self._fills, self._memory, self._spaces, self._like, x[:CHUNK], y,
+                                              int(ending))  # fmt: skip
+            found.append(y[:given])
+            x = x[taken:]
+            if not len(x) and not (ending and given):
+                break
+        rows = found[0] if len(found) == 1 else np.concatenate(found)
+        return rows.reshape(len(rows), *self._y_shape)

@@ -1,0 +1,65 @@
+"""The networks are the published ones, and their gradients are right."""
+
+import numpy as np
+import pytest
+
+from audioconv import models
+from audioconv.errors import ArgumentError, ShapeError
+from tests.compare import assert_close
+
+NETWORKS = {
+    "TC-ResNet8": (models.tc_resnet8, (98, 40), 65_180),
+    "DS-CNN-S": (models.ds_cnn_s, (49, 10, 1), 23_756),
+    "BC-ResNet-1": (models.bc_resnet, (101, 40, 1), 9_232),
+    "DS-TCN": (models.ds_tcn, (98, 40), 23_372),
+}
+RNG = np.random.default_rng
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parameter_count_and_shape(name):
+    make, shape, count = NETWORKS[name]
+    network = make(12, shape[1], rng=RNG(0))
+    assert sum(p.size for p in network.parameters().values()) == count
+    assert network.forward(np.zeros((2, *shape), "float32")).shape == (2, 12)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradient_along_random_directions(name):
+    make, (_, features, *rest), _ = NETWORKS[name]
+    network, rng = make(4, features, rng=RNG(1), dtype=np.float64), RNG(2)
+    parameters = network.parameters()
+    for parameter in parameters.values():
+        parameter += 0.1 * rng.standard_normal(parameter.shape)
+    x, grad_y = rng.standard_normal((3, 24, features, *rest)), rng.standard_normal((3, 4))
+    network.forward(x, training=True)
+    network.backward(grad_y)
+    gradients = {key: gradient.copy() for key, gradient in network.gradients().items()}
+    kept = {key: parameter.copy() for key, parameter in parameters.items()}
+
+    def value(directions, step):
+        for key, parameter in parameters.items():
+            parameter[...] = kept[key] + step * directions[key]
+        return (network.forward(x, training=True) * grad_y).sum()
+
+    step = 1e-7  # so that hardly a ReLU meets its kink
+    for _ in range(3):
+        directions = {key: rng.standard_normal(parameter.shape) for key, parameter in kept.items()}
+        found = sum((gradients[key] * directions[key]).sum() for key in kept)
+        assert_close(found, (value(directions, step) - value(directions, -step)) / (2 * step), 1e-5)
+
+
+def test_channels_of_larger_networks():
+    network = models.bc_resnet(12, 40, scale=2, rng=RNG(0))
+    assert network.parameters()["0.weight"].shape == (5, 5, 1, 32)
+    assert network.forward(np.zeros((1, 20, 40, 1), "float32")).shape == (1, 12)
+
+
+def test_features_that_bands_cannot_divide_are_refused():
+    with pytest.raises(ArgumentError, match="multiple of 20"):
+        models.bc_resnet(12, 30, rng=RNG(0))
+
+
+def test_two_dimensional_networks_refuse_frames_without_channel():
+    with pytest.raises(ShapeError, match="Conv2d takes 4 dimensions"):
+        models.ds_cnn_s(12, rng=RNG(0)).forward(np.zeros((1, 49, 10), "float32"))

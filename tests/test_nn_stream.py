@@ -1,0 +1,150 @@
+"""Networks on streams: the blocks and the flush are what the whole clip gives, at any cut."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audioconv import nn
+from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.models.tc_resnet import tc_resnet8
+from tests.compare import assert_close
+
+RNG = np.random.default_rng
+
+
+def cut(stream, x, sizes):
+    """The outputs of a stream for blocks of these sizes, in turn, and its flush."""
+    parts, begin, turn = [], 0, 0
+    while begin < len(x):
+        size = sizes[turn % len(sizes)]
+        parts.append(stream.process(x[begin : begin + size]))
+        begin, turn = begin + size, turn + 1
+    return np.concatenate([*parts, stream.flush()])
+
+
+@st.composite
+def layers(draw, channels=5, depth=2):
+    """A random layer that keeps the number of channels, as a function of a generator."""
+    kind = draw(st.sampled_from(["conv", "depthwise", "norm", "pool", "activation", "residual", "maxout"]))
+    padding = draw(st.sampled_from(["same", "causal", "valid", (2, 1)]))
+    stride, dilation = draw(st.sampled_from([1, 1, 1, 2])), draw(st.integers(1, 3))
+    taps = draw(st.integers(1, 4))
+    if kind == "conv":
+        return lambda rng: nn.Conv1d(channels, channels, taps, stride, dilation, padding, rng=rng)
+    if kind == "depthwise":
+        return lambda rng: nn.DepthwiseConv1d(channels, taps, stride, dilation, padding, rng=rng)
+    if kind == "norm":
+        return lambda rng: nn.BatchNorm(channels)
+    if kind == "activation":
+        layer = draw(st.sampled_from([nn.ReLU, nn.Swish, nn.Sigmoid]))
+        return lambda rng: layer()
+    if kind == "pool":
+        pool = draw(st.sampled_from([nn.MaxPool1d, nn.AveragePool1d, nn.LpPool1d]))
+        return lambda rng: pool(taps, stride, (0, taps // 2) if taps > 1 else 0)
+    if kind == "maxout":
+        return lambda rng: nn.Sequential([nn.Dense(channels, 2 * channels, rng=rng), nn.Maxout(2)])
+    if not depth:
+        return lambda rng: nn.ReLU()
+    main = draw(layers(channels, 0))
+    shape = draw(st.sampled_from(["same", "causal", (0, 2 * dilation)]))
+    return lambda rng: nn.Residual(
+        nn.Sequential([nn.Conv1d(channels, channels, 3, 1, dilation, shape, rng=rng)]),
+        nn.Sequential([main(rng)]) if isinstance(main(rng), (nn.BatchNorm, nn.ReLU)) else None,
+        "linear",
+    )
+
+
+def randomised(network, rng):
+    for name, array in network.weights().items():
+        array += 0.2 * (rng.random(array.shape) if "variance" in name else rng.standard_normal(array.shape))
+    return network
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(layers(), min_size=1, max_size=4), st.lists(st.integers(1, 20), min_size=1, max_size=4), st.data())
+def test_a_random_network_streams_to_the_bits_of_the_clip(makers, sizes, data):
+    rng = RNG(len(makers))
+    network = randomised(nn.Sequential([make(rng) for make in makers]), rng)
+    x = rng.standard_normal((data.draw(st.integers(40, 60)), 5)).astype("float32")
+    try:
+        whole = network.forward(x[None])[0]
+    except ShapeError:
+        return  # too short for so many strides
+    stream = network.stream((5,))
+    assert np.array_equal(cut(stream, x, sizes), whole)
+    assert np.array_equal(cut(stream, x, [len(x)]), whole)  # after a flush it is as new
+
+
+def two_dimensions():
+    rng = RNG(3)
+    body = nn.Sequential([
+        nn.DepthwiseConv2d(8, (1, 3), rng=rng), nn.SubSpectralNorm(8, 2),
+        nn.Broadcast(nn.Sequential([nn.DepthwiseConv2d(8, (3, 1), 1, (2, 1), rng=rng), nn.BatchNorm(8), nn.Swish()])),
+    ])  # fmt: skip
+    head = [nn.Conv2d(1, 8, (5, 3), (1, 2), rng=rng), nn.BatchNorm(8), nn.ReLU(), nn.Residual(body)]
+    return randomised(nn.Sequential([*head, nn.MaxPool2d((2, 3), 1, "same")]), rng)
+
+
+@pytest.mark.parametrize("sizes", [[1], [7], [3, 16, 2], [61]])
+def test_two_dimensions_and_the_mean_over_frequency(sizes):
+    network, x = two_dimensions(), RNG(0).standard_normal((61, 8, 1)).astype("float32")
+    stream = network.stream((8, 1))
+    assert np.array_equal(cut(stream, x, sizes), network.forward(x[None])[0])
+    assert stream.look_ahead == 5
+
+
+@pytest.mark.parametrize("sizes", [[1], [13, 4]])
+def test_the_last_row_of_a_running_mean_is_that_of_the_clip(sizes):
+    network = randomised(tc_resnet8(4, 10, rng=RNG(0)), RNG(1))
+    x = RNG(2).standard_normal((98, 10)).astype("float32")
+    rows = cut(network.stream(), x, sizes)
+    assert rows.shape == (13, 4)
+    assert_close(rows[-1], network.forward(x[None])[0], 2e-6)
+    assert np.array_equal(rows, cut(network.stream(), x, [98]))
+
+
+def test_a_sliding_mean_is_that_of_the_last_frames():
+    network = nn.Sequential([nn.Conv1d(3, 4, 3, 1, 1, "causal", rng=RNG(0)), nn.GlobalAveragePool()])
+    x = RNG(1).standard_normal((50, 3)).astype("float32")
+    rows = cut(network.stream(average=10), x, [7])
+    inside = network.layers[0].forward(x[None])[0]
+    assert_close(rows, [inside[max(0, t - 9) : t + 1].mean(axis=0) for t in range(50)], 1e-6)
+
+
+def test_reset_forgets():
+    network, x = two_dimensions(), RNG(0).standard_normal((20, 8, 1)).astype("float32")
+    stream = network.stream((8, 1))
+    first = stream.process(x)
+    stream.reset()
+    assert np.array_equal(stream.process(x), first)
+    assert first.size
+
+
+def test_what_streams_refuse():
+    rng = RNG(0)
+    for layer in (nn.TiledConv1d(2, 3, 3, 2, rng=rng), nn.Conv1dTranspose(2, 3, 3, rng=rng)):
+        with pytest.raises(ShapeError, match="cannot work on a stream"):
+            layer.stream()
+    with pytest.raises(ArgumentError, match="what a frame is"):
+        nn.Residual(nn.ReLU()).stream()
+    stream = nn.Conv1d(3, 4, 3, rng=rng).stream()
+    with pytest.raises(DtypeError):
+        stream.process(np.zeros((2, 3)))
+    with pytest.raises(ShapeError, match="frames must have shape"):
+        stream.process(np.zeros((2, 4), "float32"))
+    assert stream.process(np.zeros((0, 3), "float32")).shape == (0, 4)
+
+
+def test_summary_says_what_a_network_is():
+    network = tc_resnet8(12, 40, rng=RNG(0))
+    summary = network.summary((98, 40), clips=1000, threads=1)
+    assert summary.parameters == 65180
+    assert 1.3e6 < summary.products < 1.7e6
+    assert summary.stream.receptive_field == 171
+    assert summary.epoch_s > 0
+    text = str(summary)
+    assert "3  Residual" in text
+    assert "an epoch: about" in text
+    tiled = nn.Sequential([nn.TiledConv1d(2, 3, 3, 2, rng=RNG(0))])
+    assert "stream: no; a layer with tiled" in str(tiled.summary((9, 2)))
