@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import audioconv as ac
 from tests.command import refused, run
@@ -292,7 +293,7 @@ def test_interrupted_training_keeps_the_best_so_far(clips, tmp_path):
     assert "Traceback" not in err
     assert f"interrupted; {path} holds the best weights so far" in err
     assert out.startswith(f"{path}: 3 classes from 42 clips, ")
-    assert [name.name for name in tmp_path.iterdir()] == ["words.model"]
+    assert sorted(name.name for name in tmp_path.iterdir()) == ["words.model", "words.model.training"]
     assert run("predict", path, clips / "low_1.wav").exit_code == 0
 
 
@@ -307,3 +308,26 @@ def test_training_interrupted_before_the_first_epoch_leaves_an_older_model_alone
     assert result.exit_code == 130
     assert f"interrupted before the first epoch was done; nothing is written to {path}" in result.stderr
     assert path.read_bytes() == b"older"
+
+
+def test_a_training_that_was_killed_is_resumed_to_the_same_file(clips, tmp_path):
+    whole, path = tmp_path / "whole.safetensors", tmp_path / "model.safetensors"
+    args = ("train", clips, "--epochs", 6, "--seed", 3, "--no-augment")
+    assert run(*args, "--out", whole, "--history", tmp_path / "history.csv").exit_code == 0
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 7
+    checkpoint = tmp_path / "model.safetensors.training"
+    command = [sys.executable, "-m", "audioconv", *map(str, args), "--out", str(path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not checkpoint.exists():
+            assert process.poll() is None, "it ended before it was killed"
+            time.sleep(0.005)
+        process.kill()
+    assert not path.exists()
+    result = run(*args, "--out", path, "--resume")
+    assert result.exit_code == 0, result.output
+    assert not checkpoint.exists()
+    ours, theirs = (load_file(p) for p in (path, whole))
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    result = run(*args, "--out", path, "--resume")
+    assert result.exit_code != 0
+    assert "nothing to resume" in result.output

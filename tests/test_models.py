@@ -56,8 +56,8 @@ def test_channels_of_larger_networks():
 
 
 def test_features_that_bands_cannot_divide_are_refused():
-    with pytest.raises(ArgumentError, match="multiple of 20"):
-        models.bc_resnet(12, 30, rng=RNG(0))
+    with pytest.raises(ArgumentError, match="multiple of 40"):
+        models.bc_resnet(12, 60, rng=RNG(0))
 
 
 def test_two_dimensional_networks_refuse_frames_without_channel():

@@ -22,19 +22,29 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
     ] = None,
     augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+    history: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")] = None,
 ):
     """Train a keyword classifier.
 
     Voices of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
-    best weights so far.
+    best weights so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
     """
     from audioconv.classify import KeywordClassifier, load_dataset
     from audioconv.io import writable
+    from audioconv.nn import History
 
     writable(out, ModelFileError)  # said now rather than after the training
     data = load_dataset(folder)
     for notice in data.notices:
         say(notice)
+    if history is not None:
+        writable(history)
+    checkpoint = out.with_name(f"{out.name}.training")
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    elif not checkpoint.exists():
+        raise ModelFileError(f"there is nothing to resume: {checkpoint} does not exist; train without --resume")
     part, validation = data.part("train"), data.part("val")
     classifier = KeywordClassifier(
         model=model,
@@ -50,11 +60,16 @@ def train(
         part.labels,
         groups=part.groups,
         validation=(validation.files, validation.labels) if len(validation.files) else None,
+        checkpoint=checkpoint,
     )
+    if history is not None:
+        History(classifier.history_).save(history)
     if classifier.interrupted_ and not classifier.history_:
         say(f"interrupted before the first epoch was done; nothing is written to {out}")
         raise typer.Exit(130)
     classifier.save(out)
+    if not classifier.interrupted_:
+        checkpoint.unlink(missing_ok=True)
     _report(classifier, part, validation, out)
 
 
@@ -74,5 +89,5 @@ def _report(classifier, part, validation, out):
         f"{len(validation.files)} to validate, {len(classifier.history_)} epochs{best}"
     )
     if classifier.interrupted_:
-        say(f"interrupted; {out} holds the best weights so far")
+        say(f"interrupted; {out} holds the best weights so far; --resume goes on")
         raise typer.Exit(130)

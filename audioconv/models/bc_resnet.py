@@ -23,7 +23,7 @@ def bc_resnet(classes, features=40, *, scale=1, rng, dtype=np.float32):
     ----------
     classes : int
     features : int
-        A multiple of 20, at least 40; the paper has 40.
+        A multiple of 40, so that each stage has bands of equal width; the paper has 40.
     scale : int
         Times the channels; the paper has 1, 1.5, 2, 3, 6 and 8.
     rng : numpy Generator
@@ -36,8 +36,8 @@ def bc_resnet(classes, features=40, *, scale=1, rng, dtype=np.float32):
     sections 2 and 3, table 1.
     """
     scale = whole(scale, "scale")
-    if features < 40 or features % 20:
-        raise ArgumentError(f"features must be a multiple of 20 and at least 40, not {features!r}")
+    if whole(features, "features") % 40:
+        raise ArgumentError(f"features must be a multiple of 40, not {features!r}")
     draw = {"bias": False, "rng": rng, "dtype": dtype}
 
     def norm(filters):

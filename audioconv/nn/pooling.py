@@ -5,10 +5,10 @@ import numpy as np
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn import operations
-from audioconv.nn.convolution import axes_1d, axes_2d, pair
 from audioconv.nn.layer import Layer
 from audioconv.nn.operations import Window
 from audioconv.nn.rows import seen_as, shape3
+from audioconv.nn.windows import axes_1d, axes_2d, pair
 
 
 class _Pool(Layer):

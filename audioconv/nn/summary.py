@@ -44,7 +44,7 @@ class Summary:
     1  GlobalAveragePool     8                      0              0
     2  Dense                 2                     18             16
     all                                          122          9,424
-    stream: receptive field 3 frames (30 ms), look-ahead 1 frames (10 ms), 112 multiply-adds a frame, state 9.0 kB
+    stream: receptive field 3 frames (30 ms), look-ahead 1 frames (10 ms), 112 multiply-adds a frame, state 14.1 kB
     """
 
     def __init__(self, network, shape, *, hop_ms=10.0, clips=None, batch_size=100, threads=None):

@@ -41,7 +41,7 @@ class History:
         """Write one line an epoch as CSV; a score of several numbers gets a column each."""
         rows = []
         for epoch in self.epochs:
-            score = epoch["score"]
+            score = epoch.get("score")
             parts = score if isinstance(score, (tuple, list)) else [] if score is None else [score]
             row = {name: value for name, value in epoch.items() if name != "score"}
             rows.append(row | {f"score_{i}" if i else "score": value for i, value in enumerate(parts)})
