@@ -10,7 +10,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
     stream    a stream, block by block
-    train     steps of training and inference
+    train     steps of training and inference of four networks, against PyTorch and ONNX Runtime
     keywords  recognition rates; needs AUDIOCONV_DATA
 
 PyTorch (`pip install torch`) and FFTW (gcc and Debian's libfftw3-dev) are taken if they are there.

@@ -9,10 +9,11 @@ from rich.table import Table
 ENOUGH_S = 4.0  # of turns for one way
 
 
-def medians_s(ways, repeats):
+def medians_s(ways, repeats, settle_s=0.0):
     """Median time of each way in seconds; they take turns, so that all see the same moods of the machine.
 
-    A slow way stops after `ENOUGH_S`, but not before its third turn.
+    A slow way stops after `ENOUGH_S`, but not before its third turn. With `settle_s` there is a pause before each turn,
+    in which the threads of the way before stop spinning, and a call that is not counted.
     """
     times_s = {name: [] for name in ways}
     for way in ways.values():
@@ -21,6 +22,9 @@ def medians_s(ways, repeats):
         for name, way in ways.items():
             if len(times_s[name]) >= 3 and sum(times_s[name]) > ENOUGH_S:
                 continue
+            if settle_s:
+                time.sleep(settle_s)
+                way()
             start = time.perf_counter()
             way()
             times_s[name].append(time.perf_counter() - start)
