@@ -1,5 +1,6 @@
 """The thread pool: order, errors, the number of threads, forks and worker processes."""
 
+import contextlib
 import multiprocessing
 import threading
 import time
@@ -84,3 +85,30 @@ def test_a_guard_keeps_a_second_thread_out():
         pass
     with guard:
         pass
+
+
+def test_threads_that_work_together_all_run_at_once():
+    meeting, seen = threading.Barrier(3, timeout=10), []
+
+    def work(thread):
+        meeting.wait()
+        seen.append(thread)
+
+    parallel.together(work, 3, meeting.abort)
+    assert sorted(seen) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_one_that_fails_does_not_leave_the_others_waiting(failing):
+    meeting = threading.Barrier(2, timeout=60)
+
+    def work(thread):
+        if thread == failing:
+            raise ValueError("mine")
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait()
+
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="mine"):
+        parallel.together(work, 2, meeting.abort)
+    assert time.monotonic() - start < 30

@@ -36,10 +36,8 @@ def _mask(builder, count, lanes):
 
 
 def _masked(builder, name, vector, result, arguments):
-    pointer = vector.as_pointer()
     kind = "f32" if isinstance(vector.element, ir.FloatType) else "f64"
     full = f"llvm.masked.{name}.v{vector.count}{kind}.p0"
-    del pointer
     function_type = ir.FunctionType(result, [a.type for a in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, full), arguments)
 
