@@ -39,6 +39,8 @@ def main(options):
         network = make(CLASSES, shape[1], rng=rng)
         times_s = _training_s(network, x, targets)  # moves the running statistics too, for what follows
         times_s |= _inference_s(network, x) | _clip_s(network, x[:1])
+        if network.stream(shape[1:]).look_ahead == 0:
+            times_s["a frame on a stream, 1 thread"] = {"audioconv": _frame_s(network.stream(shape[1:]), x[0])}
         rows += [_row(name, what, ways) for what, ways in times_s.items()]
     show("Keyword networks, float32: ms a call, and the peer's time / ours", rows)
     return rows
@@ -180,6 +182,13 @@ def _clip_s(network, x):
         for way in ways.values():
             check_equal(apply(x, 1), way(), CLOSE)
     return _by_threads("inference, one clip", medians_s(ways, 100, SETTLE_S))
+
+
+def _frame_s(stream, frames):
+    """Median seconds of a call for one frame, when the stream has been running for a while."""
+    blocks = [frames[t : t + 1] for t in range(len(frames))]
+    calls = {"frame": lambda: [stream.process(block) for block in blocks]}
+    return medians_s(calls, 50)["frame"] / len(blocks)
 
 
 def _onnx_inference(network, x):
