@@ -10,6 +10,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
     stream    a stream, block by block
+    layers    layers of networks, against PyTorch
     train     steps of training and inference of four networks, against PyTorch and ONNX Runtime
     keywords  recognition rates; needs AUDIOCONV_DATA
 
@@ -26,7 +27,19 @@ from pathlib import Path
 for tuned in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # before NumPy is loaded: peers run as they come
     os.environ.pop(tuned, None)
 
-NAMES = ("startup", "convolve", "lengths", "choice", "direct", "fft", "upfirdn", "stream", "train", "keywords")
+NAMES = (
+    "startup",
+    "convolve",
+    "lengths",
+    "choice",
+    "direct",
+    "fft",
+    "upfirdn",
+    "stream",
+    "layers",
+    "train",
+    "keywords",
+)
 RESULTS = Path(__file__).parent / "results"
 
 if __name__ == "__main__":
