@@ -120,7 +120,7 @@ def _training_s(network, x, targets):
             torch.set_num_threads(threads)
             way = _formats(network, x, lambda module, x: _torch_step(module, x, wanted))
             ways[threads, "PyTorch"] = _with_threads(threads, way)
-    return _by_threads("training, batch of 100", medians_s(ways, 30, SETTLE_S))
+    return _by_threads("training, batch of 100", medians_s(ways, 16, SETTLE_S))
 
 
 def _torch_step(module, x, wanted):
@@ -157,7 +157,7 @@ def _inference_s(network, x):
         torch.set_num_threads(2)
         ways[2, "PyTorch"] = _formats(network, x, _torch_inference)
         check_equal(apply(x, 2), ways[2, "PyTorch"](), CLOSE)
-    return _by_threads("inference, batch of 100", medians_s(ways, 50, SETTLE_S))
+    return _by_threads("inference, batch of 100", medians_s(ways, 30, SETTLE_S))
 
 
 def _torch_inference(module, x):
@@ -181,7 +181,7 @@ def _clip_s(network, x):
             ways[1, "ONNX Runtime"] = _onnx_inference(network, x)
         for way in ways.values():
             check_equal(apply(x, 1), way(), CLOSE)
-    return _by_threads("inference, one clip", medians_s(ways, 100, SETTLE_S))
+    return _by_threads("inference, one clip", medians_s(ways, 30, SETTLE_S))
 
 
 def _frame_s(stream, frames):
