@@ -13,8 +13,8 @@ def medians_s(ways, repeats, settle_s=0.0):
     """Median time of each way in seconds; they take turns, so that all see the same moods of the machine.
 
     A slow way stops after `ENOUGH_S`, but not before its third turn. With `settle_s` there is a pause before each turn,
-    in which the threads of the way before stop spinning, and then calls that are not counted for as long again: a thread
-    that has slept is first woken on the core of the one that wakes it.
+    in which the threads of the way before stop spinning, and then calls that are not counted for as long again: a
+    thread that has slept is first woken on the core of the one that wakes it.
     """
     times_s = {name: [] for name in ways}
     for way in ways.values():
