@@ -40,12 +40,6 @@ class Optimiser:
         arrays = {f"{name}.{i}": a for name, moments in self._moments.items() for i, a in enumerate(moments)}
         return arrays, self.steps
 
-    def load_state(self, arrays, steps):
-        """Go on from what `state` gave."""
-        for name, array in self.state()[0].items():
-            array[...] = arrays[name]
-        self.steps = steps
-
     def prepare(self, learning_rate):
         """Fill in the settings of the next step."""
         self.steps += 1

@@ -8,7 +8,7 @@ from audioconv.errors import ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
 from audioconv.nn.graph import GROUP, Graph
-from audioconv.nn.layer import KEPT, add_partials, output
+from audioconv.nn.layer import add_partials, keep, output
 from audioconv.nn.program import SHARDS, Program, training_plan
 from audioconv.nn.rows import row
 from audioconv.stage import Guard
@@ -73,8 +73,6 @@ class TrainingStep:
     def program(self, shape):
         """The program for batches of this shape, and the shape of a clip's output."""
         if shape not in self._programs:
-            while len(self._programs) >= KEPT:
-                del self._programs[next(iter(self._programs))]
             graph = Graph(self.network.dtype, True, shape[0], input_gradient=False)
             y = self.network._build(graph, graph.given("x", shape[1:]))
             output(graph, y, "y")
@@ -85,7 +83,7 @@ class TrainingStep:
             self.optimiser.build(graph)
             if self.average is not None:
                 self.average.build(graph)
-            self._programs[shape] = Program(training_plan(graph)), y.shape
+            keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
     def _judge(self, graph):

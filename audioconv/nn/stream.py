@@ -36,7 +36,7 @@ class StreamPlan:
         self._freq = {t: tuple(max(o.margins.get(t, NONE).freq[i] for o in graph.operations) for i in (0, 1))
                       for t in margins}  # fmt: skip
         self._fill = {t: m.fill for t, m in margins.items()}
-        self._room = room
+        self.room = room
         self._queue(x)
         self.table, self.operations, self.reads, self.patches, self.fills = [], [], [], [], []
         for operation in graph.operations:
@@ -50,7 +50,7 @@ class StreamPlan:
         low, high = self._freq.get(tensor, (0, 0))
         width = -(-((low + freq + high) * channels + 1) // 16) * 16
         before = self._before.get(tensor, 0)
-        rows = 2 * (before + self._room) + CHUNK + self._after.get(tensor, 0)
+        rows = 2 * (before + self.room) + CHUNK + self._after.get(tensor, 0)
         self._queues[tensor] = len(self._shapes)
         fits = rows - self._after.get(tensor, 0)
         self._shapes.append([before, fits, width, self.size, 0, low * channels, self._fill.get(tensor, 0.0)])
@@ -235,7 +235,7 @@ class NetworkStream:
     def _run(self, x, ending):
         found, width = [], int(np.prod(self._y_shape))
         while True:
-            y = np.empty((len(x) + CHUNK if not ending else self.plan._room, width), self.dtype)
+            y = np.empty((len(x) + CHUNK if not ending else self.plan.room, width), self.dtype)
             taken, given = kernels.run_stream(self._table, self._operations, self._reads, self._queues, self._patches,
                                               self._fills, self._memory, self._spaces, self._like, x[:CHUNK], y,
                                               int(ending))  # fmt: skip
