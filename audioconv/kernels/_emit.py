@@ -3,6 +3,8 @@
 With NUMBA_DISABLE_JIT=1 the NumPy body runs, and checks that every access lies inside its array.
 """
 
+import llvmlite.binding
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -13,6 +15,16 @@ from audioconv.kernels._jit import JIT_ENABLED
 
 LANES = {np.dtype(np.float32): 8, np.dtype(np.float64): 4}
 LANES_OF = {types.float32: 8, types.float64: 4}
+
+
+def _registers_are_wide():
+    """Whether numba compiles for a machine with AVX-512: 32 registers, each of two vectors."""
+    if numba.config.CPU_NAME is not None:
+        return "avx512f" in (numba.config.CPU_FEATURES or "")
+    return bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
+
+
+WIDE = _registers_are_wide()
 
 
 def operation(numpy_body):
@@ -31,9 +43,9 @@ def scalar_llvm(dtype):
     return ir.FloatType() if dtype == types.float32 else ir.DoubleType()
 
 
-def vector_llvm(dtype):
-    """LLVM type of a vector."""
-    return ir.VectorType(scalar_llvm(dtype), LANES_OF[dtype])
+def vector_llvm(dtype, times=1):
+    """LLVM type of a vector, or of one so many times as long."""
+    return ir.VectorType(scalar_llvm(dtype), LANES_OF[dtype] * times)
 
 
 def pointer_to(context, builder, array_type, array, index, part):

@@ -20,6 +20,7 @@ Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, A
 import numpy as np
 
 from audioconv.kernels import simd, tile
+from audioconv.kernels._emit import WIDE
 from audioconv.kernels._jit import inner, part, step
 from audioconv.kernels.memory import floats, integers, rest
 
@@ -34,7 +35,7 @@ _REST = rest(6)
 def _tile(rows, vectors, add):
     """Kernel for one register tile: rows x (vectors * lanes) outputs, each one chain of fma."""
 
-    @inner
+    @part
     def one_tile(a, b, start, out, table, table_out, first, column, counts, a_steps, b_steps, least):
         places = tile.offsets(table, first, rows)
         total = tile.fill(tile.zeros(out, rows, vectors), start, column)
@@ -43,8 +44,8 @@ def _tile(rows, vectors, add):
         for _ in range(counts[0]):
             i1, j1 = i, j
             for _ in range(counts[1]):
-                i2, j2 = i1, j1
-                for _ in range(counts[2]):
+                i2, j2, end = i1, j1, j1 + counts[2] * b_steps[2]
+                while j2 != end:
                     total = add(total, a, places, i2, b, j2)
                     i2 += a_steps[2]
                     j2 += b_steps[2]
@@ -81,9 +82,25 @@ def _three(row, o):
     return row[o], row[o + 1], row[o + 2]
 
 
-def _product(add):
-    """The step for all columns: bands of three vectors, two or one."""
-    three, two, one, scalar = (_band(rows, vectors, add) for rows, vectors in ((4, 3), (6, 2), (8, 1), (6, 0)))
+# The rows of a tile by its width in vectors, the widest first: as many accumulators as leave registers for the rest.
+_RANK1 = {8: 6, 6: 8, 4: 10, 3: 8, 2: 12, 1: 8, 0: 6} if WIDE else {3: 4, 2: 6, 1: 8, 0: 6}
+_LANEWISE = {8: 3, 4: 9, 2: 9, 1: 8, 0: 6} if WIDE else {2: 6, 1: 8, 0: 6}
+
+
+def _product(add, rows_of):
+    """The step for all columns, band after band."""
+    bands = {width: _band(rows, width, add) for width, rows in rows_of.items()}
+    scalar, one, two = bands[0], bands[1], bands[2]
+    three, four, six, eight = (bands.get(width, two) for width in (3, 4, 6, 8))
+    widths = tuple(width for width in rows_of if width > 1)
+
+    @part
+    def width_of(vectors):
+        """Of the next band: the widest there is, but better two bands than one vector left alone."""
+        for width in widths:
+            if vectors == width or vectors > max(width + 1, 2):
+                return width
+        return 1
 
     def product(row, spaces, like, clip, clips, group, thread):
         at = (clip, clips, group)
@@ -98,29 +115,32 @@ def _product(add):
         if row[o + CLIPS_IN] == 1:
             counts = (clips, counts[1], counts[2])
         least = 0.0 if row[o + RELU] else -np.inf
-        column, last = row[o + FIRST], row[o + LAST]
+        first, last = row[o + FIRST], row[o + LAST]
         lanes = simd.lanes(out)
-        if last - column < lanes:
-            while column < last:
+        if last - first < lanes:
+            for column in range(first, last):
                 scalar(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
-                column += 1
             return
-        first = column
+        column = first
         while column < last:
-            left = (last - column + lanes - 1) // lanes
-            if left >= 3 and left % 2 and last - column >= 3 * lanes:
+            width = width_of((last - column) // lanes)
+            if width == 8:
+                eight(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
+            elif width == 6:
+                six(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
+            elif width == 4:
+                four(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
+            elif width == 3:
                 three(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
-                column += 3 * lanes
-            elif last - column >= 2 * lanes:
+            elif width == 2:
                 two(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
-                column += 2 * lanes
             else:
-                column = max(first, min(column, last - lanes))
+                column = min(column, last - lanes)
                 one(a, b, start, out, table, table_out, count, column, counts, a_steps, b_steps, least)
-                column += lanes
+            column += width * lanes
 
     return step(product)
 
 
-product = _product(tile.rank1)
-channelwise = _product(tile.lanewise)
+product = _product(tile.rank1, _RANK1)
+channelwise = _product(tile.lanewise, _LANEWISE)

@@ -15,6 +15,7 @@ from numba.extending import models, register_model
 from audioconv.kernels._emit import (
     LANES,
     LANES_OF,
+    WIDE,
     call_llvm,
     flat,
     load_from,
@@ -37,6 +38,8 @@ class Tile(types.Type):
 
 def _parts(tile):
     """LLVM type of one accumulator, their number in a row, elements from one to the next."""
+    if WIDE and tile.vectors and tile.vectors % 2 == 0:
+        return vector_llvm(tile.dtype, 2), tile.vectors // 2, 2 * LANES_OF[tile.dtype]
     if tile.vectors:
         return vector_llvm(tile.dtype), tile.vectors, LANES_OF[tile.dtype]
     return scalar_llvm(tile.dtype), 1, 1

@@ -145,7 +145,7 @@ def _merge(counts, keep_first=False):
                 merged[-1] = (outer * count, a, b)
                 continue
         merged.append((count, a, b))
-    ones = [(1, 0, 0)] * (3 - len(merged))
+    ones = [(1, 1, 1)] * (3 - len(merged))
     merged = merged[:1] + ones + merged[1:] if keep_first else ones + merged
     assert len(merged) == 3
     return merged
