@@ -4,6 +4,7 @@ import numpy as np
 from side_by_side import check_equal, medians_s, show
 
 from audioconv import nn
+from audioconv.arrays import aligned
 
 try:
     import torch
@@ -35,10 +36,10 @@ def main(options):
 def _row(name, make, shape):
     rng = np.random.default_rng(0)
     layer = make(rng)
-    x = rng.standard_normal((BATCH, *shape)).astype(np.float32)
+    x = _aligned(rng.standard_normal((BATCH, *shape)))
     apply, theirs, leaves = layer.inference(), _in_torch(layer), _leaves(layer, x)
     y = layer.forward(x, training=True, threads=1)
-    grad_y = rng.standard_normal(y.shape).astype(np.float32)
+    grad_y = _aligned(rng.standard_normal(y.shape))
     grad = _channels_first(grad_y)
     check_equal(y, _channels_last(theirs(*leaves)), CLOSE)
     found = torch.autograd.grad(theirs(*leaves), leaves, grad)
@@ -65,6 +66,13 @@ def _row(name, make, shape):
         "forward, both gradients": 1e3 * times_s["both"],
         "PyTorch / ours ": times_s["torch both"] / times_s["both"],
     }
+
+
+def _aligned(values):
+    """In float32, from a cache line on, as a layer gets it from the one before, and as PyTorch has it."""
+    array = aligned(values.size, np.float32).reshape(values.shape)
+    array[...] = values
+    return array
 
 
 def _in_torch(layer):

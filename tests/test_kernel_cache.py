@@ -101,3 +101,20 @@ def test_numba_configuration_is_left_alone():
         "assert before == {n: getattr(numba.config, n) for n in names}"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_code_compiled_in_two_processes_does_not_get_mixed_up(tmp_path):
+    compile_one = "import numpy as np; from audioconv.kernels import conv; conv.{}.address(np.dtype('float32'))"
+    use_both = """
+import numpy as np
+from audioconv import nn
+rng = np.random.default_rng(0)
+x = rng.standard_normal((2, 5, 6, 32)).astype(np.float32)
+apart, mixed = nn.DepthwiseConv2d(32, 1, rng=rng), nn.Conv2d(32, 48, 1, rng=rng)
+assert np.allclose(apart.forward(x), x * apart.weight[0, 0], atol=1e-6)
+assert np.allclose(mixed.forward(x), x @ mixed.weight[0, 0], atol=1e-5)
+"""
+    for script in (compile_one.format("channelwise"), compile_one.format("product"), use_both):
+        environment = os.environ | {"AUDIOCONV_CACHE": os.fspath(tmp_path)}
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr

@@ -118,11 +118,23 @@ def _constants(function):
 
 
 def _constant(value):
-    if isinstance(value, (int, str)):
+    if isinstance(value, (int, str, tuple)):
         return value
     if hasattr(value, "py_func"):
         return value.py_func.__name__, _constants(value.py_func)
     return getattr(value, "_name", None)  # an operation of `simd` or `tile`
+
+
+def _named(function):
+    """Give a kernel from a factory a name of its own, which says what the factory gave it.
+
+    Numba tells functions of one name apart by a number that counts compilations in a process. Two that were compiled
+    in two processes may get the same, and then code that was loaded for one calls the other: without this, a tile of
+    another width, which writes beyond its array.
+    """
+    if constants := _constants(function):
+        function.__qualname__ += "_" + hashlib.sha256(repr(constants).encode()).hexdigest()[:8]
+    return function
 
 
 class _Cache(FunctionCache):
@@ -157,7 +169,7 @@ KERNELS = []  # every dispatcher, so that a test can count signatures and `docto
 
 def kernel(function, **options):
     """Compile a function on first call, without the GIL, cached on disk; plain Python when the JIT is disabled."""
-    dispatcher = numba.njit(**OPTIONS, **options)(function)
+    dispatcher = numba.njit(**OPTIONS, **options)(_named(function))
     if JIT_ENABLED:
         dispatcher._cache = _Cache(function)
         KERNELS.append(dispatcher)
@@ -188,7 +200,7 @@ class Step:
     """
 
     def __init__(self, function):
-        self.function, self._compiled = function, {}
+        self.function, self._compiled = _named(function), {}
         self._place = len(STEPS)
         STEPS.append(self)
 

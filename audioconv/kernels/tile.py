@@ -130,20 +130,20 @@ def store(typing_context, t, a, offsets, column):
     return signature(types.none, t, a, offsets, types.intp), codegen
 
 
-@operation(lambda t, least: np.maximum(t, t.dtype.type(least)))
-def at_least(typing_context, t, least):
-    """at_least(t, least): the larger of each accumulator and a number; NaN stays NaN."""
+@operation(lambda t: np.where(t <= 0, t.dtype.type(0), t))
+def rectified(typing_context, t):
+    """rectified(t): zero where the tile is negative; NaN stays NaN."""
 
     def codegen(context, builder, sig, args):
         part, count, _ = _parts(sig.args[0])
-        scalar = context.cast(builder, args[1], types.float64, sig.args[0].dtype)
-        floor, result = splat_over(builder, scalar, part), args[0]
+        zero, result = ir.Constant(part, None), args[0]
         for position in range(sig.args[0].rows * count):
-            larger = call_llvm(builder, "maximum", part, builder.extract_value(result, position), floor)
-            result = builder.insert_value(result, larger, position)
+            value = builder.extract_value(result, position)
+            value = builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
+            result = builder.insert_value(result, value, position)
         return result
 
-    return signature(t, t, types.float64), codegen
+    return signature(t, t), codegen
 
 
 def _numpy_rank1(t, column, offsets, k, row, j):

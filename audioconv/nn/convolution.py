@@ -5,7 +5,7 @@ import numpy as np
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn import convolving, operations
-from audioconv.nn.convolving import Axis, Geometry
+from audioconv.nn.geometry import Axis, Geometry
 from audioconv.nn.layer import Layer
 from audioconv.nn.rows import seen_as, shape3
 from audioconv.nn.windows import axes_1d, axes_2d

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+SHARDS = 8  # of a batch in training
 CLIP, GROUP, SHARED, THREAD = "clip", "group", "shared", "thread"  # of what there is one in memory
 
 
@@ -103,6 +104,13 @@ class Graph:
         self.products = 0  # multiply-adds of a clip, forward
         self.way_back, self.gradients = [], {}
 
+    @property
+    def clips(self):
+        """How many clips are about to be gone through at once; none on a stream."""
+        if self.stream is not None:
+            return 0
+        return -(-self.batch // SHARDS) if self.training else self.batch
+
     # --- tensors ---
 
     def given(self, name, shape, per=CLIP, wide=False):
@@ -133,7 +141,7 @@ class Graph:
 
     def add(self, encode, reads, writes, **options):
         """Add an operation that writes these tensors."""
-        operation = Operation(encode, list(reads), list(writes), stage=self.stage, **options)
+        operation = Operation(encode, list(reads), list(writes), **{"stage": self.stage} | options)
         for tensor in writes:
             if not tensor.outside:
                 tensor.producer = operation

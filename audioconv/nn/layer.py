@@ -1,11 +1,12 @@
 """What all layers share: how they are asked, how their programs are made and kept, names of weights."""
 
 import threading
+from math import prod
 
 import numpy as np
 
 from audioconv import parallel
-from audioconv.arrays import floating
+from audioconv.arrays import aligned, floating
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
@@ -15,6 +16,7 @@ from audioconv.nn.rows import copy_rows, row
 from audioconv.stage import Guard
 
 KEPT = 4  # programs of a layer, one a shape of input
+LARGE = 1 << 12  # elements of an array for which it is worth to align it
 
 
 class Layer:
@@ -93,7 +95,7 @@ class Layer:
         with self._guard:
             self._last = None  # after an error there is nothing to go back from
             program, shape = self._program(x.shape)
-            y = np.empty((len(x), *shape), self.dtype)
+            y = _new((len(x), *shape), self.dtype)
             seeds = np.arange(len(x)) if seeds is None else np.ascontiguousarray(seeds, np.int64)
             threads = min(threads, 8)
             if len(x):
@@ -124,7 +126,7 @@ class Layer:
             raise ShapeError(f"grad_y must have the shape of the last output, {shape}, not {grad_y.shape}")
         with self._guard:
             self._last = None  # what was kept is used up
-            grad_x = np.zeros_like(x)
+            grad_x = _new(x.shape, x.dtype) if program.writes("grad_x") else np.zeros_like(x)
             if not len(x):
                 for gradient in self.gradients().values():
                     gradient[...] = 0
@@ -135,7 +137,7 @@ class Layer:
 
     def inference(self):
         """Return a function from x to y with the weights as they are now; any thread may call it."""
-        programs = Idle(lambda shape: Program(inference_plan(lambda batch: self._inference_graph(shape, batch))))
+        programs = Idle(self._inference_program)
 
         def apply(x, threads=1):
             return _apply(programs, np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype), threads)
@@ -148,8 +150,8 @@ class Layer:
             programs = self._idle.setdefault("programs", Idle(self._inference_program))
         return _apply(programs, x, threads, refresh=True)
 
-    def _inference_program(self, shape):
-        return Program(inference_plan(lambda batch: self._inference_graph(shape, batch)))
+    def _inference_program(self, shape, alone):
+        return Program(inference_plan(lambda batch: self._inference_graph(shape, batch), alone))
 
     def _inference_graph(self, shape, batch):
         graph = Graph(self.dtype, False, batch)
@@ -162,12 +164,12 @@ class Layer:
             graph = Graph(self.dtype, True, shape[0])
             x = graph.given("x", shape[1:])
             y = self._build(graph, x)
-            output(graph, y, "y")
             graph.stage += 1
             operations.backward(graph, y, graph.given("grad_y", y.shape))
+            output(graph, y, "y", stage=0)
             grad_x = operations.gradient(graph, x)
             if grad_x is not None:
-                output(graph, grad_x, "grad_x")
+                output(graph, grad_x, "grad_x", graph.stage)
             graph.stage += 1
             add_partials(graph)
             keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
@@ -239,42 +241,51 @@ def keep(programs, key, value):
 
 
 class Idle:
-    """Programs that nobody runs, by shape of a clip; each call takes one, or makes one more."""
+    """Programs that nobody runs, by the arguments of `make`; each call takes one, or makes one more."""
 
     def __init__(self, make):
         self._make, self._idle, self._lock = make, {}, threading.Lock()
 
-    def take(self, shape):
+    def take(self, *key):
         with self._lock:
-            found = self._idle.get(shape)
+            found = self._idle.get(key)
             if found:
                 return found.pop()
-        return self._make(shape)
+        return self._make(*key)
 
-    def give(self, shape, program):
+    def give(self, program, *key):
         with self._lock:
-            if shape not in self._idle:
-                keep(self._idle, shape, [])
-            self._idle[shape].append(program)
+            if key not in self._idle:
+                keep(self._idle, key, [])
+            self._idle[key].append(program)
 
 
 def _apply(programs, x, threads, refresh=False):
     """Run clips through inference, each thread its own groups; the result does not depend on how many there are."""
-    shape = x.shape[1:]
-    program = programs.take(shape)
+    key = x.shape[1:], len(x) == 1
+    program = programs.take(*key)
     if refresh:
         for each in program.plan.graph.refreshers:
             each()
-    y = np.empty((len(x), *program.output_shape), x.dtype)
+    y = _new((len(x), *program.output_shape), x.dtype)
     groups = clip_groups(len(x), program.plan.largest)
     program.run({"x": x, "y": y}, groups=groups, threads=max(1, min(threads, len(groups) - 1)))
-    programs.give(shape, program)
+    programs.give(program, *key)
     return y
 
 
-def output(graph, y, name):
-    """Have a tensor in the array that is given by this name; outside of training it is written there at once."""
-    if not graph.training and y.producer is not None:
+def _new(shape, dtype):
+    """A new array; a large one begins on a cache line: vectors across two lines cost a depthwise layer a third more."""
+    size = prod(shape)
+    return np.empty(shape, dtype) if size < LARGE else aligned(size, dtype).reshape(shape)
+
+
+def output(graph, y, name, stage=0):
+    """Have a tensor in the array that is given by this name, at the end of a stage.
+
+    It is written there at once unless something else reads it too: the array belongs to the caller, who may change it.
+    """
+    if y.producer is not None and not any(y in operation.reads for operation in graph.operations):
         y.name, y.producer.cheap = name, False
         return
     target = graph.given(name, y.shape)
@@ -282,7 +293,7 @@ def output(graph, y, name):
     def encode(plan, place):
         return copy_rows(plan, place(y), place(target), y)
 
-    graph.add(encode, [y], [target])
+    graph.add(encode, [y], [target], stage=stage)
 
 
 def add_partials(graph):

@@ -7,9 +7,9 @@ from audioconv.arrays import aligned
 from audioconv.kernels import program as kernels
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.memory import INDEX, OWN, OWN_SUMS, SCRATCH, SUMS, WORK
+from audioconv.nn.graph import SHARDS
 from audioconv.nn.plan import Plan
 
-SHARDS = 8
 CACHE = 1 << 19  # bytes of scratch that one group of clips may want: half of a second-level cache
 MOST_GROUPS, MOST_CLIPS = 8, 16
 
@@ -22,10 +22,10 @@ def training_plan(graph):
     return plan if per_shard == 1 else Plan(graph, SHARDS, per_shard)
 
 
-def inference_plan(make_graph):
-    """The plan of inference, for any number of clips: as many at a time as fit into the cache."""
+def inference_plan(make_graph, alone=False):
+    """The plan of inference, for one clip alone or any number of them: as many at a time as fit into the cache."""
     plan = Plan(make_graph(1), 1, 1)
-    clips = max(1, min(MOST_CLIPS, CACHE // max(1, plan.sizes[SCRATCH] * plan.dtype.itemsize)))
+    clips = 1 if alone else max(1, min(MOST_CLIPS, CACHE // max(1, plan.sizes[SCRATCH] * plan.dtype.itemsize)))
     plan = plan if clips == 1 else Plan(make_graph(clips), 1, 1)
     assert plan.count <= 1, "clips do not wait for each other outside of training"
     return plan
@@ -47,6 +47,10 @@ class Program:
     def output_shape(self):
         """Shape of what is given as "y", for a clip."""
         return next(t.shape for t in self.plan.arrays if t.name == "y")
+
+    def writes(self, name):
+        """Whether the array of this name is given, or taken."""
+        return name in self._names
 
     @property
     def bytes(self):

@@ -2,7 +2,7 @@
 
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
-from audioconv.nn.convolving import Axis
+from audioconv.nn.geometry import Axis
 
 
 def padding_of(padding, taps, dilation):
