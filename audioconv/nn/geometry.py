@@ -14,7 +14,7 @@ ROWS = 8  # of a tile of the kernels, about
 
 @dataclass(frozen=True)
 class Run:
-    """Outputs first, first + 1, ... of a tile that `taps` taps from `tap` on reach; the first begins at input `base`."""
+    """Outputs first, first + 1, ... of a tile that `taps` taps from `tap` on reach, the first at input `base`."""
 
     first: int
     count: int
