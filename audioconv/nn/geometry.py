@@ -118,7 +118,7 @@ def input_phases(axis, size, outputs, times=0):
         met = [(first + left - tap * dilation) // stride for tap in taps]
         rows = -(-(size - first) // modulus)
         pairs = tuple((n % axis.tiles, t) for n, t in zip(met, taps, strict=True))
-        whole, runs = [Run(0, rows, 0, len(met), met[0] if met else 0)], []
+        whole = runs = [Run(0, rows, 0, len(met), met[0] if met else 0)]
         if met:
             before = max(before, -met[0])
             after = max(after, met[-1] + (rows - 1) * axis.tiles + 1 - outputs)
