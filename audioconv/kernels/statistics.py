@@ -173,7 +173,7 @@ def adamw(row, spaces, like, clip, clips, group, thread):
         doubles(row, spaces, like, 3, at),
         doubles(row, spaces, like, 4, at),
     )
-    rate, beta1, beta2, epsilon, correction1, correction2 = s[0], s[1], s[2], s[3], s[4], s[5]
+    rate, beta1, beta2, epsilon, scale1, scale2 = s[0], s[1], s[2], s[3], 1.0 / s[4], 1.0 / s[5]
     factor, decay = s[6], s[7] if row[_5 + 2] else 0.0
     first, last = _share(row[_5], group, row[_5 + 1])
     if s[8] == 0.0:
@@ -182,7 +182,7 @@ def adamw(row, spaces, like, clip, clips, group, thread):
         g = np.float64(gradient[i]) * factor
         mean[i] = beta1 * mean[i] + (1.0 - beta1) * g
         square[i] = beta2 * square[i] + (1.0 - beta2) * g * g
-        change = (mean[i] / correction1) / (np.sqrt(square[i] / correction2) + epsilon)
+        change = mean[i] * scale1 / (np.sqrt(square[i] * scale2) + epsilon)
         weight[i] -= rate * (change + decay * weight[i])
 
 

@@ -16,6 +16,12 @@ LINE = 16  # elements that a tensor's place is a multiple of
 FIRST_ARRAY = INDEX + 1  # spaces of single arrays come after the others
 
 
+def group_starts(batch, count):
+    """Where groups of clips begin, and the end; the first are a clip larger, so that threads in turn get as many."""
+    each, more = divmod(batch, max(count, 1))
+    return np.array([each * i + min(i, more) for i in range(count + 1)])
+
+
 class Pool:
     """Offsets in memory that is given back: the first gap that fits."""
 
@@ -53,7 +59,7 @@ class Plan:
     def __init__(self, graph, shards, per_shard):
         self.graph, self.dtype = graph, graph.dtype
         count = shards * per_shard
-        self.groups = np.array([graph.batch * i // count for i in range(count + 1)])
+        self.groups = group_starts(graph.batch, count)
         self.group_count, self.per_shard = count, per_shard
         self.largest = int(np.diff(self.groups).max(initial=0))
         self.arrays, self._spaces, self._tables, self._index = [], {}, {}, [0]

@@ -8,7 +8,7 @@ from audioconv.kernels import program as kernels
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.memory import INDEX, OWN, OWN_SUMS, SCRATCH, SUMS, WORK
 from audioconv.nn.graph import SHARDS
-from audioconv.nn.plan import Plan
+from audioconv.nn.plan import Plan, group_starts
 
 CACHE = 1 << 19  # bytes of scratch that one group of clips may want: half of a second-level cache
 MOST_GROUPS, MOST_CLIPS = 8, 16
@@ -101,6 +101,6 @@ def _address(array):
 
 
 def clip_groups(batch, largest):
-    """Where groups of at most `largest` clips begin; at least a group a shard, if there are so many clips."""
-    count = max(min(batch, SHARDS), -(-batch // max(largest, 1)))
-    return np.array([batch * i // count for i in range(count + 1)] if count else [0])
+    """Where groups of at most `largest` clips begin: as many for each shard, so that threads have as much to do."""
+    count = min(batch, -(-batch // (SHARDS * max(largest, 1))) * SHARDS)
+    return group_starts(batch, count)
