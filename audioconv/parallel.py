@@ -6,7 +6,6 @@ work is cut into pieces by its size alone, and pieces are joined in order.
 
 import multiprocessing
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -72,42 +71,3 @@ def ahead(function, items, threads=None):
                 yield done.result()
         if upcoming is not None:
             yield upcoming.result()
-
-
-def together(function, threads, abandon):
-    """Call function(thread) for each of `threads` at once: they may wait for each other.
-
-    The calling thread is number 0. If it is interrupted before it begins, `abandon()` tells the others.
-    """
-    if threads == 1:
-        function(0)
-        return
-    key = "together", threads
-    if key not in _pools:
-        _pools[key] = _Team(threads - 1)
-    _pools[key].run(function, abandon)
-
-
-class _Team:
-    """Threads that all begin at once, in one call at a time; other calls wait."""
-
-    def __init__(self, helpers):
-        self._executor = ThreadPoolExecutor(helpers, thread_name_prefix="audioconv-team")
-        self._helpers, self._lock = helpers, threading.Lock()
-
-    def run(self, function, abandon):
-        def careful(thread):
-            try:
-                function(thread)
-            except BaseException:
-                abandon()
-                raise
-
-        with self._lock:
-            futures = [self._executor.submit(careful, 1 + i) for i in range(self._helpers)]
-            try:
-                careful(0)
-            finally:
-                wait(futures)
-            for future in futures:
-                future.result()

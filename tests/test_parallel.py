@@ -9,6 +9,7 @@ import pytest
 
 import audioconv as ac
 from audioconv import parallel
+from audioconv.kernels import team
 from audioconv.stage import Guard
 
 
@@ -94,7 +95,7 @@ def test_threads_that_work_together_all_run_at_once():
         meeting.wait()
         seen.append(thread)
 
-    parallel.together(work, 3, meeting.abort)
+    team.together(work, 3, meeting.abort)
     assert sorted(seen) == [0, 1, 2]
 
 
@@ -110,5 +111,5 @@ def test_one_that_fails_does_not_leave_the_others_waiting(failing):
 
     start = time.monotonic()
     with pytest.raises(ValueError, match="mine"):
-        parallel.together(work, 2, meeting.abort)
+        team.together(work, 2, meeting.abort)
     assert time.monotonic() - start < 30

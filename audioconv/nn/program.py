@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from audioconv import parallel
 from audioconv.arrays import aligned
 from audioconv.kernels import program as kernels
+from audioconv.kernels import team
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.memory import INDEX, OWN, OWN_SUMS, SCRATCH, SUMS, WORK
 from audioconv.nn.graph import SHARDS
@@ -93,7 +93,7 @@ class Program:
         def abandon():
             control[kernels.ABANDONED] = 1
 
-        parallel.together(work, threads, abandon)
+        team.together(work, threads, abandon)
 
 
 def _address(array):
