@@ -11,6 +11,7 @@ from audioconv.models.tc_resnet import tc_resnet8
 from tests.compare import assert_close
 
 RNG = np.random.default_rng
+KINDS = ["conv", "depthwise", "tiled", "transposed", "norm", "pool", "activation", "residual", "maxout"]
 
 
 def cut(stream, x, sizes):
@@ -26,7 +27,7 @@ def cut(stream, x, sizes):
 @st.composite
 def layers(draw, channels=5, depth=2):
     """A random layer that keeps the number of channels, as a function of a generator."""
-    kind = draw(st.sampled_from(["conv", "depthwise", "norm", "pool", "activation", "residual", "maxout"]))
+    kind = draw(st.sampled_from(KINDS))
     padding = draw(st.sampled_from(["same", "causal", "valid", (2, 1)]))
     stride, dilation = draw(st.sampled_from([1, 1, 1, 2])), draw(st.integers(1, 3))
     taps = draw(st.integers(1, 4))
@@ -34,6 +35,11 @@ def layers(draw, channels=5, depth=2):
         return lambda rng: nn.Conv1d(channels, channels, taps, stride, dilation, padding, rng=rng)
     if kind == "depthwise":
         return lambda rng: nn.DepthwiseConv1d(channels, taps, stride, dilation, padding, rng=rng)
+    if kind == "tiled":
+        return lambda rng: nn.TiledConv1d(channels, channels, taps, 3, stride, dilation, padding, rng=rng)
+    if kind == "transposed":
+        cut_off = draw(st.sampled_from([(0, 0), (0, 1), (dilation * (taps - 1), 0)]))
+        return lambda rng: nn.Conv1dTranspose(channels, channels, taps + 1, stride, dilation, cut_off, rng=rng)
     if kind == "norm":
         return lambda rng: nn.BatchNorm(channels)
     if kind == "activation":
@@ -94,6 +100,31 @@ def test_two_dimensions_and_the_mean_over_frequency(sizes):
     assert stream.look_ahead == 5
 
 
+def unusual(name, rng):
+    """(network, shape of a clip) with weights that are unshared, tiled or transposed, some in two dimensions."""
+    if name == "unshared":
+        return [nn.LocallyConnected1d(3, 4, 3, 21, 2, padding="causal", rng=rng), nn.ReLU()], (41, 3)
+    if name == "unshared 2d":
+        return [nn.LocallyConnected2d(2, 3, (3, 2), (20, 4), 1, padding=(1, "valid"), rng=rng)], (20, 5, 2)
+    if name == "tiled 2d":
+        return [nn.TiledConv2d(2, 3, (3, 2), (2, 3), (2, 1), rng=rng), nn.ReLU()], (37, 7, 2)
+    if name == "transposed 2d":
+        return [nn.Conv2d(2, 4, 3, 2, rng=rng), nn.Conv2dTranspose(4, 2, (4, 3), 2, 1, (1, 1), rng=rng)], (40, 6, 2)
+    up = nn.Conv1dTranspose(4, 4, 5, 3, 2, (4, 2), rng=rng)  # more cut off at the beginning than a stride
+    return [nn.Conv1d(3, 4, 3, rng=rng), up, nn.Conv1d(4, 2, 5, 2, 1, "same", rng=rng)], (33, 3)
+
+
+@pytest.mark.parametrize("sizes", [[1], [7], [3, 16, 2], [99]])
+@pytest.mark.parametrize("name", ["unshared", "unshared 2d", "tiled 2d", "transposed", "transposed 2d"])
+def test_weights_that_are_not_shared_or_transposed(name, sizes):
+    layers, shape = unusual(name, RNG(4))
+    network = randomised(nn.Sequential(layers), RNG(5))
+    x = RNG(6).standard_normal(shape).astype("float32")
+    stream = network.stream(shape[1:])
+    for _ in range(2):
+        assert np.array_equal(cut(stream, x, sizes), network.forward(x[None])[0])
+
+
 @pytest.mark.parametrize("sizes", [[1], [13, 4]])
 def test_the_last_row_of_a_running_mean_is_that_of_the_clip(sizes):
     network = randomised(tc_resnet8(4, 10, rng=RNG(0)), RNG(1))
@@ -123,9 +154,10 @@ def test_reset_forgets():
 
 def test_what_streams_refuse():
     rng = RNG(0)
-    for layer in (nn.TiledConv1d(2, 3, 3, 2, rng=rng), nn.Conv1dTranspose(2, 3, 3, rng=rng)):
-        with pytest.raises(ShapeError, match="cannot work on a stream"):
-            layer.stream()
+    unshared = nn.LocallyConnected1d(2, 3, 3, 5, padding="valid", rng=rng)
+    for frames, what in ((8, "longer"), (6, "shorter")):
+        with pytest.raises(ShapeError, match=f"the stream is {what} than a clip"):
+            cut(unshared.stream(), np.zeros((frames, 2), "float32"), [1])
     with pytest.raises(ArgumentError, match="what a frame is"):
         nn.Residual(nn.ReLU()).stream()
     stream = nn.Conv1d(3, 4, 3, rng=rng).stream()
@@ -146,5 +178,4 @@ def test_summary_says_what_a_network_is():
     text = str(summary)
     assert "3  Residual" in text
     assert "an epoch: about" in text
-    tiled = nn.Sequential([nn.TiledConv1d(2, 3, 3, 2, rng=RNG(0))])
-    assert "stream: no; a layer with tiled" in str(tiled.summary((9, 2)))
+    assert "stream: no" in str(nn.Dense(5, 2, rng=RNG(0)).summary((5,)))

@@ -12,47 +12,62 @@ from audioconv.kernels.elementwise import place
 from audioconv.kernels.memory import doubles, floats, invoke, rest
 
 # rows of `operations`
-FIRST_ROW, LAST_ROW, FIRST_READ, LAST_READ, TARGET, EMITTED, MOST, FIRST_PATCH, LAST_PATCH = range(9)
+FIRST_ROW, LAST_ROW, FIRST_READ, LAST_READ, TARGET, EMITTED, MOST, FIRST_PATCH, LAST_PATCH, UNIT, EXTRA, LIMIT = range(
+    12
+)
 # rows of `reads`: queue, where the next window begins, its span and stride, rows of zeros after the end
 QUEUE, PLACE, SPAN, STRIDE, AFTER = range(5)
 # rows of `queues`: rows written, rows that fit, elements of a row, where it begins, rows since the start, left margin
 WRITTEN, CAPACITY, ROW, BEGIN, TOTAL, LOW = range(6)
-# rows of `patches`: row and field of the table, kind, value, read
-KIND, VALUE, READ = 2, 3, 4
+# rows of `patches`: row and field of the table, kind, value, read; of units the `TILE`-th of every `TILES` is meant
+KIND, VALUE, READ, TILE, TILES = 2, 3, 4, 5, 6
 COUNT, READ_PLACE, WRITE_PLACE, MARGIN, SIZE = range(5)
-_ENDLESS = 1 << 40
+ENDLESS = 1 << 40
 _3 = rest(3)
 
 
 @part
+def _due(operation, reads, queues):
+    """How many rows are still to be made when the end is known."""
+    rows = queues[reads[operation[FIRST_READ], QUEUE], TOTAL]
+    return (rows - operation[EMITTED]) * operation[UNIT] + operation[EXTRA] if rows else 0
+
+
+@part
 def _available(operation, reads, queues, ending):
-    """How many outputs an operation can make now."""
-    count = operation[MOST]
-    target = operation[TARGET]
-    count = min(count, queues[target, CAPACITY] - queues[target, WRITTEN])
+    """How many units an operation can make now."""
+    target, unit = operation[TARGET], operation[UNIT]
+    count = min(operation[MOST], queues[target, CAPACITY] - queues[target, WRITTEN]) // unit
+    count = min(count, operation[LIMIT] - operation[EMITTED])
     for r in range(operation[FIRST_READ], operation[LAST_READ]):
         have = queues[reads[r, QUEUE], WRITTEN] + ending * reads[r, AFTER] - reads[r, PLACE]
         count = min(count, (have - reads[r, SPAN]) // reads[r, STRIDE] + 1)
+    if ending:
+        count = min(count, (_due(operation, reads, queues) + unit - 1) // unit)
     return max(count, 0)
 
 
 @part
 def _patch(table, operation, reads, queues, patches, count, ending):
+    target = operation[TARGET]
     for p in range(operation[FIRST_PATCH], operation[LAST_PATCH]):
-        value = patches[p, VALUE]
+        value, tile, tiles = patches[p, VALUE], patches[p, TILE], patches[p, TILES]
         kind, read = patches[p, KIND], patches[p, READ]
+        first = (tile - operation[EMITTED]) % tiles
+        those = max(count - first + tiles - 1, 0) // tiles
+        shift = first - tile if those else -tile
         if kind == COUNT:
-            value *= count
+            value *= those
         elif kind == READ_PLACE:
-            value += reads[read, PLACE] * queues[reads[read, QUEUE], ROW]
+            value += (reads[read, PLACE] + shift * reads[read, STRIDE]) * queues[reads[read, QUEUE], ROW]
         elif kind == WRITE_PLACE:
-            value += queues[operation[TARGET], WRITTEN] * queues[operation[TARGET], ROW]
+            value += (queues[target, WRITTEN] + shift) * queues[target, ROW]
         elif kind == MARGIN:
             value -= operation[EMITTED] * reads[read, STRIDE]
         elif ending:
             value = queues[reads[read, QUEUE], TOTAL]
         else:
-            value = _ENDLESS
+            value = ENDLESS
         table[patches[p, 0], patches[p, 1]] = value
 
 
@@ -128,11 +143,14 @@ def run_stream(table, operations, reads, queues, patches, fills, memory, spaces,
             _patch(table, operation, reads, queues, patches, count, ending)
             for row in range(operation[FIRST_ROW], operation[LAST_ROW]):
                 invoke(table, row, spaces, like, np.int64(0), np.int64(1), np.int64(0), np.int64(0))
+            rows_made = count * operation[UNIT]
+            if ending:
+                rows_made = min(rows_made, _due(operation, reads, queues))
             for r in range(operation[FIRST_READ], operation[LAST_READ]):
                 reads[r, PLACE] += count * reads[r, STRIDE]
             operation[EMITTED] += count
-            queues[operation[TARGET], WRITTEN] += count
-            queues[operation[TARGET], TOTAL] += count
+            queues[operation[TARGET], WRITTEN] += rows_made
+            queues[operation[TARGET], TOTAL] += rows_made
     given = _give(queues[last], memory, y)
     _make_room(queues[:last], reads, memory)
     return taken, given

@@ -1,5 +1,7 @@
 """Convolutional layers: shared, depthwise, transposed, tiled and unshared weights; and the dense layer."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from audioconv.arrays import floating, whole
@@ -34,7 +36,7 @@ class _Convolution(Layer):
         """Of the input."""
         return self.geometry.channels
 
-    def _check(self, x):
+    def _check(self, x, streams=False):
         time, freq, channels = shape3(x.shape)
         if channels != self.channels:
             raise ShapeError(f"{type(self).__name__} takes {self.channels} channels, not {channels} (x {x.shape})")
@@ -42,7 +44,7 @@ class _Convolution(Layer):
 
     def _build(self, graph, x, fold=None, activation="linear"):
         """As every layer; `fold` () -> (scale, shift) of the outputs and the activation are for inference alone."""
-        self._check(x)
+        self._check(x, graph.stream is not None)
         weight, bias = self._tensors(graph, fold)
         y = self._convolve(graph, x, weight, bias, activation == "relu")
         if activation not in ("linear", "relu"):
@@ -222,9 +224,10 @@ class LocallyConnected1d(TiledConv1d):
 
     def __init__(self, channels, filters, taps, frames, *args, **options):
         super().__init__(channels, filters, taps, frames, *args, **options)
+        self.geometry = replace(self.geometry, unshared=True)
 
-    def _check(self, x):
-        return _check_places(self, x, super()._check(x)[:1])
+    def _check(self, x, streams=False):
+        return _check_places(self, x, super()._check(x)[:1], streams)
 
 
 class LocallyConnected2d(TiledConv2d):
@@ -232,15 +235,17 @@ class LocallyConnected2d(TiledConv2d):
 
     def __init__(self, channels, filters, taps, places, *args, **options):
         super().__init__(channels, filters, taps, places, *args, **options)
+        self.geometry = replace(self.geometry, unshared=True)
 
-    def _check(self, x):
-        return _check_places(self, x, super()._check(x))
+    def _check(self, x, streams=False):
+        return _check_places(self, x, super()._check(x), streams)
 
 
-def _check_places(layer, x, sizes):
+def _check_places(layer, x, sizes, streams):
+    """A stream is checked at its end, for time."""
     found = tuple(axis.outputs(size) for axis, size in zip(layer.geometry.axes, sizes, strict=False))
     wanted = tuple(axis.tiles for axis, _ in zip(layer.geometry.axes, sizes, strict=False))
-    if found != wanted:
+    if found[streams:] != wanted[streams:]:
         raise ShapeError(f"{type(layer).__name__} has weights for {wanted} outputs, but x {x.shape} gives {found}")
     return sizes
 

@@ -54,7 +54,7 @@ def _offsets(plan, place, frames, bins, stride=(1, 1)):
 
 
 def _zeros(graph, size):
-    return graph.array(np.zeros(size, graph.dtype))
+    return graph.derived(lambda: np.zeros(size))
 
 
 def forward(graph, x, weight, bias, geometry, relu=False):
@@ -68,7 +68,8 @@ def forward(graph, x, weight, bias, geometry, relu=False):
 
     shape = seen_as(geometry.outputs(x.shape), x.shape)
     graph.products += int(np.prod(shape)) * geometry.taps * geometry.inner
-    window = Window(geometry.time.span, geometry.time.stride) if geometry.tiles == 1 else None
+    time = geometry.time
+    window = Window(time.span, time.stride, tiles=time.tiles, limit=time.tiles if geometry.unshared else None)
     options = {"margins": {x: margins} if margins else {}, "window": window}
     y = graph.operation(encode, [x, weight, start], shape, **options)
     return y
@@ -97,7 +98,9 @@ def _forward_rows(plan, geometry, places, runs, relu):
             for group in range(geometry.groups):
                 operands = [source.moved(channel=group * geometry.inner), weights, start, target]
                 columns = group * per_group, (group + 1) * per_group
-                rows.append(_product(plan, geometry.step, operands, offsets, counts, columns, CLIPS_ARE_ROWS, relu))
+                each = _product(plan, geometry.step, operands, offsets, counts, columns, CLIPS_ARE_ROWS, relu)
+                each.tile, each.tiles, each.per_frame = tile_t, time.tiles, f.count
+                rows.append(each)
     return rows
 
 
@@ -169,13 +172,25 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
                 for group in range(geometry.groups):
                     operands = [source_here.moved(channel=group * inner), weights_here, place(start), out]
                     columns = group * per_group, (group + 1) * per_group
-                    rows.append(_product(plan, geometry.step, operands, offsets, counts, columns, CLIPS_ARE_ROWS, relu))
+                    each = _product(plan, geometry.step, operands, offsets, counts, columns, CLIPS_ARE_ROWS, relu)
+                    each.per_frame = f.count
+                    rows.append(each)
         return rows
 
+    window = Window()
+    if graph.stream is not None:
+        margins_t, window = _transposed_window(geometry.time, margins_t[0], step_t, phases_t)
     margins = Margins(margins_t, margins_f)
-    options = {"margins": {grad_y: margins} if margins else {}, "window": None}
+    options = {"margins": {grad_y: margins} if margins else {}, "window": window}
     y = graph.operation(encode, [grad_y, flipped, start], shape, **options)
     return y
+
+
+def _transposed_window(axis, before, step, phases):
+    """What a transposed convolution wants in time around its input on a stream, and its window: a unit is a stride."""
+    last = max(run.base + (run.taps - 1) * step for phase in phases for run in phase.runs if run.taps)
+    extra = axis.inputs(0)
+    return (before, max(0, last - (-extra // axis.stride))), Window(before + last + 1, 1, axis.stride, extra)
 
 
 def _constant_rows(plan, start, out, shape, relu):

@@ -55,8 +55,8 @@ class Axis:
         def reached(n):
             first = n * self.stride - self.padding[0]
             low = max(0, -(first // self.dilation))
-            high = max(low, min(self.taps, (size - 1 - first) // self.dilation + 1))
-            return low, high, (first + low * self.dilation if high > low else 0)
+            high = min(self.taps, (size - 1 - first) // self.dilation + 1)
+            return (low, high, first + low * self.dilation) if high > low else (0, 0, 0)
 
         return _joined([reached(n) for n in range(tile, outputs, self.tiles)])
 
@@ -151,6 +151,7 @@ class Geometry:
     filters: int
     groups: int = 1
     depthwise: bool = False
+    unshared: bool = False  # each output has a tile of its own
 
     @property
     def axes(self):

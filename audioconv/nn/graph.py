@@ -56,10 +56,18 @@ NONE = Margins()
 
 @dataclass(frozen=True)
 class Window:
-    """What an operation reads in time for one output: `span` steps, `stride` after those of the output before."""
+    """What an operation reads in time for one unit of outputs: `span` steps, `stride` after those of the one before.
+
+    A unit is so many outputs. Of n steps n * unit + extra outputs are made; without `extra` as many as there are
+    windows. Weights go round with `tiles` units; there are no more units than `limit`.
+    """
 
     span: int = 1
     stride: int = 1
+    unit: int = 1
+    extra: int | None = None
+    tiles: int = 1
+    limit: int | None = None
 
 
 @dataclass(eq=False)
@@ -77,7 +85,7 @@ class Operation:
     cheap: bool = False
     once: bool = False
     stage: int = 0
-    window: Window = Window()  # of all that it reads of clips; None: it cannot work on a stream
+    window: Window = Window()  # of all that it reads of clips
 
 
 class Graph:
@@ -123,9 +131,8 @@ class Graph:
 
     def derived(self, make):
         """The tensor of an array that is made of weights: of what they are when the program is made or refreshed."""
-        array = np.array(make(), self.dtype, order="C")
-        self.refreshers.append(lambda: np.copyto(array, make(), casting="same_kind"))
-        tensor = self.array(array)
+        tensor = self.array(np.array(make(), self.dtype, order="C"))
+        self.refreshers.append(lambda: np.copyto(tensor.array, make(), casting="same_kind"))
         tensor.make = make
         return tensor
 

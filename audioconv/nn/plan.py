@@ -17,9 +17,9 @@ FIRST_ARRAY = INDEX + 1  # spaces of single arrays come after the others
 
 
 def group_starts(batch, count):
-    """Where groups of clips begin, and the end; the first are a clip larger, so that threads in turn get as many."""
+    """Where groups of clips begin, and the end; the last are a clip larger, so that threads in turn get as many."""
     each, more = divmod(batch, max(count, 1))
-    return np.array([each * i + min(i, more) for i in range(count + 1)])
+    return np.array([each * i + max(0, i - count + more) for i in range(count + 1)])
 
 
 class Pool:

@@ -31,6 +31,18 @@ def inference_plan(make_graph, alone=False):
     return plan
 
 
+def one_buffer(tensors, dtype):
+    """Move the arrays that are made of weights into one buffer, a cache line each, and return that."""
+    made = [tensor for tensor in tensors if tensor.make is not None]
+    starts = np.cumsum([0, *(-(-tensor.size // 16) * 16 for tensor in made)])
+    buffer = aligned(int(starts[-1]), dtype)
+    for tensor, start in zip(made, starts, strict=False):
+        array = buffer[start : start + tensor.size].reshape(tensor.shape)
+        array[...] = tensor.array
+        tensor.array = array
+    return buffer
+
+
 class Program:
     """A plan with memory, for one call at a time."""
 
@@ -39,6 +51,7 @@ class Program:
         self._like = np.empty(0, self.dtype)
         self._shared = {WORK: aligned(plan.sizes[WORK], self.dtype), SUMS: aligned(plan.sizes[SUMS], np.float64)}
         self._shared[INDEX] = plan.index
+        self._weights = one_buffer(plan.arrays, self.dtype)
         self._names = {t.name: INDEX + 1 + i for i, t in enumerate(plan.arrays) if t.name}
         self._fixed = {INDEX + 1 + i: t.array for i, t in enumerate(plan.arrays) if not t.name}
         self._threads = []  # for each its spaces, and the arrays that these are

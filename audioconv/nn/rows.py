@@ -86,7 +86,11 @@ def fill_rows(plan, place, tensor, margins):
 
 
 class Row(list):
-    """Numbers of a row; `step`, and `reads`: what each operand is in a stream."""
+    """Numbers of a row, and for a stream: its `step`, what each operand is (`reads`), which of `tiles` units of time it
+    is for, and rows of its tables in each.
+    """
+
+    tile, tiles, per_frame = 0, 1, 1
 
 
 def row(step, dtype, locations, numbers):

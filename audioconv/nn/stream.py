@@ -6,6 +6,9 @@ that a stream and its flush give what the whole clip gives. Where a branch of a 
 waits.
 """
 
+from fractions import Fraction
+from math import ceil
+
 import numpy as np
 
 from audioconv.arrays import aligned, floating, whole
@@ -16,6 +19,7 @@ from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.memory import INDEX, OFFSET, OPERAND, WORK, rest
 from audioconv.nn.graph import CLIP, NONE, Graph
 from audioconv.nn.plan import FIRST_ARRAY
+from audioconv.nn.program import one_buffer
 from audioconv.nn.rows import Location, shape3
 from audioconv.stage import Guard
 
@@ -43,6 +47,7 @@ class StreamPlan:
             self._add(operation)
         assert self._queues[y] == len(self._shapes) - 1, "the output is what is made last"
         self.index = np.array(self._index, np.int64)
+        self.size += _round(graph) * self._shapes[-1][2]  # a view from where the last of some tiles writes
 
     def _queue(self, tensor):
         """Make a queue for a tensor; rows never join, so that time stays a count of its own."""
@@ -50,7 +55,7 @@ class StreamPlan:
         low, high = self._freq.get(tensor, (0, 0))
         width = -(-((low + freq + high) * channels + 1) // 16) * 16
         before = self._before.get(tensor, 0)
-        rows = 2 * (before + self.room) + CHUNK + self._after.get(tensor, 0)
+        rows = 2 * (before + max(self.room, shape3(tensor.shape)[0])) + CHUNK + self._after.get(tensor, 0)
         self._queues[tensor] = len(self._shapes)
         fits = rows - self._after.get(tensor, 0)
         self._shapes.append([before, fits, width, self.size, 0, low * channels, self._fill.get(tensor, 0.0)])
@@ -64,9 +69,7 @@ class StreamPlan:
         return place.moved(before)
 
     def _add(self, operation):
-        if operation.window is None:
-            raise ShapeError("a layer with tiled, unshared or transposed weights cannot work on a stream")
-        (target,) = operation.writes
+        (target,), window = operation.writes, operation.window
         if target not in self._queues:
             self._queue(target)
         places, first_read, first_row = {}, len(self.reads), len(self.table)
@@ -75,7 +78,6 @@ class StreamPlan:
                 margins = operation.margins.get(tensor, NONE)
                 places[tensor] = self._location(tensor, len(self.reads), margins.time[0])
                 place = self._shapes[self._queues[tensor]][0] - margins.time[0]
-                window = operation.window
                 self.reads.append([self._queues[tensor], place, window.span, window.stride, margins.time[1]])
                 self.fills.append(margins.fill)
             else:
@@ -83,34 +85,38 @@ class StreamPlan:
         places[target] = self._location(target, "y", 0)
         first_patch = len(self.patches)
         for row in operation.encode(self, places.__getitem__):
-            self._patch(row, shape3(target.shape))
+            self._patch(row)
             self.table.append(row)
         most = shape3(target.shape)[0]
-        self.operations.append([first_row, len(self.table), first_read, len(self.reads), self._queues[target], 0, most,
-                                first_patch, len(self.patches)])  # fmt: skip
+        most = most if window.tiles == 1 else max(1, most - window.tiles)  # so many fit the tables of each tile
+        endless = kernels.ENDLESS
+        self.operations.append([
+            first_row, len(self.table), first_read, len(self.reads), self._queues[target], 0, most, first_patch,
+            len(self.patches), window.unit, endless if window.extra is None else window.extra,
+            window.limit or endless,
+        ])  # fmt: skip
 
     def _array(self, tensor):
-        key = id(tensor.array)
-        if key not in self._spaces:
-            self._spaces[key] = FIRST_ARRAY + len(self.arrays)
-            self.arrays.append(tensor.array)
-        return Location(self._spaces[key], size=tensor.size)
+        if tensor not in self._spaces:
+            self._spaces[tensor] = FIRST_ARRAY + len(self.arrays)
+            self.arrays.append(tensor)
+        return Location(self._spaces[tensor], size=tensor.size)
 
-    def _patch(self, row, shape):
-        number, operands = len(self.table), len(row.reads)
+    def _patch(self, row):
+        def patch(field, kind, value, read=0):
+            self.patches.append([len(self.table), field, kind, value, read, row.tile, row.tiles])
+
         for i, read in enumerate(row.reads):
             field = 1 + OPERAND * i + OFFSET
             if read == "y":
-                self.patches.append([number, field, kernels.WRITE_PLACE, row[field], 0])
+                patch(field, kernels.WRITE_PLACE, row[field])
             elif read is not None:
-                self.patches.append([number, field, kernels.READ_PLACE, row[field], read])
+                patch(field, kernels.READ_PLACE, row[field], read)
         product = row.step in (conv.product, conv.channelwise)
-        count = [number, rest(operands) + product, kernels.COUNT, shape[1] if product else 1, 0]
-        self.patches.append(count)
+        patch(rest(len(row.reads)) + product, kernels.COUNT, row.per_frame)
         if row.step is pool.average_pool:
-            read = row.reads[0]
-            self.patches.append([number, _MARGINS[0], kernels.MARGIN, row[_MARGINS[0]], read])
-            self.patches.append([number, _MARGINS[1], kernels.SIZE, 0, read])
+            patch(_MARGINS[0], kernels.MARGIN, row[_MARGINS[0]], row.reads[0])
+            patch(_MARGINS[1], kernels.SIZE, 0, row.reads[0])
 
     def table_of(self, offsets):
         """The location of a table of offsets (int64) in the index."""
@@ -123,20 +129,25 @@ class StreamPlan:
         return np.array([s[:6] for s in self._shapes], np.int64), [s[6] for s in self._shapes]
 
 
+def _round(graph):
+    """Frames of the input for which all sets of weights have had their turn."""
+    return max((o.window.tiles * o.window.stride for o in graph.operations if o.window.tiles > 1), default=0)
+
+
 def receptive(graph):
     """(receptive field, frames from one output to the next, look-ahead) of a graph, in frames of its input."""
     reach = {}  # tensor: first and last frame of the input that its row 0 has seen, step
     for operation in graph.operations:
-        seen = [(t, reach.get(t, (0, 0, 1))) for t in operation.reads if t.per == CLIP]
-        span, stride = (1, 1) if operation.window is None else (operation.window.span, operation.window.stride)
-        bounds = []
+        seen = [(t, reach.get(t, (0, 0, Fraction(1)))) for t in operation.reads if t.per == CLIP]
+        window, bounds = operation.window, []
         for tensor, (low, high, step) in seen:
             before = operation.margins.get(tensor, NONE).time[0]
-            bounds.append((low - before * step, high + (span - 1 - before) * step, step * stride))
+            high += (window.span - 1 - before) * step
+            bounds.append((low - before * step, high, step * window.stride / window.unit))
         for tensor in operation.writes:
             reach[tensor] = (min(b[0] for b in bounds), max(b[1] for b in bounds), max(b[2] for b in bounds))
-    low, high, step = reach[graph.operations[-1].writes[0]] if graph.operations else (0, 0, 1)
-    return high - low + 1, step, max(high, 0)
+    low, high, step = reach[graph.operations[-1].writes[0]] if graph.operations else (0, 0, Fraction(1))
+    return ceil(high - low) + 1, step, max(ceil(high), 0)
 
 
 class NetworkStream:
@@ -165,14 +176,15 @@ class NetworkStream:
         average = average if average == "clip" else whole(average, "average")
         trial = self._graph(network, shape, 1 << 12, average)[0]
         self.receptive_field, self.step, self.look_ahead = receptive(trial)
-        room = CHUNK + self.receptive_field
+        room = CHUNK + self.receptive_field + 2 * _round(trial)
         graph, x, y = self._graph(network, shape, room, average)
         self.dtype, self._shape, self._y_shape = network.dtype, tuple(shape), y.shape[1:]
         self.plan = StreamPlan(graph, x, y, room)
         self._guard, self._like = Guard("network stream"), np.empty(0, self.dtype)
         self._memory = aligned(self.plan.size, self.dtype)
+        self._weights = one_buffer(self.plan.arrays, self.dtype)
         arrays = {WORK: self._memory, INDEX: self.plan.index}
-        arrays |= {FIRST_ARRAY + i: a for i, a in enumerate(self.plan.arrays)}
+        arrays |= {FIRST_ARRAY + i: t.array for i, t in enumerate(self.plan.arrays)}
         self._arrays = arrays
         spaces = [arrays[i].reshape(-1) if i in arrays else None for i in range(FIRST_ARRAY + len(self.plan.arrays))]
         if JIT_ENABLED:
@@ -180,7 +192,7 @@ class NetworkStream:
         self._spaces = spaces
         width = max(map(len, self.plan.table), default=1)
         self._table = np.array([row + [0] * (width - len(row)) for row in self.plan.table], np.int64).reshape(-1, width)
-        self._patches = np.array(self.plan.patches, np.int64).reshape(-1, 5)
+        self._patches = np.array(self.plan.patches, np.int64).reshape(-1, 7)
         self._fills = np.array(self.plan.fills, self.dtype)
         self._clear()
 
@@ -203,7 +215,7 @@ class NetworkStream:
         for array in self.plan.graph.states:
             array[...] = 0
         self._reads = np.array(self.plan.reads, np.int64).reshape(-1, 5)
-        self._operations = np.array(self.plan.operations, np.int64).reshape(-1, 9)
+        self._operations = np.array(self.plan.operations, np.int64).reshape(-1, 12)
 
     @property
     def bytes(self):
@@ -228,20 +240,32 @@ class NetworkStream:
     def flush(self):
         """End the stream: the rows that are still due; then start afresh."""
         with self._guard:
-            rows = self._run(np.empty((0, int(np.prod(self._shape))), self.dtype), True)
-            self._clear()
-            return rows
+            try:
+                return self._run(np.empty((0, int(np.prod(self._shape))), self.dtype), True)
+            finally:
+                self._clear()
+
+    def _check_limits(self, ending):
+        """Weights of their own for each output are for clips of one length."""
+        for operation in self._operations[self._operations[:, kernels.LIMIT] < kernels.ENDLESS]:
+            made, limit = operation[kernels.EMITTED], operation[kernels.LIMIT]
+            queue, place, span, _, after = self._reads[operation[kernels.FIRST_READ]]
+            more = self._queues[queue, kernels.WRITTEN] + ending * after - place >= span
+            if (made == limit and more) or (ending and made < limit):
+                raise ShapeError(f"the stream is {'longer' if more else 'shorter'} than a clip: there are weights for "
+                                 f"{limit} outputs")  # fmt: skip
 
     def _run(self, x, ending):
         found, width = [], int(np.prod(self._y_shape))
         while True:
-            y = np.empty((len(x) + CHUNK if not ending else self.plan.room, width), self.dtype)
+            y = np.empty((ceil(CHUNK / self.step) + 1 if not ending else self.plan.room, width), self.dtype)
             taken, given = kernels.run_stream(self._table, self._operations, self._reads, self._queues, self._patches,
                                               self._fills, self._memory, self._spaces, self._like, x[:CHUNK], y,
                                               int(ending))  # fmt: skip
             found.append(y[:given])
             x = x[taken:]
-            if not len(x) and not (ending and given):
+            self._check_limits(ending)
+            if not len(x) and given < (1 if ending else len(y)):
                 break
         rows = found[0] if len(found) == 1 else np.concatenate(found)
         return rows.reshape(len(rows), *self._y_shape)
