@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from side_by_side import check_equal, least_s, medians_s, show
 
-from audioconv import models, nn
+from audioconv import LogMel, models, nn
 
 try:
     import in_torch
@@ -19,6 +19,7 @@ except ImportError:
     onnxruntime = None
 
 CLASSES, BATCH, RATE, CLOSE = 12, 100, 1e-3, 1e-4
+SAMPLE_RATE, HOP = 16000, 160
 SETTLE_S = 0.02  # OpenMP threads of PyTorch spin for some milliseconds, on a core that the next way wants
 NETWORKS = {
     "TC-ResNet8": (models.tc_resnet8, (98, 40)),
@@ -41,6 +42,8 @@ def main(options):
         times_s |= _inference_s(network, x) | _clip_s(network, x[:1])
         if network.stream(shape[1:]).look_ahead == 0:
             times_s["a frame on a stream, 1 thread"] = {"audioconv": _frame_s(network.stream(shape[1:]), x[0])}
+            both = LogMel(SAMPLE_RATE, mels=shape[1]).stream(), network.stream(shape[1:])
+            times_s["10 ms of samples on a stream, 1 thread"] = {"audioconv": _frame_with_features_s(*both)}
         rows += [_row(name, what, ways) for what, ways in times_s.items()]
     show("Keyword networks, float32: ms a call, and the peer's time / ours", rows)
     return rows
@@ -189,6 +192,14 @@ def _frame_s(stream, frames):
     blocks = [frames[t : t + 1] for t in range(len(frames))]
     calls = {"frame": lambda: [stream.process(block) for block in blocks]}
     return medians_s(calls, 50)["frame"] / len(blocks)
+
+
+def _frame_with_features_s(features, stream):
+    """The same from samples: log-mel features and the network, a hop at a time."""
+    samples = np.random.default_rng(0).standard_normal(200 * HOP).astype(np.float32)
+    blocks = samples.reshape(-1, HOP)
+    calls = {"frame": lambda: [stream.process(features.process(block)) for block in blocks]}
+    return medians_s(calls, 25)["frame"] / len(blocks)
 
 
 def _onnx_inference(network, x):

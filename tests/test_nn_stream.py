@@ -1,5 +1,7 @@
 """Networks on streams: the blocks and the flush are what the whole clip gives, at any cut."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from audioconv import nn
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.models.tc_resnet import tc_resnet8
 from tests.compare import assert_close
 
@@ -141,6 +144,33 @@ def test_a_sliding_mean_is_that_of_the_last_frames():
     rows = cut(network.stream(average=10), x, [7])
     inside = network.layers[0].forward(x[None])[0]
     assert_close(rows, [inside[max(0, t - 9) : t + 1].mean(axis=0) for t in range(50)], 1e-6)
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="a step of a chain is compiled code")
+@pytest.mark.parametrize("sizes", [[1], [3, 50, 2, 17]])
+def test_a_compiled_step_gives_what_the_stream_gives_late(sizes):
+    network = randomised(
+        nn.Sequential([nn.Conv1d(3, 4, 5, rng=RNG(0)), nn.ReLU(), nn.Conv1d(4, 2, 3, rng=RNG(1))]), RNG(2)
+    )
+    x = RNG(3).standard_normal((120, 3)).astype("float32")
+    stream = network.stream()
+    address, state = stream.compiled_step()
+    step = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_int64)(address)
+    y, begin, turn = np.full((120, 2), 7, "float32"), 0, 0
+    while begin < len(x):
+        frames = min(sizes[turn % len(sizes)], len(x) - begin)
+        step(state.ctypes.data, x[begin:].ctypes.data, y[begin:].ctypes.data, frames)
+        begin, turn = begin + frames, turn + 1
+    assert stream.look_ahead == 3
+    assert not y[:3].any()
+    assert np.array_equal(y[3:], network.forward(x[None])[0][:-3])
+
+
+def test_a_compiled_step_takes_one_frame_for_one():
+    with pytest.raises(ShapeError, match="one for 2"):
+        nn.Conv1d(3, 4, 3, 2, rng=RNG(0)).stream().compiled_step()
+    with pytest.raises(DtypeError):
+        nn.Conv1d(3, 4, 3, rng=RNG(0), dtype=np.float64).stream().compiled_step()
 
 
 def test_reset_forgets():

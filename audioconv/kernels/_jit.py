@@ -190,16 +190,29 @@ def part(function):
     return numba.njit(**OPTIONS, inline="always")(function)
 
 
-STEPS = []  # every step of a program; without JIT its address is its place here
+STEPS = []  # every step; without JIT its address is its place here
+
+
+def _of_program(real):
+    """Types of a row of numbers, the spaces of memory, an array of the dtype; clip, clips, group, thread."""
+    integer, pointer = numba.types.int64, numba.types.CPointer
+    return pointer(integer), pointer(integer), pointer(real), *[integer] * 4
+
+
+def _of_chain(real):
+    """Types of `void step(void* state, float* in, float* out, int64 frames)`."""
+    integer, pointer = numba.types.int64, numba.types.CPointer
+    return pointer(integer), pointer(real), pointer(real), integer
 
 
 class Step:
-    """An operation of a program (`program.py`): called by its address, with a row of numbers that says what to do.
+    """A function that is called by its address: of a program (`program.py`), or of a chain if `arguments` says so.
 
-    It is compiled for a dtype when a program first wants its address, and kept on disk as kernels are.
+    It is compiled for a dtype when its address is first wanted, and kept on disk as kernels are.
     """
 
-    def __init__(self, function):
+    def __init__(self, function, arguments=_of_program):
+        self._arguments = arguments
         self.function, self._compiled = _named(function), {}
         self._place = len(STEPS)
         STEPS.append(self)
@@ -215,9 +228,8 @@ class Step:
             return self._place
         name = str(dtype)
         if name not in self._compiled:
-            pointer, integer = numba.types.CPointer, numba.types.int64
-            rows, like = pointer(integer), pointer(getattr(numba.types, name))
-            compiled = CFunc(self.function, ((rows, rows, like, *[integer] * 4), numba.types.void), {}, dict(OPTIONS))
+            arguments = self._arguments(getattr(numba.types, name))
+            compiled = CFunc(self.function, (arguments, numba.types.void), {}, dict(OPTIONS))
             compiled._cache = _Cache(self.function)
             compiled.compile()
             self._compiled[name] = compiled
@@ -227,3 +239,8 @@ class Step:
 def step(function):
     """Make a function of (row, spaces, like, clip, clips, group, thread) a step of programs."""
     return Step(function)
+
+
+def stage_step(function):
+    """Make a function of (state, x, y, frames) a step of chains, which take as many frames as they give."""
+    return Step(function, _of_chain)

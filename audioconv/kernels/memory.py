@@ -89,6 +89,23 @@ doubles_at = _declare_space("doubles_at", types.float64, "The same, of float64."
 integers_at = _declare_space("integers_at", types.int64, "The same, of int64.")
 
 
+def _numpy_viewed(pointer, size):
+    assert size <= pointer.size, f"{size} of {pointer.size}"
+    return pointer[:size]
+
+
+@operation(_numpy_viewed)
+def viewed(typing_context, pointer, size):
+    """viewed(pointer, size): the array of so many elements that a pointer points at."""
+    array_type = types.Array(pointer.dtype, 1, "C")
+
+    def codegen(context, builder, sig, args):
+        address = builder.ptrtoint(args[0], args[1].type)
+        return _array_of(context, builder, sig.return_type, address, args[1])
+
+    return signature(array_type, pointer, types.intp), codegen
+
+
 @part
 def _start(row, i, clip, group):
     o = 1 + OPERAND * i

@@ -7,9 +7,9 @@ where in the queues they are. So the same steps serve clips and streams.
 
 import numpy as np
 
-from audioconv.kernels._jit import kernel, part, step
+from audioconv.kernels._jit import kernel, part, stage_step, step
 from audioconv.kernels.elementwise import place
-from audioconv.kernels.memory import doubles, floats, invoke, rest
+from audioconv.kernels.memory import doubles, floats, floats_at, integers_at, invoke, rest, viewed
 
 # rows of `operations`
 FIRST_ROW, LAST_ROW, FIRST_READ, LAST_READ, TARGET, EMITTED, MOST, FIRST_PATCH, LAST_PATCH, UNIT, EXTRA, LIMIT = range(
@@ -23,6 +23,7 @@ WRITTEN, CAPACITY, ROW, BEGIN, TOTAL, LOW = range(6)
 KIND, VALUE, READ, TILE, TILES = 2, 3, 4, 5, 6
 COUNT, READ_PLACE, WRITE_PLACE, MARGIN, SIZE = range(5)
 ENDLESS = 1 << 40
+CHUNK = 16  # frames that go through a network at a time
 _3 = rest(3)
 
 
@@ -154,6 +155,41 @@ def run_stream(table, operations, reads, queues, patches, fills, memory, spaces,
     given = _give(queues[last], memory, y)
     _make_room(queues[:last], reads, memory)
     return taken, given
+
+
+# state of `network_step`: addresses of what `run_stream` takes, then their sizes and the widths of rows
+TABLE, OPERATIONS, READS, QUEUES, PATCHES, FILLS, MEMORY, SPACES = range(8)
+SIZES, X_WIDTH, Y_WIDTH, ROW_WIDTH = 8, 16, 17, 18
+DUE, STATE = 19, 20  # DUE: rows of zeros that come before the first output; STATE: how many numbers
+
+
+@part
+def _table(state, i, width):
+    return integers_at(state, i, 0, state[SIZES + i], state).reshape(state[SIZES + i] // width, width)
+
+
+@stage_step
+def network_step(state, x, y, frames):
+    """Give a row of y for each of x: a network that looks ahead is behind by as many rows, zeros at first."""
+    table, operations = _table(state, TABLE, state[ROW_WIDTH]), _table(state, OPERATIONS, LIMIT + 1)
+    reads, queues = _table(state, READS, AFTER + 1), _table(state, QUEUES, LOW + 1)
+    patches = _table(state, PATCHES, TILES + 1)
+    fills = floats_at(state, FILLS, 0, state[SIZES + FILLS], x)
+    memory = floats_at(state, MEMORY, 0, state[SIZES + MEMORY], x)
+    spaces = integers_at(state, SPACES, 0, state[SIZES + SPACES], state)
+    rows_x = viewed(x, frames * state[X_WIDTH]).reshape(frames, state[X_WIDTH])
+    rows_y = viewed(y, frames * state[Y_WIDTH]).reshape(frames, state[Y_WIDTH])
+    done = min(frames, state[DUE])
+    rows_y[:done] = 0
+    state[DUE] -= done
+    read, moved = 0, True
+    while moved and (read < frames or done < frames):
+        block = rows_x[read : min(read + CHUNK, frames)]
+        taken, given = run_stream(table, operations, reads, queues, patches, fills, memory, spaces, fills, block,
+                                  rows_y[done:], 0)  # fmt: skip
+        read += taken
+        done += given
+        moved = taken + given > 0
 
 
 @step

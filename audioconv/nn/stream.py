@@ -23,7 +23,6 @@ from audioconv.nn.program import one_buffer
 from audioconv.nn.rows import Location, shape3
 from audioconv.stage import Guard
 
-CHUNK = 16  # frames that go through the network at a time
 _MARGINS = rest(2) + pool.MARGIN, rest(2) + pool.SIZE
 
 
@@ -55,7 +54,7 @@ class StreamPlan:
         low, high = self._freq.get(tensor, (0, 0))
         width = -(-((low + freq + high) * channels + 1) // 16) * 16
         before = self._before.get(tensor, 0)
-        rows = 2 * (before + max(self.room, shape3(tensor.shape)[0])) + CHUNK + self._after.get(tensor, 0)
+        rows = 2 * (before + max(self.room, shape3(tensor.shape)[0])) + kernels.CHUNK + self._after.get(tensor, 0)
         self._queues[tensor] = len(self._shapes)
         fits = rows - self._after.get(tensor, 0)
         self._shapes.append([before, fits, width, self.size, 0, low * channels, self._fill.get(tensor, 0.0)])
@@ -176,7 +175,7 @@ class NetworkStream:
         average = average if average == "clip" else whole(average, "average")
         trial = self._graph(network, shape, 1 << 12, average)[0]
         self.receptive_field, self.step, self.look_ahead = receptive(trial)
-        room = CHUNK + self.receptive_field + 2 * _round(trial)
+        room = kernels.CHUNK + self.receptive_field + 2 * _round(trial)
         graph, x, y = self._graph(network, shape, room, average)
         self.dtype, self._shape, self._y_shape = network.dtype, tuple(shape), y.shape[1:]
         self.plan = StreamPlan(graph, x, y, room)
@@ -245,6 +244,40 @@ class NetworkStream:
             finally:
                 self._clear()
 
+    def compiled_step(self):
+        """The stream as code for a chain: `void step(void* state, float* in, float* out, int64 frames)`.
+
+        Returns
+        -------
+        address : int
+            Of the step; it gives a row of outputs for each frame, `look_ahead` rows of zeros first.
+        state : int64 array
+            Its `ctypes.data` is what the step takes. Keep it, and the stream, as long as the step is used; do not
+            use the stream otherwise meanwhile.
+
+        Raises
+        ------
+        ShapeError
+            If the network does not give one output a frame.
+        DtypeError
+            If it is not float32.
+        """
+        if self.step != 1:
+            raise ShapeError(f"a step of a chain gives an output for each frame, and this network one for {self.step}")
+        if self.dtype != np.float32:
+            raise DtypeError(f"a step of a chain takes float32, and this network {self.dtype}")
+        k = kernels
+        arrays = {
+            k.TABLE: self._table, k.OPERATIONS: self._operations, k.READS: self._reads, k.QUEUES: self._queues,
+            k.PATCHES: self._patches, k.FILLS: self._fills, k.MEMORY: self._memory, k.SPACES: self._spaces,
+        }  # fmt: skip
+        state = np.zeros(k.STATE, np.int64)
+        for place, array in arrays.items():
+            state[place], state[k.SIZES + place] = array.ctypes.data, array.size
+        state[k.X_WIDTH], state[k.Y_WIDTH] = np.prod(self._shape), np.prod(self._y_shape)
+        state[k.DUE], state[k.ROW_WIDTH] = self.look_ahead, self._table.shape[1]
+        return kernels.network_step.address(self.dtype), state
+
     def _check_limits(self, ending):
         """Weights of their own for each output are for clips of one length."""
         for operation in self._operations[self._operations[:, kernels.LIMIT] < kernels.ENDLESS]:
@@ -258,9 +291,9 @@ class NetworkStream:
     def _run(self, x, ending):
         found, width = [], int(np.prod(self._y_shape))
         while True:
-            y = np.empty((ceil(CHUNK / self.step) + 1 if not ending else self.plan.room, width), self.dtype)
+            y = np.empty((ceil(kernels.CHUNK / self.step) + 1 if not ending else self.plan.room, width), self.dtype)
             taken, given = kernels.run_stream(self._table, self._operations, self._reads, self._queues, self._patches,
-                                              self._fills, self._memory, self._spaces, self._like, x[:CHUNK], y,
+                                              self._fills, self._memory, self._spaces, self._like, x[:kernels.CHUNK], y,
                                               int(ending))  # fmt: skip
             found.append(y[:given])
             x = x[taken:]
