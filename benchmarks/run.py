@@ -11,7 +11,8 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     upfirdn   up- and down-sampling, against SciPy
     stream    a stream, block by block
     layers    layers of networks, against PyTorch
-    train     steps of training and inference of four networks, against PyTorch and ONNX Runtime
+    train     steps of training of four networks, against PyTorch; and memory
+    infer     inference of the same, against PyTorch and ONNX Runtime
     keywords  recognition rates; needs AUDIOCONV_DATA
 
 PyTorch (`pip install torch`) and FFTW (gcc and Debian's libfftw3-dev) are taken if they are there.
@@ -38,6 +39,7 @@ NAMES = (
     "stream",
     "layers",
     "train",
+    "infer",
     "keywords",
 )
 RESULTS = Path(__file__).parent / "results"

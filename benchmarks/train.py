@@ -1,61 +1,41 @@
-"""Four networks for keywords: steps of training and inference, against PyTorch and ONNX Runtime."""
+"""Steps of training of four networks for keywords, against PyTorch: time and memory."""
 
-import io
-import warnings
+import resource
+import subprocess
+import sys
 
 import numpy as np
-from side_by_side import check_equal, least_s, medians_s, show
+from side_by_side import check_equal, medians_s, show
 
-from audioconv import LogMel, models, nn
+from audioconv import nn
 
 try:
     import in_torch
     import torch
+    from networks import CLASSES, CLOSE, NETWORKS, SETTLE_S, best_format, by_threads, each_network, row, with_threads
 except ImportError:
     torch = None
-try:
-    import onnxruntime
-except ImportError:
-    onnxruntime = None
 
-CLASSES, BATCH, RATE, CLOSE = 12, 100, 1e-3, 1e-4
-SAMPLE_RATE, HOP = 16000, 160
-SETTLE_S = 0.02  # OpenMP threads of PyTorch spin for some milliseconds, on a core that the next way wants
-NETWORKS = {
-    "TC-ResNet8": (models.tc_resnet8, (98, 40)),
-    "DS-CNN-S": (models.ds_cnn_s, (49, 10, 1)),
-    "BC-ResNet-1": (models.bc_resnet, (101, 40, 1)),
-    "DS-TCN": (models.ds_tcn, (98, 40)),
-}
+RATE = 1e-3
 
 
 def main(options):
-    rows = []
-    for name, (make, shape) in NETWORKS.items():
-        rng = np.random.default_rng(0)
-        x = rng.standard_normal((BATCH, *shape)).astype(np.float32)
-        targets = nn.one_hot(rng.integers(CLASSES, size=BATCH), CLASSES)
-        if torch:
-            _check_training(make, x, targets, rng)
-        network = make(CLASSES, shape[1], rng=rng)
-        times_s = _training_s(network, x, targets)  # moves the running statistics too, for what follows
-        times_s |= _inference_s(network, x) | _clip_s(network, x[:1])
-        if network.stream(shape[1:]).look_ahead == 0:
-            times_s["a frame on a stream, 1 thread"] = {"audioconv": _frame_s(network.stream(shape[1:]), x[0])}
-            both = LogMel(SAMPLE_RATE, mels=shape[1]).stream(), network.stream(shape[1:])
-            times_s["10 ms of samples on a stream, 1 thread"] = {"audioconv": _frame_with_features_s(*both)}
-        rows += [_row(name, what, ways) for what, ways in times_s.items()]
-    show("Keyword networks, float32: ms a call, and the peer's time / ours", rows)
-    return rows
-
-
-def _row(name, what, ways):
-    """A row of the table from {way: seconds}."""
-    row, ours_s = {"network": name, "what": what, "audioconv": 1e3 * ways["audioconv"]}, ways["audioconv"]
-    for peer in ("PyTorch", "ONNX Runtime"):
-        time_s = ways.get(peer)
-        row |= {peer: time_s and 1e3 * time_s, f"{peer} / audioconv": time_s and time_s / ours_s}
-    return row
+    if torch is None:
+        print("train: PyTorch is not installed")
+        return None
+    rows, memory = [], []
+    for name, make, x, rng in each_network():
+        targets = nn.one_hot(rng.integers(CLASSES, size=len(x)), CLASSES)
+        _check_training(make, x, targets, rng)
+        network = make(CLASSES, x.shape[2], rng=rng)
+        rows += [row(name, what, ways) for what, ways in _training_s(network, x, targets).items()]
+        ours, theirs = (_memory_mb(way, name) for way in ("audioconv", "PyTorch"))
+        memory.append(
+            {"network": name, "audioconv, MB": ours, "PyTorch, MB": theirs, "PyTorch / audioconv": theirs / ours}
+        )
+    show("Training of keyword networks, batch of 100, float32: ms a step, and PyTorch's time / ours", rows)
+    show("Memory that training takes at its peak, beyond what was there after a step with two clips; 2 threads", memory)
+    return rows + memory
 
 
 def _check_training(make, x, targets, rng):
@@ -100,18 +80,6 @@ def _layers(layer):
         yield from _layers(inner)
 
 
-def _formats(network, x, make):
-    """The faster of what `make(module, x)` gives for both orders of data in memory, channels before or last."""
-    formats = [torch.contiguous_format] + ([torch.channels_last] if x.ndim == 4 else [])
-    ways = []
-    for order in formats:
-        module = in_torch.translate(network).to(memory_format=order)
-        way = make(module, in_torch.data(x).contiguous(memory_format=order))
-        way(), way()
-        ways.append((least_s(way, 5), way))
-    return min(ways, key=lambda each: each[0])[1]
-
-
 def _training_s(network, x, targets):
     """Seconds of forward, loss, backward and AdamW, by threads and way."""
     step = nn.TrainingStep(network, nn.AdamW(network), nn.SoftmaxCrossEntropy())
@@ -121,9 +89,9 @@ def _training_s(network, x, targets):
         wanted = torch.from_numpy(targets)
         for threads in (2, 1):
             torch.set_num_threads(threads)
-            way = _formats(network, x, lambda module, x: _torch_step(module, x, wanted))
-            ways[threads, "PyTorch"] = _with_threads(threads, way)
-    return _by_threads("training, batch of 100", medians_s(ways, 16, SETTLE_S))
+            way = best_format(network, x, lambda module, x: _torch_step(module, x, wanted))
+            ways[threads, "PyTorch"] = with_threads(threads, way)
+    return by_threads("training, batch of 100", medians_s(ways, 16, SETTLE_S))
 
 
 def _torch_step(module, x, wanted):
@@ -144,79 +112,37 @@ def _torch_step(module, x, wanted):
     return step
 
 
-def _with_threads(threads, way):
-    def call():
-        torch.set_num_threads(threads)
-        return way()
-
-    return call
+def _memory_mb(way, name):
+    """Peak of a process that trains, less that after a first step with two clips."""
+    command = [sys.executable, __file__, way, name]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def _inference_s(network, x):
-    """Seconds of a batch with two threads, by way."""
-    apply = network.inference()
-    ways = {(2, "audioconv"): lambda: apply(x, 2)}
-    if torch:
+def _train_alone(way, name):
+    make, shape = NETWORKS[name]
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((100, *shape)).astype(np.float32)
+    targets = nn.one_hot(rng.integers(CLASSES, size=100), CLASSES)
+    network = make(CLASSES, shape[1], rng=rng)
+    if way == "audioconv":
+        training = nn.TrainingStep(network, nn.AdamW(network), nn.SoftmaxCrossEntropy())
+
+        def step(clips):
+            training(x[:clips], targets[:clips], RATE, threads=2)
+
+    else:
         torch.set_num_threads(2)
-        ways[2, "PyTorch"] = _formats(network, x, _torch_inference)
-        check_equal(apply(x, 2), ways[2, "PyTorch"](), CLOSE)
-    return _by_threads("inference, batch of 100", medians_s(ways, 30, SETTLE_S))
+        module, wanted = in_torch.translate(network), torch.from_numpy(targets)
+
+        def step(clips):
+            _torch_step(module, in_torch.data(x[:clips]), wanted[:clips])()
+
+    peaks = []
+    for clips in (2, 100, 100, 100):
+        step(clips)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print((peaks[-1] - peaks[0]) / 1024)
 
 
-def _torch_inference(module, x):
-    module.eval()
-
-    def infer():
-        with torch.inference_mode():
-            return module(x).numpy()
-
-    return infer
-
-
-def _clip_s(network, x):
-    """Seconds of one clip with one thread, by way."""
-    apply = network.inference()
-    ways = {(1, "audioconv"): lambda: apply(x, 1)}
-    if torch:
-        torch.set_num_threads(1)
-        ways[1, "PyTorch"] = _formats(network, x, _torch_inference)
-        if onnxruntime:
-            ways[1, "ONNX Runtime"] = _onnx_inference(network, x)
-        for way in ways.values():
-            check_equal(apply(x, 1), way(), CLOSE)
-    return _by_threads("inference, one clip", medians_s(ways, 30, SETTLE_S))
-
-
-def _frame_s(stream, frames):
-    """Median seconds of a call for one frame, when the stream has been running for a while."""
-    blocks = [frames[t : t + 1] for t in range(len(frames))]
-    calls = {"frame": lambda: [stream.process(block) for block in blocks]}
-    return medians_s(calls, 50)["frame"] / len(blocks)
-
-
-def _frame_with_features_s(features, stream):
-    """The same from samples: log-mel features and the network, a hop at a time."""
-    samples = np.random.default_rng(0).standard_normal(200 * HOP).astype(np.float32)
-    blocks = samples.reshape(-1, HOP)
-    calls = {"frame": lambda: [stream.process(features.process(block)) for block in blocks]}
-    return medians_s(calls, 25)["frame"] / len(blocks)
-
-
-def _onnx_inference(network, x):
-    file, given = io.BytesIO(), in_torch.data(x)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter that needs no more packages is called old
-        torch.onnx.export(in_torch.translate(network).eval(), (given,), file, input_names=["x"], dynamo=False)
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file.getvalue(), settings, providers=["CPUExecutionProvider"])
-    feed = {"x": given.numpy()}
-    return lambda: session.run(None, feed)[0]
-
-
-def _by_threads(what, times_s):
-    """{(threads, way): seconds} as {description: {way: seconds}}."""
-    found = {}
-    for (threads, way), time_s in times_s.items():
-        found.setdefault(f"{what}, {threads} thread{'s' * (threads > 1)}", {})[way] = time_s
-    return found
+if __name__ == "__main__":
+    _train_alone(*sys.argv[1:])
