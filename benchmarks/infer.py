@@ -20,6 +20,7 @@ except ImportError:
     onnxruntime = None
 
 SAMPLE_RATE, HOP = 16000, 160
+PEERS = "PyTorch", "ONNX Runtime"
 
 
 def main(options):
@@ -36,7 +37,7 @@ def main(options):
             features = LogMel(SAMPLE_RATE, mels=x.shape[2]).stream()
             times_s["a frame on a stream, 1 thread"] = {"audioconv": _frame_s(stream, x[0])}
             times_s["10 ms of samples on a stream, 1 thread"] = {"audioconv": _samples_s(features, stream)}
-        rows += [row(name, what, ways) for what, ways in times_s.items()]
+        rows += [row(name, what, ways, PEERS) for what, ways in times_s.items()]
     show("Inference of keyword networks, float32: ms a call, and the peer's time / ours", rows)
     return rows
 

@@ -26,10 +26,10 @@ def each_network():
         yield name, make, rng.standard_normal((BATCH, *shape)).astype(np.float32), rng
 
 
-def row(name, what, ways):
+def row(name, what, ways, peers=("PyTorch",)):
     """A row of the table from {way: seconds}."""
     found, ours_s = {"network": name, "what": what, "audioconv": 1e3 * ways["audioconv"]}, ways["audioconv"]
-    for peer in ("PyTorch", "ONNX Runtime"):
+    for peer in peers:
         time_s = ways.get(peer)
         found |= {peer: time_s and 1e3 * time_s, f"{peer} / audioconv": time_s and time_s / ours_s}
     return found
