@@ -4,6 +4,7 @@ For many clips at once outputs are cut into runs without the taps in the padding
 """
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,3 +80,22 @@ def test_many_clips_give_what_each_gives_alone(case, seed):
         assert np.array_equal(layer.backward(grad[None])[0], expected)
         total += layer.gradients()["weight"]
     assert_close(grad_weight, total, 1e-11, zeros_allowed=True)  # where taps meet nothing but padding
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 8, 9, 16, 24, 31, 33, 64, 72])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_three_taps_of_a_filter_a_channel_slide_over_frames(channels, stride, dtype):
+    """In clips; on a stream they do not, and outputs are the same to the bit."""
+    layer = nn.DepthwiseConv2d(channels, 3, (stride, 1), (stride, 1), "same", rng=RNG(1), dtype=dtype)
+    layer.bias[:] = RNG(2).standard_normal(channels)
+    x = RNG(3).standard_normal((3, 41, 3, channels)).astype(dtype)
+    y = layer.forward(x)
+    padded = np.pad(x, ((0, 0), (stride, stride), (1, 1), (0, 0))).astype(float)
+    expected = sum(
+        layer.weight[i, j].astype(float) * padded[:, i * stride :, j:][:, : 41 : stride, :3]
+        for i in range(3) for j in range(3)
+    )  # fmt: skip
+    assert_close(y, expected + layer.bias, 2e-6 if dtype == "float32" else 1e-14)
+    stream = layer.stream((3, channels))
+    assert np.array_equal(y[0], np.concatenate([stream.process(x[0]), stream.flush()]))

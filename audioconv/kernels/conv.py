@@ -25,10 +25,10 @@ from audioconv.kernels._jit import inner, part, step
 from audioconv.kernels.memory import floats, integers, rest
 
 # A row of `product` after its operands a, b, start, out, rows of a, rows of out:
-CLIPS_IN, PER_CLIP, PER_FRAME, FRAME, COUNTS, A_STEPS, B_STEPS, FIRST, LAST, RELU = 0, 1, 2, 3, 4, 7, 10, 13, 14, 15
+CLIPS_IN, PER_CLIP, RUN, COUNTS, A_STEPS, B_STEPS, FIRST, LAST, RELU = 0, 1, 2, 3, 6, 9, 12, 13, 14
 _REST = rest(6)
 # CLIPS_IN: the clips of a group are 0 among the rows, 1 among the first count, 2 neither;
-# PER_CLIP: rows of a clip; PER_FRAME > 0: as many a frame, of as many frames as FRAME says;
+# PER_CLIP: rows of a clip; RUN > 0: so many rows in a row are as far apart in a as the last count steps;
 # FIRST, LAST: columns; RELU: whether what is negative becomes 0
 
 
@@ -37,7 +37,7 @@ def _tile(rows, vectors, add):
 
     @part
     def one_tile(arguments, first, column):
-        a, b, start, out, table, table_out, _, counts, a_steps, b_steps, relu = arguments
+        a, b, start, out, table, table_out, _, _, counts, a_steps, b_steps, relu = arguments
         places = tile.offsets(table, first, rows)
         total = tile.fill(tile.zeros(out, rows, vectors), start, column)
         i, j = column if add is tile.lanewise else np.int64(0), column
@@ -81,6 +81,44 @@ def _band(rows, vectors, add):
     return band
 
 
+def _sliding_tile(rows, vectors):
+    """Kernel for a tile of rows that `SLIDING` taps slide over: each vector of a is loaded once for all it meets."""
+
+    @part
+    def one_tile(arguments, first, column):
+        a, b, start, out, table, table_out, _, _, counts, a_steps, b_steps, relu = arguments
+        total = tile.fill(tile.zeros(out, rows, vectors), start, column)
+        i, j = table[first] + column, column
+        end = j + counts[0] * b_steps[0]
+        while j != end:
+            i1, j1, end1 = i, j, j + counts[1] * b_steps[1]
+            while j1 != end1:
+                total = tile.slide(total, a, i1, a_steps[2], b, j1, b_steps[2], SLIDING)
+                i1 += a_steps[1]
+                j1 += b_steps[1]
+            i += a_steps[0]
+            j += b_steps[0]
+        if relu:
+            total = tile.rectified(total)
+        tile.store(total, out, tile.offsets(table_out, first, rows), column)
+
+    return one_tile
+
+
+def _sliding_band(rows, vectors):
+    """Kernel for all runs of a band of columns."""
+    many = _sliding_tile(rows, vectors)
+
+    @inner
+    def band(arguments, column):
+        count, run = arguments[6], arguments[7]
+        for begin in range(0, count, run):
+            for block in range((run + rows - 1) // rows):
+                many(arguments, begin + min(block * rows, run - rows), column)
+
+    return band
+
+
 @part
 def _three(row, o):
     return row[o], row[o + 1], row[o + 2]
@@ -88,7 +126,7 @@ def _three(row, o):
 
 @part
 def _arguments(row, spaces, like, at):
-    """What bands take: operands a, b, start, out, tables of rows, their count, nested counts and steps, ReLU."""
+    """What bands take: operands a, b, start, out, tables of rows, their count, a run, nested counts and steps, ReLU."""
     a, b = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
     start, out = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
     table, table_out = integers(row, spaces, like, 4, at), integers(row, spaces, like, 5, at)
@@ -96,8 +134,11 @@ def _arguments(row, spaces, like, at):
     counts, a_steps, b_steps = _three(row, o + COUNTS), _three(row, o + A_STEPS), _three(row, o + B_STEPS)
     rows = row[o + PER_CLIP] * (clips if row[o + CLIPS_IN] == 0 else 1)
     counts = (clips if row[o + CLIPS_IN] == 1 else counts[0], counts[1], counts[2])
-    return a, b, start, out, table, table_out, rows, counts, a_steps, b_steps, row[o + RELU]
+    return a, b, start, out, table, table_out, rows, row[o + RUN], counts, a_steps, b_steps, row[o + RELU]
 
+
+SLIDING = 3  # taps that slide over rows: the usual number of taps of a filter a channel
+_SLIDING_ROWS = 8
 
 # The rows of a tile by its width in vectors, the widest first: as many accumulators as leave registers for the rest.
 # For 64 columns tiles of 6 x 8 reach 105-113 of 115 GFLOP/s on a Zen 4, where 6 x 2 read the weights 4 lines apart and
@@ -121,7 +162,8 @@ def _choose(widths):
 
 def _any_width(bands):
     """Kernel for a band of any of these widths."""
-    one, two = bands[1], bands[2]
+    one = bands[1]
+    two = bands.get(2, one)
     three, four, six, eight = (bands.get(width, two) for width in (3, 4, 6, 8))
 
     @inner
@@ -142,15 +184,14 @@ def _any_width(bands):
     return band
 
 
-def _product(add, rows_of):
-    """The step for all columns, band after band."""
-    bands = {width: _band(rows, width, add) for width, rows in rows_of.items()}
-    scalar, vectors = bands[0], _any_width(bands)
-    width_of = _choose(tuple(width for width in rows_of if width > 1))
+def _all_columns(bands):
+    """Kernel for all columns, band after band."""
+    scalar, vectors = bands.get(0, bands[1]), _any_width(bands)
+    width_of = _choose(tuple(width for width in bands if width > 1))
 
-    def product(row, spaces, like, clip, clips, group, thread):
-        arguments = _arguments(row, spaces, like, (clip, clips, group))
-        first, last, lanes = row[_REST + FIRST], row[_REST + LAST], simd.lanes(arguments[3])
+    @inner
+    def all_bands(arguments, first, last):
+        lanes = simd.lanes(arguments[3])
         if last - first < lanes:
             for column in range(first, last):
                 scalar(arguments, column)
@@ -161,8 +202,26 @@ def _product(add, rows_of):
             vectors(arguments, min(column, last - width * lanes), width)
             column += width * lanes
 
-    return step(product)
+    return all_bands
 
 
-product = _product(tile.rank1, _RANK1)
-channelwise = _product(tile.lanewise, _LANEWISE)
+_sums = _all_columns({width: _band(rows, width, tile.rank1) for width, rows in _RANK1.items()})
+_lanes = _all_columns({width: _band(rows, width, tile.lanewise) for width, rows in _LANEWISE.items()})
+_slide = _all_columns({width: _sliding_band(_SLIDING_ROWS, width) for width in ((4, 2, 1) if WIDE else (1,))})
+
+
+@step
+def product(row, spaces, like, clip, clips, group, thread):
+    """Sums of products, a's factor being one number for all columns."""
+    _sums(_arguments(row, spaces, like, (clip, clips, group)), row[_REST + FIRST], row[_REST + LAST])
+
+
+@step
+def channelwise(row, spaces, like, clip, clips, group, thread):
+    """Sums of products, column by column."""
+    arguments = _arguments(row, spaces, like, (clip, clips, group))
+    first, last = row[_REST + FIRST], row[_REST + LAST]
+    if arguments[7] >= _SLIDING_ROWS and arguments[8][2] == SLIDING and last - first >= simd.lanes(arguments[3]):
+        _slide(arguments, first, last)
+    else:
+        _lanes(arguments, first, last)

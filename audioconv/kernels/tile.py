@@ -195,3 +195,47 @@ lanewise = _declare_product(
     "lanewise", _numpy_lanewise, False,
     "lanewise(t, column, offsets, k, row, j): t[r, :] + column[offsets[r] + k :] * row[j :], column by column.",
 )  # fmt: skip
+
+
+def _numpy_slide(t, a, i, step, b, j, b_step, taps):
+    width = t.shape[1]
+    for r in range(len(t)):
+        for k in range(taps):
+            t[r] = flat(a, i + (r + k) * step, width) * flat(b, j + k * b_step, width) + t[r]
+    return t
+
+
+@operation(_numpy_slide)
+def slide(typing_context, t, a, i, step, b, j, b_step, taps):
+    """slide(t, a, i, step, b, j, b_step, taps): t[r, :] + sum over k of a[i + (r + k) * step :] * b[j + k * b_step :].
+
+    Column by column, in the order of k; taps is a compile-time constant. Each vector is loaded once.
+    """
+    count = taps.literal_value
+
+    def codegen(context, builder, sig, args):
+        tile_type, a_type, b_type = sig.args[0], sig.args[1], sig.args[4]
+        result, a, i, step, b, j, b_step, _ = args
+        part, vectors, width = _parts(tile_type)
+
+        def loaded(array_type, array, start):
+            return [load_from(context, builder, array_type, array,
+                              builder.add(start, ir.Constant(start.type, v * width)), part)
+                    for v in range(vectors)]  # fmt: skip
+
+        weights = []
+        for _ in range(count):
+            weights.append(loaded(b_type, b, j))
+            j = builder.add(j, b_step)
+        for place in range(tile_type.rows + count - 1):
+            values = loaded(a_type, a, i)
+            i = builder.add(i, step)
+            for k in range(max(0, place - tile_type.rows + 1), min(count, place + 1)):
+                for v in range(vectors):
+                    position = (place - k) * vectors + v
+                    total = builder.extract_value(result, position)
+                    total = call_llvm(builder, "fmuladd", part, values[v], weights[k][v], total)
+                    result = builder.insert_value(result, total, position)
+        return result
+
+    return signature(t, t, a, types.intp, types.intp, b, types.intp, types.intp, taps), codegen

@@ -37,20 +37,46 @@ def _merge(counts, keep_first=False):
     return merged
 
 
-def _product(plan, step, operands, offsets, counts, columns, clips, relu=False, keep_first=False):
+def _product(plan, step, operands, offsets, counts, columns, clips, relu=False, keep_first=False, run=0):
     """A row of `kernels.conv`: operands a, b, start, out; offsets of rows in a and out; nested counts with steps."""
     rows = len(offsets[0]) // (plan.largest if clips == CLIPS_ARE_ROWS and plan.largest else 1)
     merged = _merge(counts, keep_first)
-    numbers = [clips, rows, 0, 0, *(n for n, _, _ in merged), *(a for _, a, _ in merged), *(b for *_, b in merged)]
+    numbers = [clips, rows, run, *(n for n, _, _ in merged), *(a for _, a, _ in merged), *(b for *_, b in merged)]
     where = [*operands, *map(plan.table_of, offsets)]
     return row(step, plan.dtype, where, [*numbers, *columns, int(relu)])
 
 
-def _offsets(plan, place, frames, bins, stride=(1, 1)):
-    """Where rows (clip, frame, bin) of a place begin."""
-    clip = np.arange(plan.largest)[:, None, None] * place.inner
-    time = np.arange(frames)[:, None] * place.time * stride[0]
-    return (clip + time + np.arange(bins) * place.freq * stride[1]).reshape(-1)
+def _offsets(plan, frames, bins, spacing, clip, frames_last):
+    """Where rows (clip, frame, bin) begin, or (clip, bin, frame)."""
+    places = np.arange(frames)[:, None] * spacing[0] + np.arange(bins) * spacing[1]
+    return (np.arange(plan.largest)[:, None] * clip + (places.T if frames_last else places).reshape(-1)).reshape(-1)
+
+
+def _run_rows(plan, step, places, runs, taps, spacing, channels, relu):
+    """Rows that compute one run of outputs: (run in time, run in frequency) of the places source, weights, start, out.
+
+    taps: for time and frequency how far apart neighbouring taps are in the source and in the weights; spacing: how far
+    apart neighbouring outputs are in the source and in out; channels (in of a group, out, groups).
+
+    With a filter a channel, taps in time come last: three of them slide over frames as far apart as they are.
+    """
+    (t, f), (inner, filters, groups), (source, weights, start, out) = runs, channels, places
+    (a_t, b_t), (a_f, b_f) = taps
+    over_time, over_freq = (t.taps, a_t, b_t), (f.taps, a_f, b_f)
+    depthwise = step is kernels.channelwise
+    counts = [over_freq, over_time] if depthwise else [over_time, over_freq]
+    slides = depthwise and t.taps == kernels.SLIDING and a_t == spacing[0][0] and plan.graph.stream is None
+    clips = source.inner, out.inner
+    offsets = [_offsets(plan, t.count, f.count, *each, slides) for each in zip(spacing, clips, strict=True)]
+    rows = []
+    for group in range(groups):
+        operands = [source.moved(channel=group * inner), weights, start, out]
+        columns = group * filters // groups, (group + 1) * filters // groups
+        each = _product(plan, step, operands, offsets, [*counts, (inner, 1, filters)], columns, CLIPS_ARE_ROWS, relu,
+                        run=t.count if slides else 0)  # fmt: skip
+        each.per_frame = f.count
+        rows.append(each)
+    return rows
 
 
 def _zeros(graph, size):
@@ -78,28 +104,21 @@ def forward(graph, x, weight, bias, geometry, relu=False):
 def _forward_rows(plan, geometry, places, runs, relu):
     x, weight, start, y = places
     time, freq = geometry.axes
-    per_group, row_size = geometry.filters // geometry.groups, geometry.inner * geometry.filters
+    row_size = geometry.inner * geometry.filters
+    taps = (time.dilation * x.time, freq.taps * row_size), (freq.dilation * x.freq, row_size)
+    spacing = (
+        (x.time * time.stride * time.tiles, x.freq * freq.stride * freq.tiles),
+        (y.time * time.tiles, y.freq * freq.tiles),
+    )
+    channels = geometry.inner, geometry.filters, geometry.groups
     rows = []
     for (tile_t, runs_t), (tile_f, runs_f) in product(*map(enumerate, runs)):
         for t, f in product(runs_t, runs_f):
-            source = x.moved(t.base, f.base)
-            target = y.moved(tile_t + t.first * time.tiles, tile_f + f.first * freq.tiles)
             block = geometry.weight_order((tile_t, tile_f), (t.tap, f.tap))
-            weights = weight.moved(channel=block * row_size)
-            offsets = [
-                _offsets(plan, x, t.count, f.count, (time.stride * time.tiles, freq.stride * freq.tiles)),
-                _offsets(plan, y, t.count, f.count, (time.tiles, freq.tiles)),
-            ]
-            counts = [
-                (t.taps, time.dilation * x.time, freq.taps * row_size),
-                (f.taps, freq.dilation * x.freq, row_size),
-                (geometry.inner, 1, geometry.filters),
-            ]
-            for group in range(geometry.groups):
-                operands = [source.moved(channel=group * geometry.inner), weights, start, target]
-                columns = group * per_group, (group + 1) * per_group
-                each = _product(plan, geometry.step, operands, offsets, counts, columns, CLIPS_ARE_ROWS, relu)
-                each.tile, each.tiles, each.per_frame = tile_t, time.tiles, f.count
+            target = y.moved(tile_t + t.first * time.tiles, tile_f + f.first * freq.tiles)
+            here = x.moved(t.base, f.base), weight.moved(channel=block * row_size), start, target
+            for each in _run_rows(plan, geometry.step, here, (t, f), taps, spacing, channels, relu):
+                each.tile, each.tiles = tile_t, time.tiles
                 rows.append(each)
     return rows
 
@@ -150,31 +169,20 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
     def encode(plan, place):
         source, weights, target = place(grad_y), place(flipped), place(y)
         steps = geometry.time.stride * geometry.time.tiles, geometry.freq.stride * geometry.freq.tiles
-        size, per_group = inner * channels, channels // geometry.groups
-        rows = []
+        tiles, size, rows = (geometry.time.tiles, geometry.freq.tiles), inner * channels, []
+        spacing = (source.time * tiles[0], source.freq * tiles[1]), (target.time * steps[0], target.freq * steps[1])
         for begin, (phase_t, phase_f) in zip(begins, product(phases_t, phases_f), strict=True):
+            all_f = len(phase_f.pairs)
+            taps = (step_t * source.time, all_f * size), (step_f * source.freq, size)
             for t, f in product(phase_t.runs, phase_f.runs):
                 out = target.moved(phase_t.first + t.first * steps[0], phase_f.first + f.first * steps[1])
                 if not (t.taps and f.taps):
                     rows += _constant_rows(plan, place(start), out.every(*steps), (t.count, f.count, channels), relu)
                     continue
-                source_here, all_f = source.moved(t.base, f.base), len(phase_f.pairs)
                 weights_here = weights.moved(channel=(begin + t.tap * all_f + f.tap) * size)
-                offsets = [
-                    _offsets(plan, source, t.count, f.count, (geometry.time.tiles, geometry.freq.tiles)),
-                    _offsets(plan, target, t.count, f.count, steps),
-                ]
-                counts = [
-                    (t.taps, step_t * source.time, all_f * size),
-                    (f.taps, step_f * source.freq, size),
-                    (inner, 1, channels),
-                ]
-                for group in range(geometry.groups):
-                    operands = [source_here.moved(channel=group * inner), weights_here, place(start), out]
-                    columns = group * per_group, (group + 1) * per_group
-                    each = _product(plan, geometry.step, operands, offsets, counts, columns, CLIPS_ARE_ROWS, relu)
-                    each.per_frame = f.count
-                    rows.append(each)
+                here = source.moved(t.base, f.base), weights_here, place(start), out
+                sizes = inner, channels, geometry.groups
+                rows += _run_rows(plan, geometry.step, here, (t, f), taps, spacing, sizes, relu)
         return rows
 
     window = Window()
