@@ -186,7 +186,7 @@ def network_step(state, x, y, frames):
     while moved and (read < frames or done < frames):
         block = rows_x[read : min(read + CHUNK, frames)]
         taken, given = run_stream(table, operations, reads, queues, patches, fills, memory, spaces, fills, block,
-                                  rows_y[done:], 0)  # fmt: skip
+                                  rows_y[done:], np.int64(0))  # fmt: skip
         read += taken
         done += given
         moved = taken + given > 0
