@@ -1,5 +1,7 @@
 """Programs that run: a plan with its memory, on a team of threads."""
 
+from functools import cached_property, lru_cache
+
 import numpy as np
 
 from audioconv.arrays import aligned
@@ -56,7 +58,7 @@ class Program:
         self._fixed = {INDEX + 1 + i: t.array for i, t in enumerate(plan.arrays) if not t.name}
         self._threads = []  # for each its spaces, and the arrays that these are
 
-    @property
+    @cached_property
     def output_shape(self):
         """Shape of what is given as "y", for a clip."""
         return next(t.shape for t in self.plan.arrays if t.name == "y")
@@ -113,6 +115,7 @@ def _address(array):
     return array.__array_interface__["data"][0]
 
 
+@lru_cache(maxsize=64)
 def clip_groups(batch, largest):
     """Where groups of at most `largest` clips begin: as many for each shard, so that threads have as much to do."""
     count = min(batch, -(-batch // (SHARDS * max(largest, 1))) * SHARDS)

@@ -7,7 +7,7 @@ waits.
 """
 
 from fractions import Fraction
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 
@@ -193,6 +193,8 @@ class NetworkStream:
         self._table = np.array([row + [0] * (width - len(row)) for row in self.plan.table], np.int64).reshape(-1, width)
         self._patches = np.array(self.plan.patches, np.int64).reshape(-1, 7)
         self._fills = np.array(self.plan.fills, self.dtype)
+        self._limited = any(operation.window.limit for operation in graph.operations)
+        self._rows = ceil(kernels.CHUNK / self.step) + 1  # of outputs for a chunk of frames
         self._clear()
 
     def _graph(self, network, shape, time, average):
@@ -234,13 +236,13 @@ class NetworkStream:
         if frames.shape[1:] != self._shape:
             raise ShapeError(f"frames must have shape (frames, {', '.join(map(str, self._shape))}), not {frames.shape}")
         with self._guard:
-            return self._run(np.ascontiguousarray(frames).reshape(len(frames), int(np.prod(self._shape))), False)
+            return self._run(np.ascontiguousarray(frames).reshape(len(frames), prod(self._shape)), False)
 
     def flush(self):
         """End the stream: the rows that are still due; then start afresh."""
         with self._guard:
             try:
-                return self._run(np.empty((0, int(np.prod(self._shape))), self.dtype), True)
+                return self._run(np.empty((0, prod(self._shape)), self.dtype), True)
             finally:
                 self._clear()
 
@@ -274,7 +276,7 @@ class NetworkStream:
         state = np.zeros(k.STATE, np.int64)
         for place, array in arrays.items():
             state[place], state[k.SIZES + place] = array.ctypes.data, array.size
-        state[k.X_WIDTH], state[k.Y_WIDTH] = np.prod(self._shape), np.prod(self._y_shape)
+        state[k.X_WIDTH], state[k.Y_WIDTH] = prod(self._shape), prod(self._y_shape)
         state[k.DUE], state[k.ROW_WIDTH] = self.look_ahead, self._table.shape[1]
         return kernels.network_step.address(self.dtype), state
 
@@ -289,15 +291,16 @@ class NetworkStream:
                                  f"{limit} outputs")  # fmt: skip
 
     def _run(self, x, ending):
-        found, width = [], int(np.prod(self._y_shape))
+        found, width = [], prod(self._y_shape)
         while True:
-            y = np.empty((ceil(kernels.CHUNK / self.step) + 1 if not ending else self.plan.room, width), self.dtype)
+            y = np.empty((self.plan.room if ending else self._rows, width), self.dtype)
             taken, given = kernels.run_stream(self._table, self._operations, self._reads, self._queues, self._patches,
                                               self._fills, self._memory, self._spaces, self._like, x[:kernels.CHUNK], y,
                                               int(ending))  # fmt: skip
             found.append(y[:given])
             x = x[taken:]
-            self._check_limits(ending)
+            if self._limited:
+                self._check_limits(ending)
             if not len(x) and given < (1 if ending else len(y)):
                 break
         rows = found[0] if len(found) == 1 else np.concatenate(found)
