@@ -69,15 +69,18 @@ def test_wrong_thread_counts(wrong):
 
 
 def _in_worker(_):
-    return parallel.thread_count(), parallel.run(lambda i: i + 1, range(4), threads=2)
+    together = []
+    team.together(together.append, 2, lambda: None)
+    return parallel.thread_count(), parallel.run(lambda i: i + 1, range(4), threads=2), sorted(together)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_worker_processes_use_one_thread_and_a_pool_of_their_own(method, monkeypatch):
     monkeypatch.delenv("AUDIOCONV_THREADS", raising=False)
     assert parallel.run(lambda i: i, range(4), threads=2) == [0, 1, 2, 3]  # the parent has a pool
+    team.together(lambda thread: None, 2, lambda: None)  # and a team
     with multiprocessing.get_context(method).Pool(1) as pool:
-        assert pool.map(_in_worker, [0], chunksize=1) == [(1, [1, 2, 3, 4])]
+        assert pool.map(_in_worker, [0], chunksize=1) == [(1, [1, 2, 3, 4], [0, 1])]
 
 
 def test_a_guard_keeps_a_second_thread_out():
@@ -97,6 +100,33 @@ def test_threads_that_work_together_all_run_at_once():
 
     team.together(work, 3, meeting.abort)
     assert sorted(seen) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("pause_s", [0, 1e-4, 0.05])
+def test_a_team_is_there_again_whether_it_sleeps_or_not(pause_s):
+    for _ in range(20):
+        seen = []
+        team.together(seen.append, 3, lambda: None)
+        assert sorted(seen) == [0, 1, 2]
+        time.sleep(pause_s)
+
+
+def test_calls_of_a_team_from_many_threads_take_turns():
+    running, most = [], []
+
+    def work(thread):
+        running.append(thread)
+        most.append(len(running))
+        time.sleep(1e-3)
+        running.remove(thread)
+
+    callers = [threading.Thread(target=team.together, args=(work, 2, lambda: None)) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(most) == 16
+    assert max(most) <= 2
 
 
 @pytest.mark.parametrize("failing", [0, 1])

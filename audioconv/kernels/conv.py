@@ -8,11 +8,13 @@ the counts exchanged the same product is the weight gradient: a row is a weight,
 of the output. The input gradient is a forward convolution of that with the taps reversed. Strided, dilated, grouped and
 transposed convolutions, one dimension or two, are tables and counts; so are weights that are not shared.
 
-With a filter a channel (depthwise), a's factor is a vector where it else is one number for all columns.
+With a filter a channel (depthwise), a's factor is a vector where it else is one number for all columns. Then nearly as
+much is loaded as multiplied, unless taps slide over rows: each vector of a is loaded once for the three taps that meet
+it.
 
-The product is computed in register tiles of rows x vectors: 12 accumulators (8 where one vector is all), the weights
-and a factor fill the 16 registers of AVX2. Rows and columns that are left over are covered by a last tile that overlaps
-the one before: every element is one chain of fma in the same order, so it gets the same bits twice.
+The product is computed in register tiles of rows x vectors, as many accumulators as leave registers for the weights and
+a factor: 12 of the 16 of AVX2, 24 of the 32 of AVX-512. Rows and columns that are left over are covered by a last tile
+that overlaps the one before: every element is one chain of fma in the same order, so it gets the same bits twice.
 
 Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34 (2008).
 """
@@ -30,6 +32,9 @@ _REST = rest(6)
 # CLIPS_IN: the clips of a group are 0 among the rows, 1 among the first count, 2 neither;
 # PER_CLIP: rows of a clip; RUN > 0: so many rows in a row are as far apart in a as the last count steps;
 # FIRST, LAST: columns; RELU: whether what is negative becomes 0
+
+# What bands take: operands a, b, start, out, tables of rows, how many rows, RUN, counts with steps, RELU.
+_OUT, _ROWS, _RUN, _COUNTS = 3, 6, 7, 8
 
 
 def _tile(rows, vectors, add):
@@ -70,7 +75,7 @@ def _band(rows, vectors, add):
 
     @inner
     def band(arguments, column):
-        count = arguments[6]
+        count = arguments[_ROWS]
         if count < rows:
             for r in range(count):
                 one(arguments, r, column)
@@ -111,7 +116,7 @@ def _sliding_band(rows, vectors):
 
     @inner
     def band(arguments, column):
-        count, run = arguments[6], arguments[7]
+        count, run = arguments[_ROWS], arguments[_RUN]
         for begin in range(0, count, run):
             for block in range((run + rows - 1) // rows):
                 many(arguments, begin + min(block * rows, run - rows), column)
@@ -126,7 +131,7 @@ def _three(row, o):
 
 @part
 def _arguments(row, spaces, like, at):
-    """What bands take: operands a, b, start, out, tables of rows, their count, a run, nested counts and steps, ReLU."""
+    """A row as bands take it."""
     a, b = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
     start, out = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
     table, table_out = integers(row, spaces, like, 4, at), integers(row, spaces, like, 5, at)
@@ -138,13 +143,14 @@ def _arguments(row, spaces, like, at):
 
 
 SLIDING = 3  # taps that slide over rows: the usual number of taps of a filter a channel
-_SLIDING_ROWS = 8
 
 # The rows of a tile by its width in vectors, the widest first: as many accumulators as leave registers for the rest.
 # For 64 columns tiles of 6 x 8 reach 105-113 of 115 GFLOP/s on a Zen 4, where 6 x 2 read the weights 4 lines apart and
-# reached 90. A filter a channel: 3 x 8 and 6 x 8 are no better.
+# reached 90. A filter a channel: 3 x 8 and 6 x 8 are no better than 9 x 4 (55 GFLOP/s from the second-level cache);
+# sliding reaches 82.
 _RANK1 = {8: 6, 6: 8, 4: 10, 3: 8, 2: 12, 1: 8, 0: 6} if WIDE else {3: 4, 2: 6, 1: 8, 0: 6}
 _LANEWISE = {4: 9, 2: 9, 1: 8, 0: 6} if WIDE else {2: 6, 1: 8, 0: 6}
+_SLIDE = {4: 8, 2: 8, 1: 8} if WIDE else {2: 4, 1: 8}
 
 
 def _choose(widths):
@@ -191,7 +197,7 @@ def _all_columns(bands):
 
     @inner
     def all_bands(arguments, first, last):
-        lanes = simd.lanes(arguments[3])
+        lanes = simd.lanes(arguments[_OUT])
         if last - first < lanes:
             for column in range(first, last):
                 scalar(arguments, column)
@@ -207,7 +213,8 @@ def _all_columns(bands):
 
 _sums = _all_columns({width: _band(rows, width, tile.rank1) for width, rows in _RANK1.items()})
 _lanes = _all_columns({width: _band(rows, width, tile.lanewise) for width, rows in _LANEWISE.items()})
-_slide = _all_columns({width: _sliding_band(_SLIDING_ROWS, width) for width in ((4, 2, 1) if WIDE else (1,))})
+_slide = _all_columns({width: _sliding_band(rows, width) for width, rows in _SLIDE.items()})
+_LEAST_RUN = max(_SLIDE.values())
 
 
 @step
@@ -221,7 +228,8 @@ def channelwise(row, spaces, like, clip, clips, group, thread):
     """Sums of products, column by column."""
     arguments = _arguments(row, spaces, like, (clip, clips, group))
     first, last = row[_REST + FIRST], row[_REST + LAST]
-    if arguments[7] >= _SLIDING_ROWS and arguments[8][2] == SLIDING and last - first >= simd.lanes(arguments[3]):
+    slides = arguments[_RUN] >= _LEAST_RUN and arguments[_COUNTS][2] == SLIDING
+    if slides and last - first >= simd.lanes(arguments[_OUT]):
         _slide(arguments, first, last)
     else:
         _lanes(arguments, first, last)

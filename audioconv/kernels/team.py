@@ -17,8 +17,17 @@ ROUND, DONE = 0, 8  # what `control` counts: calls begun, helpers that are done;
 _SPINS = 2000  # about 30 us
 _LOOKS = 300  # about as long as preparing the next batch takes
 
-_teams = {}  # by helpers
-os.register_at_fork(after_in_child=_teams.clear) if hasattr(os, "register_at_fork") else None
+_teams, _making = {}, threading.Lock()  # teams by how many helpers they have
+
+
+def _forget():
+    """In a forked process there are no helpers."""
+    global _making
+    _making = threading.Lock()
+    _teams.clear()
+
+
+os.register_at_fork(after_in_child=_forget) if hasattr(os, "register_at_fork") else None
 
 
 @kernel
@@ -49,8 +58,9 @@ def together(function, threads, abandon):
         function(0)
         return
     helpers = threads - 1
-    if helpers not in _teams:
-        _teams[helpers] = _Team(helpers)
+    with _making:
+        if helpers not in _teams:
+            _teams[helpers] = _Team(helpers)
     _teams[helpers].run(function, abandon)
 
 
