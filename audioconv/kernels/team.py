@@ -68,30 +68,35 @@ class _Team:
     """Helpers for one call at a time; other calls wait."""
 
     def __init__(self, helpers):
-        self._control, self._lock, self._job, self._errors = np.zeros(16, np.int64), threading.Lock(), None, []
+        self._control, self._lock, self._job = np.zeros(16, np.int64), threading.Lock(), None
         self._asleep, self._bells = [False] * helpers, [SimpleQueue() for _ in range(helpers)]
         for i in range(helpers):
             threading.Thread(target=self._help, args=(i,), name=f"audioconv-team-{i}", daemon=True).start()
 
     def run(self, function, abandon):
+        errors = []
+
         def careful(thread):
             try:
                 function(thread)
             except BaseException as error:
                 abandon()
-                self._errors.append(error)
+                errors.append(error)
 
         with self._lock:
             self._job, self._control[DONE] = careful, 0
             count(self._control, ROUND)
-            for i, bell in enumerate(self._bells):
-                if self._asleep[i]:  # he looks at ROUND after he said so: one of us sees the other
-                    bell.put(None)
             try:
+                for i, bell in enumerate(self._bells):
+                    if self._asleep[i]:  # he looks at ROUND after he said so: one of us sees the other
+                        bell.put(None)
                 careful(0)
+            except BaseException:  # Ctrl-C, a moment before or after our share
+                abandon()
+                raise
             finally:
-                interrupts = self._wait()
-            self._job, errors, self._errors = None, self._errors + interrupts, []
+                errors += self._wait()
+                self._job = None
         if errors:
             raise errors[0]
 
