@@ -63,14 +63,14 @@ def _array_of(context, builder, array_type, address, size):
     return array._getvalue()
 
 
-def _declare_space(name, element, doc):
+def _declare_space(name, element, doc, readonly=False):
     def numpy_body(spaces, space, start, size, like):
         array = spaces[space]
         assert 0 <= start <= start + size <= array.size, f"[{start}, {start + size}) of {array.size}"
         return array[start : start + size]
 
     def llvm_body(typing_context, spaces, space, start, size, like):
-        array_type = types.Array(element or like.dtype, 1, "C")
+        array_type = types.Array(element or like.dtype, 1, "C", readonly=readonly)
 
         def codegen(context, builder, sig, args):
             table, space, start, size, _ = args
@@ -87,6 +87,7 @@ def _declare_space(name, element, doc):
 floats_at = _declare_space("floats_at", None, "floats_at(spaces, space, start, size, like): a view of a space.")
 doubles_at = _declare_space("doubles_at", types.float64, "The same, of float64.")
 integers_at = _declare_space("integers_at", types.int64, "The same, of int64.")
+frozen_floats_at = _declare_space("frozen_floats_at", None, "The same as floats_at, read-only.", True)
 
 
 def _numpy_viewed(pointer, size):

@@ -5,9 +5,11 @@ import numpy as np
 from audioconv.arrays import aligned, float_dtype, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import ring
+from audioconv.kernels.chain import convolver
 from audioconv.kernels.partition import DONE, NEWEST, POSITION, layout, step
 from audioconv.signal import cost
 from audioconv.stage import Guard
+from audioconv.stream.chain import compiled
 
 
 class StreamConvolver:
@@ -123,6 +125,22 @@ class StreamConvolver:
         """Forget the signal so far."""
         with self._guard:
             self._clear()
+
+    @property
+    def channels(self):
+        """Of the signal."""
+        return self._channels
+
+    def compiled_step(self):
+        """The stage as code: address and state of `void step(void* state, float* in, float* out, int64 frames)`.
+
+        The state and the stream must be kept as long as the step is used. Blocks may then have any length.
+        """
+        if self._dtype != np.float32:
+            raise DtypeError(f"a step of a chain takes float32, and this stream {self._dtype}")
+        arrays = self._header, self._state, self._ir, self._ring, self._table
+        sized = [slot for array in arrays for slot in (array, array.size)]
+        return compiled(convolver, [self._channels, *sized])
 
     def __setstate__(self, state):
         self.__dict__.update(state)

@@ -1,0 +1,149 @@
+"""Steps of sound, all `void step(void* state, float* in, float* out, int64 frames)`, and the loop that runs them.
+
+Frames have `channels` samples side by side; out may be in. The state of a step is int64: numbers, and addresses of
+arrays. Without JIT it is a list with the arrays themselves. Parameters are pairs of float64, (now, aim): a step goes
+from one to the other in a straight line over its block.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.typing.templates import signature
+
+from audioconv.kernels import partition, simd
+from audioconv.kernels._emit import operation
+from audioconv.kernels._jit import STEPS, kernel, part, stage_step
+from audioconv.kernels.memory import doubles_at, floats_at, frozen_floats_at, integers_at, viewed
+
+CHUNK = 256  # frames that a filter keeps in float64 at a time
+SMALLEST = 2.0**-126  # of normal float32 numbers: what is smaller costs a hundred times as much to compute with
+_FADED = 1e-290  # state below this is no sound any more
+
+
+def _numpy_call_step(table, i, x, y, frames):
+    STEPS[table[2 * i]].function(table[2 * i + 1], x, y, frames)
+
+
+@operation(_numpy_call_step)
+def call_step(typing_context, table, i, x, y, frames):
+    """call_step(table, i, x, y, frames): the i-th step of a table: address of a step, of its state, of the next ..."""
+
+    def codegen(context, builder, sig, args):
+        table, i, x, y, frames = args
+        entry = builder.gep(context.make_array(sig.args[0])(context, builder, value=table).data,
+                            [builder.mul(i, ir.Constant(i.type, 2))])  # fmt: skip
+        address, state = builder.load(entry), builder.load(builder.gep(entry, [ir.Constant(i.type, 1)]))
+        data = [
+            context.make_array(t)(context, builder, value=v).data for t, v in zip(sig.args[2:4], (x, y), strict=True)
+        ]
+        state = builder.inttoptr(state, ir.IntType(64).as_pointer())
+        arguments = [state, *data, frames]
+        function = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+        builder.call(builder.inttoptr(address, function.as_pointer()), arguments)
+        return context.get_dummy_value()
+
+    return signature(types.none, table, types.intp, x, y, types.intp), codegen
+
+
+@kernel
+def run_chain(table, count, x, y, frames):
+    """Run `count` steps, the first from x to y and the others on y; both flat, frames * channels samples."""
+    if count:
+        call_step(table, 0, x, y, frames)
+    for i in range(1, count):
+        call_step(table, i, y, y, frames)
+
+
+# state of `gain`: channels, address of (now, aim)
+@stage_step
+def gain(state, x, y, frames):
+    """y = g x."""
+    channels, g = state[0], doubles_at(state, 1, 0, 2, state)
+    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    start, rise = g[0], (g[1] - g[0]) / max(frames, 1)
+    for t in range(frames):
+        factor = np.float32(g[1] if rise == 0.0 else start + (t + 1) * rise)
+        for i in range(t * channels, (t + 1) * channels):
+            target[i] = source[i] * factor
+    if frames:
+        g[0] = g[1]
+
+
+@part
+def _section(work, frames, coefficients, at, z, z_at):
+    """One second-order section on `work`, in place.
+
+    Direct form II transposed, z1' = b1 v - a1 y + z2 and z2' = b2 v - a2 y, with y = b0 v + z1 put in: so a sample
+    waits for one multiply-add of the one before, where it else waits for four operations.
+    """
+    b0, a1, a2 = coefficients[at], coefficients[at + 3], coefficients[at + 4]
+    c1, c2 = coefficients[at + 1] - a1 * b0, coefficients[at + 2] - a2 * b0
+    now, before, v_before = z[z_at], z[z_at + 1], z[z_at + 2]
+    for t in range(frames):
+        v = work[t]
+        work[t] = simd.fma(b0, v, now)
+        now, before = simd.fma(-a1, now, simd.fma(-a2, before, simd.fma(c1, v, c2 * v_before))), now
+        v_before = v
+    z[z_at] = now if abs(now) > _FADED or now != now else 0.0
+    z[z_at + 1] = before if abs(before) > _FADED or before != before else 0.0
+    z[z_at + 2] = v_before
+
+
+# state of `biquad`: channels, sections, addresses of b0 b1 b2 a1 a2 of each section, of the states, of work space
+@stage_step
+def biquad(state, x, y, frames):
+    """Second-order sections one after the other; in float64, whatever the samples are."""
+    channels, sections = state[0], state[1]
+    coefficients, z = (
+        doubles_at(state, 2, 0, 5 * sections, state),
+        doubles_at(state, 3, 0, 3 * sections * channels, state),
+    )
+    work = doubles_at(state, 4, 0, CHUNK, state)
+    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    for first in range(0, frames, CHUNK):
+        count = min(CHUNK, frames - first)
+        for channel in range(channels):
+            place = first * channels + channel
+            for t in range(count):
+                work[t] = source[place + t * channels]
+            for section in range(sections):
+                _section(work, count, coefficients, 5 * section, z, 3 * (channel * sections + section))
+            for t in range(count):
+                value = np.float32(work[t])
+                target[place + t * channels] = value if abs(value) >= SMALLEST or value != value else np.float32(0.0)
+
+
+# state of `convolver`: channels, then (address, size) of what `partition.step` takes
+@stage_step
+def convolver(state, x, y, frames):
+    """A `StreamConvolver`."""
+    channels = state[0]
+    header, memory = integers_at(state, 1, 0, state[2], state), floats_at(state, 3, 0, state[4], x)
+    spectra, table = frozen_floats_at(state, 5, 0, state[6], x), frozen_floats_at(state, 9, 0, state[10], x)
+    ring = integers_at(state, 7, 0, state[8], state)
+    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    for i in range(frames * channels):
+        target[i] = source[i]
+    partition.step(header, memory, spectra, ring, table, target)
+
+
+# state of `dry_wet`: channels, address of (now, aim), of a table of steps, their count, address of work space
+@stage_step
+def dry_wet(state, x, y, frames):
+    """(1 - g) x + g (x through the steps of a table)."""
+    channels, g = state[0], doubles_at(state, 1, 0, 2, state)
+    dry = floats_at(state, 4, 0, CHUNK * channels, x)
+    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    rise, start = (g[1] - g[0]) / max(frames, 1), g[0]
+    for first in range(0, frames, CHUNK):
+        count = min(CHUNK, frames - first)
+        here = target[first * channels : (first + count) * channels]
+        for i in range(count * channels):
+            dry[i] = source[first * channels + i]
+        run_chain(integers_at(state, 2, 0, 2 * state[3], state), state[3], dry, here, count)
+        for t in range(count):
+            wet = np.float32(g[1] if rise == 0.0 else start + (first + t + 1) * rise)
+            for i in range(t * channels, (t + 1) * channels):
+                here[i] = (np.float32(1.0) - wet) * dry[i] + wet * here[i]
+    if frames:
+        g[0] = g[1]

@@ -1,0 +1,138 @@
+"""Stages of sound and their chains: what each computes, and that neither the cut nor the chain matters."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import signal
+
+import audioconv as ac
+from tests.compare import assert_close
+
+RNG = np.random.default_rng
+SOS = signal.butter(6, [0.05, 0.4], "bandpass", output="sos")
+
+
+def noise(samples, channels=1, seed=0):
+    shape = (samples, channels) if channels > 1 else samples
+    return RNG(seed).standard_normal(shape).astype("float32")
+
+
+def run(stage, x, sizes):
+    """The outputs of a stage for blocks of these sizes, in turn, and its flush."""
+    parts, begin, turn = [], 0, 0
+    while begin < len(x):
+        parts.append(stage.process(x[begin : begin + sizes[turn % len(sizes)]]))
+        begin, turn = begin + len(parts[-1]), turn + 1
+    return np.concatenate([*parts, stage.flush()])
+
+
+def a_chain(channels):
+    ir = RNG(1).standard_normal(500).astype("float32")
+    inside = ac.Chain([ac.Biquad(SOS[:1], channels=channels), ac.StreamConvolver(ir, channels=channels)])
+    return ac.Chain([ac.Gain(-6.0, channels=channels), ac.DryWet(inside, 0.3), ac.Biquad(SOS, channels=channels)])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_sections_are_those_of_scipy(channels):
+    x = noise(1000, channels)
+    y = run(ac.Biquad(SOS, channels=channels), x, [1000])
+    assert y.dtype == np.float32
+    assert_close(y, signal.sosfilt(SOS, x.astype(float), axis=0), 1e-7)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=4), st.sampled_from([1, 2]))
+def test_the_cut_does_not_matter(sizes, channels):
+    x = noise(1500, channels)
+    chain = a_chain(channels)
+    whole = run(chain, x, [1500])
+    assert len(whole) == 1500 + 499
+    assert np.array_equal(run(chain, x, sizes), whole)  # and after a flush it is as new
+    chain.process(x[:100])
+    chain.reset()
+    assert np.array_equal(run(chain, x, [512]), whole)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_chain_is_its_stages_one_after_the_other(channels):
+    x, ir = noise(2000, channels), RNG(1).standard_normal(300).astype("float32")
+
+    def stages():
+        return [ac.Biquad(SOS, channels=channels), ac.StreamConvolver(ir, channels=channels, max_block=4000),
+                ac.Gain(3.0, channels=channels)]  # fmt: skip
+
+    expected = x
+    for stage in stages():
+        expected = np.concatenate([stage.process(expected), stage.flush()])
+    assert np.array_equal(run(ac.Chain(stages()), x, [64]), expected)
+
+
+def test_a_new_gain_is_reached_in_a_straight_line_over_one_block():
+    gain = ac.Gain(0.0)
+    gain.gain_db = 20 * np.log10(3.0)
+    assert_close(gain.process(np.ones(4, "float32")), [1.5, 2.0, 2.5, 3.0], 1e-7)
+    assert_close(gain.process(np.ones(2, "float32")), [3.0, 3.0], 1e-7)
+    gain.gain_db = -np.inf
+    assert gain.process(np.ones(2, "float32"))[-1] == 0
+
+
+def test_dry_and_wet_are_mixed():
+    x, stage = noise(600), ac.DryWet(ac.Biquad(SOS), 0.25)
+    wet = signal.sosfilt(SOS, x.astype(float))
+    assert_close(stage.process(x), 0.75 * x + 0.25 * wet, 1e-6)
+    stage = ac.DryWet(ac.Gain(20.0), 0.0)
+    stage.wet = 1.0
+    assert_close(stage.process(np.ones(2, "float32")), [5.5, 10.0], 1e-6)
+    assert_close(run(ac.DryWet(ac.StreamConvolver(np.ones(3, "float32")), 0.5), np.ones(2, "float32"), [1]),
+                 [1.0, 1.5, 1.0, 0.5], 1e-6)  # fmt: skip
+
+
+def test_a_stage_writes_where_it_is_told():
+    x = noise(50)
+    expected = ac.Gain(6.0).process(x)
+    out = x.copy()
+    assert ac.Gain(6.0).process(out, out=out) is out
+    assert np.array_equal(out, expected)
+    with pytest.raises(ac.ShapeError, match="out must be"):
+        ac.Gain().process(x, out=np.empty(3, "float32"))
+
+
+def test_fading_sound_ends_in_zeros_and_nan_stays():
+    stage = ac.Biquad([[1.0, 0, 0, 1, -0.999, 0]])
+    stage.process(np.array([1.0], "float32"))
+    y = stage.process(np.zeros(200_000, "float32"))
+    assert y[50_000] > 0
+    assert not y[100_000:].any()  # no denormals
+    assert np.isnan(stage.process(np.array([np.nan, 1.0], "float32"))).all()
+
+
+@pytest.mark.parametrize("made", [lambda: a_chain(2), lambda: ac.Biquad(SOS, channels=2)])
+def test_a_pickled_stage_goes_on_where_it_was(made):
+    stage, x = made(), noise(700, 2)
+    stage.process(x[:300])
+    copy = pickle.loads(pickle.dumps(stage))
+    assert np.array_equal(copy.process(x[300:]), stage.process(x[300:]))
+
+
+def test_what_stages_refuse():
+    with pytest.raises(ac.ShapeError, match="sos must have shape"):
+        ac.Biquad(np.ones(6))
+    with pytest.raises(ac.ArgumentError, match="a0"):
+        ac.Biquad(np.zeros((1, 6)))
+    with pytest.raises(ac.ArgumentError, match="wet must be"):
+        ac.DryWet(ac.Gain(), 1.5)
+    with pytest.raises(ac.ArgumentError, match="gain_db"):
+        ac.Gain(np.nan)
+    with pytest.raises(ac.ArgumentError, match="one number of channels"):
+        ac.Chain([ac.Gain(), ac.Gain(channels=2)])
+    with pytest.raises(ac.ArgumentError, match="cannot be a stage"):
+        ac.Chain([np.abs])
+    with pytest.raises(ac.DtypeError, match="float32"):
+        ac.Chain([ac.StreamConvolver(np.ones(3), dtype="float64")])
+    with pytest.raises(ac.DtypeError, match="stages take float32"):
+        ac.Gain().process(np.ones(3))
+    with pytest.raises(ac.ShapeError, match="wanted is"):
+        ac.Gain(channels=2).process(np.ones(3, "float32"))
