@@ -136,3 +136,33 @@ def test_what_stages_refuse():
         ac.Gain().process(np.ones(3))
     with pytest.raises(ac.ShapeError, match="wanted is"):
         ac.Gain(channels=2).process(np.ones(3, "float32"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "low_db", "middle_db", "high_db"),
+    [
+        ("lowpass", 0, -3.01, -np.inf), ("highpass", -np.inf, -3.01, 0), ("bandpass", -np.inf, 0, -np.inf),
+        ("notch", 0, -np.inf, 0), ("allpass", 0, 0, 0), ("peak", 0, 12, 0), ("lowshelf", 12, 6, 0),
+        ("highshelf", 0, 6, 12),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("frequency_hz", [200.0, 9000.0])
+def test_shapes_have_their_gains(kind, low_db, middle_db, high_db, frequency_hz):
+    filter = ac.Biquad.design(kind, 48000, frequency_hz, gain_db=12.0)
+    response = np.fft.rfft(filter.process(np.eye(1, 48000, dtype="float32")[0]).astype(float))
+    for gain_db, bin in ((low_db, 0), (middle_db, int(frequency_hz)), (high_db, 24000)):
+        found = np.abs(response[bin])
+        if gain_db == -np.inf:
+            assert found < 1e-4
+        else:
+            assert abs(20 * np.log10(found) - gain_db) < 0.02
+
+
+def test_what_shapes_refuse():
+    for options, match in (
+        (("low", 48000, 100), "kind"), (("peak", 48000, 24000), "frequency_hz"), (("peak", 48000, 100, 0), "q must"),
+    ):  # fmt: skip
+        with pytest.raises(ac.ArgumentError, match=match):
+            ac.Biquad.design(*options[:3], **({"q": options[3]} if options[3:] else {}))
+    with pytest.raises(ac.ArgumentError, match="gain_db"):
+        ac.Biquad.design("peak", 48000, 100, gain_db=np.inf)

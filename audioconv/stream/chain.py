@@ -7,6 +7,7 @@ from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import chain as kernels
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.stage import Guard
+from audioconv.stream import shapes
 
 
 def compiled(step, slots):
@@ -184,6 +185,37 @@ class Biquad(_Sound):
         sos = sos / sos[:, 3:4]
         self._coefficients = np.ascontiguousarray(sos[:, [0, 1, 2, 4, 5]])
         self._memory, self._work = np.zeros((self.channels, len(sos), 3)), np.empty(kernels.CHUNK)
+
+    @classmethod
+    def design(cls, kind, sample_rate, frequency_hz, *, q=0.5**0.5, gain_db=0.0, channels=1):
+        """One section of a usual shape.
+
+        Parameters
+        ----------
+        kind : str
+            "lowpass", "highpass", "bandpass" (0 dB at its peak), "notch", "allpass", "peak", "lowshelf" or "highshelf".
+        sample_rate : float
+        frequency_hz : float
+            Of the corner, or the middle; between 0 and half of the sample rate.
+        q : float
+            Sharpness; 0.707 is Butterworth's for "lowpass" and "highpass".
+        gain_db : float
+            Of "peak" in its middle, of a shelf at its end.
+
+        Raises
+        ------
+        ArgumentError
+            For another kind, frequency, q or gain.
+
+        References
+        ----------
+        Bristow-Johnson, Audio EQ Cookbook (W3C Note, 2021).
+
+        Examples
+        --------
+        >>> rumble = Biquad.design("highpass", 48000, 80.0)
+        """
+        return cls([shapes.section(kind, sample_rate, frequency_hz, q, gain_db)], channels=channels)
 
     def reset(self):
         """Forget the signal so far."""

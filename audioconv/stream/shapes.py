@@ -1,0 +1,57 @@
+"""Second-order sections of the usual shapes.
+
+Bristow-Johnson, Audio EQ Cookbook (W3C Note, 2021).
+"""
+
+from math import cos, isfinite, pi, sin, sqrt
+
+from audioconv.arrays import choice
+from audioconv.errors import ArgumentError
+
+
+def section(kind, sample_rate, frequency_hz, q, gain_db):
+    """b0 b1 b2 a0 a1 a2 of a shape; see `Biquad.design`."""
+    make = _SHAPES[choice(kind, "kind", tuple(_SHAPES))]
+    if not 0 < frequency_hz < sample_rate / 2:
+        raise ArgumentError(
+            f"frequency_hz must be between 0 and half of the sample rate {sample_rate}, not {frequency_hz!r}"
+        )
+    if not (q > 0 and isfinite(q)):
+        raise ArgumentError(f"q must be above 0, not {q!r}")
+    if not isfinite(gain_db):
+        raise ArgumentError(f"gain_db must be finite, not {gain_db!r}")
+    angle = 2 * pi * frequency_hz / sample_rate
+    return make(cos(angle), sin(angle) / (2 * q), 10 ** (gain_db / 40))
+
+
+def _passing(b0, b1, b2):
+    """Shapes with the poles of a plain resonance; b as functions of c = cos(angle) and alpha."""
+    return lambda c, alpha, _: [b0(c, alpha), b1(c, alpha), b2(c, alpha), 1 + alpha, -2 * c, 1 - alpha]
+
+
+def _peak(c, alpha, a):
+    return [1 + alpha * a, -2 * c, 1 - alpha * a, 1 + alpha / a, -2 * c, 1 - alpha / a]
+
+
+def _shelf(side):
+    """A shelf: side 1 at low frequencies, -1 at high ones."""
+
+    def make(c, alpha, a):
+        c, slope = side * c, 2 * sqrt(a) * alpha
+        up, down = a + 1 + (a - 1) * c, a + 1 - (a - 1) * c
+        b1, a1 = 2 * a * (a - 1 - (a + 1) * c), -2 * (a - 1 + (a + 1) * c)
+        return [a * (down + slope), side * b1, a * (down - slope), up + slope, side * a1, up - slope]
+
+    return make
+
+
+_SHAPES = {
+    "lowpass": _passing(lambda c, _: (1 - c) / 2, lambda c, _: 1 - c, lambda c, _: (1 - c) / 2),
+    "highpass": _passing(lambda c, _: (1 + c) / 2, lambda c, _: -1 - c, lambda c, _: (1 + c) / 2),
+    "bandpass": _passing(lambda _, alpha: alpha, lambda *_: 0.0, lambda _, alpha: -alpha),
+    "notch": _passing(lambda *_: 1.0, lambda c, _: -2 * c, lambda *_: 1.0),
+    "allpass": _passing(lambda _, alpha: 1 - alpha, lambda c, _: -2 * c, lambda _, alpha: 1 + alpha),
+    "peak": _peak,
+    "lowshelf": _shelf(1),
+    "highshelf": _shelf(-1),
+}
