@@ -28,6 +28,7 @@ _HOME = {
     "DryWet": "stream",
     "Fir": "stream",
     "Gain": "stream",
+    "Limiter": "stream",
     "StreamConvolver": "stream",
     "LogMel": "features",
     "Detection": "classify",

@@ -166,3 +166,58 @@ def test_what_shapes_refuse():
             ac.Biquad.design(*options[:3], **({"q": options[3]} if options[3:] else {}))
     with pytest.raises(ac.ArgumentError, match="gain_db"):
         ac.Biquad.design("peak", 48000, 100, gain_db=np.inf)
+
+
+def limited(x, threshold, look_ahead, release):
+    """A limiter, frame by frame and sum by sum; x (samples, channels)."""
+    need = np.minimum(1.0, threshold / np.maximum(np.abs(x).max(axis=1), 1e-30))
+    gain, gains = 1.0, [1.0] * look_ahead
+    for n in range(len(x)):
+        gain = min(need[max(0, n - look_ahead) : n + 1].min(), gain + (1 - gain) * release)
+        gains.append(gain)
+    means = [np.mean(gains[n : n + look_ahead + 1]) for n in range(len(x))]
+    late = np.concatenate([np.zeros((look_ahead, x.shape[1])), x])[: len(x)]
+    return late * np.array(means)[:, None]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 99),
+    st.integers(0, 40),
+    st.sampled_from([1, 2]),
+    st.lists(st.integers(1, 300), min_size=1, max_size=3),
+)
+def test_a_limiter_equals_loops_at_any_cut_and_lets_nothing_through(seed, look_ahead, channels, sizes):
+    x = noise(700, channels, seed) * np.float32(0.7)
+    x[200:210] *= 8
+    limiter = ac.Limiter(-6.0, sample_rate=1000, look_ahead_ms=look_ahead, release_ms=30, channels=channels)
+    assert limiter.latency == look_ahead
+    y, ended = run(limiter, x, sizes), np.concatenate([x, np.zeros_like(x[:look_ahead])])
+    threshold = 10 ** (-6 / 20)
+    expected = limited(ended.reshape(len(y), channels).astype(float), threshold, look_ahead, -np.expm1(-1 / 30))
+    assert_close(y.reshape(len(y), channels), expected, 1e-6)
+    assert np.abs(y).max() <= threshold * (1 + 1e-6)
+    assert np.array_equal(run(limiter, x, [700]), y)
+
+
+def test_what_is_below_the_threshold_is_only_late():
+    x = noise(300) * np.float32(0.1)
+    y = run(ac.Limiter(0.0, sample_rate=48000), x, [128])
+    assert np.array_equal(y[72:], x)
+    assert not y[:72].any()
+
+
+def test_a_chain_is_late_by_its_stages():
+    chain = ac.Chain(
+        [ac.Gain(20.0), ac.Limiter(-1.0, sample_rate=48000), ac.StreamConvolver(np.ones(3, "float32") / 3)]
+    )
+    assert chain.latency == 72
+    y = run(chain, noise(500), [64])
+    assert len(y) == 500 + 72 + 2
+    assert np.abs(y).max() <= 10 ** (-1 / 20) * (1 + 1e-6)
+    with pytest.raises(ac.ArgumentError, match="must not be late"):
+        ac.DryWet(ac.Limiter(sample_rate=48000))
+    with pytest.raises(ac.ArgumentError, match="sample_rate"):
+        ac.Limiter(sample_rate=0)
+    with pytest.raises(ac.ArgumentError, match="threshold_db"):
+        ac.Limiter(np.inf, sample_rate=48000)

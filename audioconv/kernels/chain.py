@@ -147,3 +147,67 @@ def dry_wet(state, x, y, frames):
                 here[i] = (np.float32(1.0) - wet) * dry[i] + wet * here[i]
     if frames:
         g[0] = g[1]
+
+
+@part
+def _least(needs, queue, n, need):
+    """The least of the last needs, with `need` for frame n: of them a queue keeps those that may yet be the least.
+
+    queue: numbers of frames, then where the first lies and how many there are.
+    """
+    span = needs.size
+    head, length = queue[span], queue[span + 1]
+    if length and queue[head] <= n - span:
+        head, length = (head + 1) % span, length - 1
+    while length and needs[queue[(head + length - 1) % span] % span] >= need:
+        length -= 1
+    needs[n % span] = need
+    queue[(head + length) % span] = n
+    queue[span], queue[span + 1] = head, length + 1
+    return needs[queue[head] % span]
+
+
+@part
+def _mean(gains, place, gain, numbers):
+    """The mean of the last gains; their sum is made anew once a round, so that no rounding piles up."""
+    if place == 0:
+        total = gain
+        for i in range(1, gains.size):
+            total += gains[i]
+    else:
+        total = numbers[SUM] + (gain - gains[place])
+    numbers[SUM] = total
+    gains[place] = gain
+    return total / gains.size
+
+
+RELEASE, GAIN, SUM = 2, 3, 4  # after the threshold (now, aim)
+
+
+# state of `limiter`: channels, span: frames that it looks ahead + 1, addresses of numbers, needs, gains, queue and
+# counter of frames, delayed frames
+@stage_step
+def limiter(state, x, y, frames):
+    """No sample beyond a threshold: each frame times the mean of gains that all are small enough for it."""
+    channels, span = state[0], state[1]
+    numbers, queue = doubles_at(state, 2, 0, 5, state), integers_at(state, 5, 0, span + 3, state)
+    needs, gains = doubles_at(state, 3, 0, span, state), doubles_at(state, 4, 0, span, state)
+    delay = floats_at(state, 6, 0, span * channels, x)
+    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    start, rise = numbers[0], (numbers[1] - numbers[0]) / max(frames, 1)
+    for t in range(frames):
+        threshold = numbers[1] if rise == 0.0 else start + (t + 1) * rise
+        n = queue[span + 2]
+        place, oldest, peak = n % span, (n + 1) % span, 0.0
+        for c in range(channels):
+            value = source[t * channels + c]
+            delay[place * channels + c] = value
+            peak = max(peak, abs(np.float64(value)))
+        least = _least(needs, queue, n, threshold / peak if peak > threshold else 1.0)
+        numbers[GAIN] = min(least, numbers[GAIN] + (1.0 - numbers[GAIN]) * numbers[RELEASE])
+        factor = _mean(gains, place, numbers[GAIN], numbers)
+        for c in range(channels):
+            target[t * channels + c] = np.float32(delay[oldest * channels + c] * factor)
+        queue[span + 2] = n + 1
+    if frames:
+        numbers[0] = numbers[1]

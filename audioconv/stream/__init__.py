@@ -1,7 +1,8 @@
 """Signal processing block by block, as sound comes in."""
 
-from audioconv.stream.chain import Biquad, Chain, DryWet, Gain
+from audioconv.stream.chain import Chain, DryWet
 from audioconv.stream.convolver import StreamConvolver
 from audioconv.stream.fir import Fir
+from audioconv.stream.stages import Biquad, Gain, Limiter
 
-__all__ = ["Biquad", "Chain", "DryWet", "Fir", "Gain", "StreamConvolver"]
+__all__ = ["Biquad", "Chain", "DryWet", "Fir", "Gain", "Limiter", "StreamConvolver"]

@@ -9,7 +9,7 @@ from audioconv.kernels.chain import convolver
 from audioconv.kernels.partition import DONE, NEWEST, POSITION, layout, step
 from audioconv.signal import cost
 from audioconv.stage import Guard
-from audioconv.stream.chain import compiled
+from audioconv.stream.sound import compiled
 
 
 class StreamConvolver:

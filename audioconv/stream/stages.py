@@ -1,0 +1,204 @@
+"""Stages of sound: gain, second-order sections, a limiter."""
+
+import numpy as np
+
+from audioconv.errors import ArgumentError, ShapeError
+from audioconv.kernels import chain as kernels
+from audioconv.stream import shapes
+from audioconv.stream.sound import Sound, compiled
+
+
+class Gain(Sound):
+    """Louder or softer.
+
+    Parameters
+    ----------
+    gain_db : float
+        May be set later; the next block then goes from one gain to the other in a straight line.
+    channels : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Gain(20.0).process(np.ones(2, "float32"))
+    array([10., 10.], dtype=float32)
+    """
+
+    def __init__(self, gain_db=0.0, *, channels=1):
+        super().__init__(channels)
+        self._gain = np.ones(2)
+        self.gain_db = gain_db
+        self.reset()
+
+    @property
+    def gain_db(self):
+        """In decibels; -inf is silence."""
+        return 20 * np.log10(self._gain[1]) if self._gain[1] else -np.inf
+
+    @gain_db.setter
+    def gain_db(self, value):
+        if not value < np.inf:
+            raise ArgumentError(f"gain_db must be a number below infinity, not {value!r}")
+        self._gain[1] = 10 ** (value / 20)
+
+    def reset(self):
+        """Start with the gain as it is set."""
+        self._gain[0] = self._gain[1]
+
+    def compiled_step(self):
+        return compiled(kernels.gain, [self.channels, self._gain])
+
+    compiled_step.__doc__ = Sound.compiled_step.__doc__
+
+
+class Biquad(Sound):
+    """Second-order sections, one after the other, computed in float64.
+
+    Parameters
+    ----------
+    sos : float array, shape (sections, 6)
+        As `scipy.signal` designs them (`butter(..., output="sos")`): b0 b1 b2 a0 a1 a2 a section.
+    channels : int
+
+    Raises
+    ------
+    ShapeError, ArgumentError
+        If sos has another shape, an a0 of 0, or numbers that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Biquad([[1.0, 0, 0, 1, -0.5, 0]]).process(np.array([1, 0, 0], "float32"))
+    array([1.  , 0.5 , 0.25], dtype=float32)
+    """
+
+    def __init__(self, sos, *, channels=1):
+        super().__init__(channels)
+        sos = np.array(sos, np.float64)
+        if sos.ndim != 2 or sos.shape[1] != 6 or not len(sos):
+            raise ShapeError(f"sos must have shape (sections, 6), not {sos.shape}")
+        if not np.isfinite(sos).all() or not sos[:, 3].all():
+            raise ArgumentError("sos must be finite, and its a0 (column 3) not 0")
+        sos = sos / sos[:, 3:4]
+        self._coefficients = np.ascontiguousarray(sos[:, [0, 1, 2, 4, 5]])
+        self._memory, self._work = np.zeros((self.channels, len(sos), 3)), np.empty(kernels.CHUNK)
+
+    @classmethod
+    def design(cls, kind, sample_rate, frequency_hz, *, q=0.5**0.5, gain_db=0.0, channels=1):
+        """One section of a usual shape.
+
+        Parameters
+        ----------
+        kind : str
+            "lowpass", "highpass", "bandpass" (0 dB at its peak), "notch", "allpass", "peak", "lowshelf" or "highshelf".
+        sample_rate : float
+        frequency_hz : float
+            Of the corner, or the middle; between 0 and half of the sample rate.
+        q : float
+            Sharpness; 0.707 is Butterworth's for "lowpass" and "highpass".
+        gain_db : float
+            Of "peak" in its middle, of a shelf at its end.
+
+        Raises
+        ------
+        ArgumentError
+            For another kind, frequency, q or gain.
+
+        References
+        ----------
+        Bristow-Johnson, Audio EQ Cookbook (W3C Note, 2021).
+
+        Examples
+        --------
+        >>> rumble = Biquad.design("highpass", 48000, 80.0)
+        """
+        return cls([shapes.section(kind, sample_rate, frequency_hz, q, gain_db)], channels=channels)
+
+    def reset(self):
+        """Forget the signal so far."""
+        self._memory.fill(0)
+
+    def compiled_step(self):
+        arrays = [each.reshape(-1) for each in (self._coefficients, self._memory, self._work)]
+        return compiled(kernels.biquad, [self.channels, len(self._coefficients), *arrays])
+
+    compiled_step.__doc__ = Sound.compiled_step.__doc__
+
+
+class Limiter(Sound):
+    """No sample beyond a threshold, and no corner in the gain: it looks ahead.
+
+    Each frame gets the mean of gains over as many frames as it looks ahead, each of which is small enough for all of
+    these frames. The gain of all channels is one.
+
+    Parameters
+    ----------
+    threshold_db : float
+        May be set later; the next block then goes from one to the other in a straight line, and until the frames before
+        have come out the larger one holds.
+    sample_rate : float
+    look_ahead_ms, release_ms : float
+        Results are late by the one; after a peak the gain returns with the other as time constant.
+    channels : int
+
+    Attributes
+    ----------
+    latency : int, in samples
+
+    Raises
+    ------
+    ArgumentError
+        For numbers that make no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> limiter = Limiter(0.0, sample_rate=1000, look_ahead_ms=1)
+    >>> limiter.process(np.array([0, 5, 0, 0], "float32"))
+    array([0., 0., 1., 0.], dtype=float32)
+    """
+
+    def __init__(self, threshold_db=-1.0, *, sample_rate, look_ahead_ms=1.5, release_ms=50.0, channels=1):
+        super().__init__(channels)
+        if not (sample_rate > 0 and look_ahead_ms >= 0 and release_ms > 0):
+            raise ArgumentError(f"sample_rate {sample_rate!r} and release_ms {release_ms!r} must be above 0, "
+                                f"look_ahead_ms {look_ahead_ms!r} not below")  # fmt: skip
+        self.latency = round(sample_rate * look_ahead_ms / 1000)
+        span = self.latency + 1
+        self._numbers, self._needs, self._gains = np.zeros(5), np.ones(span), np.ones(span)
+        self._queue, self._delay = np.zeros(span + 3, np.int64), np.zeros(span * self.channels, np.float32)
+        self._numbers[kernels.RELEASE] = -np.expm1(-1000 / (release_ms * sample_rate))
+        self.threshold_db = threshold_db
+        self.reset()
+
+    @property
+    def threshold_db(self):
+        """In decibels of full scale."""
+        return 20 * np.log10(self._numbers[1])
+
+    @threshold_db.setter
+    def threshold_db(self, value):
+        if not np.isfinite(value):
+            raise ArgumentError(f"threshold_db must be finite, not {value!r}")
+        self._numbers[1] = 10 ** (value / 20)
+
+    def flush(self):
+        """End the signal: the frames that are still on their way; then start afresh."""
+        rest = self.process(np.zeros((self.latency, self.channels)[: 1 + (self.channels > 1)], np.float32))
+        self.reset()
+        return rest
+
+    def reset(self):
+        """Forget the signal so far."""
+        self._numbers[0], self._numbers[kernels.GAIN], self._numbers[kernels.SUM] = (
+            self._numbers[1],
+            1,
+            self.latency + 1,
+        )
+        self._needs.fill(1), self._gains.fill(1), self._queue.fill(0), self._delay.fill(0)
+
+    def compiled_step(self):
+        arrays = self._numbers, self._needs, self._gains, self._queue, self._delay
+        return compiled(kernels.limiter, [self.channels, self.latency + 1, *arrays])
+
+    compiled_step.__doc__ = Sound.compiled_step.__doc__
