@@ -30,6 +30,7 @@ _HOME = {
     "Gain": "stream",
     "Limiter": "stream",
     "StreamConvolver": "stream",
+    "process_file": "stream",
     "LogMel": "features",
     "Detection": "classify",
     "KeywordClassifier": "classify",

@@ -34,6 +34,7 @@ def filter_file(
     """
     from audioconv import io
     from audioconv.stream import StreamConvolver
+    from audioconv.stream.files import like_source, stretch, through
 
     if not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
@@ -41,8 +42,8 @@ def filter_file(
     response, ahead, taps = _response(ir, about, ir_rate, gain)
     convolver = StreamConvolver(response, max_block=block, channels=about.channels)
     frames = about.frames + taps - 1
-    parts = _stretch(_filtered(convolver, io.blocks(source, block)), ahead, frames)
-    with io.writer(target, about.sample_rate, about.channels, subtype=_subtype(source, about, target)) as sink:
+    parts = stretch(through(convolver, io.blocks(source, block)), ahead, frames)
+    with io.writer(target, about.sample_rate, about.channels, subtype=like_source(source, about, target)) as sink:
         for part in watched(parts, frames, f"filtering {source.name}"):
             sink.write(part)
     if sink.clipped:
@@ -74,27 +75,3 @@ def _response(path, about, ir_rate, gain):
     taps = max(1, round(len(response) * about.sample_rate / rate))
     response, ahead = io.resample_response(response, rate, about.sample_rate)
     return response * response.dtype.type(10 ** (gain / 20)), ahead, taps
-
-
-def _subtype(source, about, target):
-    """The sample type of the source where the target's format has it; None for the usual one of that format."""
-    from audioconv import io
-
-    form, _ = io.file_format(target)
-    if form == about.format and source.suffix.lower() == target.suffix.lower():
-        return about.subtype
-    return None
-
-
-def _filtered(convolver, blocks):
-    for block in blocks:
-        yield convolver.process(block)
-    yield convolver.flush()
-
-
-def _stretch(blocks, start, length):
-    """Of the joined blocks, `length` samples from `start`."""
-    end = start + length
-    for block in blocks:
-        yield block[max(0, start) : max(0, end)]
-        start, end = start - len(block), end - len(block)
