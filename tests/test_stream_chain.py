@@ -70,6 +70,13 @@ def test_a_chain_is_its_stages_one_after_the_other(channels):
     assert np.array_equal(run(ac.Chain(stages()), x, [64]), expected)
 
 
+def test_a_filter_of_a_chain_is_streamed_for_its_channels():
+    x, taps = noise(200, 2), np.array([0.5, 0.25], "float32")
+    y = run(ac.Chain([ac.Fir(taps), ac.Gain(0.0, channels=2)]), x, [33])
+    assert_close(y, ac.convolve(x, taps), 1e-6)
+    assert len(run(ac.Chain([ac.Fir(taps)]), noise(9), [9])) == 10
+
+
 def test_a_new_gain_is_reached_in_a_straight_line_over_one_block():
     gain = ac.Gain(0.0)
     gain.gain_db = 20 * np.log10(3.0)
@@ -130,6 +137,8 @@ def test_what_stages_refuse():
         ac.Chain([ac.Gain(), ac.Gain(channels=2)])
     with pytest.raises(ac.ArgumentError, match="cannot be a stage"):
         ac.Chain([np.abs])
+    with pytest.raises(ac.ArgumentError, match="cannot be a stage"):
+        ac.Chain([ac.nn.Conv1d(1, 1, 3, padding="causal", rng=RNG(0)).stream()])
     with pytest.raises(ac.DtypeError, match="float32"):
         ac.Chain([ac.StreamConvolver(np.ones(3), dtype="float64")])
     with pytest.raises(ac.DtypeError, match="stages take float32"):

@@ -5,6 +5,7 @@ import numpy as np
 from audioconv.arrays import aligned
 from audioconv.errors import ArgumentError
 from audioconv.kernels import chain as kernels
+from audioconv.stream.fir import Fir
 from audioconv.stream.sound import Sound, compiled
 
 
@@ -14,8 +15,8 @@ class Chain(Sound):
     Parameters
     ----------
     stages : list of stages
-        All with the same number of channels and in float32: `Gain`, `Biquad`, `DryWet`, `StreamConvolver`, chains.
-        They are the chain's own from then on.
+        All with the same number of channels and in float32: `Gain`, `Biquad`, `Limiter`, `DryWet`, `StreamConvolver`,
+        chains; or `Fir`, which is streamed. They are the chain's own from then on.
 
     Raises
     ------
@@ -35,14 +36,15 @@ class Chain(Sound):
     """
 
     def __init__(self, stages):
-        self.stages = [each for stage in stages for each in (stage.stages if isinstance(stage, Chain) else [stage])]
-        for stage in self.stages:
-            if not hasattr(stage, "compiled_step") or not hasattr(stage, "channels"):
-                raise ArgumentError(f"{type(stage).__name__} cannot be a stage of a chain: it has no step for sound")
-        counts = {stage.channels for stage in self.stages}
-        if len(counts) != 1:
+        stages = [each for stage in stages for each in (stage.stages if isinstance(stage, Chain) else [stage])]
+        counts = {stage.channels for stage in stages if hasattr(stage, "channels")}
+        if len(counts) > 1 or not stages:
             raise ArgumentError(f"the stages of a chain must have one number of channels, not {sorted(counts)}")
-        super().__init__(counts.pop())
+        super().__init__(counts.pop() if counts else 1)
+        self.stages = [s.stream(channels=self.channels) if isinstance(s, Fir) else s for s in stages]
+        for stage in self.stages:
+            if not (hasattr(stage, "compiled_step") and hasattr(stage, "channels")):
+                raise ArgumentError(f"{type(stage).__name__} cannot be a stage of a chain: it has no step for sound")
         self.latency = sum(stage.latency for stage in self.stages)
         self._prepare()
 
