@@ -103,8 +103,12 @@ def test_a_stage_writes_where_it_is_told():
     out = x.copy()
     assert ac.Gain(6.0).process(out, out=out) is out
     assert np.array_equal(out, expected)
-    with pytest.raises(ac.ShapeError, match="out must be"):
-        ac.Gain().process(x, out=np.empty(3, "float32"))
+    filtered, other = ac.Biquad(SOS), ac.Biquad(SOS)
+    out.flags.writeable = False
+    for wrong in (np.empty(3, "float32"), np.empty(50), out):
+        with pytest.raises(ac.ShapeError, match="out must be"):
+            filtered.process(x, out=wrong)
+    assert np.array_equal(filtered.process(x), other.process(x))  # nothing had happened
 
 
 def test_fading_sound_ends_in_zeros_and_nan_stays():

@@ -72,12 +72,14 @@ class Sound:
         """
         with self._guard:
             block = checked_block(block, self.channels)
+            like_block = isinstance(out, np.ndarray) and out.shape == block.shape and out.dtype == block.dtype
+            if out is not None and not (like_block and out.flags.writeable):
+                raise ShapeError(f"out must be a writable float32 array of the block's shape {block.shape}, "
+                                 f"not {np.shape(out)}")  # fmt: skip
             work = np.array(block, order="C")
             self._run(work.reshape(-1), len(work))
             if out is None:
                 return work
-            if not isinstance(out, np.ndarray) or out.shape != block.shape or out.dtype != block.dtype:
-                raise ShapeError(f"out must be a float32 array of the block's shape {block.shape}, not {np.shape(out)}")
             out[...] = work
             return out
 
