@@ -139,6 +139,8 @@ def test_what_stages_refuse():
         ac.Gain(np.nan)
     with pytest.raises(ac.ArgumentError, match="one number of channels"):
         ac.Chain([ac.Gain(), ac.Gain(channels=2)])
+    with pytest.raises(ac.ArgumentError, match="at least one stage"):
+        ac.Chain([])
     with pytest.raises(ac.ArgumentError, match="cannot be a stage"):
         ac.Chain([np.abs])
     with pytest.raises(ac.ArgumentError, match="cannot be a stage"):

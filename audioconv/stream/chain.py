@@ -38,7 +38,9 @@ class Chain(Sound):
     def __init__(self, stages):
         stages = [each for stage in stages for each in (stage.stages if isinstance(stage, Chain) else [stage])]
         counts = {stage.channels for stage in stages if hasattr(stage, "channels")}
-        if len(counts) > 1 or not stages:
+        if not stages:
+            raise ArgumentError("a chain needs at least one stage")
+        if len(counts) > 1:
             raise ArgumentError(f"the stages of a chain must have one number of channels, not {sorted(counts)}")
         super().__init__(counts.pop() if counts else 1)
         self.stages = [s.stream(channels=self.channels) if isinstance(s, Fir) else s for s in stages]
