@@ -54,6 +54,15 @@ def run_chain(table, count, x, y, frames):
         call_step(table, i, y, y, frames)
 
 
+# state of `whole_chain`: channels, address of a table of steps, their count
+@stage_step
+def whole_chain(state, x, y, frames):
+    """The steps of a table, one after the other."""
+    channels = state[0]
+    table = integers_at(state, 1, 0, 2 * state[2], state)
+    run_chain(table, state[2], viewed(x, frames * channels), viewed(y, frames * channels), frames)
+
+
 # state of `gain`: channels, address of (now, aim)
 @stage_step
 def gain(state, x, y, frames):

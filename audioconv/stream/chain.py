@@ -70,6 +70,12 @@ class Chain(Sound):
         for stage in self.stages:
             stage.reset()
 
+    def compiled_step(self):
+        table = self._table[0]
+        return compiled(kernels.whole_chain, [self.channels, table, len(table) // 2])
+
+    compiled_step.__doc__ = Sound.compiled_step.__doc__
+
 
 class DryWet(Sound):
     """A part of the signal as it came, the rest through a stage: (1 - wet) x + wet y.
