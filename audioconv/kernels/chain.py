@@ -10,10 +10,10 @@ from llvmlite import ir
 from numba import types
 from numba.core.typing.templates import signature
 
-from audioconv.kernels import partition, simd
+from audioconv.kernels import simd
 from audioconv.kernels._emit import operation
 from audioconv.kernels._jit import STEPS, kernel, part, stage_step
-from audioconv.kernels.memory import doubles_at, floats_at, frozen_floats_at, integers_at, viewed
+from audioconv.kernels.memory import ROWS, doubles_at, floats_at, integers_at, viewed
 
 CHUNK = 256  # frames that a filter keeps in float64 at a time
 SMALLEST = 2.0**-126  # of normal float32 numbers: what is smaller costs a hundred times as much to compute with
@@ -21,7 +21,8 @@ _FADED = 1e-290  # state below this is no sound any more
 
 
 def _numpy_call_step(table, i, x, y, frames):
-    STEPS[table[2 * i]].function(table[2 * i + 1], x, y, frames)
+    state = table[2 * i + 1]
+    STEPS[table[2 * i]].function(ROWS.get(state, state) if isinstance(state, (int, np.int64)) else state, x, y, frames)
 
 
 @operation(_numpy_call_step)
@@ -120,20 +121,6 @@ def biquad(state, x, y, frames):
             for t in range(count):
                 value = np.float32(work[t])
                 target[place + t * channels] = value if abs(value) >= SMALLEST or value != value else np.float32(0.0)
-
-
-# state of `convolver`: channels, then (address, size) of what `partition.step` takes
-@stage_step
-def convolver(state, x, y, frames):
-    """A `StreamConvolver`."""
-    channels = state[0]
-    header, memory = integers_at(state, 1, 0, state[2], state), floats_at(state, 3, 0, state[4], x)
-    spectra, table = frozen_floats_at(state, 5, 0, state[6], x), frozen_floats_at(state, 9, 0, state[10], x)
-    ring = integers_at(state, 7, 0, state[8], state)
-    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
-    for i in range(frames * channels):
-        target[i] = source[i]
-    partition.step(header, memory, spectra, ring, table, target)
 
 
 # state of `dry_wet`: channels, address of (now, aim), of a table of steps, their count, address of work space

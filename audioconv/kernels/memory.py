@@ -22,7 +22,7 @@ from numba.core import cgutils
 from numba.core.typing.templates import signature
 
 from audioconv.kernels._emit import operation
-from audioconv.kernels._jit import STEPS, part
+from audioconv.kernels._jit import JIT_ENABLED, STEPS, part
 
 OPERAND = 8
 SPACE, OFFSET, CLIP, GROUP, INNER, SIZE, TIME, FREQ = range(OPERAND)
@@ -190,6 +190,50 @@ def load_atomic(typing_context, a, i):
         return builder.load_atomic(pointer, "seq_cst", 8)
 
     return signature(types.int64, a, types.intp), codegen
+
+
+def _numpy_exchange_atomic(a, i, value):
+    before = a[i]
+    a[i] = value
+    return before
+
+
+@operation(_numpy_exchange_atomic)
+def exchange_atomic(typing_context, a, i, value):
+    """exchange_atomic(a, i, value): a[i] = value on an int64 array that threads share; returns what was there."""
+
+    def codegen(context, builder, sig, args):
+        pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
+        return builder.atomic_rmw("xchg", pointer, args[2], "seq_cst")
+
+    return signature(types.int64, a, types.intp, types.int64), codegen
+
+
+ROWS = {}  # without JIT: what stands for addresses
+
+
+def address_of(row):
+    """The address of an array, for `row_at`; the caller keeps the array alive."""
+    if JIT_ENABLED:
+        return row.ctypes.data
+    ROWS[id(row)] = row
+    return id(row)
+
+
+def _numpy_row_at(a, i):
+    return a[i] if isinstance(a[i], np.ndarray) else ROWS[a[i]]
+
+
+@operation(_numpy_row_at)
+def row_at(typing_context, a, i):
+    """row_at(a, i): a pointer to the numbers that lie at the address a[i]; a is an int64 array or such a pointer."""
+
+    def codegen(context, builder, sig, args):
+        start = args[0] if isinstance(sig.args[0], types.CPointer) else context.make_array(sig.args[0])(
+            context, builder, value=args[0]).data  # fmt: skip
+        return builder.inttoptr(builder.load(builder.gep(start, [args[1]])), ir.IntType(64).as_pointer())
+
+    return signature(types.CPointer(types.int64), a, types.intp), codegen
 
 
 @operation(lambda: None)

@@ -1,143 +1,247 @@
-"""One step of a uniformly partitioned convolution without latency, for any number of samples.
+"""A convolution of streams with partitions of several sizes, without or with latency, and with even work.
 
-Of K taps the first B, the head, are a direct filter. The rest is cut into P partitions of B taps. Time is cut into
-blocks of B samples from the start of the stream, wherever the caller cuts it, so that the cut changes no bit.
-With X[i] the spectrum (`ring`) of blocks i - 1 and i together, and H[q] that of taps (q + 1) B ... (q + 2) B and B
-zeros, the partitions add to block i + 1 the second half, which no wrap-around reaches, of the inverse transform of
+The taps are cut into a head, which is a direct filter, and levels. A level has partitions of B taps, from tap o on, and
+looks at time in blocks of B samples. With X[i] the spectrum (`ring`) of blocks i - 1 and i together, and H[q] that of
+taps o + q B ... o + (q + 1) B and B zeros, the second half, which no wrap-around reaches, of the inverse transform of
 
-    H[1] X[i - 1] + H[2] X[i - 2] + ... + H[P - 1] X[i - P + 1] + H[0] X[i],
+    H[0] X[i - d] + H[1] X[i - d - 1] + ... + H[P - 1] X[i - d - P + 1]
 
-in this order. All but the last product are known while block i comes in, and are spread over it.
+is what the level adds to block i + 1 if o = (1 + d) B, or, if the level is `late`, to block i + 2 if o = (2 + d) B. Only
+the first level, whose blocks are short, need not be late: its sums are made at once when a block is full. Those of a late
+level have the length of its next block: they are cut into units, of about a thousand points each (some columns of
+the first or the last pass of a transform, a chunk of the passes between, a product of spectra in a chunk), and done one
+after the other while the next block comes in. So each block of the stream costs about the same.
 
-State: `header`, int64, see the names below; and `state`, one flat buffer, for each channel
-    line   (2 B)     the samples of the last block and of this one
-    tail   (B)       what the partitions add to this block
-    total  (2 B)     the sum of products so far, for the next block
-    delay  (P 2 B)   spectra X, a ring
-and after all channels the work space of a transform. `ir`, read-only, for each filter: P spectra H, then the head.
+Time is cut into quanta, blocks of the first level, from the start of the stream. Which units a quantum does is settled
+by `agenda` and not by the caller's blocks, and so the cut of the stream changes no bit.
 
-References: Gardner, Efficient convolution without input-output delay (1995); Wefers, Partitioned convolution
-algorithms for real-time auralization (2015), chapter 5.
+All arrays of a convolver are in `spaces`, a row of addresses and sizes: header, state, ir, agenda, then of each level
+header and table of `ring`. Several inputs and outputs: output o is input o through its filter or the one filter of all;
+or, in a matrix, the sum of all inputs, input i through filter i outputs + o.
+
+References: Gardner, Efficient convolution without input-output delay (1995); Garcia, Optimal filter partition for
+efficient convolution with short input/output delay (2002); Wefers, Partitioned convolution algorithms for real-time
+auralization (2015), chapters 5 and 6.
 """
 
 import numpy as np
 
-from audioconv.kernels._jit import kernel, part
+from audioconv.kernels._jit import inner, part, stage_step
 from audioconv.kernels.fir import fir
-from audioconv.kernels.passes import work_size
-from audioconv.kernels.ring import transform, untransform
+from audioconv.kernels.memory import floats_at, frozen_floats_at, integers_at, viewed
+from audioconv.kernels.passes import first_columns
+from audioconv.kernels.ring import last_columns, signal_chunk, spectrum_chunk
 from audioconv.kernels.spectrum import multiply_add, multiply_add4
 from audioconv.kernels.views import reading
 
-# Places in the header: constant for a stream, then what changes.
-BLOCK, PARTITIONS, HEAD, CHANNELS, FILTERS, POSITION, NEWEST, DONE = range(8)
+# Slots of `spaces`, each an address and a size; those of the levels come after them, two each.
+HEADER, STATE, IR, AGENDA, RINGS = 0, 2, 4, 6, 8
+
+# Header: constant for a convolver, then what changes, then the rows of the levels.
+(INPUTS, OUTPUTS, FILTERS, MATRIX, LATENCY, QUANTUM, HEAD, DEPTH, HEADS, LINE, PAD, HISTORY, SPAN, RESULT,
+ POSITION, WRITTEN, DONE, DUE, AT_ONCE, FIRST) = range(20)  # fmt: skip
+# A level. Constant: samples of a block, partitions, quanta a block, spectra that are kept of an input, d, whether it is
+# late; points of a chunk, chunks, pieces of a pass, columns of a piece, units; places. Then what changes.
+(BLOCK, PARTITIONS, TURNS, SLOTS, DELAYED, LATE, NEAR, CHUNKS, PIECES, COLUMNS, UNITS, SPECTRA, TAILS, WORK, TOTAL,
+ FILTER, PLAN, NEWEST, TURN, SIDE, UNIT, UNTIL, ROW) = range(23)  # fmt: skip
+GROUP = 4  # partitions of a unit of products
+SMALLEST = 2.0**-126  # of normal float32 numbers; smaller samples, which are slow to compute with, count as zeros
 
 
-def layout(block, taps, channels, filters):
-    """The header of a new stream, and the length of its state; `filters` is 1 for all channels, or one each."""
-    partitions = max(0, -(-(taps - block) // block))
-    header = np.array([block, partitions, min(taps, block), channels, filters, 0, 0, 1], np.int64)
-    return header, channels * (5 + 2 * partitions) * block + work_size(2 * block)
-
-
-@part
-def _filter(header, channel):
-    """Where in `ir` the spectra and the head of a channel's filter begin."""
-    spectra = header[PARTITIONS] * 2 * header[BLOCK]
-    first = min(channel, header[FILTERS] - 1) * (spectra + header[HEAD])
-    return first, first + spectra
-
-
-@kernel
-def step(header, state, ir, ring, table, samples):
-    """Convolve `samples`, (frames * channels,) with the channels of a frame side by side, in place.
-
-    ring, table: `ring.plan` of 2 B samples.
-    """
-    block, channels = header[BLOCK], header[CHANNELS]
-    frames = samples.size // channels
-    first = np.int64(0)  # a literal would be a type of its own, and compiled twice
-    while first < frames:
-        count = min(block - header[POSITION], frames - first)
-        for channel in range(channels):
-            _advance(header, state, ir, samples, channel, first, count)
-        position = header[POSITION] + count
-        header[POSITION] = position
-        header[DONE] = _due(header, position)
-        if position == block:
-            _turn(header, state, ir, ring, table)
-        first += count
+# --- one block --------------------------------------------------------------------------------------------
 
 
 @part
-def _due(header, position):
-    """How many partitions must be in the total when `position` samples of a block are in."""
-    return 1 + max(0, header[PARTITIONS] - 1) * position // header[BLOCK]
+def _tail(row, header, output, side):
+    return header[row + TAILS] + (2 * output + side) * header[row + BLOCK]
 
 
 @part
-def _places(header, channel):
-    """Where line, tail, total and delay of a channel begin; of the last channel + 1, where the work space does."""
-    block = header[BLOCK]
-    line = channel * (5 + 2 * header[PARTITIONS]) * block
-    return line, line + 2 * block, line + 3 * block, line + 5 * block
+def _routes(header, output):
+    """The first input of an output, how many there are, and the filter of the first; filters are `step` apart."""
+    if header[MATRIX]:
+        return 0, header[INPUTS], output, header[OUTPUTS]
+    return output, np.int64(1), min(output, header[FILTERS] - 1), np.int64(0)
 
 
 @part
-def _advance(header, state, ir, samples, channel, first, count):
-    """Take `count` samples of one channel, which lie in one block, and give their results."""
-    block, position, head, channels = header[BLOCK], header[POSITION], header[HEAD], header[CHANNELS]
-    line, tail, _, _ = _places(header, channel)
-    result = _places(header, channels)[0]
-    now = line + block + position
-    for i in range(count):
-        state[now + i] = samples[(first + i) * channels + channel]
-    _, taps = _filter(header, channel)
-    fir(reading(state[now - head + 1 : now + count]), ir[taps : taps + head], state[result : result + count])
-    for i in range(count):
-        samples[(first + i) * channels + channel] = state[result + i] + state[tail + position + i]
-    _accumulate(header, state, ir, channel, _due(header, position + count))
+def _take(header, state, x, first, count):
+    """Take `count` frames, which lie in one quantum."""
+    inputs = header[INPUTS]
+    for i in range(inputs):
+        line = header[LINE] + i * (header[PAD] + header[QUANTUM]) + header[PAD] + header[POSITION]
+        past = header[HISTORY] + i * header[SPAN] + header[WRITTEN]
+        for t in range(count):
+            value = x[(first + t) * inputs + i]
+            value = value if abs(value) >= SMALLEST or value != value else x.dtype.type(0)
+            state[line + t] = value
+            state[past + t] = value
 
 
 @part
-def _accumulate(header, state, ir, channel, due):
-    """Add the products of partitions DONE ... due - 1 to the total of a channel."""
-    block, partitions, newest = header[BLOCK], header[PARTITIONS], header[NEWEST]
-    _, _, total, delay = _places(header, channel)
-    filters, _ = _filter(header, channel)
-    size = 2 * block
-    q = header[DONE]
-    while q < due:
-        slot = newest - q + 1
-        if slot < 0:
-            slot += partitions
-        a, b = delay + slot * size, filters + q * size
-        if q + 4 <= due and slot >= 3:
-            multiply_add4(state, total, reading(state), a, ir, b, size)
-            q += 4
+def _give(header, state, ir, y, first, count):
+    """The outputs of these frames: the head, and what the levels have ready."""
+    outputs, position, head = header[OUTPUTS], header[POSITION], header[HEAD]
+    result = state[header[RESULT] : header[RESULT] + count]
+    other = state[header[RESULT] + header[QUANTUM] : header[RESULT] + header[QUANTUM] + count]
+    for o in range(outputs):
+        begin, inputs, filters, step = _routes(header, o)
+        if head == 0:
+            for t in range(count):
+                result[t] = 0
         else:
-            multiply_add(state, total, reading(state), a, ir, b, size)
-            q += 1
+            for i in range(begin, begin + inputs):
+                now = header[LINE] + i * (header[PAD] + header[QUANTUM]) + header[PAD] + position - header[LATENCY]
+                taps = header[HEADS] + (filters + (i - begin) * step) * head
+                fir(reading(state[now - head + 1 : now + count]), ir[taps : taps + head],
+                    result if i == begin else other)  # fmt: skip
+                if i > begin:
+                    for t in range(count):
+                        result[t] += other[t]
+        for level in range(header[DEPTH]):
+            row = FIRST + ROW * level
+            ready = _tail(row, header, o, header[row + SIDE]) + header[row + TURN] * header[QUANTUM] + position
+            for t in range(count):
+                result[t] += state[ready + t]
+        for t in range(count):
+            y[(first + t) * outputs + o] = result[t]
+
+
+@stage_step
+def advance(spaces, x, y, frames):
+    """Convolve frames, one input sample of each channel after the other; y may be x if it has as many channels."""
+    header = integers_at(spaces, HEADER, 0, spaces[HEADER + 1], spaces)
+    source, target = viewed(x, frames * header[INPUTS]), viewed(y, frames * header[OUTPUTS])
+    state = floats_at(spaces, STATE, 0, spaces[STATE + 1], x)
+    ir = frozen_floats_at(spaces, IR, 0, spaces[IR + 1], x)
+    first = 0
+    while first < frames:
+        count = min(header[QUANTUM] - header[POSITION], frames - first)
+        _take(header, state, source, first, count)
+        _give(header, state, ir, target, first, count)
+        first += count
+        header[POSITION] += count
+        header[WRITTEN] += count
+        shared = header[DUE] - header[AT_ONCE]
+        due = header[AT_ONCE] + (shared * header[POSITION] + header[QUANTUM] - 1) // header[QUANTUM]
+        while True:  # once, or twice at the end of a quantum; so that the units are compiled into one place
+            _work(spaces, header, state, ir, due)
+            if header[POSITION] < header[QUANTUM]:
+                break
+            _turn(spaces, header, state)
+            due = header[AT_ONCE]
+
+
+# --- the work of the levels -------------------------------------------------------------------------------
 
 
 @part
-def _turn(header, state, ir, ring, table):
-    """End a block: take its spectrum, finish the total, and make of it the tail of the next block."""
-    block, partitions = header[BLOCK], header[PARTITIONS]
-    size = 2 * block
-    newest = header[NEWEST] + 1
-    if newest >= partitions:
-        newest = 0
-    work = state[_places(header, header[CHANNELS])[0] :]
-    for channel in range(header[CHANNELS]):
-        line, tail, total, delay = _places(header, channel)
-        if partitions > 0:
-            slot, sums = delay + newest * size, state[total : total + size]
-            transform(reading(state), line, ring, table, work, state[slot : slot + size])
-            multiply_add(state, total, reading(state), slot, ir, _filter(header, channel)[0], size)
-            untransform(reading(sums), ring, table, work, block, state[tail : tail + block])
-            for i in range(size):
-                sums[i] = 0
-        for i in range(line, line + block):
-            state[i] = state[i + block]
-    header[POSITION], header[NEWEST], header[DONE] = 0, newest, 1
+def _work(spaces, header, state, ir, due):
+    """Do units of this quantum until so many are done."""
+    for level in range(header[DEPTH]):
+        row = FIRST + ROW * level
+        while header[DONE] < due and header[row + UNIT] < header[row + UNTIL]:
+            _unit(spaces, header, state, ir, row)
+            header[DONE] += 1
+
+
+@part
+def _turn(spaces, header, state):
+    """End a quantum, and see what the next one has to do."""
+    for i in range(header[INPUTS]):
+        line = header[LINE] + i * (header[PAD] + header[QUANTUM])
+        for t in range(line, line + header[PAD]):
+            state[t] = state[t + header[QUANTUM]]
+    header[POSITION], header[DONE], header[DUE], header[AT_ONCE] = 0, 0, 0, 0
+    for level in range(header[DEPTH]):
+        row = FIRST + ROW * level
+        header[row + TURN] += 1
+        if header[row + TURN] == header[row + TURNS]:
+            header[row + TURN], header[row + UNIT] = 0, 0
+            header[row + NEWEST] = header[row + NEWEST] + 1 if header[row + NEWEST] + 1 < header[row + SLOTS] else 0
+            header[row + SIDE] ^= header[row + LATE]
+            if not header[row + LATE]:
+                header[AT_ONCE] = header[row + UNITS]
+        agenda = integers_at(spaces, AGENDA, header[row + PLAN], header[row + TURNS], spaces)
+        header[row + UNTIL] = max(header[row + UNIT], agenda[header[row + TURN]])  # before the first block nothing is due
+        header[DUE] += header[row + UNTIL] - header[row + UNIT]
+    if header[WRITTEN] == header[SPAN]:
+        header[WRITTEN] = 0
+
+
+@part
+def _columns(header, row, piece):
+    """The columns of a piece of the first or the last pass."""
+    return piece * header[row + COLUMNS], (piece + 1) * header[row + COLUMNS]
+
+
+@part
+def _unit(spaces, header, state, ir, row):
+    """Do the next unit of a level: of the transforms of all inputs, then of the products and the way back of each output.
+
+    An output goes chunk by chunk, so that the sum of products is never longer than a chunk.
+    """
+    level = (row - FIRST) // ROW
+    plan = integers_at(spaces, RINGS + 4 * level, 0, spaces[RINGS + 4 * level + 1], spaces)
+    table = frozen_floats_at(spaces, RINGS + 4 * level + 2, 0, spaces[RINGS + 4 * level + 3], state)
+    work = state[header[row + WORK] : header[row + TOTAL]]
+    number, chunks, pieces = header[row + UNIT], header[row + CHUNKS], header[row + PIECES]
+    header[row + UNIT] = number + 1
+    i, k = number // (pieces + chunks), number % (pieces + chunks)
+    if i < header[INPUTS]:
+        if k < pieces:
+            _first(header, state, row, i, k, plan, table, work)
+        else:
+            k -= pieces
+            size = 2 * header[row + NEAR]
+            place = header[row + SPECTRA] + ((i * chunks + k) * header[row + SLOTS] + header[row + NEWEST]) * size
+            spectrum_chunk(plan, table, work, k * header[row + NEAR], state, place)
+        return
+    begin, inputs, _, _ = _routes(header, 0)
+    groups = -(-header[row + PARTITIONS] // GROUP)
+    steps = inputs * groups + 1
+    number -= header[INPUTS] * (pieces + chunks)
+    o, k = number // (chunks * steps + pieces), number % (chunks * steps + pieces)
+    if k >= chunks * steps:
+        low, high = _columns(header, row, k - chunks * steps)
+        tail = _tail(row, header, o, header[row + SIDE] ^ header[row + LATE])
+        last_columns(plan, table, work, header[row + BLOCK], state, tail, header[row + BLOCK], low, high)
+    elif k % steps < steps - 1:
+        _products(header, state, ir, row, o, k // steps, k % steps // groups, k % steps % groups)
+    else:
+        signal_chunk(reading(state), header[row + TOTAL], plan, table, work, k // steps * header[row + NEAR])
+
+
+@inner
+def _first(header, state, row, i, piece, plan, table, work):
+    """A piece of the first pass over the last two blocks of an input."""
+    low, high = _columns(header, row, piece)
+    # the history is a ring, a whole number of blocks long, and its end is where the last full block ends
+    block, past = header[row + BLOCK], header[HISTORY] + i * header[SPAN]
+    passed = header[row + TURN] * header[QUANTUM] + header[POSITION]
+    end = header[WRITTEN] - passed
+    newer = end - block if end >= block else end - block + header[SPAN]
+    older = newer - block if newer >= block else newer - block + header[SPAN]
+    first_columns(reading(state), past + newer, past + older, np.int64(0), plan, table, work, low, high)
+
+
+@inner
+def _products(header, state, ir, row, o, chunk, i, group):
+    """Add the products of a group of partitions and the spectra of the i-th input of an output, in a chunk."""
+    first, _, filters, step = _routes(header, o)
+    partitions, slots, size = header[row + PARTITIONS], header[row + SLOTS], 2 * header[row + NEAR]
+    total, q = header[row + TOTAL], group * GROUP
+    if i == 0 and group == 0:
+        for t in range(total, total + size):
+            state[t] = 0
+    spectra = header[row + SPECTRA] + ((first + i) * header[row + CHUNKS] + chunk) * slots * size
+    taps = header[row + FILTER] + (((filters + i * step) * header[row + CHUNKS] + chunk) * partitions + q) * size
+    newest = header[row + NEWEST] - header[row + DELAYED] - q
+    a, b, c, d = (newest % slots, (newest - 1) % slots, (newest - 2) % slots, (newest - 3) % slots)
+    if q + GROUP <= partitions:
+        places = (spectra + a * size, spectra + b * size, spectra + c * size, spectra + d * size)
+        multiply_add4(state, total, reading(state), places, ir, taps, size)
+    else:
+        for j in range(partitions - q):
+            place = spectra + (newest - j) % slots * size
+            multiply_add(state, total, reading(state), place, ir, taps + j * size, size)

@@ -204,19 +204,16 @@ def scatter(tile, place, count, y, first, row, rows, low, high):
 
 
 @part
-def first_pass(x, re, im, paired, header, table, work):
-    """From real parts x[re :] and imaginary parts x[im :], zeros where x has none, to z at the start of `work`.
-
-    If `paired` is 1, they are x[re], x[re + 2] ... and x[re + 1], x[re + 3] ..., and x has all of them.
-    """
+def first_columns(x, re, im, paired, header, table, work, low, high):
+    """The columns low ... high - 1 of the rows of `first_pass`: multiples of RUN vectors."""
     points, radix, w = header[POINTS], header[LEVELS], header[LEVELS + 1]
     row, width, tile = points // radix, lanes(work), 2 * points
     step, none = np.int64(width), np.int64(0)
     near = points <= 4 * NEAR and not paired and min(re, im) >= 0 and max(re, im) + points <= x.size
-    most = row if near else RUN * width
-    for j in range(0, row, most):
-        run = min(most, row - j)
-        origin, source = x, (re, im, row, step, none)
+    most = high - low if near else RUN * width
+    for j in range(low, high, most):
+        run = min(most, high - j)
+        origin, source = x, (re + j, im + j, row, step, none)
         if not near:
             if paired:
                 _gather_pairs(x, re + 2 * j, row, work, tile, run, radix)
@@ -226,6 +223,16 @@ def first_pass(x, re, im, paired, header, table, work):
             origin, source = reading(work), (tile, tile + radix * run, run, step, none)
         target = (2 * j, 2 * j + width, 2 * row, 2 * step, none)
         forward(radix, origin, source, work, target, np.int64(1), run // width, table, w)
+
+
+@part
+def first_pass(x, re, im, paired, header, table, work):
+    """From real parts x[re :] and imaginary parts x[im :], zeros where x has none, to z at the start of `work`.
+
+    If `paired` is 1, they are x[re], x[re + 2] ... and x[re + 1], x[re + 3] ..., and x has all of them.
+    """
+    row = header[POINTS] // header[LEVELS]
+    first_columns(x, re, im, paired, header, table, work, np.int64(0), row)
 
 
 # --- all passes but the first -----------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from functools import lru_cache
 import numpy as np
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels._jit import kernel, part
+from audioconv.kernels._jit import inner, kernel, part
 from audioconv.kernels.butterfly import broadcasts, dft, product, turn
 from audioconv.kernels.near import touch
 from audioconv.kernels.passes import (
@@ -108,27 +108,27 @@ def _leaf_up(re, im, ur, ui, vr, vi):
 
 
 @part
-def _spectrum_leaves(z, p, count, table, t, spectrum):
-    """spectrum[p :] = the values of `count` leaves from z[p]."""
+def _spectrum_leaves(z, p, count, table, t, spectrum, q):
+    """spectrum[q :] = the values of `count` leaves from z[p]."""
     width = lanes(z)
     step = 2 * width
     for leaf in range(count):
-        i = p + leaf * step * width
+        i, k = p + leaf * step * width, q + leaf * step * width
         re, im = load_rows(z, i, step), load_rows(z, i + width, step)
         ur, ui, vr, vi = _twiddles(table, t + leaf * step * width, re)
         re, im = _leaf_down(re, im, ur, ui, vr, vi)
-        store_rows(spectrum, i, step, re)
-        store_rows(spectrum, i + width, step, im)
+        store_rows(spectrum, k, step, re)
+        store_rows(spectrum, k + width, step, im)
 
 
 @part
-def _signal_leaves(spectrum, p, count, table, t, z):
+def _signal_leaves(spectrum, q, count, table, t, z, p):
     """What `_spectrum_leaves` did, undone (times lanes^2)."""
     width = lanes(z)
     step = 2 * width
     for leaf in range(count):
-        i = p + leaf * step * width
-        re, im = load_rows(spectrum, i, step), load_rows(spectrum, i + width, step)
+        i, k = p + leaf * step * width, q + leaf * step * width
+        re, im = load_rows(spectrum, k, step), load_rows(spectrum, k + width, step)
         ur, ui, vr, vi = _twiddles(table, t + leaf * step * width, re)
         im, re = _leaf_up(im, re, ur, ui, vr, vi)
         store_rows(z, i, step, re)
@@ -158,13 +158,13 @@ def _product_leaves(z, p, count, table, t, spectrum):
 # --- between samples and z --------------------------------------------------------------------------------
 
 
-@part
-def _last_pass(header, table, work, lead, y, first, count):
-    """From z to samples: y[first : first + count] = samples lead ... lead + count - 1 of 2 n."""
+@inner
+def last_columns(header, table, work, lead, y, first, count, low, high):
+    """What the columns low ... high - 1 of the rows, multiples of RUN vectors, have of `_last_pass`."""
     points, radix, w = header[POINTS], header[LEVELS], header[LEVELS + 1]
     row, width, tile = points // radix, lanes(work), 2 * points
-    for j in range(0, row, RUN * width):
-        run = min(RUN * width, row - j)
+    for j in range(low, high, RUN * width):
+        run = min(RUN * width, high - j)
         source = (2 * j + width, 2 * j, 2 * row, np.int64(2 * width), np.int64(0))
         target = (tile, tile + radix * run, run, np.int64(width), np.int64(0))
         inverse(radix, reading(work), source, work, target, np.int64(1), run // width, table, w)
@@ -172,29 +172,37 @@ def _last_pass(header, table, work, lead, y, first, count):
         scatter(work, tile, run, y, begin, row, 2 * radix, first, first + count)
 
 
+@part
+def _last_pass(header, table, work, lead, y, first, count):
+    """From z to samples: y[first : first + count] = samples lead ... lead + count - 1 of 2 n."""
+    last_columns(header, table, work, lead, y, first, count, np.int64(0), header[POINTS] // header[LEVELS])
+
+
 # --- transforms and products ------------------------------------------------------------------------------
+
+
+@inner
+def spectrum_chunk(header, table, work, begin, spectrum, place):
+    """Of a transform, all after the first pass that the chunk at point `begin` makes due; its values to `spectrum`."""
+    descend(header, table, work, begin)
+    count = header[CHUNK] // (lanes(work) * lanes(work))
+    _spectrum_leaves(work, 2 * begin, count, table, header[TAIL] + 2 * begin, spectrum, place)
+
+
+@inner
+def signal_chunk(spectrum, place, header, table, work, begin):
+    """Of an inverse transform, all before the last pass that can be done from the chunk at point `begin` on."""
+    count = header[CHUNK] // (lanes(work) * lanes(work))
+    _signal_leaves(spectrum, place, count, table, header[TAIL] + 2 * begin, work, 2 * begin)
+    ascend(header, table, work, begin)
 
 
 @kernel
 def transform(x, start, header, table, work, spectrum):
     """The spectrum (2 n,) of the 2 n samples x[start :], zeros where x has none."""
     first_pass(x, start + header[POINTS], start, np.int64(0), header, table, work)
-    leaf = lanes(work) * lanes(work)
     for begin in range(0, header[POINTS], header[CHUNK]):
-        descend(header, table, work, begin)
-        count = header[CHUNK] // leaf
-        _spectrum_leaves(work, 2 * begin, count, table, header[TAIL] + 2 * begin, spectrum)
-
-
-@kernel
-def untransform(spectrum, header, table, work, lead, y):
-    """y = samples lead ... of the 2 n of a spectrum; times n, but for a product with a `filter_spectrum`."""
-    leaf = lanes(work) * lanes(work)
-    for begin in range(0, header[POINTS], header[CHUNK]):
-        count = header[CHUNK] // leaf
-        _signal_leaves(spectrum, 2 * begin, count, table, header[TAIL] + 2 * begin, work)
-        ascend(header, table, work, begin)
-    _last_pass(header, table, work, lead, y, np.int64(0), y.size)
+        spectrum_chunk(header, table, work, begin, spectrum, 2 * begin)
 
 
 def filter_spectrum(h, header, table):

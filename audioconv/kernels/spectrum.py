@@ -25,17 +25,18 @@ def multiply_add(total, k, a, p, b, q, n):
 
 
 @part
-def multiply_add4(total, k, a, p, b, q, n):
-    """Four of `multiply_add` in one pass: a at p, p - n, p - 2 n, p - 3 n, b at q, q + n, q + 2 n, q + 3 n.
+def multiply_add4(total, k, a, places, b, q, n):
+    """Four of `multiply_add` in one pass: a at each of four places, b at q, q + n, q + 2 n, q + 3 n.
 
     A pass for each product would load and store the total as often as it loads a and b.
     """
     width = lanes(total)
+    p0, p1, p2, p3 = places
     for j in range(0, n, 2 * width):
         r, i = load(total, k + j), load(total, k + j + width)
-        r, i = _add_one(r, i, a, p + j, b, q + j, width)
-        r, i = _add_one(r, i, a, p - n + j, b, q + n + j, width)
-        r, i = _add_one(r, i, a, p - 2 * n + j, b, q + 2 * n + j, width)
-        r, i = _add_one(r, i, a, p - 3 * n + j, b, q + 3 * n + j, width)
+        r, i = _add_one(r, i, a, p0 + j, b, q + j, width)
+        r, i = _add_one(r, i, a, p1 + j, b, q + n + j, width)
+        r, i = _add_one(r, i, a, p2 + j, b, q + 2 * n + j, width)
+        r, i = _add_one(r, i, a, p3 + j, b, q + 3 * n + j, width)
         store(total, k + j, r)
         store(total, k + j + width, i)

@@ -25,6 +25,7 @@ TAPS = (1, 4, 8, 16, 32, 64, 128, 256, 512)
 # Samples of the blocks that are measured: 2^k and 3 2^k. A longer block costs GROWTH times as much for each doubling.
 SIZES = tuple(sorted(size for k in range(8, 22) for size in (2**k, 3 * 2 ** (k - 1))))
 GROWTH = 2.2
+PARTITIONS = tuple(2**k for k in range(7, 17))  # samples of the partitions of streams
 DTYPES = ("float32", "float64")
 
 
@@ -36,6 +37,8 @@ class Costs(NamedTuple):
     block: tuple  # a block of SIZES samples
     whole: tuple  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
     call: tuple  # a call of a direct and of a spaced method, whatever the sizes
+    transform: tuple  # of a stream (`schedule`): both transforms of PARTITIONS samples
+    product: tuple  # and the product of two spectra of such partitions
 
 
 class Way(NamedTuple):
@@ -133,17 +136,17 @@ def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilati
 
     taps, of which `nonzero` are not zero, are `dilation` samples apart.
     """
-    costs = _costs(dtype)
+    costs = of(dtype)
     used = taps if nonzero is None else nonzero
     span = (taps - 1) * dilation + 1
     short, long = sorted((samples, taps)) if dilation == 1 else (span, samples)  # the shorter one acts as the filter
     ways = []
     if stride == dilation == 1:
-        ways.append(Way("direct", 0, costs.call[0] + count * _taps_s(costs.direct, short)))
+        ways.append(Way("direct", 0, costs.call[0] + count * taps_s(costs.direct, short)))
     else:
-        ways.append(Way("direct", 0, costs.call[1] + count * _taps_s(costs.spaced, min(short, taps))))
+        ways.append(Way("direct", 0, costs.call[1] + count * taps_s(costs.spaced, min(short, taps))))
     if used < taps:
-        ways.append(Way("sparse", 0, costs.call[1] + count * _taps_s(costs.spaced, used)))
+        ways.append(Way("sparse", 0, costs.call[1] + count * taps_s(costs.spaced, used)))
     outputs = (count - 1) * stride + 1
     ways.append(_blocks(short, outputs, costs))
     size = _good_size(whole_size(long, short, begin, outputs))
@@ -151,7 +154,7 @@ def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilati
     return tuple(sorted(ways, key=lambda way: way.predicted_s))
 
 
-def _taps_s(table, taps):
+def taps_s(table, taps):
     """Seconds an output, linear between the measured numbers of taps."""
     if taps > TAPS[-1]:
         return table[-1] * taps / TAPS[-1]
@@ -213,7 +216,8 @@ def _tables():
         return _read(BUILT_IN), False
 
 
-def _costs(dtype):
+def of(dtype):
+    """The `Costs` for a dtype."""
     return _tables()[0][dtype]
 
 
@@ -226,23 +230,3 @@ def forget():
     """Look for the figures anew: they were measured, or removed."""
     _tables.cache_clear()
     choose.cache_clear()
-
-
-# --- streams ----------------------------------------------------------------------------------------------
-
-# Taps up to which a partition of so many samples is taken for a stream. Mean (longest) us of a 64-sample block,
-# float32, of which the call from Python is about 2.8:
-#     taps      128         256         512         1024        2048
-#     500       3.3 (3.8)   3.4 (4.3)   3.5 (3.8)
-#     2,000     3.5 (3.9)   3.5 (4.3)   3.7 (5.5)   4.5 (8.3)   5.6 (6.3)
-#     4,800     3.8 (4.4)   3.7 (4.7)   3.9 (5.6)   4.5 (8.7)   5.9 (14.4)
-#     16,000    4.9 (5.6)   4.1 (5.1)   4.1 (5.8)   4.6 (7.9)   5.8 (12.9)
-#     48,000    9.3 (10.1)  6.4 (7.5)   5.4 (7.5)   5.3 (9.3)   6.3 (14.8)
-#     192,000               16.2 (18.0) 10.7 (13.4) 8.1 (12.6)  7.7 (16.3)
-# The longest is one that ends a partition, and is what a sound card waits for; longer blocks change neither.
-PARTITIONS = ((2_000, 128), (20_000, 256), (100_000, 512))
-
-
-def partition(taps):
-    """Length of the partitions of a stream's filter."""
-    return next((block for most, block in PARTITIONS if taps <= most), 1024)

@@ -7,6 +7,10 @@ import time
 import numpy as np
 
 from audioconv.arrays import frozen
+from audioconv.kernels.chain import run_chain
+from audioconv.kernels.memory import address_of
+from audioconv.kernels.partition import advance
+from audioconv.kernels.partition_layout import Level, Shape, layout, spaces_of, spectra_of
 from audioconv.signal import cost
 from audioconv.signal.filter import Filter
 from audioconv.signal.methods import Blocks, Direct, Spaced
@@ -40,6 +44,9 @@ def _steps(dtype):
     for size in cost.SIZES:
         yield "block", lambda size=size: _block_s(size, x)
         yield "whole", lambda size=size: _call_s(np.resize(x, size // 4 * 3), x[: size // 4 + 1], "fft")
+    for block in cost.PARTITIONS:
+        yield "transform", lambda block=block: max(0.0, 4 / 3 * _partitions_s(block, 4, x) - _partitions_s(block, 16, x) / 3)
+        yield "product", lambda block=block: (_partitions_s(block, 16, x) - _partitions_s(block, 4, x)) / 12
     for method in ("direct", "sparse"):
         yield "call", lambda method=method: _call_s(ones, ones[:3], method)
 
@@ -77,6 +84,17 @@ def _block_s(size, x):
     number = max(1, x.size // method.grain)
     y = np.empty(number * method.grain, x.dtype)
     return _least_s(lambda: method.fill(x, 0, y)) / number
+
+
+def _partitions_s(block, count, x):
+    """A block of a stream with so many partitions of so many samples and nothing else."""
+    shape = Shape((Level(block, 2 * block, count),), 2 * block, count * block, 1, 1, 1, False, x.dtype)
+    parts = layout(shape)
+    state, ir = np.zeros(parts.state_size, x.dtype), spectra_of(shape, parts, x[None, : shape.taps])
+    spaces = spaces_of(parts.header, state, ir, parts.agenda, parts.rings)
+    samples = x[: max(block, 8192)].copy()
+    table, y = np.array([advance.address(x.dtype), address_of(spaces)]), np.empty_like(samples)
+    return _least_s(lambda: run_chain(table, 1, samples, y, y.size)) / (y.size // block)
 
 
 def _call_s(x, h, method):

@@ -1,38 +1,52 @@
-"""Convolution of a stream with an impulse response of any length, without latency."""
+"""Convolution of a stream with an impulse response of any length, which may be changed while it runs."""
 
 import numpy as np
 
-from audioconv.arrays import aligned, float_dtype, floating, frozen, whole
+from audioconv.arrays import float_dtype, floating, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.kernels import ring
-from audioconv.kernels.chain import convolver
-from audioconv.kernels.partition import DONE, NEWEST, POSITION, layout, step
-from audioconv.signal import cost
+from audioconv.kernels import voices
+from audioconv.kernels.chain import run_chain
+from audioconv.kernels.partition_layout import Shape
+from audioconv.signal.schedule import schedule
 from audioconv.stage import Guard
-from audioconv.stream.sound import compiled
+from audioconv.stream.sound import table_of_steps
+from audioconv.stream.voice import Voice, Voices
+
+REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz
+MODES = {"cut": voices.CUT, "ring": voices.RING}
 
 
 class StreamConvolver:
-    """Convolve a signal that comes block by block, and give each output sample with its input sample.
+    """Convolve a signal that comes block by block.
 
-    The blocks of results, joined, and then `flush()` are `convolve(signal, ir)`: the same bits however the signal is
-    cut, and within 2e-6 (float32) of the maximum of the offline result.
+    The blocks of results, joined, and then `flush()` are `latency` zeros and then `convolve(signal, ir)`: the same bits
+    however the signal is cut, and within 2e-6 (float32) of the maximum of the offline result. Every block costs about the
+    same; `plan` says what.
 
     Parameters
     ----------
-    ir : float array, shape (taps,) for one filter, or (taps, channels) for a filter a channel
+    ir : float array, shape (taps,) for one filter, (taps, channels) for a filter a channel, (taps, in, out) for a matrix
+        Output o of a matrix is the sum of all inputs i, each convolved with ir[:, i, o].
     max_block : int >= 1, in samples
         The longest block that `process` takes; shorter ones, of 0 samples too, may come in any order.
     channels : int >= 1
+        Of the input.
     latency : int, in samples
-        Only 0.
+        By how much results are late: 0 unless the work, which becomes less, is more important.
     dtype : "float32" or "float64"
         Of the blocks and of the computation; `ir` is converted to it.
+    sample_rate : float
+        Only to know how many samples the fades of `set_ir` have.
+    max_taps : int, optional
+        The longest response that `set_ir` may bring; if not given, len(ir) or 480,000, whichever is larger.
+    guard : bool
+        Replace samples that are not finite by zeros; `replaced` counts them.
 
     Attributes
     ----------
-    latency : int
-        0: results come with their input.
+    latency, channels, out_channels : int
+    plan : Schedule
+        The partitions, and what a block should take; print it.
 
     Raises
     ------
@@ -41,15 +55,17 @@ class StreamConvolver:
     DtypeError
         If ir is not float32 or float64.
     ArgumentError
-        For a max_block or channels below 1, another latency, another dtype.
+        For numbers that make no sense, and another dtype.
 
     Notes
     -----
-    A sample that is not finite spoils results of its own channel for at most taps + two partitions; `reset` forgets it.
+    Without `guard` a sample that is not finite spoils results of its own channel, or of its matrix, for at most
+    taps + three partitions; `reset` forgets it.
 
     References
     ----------
-    Gardner, Efficient convolution without input-output delay, JAES 43 (1995).
+    Gardner, Efficient convolution without input-output delay, JAES 43 (1995). Garcia, Optimal filter partition for
+    efficient convolution with short input/output delay, AES 113 (2002).
 
     Examples
     --------
@@ -61,22 +77,21 @@ class StreamConvolver:
     array([0.25, 0.  ], dtype=float32)
     """
 
-    def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32"):
+    def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32", sample_rate=48000,
+                 max_taps=None, guard=False):  # fmt: skip
         self._dtype = float_dtype(dtype)
-        self._channels, self._max_block = whole(channels, "channels"), whole(max_block, "max_block")
-        self.latency = whole(latency, "latency", least=0)
-        if self.latency:
-            raise ArgumentError(f"latency must be 0, not {latency!r}: only convolution without latency is built")
-        ir = _checked_ir(ir, self._channels).astype(self._dtype)
-        self._taps = len(ir)
-        block = cost.partition(self._taps)
-        self._header, state_size = layout(block, self._taps, self._channels, ir.shape[1])
-        self._state = aligned(state_size, self._dtype)
-        self._ring, self._table = ring.plan(2 * block, self._dtype.name)
-        self._ir = frozen(np.concatenate([_partitioned(column, block, self._ring, self._table) for column in ir.T]))
-        self._guard = Guard("StreamConvolver")
-        self._clear()
-        self._step(np.empty(0, self._dtype))  # compiles or loads now what would make the first block late
+        self.channels, self._max_block = whole(channels, "channels"), whole(max_block, "max_block")
+        self.latency, self._sample_rate = whole(latency, "latency", least=0), sample_rate
+        responses, self.out_channels = self._responses(ir)
+        taps = responses.shape[1]
+        self._max_taps = max(taps, REMEMBERED) if max_taps is None else whole(max_taps, "max_taps")
+        if self._max_taps < taps:
+            raise ArgumentError(f"max_taps is {max_taps}, but ir has {taps} taps")
+        self._voices = Voices(self._voice(responses, ir), self._max_taps + self.latency + max(self._max_block, 65536))
+        self._voices.guarded = guard
+        self._guard, self._changing = Guard("StreamConvolver"), Guard("StreamConvolver's set_ir")
+        self._dims = 1 if self.channels == self.out_channels == 1 else 2
+        self._prepare()
 
     def process(self, block, out=None):
         """Convolve the next block.
@@ -85,12 +100,12 @@ class StreamConvolver:
         ----------
         block : float array, shape (samples,) or (samples, channels), of the stream's dtype
             0 to max_block samples; (samples,) only with one channel.
-        out : array like block, optional
+        out : array of the stream's dtype, optional
             Where to put the result; it may be `block` itself, or share memory with it.
 
         Returns
         -------
-        y : array like block
+        y : array, shape (samples,) if the block has that and there is one channel at the output; (samples, out_channels)
             `out`, or a new array.
 
         Raises
@@ -99,37 +114,111 @@ class StreamConvolver:
             The stream stays as it was.
         """
         with self._guard:
-            block = self._checked(block, "block")
-            if out is None:
-                out = np.array(block, order="C")
-                self._step(out)
+            block = self._checked(block)
+            frames = len(block)
+            if self.channels == self.out_channels:
+                result = samples = np.array(block, order="C")
             else:
-                self._process_into(out, block)
-            self._dims = block.ndim
+                samples = np.array(block, order="C")
+                result = np.empty((frames, self.out_channels)[: 1 if self.out_channels == block.ndim == 1 else 2],
+                                  self._dtype)  # fmt: skip
+            if out is not None:
+                self._check_out(out, result.shape)
+            run_chain(self._table, 1, samples.reshape(-1), result.reshape(-1), frames)
+            self._dims = result.ndim
+            if out is None:
+                return result
+            out[...] = result
             return out
 
     def flush(self):
-        """End the signal: the taps - 1 samples after it. The stream is then as after `reset`.
+        """End the signal: what is still due after it. The stream is then as after `reset`.
 
         Returns
         -------
-        y : float array, shape (taps - 1,), or (taps - 1, channels) if the blocks had two dimensions
+        y : float array, shape (latency + taps - 1,) or (latency + taps - 1, out_channels), as the blocks before
+            taps are those of the longest response that is still heard.
         """
-        with self._guard:
-            out = np.zeros((self._taps - 1, self._channels)[: self._dims], self._dtype)
-            self._step(out)
-            self._clear()
-            return out
+        with self._guard, self._changing:
+            frames = self.latency + max(voice.shape.taps for _, voice in self._voices.in_use()) - 1
+            rest = np.empty(frames * self.out_channels, self._dtype)
+            run_chain(self._table, 1, np.zeros(frames * self.channels, self._dtype), rest, frames)
+            self._voices.begin()
+            return rest if self._dims == 1 else rest.reshape(frames, self.out_channels)
 
     def reset(self):
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
+        """Forget the signal so far; a filter that is coming in is there at once."""
+        with self._guard, self._changing:
+            self._voices.begin()
+
+    def set_ir(self, ir, fade_s=0.02, tail="cut"):
+        """Change the filter while the stream runs; it may be called from another thread than `process`.
+
+        What takes long is done here, and not in `process`. With g the fade, which goes in a straight line from 0 to 1
+        from the next block on, and x the input since the stream began:
+
+        - "cut": the result is (1 - g) (x * old) + g (x * new);
+        - "ring": it is ((1 - g) x) * old + (g x) * new, so that what went into the old filter rings until it is over.
+
+        A change during a fade fades from the mix of the moment; of changes between two blocks the last one counts.
+
+        Parameters
+        ----------
+        ir : float array
+            With as many dimensions and channels as the first one, of up to `max_taps` taps.
+        fade_s : float >= 0
+            In seconds, by the stream's `sample_rate`.
+        tail : "cut" or "ring"
+
+        Raises
+        ------
+        ShapeError, DtypeError, ArgumentError
+            The filter stays as it was.
+        """
+        if tail not in MODES:
+            raise ArgumentError(f"tail must be 'cut' or 'ring', not {tail!r}")
+        if not 0 <= fade_s < np.inf:
+            raise ArgumentError(f"fade_s must be 0 or more seconds, not {fade_s!r}")
+        responses, out_channels = self._responses(ir)
+        if (np.ndim(ir) == 3) != self._voices.newest.shape.matrix or out_channels != self.out_channels:
+            raise ShapeError(f"ir of shape {np.shape(ir)} makes other channels than the stream has")
+        if responses.shape[1] > self._max_taps:
+            raise ArgumentError(
+                f"ir has {responses.shape[1]} taps, but the stream remembers the past for max_taps = {self._max_taps}"
+            )
+        voice = self._voice(responses, ir)
+        with self._changing:
+            self._voices.post(voice, MODES[tail], round(fade_s * self._sample_rate))
+
+    def get_state(self):
+        """All that the stream has heard and is doing, for `set_state`; it can be pickled."""
+        with self._guard, self._changing:
+            return {"made_with": self._made_with(), "voices": self._voices.snapshot()}
+
+    def set_state(self, state):
+        """Go on from the state of this stream, or of another one made with the same arguments; the state stays as it is.
+
+        Raises
+        ------
+        ArgumentError
+            For a state of a stream of other channels, latency, dtype or max_taps.
+        """
+        with self._guard, self._changing:
+            if state["made_with"] != self._made_with():
+                raise ArgumentError(f"the state is of a stream with {state['made_with']}, this one has {self._made_with()}")
+            self._voices.restore(state["voices"])
 
     @property
-    def channels(self):
-        """Of the signal."""
-        return self._channels
+    def plan(self):
+        """The `Schedule` of the newest filter."""
+        shape = self._voices.newest.shape
+        return schedule(shape.taps, latency=shape.latency, inputs=shape.inputs, outputs=shape.outputs,
+                        matrix=shape.matrix, dtype=self._dtype.name)  # fmt: skip
+
+    @property
+    def replaced(self):
+        """How many samples were not finite and have been replaced, if the stream has a guard."""
+        return self._voices.replaced
 
     def compiled_step(self):
         """The stage as code: address and state of `void step(void* state, float* in, float* out, int64 frames)`.
@@ -138,60 +227,59 @@ class StreamConvolver:
         """
         if self._dtype != np.float32:
             raise DtypeError(f"a step of a chain takes float32, and this stream {self._dtype}")
-        arrays = self._header, self._state, self._ir, self._ring, self._table
-        sized = [slot for array in arrays for slot in (array, array.size)]
-        return compiled(convolver, [self._channels, *sized])
+        return self._voices.step()
+
+    def __getstate__(self):
+        return self.__dict__ | {"_table": None}  # addresses are of this process
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self._ir, self._table = frozen(self._ir), frozen(self._table)  # copied arrays come back writable
+        self._prepare()
 
-    def _clear(self):
-        self._state.fill(0)
-        self._header[[POSITION, NEWEST, DONE]] = 0, 0, 1
-        self._dims = 1 if self._channels == 1 else 2
+    def _prepare(self):
+        """Compile or load now what would make the first block late."""
+        self._table, self._kept = table_of_steps([self._voices.step()])
+        nothing = np.empty(0, self._dtype)
+        run_chain(self._table, 1, nothing, nothing, 0)
 
-    def _step(self, samples):
-        step(self._header, self._state, self._ir, self._ring, self._table, samples.reshape(-1))
+    def _made_with(self):
+        sizes = {"channels": self.channels, "out_channels": self.out_channels, "latency": self.latency}
+        return sizes | {"dtype": self._dtype.name, "max_taps": self._max_taps}
 
-    def _process_into(self, out, block):
-        self._checked(out, "out")
-        if not isinstance(out, np.ndarray) or out.shape != block.shape or not out.flags.writeable:
-            raise ShapeError(f"out must be a writable array of the block's shape {block.shape}, not {np.shape(out)}")
-        usable = type(out) is np.ndarray and out.flags.carray  # contiguous and aligned, and no subclass
-        work = out if usable else np.empty(block.shape, self._dtype)
-        np.copyto(work, block)
-        self._step(work)
-        if work is not out:
-            out[...] = work
+    def _responses(self, ir):
+        """The filters (number, taps), and how many channels come out."""
+        ir = floating(ir, "ir", dims=(1, 2, 3))
+        if ir.size == 0:
+            raise ShapeError(f"ir is empty (shape {ir.shape}); at least one tap is needed")
+        if ir.ndim > 1 and ir.shape[1] != self.channels:
+            raise ShapeError(
+                f"ir of shape {ir.shape} has {ir.shape[1]} channels, but the stream has channels={self.channels}"
+            )
+        return ir.reshape(len(ir), -1).T.astype(self._dtype), ir.shape[2] if ir.ndim == 3 else self.channels
 
-    def _checked(self, block, name):
+    def _voice(self, responses, ir):
+        filters, taps = responses.shape
+        matrix, outputs = np.ndim(ir) == 3, self.out_channels
+        chosen = schedule(taps, latency=self.latency, inputs=self.channels, outputs=outputs, matrix=matrix,
+                          dtype=self._dtype.name)  # fmt: skip
+        shape = Shape(chosen.levels, self.latency, taps, self.channels, outputs, filters, matrix, self._dtype)
+        return Voice(responses, shape)
+
+    def _checked(self, block):
         """`block` as an array, if it is one that this stream takes."""
         array = np.asarray(block)
         if array.dtype != self._dtype:
-            floating(array, name)  # says more where it is no float at all
-            raise DtypeError(f"{name} is {array.dtype}, but the stream is {self._dtype}; convert one or the other")
-        if not ((array.ndim == 2 and array.shape[1] == self._channels) or array.ndim == 1 == self._channels):
-            wanted = f"(samples, {self._channels})" + (" or (samples,)" if self._channels == 1 else "")
-            raise ShapeError(f"{name} has shape {array.shape}, wanted is {wanted}")
+            floating(array, "block")  # says more where it is no float at all
+            raise DtypeError(f"block is {array.dtype}, but the stream is {self._dtype}; convert one or the other")
+        if not ((array.ndim == 2 and array.shape[1] == self.channels) or array.ndim == 1 == self.channels):
+            wanted = f"(samples, {self.channels})" + (" or (samples,)" if self.channels == 1 else "")
+            raise ShapeError(f"block has shape {array.shape}, wanted is {wanted}")
         if len(array) > self._max_block:
-            raise ShapeError(f"{name} has {len(array)} samples, more than max_block = {self._max_block}")
+            raise ShapeError(f"block has {len(array)} samples, more than max_block = {self._max_block}")
         return array
 
-
-def _checked_ir(ir, channels):
-    """The impulse response with two dimensions: a column for all channels, or one for each."""
-    ir = floating(ir, "ir", dims=(1, 2))
-    if len(ir) == 0:
-        raise ShapeError(f"ir is empty (shape {ir.shape}); at least one tap is needed")
-    if ir.ndim == 2 and ir.shape[1] != channels:
-        raise ShapeError(f"ir of shape {ir.shape} has {ir.shape[1]} channels, but the stream has channels={channels}")
-    return ir.reshape(len(ir), -1)
-
-
-def _partitioned(taps, block, header, table):
-    """The spectra of all partitions after the head, and then the head."""
-    rest = frozen(taps[block:])
-    starts = range(0, len(rest), block)
-    spectra = [ring.filter_spectrum(rest[start : start + block], header, table) for start in starts]
-    return np.concatenate([*spectra, taps[:block]])
+    def _check_out(self, out, shape):
+        if not isinstance(out, np.ndarray) or out.shape != shape or not out.flags.writeable:
+            raise ShapeError(f"out must be a writable array of the shape {shape}, not {np.shape(out)}")
+        if out.dtype != self._dtype:
+            raise DtypeError(f"out is {out.dtype}, but the stream is {self._dtype}")

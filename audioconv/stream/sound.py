@@ -9,17 +9,21 @@ from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.stage import Guard
 
 
-def compiled(step, slots):
-    """(address of a step for float32, its state): slots are numbers and arrays; arrays must outlive the state."""
+def compiled(step, slots, dtype="float32"):
+    """(address of a step, its state): slots are numbers and arrays; arrays must outlive the state."""
     if not JIT_ENABLED:
-        return step.address(np.dtype(np.float32)), list(slots)
+        return step.address(np.dtype(dtype)), list(slots)
     state = [slot.ctypes.data if isinstance(slot, np.ndarray) else slot for slot in slots]
-    return step.address(np.dtype(np.float32)), np.array(state, np.int64)
+    return step.address(np.dtype(dtype)), np.array(state, np.int64)
 
 
 def table_of(stages):
     """The table of `kernels.chain.run_chain` for stages, and what it points at."""
-    entries = [stage.compiled_step() for stage in stages]
+    return table_of_steps([stage.compiled_step() for stage in stages])
+
+
+def table_of_steps(entries):
+    """The same for pairs (address, state)."""
     if not JIT_ENABLED:
         flat = np.empty(2 * len(entries), object)
         for i, (address, state) in enumerate(entries):

@@ -1,0 +1,177 @@
+"""The filters of a streaming convolver, each with its partitions, spectra and state; and those that sound at a time."""
+
+import numpy as np
+
+from audioconv.arrays import aligned
+from audioconv.kernels import ring, voices
+from audioconv.kernels.memory import address_of
+from audioconv.kernels.partition import advance
+from audioconv.kernels.partition_layout import clear, layout, spaces_of, spectra_of
+from audioconv.stream.sound import compiled, table_of_steps
+
+
+class Voice:
+    """A partitioned convolution of its own, from silence on.
+
+    Parameters
+    ----------
+    responses : array, shape (filters, taps)
+    shape : kernels.partition_layout.Shape
+    """
+
+    def __init__(self, responses, shape):
+        parts = layout(shape)
+        self.shape, self._header, self._agenda, self._rings = shape, parts.header, parts.agenda, parts.rings
+        self._spectra = spectra_of(shape, parts, responses)
+        self._state = aligned(parts.state_size, shape.dtype)
+        self._note_addresses()
+        self.reset()
+
+    def reset(self):
+        """Forget the signal so far."""
+        self._state.fill(0)
+        clear(self._header)
+
+    def copy(self):
+        """Another one that goes on from here by itself; the spectra, which never change, are shared."""
+        other = object.__new__(Voice)
+        other.__setstate__(self.__dict__ | {"_header": self._header.copy()})
+        return other
+
+    def row(self, mode, fade, fed):
+        """The row of `kernels.voices` for coming in over `fade` frames, with those from number `fed` on known."""
+        ringing = self.shape.taps + self.shape.latency + voices.CHUNK
+        return np.array([advance.address(self.shape.dtype), self.address, mode, fade, 0, ringing, fed, 0], np.int64)
+
+    def __getstate__(self):
+        return self.__dict__ | {"_rings": None, "_spaces": None}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._rings = [ring.plan(2 * block, self.shape.dtype.name) for block, _, _ in self.shape.levels]
+        self._state = aligned(len(state["_state"]), self.shape.dtype)
+        self._state[:] = state["_state"]
+        self._spectra.flags.writeable = False  # copied arrays come back writable
+        self._note_addresses()
+
+    def _note_addresses(self):
+        self._spaces = spaces_of(self._header, self._state, self._spectra, self._agenda, self._rings)
+        self.address = address_of(self._spaces)
+
+
+class Voices:
+    """The state of the step `kernels.voices.convolver`, and what must live as long as it.
+
+    Parameters
+    ----------
+    voice : Voice
+        The first one, there at once.
+    past_frames : int
+        How many of the last frames are kept for voices to come.
+
+    Attributes
+    ----------
+    newest : Voice
+    """
+
+    def __init__(self, voice, past_frames):
+        self._shape, self._past_frames = voice.shape, past_frames
+        inputs, outputs, dtype = voice.shape.inputs, voice.shape.outputs, voice.shape.dtype
+        self._past = np.empty(past_frames * inputs, dtype)
+        self._scratch = aligned(voices.scratch_size(inputs, outputs), dtype)
+        self._control = np.zeros(voices.CONTROLS, np.int64)
+        self._rows = np.zeros((voices.MOST, voices.VOICE), np.int64)
+        self.newest = voice
+        self.begin()
+
+    def begin(self):
+        """Start anew with the newest voice, which is there at once."""
+        self.newest.reset()
+        self._past.fill(0)  # it also touches the memory, so that no block has to wait for it
+        guarded = self._control[voices.GUARDED]
+        self._control.fill(0)
+        self._control[[voices.COUNT, voices.GUARDED]] = 1, guarded
+        self._rows.fill(0)
+        self._rows[0] = self.newest.row(voices.CUT, 0, 0)
+        self._living, self._posted = {self.newest.address: self.newest}, {}
+
+    def step(self):
+        """Address and state of the step."""
+        slots = [self._shape.inputs, self._shape.outputs, self._control, self._rows.reshape(-1), self._past,
+                 self._past_frames, self._scratch]  # fmt: skip
+        return compiled(voices.convolver, slots, self._shape.dtype)
+
+    def post(self, voice, mode, fade):
+        """Let a new voice come in; blocks may be in work meanwhile."""
+        known = max(0, int(self._control[voices.FRAMES]) - voice.shape.latency - voice.shape.taps + 1)
+        row = voice.row(mode, fade, known)
+        if mode == voices.CUT:
+            table, _ = kept = table_of_steps([self.step()])
+            voices.catch_up(table, row, np.empty(voices.CHUNK * self._shape.outputs, self._shape.dtype))
+        self._forget_silent()
+        self._posted[address_of(row)], self._living[voice.address], self.newest = row, voice, voice
+        voices.post(self._control, address_of(row))
+
+    def in_use(self):
+        """(row, voice) of each that sounds, the oldest first, then of the one that is about to; no block may be in work."""
+        rows = list(self._rows[: self._control[voices.COUNT]])
+        waiting = int(self._control[voices.MAILBOX] or self._control[voices.PENDING])
+        rows += [self._posted[waiting]] if waiting else []
+        return [(row, self._living[int(row[voices.NAME])]) for row in rows]
+
+    def snapshot(self):
+        """All of it, as it is."""
+        frames = min(int(self._control[voices.FRAMES]), self._past_frames)
+        pairs = [(row.copy(), voice.copy()) for row, voice in self.in_use()]
+        return {"control": self._control.copy(), "past": self._past[: frames * self._shape.inputs].copy(), "voices": pairs}
+
+    def restore(self, state):
+        """Be as at a snapshot."""
+        pairs = [(row.copy(), voice.copy()) for row, voice in state["voices"]]
+        self.newest = pairs[-1][1]
+        self._past.fill(0)
+        self._past[: len(state["past"])] = state["past"]
+        self._rows.fill(0)
+        self._control[:] = state["control"]
+        self._control[[voices.MAILBOX, voices.PENDING]] = 0
+        self._living, self._posted = {voice.address: voice for _, voice in pairs}, {}
+        for i, (row, voice) in enumerate(pairs):
+            row[voices.NAME] = voice.address
+            if i < self._control[voices.COUNT]:
+                self._rows[i] = row
+            else:
+                self._posted[address_of(row)] = row
+                self._control[voices.MAILBOX] = address_of(row)
+
+    @property
+    def guarded(self):
+        """Whether samples that are not finite are replaced."""
+        return bool(self._control[voices.GUARDED])
+
+    @guarded.setter
+    def guarded(self, value):
+        self._control[voices.GUARDED] = bool(value)
+
+    @property
+    def replaced(self):
+        """How many were."""
+        return int(self._control[voices.REPLACED])
+
+    def __getstate__(self):
+        return {"past_frames": self._past_frames, "state": self.snapshot()}
+
+    def __setstate__(self, state):
+        _, voice = state["state"]["voices"][-1]
+        self.__init__(voice.copy(), state["past_frames"])
+        self.restore(state["state"])
+
+    def _forget_silent(self):
+        """Let go of voices that are not used any more, while blocks may be in work.
+
+        A voice moves from the mailbox to those pending, from there to the rows, and in these towards the first: looked at
+        in this order none is missed.
+        """
+        waiting = [int(self._control[place]) for place in (voices.MAILBOX, voices.PENDING)]
+        self._posted = {address: row for address, row in self._posted.items() if address in waiting}
+        used = {int(row[voices.NAME]) for row in [*self._posted.values(), *self._rows[::-1]]}
+        self._living = {address: voice for address, voice in self._living.items() if address in used}
