@@ -31,14 +31,18 @@ class Guard:
 
     def __init__(self, owner):
         self._owner = owner
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()  # for who cannot wait for `with`, which takes 0.4 us instead of 0.15
 
     def __enter__(self):
-        if not self._lock.acquire(blocking=False):
-            raise BusyError(f"a {self._owner} was entered by two threads at once; give each thread its own")
+        if not self.lock.acquire(False):
+            raise self.busy()
 
     def __exit__(self, *error):
-        self._lock.release()
+        self.lock.release()
+
+    def busy(self):
+        """The error for whoever comes second."""
+        return BusyError(f"a {self._owner} was entered by two threads at once; give each thread its own")
 
     def __getstate__(self):
         return self._owner

@@ -151,9 +151,3 @@ def test_the_built_in_figures_grow_with_the_work():
         assert min(table.call) > 0
     stored = json.loads(cost.BUILT_IN.read_text())
     assert stored["taps"] == list(cost.TAPS)
-
-
-def test_longer_filters_have_longer_partitions():
-    sizes = [cost.partition(taps) for taps in (1, 2_000, 2_001, 48_000, 10**6)]
-    assert sizes == sorted(sizes)
-    assert all(size >= 128 and size & (size - 1) == 0 for size in sizes)

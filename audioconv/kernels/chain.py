@@ -55,6 +55,16 @@ def run_chain(table, count, x, y, frames):
         call_step(table, i, y, y, frames)
 
 
+@kernel
+def run_step(table, x, y, frames):
+    """Run the first step of a table from x to y, both flat; if they share a part of their memory, say False instead."""
+    first, second = x.ctypes.data, y.ctypes.data
+    apart = first + x.nbytes <= second or second + y.nbytes <= first or (first == second and x.size == y.size)
+    if apart or not frames:
+        call_step(table, 0, x, y, frames)
+    return apart or not frames
+
+
 # state of `whole_chain`: channels, address of a table of steps, their count
 @stage_step
 def whole_chain(state, x, y, frames):

@@ -6,14 +6,16 @@ taps o + q B ... o + (q + 1) B and B zeros, the second half, which no wrap-aroun
 
     H[0] X[i - d] + H[1] X[i - d - 1] + ... + H[P - 1] X[i - d - P + 1]
 
-is what the level adds to block i + 1 if o = (1 + d) B, or, if the level is `late`, to block i + 2 if o = (2 + d) B. Only
-the first level, whose blocks are short, need not be late: its sums are made at once when a block is full. Those of a late
-level have the length of its next block: they are cut into units, of about a thousand points each (some columns of
-the first or the last pass of a transform, a chunk of the passes between, a product of spectra in a chunk), and done one
-after the other while the next block comes in. So each block of the stream costs about the same.
+is what the level adds to block i + 1 if o = (1 + d) B, or, if the level is `late`, to block i + 2 if o = (2 + d) B. Late
+levels have the length of their next block for it. Their sums are cut into units, of about a thousand points each (some
+columns of the first or the last pass of a transform, a chunk of the passes between, products of spectra in a chunk), and
+done one after the other while the next block comes in. So each block of the stream costs about the same.
 
-Time is cut into quanta, blocks of the first level, from the start of the stream. Which units a quantum does is settled
-by `agenda` and not by the caller's blocks, and so the cut of the stream changes no bit.
+Time is cut into quanta, blocks of the first level, from the start of the stream. `agenda` settles which units a quantum does.
+Only the first level, whose blocks are short, need not be late: the transform of a block is made when it is full, and what
+it adds to the next one when that begins. If that is there as a whole then, the head is made in the same way, as one more
+partition, and its sum of products goes back with the others by one transform. This is the only thing that depends on
+the cut of the stream, and it changes the last bits alone.
 
 All arrays of a convolver are in `spaces`, a row of addresses and sizes: header, state, ir, agenda, then of each level
 header and table of `ring`. Several inputs and outputs: output o is input o through its filter or the one filter of all;
@@ -39,11 +41,11 @@ HEADER, STATE, IR, AGENDA, RINGS = 0, 2, 4, 6, 8
 
 # Header: constant for a convolver, then what changes, then the rows of the levels.
 (INPUTS, OUTPUTS, FILTERS, MATRIX, LATENCY, QUANTUM, HEAD, DEPTH, HEADS, LINE, PAD, HISTORY, SPAN, RESULT,
- POSITION, WRITTEN, DONE, DUE, AT_ONCE, FIRST) = range(20)  # fmt: skip
+ POSITION, WRITTEN, DONE, DUE, WHOLE, FIRST) = range(20)  # fmt: skip
 # A level. Constant: samples of a block, partitions, quanta a block, spectra that are kept of an input, d, whether it is
 # late; points of a chunk, chunks, pieces of a pass, columns of a piece, units; places. Then what changes.
-(BLOCK, PARTITIONS, TURNS, SLOTS, DELAYED, LATE, NEAR, CHUNKS, PIECES, COLUMNS, UNITS, SPECTRA, TAILS, WORK, TOTAL,
- FILTER, PLAN, NEWEST, TURN, SIDE, UNIT, UNTIL, ROW) = range(23)  # fmt: skip
+(BLOCK, PARTITIONS, TURNS, SLOTS, DELAYED, LATE, NEAR, CHUNKS, PIECES, COLUMNS, FORWARD, UNITS, SPECTRA, TAILS, WORK,
+ TOTAL, FILTER, PLAN, NEWEST, TURN, SIDE, UNIT, UNTIL, ROW) = range(24)  # fmt: skip
 GROUP = 4  # partitions of a unit of products
 SMALLEST = 2.0**-126  # of normal float32 numbers; smaller samples, which are slow to compute with, count as zeros
 
@@ -76,6 +78,7 @@ def _take(header, state, x, first, count):
             value = value if abs(value) >= SMALLEST or value != value else x.dtype.type(0)
             state[line + t] = value
             state[past + t] = value
+    header[WRITTEN] += count
 
 
 @part
@@ -86,7 +89,7 @@ def _give(header, state, ir, y, first, count):
     other = state[header[RESULT] + header[QUANTUM] : header[RESULT] + header[QUANTUM] + count]
     for o in range(outputs):
         begin, inputs, filters, step = _routes(header, o)
-        if head == 0:
+        if head == 0 or header[WHOLE]:
             for t in range(count):
                 result[t] = 0
         else:
@@ -114,35 +117,40 @@ def advance(spaces, x, y, frames):
     source, target = viewed(x, frames * header[INPUTS]), viewed(y, frames * header[OUTPUTS])
     state = floats_at(spaces, STATE, 0, spaces[STATE + 1], x)
     ir = frozen_floats_at(spaces, IR, 0, spaces[IR + 1], x)
+    quantum, early = header[QUANTUM], header[DEPTH] > 0 and not header[FIRST + LATE]
     first = 0
     while first < frames:
-        count = min(header[QUANTUM] - header[POSITION], frames - first)
+        count = min(quantum - header[POSITION], frames - first)
         _take(header, state, source, first, count)
-        _give(header, state, ir, target, first, count)
-        first += count
-        header[POSITION] += count
-        header[WRITTEN] += count
-        shared = header[DUE] - header[AT_ONCE]
-        due = header[AT_ONCE] + (shared * header[POSITION] + header[QUANTUM] - 1) // header[QUANTUM]
-        while True:  # once, or twice at the end of a quantum; so that the units are compiled into one place
-            _work(spaces, header, state, ir, due)
-            if header[POSITION] < header[QUANTUM]:
-                break
+        if header[POSITION] == 0 and early:
+            header[WHOLE] = count == quantum
+            header[FIRST + UNIT] = 0 if header[WHOLE] else header[FIRST + FORWARD]
+            header[FIRST + UNTIL] = header[FIRST + UNITS]
+        for given in range(2):  # the units before and after; one loop, so that they are compiled once
+            if given:
+                _give(header, state, ir, target, first, count)
+                header[POSITION] += count
+                if header[POSITION] == quantum and early and not header[WHOLE]:
+                    header[FIRST + UNIT], header[FIRST + UNTIL] = 0, header[FIRST + FORWARD]
+            for level in range(header[DEPTH] if given else early):
+                row = FIRST + ROW * level
+                while _wanted(header, row):
+                    _unit(spaces, header, state, ir, row, header[row + UNIT])
+                    header[row + UNIT] += 1
+                    header[DONE] += header[row + LATE]
+        if header[POSITION] == quantum:
             _turn(spaces, header, state)
-            due = header[AT_ONCE]
+        first += count
 
 
 # --- the work of the levels -------------------------------------------------------------------------------
 
 
 @part
-def _work(spaces, header, state, ir, due):
-    """Do units of this quantum until so many are done."""
-    for level in range(header[DEPTH]):
-        row = FIRST + ROW * level
-        while header[DONE] < due and header[row + UNIT] < header[row + UNTIL]:
-            _unit(spaces, header, state, ir, row)
-            header[DONE] += 1
+def _wanted(header, row):
+    """Whether a level has a unit to do now: late ones as large a part of those of the quantum as there is of it."""
+    due = header[DONE] * header[QUANTUM] < header[DUE] * header[POSITION]
+    return header[row + UNIT] < header[row + UNTIL] and (due or not header[row + LATE])
 
 
 @part
@@ -152,16 +160,14 @@ def _turn(spaces, header, state):
         line = header[LINE] + i * (header[PAD] + header[QUANTUM])
         for t in range(line, line + header[PAD]):
             state[t] = state[t + header[QUANTUM]]
-    header[POSITION], header[DONE], header[DUE], header[AT_ONCE] = 0, 0, 0, 0
+    header[POSITION], header[DONE], header[DUE], header[WHOLE] = 0, 0, 0, 0
     for level in range(header[DEPTH]):
         row = FIRST + ROW * level
         header[row + TURN] += 1
         if header[row + TURN] == header[row + TURNS]:
-            header[row + TURN], header[row + UNIT] = 0, 0
+            header[row + TURN], header[row + UNIT] = 0, 0 if header[row + LATE] else header[row + UNITS]
             header[row + NEWEST] = header[row + NEWEST] + 1 if header[row + NEWEST] + 1 < header[row + SLOTS] else 0
             header[row + SIDE] ^= header[row + LATE]
-            if not header[row + LATE]:
-                header[AT_ONCE] = header[row + UNITS]
         agenda = integers_at(spaces, AGENDA, header[row + PLAN], header[row + TURNS], spaces)
         header[row + UNTIL] = max(header[row + UNIT], agenda[header[row + TURN]])  # before the first block nothing is due
         header[DUE] += header[row + UNTIL] - header[row + UNIT]
@@ -176,8 +182,8 @@ def _columns(header, row, piece):
 
 
 @part
-def _unit(spaces, header, state, ir, row):
-    """Do the next unit of a level: of the transforms of all inputs, then of the products and the way back of each output.
+def _unit(spaces, header, state, ir, row, number):
+    """Do a unit of a level: of the transforms of all inputs, then of the products and the way back of each output.
 
     An output goes chunk by chunk, so that the sum of products is never longer than a chunk.
     """
@@ -185,10 +191,9 @@ def _unit(spaces, header, state, ir, row):
     plan = integers_at(spaces, RINGS + 4 * level, 0, spaces[RINGS + 4 * level + 1], spaces)
     table = frozen_floats_at(spaces, RINGS + 4 * level + 2, 0, spaces[RINGS + 4 * level + 3], state)
     work = state[header[row + WORK] : header[row + TOTAL]]
-    number, chunks, pieces = header[row + UNIT], header[row + CHUNKS], header[row + PIECES]
-    header[row + UNIT] = number + 1
-    i, k = number // (pieces + chunks), number % (pieces + chunks)
-    if i < header[INPUTS]:
+    chunks, pieces = header[row + CHUNKS], header[row + PIECES]
+    if number < header[row + FORWARD]:
+        i, k = number // (pieces + chunks), number % (pieces + chunks)
         if k < pieces:
             _first(header, state, row, i, k, plan, table, work)
         else:
@@ -200,7 +205,7 @@ def _unit(spaces, header, state, ir, row):
     begin, inputs, _, _ = _routes(header, 0)
     groups = -(-header[row + PARTITIONS] // GROUP)
     steps = inputs * groups + 1
-    number -= header[INPUTS] * (pieces + chunks)
+    number -= header[row + FORWARD]
     o, k = number // (chunks * steps + pieces), number % (chunks * steps + pieces)
     if k >= chunks * steps:
         low, high = _columns(header, row, k - chunks * steps)
@@ -219,7 +224,7 @@ def _first(header, state, row, i, piece, plan, table, work):
     # the history is a ring, a whole number of blocks long, and its end is where the last full block ends
     block, past = header[row + BLOCK], header[HISTORY] + i * header[SPAN]
     passed = header[row + TURN] * header[QUANTUM] + header[POSITION]
-    end = header[WRITTEN] - passed
+    end = header[WRITTEN] - passed * header[row + LATE]
     newer = end - block if end >= block else end - block + header[SPAN]
     older = newer - block if newer >= block else newer - block + header[SPAN]
     first_columns(reading(state), past + newer, past + older, np.int64(0), plan, table, work, low, high)
@@ -230,18 +235,20 @@ def _products(header, state, ir, row, o, chunk, i, group):
     """Add the products of a group of partitions and the spectra of the i-th input of an output, in a chunk."""
     first, _, filters, step = _routes(header, o)
     partitions, slots, size = header[row + PARTITIONS], header[row + SLOTS], 2 * header[row + NEAR]
-    total, q = header[row + TOTAL], group * GROUP
+    total, q, last = header[row + TOTAL], group * GROUP, min(partitions, (group + 1) * GROUP)
     if i == 0 and group == 0:
         for t in range(total, total + size):
             state[t] = 0
+    if group == 0 and not header[row + LATE] and not header[WHOLE]:
+        q = 1  # the head, of which the spectrum of this block would be needed, is done directly
     spectra = header[row + SPECTRA] + ((first + i) * header[row + CHUNKS] + chunk) * slots * size
     taps = header[row + FILTER] + (((filters + i * step) * header[row + CHUNKS] + chunk) * partitions + q) * size
     newest = header[row + NEWEST] - header[row + DELAYED] - q
-    a, b, c, d = (newest % slots, (newest - 1) % slots, (newest - 2) % slots, (newest - 3) % slots)
-    if q + GROUP <= partitions:
+    if q + GROUP == last:
+        a, b, c, d = (newest % slots, (newest - 1) % slots, (newest - 2) % slots, (newest - 3) % slots)
         places = (spectra + a * size, spectra + b * size, spectra + c * size, spectra + d * size)
         multiply_add4(state, total, reading(state), places, ir, taps, size)
     else:
-        for j in range(partitions - q):
+        for j in range(last - q):
             place = spectra + (newest - j) % slots * size
             multiply_add(state, total, reading(state), place, ir, taps + j * size, size)

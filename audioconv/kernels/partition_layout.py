@@ -64,7 +64,8 @@ def unit_costs(level, plan, shape, columns):
     pieces, chunks = points // plan[LEVELS] // columns, points // near
     a_pass = [0.4 * columns * plan[LEVELS] / 1024] * pieces
     a_chunk = near / 1024
-    groups = [min(GROUP, level.partitions - q) for q in range(0, level.partitions, GROUP)]
+    partitions = level.partitions + (not level.late)
+    groups = [min(GROUP, partitions - q) for q in range(0, partitions, GROUP)]
     products = [0.35 * a_chunk * count for count in groups] * shape.summands
     return (a_pass + [a_chunk] * chunks) * shape.inputs + (
         [*products, a_chunk] * chunks + a_pass
@@ -99,18 +100,20 @@ def layout(shape):
         columns = _columns_of_a_piece(plan, shape.dtype)
         costs.append(unit_costs(level, plan, shape, columns))
         turns, delayed = level.block // quantum, level.begin // level.block - 1 - level.late
-        row, slots = FIRST + ROW * number, level.partitions + delayed
+        row, partitions = FIRST + ROW * number, level.partitions + (not level.late)
+        slots = partitions + delayed
         tails = place + shape.inputs * slots * 2 * level.block
         work = tails + shape.outputs * 2 * level.block
         total = work + work_size(2 * level.block)
         header[row : row + NEWEST] = (
-            level.block, level.partitions, turns, slots, delayed, level.late, plan[CHUNK], plan[POINTS] // plan[CHUNK],
-            plan[POINTS] // plan[LEVELS] // columns, columns, len(costs[-1]), place, tails, work, total, taps_place,
+            level.block, partitions, turns, slots, delayed, level.late, plan[CHUNK], plan[POINTS] // plan[CHUNK],
+            plan[POINTS] // plan[LEVELS] // columns, columns,
+            shape.inputs * int(plan[POINTS] // plan[LEVELS] // columns + plan[POINTS] // plan[CHUNK]), len(costs[-1]), place, tails, work, total, taps_place,
             sum(map(len, agenda)),
         )  # fmt: skip
         agenda.append(_agenda(costs[-1], level.late, turns))
         rings.append((plan, table))
-        place, taps_place = total + 2 * int(plan[CHUNK]), taps_place + shape.filters * level.partitions * 2 * level.block
+        place, taps_place = total + 2 * int(plan[CHUNK]), taps_place + shape.filters * partitions * 2 * level.block
     header[HEADS] = taps_place
     clear(header)
     return Layout(header, place, np.concatenate(agenda), rings, costs)
@@ -138,7 +141,8 @@ def spectra_of(shape, parts, responses):
     for level, (plan, table) in zip(shape.levels, parts.rings, strict=True):
         for response in responses:
             spectra = []
-            for begin in range(level.begin, level.begin + level.partitions * level.block, level.block):
+            head = 0 if level.late else level.block
+            for begin in range(level.begin - head, level.begin + level.partitions * level.block, level.block):
                 low, high = begin - shape.latency, begin - shape.latency + level.block
                 taps = np.zeros(level.block, shape.dtype)
                 some = response[max(0, low) : max(0, high)]

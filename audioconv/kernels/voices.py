@@ -15,7 +15,7 @@ from audioconv.kernels.chain import call_step
 from audioconv.kernels.memory import add_atomic, exchange_atomic, floats_at, integers_at, load_atomic, row_at, viewed
 
 MOST = 8  # voices at a time
-CHUNK = 256  # frames that are mixed at a time
+CHUNK = 512  # frames that are mixed at a time
 HURRY = 4  # times as many frames as a block has that a new voice may be fed in addition
 CUT, RING = range(2)
 

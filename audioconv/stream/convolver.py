@@ -5,7 +5,7 @@ import numpy as np
 from audioconv.arrays import float_dtype, floating, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import voices
-from audioconv.kernels.chain import run_chain
+from audioconv.kernels.chain import run_step
 from audioconv.kernels.partition_layout import Shape
 from audioconv.signal.schedule import schedule
 from audioconv.stage import Guard
@@ -13,6 +13,7 @@ from audioconv.stream.sound import table_of_steps
 from audioconv.stream.voice import Voice, Voices
 
 REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz
+WARM_UP = 24  # blocks of silence at first, or the first block of sound would take 5 to 15 times as long as others
 MODES = {"cut": voices.CUT, "ring": voices.RING}
 
 
@@ -90,8 +91,13 @@ class StreamConvolver:
         self._voices = Voices(self._voice(responses, ir), self._max_taps + self.latency + max(self._max_block, 65536))
         self._voices.guarded = guard
         self._guard, self._changing = Guard("StreamConvolver"), Guard("StreamConvolver's set_ir")
+        self._square = self.channels == self.out_channels
         self._dims = 1 if self.channels == self.out_channels == 1 else 2
         self._prepare()
+        silence = np.zeros((min(self._max_block, 64), self.channels)[: self._dims], self._dtype)
+        for _ in range(WARM_UP):
+            self.process(silence)
+        self._voices.rewind()
 
     def process(self, block, out=None):
         """Convolve the next block.
@@ -113,23 +119,33 @@ class StreamConvolver:
         ShapeError, DtypeError, ArgumentError, BusyError
             The stream stays as it was.
         """
-        with self._guard:
+        if not self._guard.lock.acquire(False):
+            raise self._guard.busy()
+        try:
             block = self._checked(block)
-            frames = len(block)
-            if self.channels == self.out_channels:
-                result = samples = np.array(block, order="C")
+            shape = block.shape if self._square else (len(block), self.out_channels)[: 1 if self.out_channels == block.ndim == 1 else 2]
+            if out is None:
+                result = np.empty(shape, self._dtype)
             else:
-                samples = np.array(block, order="C")
-                result = np.empty((frames, self.out_channels)[: 1 if self.out_channels == block.ndim == 1 else 2],
-                                  self._dtype)  # fmt: skip
-            if out is not None:
-                self._check_out(out, result.shape)
-            run_chain(self._table, 1, samples.reshape(-1), result.reshape(-1), frames)
+                self._check_out(out, shape)
+                result = out
+            if not (block.flags.carray and result.flags.carray and self._run(block, result)):
+                result = np.empty(shape, self._dtype)
+                self._run(np.array(block, order="C"), result)
             self._dims = result.ndim
             if out is None:
                 return result
-            out[...] = result
+            if result is not out:
+                out[...] = result
             return out
+        finally:
+            self._guard.lock.release()
+
+    def _run(self, samples, result):
+        """One block, from one contiguous array to another; False if they share a part of their memory."""
+        if samples.ndim == result.ndim == 1:  # `reshape` takes as long as a tenth of all
+            return run_step(self._table, samples, result, samples.size)
+        return run_step(self._table, samples.reshape(-1), result.reshape(-1), len(samples))
 
     def flush(self):
         """End the signal: what is still due after it. The stream is then as after `reset`.
@@ -141,15 +157,19 @@ class StreamConvolver:
         """
         with self._guard, self._changing:
             frames = self.latency + max(voice.shape.taps for _, voice in self._voices.in_use()) - 1
-            rest = np.empty(frames * self.out_channels, self._dtype)
-            run_chain(self._table, 1, np.zeros(frames * self.channels, self._dtype), rest, frames)
-            self._voices.begin()
-            return rest if self._dims == 1 else rest.reshape(frames, self.out_channels)
+            rest = np.empty((frames, self.out_channels)[: self._dims], self._dtype)
+            self._run(np.zeros((frames, self.channels), self._dtype), rest)
+            self._begin()
+            return rest
 
     def reset(self):
         """Forget the signal so far; a filter that is coming in is there at once."""
         with self._guard, self._changing:
-            self._voices.begin()
+            self._begin()
+
+    def _begin(self):
+        self._voices.begin()
+        self._dims = 1 if self.channels == self.out_channels == 1 else 2
 
     def set_ir(self, ir, fade_s=0.02, tail="cut"):
         """Change the filter while the stream runs; it may be called from another thread than `process`.
@@ -213,7 +233,7 @@ class StreamConvolver:
         """The `Schedule` of the newest filter."""
         shape = self._voices.newest.shape
         return schedule(shape.taps, latency=shape.latency, inputs=shape.inputs, outputs=shape.outputs,
-                        matrix=shape.matrix, dtype=self._dtype.name)  # fmt: skip
+                        matrix=shape.matrix, dtype=self._dtype.name, block=self._max_block)  # fmt: skip
 
     @property
     def replaced(self):
@@ -239,8 +259,7 @@ class StreamConvolver:
     def _prepare(self):
         """Compile or load now what would make the first block late."""
         self._table, self._kept = table_of_steps([self._voices.step()])
-        nothing = np.empty(0, self._dtype)
-        run_chain(self._table, 1, nothing, nothing, 0)
+        self._run(np.empty(0, self._dtype), np.empty(0, self._dtype))
 
     def _made_with(self):
         sizes = {"channels": self.channels, "out_channels": self.out_channels, "latency": self.latency}
@@ -261,7 +280,7 @@ class StreamConvolver:
         filters, taps = responses.shape
         matrix, outputs = np.ndim(ir) == 3, self.out_channels
         chosen = schedule(taps, latency=self.latency, inputs=self.channels, outputs=outputs, matrix=matrix,
-                          dtype=self._dtype.name)  # fmt: skip
+                          dtype=self._dtype.name, block=self._max_block)  # fmt: skip
         shape = Shape(chosen.levels, self.latency, taps, self.channels, outputs, filters, matrix, self._dtype)
         return Voice(responses, shape)
 
@@ -279,7 +298,8 @@ class StreamConvolver:
         return array
 
     def _check_out(self, out, shape):
-        if not isinstance(out, np.ndarray) or out.shape != shape or not out.flags.writeable:
-            raise ShapeError(f"out must be a writable array of the shape {shape}, not {np.shape(out)}")
-        if out.dtype != self._dtype:
-            raise DtypeError(f"out is {out.dtype}, but the stream is {self._dtype}")
+        if not isinstance(out, np.ndarray) or out.dtype != self._dtype:
+            raise DtypeError(f"out must be an array of {self._dtype}, as the stream is, not {type(out).__name__} of "
+                             f"{np.asarray(out).dtype}")  # fmt: skip
+        if out.shape != shape or not out.flags.writeable:
+            raise ShapeError(f"out must be a writable array of shape {shape}, not {out.shape}")

@@ -32,6 +32,10 @@ class Voice:
         self._state.fill(0)
         clear(self._header)
 
+    def rewind(self):
+        """The same where all has been silence."""
+        clear(self._header)
+
     def copy(self):
         """Another one that goes on from here by itself; the spectra, which never change, are shared."""
         other = object.__new__(Voice)
@@ -88,6 +92,11 @@ class Voices:
         """Start anew with the newest voice, which is there at once."""
         self.newest.reset()
         self._past.fill(0)  # it also touches the memory, so that no block has to wait for it
+        self.rewind()
+
+    def rewind(self):
+        """The same where all has been silence."""
+        self.newest.rewind()
         guarded = self._control[voices.GUARDED]
         self._control.fill(0)
         self._control[[voices.COUNT, voices.GUARDED]] = 1, guarded
