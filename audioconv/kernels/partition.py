@@ -6,15 +6,15 @@ taps o + q B ... o + (q + 1) B and B zeros, the second half, which no wrap-aroun
 
     H[0] X[i - d] + H[1] X[i - d - 1] + ... + H[P - 1] X[i - d - P + 1]
 
-is what the level adds to block i + 1 if o = (1 + d) B, or, if the level is `late`, to block i + 2 if o = (2 + d) B. Late
-levels have the length of their next block for it. Their sums are cut into units, of about a thousand points each (some
-columns of the first or the last pass of a transform, a chunk of the passes between, products of spectra in a chunk), and
-done one after the other while the next block comes in. So each block of the stream costs about the same.
+is what the level adds to block i + 1 if o = (1 + d) B, or, if the level is `late`, to block i + 2 if o = (2 + d) B.
+Late levels have the length of their next block for it. Their sums are cut into units, of about a thousand points each
+(some columns of the first or the last pass of a transform, a chunk of the passes between, products of spectra in a
+chunk), and done one after the other while the next block comes in. So each block of the stream costs about the same.
 
-Time is cut into quanta, blocks of the first level, from the start of the stream. `agenda` settles which units a quantum does.
-Only the first level, whose blocks are short, need not be late: the transform of a block is made when it is full, and what
-it adds to the next one when that begins. If that is there as a whole then, the head is made in the same way, as one more
-partition, and its sum of products goes back with the others by one transform. This is the only thing that depends on
+Time is cut into quanta, blocks of the first level, from the start of the stream. `agenda` settles which units a quantum
+does. Only the first level, whose blocks are short, need not be late: the transform of a block is made when it is full,
+and what it adds to the next one when that begins. If that is there as a whole then, the head is made in the same way, as
+one more partition, and its products go back with the others by one transform. This is the only thing that depends on
 the cut of the stream, and it changes the last bits alone.
 
 All arrays of a convolver are in `spaces`, a row of addresses and sizes: header, state, ir, agenda, then of each level
@@ -117,7 +117,7 @@ def advance(spaces, x, y, frames):
     source, target = viewed(x, frames * header[INPUTS]), viewed(y, frames * header[OUTPUTS])
     state = floats_at(spaces, STATE, 0, spaces[STATE + 1], x)
     ir = frozen_floats_at(spaces, IR, 0, spaces[IR + 1], x)
-    quantum, early = header[QUANTUM], header[DEPTH] > 0 and not header[FIRST + LATE]
+    quantum, early = header[QUANTUM], 1 if header[DEPTH] > 0 and not header[FIRST + LATE] else 0
     first = 0
     while first < frames:
         count = min(quantum - header[POSITION], frames - first)
@@ -169,7 +169,8 @@ def _turn(spaces, header, state):
             header[row + NEWEST] = header[row + NEWEST] + 1 if header[row + NEWEST] + 1 < header[row + SLOTS] else 0
             header[row + SIDE] ^= header[row + LATE]
         agenda = integers_at(spaces, AGENDA, header[row + PLAN], header[row + TURNS], spaces)
-        header[row + UNTIL] = max(header[row + UNIT], agenda[header[row + TURN]])  # before the first block nothing is due
+        # before the first block all units count as done, and nothing is due
+        header[row + UNTIL] = max(header[row + UNIT], agenda[header[row + TURN]])
         header[DUE] += header[row + UNTIL] - header[row + UNIT]
     if header[WRITTEN] == header[SPAN]:
         header[WRITTEN] = 0
@@ -202,7 +203,7 @@ def _unit(spaces, header, state, ir, row, number):
             place = header[row + SPECTRA] + ((i * chunks + k) * header[row + SLOTS] + header[row + NEWEST]) * size
             spectrum_chunk(plan, table, work, k * header[row + NEAR], state, place)
         return
-    begin, inputs, _, _ = _routes(header, 0)
+    _, inputs, _, _ = _routes(header, 0)
     groups = -(-header[row + PARTITIONS] // GROUP)
     steps = inputs * groups + 1
     number -= header[row + FORWARD]

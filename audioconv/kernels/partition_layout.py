@@ -108,7 +108,8 @@ def layout(shape):
         header[row : row + NEWEST] = (
             level.block, partitions, turns, slots, delayed, level.late, plan[CHUNK], plan[POINTS] // plan[CHUNK],
             plan[POINTS] // plan[LEVELS] // columns, columns,
-            shape.inputs * int(plan[POINTS] // plan[LEVELS] // columns + plan[POINTS] // plan[CHUNK]), len(costs[-1]), place, tails, work, total, taps_place,
+            shape.inputs * (plan[POINTS] // plan[LEVELS] // columns + plan[POINTS] // plan[CHUNK]), len(costs[-1]),
+            place, tails, work, total, taps_place,
             sum(map(len, agenda)),
         )  # fmt: skip
         agenda.append(_agenda(costs[-1], level.late, turns))

@@ -12,7 +12,7 @@ row of a voice there, `convolver` takes it. From then on the row is read by nobo
 
 from audioconv.kernels._jit import inner, kernel, part, stage_step
 from audioconv.kernels.chain import call_step
-from audioconv.kernels.memory import add_atomic, exchange_atomic, floats_at, integers_at, load_atomic, row_at, viewed
+from audioconv.kernels.memory import add_atomic, exchange_atomic, floats_at, load_atomic, row_at, viewed
 
 MOST = 8  # voices at a time
 CHUNK = 512  # frames that are mixed at a time
@@ -25,7 +25,8 @@ INPUTS, OUTPUTS, CONTROL, VOICES, PAST, PAST_FRAMES, SCRATCH = range(7)
 # control: voices that sound; frames that have come in; the mailbox, and what was taken from it but cannot begin yet,
 # both addresses of rows or 0; whether samples that are not finite are replaced, and how many were
 COUNT, FRAMES, MAILBOX, PENDING, GUARDED, REPLACED, CONTROLS = range(7)
-# A voice: a step, `partition.advance`, and its state, which name the voice; mode, frames of its fade, how many of them are over, frames for
+# A voice: a step, `partition.advance`, and its state, which name the voice; mode, frames of its fade, how many of them
+# are over, frames for
 # which it rings without input, and how many have come in since it began, counted as FRAMES is.
 STEP, NAME, MODE, FADE, FADED, RINGS_ON, FED = range(7)
 VOICE = 8  # even: the first two are an entry of a table of steps

@@ -80,7 +80,7 @@ class Plan:
         best = self.ways[0]
         lines = [
             f"{self.samples:,} samples x {self.taps:,} taps, {self.channels} channel(s), {self.dtype}, one thread, "
-            f"costs {'measured on this machine' if tuned() else 'built in (audioconv bench --tune measures them)'}"
+            f"costs {origin()}"
         ]
         for way in self.ways:
             blocks = f"{way.fft_size:,} samples a transform" if way.fft_size else _SAYS[way.method]
@@ -219,6 +219,11 @@ def _tables():
 def of(dtype):
     """The `Costs` for a dtype."""
     return _tables()[0][dtype]
+
+
+def origin():
+    """In words, where the figures are from."""
+    return "measured on this machine" if tuned() else "built in (audioconv bench --tune measures them)"
 
 
 def tuned():

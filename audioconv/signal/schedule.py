@@ -5,9 +5,10 @@ A level of P partitions of B samples costs a stream of one channel, for each B s
     transform(B) + P product(B),
 
 and the head as much as a direct filter. Larger partitions cost less a tap. But a level that has time to compute in can
-begin at tap 2 B only (see `kernels.partition`); what stands before is left to smaller partitions. The first level may begin
-at tap B; then all its work falls due at once, and counts for more where blocks are shorter, so that of two schedules that
-cost about the same the more even one is taken. Of blocks that hold all of B samples the head is but one more product.
+begin at tap 2 B only (see `kernels.partition`); what stands before is left to smaller partitions. The first level may
+begin at tap B; then all its work falls due at once, and counts for more where blocks are shorter, so that of two
+schedules that cost about the same the more even one is taken. Of blocks that hold B samples the head is but one more
+product.
 """
 
 from dataclasses import dataclass, replace
@@ -61,8 +62,8 @@ class Schedule:
 
     def __str__(self):
         lines = [
-            f"{self.taps:,} taps, latency {self.latency}, {self.inputs} input(s), {self.outputs} output(s), {self.dtype}, "
-            f"costs {'measured on this machine' if cost.tuned() else 'built in (audioconv bench --tune measures them)'}",
+            f"{self.taps:,} taps, latency {self.latency}, {self.inputs} input(s), {self.outputs} output(s), "
+            f"{self.dtype}, costs {cost.origin()}",
             f"  {self.head:6,d} taps directly",
         ]
         lines += [f"  {level.partitions:6d} partitions of {level.block:,} samples" for level in self.levels]
@@ -86,7 +87,8 @@ class _Prices:
         if not levels or levels[0].late:
             return direct_s
         block = levels[0].block
-        whole = 1.0 if samples % block == 0 else max(0.0, 1 - block / samples)  # the part of time that comes in whole blocks
+        # the part of time that comes in whole blocks
+        whole = 1.0 if samples % block == 0 else max(0.0, 1 - block / samples)
         product_s = self._filters * self._costs.product[cost.PARTITIONS.index(block)] / block
         return (1 - whole) * direct_s + whole * product_s
 
@@ -98,7 +100,7 @@ class _Prices:
 
 
 def schedule(taps, *, latency=0, inputs=1, outputs=1, matrix=False, dtype="float32", block=64):
-    """The best `Schedule` for a stream of so many channels with filters of so many taps, in blocks of so many samples."""
+    """The best `Schedule` for a stream with filters of so many taps, in blocks of so many samples."""
     block = min(max(block, BLOCKS[0]), BLOCKS[1])
     return _schedule(taps, latency, inputs, outputs, matrix, str(dtype), block, cost.tuned())
 

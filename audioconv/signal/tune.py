@@ -45,7 +45,7 @@ def _steps(dtype):
         yield "block", lambda size=size: _block_s(size, x)
         yield "whole", lambda size=size: _call_s(np.resize(x, size // 4 * 3), x[: size // 4 + 1], "fft")
     for block in cost.PARTITIONS:
-        yield "transform", lambda block=block: max(0.0, 4 / 3 * _partitions_s(block, 4, x) - _partitions_s(block, 16, x) / 3)
+        yield "transform", lambda block=block: (4 * _partitions_s(block, 4, x) - _partitions_s(block, 16, x)) / 3
         yield "product", lambda block=block: (_partitions_s(block, 16, x) - _partitions_s(block, 4, x)) / 12
     for method in ("direct", "sparse"):
         yield "call", lambda method=method: _call_s(ones, ones[:3], method)

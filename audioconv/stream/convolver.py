@@ -20,16 +20,17 @@ MODES = {"cut": voices.CUT, "ring": voices.RING}
 class StreamConvolver:
     """Convolve a signal that comes block by block.
 
-    The blocks of results, joined, and then `flush()` are `latency` zeros and then `convolve(signal, ir)`: the same bits
-    however the signal is cut, and within 2e-6 (float32) of the maximum of the offline result. Every block costs about the
-    same; `plan` says what.
+    The blocks of results, joined, and then `flush()` are `latency` zeros and then `convolve(signal, ir)`, within 2e-6
+    (float32) of its maximum, however the signal is cut. Every block costs about the same; `plan` says what.
 
     Parameters
     ----------
-    ir : float array, shape (taps,) for one filter, (taps, channels) for a filter a channel, (taps, in, out) for a matrix
-        Output o of a matrix is the sum of all inputs i, each convolved with ir[:, i, o].
+    ir : float array, shape (taps,), (taps, channels) or (taps, in, out)
+        One filter for all channels, or a filter a channel, or a matrix: its output o is the sum of all inputs i, each
+        convolved with ir[:, i, o].
     max_block : int >= 1, in samples
-        The longest block that `process` takes; shorter ones, of 0 samples too, may come in any order.
+        The longest block that `process` takes; shorter ones, of 0 samples too, may come in any order. The work is
+        arranged for blocks of this length.
     channels : int >= 1
         Of the input.
     latency : int, in samples
@@ -111,7 +112,7 @@ class StreamConvolver:
 
         Returns
         -------
-        y : array, shape (samples,) if the block has that and there is one channel at the output; (samples, out_channels)
+        y : array, shape (samples, out_channels), or (samples,) for a block of that shape and one channel
             `out`, or a new array.
 
         Raises
@@ -123,7 +124,7 @@ class StreamConvolver:
             raise self._guard.busy()
         try:
             block = self._checked(block)
-            shape = block.shape if self._square else (len(block), self.out_channels)[: 1 if self.out_channels == block.ndim == 1 else 2]
+            shape = block.shape if self._square else self._out_shape(block)
             if out is None:
                 result = np.empty(shape, self._dtype)
             else:
@@ -216,7 +217,7 @@ class StreamConvolver:
             return {"made_with": self._made_with(), "voices": self._voices.snapshot()}
 
     def set_state(self, state):
-        """Go on from the state of this stream, or of another one made with the same arguments; the state stays as it is.
+        """Go on from a state of this stream, or of one made with the same arguments; the state stays as it is.
 
         Raises
         ------
@@ -225,7 +226,7 @@ class StreamConvolver:
         """
         with self._guard, self._changing:
             if state["made_with"] != self._made_with():
-                raise ArgumentError(f"the state is of a stream with {state['made_with']}, this one has {self._made_with()}")
+                raise ArgumentError(f"the state is of a stream with {state['made_with']}, not {self._made_with()}")
             self._voices.restore(state["voices"])
 
     @property
@@ -296,6 +297,9 @@ class StreamConvolver:
         if len(array) > self._max_block:
             raise ShapeError(f"block has {len(array)} samples, more than max_block = {self._max_block}")
         return array
+
+    def _out_shape(self, block):
+        return (len(block), self.out_channels)[: 1 if self.out_channels == block.ndim == 1 else 2]
 
     def _check_out(self, out, shape):
         if not isinstance(out, np.ndarray) or out.dtype != self._dtype:

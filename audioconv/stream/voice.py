@@ -115,14 +115,14 @@ class Voices:
         known = max(0, int(self._control[voices.FRAMES]) - voice.shape.latency - voice.shape.taps + 1)
         row = voice.row(mode, fade, known)
         if mode == voices.CUT:
-            table, _ = kept = table_of_steps([self.step()])
+            table, _kept = table_of_steps([self.step()])
             voices.catch_up(table, row, np.empty(voices.CHUNK * self._shape.outputs, self._shape.dtype))
         self._forget_silent()
         self._posted[address_of(row)], self._living[voice.address], self.newest = row, voice, voice
         voices.post(self._control, address_of(row))
 
     def in_use(self):
-        """(row, voice) of each that sounds, the oldest first, then of the one that is about to; no block may be in work."""
+        """(row, voice) of each that sounds, oldest first, and of one that is about to; no block may be in work."""
         rows = list(self._rows[: self._control[voices.COUNT]])
         waiting = int(self._control[voices.MAILBOX] or self._control[voices.PENDING])
         rows += [self._posted[waiting]] if waiting else []
@@ -132,7 +132,8 @@ class Voices:
         """All of it, as it is."""
         frames = min(int(self._control[voices.FRAMES]), self._past_frames)
         pairs = [(row.copy(), voice.copy()) for row, voice in self.in_use()]
-        return {"control": self._control.copy(), "past": self._past[: frames * self._shape.inputs].copy(), "voices": pairs}
+        past = self._past[: frames * self._shape.inputs].copy()
+        return {"control": self._control.copy(), "past": past, "voices": pairs}
 
     def restore(self, state):
         """Be as at a snapshot."""
@@ -177,8 +178,8 @@ class Voices:
     def _forget_silent(self):
         """Let go of voices that are not used any more, while blocks may be in work.
 
-        A voice moves from the mailbox to those pending, from there to the rows, and in these towards the first: looked at
-        in this order none is missed.
+        A voice moves from the mailbox to those pending, from there to the rows, and in these towards the first: looked
+        at in this order none is missed.
         """
         waiting = [int(self._control[place]) for place in (voices.MAILBOX, voices.PENDING)]
         self._posted = {address: row for address, row in self._posted.items() if address in waiting}
