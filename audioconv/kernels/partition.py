@@ -13,9 +13,9 @@ chunk), and done one after the other while the next block comes in. So each bloc
 
 Time is cut into quanta, blocks of the first level, from the start of the stream. `agenda` settles which units a quantum
 does. Only the first level, whose blocks are short, need not be late: the transform of a block is made when it is full,
-and what it adds to the next one when that begins. If that is there as a whole then, the head is made in the same way, as
-one more partition, and its products go back with the others by one transform. This is the only thing that depends on
-the cut of the stream, and it changes the last bits alone.
+and what it adds to the next one when that begins. If that is there as a whole then, the head is made in the same way,
+as one more partition, and its products go back with the others by one transform. This is the only thing that depends
+on the cut of the stream, and it changes the last bits alone.
 
 All arrays of a convolver are in `spaces`, a row of addresses and sizes: header, state, ir, agenda, then of each level
 header and table of `ring`. Several inputs and outputs: output o is input o through its filter or the one filter of all;
