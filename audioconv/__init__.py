@@ -34,6 +34,7 @@ _HOME = {
     "Resample": "stream",
     "StreamConvolver": "stream",
     "process_file": "stream",
+    "read_chain": "stream",
     "LogMel": "features",
     "Detection": "classify",
     "KeywordClassifier": "classify",

@@ -14,10 +14,12 @@ from audioconv.io.formats import file_format
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _UNLIMITED = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _WAV_LIMIT = 2**32 - 2**16  # bytes; the lengths in a WAV header have 32 bits
+_DITHERED = 16  # bits at most: beyond, the error of rounding is below the noise of any converter
+_SEED = 0  # of dither: the same file each time
 _CHUNK = 1 << 15  # samples a channel in one call: libsndfile's Vorbis writer keeps a whole call on its stack
 
 
-def write(path, samples, sample_rate, *, subtype=None):
+def write(path, samples, sample_rate, *, subtype=None, dither=False):
     """Write a sound file, whole or not at all.
 
     Parameters
@@ -30,6 +32,9 @@ def write(path, samples, sample_rate, *, subtype=None):
     subtype : str, optional
         As in soundfile ("PCM_16", "PCM_24", "FLOAT", ...), by default the usual one of the format: PCM_16 for
         WAV and FLAC. Reading a PCM file and writing it again keeps every bit.
+    dither : bool
+        Where samples are rounded to 16 bits or less, add noise first (triangular, within 1 LSB, the same each time), so
+        that the error is noise rather than distortion. A sample that needs no rounding stays as it is, so silence too.
 
     Raises
     ------
@@ -43,7 +48,9 @@ def write(path, samples, sample_rate, *, subtype=None):
     >>> write("tone.wav", np.sin(np.arange(16000) / 10) / 2, 16000)  # doctest: +SKIP
     """
     samples = floating(samples, "samples", (1, 2))
-    with writer(path, sample_rate, samples.shape[1] if samples.ndim == 2 else 1, subtype=subtype) as sink:
+    with writer(
+        path, sample_rate, samples.shape[1] if samples.ndim == 2 else 1, subtype=subtype, dither=dither
+    ) as sink:
         sink.write(samples)
     if sink.clipped:
         warnings.warn(
@@ -55,7 +62,7 @@ def write(path, samples, sample_rate, *, subtype=None):
 
 
 @contextmanager
-def writer(path, sample_rate, channels=1, *, subtype=None):
+def writer(path, sample_rate, channels=1, *, subtype=None, dither=False):
     """Write a sound file block by block; it takes its place when the block ends without an error.
 
     Parameters and errors as in `write`; `channels` is fixed from the start.
@@ -70,25 +77,53 @@ def writer(path, sample_rate, channels=1, *, subtype=None):
     import soundfile
 
     with replace_when_whole(path) as part:
-        try:
-            with soundfile.SoundFile(part, "w", sample_rate, channels, subtype, format=form) as sound:
-                sink = Sink(sound, path)
-                yield sink
-        except soundfile.LibsndfileError as error:
-            raise AudioFileError(
-                f"cannot write {path} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
-                f"{error.error_string.rstrip('.')}"
-            ) from error
+        with _Disk(part, path) as disk:
+            try:
+                with soundfile.SoundFile(disk, "w", sample_rate, channels, subtype, format=form) as sound:
+                    sink = Sink(sound, path, dither)
+                    yield sink
+            except soundfile.LibsndfileError as error:
+                raise AudioFileError(
+                    f"cannot write {path} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
+                    f"{error.error_string.rstrip('.')}"
+                ) from error
         if not sink.frames:
             raise ArgumentError(f"there are no samples to write to {path}; at least one is wanted")
+
+
+class _Disk:
+    """A file that remembers what the system said: libsndfile's writers of Ogg and MP3 take a full disk for done."""
+
+    def __init__(self, part, path):
+        self._file, self._path, self._error = open(part, "w+b", buffering=0), path, None  # noqa: SIM115
+        self.seek, self.tell, self.read = self._file.seek, self._file.tell, self._file.read
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error, *_):
+        self._file.close()
+        if self._error is not None and (error is None or issubclass(error, Exception)):  # which came of it
+            raise AudioFileError(f"cannot write {self._path}: {self._error.strerror}") from self._error
+
+    def write(self, data):
+        """Write all of it, and return how much was written."""
+        done = 0
+        try:
+            while done < len(data) and self._error is None:
+                done += self._file.write(data[done:])
+        except OSError as error:
+            self._error = error
+        return done
 
 
 class Sink:
     """Takes the blocks of one file. Made by `writer`."""
 
-    def __init__(self, sound, path):
+    def __init__(self, sound, path, dither=False):
         self._sound, self._path = sound, path
         self._bits = _BITS.get(sound.subtype)
+        self._noise = np.random.default_rng(_SEED) if dither and self._bits and self._bits <= _DITHERED else None
         self.frames = 0  # samples a channel so far
         self.clipped = 0  # samples beyond full scale so far, all channels
         self.peak = 0.0  # largest magnitude so far
@@ -116,7 +151,7 @@ class Sink:
         if self._sound.subtype not in _UNLIMITED:
             if self.peak > 1:
                 self.clipped += int(np.count_nonzero(np.abs(chunk) > 1))
-            chunk = _codes(chunk, self._bits) if self._bits else np.clip(chunk, -1, 1)
+            chunk = _codes(chunk, self._bits, self._noise) if self._bits else np.clip(chunk, -1, 1)
         try:
             self._sound.write(chunk)
         except AssertionError as error:  # soundfile found fewer samples written than given
@@ -130,11 +165,15 @@ class Sink:
         return size * self._sound.channels
 
 
-def _codes(samples, bits):
+def _codes(samples, bits, noise=None):
     """Round to integers of that many bits, in the upper bits of an int32, from where libsndfile takes them.
 
     libsndfile's own conversion from floats cuts off instead of rounding: a file read and written again would change.
     """
     half = 2.0 ** (bits - 1)
-    codes = np.clip(np.rint(samples.astype(np.float64) * half), -half, half - 1)
-    return codes.astype(np.int32) << np.int32(32 - bits)
+    wanted = samples.astype(np.float64) * half
+    codes = np.rint(wanted)
+    if noise is not None:
+        pairs = noise.random((*wanted.shape, 2))  # in the order of the samples, so that blocks do not matter
+        codes = np.where(codes == wanted, codes, np.rint(wanted + pairs[..., 0] - pairs[..., 1]))
+    return np.clip(codes, -half, half - 1).astype(np.int32) << np.int32(32 - bits)
