@@ -76,6 +76,15 @@ def test_a_response_of_another_rate_begins_at_time_0(tmp_path, channels, columns
     assert_close(mixed[: len(x)], 0.5 * y[: len(x)] + 0.5 * x, 1e-6)
 
 
+def test_beside_a_wider_response_the_dry_signal_is_on_all_channels(tmp_path):
+    h, x = noise(200, 2) / np.float32(10), noise(1000)
+    put(tmp_path / "room.wav", h)
+    path = written(tmp_path / "chain.toml", "[[stage]]", 'type = "convolver"', 'ir = "room.wav"', "wet = 0.25")
+    expected = 0.25 * through(h, x.reshape(-1, 1), [(0, 0, 0), (0, 1, 1)])
+    expected[:1000] += 0.75 * x[:, None]
+    assert_close(run(ac.read_chain(path, 16000, channels=1), x, [300]), expected, 2e-6)
+
+
 def written(path, *lines):
     path.write_text("\n".join(lines))
     return path

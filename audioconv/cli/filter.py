@@ -25,7 +25,7 @@ class IrRate(StrEnum):
 def filter_file(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file to filter.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write; its suffix gives the format.")],
-    chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file; see docs/chains.md.")] = None,
+    chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")] = None,
     ir: Annotated[
         Path | None,
         typer.Option("--ir", help="Impulse response: one channel, or as many as IN, or any number if IN is mono."),
@@ -53,9 +53,10 @@ def filter_file(
     rate: Annotated[int | None, typer.Option(min=1, metavar="HZ", help="Sample rate of OUT.")] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and filtered at a time.")] = 65536,
 ):
-    """Filter a file, in this order: --chain, --ir, --highpass, --lowpass, --gain; then --rate and --normalize.
+    """Filter a file by impulse responses, filters and chains.
 
-    At least one of these, or --subtype, is needed. The result has the whole tail. The file is read, filtered and
+    In this order: --chain, --ir, --highpass, --lowpass, --gain, --rate, --normalize; at least one of these, or
+    --subtype, is needed. The result has the whole tail. The file is read, filtered and
     written block by block, so that it may be longer than memory. OUT has the sample rate and the sample type of IN if
     nothing else is said and its format has them, and the channels of IN, but for a mono IN with an impulse response of
     several.

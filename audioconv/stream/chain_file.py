@@ -59,7 +59,7 @@ def read_chain(path, sample_rate, channels):
     ...     path = Path(folder) / "softer.toml"
     ...     _ = path.write_text('[[stage]]' + chr(10) + 'type = "gain"' + chr(10) + 'gain_db = -6')
     ...     chain = read_chain(path, 48000, channels=2)
-    >>> chain.stages[0].gain_db
+    >>> round(chain.stages[0].gain_db, 3)
     -6.0
     """
     path = Path(path)
@@ -137,8 +137,13 @@ def _sections(place, sos: list):
 
 
 def _convolver(place, ir: str, wet: float = 1.0, true_stereo: bool = False):
-    read = read_response(place.folder / ir, place.sample_rate, place.channels, true_stereo=true_stereo)
-    return read.stage if wet == 1 else DryWet(read.stage, wet)
+    stage = read_response(place.folder / ir, place.sample_rate, place.channels, true_stereo=true_stereo).stage
+    if wet == 1:
+        return stage
+    if stage.out_channels == place.channels:
+        return DryWet(stage, wet)
+    parted, ways = stage.stages  # of a mono signal, which is then on all channels, dry as well
+    return Chain([parted, DryWet(ways, wet)])
 
 
 def _mix(place, matrix: list):

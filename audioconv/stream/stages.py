@@ -33,7 +33,7 @@ class Gain(Sound):
     @property
     def gain_db(self):
         """In decibels; -inf is silence."""
-        return 20 * np.log10(self._gain[1]) if self._gain[1] else -np.inf
+        return float(20 * np.log10(self._gain[1])) if self._gain[1] else -np.inf
 
     @gain_db.setter
     def gain_db(self, value):
@@ -256,7 +256,7 @@ class Limiter(Sound):
     @property
     def threshold_db(self):
         """In decibels of full scale."""
-        return 20 * np.log10(self._numbers[1])
+        return float(20 * np.log10(self._numbers[1]))
 
     @threshold_db.setter
     def threshold_db(self, value):
