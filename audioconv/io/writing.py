@@ -95,7 +95,11 @@ class _Disk:
     """A file that remembers what the system said: libsndfile's writers of Ogg and MP3 take a full disk for done."""
 
     def __init__(self, part, path):
-        self._file, self._path, self._error = open(part, "w+b", buffering=0), path, None  # noqa: SIM115
+        try:
+            self._file = open(part, "w+b", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise AudioFileError(f"cannot write {path}: {error.strerror}") from error
+        self._path, self._error = path, None
         self.seek, self.tell, self.read = self._file.seek, self._file.tell, self._file.read
 
     def __enter__(self):

@@ -165,7 +165,7 @@ def _normalized(blocks, target, channels):
                 raise AudioFileError(f"cannot write {target}: the disk took only a part of what is kept beside it "
                                      f"to be normalized; is it full?") from error  # fmt: skip
         kept.seek(0)
-        yield -20 * math.log10(peak), _read_back(kept, channels, peak)
+        yield 0.0 - 20 * math.log10(peak), _read_back(kept, channels, peak)
 
 
 def _read_back(kept, channels, peak):
