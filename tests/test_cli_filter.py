@@ -271,7 +271,8 @@ def test_ctrl_c_leaves_no_file_and_the_older_one_as_it_was(tmp_path):
     process.send_signal(signal.SIGINT)
     said, complained = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "")
-    assert complained.endswith("audioconv: interrupted\n")
+    assert "audioconv: interrupted\n" in complained
+    assert "Traceback" not in complained
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "out.wav"]
     assert (tmp_path / "out.wav").read_bytes() == b"older"
 

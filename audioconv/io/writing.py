@@ -16,6 +16,7 @@ _UNLIMITED = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_I
 _WAV_LIMIT = 2**32 - 2**16  # bytes; the lengths in a WAV header have 32 bits
 _DITHERED = 16  # bits at most: beyond, the error of rounding is below the noise of any converter
 _SEED = 0  # of dither: the same file each time
+_BLOCK = 4096  # bytes that a disk hands out at a time
 _CHUNK = 1 << 15  # samples a channel in one call: libsndfile's Vorbis writer keeps a whole call on its stack
 
 
@@ -77,48 +78,35 @@ def writer(path, sample_rate, channels=1, *, subtype=None, dither=False):
     import soundfile
 
     with replace_when_whole(path) as part:
-        with _Disk(part, path) as disk:
-            try:
-                with soundfile.SoundFile(disk, "w", sample_rate, channels, subtype, format=form) as sound:
-                    sink = Sink(sound, path, dither)
-                    yield sink
-            except soundfile.LibsndfileError as error:
-                raise AudioFileError(
-                    f"cannot write {path} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
-                    f"{error.error_string.rstrip('.')}"
-                ) from error
+        try:
+            with soundfile.SoundFile(part, "w", sample_rate, channels, subtype, format=form) as sound:
+                sink = Sink(sound, path, dither)
+                yield sink
+        except soundfile.LibsndfileError as error:
+            _check_space(part, path)
+            raise AudioFileError(
+                f"cannot write {path} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
+                f"{error.error_string.rstrip('.')}"
+            ) from error
+        _check_space(part, path)
         if not sink.frames:
             raise ArgumentError(f"there are no samples to write to {path}; at least one is wanted")
 
 
-class _Disk:
-    """A file that remembers what the system said: libsndfile's writers of Ogg and MP3 take a full disk for done."""
+def _check_space(part, path):
+    """Raise if the disk takes nothing more: then the end of the file may be missing.
 
-    def __init__(self, part, path):
-        try:
-            self._file = open(part, "w+b", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise AudioFileError(f"cannot write {path}: {error.strerror}") from error
-        self._path, self._error = path, None
-        self.seek, self.tell, self.read = self._file.seek, self._file.tell, self._file.read
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, error, *_):
-        self._file.close()
-        if self._error is not None and (error is None or issubclass(error, Exception)):  # which came of it
-            raise AudioFileError(f"cannot write {self._path}: {self._error.strerror}") from self._error
-
-    def write(self, data):
-        """Write all of it, and return how much was written."""
-        done = 0
-        try:
-            while done < len(data) and self._error is None:
-                done += self._file.write(data[done:])
-        except OSError as error:
-            self._error = error
-        return done
+    libsndfile says nothing of it when it closes Ogg and MP3 files. (A file object of Python's, which would note each
+    error, is no way: Ctrl-C in its callbacks is lost.)
+    """
+    try:
+        with open(part, "ab", buffering=0) as file:
+            size, block = file.tell(), bytes(_BLOCK)
+            if file.write(block) < _BLOCK:
+                file.write(block)  # says why
+            file.truncate(size)
+    except OSError as error:
+        raise AudioFileError(f"cannot write {path}: {error.strerror}") from error
 
 
 class Sink:
@@ -159,6 +147,7 @@ class Sink:
         try:
             self._sound.write(chunk)
         except AssertionError as error:  # soundfile found fewer samples written than given
+            _check_space(self._sound.name, self._path)
             raise AudioFileError(f"cannot write {self._path}: the disk took only a part; is it full?") from error
         self.frames += len(chunk)
         if self._sound.format == "WAV" and self._sound.tell() * self._frame_bytes() > _WAV_LIMIT:
