@@ -1,7 +1,13 @@
 """audioconv filter: the same as convolve, in the format of the input, for any block, rate and number of channels."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
+from scipy.signal import butter, sosfilt
 
 import audioconv as ac
 from audioconv.io import info
@@ -88,7 +94,8 @@ def test_an_impulse_response_of_another_rate_keeps_its_gain(tmp_path, ir_rate, r
     assert result.exit_code == 0
     assert result.stderr == f"audioconv: {ir} is resampled from {ir_rate} to {rate} Hz\n"
     y = ac.read(tmp_path / "out.wav").samples
-    assert len(y) == len(x) + max(1, round(taps * rate / ir_rate)) - 1
+    resampled, ahead = ac.io.resample_response(h, ir_rate, rate)
+    assert len(y) == len(x) + len(resampled) - ahead - 1  # what rings after the response belongs to the tail
     y = np.concatenate([y[rate // 8 :], y[: rate // 8]])  # time 0 first, what rings before it last
     times = np.concatenate([np.arange(len(y) - rate // 8), np.arange(-(rate // 8), 0)])
     frequencies_hz = (0, 100, 777, 2500)
@@ -167,3 +174,126 @@ def test_damage_that_shows_late_leaves_the_older_output(tmp_path):
     assert f"{source} is damaged or cut short" in says
     assert (tmp_path / "out.flac").read_bytes() == b"older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.flac", "ir.wav", "out.flac"]
+
+
+def test_a_mono_file_with_a_stereo_response_becomes_stereo(tmp_path):
+    x, h = noise(3000), decaying(400, 2)
+    source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
+    result = run("filter", source, tmp_path / "out.wav", "--ir", ir)
+    assert "2 channel(s), 16000 Hz, FLOAT, mono in, one response for each of 2 channels out" in result.stdout
+    expected = np.stack([np.convolve(x.astype(float), column) for column in h.T.astype(float)], axis=1)
+    assert_close(ac.read(tmp_path / "out.wav").samples, expected, 2e-6)
+
+
+def test_true_stereo(tmp_path):
+    x, h = noise(3000, 2), decaying(400, 4)
+    source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
+    assert "true stereo (LL LR RL RR) with --true-stereo" in refused("filter", source, tmp_path / "out.wav", "--ir", ir)
+    result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--true-stereo")
+    assert "true stereo, LL LR RL RR" in result.stdout
+    left, right = x.T.astype(float)
+    ll, lr, rl, rr = h.T.astype(float)
+    expected = np.stack(
+        [np.convolve(left, ll) + np.convolve(right, rl), np.convolve(left, lr) + np.convolve(right, rr)]
+    )
+    assert_close(ac.read(tmp_path / "out.wav").samples, expected.T, 2e-6)
+    assert "--true-stereo says" in refused("filter", source, tmp_path / "out.wav", "--true-stereo", "--gain", 1)
+
+
+def test_stages_come_in_the_order_that_the_help_says(tmp_path):
+    """A limiter in the chain, and then all that is linear: highpass, lowpass, gain."""
+    x = noise(4000, scale=0.9)
+    source = put(tmp_path / "in.wav", x)
+    (tmp_path / "chain.toml").write_text('[[stage]]\ntype = "limiter"\nthreshold_db = -12')
+    result = run("filter", source, tmp_path / "out.wav", "--gain", "-3", "--lowpass", 4000, "--highpass", 100,
+                 "--chain", tmp_path / "chain.toml")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    limiter = ac.Limiter(-12.0, sample_rate=RATE)
+    y = np.concatenate([limiter.process(x), limiter.flush()])[limiter.latency :].astype(float)
+    for kind, frequency_hz in (("highpass", 100), ("lowpass", 4000)):
+        y = sosfilt(butter(4, frequency_hz, kind, fs=RATE, output="sos"), y)
+    assert_close(ac.read(tmp_path / "out.wav").samples, y * 10 ** (-3 / 20), 1e-6)
+
+
+def test_a_chain_may_change_the_rate_before_the_other_stages(tmp_path):
+    source = put(tmp_path / "in.wav", noise(4000))
+    (tmp_path / "chain.toml").write_text('[[stage]]\ntype = "resample"\nrate_out = 48000')
+    out = tmp_path / "out.wav"
+    assert run("filter", source, out, "--chain", tmp_path / "chain.toml", "--lowpass", 20000).exit_code == 0
+    assert (info(out).sample_rate, info(out).frames) == (48000, 12000)
+    assert "between 0 and half of the sample rate 16000 Hz" in refused("filter", source, out, "--lowpass", 20000)
+
+
+def test_rate_and_subtype(tmp_path):
+    x = noise(4000)
+    source, out = put(tmp_path / "in.wav", x), tmp_path / "out.wav"
+    result = run("filter", source, out, "--rate", 8000, "--subtype", "PCM_24")
+    assert f"{out}: 0.250 s, 1 channel(s), 8000 Hz, PCM_24" in result.stdout
+    assert_close(ac.read(out).samples, ac.io.resample(x, RATE, 8000), 1e-5)
+    assert "cannot have the subtype 'PCM_12'" in refused("filter", source, out, "--subtype", "PCM_12")
+
+
+def test_there_must_be_something_to_do(tmp_path):
+    source = put(tmp_path / "in.wav", noise(100))
+    assert "--chain, --ir, --highpass" in refused("filter", source, tmp_path / "out.wav")
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_normalize_applies_the_gain_that_is_needed(tmp_path):
+    x = noise(4000, scale=0.9)
+    source, out = put(tmp_path / "in.wav", x, subtype="PCM_16"), tmp_path / "out.wav"
+    result = run("filter", source, out, "--gain", 12, "--normalize")
+    assert result.stderr == ""
+    assert "made softer by " in result.stdout
+    assert_close(ac.read(out).samples, x / np.abs(x).max(), 1e-4)
+    clipped = run("filter", source, out, "--gain", 12)
+    assert "and so does --normalize" in clipped.stderr
+
+
+def test_dither_can_be_switched_off(tmp_path):
+    source, out = put(tmp_path / "in.wav", np.full(4000, 0.3 / 2**15)), tmp_path / "out.wav"
+    assert run("filter", source, out, "--subtype", "PCM_16").exit_code == 0
+    assert abs(ac.read(out).samples.mean() * 2**15 - 0.3) < 0.05
+    assert run("filter", source, out, "--subtype", "PCM_16", "--no-dither").exit_code == 0
+    assert not ac.read(out).samples.any()
+
+
+def test_ctrl_c_leaves_no_file_and_the_older_one_as_it_was(tmp_path):
+    """The real signal, sent to a process once its part of the file is there."""
+    source = put(tmp_path / "in.wav", noise(2_000_000))
+    (tmp_path / "out.wav").write_bytes(b"older")
+    command = [sys.executable, "-m", "audioconv", "filter", source, tmp_path / "out.wav", "--gain", "1", "--block", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".*.part")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert list(tmp_path.glob(".*.part"))
+    process.send_signal(signal.SIGINT)
+    said, complained = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert "audioconv: interrupted\n" in complained
+    assert "Traceback" not in complained
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "out.wav"]
+    assert (tmp_path / "out.wav").read_bytes() == b"older"
+
+
+def test_the_bar_says_how_fast_it_goes(monkeypatch):
+    from audioconv.cli import filter as command
+
+    class Shown:
+        def update(self, task, **fields):
+            self.fields = fields
+
+        def stop(self):
+            self.stopped = True
+
+    shown, now = Shown(), iter([0.0, 1.0, 4.0, 8.0])
+    monkeypatch.setattr(command, "bar", lambda title, total: (shown, 0))
+    monkeypatch.setattr(command.time, "monotonic", lambda: next(now))
+    with command._progress("filtering a.wav", 1000) as progress:
+        progress(1000, 9000)
+        assert not hasattr(shown, "fields")  # it does not take long so far
+        progress(4000, 9000)
+        progress(8000, 9000)
+    assert shown.fields == {"completed": 8000, "description": "filtering a.wav, 1 times real time"}
+    assert shown.stopped

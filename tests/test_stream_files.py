@@ -1,7 +1,11 @@
 """Files through stages: the result is that of the whole signal, whatever the blocks, or there is no file."""
 
+import resource
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
+import soxr
 
 import audioconv as ac
 from tests.compare import assert_close
@@ -31,7 +35,7 @@ def test_a_chain_over_a_file_is_the_chain_over_the_signal(tmp_path, block_size):
     used = chain()
     for _ in range(2):  # a chain may be used again
         done = ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", used, block_size=block_size)
-    assert done == (5000 + 299, 0, 0.0)
+    assert done == (5000 + 299, 0, 0.0, 0.0)
     assert ac.io.info(tmp_path / "out.wav").subtype == "PCM_24"
     assert_close(ac.read(tmp_path / "out.wav").samples, expected, 2e-6)
 
@@ -74,3 +78,166 @@ def test_an_error_leaves_no_file(tmp_path):
     with pytest.raises(ac.ArgumentError, match="NaN or infinite"):
         ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", unstable)
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def codes(path):
+    """The samples of a 16-bit file as integers."""
+    return np.round(ac.read(path, dtype="float64").samples * 2**15).astype(int)
+
+
+@contextmanager
+def files_no_longer_than(size):
+    """The system refuses to write more to a file, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "opus"])
+@pytest.mark.parametrize("spare", [0.5, 0.97, 0.999])
+def test_a_disk_that_takes_no_more_leaves_no_file(tmp_path, suffix, spare):
+    """Also where libsndfile says nothing: it takes the end of an Ogg file that was not written for written."""
+    ac.write(tmp_path / "in.wav", 0.1 * RNG(0).standard_normal(200_000), 48000)
+    target = tmp_path / f"out.{suffix}"
+    ac.process_file(tmp_path / "in.wav", target, ac.Gain(-6.0))
+    size, older = target.stat().st_size, target.read_bytes()
+    with files_no_longer_than(int(size * spare)), pytest.raises(ac.AudioFileError, match=r"cannot write .*too large"):
+        ac.process_file(tmp_path / "in.wav", target, ac.Gain(-6.0))
+    assert target.read_bytes() == older
+    target.unlink()
+    with files_no_longer_than(int(size * spare)), pytest.raises(ac.AudioFileError, match="cannot write"):
+        ac.process_file(tmp_path / "in.wav", target, ac.Gain(-6.0), normalize=True)
+    assert names(tmp_path) == ["in.wav"]
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_ctrl_c_leaves_no_file(tmp_path, normalize):
+    a_file(tmp_path / "in.wav")
+
+    def stop(done, total):
+        assert total == 5000
+        if done >= 2000:
+            raise KeyboardInterrupt
+
+    stage = ac.Gain(0.0, channels=2)
+    with pytest.raises(KeyboardInterrupt):
+        ac.process_file(
+            tmp_path / "in.wav", tmp_path / "out.wav", stage, normalize=normalize, block_size=500, progress=stop
+        )
+    assert names(tmp_path) == ["in.wav"]
+
+
+def test_progress_is_told(tmp_path):
+    a_file(tmp_path / "in.wav")
+    told = []
+    ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(channels=2), block_size=2000,
+                    progress=lambda *at: told.append(at))  # fmt: skip
+    assert told == [(2000, 5000), (4000, 5000), (5000, 5000)]
+
+
+def test_a_quiet_tone_survives_16_bits_as_noise_not_as_silence(tmp_path):
+    """0.4 LSB of a sine: rounded it is gone; dithered it has its amplitude, and the error has the power it must."""
+    tone = 0.4 / 2**15 * np.sin(2 * np.pi * 997 / 48000 * np.arange(96000))
+    ac.write(tmp_path / "in.wav", tone, 48000, subtype="DOUBLE")
+    ac.process_file(tmp_path / "in.wav", tmp_path / "plain.wav", ac.Gain(), subtype="PCM_16", dither=False)
+    assert not codes(tmp_path / "plain.wav").any()
+    for block_size in (65536, 777):
+        ac.process_file(tmp_path / "in.wav", tmp_path / f"{block_size}.wav", ac.Gain(), subtype="PCM_16",
+                        block_size=block_size)  # fmt: skip
+    assert (tmp_path / "777.wav").read_bytes() == (tmp_path / "65536.wav").read_bytes()
+    y = codes(tmp_path / "777.wav")
+    assert set(np.unique(y)) == {-1, 0, 1}
+    amplitude = 2 * np.mean(y * np.sin(2 * np.pi * 997 / 48000 * np.arange(96000)))
+    assert abs(amplitude - 0.4) < 0.02
+    assert abs(np.var(y - tone * 2**15) - 0.25) < 0.01  # 1/12 of rounding and 2/12 of the noise
+
+
+def test_what_needs_no_rounding_is_not_dithered(tmp_path):
+    x = RNG(0).integers(-(2**15), 2**15, (5000, 2)) / 2.0**15
+    x[1000:2000] = 0
+    ac.write(tmp_path / "in.wav", x, 48000, subtype="PCM_16")
+    ac.process_file(tmp_path / "in.wav", tmp_path / "same.wav", ac.Gain(channels=2))
+    assert (tmp_path / "same.wav").read_bytes() == (tmp_path / "in.wav").read_bytes()
+    ac.process_file(tmp_path / "in.wav", tmp_path / "softer.wav", ac.Gain(-6.0, channels=2))
+    ac.process_file(tmp_path / "in.wav", tmp_path / "rounded.wav", ac.Gain(-6.0, channels=2), dither=False)
+    softer, rounded = codes(tmp_path / "softer.wav"), codes(tmp_path / "rounded.wav")
+    assert not softer[1000:2000].any()  # digital silence
+    assert np.abs(softer - rounded).max() == 1
+    assert 0.3 < np.mean(softer[:1000] != rounded[:1000]) < 0.6
+    ac.process_file(tmp_path / "in.wav", tmp_path / "a.wav", ac.Gain(-6.0, channels=2), subtype="PCM_24")
+    ac.process_file(tmp_path / "in.wav", tmp_path / "b.wav", ac.Gain(-6.0, channels=2), subtype="PCM_24", dither=False)
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_normalized_it_is_softer_as_a_whole_and_only_if_it_must(tmp_path, channels):
+    x = a_file(tmp_path / "in.wav", channels)
+
+    def done(gain_db, subtype="FLOAT"):
+        return ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(gain_db, channels=channels),
+                               normalize=True, subtype=subtype, block_size=900)  # fmt: skip
+
+    said, y = done(20.0), ac.read(tmp_path / "out.wav").samples
+    assert said.clipped == 0
+    assert abs(said.gain_db + 20 + 20 * np.log10(np.abs(x).max())) < 1e-4
+    assert np.abs(y).max() == 1
+    assert_close(y, x / np.abs(x).max(), 1e-6)
+    assert done(20.0, "PCM_16").clipped == 0
+    assert done(-20.0).gain_db == 0
+    assert_close(ac.read(tmp_path / "out.wav").samples, x / 10, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "subtype", "target", "expected"),
+    [
+        ("in.wav", "PCM_24", "out.flac", "PCM_24"), ("in.wav", "FLOAT", "out.flac", "PCM_16"),
+        ("in.wav", "PCM_U8", "out.wav", "PCM_U8"), ("in.wav", "ULAW", "out.wav", "ULAW"),
+        ("in.flac", "PCM_24", "out.wav", "PCM_24"), ("in.aiff", "FLOAT", "out.caf", "FLOAT"),
+        ("in.opus", "OPUS", "out.opus", "OPUS"), ("in.opus", "OPUS", "out.ogg", "VORBIS"),
+        ("in.mp3", "MPEG_LAYER_III", "out.wav", "PCM_16"), ("in.wav", "PCM_24", "out.ogg", "VORBIS"),
+    ],
+)  # fmt: skip
+def test_the_sample_type_is_kept_where_it_can_be(tmp_path, source, subtype, target, expected):
+    ac.write(tmp_path / source, 0.1 * RNG(0).standard_normal(9600), 48000, subtype=subtype)
+    ac.process_file(tmp_path / source, tmp_path / target, ac.Gain())
+    assert ac.io.info(tmp_path / target).subtype == expected
+
+
+def test_a_wav_file_of_the_extensible_kind_keeps_its_24_bits(tmp_path):
+    import soundfile
+
+    soundfile.write(tmp_path / "in.wav", np.full((100, 2), 0.1), 48000, subtype="PCM_24", format="WAVEX")
+    ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(channels=2))
+    assert ac.io.info(tmp_path / "out.wav").subtype == "PCM_24"
+
+
+def test_another_rate_and_other_channels(tmp_path):
+    x = a_file(tmp_path / "in.wav", 2)
+    middle = ac.Mix([[0.5], [0.5]])
+    done = ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", middle, sample_rate=16000, subtype="FLOAT")
+    y, rate = ac.read(tmp_path / "out.wav")
+    assert (rate, len(y), done.frames) == (16000, 10000, 10000)
+    expected = soxr.resample(x.mean(axis=1), 8000, 16000)
+    assert_close(y, expected, 2e-6)
+    chain = ac.Chain([ac.Mix([[0.5], [0.5]]), ac.Resample(8000, 16000), ac.Limiter(20.0, sample_rate=16000)])
+    ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", chain, subtype="FLOAT")
+    assert ac.read(tmp_path / "out.wav").sample_rate == 16000
+    assert_close(ac.read(tmp_path / "out.wav").samples, expected, 2e-6)
+    with pytest.raises(ac.ArgumentError, match="has 8000 Hz, but the stage is made for 44100 Hz"):
+        ac.process_file(tmp_path / "in.wav", tmp_path / "no.wav", ac.Resample(44100, 8000, channels=2))
+    with pytest.raises(ac.ArgumentError, match="a stage is wanted"):
+        ac.process_file(tmp_path / "in.wav", tmp_path / "no.wav", np.abs)
+    assert names(tmp_path) == ["in.wav", "out.wav"]
+
+
+def test_a_filter_is_streamed(tmp_path):
+    x, taps = a_file(tmp_path / "in.wav", 2), RNG(1).standard_normal(50) / 20
+    ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Fir(taps), subtype="FLOAT")
+    assert_close(ac.read(tmp_path / "out.wav").samples, ac.convolve(x, taps.astype("float32")), 2e-6)

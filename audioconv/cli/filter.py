@@ -1,13 +1,18 @@
-"""audioconv filter: convolve a sound file with an impulse response."""
+"""audioconv filter: a sound file through impulse responses, filters, gain, and chains of them."""
 
+import time
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audioconv.cli.messages import say, watched
+from audioconv.cli.messages import bar, say
 from audioconv.errors import ArgumentError
+
+_ORDER = 4  # of the Butterworth filters
+_PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
 
 class IrRate(StrEnum):
@@ -20,58 +25,142 @@ class IrRate(StrEnum):
 def filter_file(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file to filter.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write; its suffix gives the format.")],
-    ir: Annotated[Path, typer.Option("--ir", help="Impulse response: one channel, or as many as IN.")],
+    chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")] = None,
+    ir: Annotated[
+        Path | None,
+        typer.Option("--ir", help="Impulse response: one channel, or as many as IN, or any number if IN is mono."),
+    ] = None,
+    true_stereo: Annotated[
+        bool, typer.Option("--true-stereo", help="The 4 channels of the impulse response are LL LR RL RR.")
+    ] = False,
     ir_rate: Annotated[
         IrRate, typer.Option(help="An impulse response of another sample rate is resampled, or refused.")
     ] = IrRate.convert,
-    gain: Annotated[float, typer.Option(metavar="DB", help="Gain in dB, applied on the way.")] = 0.0,
+    highpass: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Butterworth high-pass, order 4; -3 dB at HZ.")
+    ] = None,
+    lowpass: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Butterworth low-pass, order 4; -3 dB at HZ.")
+    ] = None,
+    gain: Annotated[float | None, typer.Option(metavar="DB", help="Gain in dB, from -200 to 200.")] = None,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Softer as a whole if the peak is beyond full scale.")
+    ] = False,
+    dither: Annotated[bool, typer.Option(help="Noise of 1 LSB where 16 bits or less are rounded to.")] = True,
+    subtype: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Sample type of OUT: PCM_16, PCM_24, FLOAT, ...")
+    ] = None,
+    rate: Annotated[int | None, typer.Option(min=1, metavar="HZ", help="Sample rate of OUT.")] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and filtered at a time.")] = 65536,
 ):
-    """Filter a file by an impulse response.
+    """Filter a file by impulse responses, filters and chains.
 
-    The result has the whole tail. The file is read, filtered and written block by block, so that it may be longer
-    than memory. OUT has the sample rate, the channels and, in the same format, the sample type of IN.
+    In this order: --chain, --ir, --highpass, --lowpass, --gain, --rate, --normalize; at least one of these, or
+    --subtype, is needed. The result has the whole tail. The file is read, filtered and
+    written block by block, so that it may be longer than memory. OUT has the sample rate and the sample type of IN if
+    nothing else is said and its format has them, and the channels of IN, but for a mono IN with an impulse response of
+    several.
     """
     from audioconv import io
-    from audioconv.stream import StreamConvolver
-    from audioconv.stream.files import like_source, stretch, through
+    from audioconv.stream import Chain, Gain, process_file
 
-    if not -200 <= gain <= 200:
+    wanted = (chain, ir, highpass, lowpass, gain, rate, subtype)
+    if all(option is None for option in wanted) and not normalize:
+        raise ArgumentError("there is nothing to do: at least one of --chain, --ir, --highpass, --lowpass, --gain, "
+                            "--normalize, --rate and --subtype is wanted")  # fmt: skip
+    if gain is not None and not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
+    if true_stereo and ir is None:
+        raise ArgumentError("--true-stereo says what the channels of --ir are, and there is none")
     about = io.info(source)
-    response, ahead, taps = _response(ir, about, ir_rate, gain)
-    convolver = StreamConvolver(response, max_block=block, channels=about.channels)
-    frames = about.frames + taps - 1
-    parts = stretch(through(convolver, io.blocks(source, block)), ahead, frames)
-    with io.writer(target, about.sample_rate, about.channels, subtype=like_source(source, about, target)) as sink:
-        for part in watched(parts, frames, f"filtering {source.name}"):
-            sink.write(part)
-    if sink.clipped:
-        say(
-            f"warning: {sink.clipped} samples of {target} are beyond full scale and were clipped; "
-            f"--gain {gain + sink.safe_gain_db:.1f} avoids it"
+    stages, mapping = _stages(about, chain, ir, ir_rate, true_stereo)
+    place = _end(about, stages)
+    stages += [
+        _butterworth(kind, hz, *place) for kind, hz in (("highpass", highpass), ("lowpass", lowpass)) if hz is not None
+    ]
+    stages.append(Gain(gain or 0.0, channels=place[1]))
+    with _progress(f"filtering {source.name}", about.sample_rate) as progress:
+        done = process_file(
+            source, target, Chain(stages), subtype=subtype, sample_rate=rate, normalize=normalize, dither=dither,
+            block_size=block, progress=progress,
+        )  # fmt: skip
+    _report(target, done, gain or 0.0, mapping)
+
+
+def _stages(about, chain, ir, ir_rate, true_stereo):
+    """The stages of the chain file and the impulse response, and how the channels of the latter are used."""
+    from audioconv import io
+    from audioconv.stream import read_chain, read_response
+
+    stages = [] if chain is None else [read_chain(chain, about.sample_rate, about.channels)]
+    if ir is None:
+        return stages, None
+    sample_rate, channels = _end(about, stages)
+    ir_hz = io.info(ir).sample_rate
+    if ir_hz != sample_rate and ir_rate is IrRate.strict:
+        raise ArgumentError(
+            f"{ir} has {ir_hz} Hz for a file of {sample_rate} Hz, which --ir-rate strict refuses; "
+            f"--ir-rate convert resamples it"
         )
-    typer.echo(f"{target}: {frames / about.sample_rate:.3f} s, {about.channels} channel(s), {about.sample_rate} Hz")
+    try:
+        response = read_response(ir, sample_rate, channels, true_stereo=true_stereo)
+    except ArgumentError as error:
+        raise ArgumentError(str(error).replace("if that is said", "with --true-stereo")) from error
+    if ir_hz != sample_rate:
+        say(f"{ir} is resampled from {ir_hz} to {sample_rate} Hz")
+    return [*stages, response.stage], response.mapping
 
 
-def _response(path, about, ir_rate, gain):
-    """The impulse response at the sample rate of the file with the gain in it, its taps before time 0, its length."""
+def _end(about, stages):
+    """Sample rate and channels after the stages."""
+    rates = [stage.rate_out for stage in stages if stage.rate_out is not None]
+    return [about.sample_rate, *rates][-1], stages[-1].out_channels if stages else about.channels
+
+
+def _butterworth(kind, frequency_hz, sample_rate, channels):
+    from scipy.signal import butter
+
+    from audioconv.stream import Biquad
+
+    if not 0 < frequency_hz < sample_rate / 2:
+        raise ArgumentError(
+            f"--{kind} must be between 0 and half of the sample rate {sample_rate} Hz, not {frequency_hz:g}"
+        )
+    return Biquad(butter(_ORDER, frequency_hz, kind, fs=sample_rate, output="sos"), channels=channels)
+
+
+@contextmanager
+def _progress(title, sample_rate):
+    """A function of (done, total) that shows a bar with the speed once that has taken some time."""
+    start, shown = time.monotonic(), None
+
+    def show(done, total):
+        nonlocal shown
+        passed_s = time.monotonic() - start
+        if shown is None and passed_s > _PATIENCE_S:
+            shown = bar(title, total)
+        if shown is not None:
+            speed = f"{title}, {done / sample_rate / passed_s:.0f} times real time"
+            shown[0].update(shown[1], completed=done, description=speed)
+
+    try:
+        yield show
+    finally:
+        if shown is not None:
+            shown[0].stop()
+
+
+def _report(target, done, gain, mapping):
     from audioconv import io
 
-    response, rate = io.read(path)
-    channels = 1 if response.ndim == 1 else response.shape[1]
-    if channels not in (1, about.channels):
-        raise ArgumentError(
-            f"{path} has {channels} channels for a file of {about.channels}; "
-            f"an impulse response has one channel or as many as the file"
+    if done.clipped:
+        say(
+            f"warning: {done.clipped} samples of {target} are beyond full scale and were clipped; "
+            f"--gain {gain + done.safe_gain_db:.1f} avoids it, and so does --normalize"
         )
-    if rate != about.sample_rate:
-        if ir_rate is IrRate.strict:
-            raise ArgumentError(
-                f"{path} has {rate} Hz for a file of {about.sample_rate} Hz, which --ir-rate strict refuses; "
-                f"--ir-rate convert resamples it"
-            )
-        say(f"{path} is resampled from {rate} to {about.sample_rate} Hz")
-    taps = max(1, round(len(response) * about.sample_rate / rate))
-    response, ahead = io.resample_response(response, rate, about.sample_rate)
-    return response * response.dtype.type(10 ** (gain / 20)), ahead, taps
+    about = io.info(target)
+    said = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz",
+            about.subtype]  # fmt: skip
+    said += [mapping] if mapping else []
+    said += [f"made softer by {-done.gain_db:.2f} dB"] if done.gain_db else []
+    typer.echo(f"{target}: {', '.join(said)}")

@@ -208,11 +208,12 @@ def _of_chain(real):
 class Step:
     """A function that is called by its address: of a program (`program.py`), or of a chain if `arguments` says so.
 
-    It is compiled for a dtype when its address is first wanted, and kept on disk as kernels are.
+    It is compiled for a dtype when its address is first wanted, and kept on disk as kernels are; but not with code of
+    `users`, which the stamp does not cover and which may count references.
     """
 
-    def __init__(self, function, arguments=_of_program):
-        self._arguments = arguments
+    def __init__(self, function, arguments=_of_program, users=False):
+        self._arguments, self._users = arguments, users
         self.function, self._compiled = _named(function), {}
         self._place = len(STEPS)
         STEPS.append(self)
@@ -229,8 +230,10 @@ class Step:
         name = str(dtype)
         if name not in self._compiled:
             arguments = self._arguments(getattr(numba.types, name))
-            compiled = CFunc(self.function, (arguments, numba.types.void), {}, dict(OPTIONS))
-            compiled._cache = _Cache(self.function)
+            options = OPTIONS | {"_nrt": True} if self._users else dict(OPTIONS)
+            compiled = CFunc(self.function, (arguments, numba.types.void), {}, options)
+            if not self._users:
+                compiled._cache = _Cache(self.function)
             compiled.compile()
             self._compiled[name] = compiled
         return self._compiled[name].address
@@ -244,3 +247,16 @@ def step(function):
 def stage_step(function):
     """Make a function of (state, x, y, frames) a step of chains, which take as many frames as they give."""
     return Step(function, _of_chain)
+
+
+def users_function(function, block_dims, memory_dims):
+    """A user's function of (block float32, memory float64), compiled: a dispatcher, or one made of a plain function.
+
+    Without JIT it is the function itself. Raises numba's errors for what cannot be compiled.
+    """
+    if not JIT_ENABLED:
+        return function
+    dispatcher = function if hasattr(function, "py_func") else numba.njit(function)
+    arrays = (numba.types.float32, block_dims), (numba.types.float64, memory_dims)
+    dispatcher.compile(tuple(numba.types.Array(dtype, dims, "C") for dtype, dims in arrays))
+    return dispatcher

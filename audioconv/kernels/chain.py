@@ -1,8 +1,9 @@
 """Steps of sound, all `void step(void* state, float* in, float* out, int64 frames)`, and the loop that runs them.
 
-Frames have `channels` samples side by side; out may be in. The state of a step is int64: numbers, and addresses of
-arrays. Without JIT it is a list with the arrays themselves. Parameters are pairs of float64, (now, aim): a step goes
-from one to the other in a straight line over its block.
+Frames have `channels` samples side by side; out may be in where both have as many. The state of a step is int64:
+numbers, and addresses of arrays. Without JIT it is a list with the arrays themselves. A parameter is a pair of float64,
+(now, aim), and many are rows, (now, aim, aim), with a number of turns that says which aim holds: a step goes from one
+to the other in a straight line over its block, and meanwhile the other aim may be written.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from numba.core.typing.templates import signature
 
 from audioconv.kernels import simd
 from audioconv.kernels._emit import operation
-from audioconv.kernels._jit import STEPS, kernel, part, stage_step
+from audioconv.kernels._jit import STEPS, inner, kernel, part, stage_step
 from audioconv.kernels.memory import ROWS, doubles_at, floats_at, integers_at, viewed
 
 CHUNK = 256  # frames that a filter keeps in float64 at a time
@@ -48,7 +49,7 @@ def call_step(typing_context, table, i, x, y, frames):
 
 @kernel
 def run_chain(table, count, x, y, frames):
-    """Run `count` steps, the first from x to y and the others on y; both flat, frames * channels samples."""
+    """Run `count` steps that keep the width, the first from x to y and the others on y; both flat."""
     if count:
         call_step(table, 0, x, y, frames)
     for i in range(1, count):
@@ -65,13 +66,33 @@ def run_step(table, x, y, frames):
     return apart or not frames
 
 
-# state of `whole_chain`: channels, address of a table of steps, their count
+@inner
+def _run_widths(table, widths, work, x, y, frames):
+    """Run steps of which the i-th goes from widths[i] to widths[i + 1] channels; `work` is for two of the widest."""
+    count, half = widths.size - 1, work.size // 2
+    for first in range(0, frames, CHUNK):
+        chunk = min(CHUNK, frames - first)
+        source = x[first * widths[0] : (first + chunk) * widths[0]]
+        for i in range(count - 1):
+            place = i % 2 * half
+            target = work[place : place + chunk * widths[i + 1]]
+            call_step(table, i, source, target, chunk)
+            source = target
+        call_step(table, count - 1, source, y[first * widths[count] : (first + chunk) * widths[count]], chunk)
+
+
+# state of `whole_chain`: steps, address of their table, of the channels before, between and after them, of work space,
+# its size: 0 if all channels are as many
 @stage_step
 def whole_chain(state, x, y, frames):
-    """The steps of a table, one after the other."""
-    channels = state[0]
-    table = integers_at(state, 1, 0, 2 * state[2], state)
-    run_chain(table, state[2], viewed(x, frames * channels), viewed(y, frames * channels), frames)
+    """The steps of a table, one after the other; where their widths differ, CHUNK frames at a time."""
+    count = state[0]
+    table, widths = integers_at(state, 1, 0, 2 * count, state), integers_at(state, 2, 0, count + 1, state)
+    source, target = viewed(x, frames * widths[0]), viewed(y, frames * widths[count])
+    if state[4]:
+        _run_widths(table, widths, floats_at(state, 3, 0, state[4], x), source, target, frames)
+    else:
+        run_chain(table, count, source, target, frames)
 
 
 # state of `gain`: channels, address of (now, aim)
@@ -80,13 +101,58 @@ def gain(state, x, y, frames):
     """y = g x."""
     channels, g = state[0], doubles_at(state, 1, 0, 2, state)
     source, target = viewed(x, frames * channels), viewed(y, frames * channels)
-    start, rise = g[0], (g[1] - g[0]) / max(frames, 1)
+    start, aim = g[0], g[1]
+    rise = (aim - start) / max(frames, 1)
     for t in range(frames):
-        factor = np.float32(g[1] if rise == 0.0 else start + (t + 1) * rise)
+        factor = np.float32(aim if rise == 0.0 else start + (t + 1) * rise)
         for i in range(t * channels, (t + 1) * channels):
             target[i] = source[i] * factor
     if frames:
-        g[0] = g[1]
+        g[0] = aim
+
+
+@part
+def _rows(state, at, size):
+    """Of the rows (now, aim, aim) at state[at], their turns after it: now, the aim that holds, whether they differ."""
+    now, turns = doubles_at(state, at, 0, size, state), integers_at(state, at + 1, 0, 1, state)
+    aim = doubles_at(state, at, size * (1 + turns[0] % 2), size, state)
+    moving = False
+    for i in range(size):
+        moving |= now[i] != aim[i]
+    return now, aim, moving
+
+
+@part
+def _between(now, aim, i, done):
+    """The i-th number when that part of the way from now to aim is done."""
+    return now[i] + done * (aim[i] - now[i])
+
+
+@part
+def _arrive(now, aim):
+    for i in range(aim.size):
+        now[i] = aim[i]
+
+
+# state of `mix`: channels in and out, addresses of rows of factors (in, out), of their turns, of work space
+@stage_step
+def mix(state, x, y, frames):
+    """Each channel of y is a sum of those of x, each times its factor; in float64."""
+    before, after = state[0], state[1]
+    now, aim, moving = _rows(state, 2, before * after)
+    frame = doubles_at(state, 4, 0, before, state)
+    source, target = viewed(x, frames * before), viewed(y, frames * after)
+    for t in range(frames):
+        for i in range(before):
+            frame[i] = source[t * before + i]
+        for o in range(after):
+            total = 0.0
+            for i in range(before):
+                place = i * after + o
+                total += frame[i] * (_between(now, aim, place, (t + 1) / frames) if moving else aim[place])
+            target[t * after + o] = np.float32(total)
+    if frames:
+        _arrive(now, aim)
 
 
 @part
@@ -109,16 +175,36 @@ def _section(work, frames, coefficients, at, z, z_at):
     z[z_at + 2] = v_before
 
 
-# state of `biquad`: channels, sections, addresses of b0 b1 b2 a1 a2 of each section, of the states, of work space
+@part
+def _moving_section(work, count, now, aim, at, z, z_at, first, frames):
+    """The same with coefficients on their way, `first` of the `frames` frames of which are done.
+
+    z holds what `_section` keeps, which is z1 and what z2 is made of with the coefficients that were.
+    """
+    z1, before, v = z[z_at], z[z_at + 1], z[z_at + 2]
+    done = first / frames
+    z2 = _between(now, aim, at + 2, done) * v
+    z2 -= _between(now, aim, at + 4, done) * (_between(now, aim, at, done) * v + before)
+    for t in range(count):
+        done = (first + t + 1) / frames
+        b1, b2 = _between(now, aim, at + 1, done), _between(now, aim, at + 2, done)
+        a1, a2 = _between(now, aim, at + 3, done), _between(now, aim, at + 4, done)
+        v, before = work[t], z1
+        y = _between(now, aim, at, done) * v + z1
+        z1, z2 = b1 * v - a1 * y + z2, b2 * v - a2 * y
+        work[t] = y
+    z[z_at], z[z_at + 1], z[z_at + 2] = z1, before, v
+
+
+# state of `biquad`: channels, sections, addresses of rows of b0 b1 b2 a1 a2 of each section, of their turns, of the
+# states, of work space
 @stage_step
 def biquad(state, x, y, frames):
     """Second-order sections one after the other; in float64, whatever the samples are."""
     channels, sections = state[0], state[1]
-    coefficients, z = (
-        doubles_at(state, 2, 0, 5 * sections, state),
-        doubles_at(state, 3, 0, 3 * sections * channels, state),
-    )
-    work = doubles_at(state, 4, 0, CHUNK, state)
+    now, aim, moving = _rows(state, 2, 5 * sections)
+    z = doubles_at(state, 4, 0, 3 * sections * channels, state)
+    work = doubles_at(state, 5, 0, CHUNK, state)
     source, target = viewed(x, frames * channels), viewed(y, frames * channels)
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
@@ -127,32 +213,53 @@ def biquad(state, x, y, frames):
             for t in range(count):
                 work[t] = source[place + t * channels]
             for section in range(sections):
-                _section(work, count, coefficients, 5 * section, z, 3 * (channel * sections + section))
+                z_at = 3 * (channel * sections + section)
+                if moving:
+                    _moving_section(work, count, now, aim, 5 * section, z, z_at, first, frames)
+                else:
+                    _section(work, count, aim, 5 * section, z, z_at)
             for t in range(count):
                 value = np.float32(work[t])
                 target[place + t * channels] = value if abs(value) >= SMALLEST or value != value else np.float32(0.0)
+    if frames:
+        _arrive(now, aim)
 
 
-# state of `dry_wet`: channels, address of (now, aim), of a table of steps, their count, address of work space
+@part
+def _delay(samples, line, place):
+    """Each sample takes the place in `line` of the oldest one, which comes out."""
+    at = place[0]
+    for i in range(samples.size):
+        samples[i], line[at] = line[at], samples[i]
+        at = at + 1 if at + 1 < line.size else 0
+    place[0] = at
+
+
+# state of `dry_wet`: channels, address of (now, aim), of a table of one step, of work space, of the delayed dry signal,
+# its size, address of the place in it
 @stage_step
 def dry_wet(state, x, y, frames):
-    """(1 - g) x + g (x through the steps of a table)."""
-    channels, g = state[0], doubles_at(state, 1, 0, 2, state)
-    dry = floats_at(state, 4, 0, CHUNK * channels, x)
+    """(1 - g) x + g (x through a step), x as late as the step is."""
+    channels, g, late = state[0], doubles_at(state, 1, 0, 2, state), state[5]
+    table, dry = integers_at(state, 2, 0, 2, state), floats_at(state, 3, 0, CHUNK * channels, x)
+    line, place = floats_at(state, 4, 0, late, x), integers_at(state, 6, 0, 1, state)
     source, target = viewed(x, frames * channels), viewed(y, frames * channels)
-    rise, start = (g[1] - g[0]) / max(frames, 1), g[0]
+    start, aim = g[0], g[1]
+    rise = (aim - start) / max(frames, 1)
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
         here = target[first * channels : (first + count) * channels]
         for i in range(count * channels):
             dry[i] = source[first * channels + i]
-        run_chain(integers_at(state, 2, 0, 2 * state[3], state), state[3], dry, here, count)
+        call_step(table, 0, dry, here, count)
+        if late:
+            _delay(dry[: count * channels], line, place)
         for t in range(count):
-            wet = np.float32(g[1] if rise == 0.0 else start + (first + t + 1) * rise)
+            wet = np.float32(aim if rise == 0.0 else start + (first + t + 1) * rise)
             for i in range(t * channels, (t + 1) * channels):
                 here[i] = (np.float32(1.0) - wet) * dry[i] + wet * here[i]
     if frames:
-        g[0] = g[1]
+        g[0] = aim
 
 
 @part
@@ -200,9 +307,10 @@ def limiter(state, x, y, frames):
     needs, gains = doubles_at(state, 3, 0, span, state), doubles_at(state, 4, 0, span, state)
     delay = floats_at(state, 6, 0, span * channels, x)
     source, target = viewed(x, frames * channels), viewed(y, frames * channels)
-    start, rise = numbers[0], (numbers[1] - numbers[0]) / max(frames, 1)
+    start, aim = numbers[0], numbers[1]
+    rise = (aim - start) / max(frames, 1)
     for t in range(frames):
-        threshold = numbers[1] if rise == 0.0 else start + (t + 1) * rise
+        threshold = aim if rise == 0.0 else start + (t + 1) * rise
         n = queue[span + 2]
         place, oldest, peak = n % span, (n + 1) % span, 0.0
         for c in range(channels):
@@ -216,4 +324,4 @@ def limiter(state, x, y, frames):
             target[t * channels + c] = np.float32(delay[oldest * channels + c] * factor)
         queue[span + 2] = n + 1
     if frames:
-        numbers[0] = numbers[1]
+        numbers[0] = aim

@@ -1,9 +1,30 @@
 """Signal processing block by block, as sound comes in."""
 
 from audioconv.stream.chain import Chain, DryWet
+from audioconv.stream.chain_file import read_chain
 from audioconv.stream.convolver import StreamConvolver
-from audioconv.stream.files import process_file
+from audioconv.stream.files import Processed, process_file
 from audioconv.stream.fir import Fir
-from audioconv.stream.stages import Biquad, Gain, Limiter
+from audioconv.stream.jitted import Jitted
+from audioconv.stream.resample import Resample
+from audioconv.stream.responses import Response, read_response, response_matrix
+from audioconv.stream.stages import Biquad, Gain, Limiter, Mix
 
-__all__ = ["Biquad", "Chain", "DryWet", "Fir", "Gain", "Limiter", "StreamConvolver", "process_file"]
+__all__ = [
+    "Biquad",
+    "Chain",
+    "DryWet",
+    "Fir",
+    "Gain",
+    "Jitted",
+    "Limiter",
+    "Mix",
+    "Processed",
+    "Resample",
+    "Response",
+    "StreamConvolver",
+    "process_file",
+    "read_chain",
+    "read_response",
+    "response_matrix",
+]

@@ -32,17 +32,28 @@ def table_of_steps(entries):
     return np.array([n for address, state in entries for n in (address, state.ctypes.data)], np.int64), entries
 
 
+def width_after(stage):
+    """How many channels a stage gives: as many as it takes unless it says otherwise."""
+    return getattr(stage, "out_channels", stage.channels)
+
+
 class Sound:
-    """Base of stages that take float32 blocks (samples,) or (samples, channels) and give as many samples."""
+    """Base of stages that take float32 blocks (samples,) or (samples, channels) and give as many samples.
+
+    The results have `out_channels` columns, as many as the block if a stage does not say otherwise.
+    """
 
     latency = 0
+    _inside = ()  # stages of which this one's step calls the steps, by a table of theirs
 
-    def __init__(self, channels):
+    def __init__(self, channels, out_channels=None):
         self.channels = whole(channels, "channels")
-        self._guard, self._table = Guard(type(self).__name__), None
+        self.out_channels = self.channels if out_channels is None else whole(out_channels, "out_channels")
+        self._guard, self._dims = Guard(type(self).__name__), 1 + (self.out_channels > 1)
+        self._table = self._steps = None
 
     def __getstate__(self):
-        return self.__dict__ | {"_table": None}  # addresses are of this process
+        return self.__dict__ | {"_table": None, "_steps": None}  # addresses are of this process
 
     def __setstate__(self, state):
         self.__dict__.update(state)
@@ -50,13 +61,20 @@ class Sound:
 
     def _prepare(self):
         """Note where everything is, and compile or load what would make the first block late."""
-        self._table = table_of(self._stages())
-        self._run(np.empty(0, np.float32), 0)
+        self._table = table_of([self])
+        self._run(np.empty(0, np.float32), np.empty(0, np.float32), 0)
+
+    def _table_inside(self):
+        """The table of the stages inside, which stays where it is."""
+        if self._steps is None:
+            self._steps = table_of(self._inside)
+        return self._steps[0]
 
     def compiled_step(self):
         """The stage as code: address and state of `void step(void* state, float* in, float* out, int64 frames)`.
 
-        The state and the stage must be kept as long as the step is used.
+        The state and the stage must be kept as long as the step is used. `out` may be `in` if the stage gives as many
+        channels as it takes.
         """
         raise NotImplementedError
 
@@ -66,8 +84,12 @@ class Sound:
         Parameters
         ----------
         block : float32 array, shape (samples,) with one channel, or (samples, channels)
-        out : array like block, optional
-            Where to put the result; it may be `block` itself.
+        out : float32 array like the result, optional
+            Where to put the result; it may be `block` itself if their shapes are one.
+
+        Returns
+        -------
+        y : float32 array, shape like block, or (samples,) or (samples, out_channels) if the number of channels changes
 
         Raises
         ------
@@ -76,32 +98,69 @@ class Sound:
         """
         with self._guard:
             block = checked_block(block, self.channels)
-            like_block = isinstance(out, np.ndarray) and out.shape == block.shape and out.dtype == block.dtype
-            if out is not None and not (like_block and out.flags.writeable):
-                raise ShapeError(f"out must be a writable float32 array of the block's shape {block.shape}, "
-                                 f"not {np.shape(out)}")  # fmt: skip
-            work = np.array(block, order="C")
-            self._run(work.reshape(-1), len(work))
+            shape = block.shape
+            if self.out_channels != self.channels:
+                shape = (len(block), self.out_channels)[: 1 + (self.out_channels > 1)]
+            like_result = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == np.float32
+            if out is not None and not (like_result and out.flags.writeable):
+                raise ShapeError(f"out must be a writable float32 array of the shape {shape}, not {np.shape(out)}")
+            self._dims = len(shape)
+            work = source = np.array(block, order="C")
+            if self.out_channels != self.channels:
+                work = np.empty(shape, np.float32)
+            self._run(source.reshape(-1), work.reshape(-1), len(block))
             if out is None:
                 return work
             out[...] = work
             return out
 
-    def _run(self, samples, frames):
+    def _run(self, x, y, frames):
         if self._table is None:
             self._prepare()
-        kernels.run_chain(self._table[0], len(self._table[0]) // 2, samples, samples, frames)
+        kernels.run_chain(self._table[0], 1, x, y, frames)
 
-    def _stages(self):
-        return [self]
+    def _shaped(self, samples):
+        """Samples as an array with as many dimensions as the blocks had."""
+        return samples.reshape((-1, self.out_channels)[: self._dims])
 
     def flush(self):
         """End the signal: what is still due, here nothing; then start afresh."""
         self.reset()
-        return np.empty((0, self.channels) if self.channels > 1 else 0, np.float32)
+        return self._shaped(np.empty((0, self.out_channels), np.float32))
 
     def reset(self):
         """Forget the signal so far."""
+
+
+class Ramp:
+    """Numbers that a step brings from where they are to an aim over a block, in a straight line.
+
+    The aim is written where no step looks and then made to hold, so that a step in another thread sees all of it or
+    nothing.
+    """
+
+    def __init__(self, values):
+        self.rows = np.array([np.ravel(values)] * 3, np.float64)  # now, and two aims in turn
+        self.turns = np.zeros(1, np.int64)
+
+    @property
+    def aim(self):
+        """The numbers as they were set."""
+        return self.rows[1 + self.turns[0] % 2]
+
+    @aim.setter
+    def aim(self, values):
+        self.rows[1 + (self.turns[0] + 1) % 2] = np.ravel(values)
+        self.turns[0] += 1
+
+    def arrive(self):
+        """Be at the aim at once."""
+        self.rows[0] = self.aim
+
+    @property
+    def slots(self):
+        """What a step's state has of it."""
+        return [self.rows.reshape(-1), self.turns]
 
 
 def checked_block(block, channels):

@@ -1,11 +1,11 @@
-"""Stages of sound: gain, second-order sections, a limiter."""
+"""Stages of sound: gain, second-order sections, a mixing matrix, a limiter."""
 
 import numpy as np
 
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels import chain as kernels
 from audioconv.stream import shapes
-from audioconv.stream.sound import Sound, compiled
+from audioconv.stream.sound import Ramp, Sound, compiled
 
 
 class Gain(Sound):
@@ -33,7 +33,7 @@ class Gain(Sound):
     @property
     def gain_db(self):
         """In decibels; -inf is silence."""
-        return 20 * np.log10(self._gain[1]) if self._gain[1] else -np.inf
+        return float(20 * np.log10(self._gain[1])) if self._gain[1] else -np.inf
 
     @gain_db.setter
     def gain_db(self, value):
@@ -74,14 +74,21 @@ class Biquad(Sound):
 
     def __init__(self, sos, *, channels=1):
         super().__init__(channels)
-        sos = np.array(sos, np.float64)
-        if sos.ndim != 2 or sos.shape[1] != 6 or not len(sos):
-            raise ShapeError(f"sos must have shape (sections, 6), not {sos.shape}")
-        if not np.isfinite(sos).all() or not sos[:, 3].all():
-            raise ArgumentError("sos must be finite, and its a0 (column 3) not 0")
-        sos = sos / sos[:, 3:4]
-        self._coefficients = np.ascontiguousarray(sos[:, [0, 1, 2, 4, 5]])
-        self._memory, self._work = np.zeros((self.channels, len(sos), 3)), np.empty(kernels.CHUNK)
+        self._sos = _checked_sos(sos)
+        self._ramp = Ramp(_coefficients(self._sos))
+        self._memory, self._work = np.zeros((self.channels, len(self._sos), 3)), np.empty(kernels.CHUNK)
+
+    @property
+    def sos(self):
+        """The sections, a copy; may be set to as many others, to which the next block goes in a straight line."""
+        return self._sos.copy()
+
+    @sos.setter
+    def sos(self, value):
+        value = _checked_sos(value)
+        if value.shape != self._sos.shape:
+            raise ShapeError(f"sos must have as many sections as before, {len(self._sos)}, not {len(value)}")
+        self._ramp.aim, self._sos = _coefficients(value), value
 
     @classmethod
     def design(cls, kind, sample_rate, frequency_hz, *, q=0.5**0.5, gain_db=0.0, channels=1):
@@ -117,12 +124,87 @@ class Biquad(Sound):
     def reset(self):
         """Forget the signal so far."""
         self._memory.fill(0)
+        self._ramp.arrive()
 
     def compiled_step(self):
-        arrays = [each.reshape(-1) for each in (self._coefficients, self._memory, self._work)]
-        return compiled(kernels.biquad, [self.channels, len(self._coefficients), *arrays])
+        slots = [*self._ramp.slots, self._memory.reshape(-1), self._work]
+        return compiled(kernels.biquad, [self.channels, len(self._sos), *slots])
 
     compiled_step.__doc__ = Sound.compiled_step.__doc__
+
+
+def _checked_sos(sos):
+    sos = np.array(sos, np.float64)
+    if sos.ndim != 2 or sos.shape[1] != 6 or not len(sos):
+        raise ShapeError(f"sos must have shape (sections, 6), not {sos.shape}")
+    if not np.isfinite(sos).all() or not sos[:, 3].all():
+        raise ArgumentError("sos must be finite, and its a0 (column 3) not 0")
+    return sos
+
+
+def _coefficients(sos):
+    """b0 b1 b2 a1 a2 of each section."""
+    return (sos / sos[:, 3:4])[:, [0, 1, 2, 4, 5]]
+
+
+class Mix(Sound):
+    """Each channel of the result is a sum of those of the signal, each times its factor: y = x @ matrix.
+
+    Parameters
+    ----------
+    matrix : float array, shape (channels, out_channels)
+
+    Raises
+    ------
+    ShapeError, ArgumentError
+        If the matrix has another shape, or numbers that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Mix([[1.0, 1.0]]).process(np.array([1.0, 2.0], "float32"))  # one channel on two
+    array([[1., 1.],
+           [2., 2.]], dtype=float32)
+    >>> Mix([[0.5], [0.5]]).process(np.array([[1.0, 3.0]], "float32"))  # the mean of two
+    array([2.], dtype=float32)
+    >>> middle_and_side = Mix([[0.5, 0.5], [0.5, -0.5]])
+    """
+
+    def __init__(self, matrix):
+        matrix = _checked_matrix(matrix)
+        super().__init__(*matrix.shape)
+        self._ramp, self._frame = Ramp(matrix), np.empty(self.channels)
+
+    @property
+    def matrix(self):
+        """The factors, a copy; may be set to others of this shape, to which the next block goes in a straight line."""
+        return self._ramp.aim.reshape(self.channels, self.out_channels).copy()
+
+    @matrix.setter
+    def matrix(self, value):
+        value = _checked_matrix(value)
+        if value.shape != (self.channels, self.out_channels):
+            raise ShapeError(f"matrix must have shape {(self.channels, self.out_channels)} as before, "
+                             f"not {value.shape}")  # fmt: skip
+        self._ramp.aim = value
+
+    def reset(self):
+        """Start with the matrix as it is set."""
+        self._ramp.arrive()
+
+    def compiled_step(self):
+        return compiled(kernels.mix, [self.channels, self.out_channels, *self._ramp.slots, self._frame])
+
+    compiled_step.__doc__ = Sound.compiled_step.__doc__
+
+
+def _checked_matrix(matrix):
+    matrix = np.array(matrix, np.float64)
+    if matrix.ndim != 2 or not matrix.size:
+        raise ShapeError(f"matrix must have shape (channels, out_channels), not {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise ArgumentError("matrix must be finite")
+    return matrix
 
 
 class Limiter(Sound):
@@ -174,7 +256,7 @@ class Limiter(Sound):
     @property
     def threshold_db(self):
         """In decibels of full scale."""
-        return 20 * np.log10(self._numbers[1])
+        return float(20 * np.log10(self._numbers[1]))
 
     @threshold_db.setter
     def threshold_db(self, value):
@@ -184,7 +266,7 @@ class Limiter(Sound):
 
     def flush(self):
         """End the signal: the frames that are still on their way; then start afresh."""
-        rest = self.process(np.zeros((self.latency, self.channels)[: 1 + (self.channels > 1)], np.float32))
+        rest = self.process(np.zeros((self.latency, self.channels)[: self._dims], np.float32))
         self.reset()
         return rest
 

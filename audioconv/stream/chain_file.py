@@ -1,0 +1,172 @@
+"""Chains that are written down in a TOML file."""
+
+import inspect
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
+from audioconv.stream.chain import Chain, DryWet
+from audioconv.stream.resample import Resample
+from audioconv.stream.responses import read_response
+from audioconv.stream.sound import width_after
+from audioconv.stream.stages import Biquad, Gain, Limiter, Mix
+
+
+class _Place(NamedTuple):
+    """Where in a chain a stage stands."""
+
+    folder: Path  # of the file
+    sample_rate: int
+    channels: int
+
+
+def read_chain(path, sample_rate, channels):
+    """Make the chain that a TOML file describes, a table `[[stage]]` for each stage.
+
+    Parameters
+    ----------
+    path : path
+        Each table has a `type` and the parameters of that stage, all named as in Python:
+
+        - gain: gain_db
+        - biquad: kind, frequency_hz; q, gain_db
+        - sections: sos, rows of b0 b1 b2 a0 a1 a2
+        - convolver: ir, a sound file beside the TOML file; wet, true_stereo (see `response_matrix`)
+        - mix: matrix, a row for each channel in
+        - limiter: threshold_db, look_ahead_ms, release_ms
+        - resample: rate_out; quality
+    sample_rate : int, in Hz
+    channels : int
+        Of the signal that it will get.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    AudioFileError
+        If the file, or an impulse response, cannot be read.
+    ArgumentError
+        For another type or key than these, or a value that makes no sense; it says in which stage.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "softer.toml"
+    ...     _ = path.write_text('[[stage]]' + chr(10) + 'type = "gain"' + chr(10) + 'gain_db = -6')
+    ...     chain = read_chain(path, 48000, channels=2)
+    >>> round(chain.stages[0].gain_db, 3)
+    -6.0
+    """
+    path = Path(path)
+    place, stages = _Place(path.parent, sample_rate, channels), []
+    for number, table in enumerate(_tables(path), 1):
+        try:
+            stage = _stage(table, place)
+        except AudioconvError as error:
+            raise type(error)(f"{path}, stage {number}: {error}") from error
+        place = place._replace(
+            channels=width_after(stage), sample_rate=getattr(stage, "rate_out", None) or place.sample_rate
+        )
+        stages.append(stage)
+    return Chain(stages)
+
+
+def _tables(path):
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AudioFileError(f"{path} cannot be read: {error.strerror}; a chain in TOML is wanted") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ArgumentError(f"{path} is not TOML: {error}") from error
+    tables = content.pop("stage", None)
+    if content:
+        raise ArgumentError(f"{path} has {_listed(content)} beside its stages; only tables [[stage]] are known")
+    if not (isinstance(tables, list) and tables and all(isinstance(table, dict) for table in tables)):
+        raise ArgumentError(f"{path} holds no stage; tables [[stage]] with a type are wanted")
+    return tables
+
+
+def _stage(table, place):
+    kind = table.pop("type", None)
+    if not (isinstance(kind, str) and kind in _TYPES):
+        raise ArgumentError(f"type must be one of {_listed(_TYPES)}, not {kind!r}")
+    make = _TYPES[kind]
+    keys = {name: key for name, key in inspect.signature(make).parameters.items() if name != "place"}
+    if unknown := set(table) - set(keys):
+        raise ArgumentError(f"{kind} has no {_listed(sorted(unknown))}; it has {_listed(keys)}")
+    if missing := [name for name, key in keys.items() if key.default is key.empty and name not in table]:
+        raise ArgumentError(f"{kind} needs {_listed(missing)}")
+    for name, value in table.items():
+        _check(value, name, keys[name].annotation)
+    return make(place, **table)
+
+
+def _check(value, name, wanted):
+    """Whether a value is of the type that a parameter says; whole numbers are numbers, true and false are not."""
+    words = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "rows of numbers"}
+    if wanted is list:
+        rows = isinstance(value, list) and all(isinstance(row, list) for row in value)
+        numbers = rows and all(isinstance(n, int | float) and not isinstance(n, bool) for row in value for n in row)
+        fits = numbers and len({len(row) for row in value}) == 1
+    else:
+        fits = isinstance(value, int | float if wanted is float else wanted)
+        fits = fits and (wanted is bool or not isinstance(value, bool))
+    if not fits:
+        raise ArgumentError(f"{name} must be {words[wanted]}, not {value!r}")
+
+
+def _listed(names):
+    return ", ".join(names)
+
+
+def _gain(place, gain_db: float):
+    return Gain(gain_db, channels=place.channels)
+
+
+def _biquad(place, kind: str, frequency_hz: float, q: float = 0.5**0.5, gain_db: float = 0.0):
+    return Biquad.design(kind, place.sample_rate, frequency_hz, q=q, gain_db=gain_db, channels=place.channels)
+
+
+def _sections(place, sos: list):
+    return Biquad(sos, channels=place.channels)
+
+
+def _convolver(place, ir: str, wet: float = 1.0, true_stereo: bool = False):
+    stage = read_response(place.folder / ir, place.sample_rate, place.channels, true_stereo=true_stereo).stage
+    if wet == 1:
+        return stage
+    if stage.out_channels == place.channels:
+        return DryWet(stage, wet)
+    parted, ways = stage.stages  # of a mono signal, which is then on all channels, dry as well
+    return Chain([parted, DryWet(ways, wet)])
+
+
+def _mix(place, matrix: list):
+    if len(matrix) != place.channels:
+        raise ArgumentError(f"matrix has {len(matrix)} row(s), but there are {place.channels} channel(s)")
+    return Mix(matrix)
+
+
+def _limiter(place, threshold_db: float = -1.0, look_ahead_ms: float = 1.5, release_ms: float = 50.0):
+    times = {"look_ahead_ms": look_ahead_ms, "release_ms": release_ms}
+    return Limiter(threshold_db, sample_rate=place.sample_rate, channels=place.channels, **times)
+
+
+def _resample(place, rate_out: int, quality: str = "HQ"):
+    return Resample(place.sample_rate, rate_out, channels=place.channels, quality=quality)
+
+
+_TYPES = {
+    "gain": _gain,
+    "biquad": _biquad,
+    "sections": _sections,
+    "convolver": _convolver,
+    "mix": _mix,
+    "limiter": _limiter,
+    "resample": _resample,
+}

@@ -1,0 +1,107 @@
+"""Impulse responses as stages: which channel goes through which response, and time 0 of resampled ones."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import io
+from audioconv.arrays import floating
+from audioconv.errors import ArgumentError
+from audioconv.stream.chain import Chain
+from audioconv.stream.convolver import StreamConvolver
+from audioconv.stream.stages import Mix
+
+
+class Response(NamedTuple):
+    """An impulse response that was read for a signal."""
+
+    stage: Chain
+    mapping: str  # in words, which channel goes where
+    sample_rate: int  # Hz, of the file; it was resampled where that of the signal is another
+
+
+def read_response(path, sample_rate, channels, *, true_stereo=False):
+    """Read an impulse response as a stage for a signal of that sample rate and so many channels.
+
+    It is resampled if it has to be; what rings before its time 0 then is the stage's latency.
+
+    Raises
+    ------
+    AudioFileError
+        If the file cannot be read.
+    ArgumentError
+        If its channels do not fit the signal; see `response_matrix`.
+    """
+    response, rate = io.read(path)
+    try:
+        response, mapping = response_matrix(response, channels, true_stereo=true_stereo)
+    except ArgumentError as error:
+        raise ArgumentError(f"{path}: {error}") from error
+    taps = response.reshape(len(response), -1)
+    taps, ahead = io.resample_response(taps, rate, sample_rate)
+    return Response(_stage(taps.reshape(-1, *response.shape[1:]), channels, ahead), mapping, rate)
+
+
+def response_matrix(response, channels, *, true_stereo=False):
+    """Say which channel of a signal goes through which channel of an impulse response.
+
+    Parameters
+    ----------
+    response : float array, shape (taps,) or (taps, columns)
+    channels : int
+        Of the signal.
+    true_stereo : bool
+        Four columns are the ways from left to left, left to right, right to left and right to right.
+
+    Returns
+    -------
+    response : float array
+        (taps,): one response for every channel. (taps, channels): one each. (taps, channels, out_channels): a matrix,
+        for a mono signal and several columns, which becomes one of as many channels, and for true stereo.
+    mapping : str
+        The same in words.
+
+    Raises
+    ------
+    ArgumentError
+        If the columns do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> response, mapping = response_matrix(np.ones((100, 2), "float32"), 1)
+    >>> response.shape, mapping
+    ((100, 1, 2), 'mono in, one response for each of 2 channels out')
+    """
+    response = floating(response, "response", (1, 2))
+    columns = 1 if response.ndim == 1 else response.shape[1]
+    if true_stereo:
+        if (channels, columns) != (2, 4):
+            raise ArgumentError(f"true stereo is an impulse response of 4 channels (LL LR RL RR) on a signal of 2, "
+                                f"not {columns} on {channels}")  # fmt: skip
+        return response.reshape(-1, 2, 2), "true stereo, LL LR RL RR"
+    if columns == 1:
+        return response.reshape(-1), "one response for every channel" if channels > 1 else "mono response"
+    if columns == channels:
+        return response, f"one response for each of {channels} channels"
+    if channels == 1:
+        return response.reshape(-1, 1, columns), f"mono in, one response for each of {columns} channels out"
+    advice = "; four on a file of two are true stereo (LL LR RL RR) if that is said" if columns == 4 else ""
+    raise ArgumentError(f"the impulse response has {columns} channels for a file of {channels}; wanted is one, or as "
+                        f"many as the file{advice}")  # fmt: skip
+
+
+def _stage(response, channels, ahead):
+    """The chain that convolves: a matrix as a response for each of its ways, with the sums of those that meet."""
+    if response.ndim < 3:
+        return Chain([_late(StreamConvolver(response, channels=channels), ahead)])
+    taps, before, after = response.shape
+    parted = Mix(np.repeat(np.eye(before), after, axis=1))
+    ways = _late(StreamConvolver(response.reshape(taps, -1), channels=before * after), ahead)
+    return Chain([parted, ways] if before == 1 else [parted, ways, Mix(np.tile(np.eye(after), (before, 1)))])
+
+
+def _late(convolver, ahead):
+    """The convolver with the taps before time 0 as latency: what it gives at first is what rings ahead."""
+    convolver.latency += ahead
+    return convolver
