@@ -9,13 +9,14 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     direct    sums of products, against what multiply-adds in registers give
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
-    stream    a stream, block by block
+    stream    streams block by block and in one call, against zita-convolver and pedalboard; a chain
     layers    layers of networks, against PyTorch
     train     steps of training of four networks, against PyTorch; and memory
     infer     inference of the same, against PyTorch and ONNX Runtime
     keywords  recognition rates; needs AUDIOCONV_DATA
 
-PyTorch (`pip install torch`) and FFTW (gcc and Debian's libfftw3-dev) are taken if they are there.
+PyTorch and pedalboard (`pip install torch pedalboard`), FFTW (gcc and Debian's libfftw3-dev) and zita-convolver (g++ and
+Debian's libzita-convolver-dev) are taken if they are there.
 """
 
 import argparse
