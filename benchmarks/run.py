@@ -15,8 +15,8 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     infer     inference of the same, against PyTorch and ONNX Runtime
     keywords  recognition rates; needs AUDIOCONV_DATA
 
-PyTorch and pedalboard (`pip install torch pedalboard`), FFTW (gcc and Debian's libfftw3-dev) and zita-convolver (g++ and
-Debian's libzita-convolver-dev) are taken if they are there.
+PyTorch and pedalboard (`pip install torch pedalboard`), FFTW (gcc and Debian's libfftw3-dev) and zita-convolver (g++
+and Debian's libzita-convolver-dev) are taken if they are there.
 """
 
 import argparse

@@ -137,13 +137,15 @@ def _sections(place, sos: list):
 
 
 def _convolver(place, ir: str, wet: float = 1.0, true_stereo: bool = False):
-    stage = read_response(place.folder / ir, place.sample_rate, place.channels, true_stereo=true_stereo).stage
+    path = place.folder / ir
+    stage = read_response(path, place.sample_rate, place.channels, true_stereo=true_stereo).stage
     if wet == 1:
         return stage
     if stage.out_channels == place.channels:
         return DryWet(stage, wet)
-    parted, ways = stage.stages  # of a mono signal, which is then on all channels, dry as well
-    return Chain([parted, DryWet(ways, wet)])
+    # a mono signal that becomes wider is on all channels, dry as well
+    ways = read_response(path, place.sample_rate, stage.out_channels).stage
+    return Chain([Mix([[1.0] * stage.out_channels]), DryWet(ways, wet)])
 
 
 def _mix(place, matrix: list):

@@ -83,13 +83,14 @@ class StreamConvolver:
                  max_taps=None, guard=False):  # fmt: skip
         self._dtype = float_dtype(dtype)
         self.channels, self._max_block = whole(channels, "channels"), whole(max_block, "max_block")
-        self.latency, self._sample_rate = whole(latency, "latency", least=0), sample_rate
+        self.latency = self._latency = whole(latency, "latency", least=0)
+        self._sample_rate = sample_rate
         responses, self.out_channels = self._responses(ir)
         taps = responses.shape[1]
         self._max_taps = max(taps, REMEMBERED) if max_taps is None else whole(max_taps, "max_taps")
         if self._max_taps < taps:
             raise ArgumentError(f"max_taps is {max_taps}, but ir has {taps} taps")
-        self._voices = Voices(self._voice(responses, ir), self._max_taps + self.latency + max(self._max_block, 65536))
+        self._voices = Voices(self._voice(responses, ir), self._max_taps + self._latency + max(self._max_block, 65536))
         self._voices.guarded = guard
         self._guard, self._changing = Guard("StreamConvolver"), Guard("StreamConvolver's set_ir")
         self._square = self.channels == self.out_channels
@@ -157,7 +158,7 @@ class StreamConvolver:
             taps are those of the longest response that is still heard.
         """
         with self._guard, self._changing:
-            frames = self.latency + max(voice.shape.taps for _, voice in self._voices.in_use()) - 1
+            frames = max(voice.shape.latency + voice.shape.taps for _, voice in self._voices.in_use()) - 1
             rest = np.empty((frames, self.out_channels)[: self._dims], self._dtype)
             self._run(np.zeros((frames, self.channels), self._dtype), rest)
             self._begin()
@@ -263,7 +264,7 @@ class StreamConvolver:
         self._run(np.empty(0, self._dtype), np.empty(0, self._dtype))
 
     def _made_with(self):
-        sizes = {"channels": self.channels, "out_channels": self.out_channels, "latency": self.latency}
+        sizes = {"channels": self.channels, "out_channels": self.out_channels, "latency": self._latency}
         return sizes | {"dtype": self._dtype.name, "max_taps": self._max_taps}
 
     def _responses(self, ir):
@@ -280,9 +281,9 @@ class StreamConvolver:
     def _voice(self, responses, ir):
         filters, taps = responses.shape
         matrix, outputs = np.ndim(ir) == 3, self.out_channels
-        chosen = schedule(taps, latency=self.latency, inputs=self.channels, outputs=outputs, matrix=matrix,
+        chosen = schedule(taps, latency=self._latency, inputs=self.channels, outputs=outputs, matrix=matrix,
                           dtype=self._dtype.name, block=self._max_block)  # fmt: skip
-        shape = Shape(chosen.levels, self.latency, taps, self.channels, outputs, filters, matrix, self._dtype)
+        shape = Shape(chosen.levels, self._latency, taps, self.channels, outputs, filters, matrix, self._dtype)
         return Voice(responses, shape)
 
     def _checked(self, block):

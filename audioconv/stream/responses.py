@@ -2,14 +2,11 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from audioconv import io
 from audioconv.arrays import floating
 from audioconv.errors import ArgumentError
 from audioconv.stream.chain import Chain
 from audioconv.stream.convolver import StreamConvolver
-from audioconv.stream.stages import Mix
 
 
 class Response(NamedTuple):
@@ -92,16 +89,7 @@ def response_matrix(response, channels, *, true_stereo=False):
 
 
 def _stage(response, channels, ahead):
-    """The chain that convolves: a matrix as a response for each of its ways, with the sums of those that meet."""
-    if response.ndim < 3:
-        return Chain([_late(StreamConvolver(response, channels=channels), ahead)])
-    taps, before, after = response.shape
-    parted = Mix(np.repeat(np.eye(before), after, axis=1))
-    ways = _late(StreamConvolver(response.reshape(taps, -1), channels=before * after), ahead)
-    return Chain([parted, ways] if before == 1 else [parted, ways, Mix(np.tile(np.eye(after), (before, 1)))])
-
-
-def _late(convolver, ahead):
-    """The convolver with the taps before time 0 as latency: what it gives at first is what rings ahead."""
+    """A chain of the convolver, with the taps before time 0 as latency: what it gives at first is what rings ahead."""
+    convolver = StreamConvolver(response, channels=channels)
     convolver.latency += ahead
-    return convolver
+    return Chain([convolver])
