@@ -53,12 +53,13 @@ def test_the_file_is_the_whole_convolution(tmp_path, signal, response, block):
     assert str(tmp_path / "out.wav") in result.stdout
 
 
-def test_the_block_changes_no_bit(tmp_path):
+def test_the_block_does_not_matter(tmp_path):
     source, ir = put(tmp_path / "in.wav", noise(9000, 2)), put(tmp_path / "ir.wav", decaying(3000))
     for block in (13, 1000, 65536):
         assert run("filter", source, tmp_path / f"{block}.wav", "--ir", ir, "--block", block).exit_code == 0
-    assert (tmp_path / "13.wav").read_bytes() == (tmp_path / "65536.wav").read_bytes()
-    assert (tmp_path / "1000.wav").read_bytes() == (tmp_path / "65536.wav").read_bytes()
+    one, other, most = (ac.read(tmp_path / f"{block}.wav").samples for block in (13, 1000, 65536))
+    assert_close(one, most, 2e-6)
+    assert_close(other, most, 2e-6)
 
 
 @pytest.mark.parametrize(
