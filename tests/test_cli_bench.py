@@ -15,6 +15,7 @@ def own_figures(tmp_path, monkeypatch):
     monkeypatch.setattr(cost, "table_path", lambda: tmp_path / "costs.json")
     monkeypatch.setattr(bench, "_SAMPLES", 20_000)
     monkeypatch.setattr(bench, "_TAPS", (16, 3000))
+    monkeypatch.setattr(bench, "_STREAMS", ((64, 3000),))
     cost.forget()
     yield tmp_path / "costs.json"
     monkeypatch.undo()
@@ -30,6 +31,19 @@ def test_it_shows_method_prediction_and_measurement(own_figures):
     assert not own_figures.exists()
 
 
+def test_streams_show_what_was_predicted_and_what_blocks_took(own_figures):
+    result = run("bench", "stream", "--latency", "64")
+    assert result.exit_code == 0
+    assert "latency 64" in result.stdout
+    (row,) = (line.split() for line in result.stdout.splitlines() if "3000" in line)
+    numbers = [float(cell) for cell in row if cell.replace(".", "").isdigit()]
+    assert numbers[:2] == [64, 3000]
+    mean, worst, measured, percentile, share = numbers[2:]
+    assert 0 < mean <= worst
+    assert 0 < measured <= percentile * 1.5
+    assert share == pytest.approx(100 * measured / 1333.3, abs=0.02)
+
+
 @pytest.mark.slow
 def test_tuning_measures_everything_and_clearing_forgets_it(own_figures, monkeypatch):
     monkeypatch.setattr(tune, "ROUNDS", 1)
@@ -41,7 +55,9 @@ def test_tuning_measures_everything_and_clearing_forgets_it(own_figures, monkeyp
     assert "costs of this machine" in result.stdout
     for table in cost._read(own_figures).values():
         assert min(min(row) for row in table) > 0
-        assert [len(row) for row in table] == [len(cost.TAPS)] * 2 + [len(cost.SIZES)] * 2 + [2]
+        assert [len(row) for row in table] == [
+            *[len(cost.TAPS)] * 2, *[len(cost.SIZES)] * 2, 2, *[len(cost.PARTITIONS)] * 2
+        ]  # fmt: skip
         assert table.direct[-1] > 5 * table.direct[3]
         assert table.block[-1] > 100 * table.block[0]
     result = run("bench", "--clear")

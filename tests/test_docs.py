@@ -1,4 +1,4 @@
-"""The page on chains: what it shows runs."""
+"""The pages on streams and chains: what they show runs."""
 
 import doctest
 import re
@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import audioconv as ac
 
@@ -13,9 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "chains.md"
 
 
-def test_its_python_gives_what_it_says():
-    done = doctest.testfile(str(PAGE), module_relative=False)
-    assert done.attempted >= 7
+@pytest.mark.parametrize(("page", "examples"), [("chains", 7), ("streaming", 5)])
+def test_its_python_gives_what_it_says(page, examples):
+    done = doctest.testfile(str(PAGE.with_stem(page)), module_relative=False)
+    assert done.attempted >= examples
     assert done.failed == 0
 
 
