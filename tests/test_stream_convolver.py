@@ -182,7 +182,7 @@ def test_messages_say_what_is_wanted():
         stream.process(noise(65))
     with pytest.raises(ShapeError, match=r"\(4, 2\), wanted is \(samples, 1\) or \(samples,\)"):
         stream.process(noise((4, 2)))
-    with pytest.raises(DtypeError, match="float64, but the stream is float32"):
+    with pytest.raises(DtypeError, match="float64, but wanted is float32"):
         stream.process(noise(4, "float64"))
     with pytest.raises(DtypeError, match="32768"):
         stream.process(np.zeros(4, np.int16))

@@ -82,7 +82,7 @@ def test_out_has_the_shape_of_the_result():
     swap, both = ac.Mix([[0.0, 1.0], [1.0, 0.0]]), noise(9, 2)
     expected = both[:, ::-1].copy()
     assert np.array_equal(swap.process(both, out=both), expected)
-    with pytest.raises(ac.ShapeError, match=r"of the shape \(9, 2\), not \(9,\)"):
+    with pytest.raises(ac.ShapeError, match=r"of shape \(9, 2\), not \(9,\)"):
         mix.process(x, out=x)
     x.flags.writeable = False
     assert mix.process(x[::2]).shape == (5, 2)

@@ -5,11 +5,10 @@ import numpy as np
 from audioconv.arrays import float_dtype, floating, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import voices
-from audioconv.kernels.chain import run_step
 from audioconv.kernels.partition_layout import Shape
 from audioconv.signal.schedule import schedule
 from audioconv.stage import Guard
-from audioconv.stream.sound import table_of_steps
+from audioconv.stream.sound import Sound, table_of_steps
 from audioconv.stream.voice import Voice, Voices
 
 REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz
@@ -17,7 +16,7 @@ WARM_UP = 24  # blocks of silence at first, or the first block of sound would ta
 MODES = {"cut": voices.CUT, "ring": voices.RING}
 
 
-class StreamConvolver:
+class StreamConvolver(Sound):
     """Convolve a signal that comes block by block.
 
     The blocks of results, joined, and then `flush()` are `latency` zeros and then `convolve(signal, ir)`, within 2e-6
@@ -81,73 +80,25 @@ class StreamConvolver:
 
     def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32", sample_rate=48000,
                  max_taps=None, guard=False):  # fmt: skip
-        self._dtype = float_dtype(dtype)
-        self.channels, self._max_block = whole(channels, "channels"), whole(max_block, "max_block")
+        self._dtype, self._max_block = float_dtype(dtype), whole(max_block, "max_block")
+        self.channels = whole(channels, "channels")
         self.latency = self._latency = whole(latency, "latency", least=0)
         self._sample_rate = sample_rate
-        responses, self.out_channels = self._responses(ir)
+        responses, out_channels = self._responses(ir)
+        super().__init__(channels, out_channels)
         taps = responses.shape[1]
         self._max_taps = max(taps, REMEMBERED) if max_taps is None else whole(max_taps, "max_taps")
         if self._max_taps < taps:
             raise ArgumentError(f"max_taps is {max_taps}, but ir has {taps} taps")
         self._voices = Voices(self._voice(responses, ir), self._max_taps + self._latency + max(self._max_block, 65536))
         self._voices.guarded = guard
-        self._guard, self._changing = Guard("StreamConvolver"), Guard("StreamConvolver's set_ir")
-        self._square = self.channels == self.out_channels
-        self._dims = 1 if self.channels == self.out_channels == 1 else 2
+        self._changing = Guard("StreamConvolver's set_ir")
         self._prepare()
-        silence = np.zeros((min(self._max_block, 64), self.channels)[: self._dims], self._dtype)
+        silence = np.zeros((min(self._max_block, 64), self.channels), self._dtype)
         for _ in range(WARM_UP):
             self.process(silence)
         self._voices.rewind()
-
-    def process(self, block, out=None):
-        """Convolve the next block.
-
-        Parameters
-        ----------
-        block : float array, shape (samples,) or (samples, channels), of the stream's dtype
-            0 to max_block samples; (samples,) only with one channel.
-        out : array of the stream's dtype, optional
-            Where to put the result; it may be `block` itself, or share memory with it.
-
-        Returns
-        -------
-        y : array, shape (samples, out_channels), or (samples,) for a block of that shape and one channel
-            `out`, or a new array.
-
-        Raises
-        ------
-        ShapeError, DtypeError, ArgumentError, BusyError
-            The stream stays as it was.
-        """
-        if not self._guard.lock.acquire(False):
-            raise self._guard.busy()
-        try:
-            block = self._checked(block)
-            shape = block.shape if self._square else self._out_shape(block)
-            if out is None:
-                result = np.empty(shape, self._dtype)
-            else:
-                self._check_out(out, shape)
-                result = out
-            if not (block.flags.carray and result.flags.carray and self._run(block, result)):
-                result = np.empty(shape, self._dtype)
-                self._run(np.array(block, order="C"), result)
-            self._dims = result.ndim
-            if out is None:
-                return result
-            if result is not out:
-                out[...] = result
-            return out
-        finally:
-            self._guard.lock.release()
-
-    def _run(self, samples, result):
-        """One block, from one contiguous array to another; False if they share a part of their memory."""
-        if samples.ndim == result.ndim == 1:  # `reshape` takes as long as a tenth of all
-            return run_step(self._table, samples, result, samples.size)
-        return run_step(self._table, samples.reshape(-1), result.reshape(-1), len(samples))
+        self._dims = 1 + (self.out_channels > 1)
 
     def flush(self):
         """End the signal: what is still due after it. The stream is then as after `reset`.
@@ -159,8 +110,9 @@ class StreamConvolver:
         """
         with self._guard, self._changing:
             frames = max(voice.shape.latency + voice.shape.taps for _, voice in self._voices.in_use()) - 1
-            rest = np.empty((frames, self.out_channels)[: self._dims], self._dtype)
+            rest = np.empty((frames, self.out_channels), self._dtype)
             self._run(np.zeros((frames, self.channels), self._dtype), rest)
+            rest = self._shaped(rest)
             self._begin()
             return rest
 
@@ -171,7 +123,7 @@ class StreamConvolver:
 
     def _begin(self):
         self._voices.begin()
-        self._dims = 1 if self.channels == self.out_channels == 1 else 2
+        self._dims = 1 + (self.out_channels > 1)
 
     def set_ir(self, ir, fade_s=0.02, tail="cut"):
         """Change the filter while the stream runs; it may be called from another thread than `process`.
@@ -243,25 +195,14 @@ class StreamConvolver:
         return self._voices.replaced
 
     def compiled_step(self):
-        """The stage as code: address and state of `void step(void* state, float* in, float* out, int64 frames)`.
-
-        The state and the stream must be kept as long as the step is used. Blocks may then have any length.
-        """
         if self._dtype != np.float32:
             raise DtypeError(f"a step of a chain takes float32, and this stream {self._dtype}")
         return self._voices.step()
 
-    def __getstate__(self):
-        return self.__dict__ | {"_table": None}  # addresses are of this process
+    compiled_step.__doc__ = Sound.compiled_step.__doc__
 
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._prepare()
-
-    def _prepare(self):
-        """Compile or load now what would make the first block late."""
-        self._table, self._kept = table_of_steps([self._voices.step()])
-        self._run(np.empty(0, self._dtype), np.empty(0, self._dtype))
+    def _whole_table(self):
+        return table_of_steps([self._voices.step()])
 
     def _made_with(self):
         sizes = {"channels": self.channels, "out_channels": self.out_channels, "latency": self._latency}
@@ -285,26 +226,3 @@ class StreamConvolver:
                           dtype=self._dtype.name, block=self._max_block)  # fmt: skip
         shape = Shape(chosen.levels, self._latency, taps, self.channels, outputs, filters, matrix, self._dtype)
         return Voice(responses, shape)
-
-    def _checked(self, block):
-        """`block` as an array, if it is one that this stream takes."""
-        array = np.asarray(block)
-        if array.dtype != self._dtype:
-            floating(array, "block")  # says more where it is no float at all
-            raise DtypeError(f"block is {array.dtype}, but the stream is {self._dtype}; convert one or the other")
-        if not ((array.ndim == 2 and array.shape[1] == self.channels) or array.ndim == 1 == self.channels):
-            wanted = f"(samples, {self.channels})" + (" or (samples,)" if self.channels == 1 else "")
-            raise ShapeError(f"block has shape {array.shape}, wanted is {wanted}")
-        if len(array) > self._max_block:
-            raise ShapeError(f"block has {len(array)} samples, more than max_block = {self._max_block}")
-        return array
-
-    def _out_shape(self, block):
-        return (len(block), self.out_channels)[: 1 if self.out_channels == block.ndim == 1 else 2]
-
-    def _check_out(self, out, shape):
-        if not isinstance(out, np.ndarray) or out.dtype != self._dtype:
-            raise DtypeError(f"out must be an array of {self._dtype}, as the stream is, not {type(out).__name__} of "
-                             f"{np.asarray(out).dtype}")  # fmt: skip
-        if out.shape != shape or not out.flags.writeable:
-            raise ShapeError(f"out must be a writable array of shape {shape}, not {out.shape}")

@@ -44,6 +44,7 @@ class Sound:
     """
 
     latency = 0
+    _dtype, _max_block = np.dtype(np.float32), None
     _inside = ()  # stages of which this one's step calls the steps, by a table of theirs
 
     def __init__(self, channels, out_channels=None):
@@ -61,8 +62,11 @@ class Sound:
 
     def _prepare(self):
         """Note where everything is, and compile or load what would make the first block late."""
-        self._table = table_of([self])
-        self._run(np.empty(0, np.float32), np.empty(0, np.float32), 0)
+        self._table = self._whole_table()
+        self._run(np.empty(0, self._dtype), np.empty(0, self._dtype))
+
+    def _whole_table(self):
+        return table_of([self])
 
     def _table_inside(self):
         """The table of the stages inside, which stays where it is."""
@@ -83,41 +87,57 @@ class Sound:
 
         Parameters
         ----------
-        block : float32 array, shape (samples,) with one channel, or (samples, channels)
-        out : float32 array like the result, optional
-            Where to put the result; it may be `block` itself if their shapes are one.
+        block : float array, shape (samples,) with one channel, or (samples, channels)
+            Of the stage's dtype, float32 if it does not say otherwise.
+        out : array like the result, optional
+            Where to put the result; it may be `block` itself, or share memory with it.
 
         Returns
         -------
-        y : float32 array, shape like block, or (samples,) or (samples, out_channels) if the number of channels changes
+        y : array, shape like block, or (samples,) or (samples, out_channels) if the number of channels changes
+            `out`, or a new array.
 
         Raises
         ------
         ShapeError, DtypeError, BusyError
             The stage stays as it was.
         """
-        with self._guard:
-            block = checked_block(block, self.channels)
+        if not self._guard.lock.acquire(False):  # `with` would take a tenth of the time of a short block
+            raise self._guard.busy()
+        try:
+            block = checked_block(block, self.channels, self._dtype, self._max_block)
             shape = block.shape
             if self.out_channels != self.channels:
                 shape = (len(block), self.out_channels)[: 1 + (self.out_channels > 1)]
-            like_result = isinstance(out, np.ndarray) and out.shape == shape and out.dtype == np.float32
-            if out is not None and not (like_result and out.flags.writeable):
-                raise ShapeError(f"out must be a writable float32 array of the shape {shape}, not {np.shape(out)}")
-            self._dims = len(shape)
-            work = source = np.array(block, order="C")
-            if self.out_channels != self.channels:
-                work = np.empty(shape, np.float32)
-            self._run(source.reshape(-1), work.reshape(-1), len(block))
+            result = np.empty(shape, self._dtype) if out is None else self._checked_out(out, shape)
+            if not (block.flags.carray and result.flags.carray and self._run(block, result)):
+                result = np.empty(shape, self._dtype)
+                self._run(np.array(block, order="C"), result)
+            self._dims = result.ndim
             if out is None:
-                return work
-            out[...] = work
+                return result
+            if result is not out:
+                out[...] = result
             return out
+        finally:
+            self._guard.lock.release()
 
-    def _run(self, x, y, frames):
+    def _run(self, samples, result):
+        """One block, from one contiguous array to another; False, and nothing done, if they share a part of memory."""
         if self._table is None:
             self._prepare()
-        kernels.run_chain(self._table[0], 1, x, y, frames)
+        if samples.ndim == result.ndim == 1:  # `reshape` takes as long as a check
+            return kernels.run_step(self._table[0], samples, result, samples.size)
+        return kernels.run_step(self._table[0], samples.reshape(-1), result.reshape(-1), len(samples))
+
+    def _checked_out(self, out, shape):
+        if not isinstance(out, np.ndarray) or out.dtype != self._dtype:
+            raise DtypeError(
+                f"out must be an array of {self._dtype}, not {type(out).__name__} of {np.asarray(out).dtype}"
+            )
+        if out.shape != shape or not out.flags.writeable:
+            raise ShapeError(f"out must be a writable array of shape {shape}, not {out.shape}")
+        return out
 
     def _shaped(self, samples):
         """Samples as an array with as many dimensions as the blocks had."""
@@ -163,13 +183,15 @@ class Ramp:
         return [self.rows.reshape(-1), self.turns]
 
 
-def checked_block(block, channels):
+def checked_block(block, channels, dtype=Sound._dtype, most=None):
     """A block as an array, if stages with so many channels take it."""
     array = np.asarray(block)
-    if array.dtype != np.float32:
+    if array.dtype != dtype:
         floating(array, "block")  # says more where it is no float at all
-        raise DtypeError(f"block is {array.dtype}, but stages take float32; convert it with block.astype('float32')")
+        raise DtypeError(f"block is {array.dtype}, but wanted is {dtype}; convert it with block.astype('{dtype}')")
     if not ((array.ndim == 2 and array.shape[1] == channels) or array.ndim == 1 == channels):
         wanted = f"(samples, {channels})" + (" or (samples,)" if channels == 1 else "")
         raise ShapeError(f"block has shape {array.shape}, wanted is {wanted}")
+    if most is not None and len(array) > most:
+        raise ShapeError(f"block has {len(array)} samples, more than max_block = {most}")
     return array
