@@ -20,8 +20,8 @@ HURRY = 4  # times as many frames as a block has that a new voice may be fed in 
 CUT, RING = range(2)
 
 # State of `convolver`: inputs, outputs; then the addresses of control, voices, past samples (and how many frames of
-# them there are), and of work space.
-INPUTS, OUTPUTS, CONTROL, VOICES, PAST, PAST_FRAMES, SCRATCH = range(7)
+# them there are), of work space, and of a table of one step, `mix`, which is made when it is first needed.
+INPUTS, OUTPUTS, CONTROL, VOICES, PAST, PAST_FRAMES, SCRATCH, MIXER = range(8)
 # control: voices that sound; frames that have come in; the mailbox, and what was taken from it but cannot begin yet,
 # both addresses of rows or 0; whether samples that are not finite are replaced, and how many were
 COUNT, FRAMES, MAILBOX, PENDING, GUARDED, REPLACED, CONTROLS = range(7)
@@ -163,19 +163,13 @@ def _enter(control, x, came):
 
 
 @stage_step
-def convolver(state, x, y, frames):
-    """A `StreamConvolver`."""
+def mix(state, x, y, frames):
+    """The voices of a `StreamConvolver`, and their fades; the state is that of `convolver`."""
     inputs, outputs = state[INPUTS], state[OUTPUTS]
     source, target = viewed(x, frames * inputs), viewed(y, frames * outputs)
-    control = viewed(row_at(state, CONTROL), CONTROLS)
-    voices = viewed(row_at(state, VOICES), MOST * VOICE)
+    control, voices = viewed(row_at(state, CONTROL), CONTROLS), viewed(row_at(state, VOICES), MOST * VOICE)
     scratch = floats_at(state, SCRATCH, 0, scratch_size(inputs, outputs), x)
     came, given, made = scratch[: CHUNK * inputs], scratch[CHUNK * inputs :], scratch[2 * CHUNK * inputs :]
-    _arrive(state, control, voices, made, frames)
-    if control[COUNT] == 1 and voices[FADED] == voices[FADE] and not control[GUARDED]:
-        _remember(state, control, source)
-        call_step(voices, 0, source, target, frames)
-        return
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
         _enter(control, source[first * inputs : (first + count) * inputs], came[: count * inputs])
@@ -183,3 +177,18 @@ def convolver(state, x, y, frames):
         _mix(voices, control[COUNT], count, came[: count * inputs], given[: count * inputs], made[: count * outputs],
              target[first * outputs : (first + count) * outputs])  # fmt: skip
         _leave(control, voices, count)
+
+
+@stage_step
+def convolver(state, x, y, frames):
+    """A `StreamConvolver`."""
+    inputs, outputs = state[INPUTS], state[OUTPUTS]
+    source, target = viewed(x, frames * inputs), viewed(y, frames * outputs)
+    control, voices = viewed(row_at(state, CONTROL), CONTROLS), viewed(row_at(state, VOICES), MOST * VOICE)
+    scratch = floats_at(state, SCRATCH, 0, scratch_size(inputs, outputs), x)
+    _arrive(state, control, voices, scratch[2 * CHUNK * inputs :], frames)
+    if control[COUNT] == 1 and voices[FADED] == voices[FADE] and not control[GUARDED]:
+        _remember(state, control, source)
+        call_step(voices, 0, source, target, frames)
+    else:
+        call_step(viewed(row_at(state, MIXER), 2), 0, source, target, frames)

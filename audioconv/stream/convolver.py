@@ -91,7 +91,8 @@ class StreamConvolver(Sound):
         if self._max_taps < taps:
             raise ArgumentError(f"max_taps is {max_taps}, but ir has {taps} taps")
         self._voices = Voices(self._voice(responses, ir), self._max_taps + self._latency + max(self._max_block, 65536))
-        self._voices.guarded = guard
+        if guard:
+            self._voices.guarded = True
         self._changing = Guard("StreamConvolver's set_ir")
         self._prepare()
         silence = np.zeros((min(self._max_block, 64), self.channels), self._dtype)

@@ -84,7 +84,7 @@ class Voices:
         self._past = np.empty(past_frames * inputs, dtype)
         self._scratch = aligned(voices.scratch_size(inputs, outputs), dtype)
         self._control = np.zeros(voices.CONTROLS, np.int64)
-        self._rows = np.zeros((voices.MOST, voices.VOICE), np.int64)
+        self._rows, self._mixer = np.zeros((voices.MOST, voices.VOICE), np.int64), np.zeros(2, np.int64)
         self.newest = voice
         self.begin()
 
@@ -104,11 +104,18 @@ class Voices:
         self._rows[0] = self.newest.row(voices.CUT, 0, 0)
         self._living, self._posted = {self.newest.address: self.newest}, {}
 
-    def step(self):
+    def step(self, of=voices.convolver):
         """Address and state of the step."""
         slots = [self._shape.inputs, self._shape.outputs, self._control, self._rows.reshape(-1), self._past,
-                 self._past_frames, self._scratch]  # fmt: skip
-        return compiled(voices.convolver, slots, self._shape.dtype)
+                 self._past_frames, self._scratch, self._mixer]  # fmt: skip
+        return compiled(of, slots, self._shape.dtype)
+
+    def _prepare_to_mix(self):
+        """Compile or load what mixes voices: a second that streams do without whose filter never changes."""
+        if not self._mixer[0]:
+            address, self._mixing = self.step(voices.mix)
+            self._mixer[1] = address_of(self._mixing)
+            self._mixer[0] = address
 
     def post(self, voice, mode, fade):
         """Let a new voice come in; blocks may be in work meanwhile."""
@@ -117,6 +124,7 @@ class Voices:
         if mode == voices.CUT:
             table, _kept = table_of_steps([self.step()])
             voices.catch_up(table, row, np.empty(voices.CHUNK * self._shape.outputs, self._shape.dtype))
+        self._prepare_to_mix()
         self._forget_silent()
         self._posted[address_of(row)], self._living[voice.address], self.newest = row, voice, voice
         voices.post(self._control, address_of(row))
@@ -145,6 +153,7 @@ class Voices:
         self._control[:] = state["control"]
         self._control[[voices.MAILBOX, voices.PENDING]] = 0
         self._living, self._posted = {voice.address: voice for _, voice in pairs}, {}
+        self._prepare_to_mix()
         for i, (row, voice) in enumerate(pairs):
             row[voices.NAME] = voice.address
             if i < self._control[voices.COUNT]:
@@ -160,6 +169,7 @@ class Voices:
 
     @guarded.setter
     def guarded(self, value):
+        self._prepare_to_mix()
         self._control[voices.GUARDED] = bool(value)
 
     @property
