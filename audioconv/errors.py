@@ -28,5 +28,9 @@ class ModelFileError(AudioconvError, OSError):
     """A model file is missing, cut short, not a model, or of another version."""
 
 
+class SoundDeviceError(AudioconvError, OSError):
+    """A sound card is missing, cannot do what is asked, or what drives it is not installed."""
+
+
 class BusyError(AudioconvError, RuntimeError):
     """A stateful object was entered by two threads at once."""

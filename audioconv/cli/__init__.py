@@ -18,6 +18,7 @@ from audioconv.cli.doctor import doctor
 from audioconv.cli.evaluate import evaluate
 from audioconv.cli.filter import filter_file
 from audioconv.cli.listen import listen
+from audioconv.cli.live import live
 from audioconv.cli.messages import say
 from audioconv.cli.predict import predict
 from audioconv.cli.train import train
@@ -67,14 +68,14 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ):
-    """Filter sound files, train keyword classifiers, and hear their words in long recordings.
+    """Filter sound files and live sound, train keyword classifiers, and hear their words in long recordings.
 
     An error is one line and exit code 2; AUDIOCONV_DEBUG=1 shows where it came from.
     """
 
 
 app.command("filter")(filter_file)
-for command in (train, evaluate, predict, listen, bench, doctor):
+for command in (live, train, evaluate, predict, listen, bench, doctor):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""audioconv listen: the words in a long recording, block by block, with their times."""
+"""audioconv listen: the words in a long recording, or before the microphone, block by block, with their times."""
 
 from collections import Counter
 from contextlib import contextmanager
@@ -12,42 +12,76 @@ from audioconv.cli.messages import say
 
 def listen(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    file: Annotated[Path, typer.Option("--file", help="Recording to listen to, of any length.")],
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Recording to listen to, of any length, instead of the microphone.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Microphone, by number or name.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so long.")] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, metavar="T", help="Score from which a word counts.")
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 1600,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
 ):
-    """Hear words in a long recording.
+    """Hear words from the microphone, or in a long recording.
 
-    The file is taken block by block; each word is printed as it is found: time, label, score. The
-    time is the middle of the word, where its score is largest; the table has where it began, too.
+    Each word is printed as it is found: time, label, score. The time is the middle of the word, where its score is
+    largest; the table has where it began, too. Ctrl-C ends it.
     """
     from audioconv import io
     from audioconv.classify import KeywordClassifier
 
     classifier = KeywordClassifier.load(model)
-    about = io.info(file)
-    if about.sample_rate != classifier.sample_rate:
-        say(f"{file} is resampled from {about.sample_rate} to {classifier.sample_rate} Hz")
-    if about.channels > 1:
-        say(f"the {about.channels} channels of {file} are averaged")
-    blocks = _mono(io.blocks(file, block))
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
-    counts = Counter()
-    with _table(csv) as write_row:
-        for found in _detections(detector, io.resample_blocks(blocks, about.sample_rate, classifier.sample_rate)):
+    counts, heard_s = Counter(), [0.0]
+    with _table(csv) as write_row, _sound(file, device, seconds, block) as (blocks, sample_rate, name):
+        if sample_rate != classifier.sample_rate:
+            say(f"{name} is resampled from {sample_rate} to {classifier.sample_rate} Hz")
+        counted = _counted(blocks, sample_rate, seconds, heard_s)
+        for found in _detections(detector, io.resample_blocks(counted, sample_rate, classifier.sample_rate)):
             counts[found.label] += 1
             typer.echo(f"{found.peak_s:10.2f} s  {found.label:<16} {found.score:.3f}")
             write_row((f"{found.start_s:.3f}", f"{found.peak_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
-    typer.echo(f"{counts.total()} detections in {about.frames / about.sample_rate:.1f} s: {words}")
+    typer.echo(f"{counts.total()} detections in {heard_s[0]:.1f} s: {words}")
+
+
+@contextmanager
+def _sound(file, device, seconds, block):
+    """Blocks of one channel, their sample rate, and what they come from."""
+    from audioconv import io
+    from audioconv.stream.sound_card import microphone, named
+
+    if file is not None:
+        about = io.info(file)
+        if about.channels > 1:
+            say(f"the {about.channels} channels of {file} are averaged")
+        yield _mono(io.blocks(file, block)), about.sample_rate, file
+        return
+    with microphone(device=named(device), seconds=seconds) as (blocks, sample_rate):
+        say(f"listening at {sample_rate} Hz; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
+        yield blocks, sample_rate, "the microphone"
 
 
 def _mono(blocks):
     for block in blocks:
         yield block if block.ndim == 1 else block.mean(axis=1, dtype=block.dtype)
+
+
+def _counted(blocks, sample_rate, seconds, heard_s):
+    """The blocks, up to so many seconds or until Ctrl-C; heard_s[0] says how long they were."""
+    left = float("inf") if seconds is None else round(seconds * sample_rate)
+    heard = 0
+    try:
+        for block in blocks:
+            block = block[: int(min(left, len(block)))]
+            heard, left = heard + len(block), left - len(block)
+            heard_s[0] = heard / sample_rate
+            yield block
+            if left <= 0:
+                return
+    except KeyboardInterrupt:  # the way to end it: what was heard is still told
+        return
 
 
 def _detections(detector, blocks):

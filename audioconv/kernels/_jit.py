@@ -199,6 +199,12 @@ def _of_program(real):
     return pointer(integer), pointer(integer), pointer(real), *[integer] * 4
 
 
+def _of_sound_card(real):
+    """Types of a `PaStreamCallback`: in, out, frames, times, flags, user data."""
+    integer, pointer, long = numba.types.int64, numba.types.CPointer, numba.types.uint64
+    return pointer(real), pointer(real), long, pointer(integer), long, pointer(integer)
+
+
 def _of_chain(real):
     """Types of `void step(void* state, float* in, float* out, int64 frames)`."""
     integer, pointer = numba.types.int64, numba.types.CPointer
@@ -212,8 +218,8 @@ class Step:
     `users`, which the stamp does not cover and which may count references.
     """
 
-    def __init__(self, function, arguments=_of_program, users=False):
-        self._arguments, self._users = arguments, users
+    def __init__(self, function, arguments=_of_program, users=False, gives=numba.types.void):
+        self._arguments, self._users, self._gives = arguments, users, gives
         self.function, self._compiled = _named(function), {}
         self._place = len(STEPS)
         STEPS.append(self)
@@ -231,7 +237,7 @@ class Step:
         if name not in self._compiled:
             arguments = self._arguments(getattr(numba.types, name))
             options = OPTIONS | {"_nrt": True} if self._users else dict(OPTIONS)
-            compiled = CFunc(self.function, (arguments, numba.types.void), {}, options)
+            compiled = CFunc(self.function, (arguments, self._gives), {}, options)
             if not self._users:
                 compiled._cache = _Cache(self.function)
             compiled.compile()
@@ -247,6 +253,11 @@ def step(function):
 def stage_step(function):
     """Make a function of (state, x, y, frames) a step of chains, which take as many frames as they give."""
     return Step(function, _of_chain)
+
+
+def sound_card_callback(function):
+    """Make a function of (in, out, frames, times, flags, user data), which gives an int, a callback of PortAudio."""
+    return Step(function, _of_sound_card, gives=numba.types.int32)
 
 
 def users_function(function, block_dims, memory_dims):

@@ -15,6 +15,8 @@ operands, each `OPERAND` numbers, then whatever the step needs. An operand is a 
 Without JIT an operand is a slice of its NumPy array, so that every access is checked against what the step may touch.
 """
 
+import time
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -188,6 +190,34 @@ def load_atomic(typing_context, a, i):
     def codegen(context, builder, sig, args):
         pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
         return builder.load_atomic(pointer, "seq_cst", 8)
+
+    return signature(types.int64, a, types.intp), codegen
+
+
+@operation(lambda pointer: pointer is not None)
+def given(typing_context, pointer):
+    """given(pointer): whether it points anywhere."""
+
+    def codegen(context, builder, sig, args):
+        return builder.icmp_unsigned("!=", builder.ptrtoint(args[0], ir.IntType(64)), ir.Constant(ir.IntType(64), 0))
+
+    return signature(types.boolean, pointer), codegen
+
+
+@operation(lambda a, i: time.perf_counter_ns())
+def nanoseconds(typing_context, a, i):
+    """nanoseconds(a, i): a clock, by the function clock_gettime of which the address is a[i]; 0 where that is 0."""
+
+    def codegen(context, builder, sig, args):
+        integer, number = ir.IntType(64), ir.IntType(32)
+        address = builder.load(builder.gep(args[0], [args[1]]))
+        seconds = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(integer, 2), [0, 0]))
+        with builder.if_then(builder.icmp_unsigned("!=", address, ir.Constant(integer, 0))):
+            function = ir.FunctionType(number, [number, seconds.type])
+            builder.call(builder.inttoptr(address, function.as_pointer()), [ir.Constant(number, 1), seconds])
+        parts = builder.load(seconds)
+        whole = builder.mul(builder.extract_value(parts, 0), ir.Constant(integer, 10**9))
+        return builder.add(whole, builder.extract_value(parts, 1))
 
     return signature(types.int64, a, types.intp), codegen
 

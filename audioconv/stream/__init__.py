@@ -8,7 +8,9 @@ from audioconv.stream.fir import Fir
 from audioconv.stream.jitted import Jitted
 from audioconv.stream.resample import Resample
 from audioconv.stream.responses import Response, read_response, response_matrix
+from audioconv.stream.sound_card import Live, Statistics, live
 from audioconv.stream.stages import Biquad, Gain, Limiter, Mix
+from audioconv.stream.taps import Sink, Source, Tap
 
 __all__ = [
     "Biquad",
@@ -18,11 +20,17 @@ __all__ = [
     "Gain",
     "Jitted",
     "Limiter",
+    "Live",
     "Mix",
     "Processed",
     "Resample",
     "Response",
+    "Sink",
+    "Source",
+    "Statistics",
     "StreamConvolver",
+    "Tap",
+    "live",
     "process_file",
     "read_chain",
     "read_response",

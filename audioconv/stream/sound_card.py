@@ -1,0 +1,284 @@
+"""Live sound: a chain between the input and the output of a sound card, without Python on the way."""
+
+import ctypes
+import time
+import weakref
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv.arrays import whole
+from audioconv.errors import ArgumentError, BusyError, SoundDeviceError
+from audioconv.kernels import callback as kernels
+from audioconv.kernels._jit import JIT_ENABLED
+from audioconv.kernels.memory import address_of
+from audioconv.stream.fir import Fir
+from audioconv.stream.sound import table_of, width_after
+from audioconv.stream.taps import Tap
+
+KINDS = ("duplex", "input", "output")
+
+
+class Statistics(NamedTuple):
+    """What a live stream has done so far.
+
+    Overflows and underflows are dropouts as PortAudio reports them: blocks of input that were lost, or that came with
+    gaps; blocks of output that came too late, or found no place. A late block took longer than it lasts. The load is
+    the part of a block's time that its work took, in the mean and for the longest; nan on Windows.
+    """
+
+    blocks: int
+    frames: int
+    input_overflows: int
+    input_underflows: int
+    output_overflows: int
+    output_underflows: int
+    late_blocks: int
+    load_mean: float
+    load_worst: float
+
+    @property
+    def dropouts(self):
+        return self.input_overflows + self.input_underflows + self.output_overflows + self.output_underflows
+
+
+class Live:
+    """A stage that runs between the input and the output of a sound card; see `live`."""
+
+    def __init__(self, stage, *, block_size, sample_rate, device, latency, kind):
+        if kind not in KINDS:
+            raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        if not JIT_ENABLED:
+            raise SoundDeviceError("live sound needs compiled code, and NUMBA_DISABLE_JIT is set")
+        self.stage = stage.stream() if isinstance(stage, Fir) else stage
+        if not (hasattr(self.stage, "compiled_step") and hasattr(self.stage, "channels")):
+            raise ArgumentError(
+                f"{type(stage).__name__} has no compiled step and cannot run on a sound card: "
+                f"let it read a Tap from Python"
+            )
+        self.block_size, self._kind = whole(block_size, "block_size"), kind
+        self._sounddevice = _sounddevice()
+        self._counters = np.zeros(kernels.COUNT, np.int64)
+        self._table, self._steps = table_of([self.stage])
+        self._row, self._buffers = None, []
+        self._stream, self._holds_stage = None, False
+        self._open(device, sample_rate, latency)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def start(self):
+        """Let the sound begin."""
+        if not self._holds_stage:
+            guard = getattr(self.stage, "_guard", None)
+            if guard is not None and not guard.lock.acquire(False):
+                raise BusyError(f"the {type(self.stage).__name__} is already in use")
+            self._holds_stage = True
+        self._try(self._stream.start)
+
+    def stop(self):
+        """Let the sound end; `start` goes on from there."""
+        if self._stream is not None and self._stream.active:
+            self._try(self._stream.stop)
+        if self._holds_stage:
+            self._holds_stage = False
+            guard = getattr(self.stage, "_guard", None)
+            if guard is not None:
+                guard.lock.release()
+
+    def close(self):
+        """Stop, and give the sound card back."""
+        self.stop()
+        self._close()
+
+    @property
+    def latency_s(self):
+        """By how much input and output are late, as the driver says."""
+        late_s = self._stream.latency
+        return tuple(late_s) if isinstance(late_s, tuple) else (late_s,)
+
+    @property
+    def active(self):
+        """Whether the sound card is running."""
+        return self._stream is not None and bool(self._stream.active)
+
+    def wait(self, seconds=None):
+        """Sleep while the sound plays: so long, or until it ends by itself or by Ctrl-C."""
+        end = np.inf if seconds is None else time.monotonic() + seconds
+        while self.active and (left := end - time.monotonic()) > 0:
+            time.sleep(min(0.1, left))
+
+    @property
+    def statistics(self):
+        """The `Statistics` so far."""
+        count = self._counters.copy()
+        ns_a_frame = 1e9 / self.sample_rate
+        timed = bool(self._row[kernels.CLOCK]) and count[kernels.FRAMES] > 0
+        numbers = (count[i] for i in (kernels.BLOCKS, kernels.FRAMES, kernels.INPUT_OVERFLOWS, kernels.INPUT_UNDERFLOWS,
+                                      kernels.OUTPUT_OVERFLOWS, kernels.OUTPUT_UNDERFLOWS, kernels.LATE))  # fmt: skip
+        mean = count[kernels.BUSY_NS] / (ns_a_frame * count[kernels.FRAMES]) if timed else np.nan
+        block = count[kernels.FRAMES] / max(1, count[kernels.BLOCKS])
+        worst = count[kernels.WORST_NS] / (ns_a_frame * block) if timed else np.nan
+        return Statistics(*map(int, numbers), float(mean), float(worst))
+
+    def take_peaks_db(self):
+        """The peaks of input and output since the last time, in dB of full scale; -inf for silence."""
+        peaks = self._counters[[kernels.PEAK_IN, kernels.PEAK_OUT]] / kernels.FULL_SCALE
+        self._counters[[kernels.PEAK_IN, kernels.PEAK_OUT]] = 0
+        with np.errstate(divide="ignore"):
+            return tuple(map(float, 20 * np.log10(peaks)))
+
+    # --- the sound card -----------------------------------------------------------------------------------
+
+    def _open(self, device, sample_rate, latency):
+        inputs, outputs = self.stage.channels, width_after(self.stage)
+        channels = {"duplex": (inputs, outputs), "input": inputs, "output": outputs}[self._kind]
+        self._row = np.zeros(kernels.MEGAFRAME_NS + 1, np.int64)
+        most = max(self.block_size, 1024)
+        self._buffers = [np.zeros(most * inputs, np.float32), np.zeros(most * outputs, np.float32)]
+        self._row[: kernels.CLOCK] = [
+            inputs,
+            outputs,
+            *map(address_of, (self._table, self._counters, *self._buffers)),
+            most,
+        ]
+        self._row[kernels.CLOCK] = _clock()
+        ffi = self._sounddevice._ffi
+        pointer = ffi.cast("PaStreamCallback *", kernels.callback.address(np.dtype(np.float32)))
+        # The base class is for libraries: it alone takes a C function with user data for a callback.
+        self._stream = self._try(
+            self._sounddevice._StreamBase, self._kind, samplerate=sample_rate, blocksize=self.block_size, device=device,
+            channels=channels, dtype="float32", latency=latency, callback=pointer,
+            userdata=ffi.cast("void *", address_of(self._row)), clip_off=True, dither_off=True,
+        )  # fmt: skip
+        self.sample_rate = float(self._stream.samplerate)
+        self._row[kernels.MEGAFRAME_NS] = round(1e15 / self.sample_rate)
+        # what the callback reads lives at least as long as the stream, also where nobody closes it
+        kept = self._row, self._buffers, self._table, self._steps, self._counters, self.stage
+        self._close = weakref.finalize(self, _close, self._stream, kept)
+
+    def _try(self, call, *arguments, **options):
+        try:
+            return call(*arguments, **options)
+        except (self._sounddevice.PortAudioError, ValueError) as error:
+            raise SoundDeviceError(f"{error}; there are: {_devices(self._sounddevice)}") from error
+
+
+def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", kind="duplex"):
+    """Run a stage or a chain between the input and the output of a sound card.
+
+    The sound card calls compiled code that never waits for Python: it plays on while Python computes, collects garbage
+    or sleeps. What is set on a stage meanwhile is heard, `StreamConvolver.set_ir` too. It needs the `live` extra.
+
+    Parameters
+    ----------
+    stage : stage
+        With a compiled step: `Chain`, `Gain`, `Fir`, `Biquad`, `StreamConvolver`, `DryWet`, `Limiter`, `Mix`, `Jitted`,
+        `Tap`, `Source`, `Sink`, a network's stream. It belongs to the sound card until that stops.
+    block_size : int
+        Samples of a block; the delay between input and output grows with it.
+    sample_rate : float, optional
+        In Hz; the device's own if not given.
+    device : int, str or a pair of them, optional
+        Number or a part of the name, one for input and output or one each; see `audioconv live --list-devices`.
+    latency : "low", "high" or float
+        How much time the driver may take; in seconds if a number.
+    kind : "duplex", "input" or "output"
+        With "input" nothing is played; with "output" the chain gets silence, and begins with a `Source`.
+
+    Returns
+    -------
+    Live
+        Starts with `with` or `start()`; `wait`, `stop`, `close`, `statistics`, `take_peaks_db`.
+
+    Raises
+    ------
+    ArgumentError
+        For a stage without a compiled step, and numbers that make no sense.
+    SoundDeviceError
+        If there is no such device, it cannot do this, or sounddevice or PortAudio are not installed.
+    BusyError
+        If the stage is in use.
+
+    Examples
+    --------
+    >>> import audioconv as ac
+    >>> with ac.live(ac.Gain(-6.0), block_size=64) as sound:  # doctest: +SKIP
+    ...     sound.wait(10)
+    """
+    return Live(stage, block_size=block_size, sample_rate=sample_rate, device=device, latency=latency, kind=kind)
+
+
+@contextmanager
+def microphone(*, device=None, seconds=None, block_size=1024):
+    """Hear with Python: (blocks, sample_rate), the blocks of one channel as they come.
+
+    They end after so many seconds, if any are given. What Python does with them may take its time; only if it is late by more than ten seconds, samples are lost.
+    """
+    rate = default_sample_rate(device, "input")
+    tap = Tap(10 * rate)
+    with live(tap, block_size, sample_rate=rate, device=device, latency="high", kind="input") as sound:
+        yield _heard(sound, tap, np.inf if seconds is None else round(seconds * rate)), rate
+
+
+def _heard(sound, tap, left):
+    while left > 0 and (sound.active or tap.waiting):
+        block = tap.read(int(min(left, tap.waiting)))
+        left -= len(block)
+        if len(block):
+            yield block
+        else:
+            time.sleep(0.01)
+
+
+def default_sample_rate(device=None, kind="duplex"):
+    """The sample rate, in Hz, that a device has if nobody asks for another."""
+    sounddevice = _sounddevice()
+    side = 0 if kind == "input" else 1
+    device = device[side] if isinstance(device, tuple) else device
+    try:
+        return round(sounddevice.query_devices(device, "input" if kind == "input" else "output")["default_samplerate"])
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise SoundDeviceError(f"{error}; there are: {_devices(sounddevice)}") from error
+
+
+def devices():
+    """The sound devices: one line each, with number, name, and channels of input and output."""
+    return str(_sounddevice().query_devices())
+
+
+def named(device):
+    """A device as it was typed: a number, or a part of a name."""
+    return int(device) if device is not None and device.strip().lstrip("-").isdigit() else device
+
+
+def _sounddevice():
+    try:
+        import sounddevice
+    except ModuleNotFoundError as error:
+        raise SoundDeviceError("live sound needs sounddevice: pip install 'audioconv[live]'") from error
+    except OSError as error:  # sounddevice is there, and PortAudio is not
+        raise SoundDeviceError(f"live sound needs PortAudio ({error}); on Debian: apt install libportaudio2") from error
+    return sounddevice
+
+
+def _devices(sounddevice):
+    names = [f"{i} {device['name']}" for i, device in enumerate(sounddevice.query_devices())]
+    return ", ".join(names) or "no sound devices"
+
+
+def _clock():
+    """The address of clock_gettime, or 0."""
+    try:
+        return ctypes.cast(ctypes.CDLL(None).clock_gettime, ctypes.c_void_p).value
+    except (AttributeError, OSError, TypeError):  # Windows
+        return 0
+
+
+def _close(stream, _kept):
+    stream.close()
