@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNEL_TESTS := tests/test_kernel_*.py
 
-.PHONY: demo test test-data lint bench clean
+.PHONY: demo test test-data test-live test-long lint bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,12 @@ test: .venv/ready
 test-data: .venv/ready
 	@test -d "$(AUDIOCONV_DATA)" || { echo "set AUDIOCONV_DATA to a folder of recordings"; exit 2; }
 	$(BIN)/python -m pytest -m data
+
+test-live: .venv/ready
+	$(BIN)/python -m pytest -m live
+
+test-long: .venv/ready
+	AUDIOCONV_LONG=1 $(BIN)/python -m pytest -m long
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
     stream    streams block by block and in one call, against zita-convolver and pedalboard; a chain
+    live      a sound card while Python is busy; needs jackd
     layers    layers of networks, against PyTorch
     train     steps of training of four networks, against PyTorch; and memory
     infer     inference of the same, against PyTorch and ONNX Runtime
@@ -38,6 +39,7 @@ NAMES = (
     "fft",
     "upfirdn",
     "stream",
+    "live",
     "layers",
     "train",
     "infer",

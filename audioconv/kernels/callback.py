@@ -35,7 +35,7 @@ def _peak(counters, place, samples):
     peak = np.float32(0.0)
     for i in range(samples.size):
         size = abs(samples[i])
-        peak = peak if size <= peak else size  # also takes what cannot be compared
+        peak = peak if size <= peak or peak != peak else size  # keeps what cannot be compared
     peak = peak if peak < np.float32(2.0**30) else np.float32(2.0**30)
     counters[place] = max(counters[place], np.int64(np.float64(peak) * FULL_SCALE))
 

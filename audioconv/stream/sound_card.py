@@ -218,7 +218,8 @@ def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", 
 def microphone(*, device=None, seconds=None, block_size=1024):
     """Hear with Python: (blocks, sample_rate), the blocks of one channel as they come.
 
-    They end after so many seconds, if any are given. What Python does with them may take its time; only if it is late by more than ten seconds, samples are lost.
+    They end after so many seconds, if any are given. What Python does with them may take its time; only if it is late
+    by more than ten seconds, samples are lost.
     """
     rate = default_sample_rate(device, "input")
     tap = Tap(10 * rate)

@@ -1,0 +1,55 @@
+"""A sound card for tests: JACK's dummy driver, which has no hardware and takes its time by the clock."""
+
+import ctypes.util
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+
+NAME = f"audioconv-{os.getpid()}"
+
+
+def missing():
+    """What is not there of all that live sound needs, or None."""
+    if not shutil.which("jackd"):
+        return "jackd is not installed (Debian: jackd2)"
+    if not ctypes.util.find_library("portaudio"):
+        return "PortAudio is not installed (Debian: libportaudio2)"
+    try:
+        import sounddevice  # noqa: F401
+    except (ImportError, OSError) as error:
+        return f"sounddevice cannot be loaded: {error}"
+    return None
+
+
+@contextmanager
+def server(block=64, rate_hz=48000):
+    """A running JACK server, which PortAudio finds by the environment."""
+    os.environ |= {"JACK_DEFAULT_SERVER": NAME, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
+    command = ["jackd", "--name", NAME, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(process)
+        yield
+    finally:
+        import sounddevice
+
+        sounddevice._terminate()  # while the server is there: PortAudio aborts where it finds none
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(process):
+    """Until PortAudio sees the server: it looks for devices when it begins, and not again."""
+    import sounddevice
+
+    for _ in range(100):
+        if process.poll() is not None:
+            raise RuntimeError(f"jackd ended with code {process.returncode}")
+        sounddevice._terminate()
+        sounddevice._initialize()
+        if len(sounddevice.query_devices()):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("jackd does not answer")
