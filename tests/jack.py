@@ -33,11 +33,16 @@ def server(block=64, rate_hz=48000):
         _wait_for(process)
         yield
     finally:
-        import sounddevice
-
-        sounddevice._terminate()  # while the server is there: PortAudio aborts where it finds none
+        _end_portaudio()  # while the server is there: PortAudio aborts where it finds none
         process.terminate()
         process.wait(10)
+
+
+def _end_portaudio():
+    import sounddevice
+
+    while sounddevice._initialized:
+        sounddevice._terminate()
 
 
 def _wait_for(process):
@@ -47,7 +52,7 @@ def _wait_for(process):
     for _ in range(100):
         if process.poll() is not None:
             raise RuntimeError(f"jackd ended with code {process.returncode}")
-        sounddevice._terminate()
+        _end_portaudio()
         sounddevice._initialize()
         if len(sounddevice.query_devices()):
             return

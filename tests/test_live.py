@@ -142,7 +142,7 @@ def test_what_cannot_run_is_refused():
         ac.live(ac.Resample(48000, 16000))
     with pytest.raises(ac.ArgumentError, match="compiled step"):
         ac.live(ac.Chain([ac.Resample(48000, 16000)]))
-    with pytest.raises(ac.SoundDeviceError, match="no such card.*there are: 0 system"):
+    with pytest.raises(ac.SoundDeviceError, match=r"no such card.*there are: 0 system"):
         ac.live(ac.Gain(0.0), device="no such card")
     with pytest.raises(ac.SoundDeviceError, match="channels"):
         ac.live(ac.Gain(0.0, channels=7))
