@@ -2,7 +2,8 @@
 
 The sound card is JACK's dummy driver. The main thread sorts a list of three million numbers over and over, which holds
 the GIL for seconds. In each run a native callback that does nearly nothing plays beside the one that is measured, and
-says what can be had: the driver is no real-time process, and loses time itself.
+says what can be had: the driver is no real-time process, and loses time itself. (It waits for all its clients; so a
+callback in Python that is late makes the trivial one late, too.)
 """
 
 import sys
@@ -34,28 +35,29 @@ def main(options):
     rows = []
     for block in (64, 256):
         with jack.server(block):
-            shares = {kind: [_share(kind, h, block, numbers) for _ in range(RUNS)] for kind in (native, python)}
-        row = {"block": block}
-        for kind, runs in shares.items():
-            name = kind.__name__
-            row[f"{name} / trivial"] = median(frames / trivial for frames, trivial in runs)
-            row[f"{name} of due"] = median(frames for frames, _ in runs) / (RATE_HZ * SECONDS)
-        row["trivial of due"] = median(trivial for _, trivial in shares[native]) / (RATE_HZ * SECONDS)
-        rows.append(row)
+            shares = [[_shares(kind, h, block, numbers) for _ in range(RUNS)] for kind in (native, python)]
+        (of_chain, of_trivial), (of_python, _) = (map(median, zip(*runs, strict=True)) for runs in shares)
+        rows.append({
+            "block": block,
+            "native / trivial": median(chain / trivial for chain, trivial in shares[0]),
+            "native of due": of_chain,
+            "trivial of due": of_trivial,
+            "python of due": of_python,
+        })  # fmt: skip
     show(f"frames in {SECONDS} s of sorting, a chain with 48,000 taps, median of {RUNS} runs", rows)
     return rows
 
 
-def _share(kind, h, block, numbers):
-    """Frames of this kind and of the trivial callback while the GIL is held."""
+def _shares(kind, h, block, numbers):
+    """The part of the frames that are due, of this kind and of the trivial callback, while the GIL is held."""
     chain = ac.Chain([ac.Gain(0.0), ac.StreamConvolver(h, max_block=block)])
     with ac.live(ac.Gain(0.0), block, sample_rate=RATE_HZ) as trivial, kind(chain, block) as count:
         time.sleep(0.5)
-        before = count(), trivial.statistics.frames
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
+        before, begin = (count(), trivial.statistics.frames), time.monotonic()
+        while time.monotonic() < begin + SECONDS:
             sorted(numbers)
-        return count() - before[0], trivial.statistics.frames - before[1]
+        due = RATE_HZ * (time.monotonic() - begin)
+        return (count() - before[0]) / due, (trivial.statistics.frames - before[1]) / due
 
 
 @contextmanager
