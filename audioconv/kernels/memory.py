@@ -251,7 +251,7 @@ def address_of(row):
 
 
 def _numpy_row_at(a, i):
-    return a[i] if isinstance(a[i], np.ndarray) else ROWS[a[i]]
+    return ROWS[a[i]] if isinstance(a[i], (int, np.integer)) else a[i]
 
 
 @operation(_numpy_row_at)
