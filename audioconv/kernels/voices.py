@@ -43,10 +43,13 @@ def _remember(state, control, x):
     """Keep frames among the past samples, a ring; they are the next ones."""
     inputs = state[INPUTS]
     past = floats_at(state, PAST, 0, state[PAST_FRAMES] * inputs, x)
-    place = control[FRAMES] % state[PAST_FRAMES] * inputs
-    for i in range(x.size):
-        past[place] = x[i]
-        place = place + 1 if place + 1 < past.size else 0
+    first = 0
+    while first < x.size:
+        place = (control[FRAMES] * inputs + first) % past.size
+        count = min(x.size - first, past.size - place)
+        for i in range(count):
+            past[place + i] = x[first + i]
+        first += count
     add_atomic(control, FRAMES, x.size // inputs)
 
 
