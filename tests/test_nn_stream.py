@@ -11,6 +11,7 @@ from audioconv import nn
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.models.tc_resnet import tc_resnet8
+from audioconv.stream import Chain, Gain
 from tests.compare import assert_close
 
 RNG = np.random.default_rng
@@ -164,6 +165,23 @@ def test_a_compiled_step_gives_what_the_stream_gives_late(sizes):
     assert stream.look_ahead == 3
     assert not y[:3].any()
     assert np.array_equal(y[3:], network.forward(x[None])[0][:-3])
+
+
+@pytest.mark.parametrize("padding", ["causal", "same"])
+def test_a_network_is_a_stage_of_a_chain(padding):
+    layers = [nn.Conv1d(1, 4, 5, padding=padding, rng=RNG(0)), nn.ReLU(),
+              nn.Conv1d(4, 2, 3, padding=padding, rng=RNG(1))]  # fmt: skip
+    network = randomised(nn.Sequential(layers), RNG(2))
+    x = RNG(3).standard_normal(200).astype("float32")
+    chain = Chain([Gain(6.0), network.stream(), Gain(-6.0, channels=2)])
+    late = 0 if padding == "causal" else 3
+    assert chain.latency == late
+    g = np.float32(10 ** (6 / 20))
+    for _ in range(2):  # and after a flush it is as new
+        y = np.concatenate([*(chain.process(x[i : i + 33]) for i in range(0, 200, 33)), chain.flush()])
+        assert y.shape == (200 + late, 2)
+        assert not y[:late].any()
+        assert_close(y[late:] * g, network.forward((x * g)[None, :, None])[0], 1e-6)
 
 
 def test_a_compiled_step_takes_one_frame_for_one():

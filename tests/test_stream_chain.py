@@ -129,9 +129,7 @@ def test_what_stages_refuse():
     with pytest.raises(ac.ArgumentError, match="at least one stage"):
         ac.Chain([])
     with pytest.raises(ac.ArgumentError, match="cannot be a stage"):
-        ac.Chain([np.abs])
-    with pytest.raises(ac.ArgumentError, match="cannot be a stage"):
-        ac.Chain([ac.nn.Conv1d(1, 1, 3, padding="causal", rng=RNG(0)).stream()])
+        ac.Chain([np.ones(3)])
     with pytest.raises(ac.DtypeError, match="float32"):
         ac.Chain([ac.StreamConvolver(np.ones(3), dtype="float64")])
     with pytest.raises(ac.DtypeError, match="wanted is float32"):

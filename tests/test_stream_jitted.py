@@ -86,3 +86,12 @@ def test_what_is_refused():
         ac.Jitted(3)
     with pytest.raises(ac.DtypeError, match="memory must be"):
         ac.Jitted(times, np.zeros(2, int))
+
+
+def test_a_function_in_a_chain_is_one():
+    def half(block, memory):
+        for t in range(len(block)):
+            block[t, 0] *= 0.5
+
+    chain = ac.Chain([ac.Gain(20.0), half])
+    assert np.array_equal(chain.process(np.ones(3, "float32")), np.full(3, 5, "float32"))

@@ -163,7 +163,8 @@ class NetworkStream:
     Attributes
     ----------
     latency : int
-        0: nothing is delayed beyond the frames that it is made of.
+        0: nothing is delayed beyond the frames that it is made of. (In a chain, which has a row for each frame, it is
+        late by `look_ahead`.)
     look_ahead : int
         So many frames after its own an output has to see.
     receptive_field : int, in frames
@@ -179,7 +180,7 @@ class NetworkStream:
         graph, x, y = self._graph(network, shape, room, average)
         self.dtype, self._shape, self._y_shape = network.dtype, tuple(shape), y.shape[1:]
         self.plan = StreamPlan(graph, x, y, room)
-        self._guard, self._like = Guard("network stream"), np.empty(0, self.dtype)
+        self._guard, self._like, self._step_state = Guard("network stream"), np.empty(0, self.dtype), None
         self._memory = aligned(self.plan.size, self.dtype)
         self._weights = one_buffer(self.plan.arrays, self.dtype)
         arrays = {WORK: self._memory, INDEX: self.plan.index}
@@ -195,6 +196,11 @@ class NetworkStream:
         self._fills = np.array(self.plan.fills, self.dtype)
         self._limited = any(operation.window.limit for operation in graph.operations)
         self._rows = ceil(kernels.CHUNK / self.step) + 1  # of outputs for a chunk of frames
+        self._queues = np.zeros_like(self.plan.shapes()[0])
+        self._reads, self._operations = (
+            np.zeros((len(self.plan.reads), 5), np.int64),
+            np.zeros((len(self.plan.operations), 12), np.int64),
+        )
         self._clear()
 
     def _graph(self, network, shape, time, average):
@@ -210,13 +216,27 @@ class NetworkStream:
         return graph, x, y
 
     def _clear(self):
-        self._queues, fills = self.plan.shapes()
-        for (_, _, _, begin, _, _), fill in zip(self._queues, fills, strict=True):
+        queues, fills = self.plan.shapes()
+        for (_, _, _, begin, _, _), fill in zip(queues, fills, strict=True):
             self._memory[begin:] = fill  # each begins after the one before
         for array in self.plan.graph.states:
             array[...] = 0
-        self._reads = np.array(self.plan.reads, np.int64).reshape(-1, 5)
-        self._operations = np.array(self.plan.operations, np.int64).reshape(-1, 12)
+        if self._step_state is not None:
+            self._step_state[kernels.DUE] = self.look_ahead
+        # in their place, because a compiled step knows where they are
+        self._queues[...] = queues
+        self._reads[...] = np.array(self.plan.reads, np.int64).reshape(-1, 5)
+        self._operations[...] = np.array(self.plan.operations, np.int64).reshape(-1, 12)
+
+    @property
+    def channels(self):
+        """Numbers in a frame."""
+        return prod(self._shape)
+
+    @property
+    def out_channels(self):
+        """Numbers in a row of outputs."""
+        return prod(self._y_shape)
 
     @property
     def bytes(self):
@@ -268,6 +288,11 @@ class NetworkStream:
             raise ShapeError(f"a step of a chain gives an output for each frame, and this network one for {self.step}")
         if self.dtype != np.float32:
             raise DtypeError(f"a step of a chain takes float32, and this network {self.dtype}")
+        if self._step_state is None:
+            self._step_state = self._new_step_state()
+        return kernels.network_step.address(self.dtype), self._step_state
+
+    def _new_step_state(self):
         k = kernels
         arrays = {
             k.TABLE: self._table, k.OPERATIONS: self._operations, k.READS: self._reads, k.QUEUES: self._queues,
@@ -278,7 +303,7 @@ class NetworkStream:
             state[place], state[k.SIZES + place] = array.ctypes.data, array.size
         state[k.X_WIDTH], state[k.Y_WIDTH] = prod(self._shape), prod(self._y_shape)
         state[k.DUE], state[k.ROW_WIDTH] = self.look_ahead, self._table.shape[1]
-        return kernels.network_step.address(self.dtype), state
+        return state
 
     def _check_limits(self, ending):
         """Weights of their own for each output are for clips of one length."""

@@ -8,6 +8,7 @@ from audioconv.arrays import aligned
 from audioconv.errors import ArgumentError
 from audioconv.kernels import chain as kernels
 from audioconv.stream.fir import Fir
+from audioconv.stream.jitted import Jitted
 from audioconv.stream.sound import Sound, checked_block, compiled, width_after
 
 
@@ -133,6 +134,8 @@ def _fitting(stages):
         name = type(stage).__name__
         if isinstance(stage, Fir):
             stage = stage.stream(channels=width)
+        elif callable(stage) and not hasattr(stage, "process"):
+            stage = Jitted(stage, channels=width)
         if not all(hasattr(stage, name) for name in ("process", "flush", "reset", "latency", "channels")):
             raise ArgumentError(f"{name} cannot be a stage of a chain: it has no process, flush, reset, latency and "
                                 f"channels, as stages of sound have")  # fmt: skip
@@ -156,7 +159,7 @@ def _rates(stages):
             rate_in = stage.rate_in if rate_in is None else rate_in
             rate_out = stage.rate_out
             late *= stage.rate_out / stage.rate_in
-        late += stage.latency
+        late += getattr(stage, "look_ahead", stage.latency)  # a network's step is late by what it looks ahead
     return rate_in, rate_out, round(late)
 
 
