@@ -126,16 +126,21 @@ class Sound:
             lock.release()
 
     def _passes(self, block, out):
-        """The shortest way, for what most streams are: one channel, from one plain array to another."""
-        dtype, size = self._dtype, getattr(block, "size", -1)
+        """The shortest way, for what most streams are: from one plain array to another, nothing unusual about them."""
         if not (
-            type(block) is type(out) is np.ndarray and block.dtype is out.dtype is dtype and out.size == size
-            and block.ndim == out.ndim == self.channels == self.out_channels == 1
-            and (self._max_block is None or size <= self._max_block) and block.flags.carray and out.flags.carray
-            and self._table is not None and kernels.run_step(self._table[0], block, out, size)
+            type(block) is type(out) is np.ndarray and block.dtype is out.dtype is self._dtype
+            and block.flags.carray and out.flags.carray and self._table is not None
         ):  # fmt: skip
             return False
-        self._dims = 1
+        frames, dims = len(block) if block.ndim else -1, block.ndim
+        fits = (
+            out.size == block.size and self.channels == self.out_channels == out.ndim
+            if dims == 1
+            else dims == 2 and block.shape[1] == self.channels and out.shape == (frames, self.out_channels)
+        )
+        if not fits or (self._max_block is not None and frames > self._max_block) or not self._run(block, out):
+            return False
+        self._dims = dims
         return True
 
     def _run(self, samples, result):
