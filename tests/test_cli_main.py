@@ -13,7 +13,7 @@ import pytest
 import audioconv as ac
 from tests.command import run
 
-COMMANDS = ["filter", "train", "evaluate", "predict", "listen", "doctor"]
+COMMANDS = ["filter", "live", "train", "evaluate", "predict", "listen", "doctor"]
 
 
 def test_help_names_every_command_with_a_whole_line():
@@ -47,7 +47,6 @@ def test_version():
         (["filter", "a.wav", "b.wav", "--ir", "c.wav", "--gain", "loud"], "--gain"),
         (["predict", "model"], "FILES"),
         (["predict", "model", "a.wav", "--top", "0"], "--top"),
-        (["listen", "model"], "--file"),
         (["listen", "model", "--file", "a.wav", "--threshold", "2"], "--threshold"),
         (["train", "folder"], "--out"),
         (["train", "folder", "--out", "m", "--epochs", "0"], "--epochs"),

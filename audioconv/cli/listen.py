@@ -34,9 +34,11 @@ def listen(
     classifier = KeywordClassifier.load(model)
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
     counts, heard_s = Counter(), [0.0]
-    with _table(csv) as write_row, _sound(file, device, seconds, block) as (blocks, sample_rate, name):
+    with _table(csv) as write_row, _sound(file, device, seconds, block) as (blocks, sample_rate, said):
         if sample_rate != classifier.sample_rate:
-            say(f"{name} is resampled from {sample_rate} to {classifier.sample_rate} Hz")
+            say(f"{file or 'the microphone'} is resampled from {sample_rate} to {classifier.sample_rate} Hz")
+        if said:
+            say(said)
         counted = _counted(blocks, sample_rate, seconds, heard_s)
         for found in _detections(detector, io.resample_blocks(counted, sample_rate, classifier.sample_rate)):
             counts[found.label] += 1
@@ -48,19 +50,17 @@ def listen(
 
 @contextmanager
 def _sound(file, device, seconds, block):
-    """Blocks of one channel, their sample rate, and what they come from."""
+    """Blocks of one channel, their sample rate, and what there is to say of them."""
     from audioconv import io
     from audioconv.stream.sound_card import microphone, named
 
     if file is not None:
         about = io.info(file)
-        if about.channels > 1:
-            say(f"the {about.channels} channels of {file} are averaged")
-        yield _mono(io.blocks(file, block)), about.sample_rate, file
+        averaged = f"the {about.channels} channels of {file} are averaged" if about.channels > 1 else None
+        yield _mono(io.blocks(file, block)), about.sample_rate, averaged
         return
     with microphone(device=named(device), seconds=seconds) as (blocks, sample_rate):
-        say(f"listening at {sample_rate} Hz; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
-        yield blocks, sample_rate, "the microphone"
+        yield blocks, sample_rate, "listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s"
 
 
 def _mono(blocks):
