@@ -1,9 +1,9 @@
 """Live sound while Python holds the GIL: frames of a native chain and of a Python callback, of those that are due.
 
 The sound card is JACK's dummy driver. The main thread sorts a list of three million numbers over and over, which holds
-the GIL for seconds. In each run a native callback that does nearly nothing plays beside the one that is measured, and
-says what can be had: the driver is no real-time process, and loses time itself. (It waits for all its clients; so a
-callback in Python that is late makes the trivial one late, too.)
+the GIL for seconds. A native callback that does nearly nothing says what can be had: the driver is no real-time
+process, and loses time itself. The three take turns and never play together: the driver waits for all its clients, so
+that a slow one would make the others slow.
 """
 
 import sys
@@ -34,13 +34,17 @@ def main(options):
     numbers = rng.uniform(size=3_000_000).tolist()
     rows = []
     for block in (64, 256):
+        chain = ac.Chain([ac.Gain(0.0), ac.StreamConvolver(h, max_block=block)])
+        kinds = (native, ac.Gain(0.0)), (native, chain), (python, chain)
         with jack.server(block):
-            shares = [[_shares(kind, h, block, numbers) for _ in range(RUNS)] for kind in (native, python)]
-        (of_chain, of_trivial), (of_python, _) = (map(median, zip(*runs, strict=True)) for runs in shares)
+            runs = [[_share(kind, stage, block, numbers) for kind, stage in kinds] for _ in range(RUNS)]
+        of_trivial, of_native, of_python = map(median, zip(*runs, strict=True))
+        ratios = [with_chain / trivial for trivial, with_chain, _ in runs]
         rows.append({
             "block": block,
-            "native / trivial": median(chain / trivial for chain, trivial in shares[0]),
-            "native of due": of_chain,
+            "native / trivial": median(ratios),
+            "least": min(ratios),
+            "native of due": of_native,
             "trivial of due": of_trivial,
             "python of due": of_python,
         })  # fmt: skip
@@ -48,27 +52,25 @@ def main(options):
     return rows
 
 
-def _shares(kind, h, block, numbers):
-    """The part of the frames that are due, of this kind and of the trivial callback, while the GIL is held."""
-    chain = ac.Chain([ac.Gain(0.0), ac.StreamConvolver(h, max_block=block)])
-    with ac.live(ac.Gain(0.0), block, sample_rate=RATE_HZ) as trivial, kind(chain, block) as count:
+def _share(kind, stage, block, numbers):
+    """The part of the frames that are due which a callback gets while the GIL is held."""
+    with kind(stage, block) as count:
         time.sleep(0.5)
-        before, begin = (count(), trivial.statistics.frames), time.monotonic()
+        before, begin = count(), time.monotonic()
         while time.monotonic() < begin + SECONDS:
             sorted(numbers)
-        due = RATE_HZ * (time.monotonic() - begin)
-        return (count() - before[0]) / due, (trivial.statistics.frames - before[1]) / due
+        return (count() - before) / (RATE_HZ * (time.monotonic() - begin))
 
 
 @contextmanager
-def native(chain, block):
+def native(stage, block):
     """By the compiled callback."""
-    with ac.live(chain, block, sample_rate=RATE_HZ) as sound:
+    with ac.live(stage, block, sample_rate=RATE_HZ) as sound:
         yield lambda: sound.statistics.frames
 
 
 @contextmanager
-def python(chain, block):
+def python(stage, block):
     """By a callback in Python."""
     import sounddevice
 
@@ -76,7 +78,7 @@ def python(chain, block):
 
     def callback(indata, outdata, frames, times, status):
         nonlocal played
-        chain.process(indata, outdata)
+        stage.process(indata, outdata)
         played += frames
 
     with sounddevice.Stream(RATE_HZ, block, channels=1, dtype="float32", latency="low", callback=callback):
