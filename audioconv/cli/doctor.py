@@ -47,6 +47,7 @@ def _warm():
     import numpy as np
 
     import audioconv as ac
+    from audioconv.kernels.callback import callback
 
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((40, 16000)).astype("float32") / 10
@@ -59,7 +60,14 @@ def _warm():
     for taps in (10, 5000):
         stream = ac.StreamConvolver(noise[1, :taps])
         stream.process(noise[0, :512])
+        stream.set_ir(noise[2, :taps])
+        stream.process(noise[0, :512])
         stream.flush()
+    stages = [ac.Source(noise[0]), ac.Gain(), ac.Biquad.design("lowpass", 16000, 1000.0), ac.DryWet(stream), ac.Tap(),
+              ac.Mix([[1.0]]), ac.Limiter(sample_rate=16000), ac.Sink(512)]  # fmt: skip
+    ac.Chain(stages).process(noise[0, :512])
+    stages[4].read()
+    callback.address(np.dtype("float32"))
     labels = ["quiet", "loud"] * 20
     noise[1::2] *= 9
     classifier = ac.KeywordClassifier(epochs=1, verbose=0).fit(noise, labels, validation=(noise, labels))

@@ -50,6 +50,7 @@ class Sound:
     def __init__(self, channels, out_channels=None):
         self.channels = whole(channels, "channels")
         self.out_channels = self.channels if out_channels is None else whole(out_channels, "out_channels")
+        self._mono = self.channels == self.out_channels == 1
         self._guard, self._dims = Guard(type(self).__name__), 1 + (self.out_channels > 1)
         self._table = self._steps = None
 
@@ -132,16 +133,14 @@ class Sound:
             and block.flags.carray and out.flags.carray and self._table is not None
         ):  # fmt: skip
             return False
-        frames, dims = len(block) if block.ndim else -1, block.ndim
-        fits = (
-            out.size == block.size and self.channels == self.out_channels == out.ndim
-            if dims == 1
-            else dims == 2 and block.shape[1] == self.channels and out.shape == (frames, self.out_channels)
-        )
-        if not fits or (self._max_block is not None and frames > self._max_block) or not self._run(block, out):
+        if block.ndim == 1:
+            fits = self._mono and out.ndim == 1 and out.size == block.size
+        else:
+            fits = block.shape[1:] == (self.channels,) and out.shape == (len(block), self.out_channels)
+        if not fits or (self._max_block is not None and len(block) > self._max_block):
             return False
-        self._dims = dims
-        return True
+        self._dims = block.ndim
+        return kernels.run_step(self._table[0], block, out, block.size) if self._dims == 1 else self._run(block, out)
 
     def _run(self, samples, result):
         """One block, from one contiguous array to another; False, and nothing done, if they share a part of memory."""
