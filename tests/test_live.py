@@ -1,7 +1,9 @@
 """Live sound on a real PortAudio stream, without hardware: JACK's dummy driver."""
 
+import runpy
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +181,11 @@ def test_the_microphone_is_heard_from_python():
     assert rate == RATE
     assert sum(map(len, heard)) == round(0.3 * RATE)
     assert not np.concatenate(heard).any()  # the dummy driver's microphone is silent
+
+
+def test_the_example_changes_halls_while_it_is_busy(capsys):
+    folder = Path(__file__).resolve().parent.parent
+    halls = [str(folder / "data/impulse_responses" / name) for name in ("hall.flac", "small_room.flac")]
+    done = runpy.run_path(str(folder / "examples/live_hall.py"))["main"](0.4, *halls)
+    assert done.frames > 0.4 * RATE
+    assert halls[1] in capsys.readouterr().out
