@@ -25,15 +25,16 @@ def missing():
 
 @contextmanager
 def server(block=64, rate_hz=48000):
-    """A running JACK server, which PortAudio finds by the environment."""
+    """A running JACK server, which PortAudio finds by the environment; its process."""
     os.environ |= {"JACK_DEFAULT_SERVER": NAME, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
     command = ["jackd", "--name", NAME, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(process)
-        yield
+        yield process
     finally:
-        _end_portaudio()  # while the server is there: PortAudio aborts where it finds none
+        if process.poll() is None:
+            _end_portaudio()  # while the server is there: PortAudio aborts where it finds none
         process.terminate()
         process.wait(10)
 

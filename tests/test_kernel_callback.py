@@ -96,8 +96,11 @@ def test_a_card_without_input_or_output_is_silence():
 
 
 @compiled
-def test_peaks_of_what_is_not_finite_are_as_large_as_can_be():
+def test_what_is_not_finite_is_played_as_silence_and_shown():
     x, y = noise(64), np.zeros(64, "float32")
     x[5] = np.nan
     counters = called(Gain(0.0), x, y)
     assert counters[kernels.PEAK_IN] == kernels.FULL_SCALE**2
+    assert counters[kernels.NOT_FINITE] == 1
+    x[5] = 0
+    assert np.array_equal(y, x)

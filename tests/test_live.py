@@ -1,6 +1,8 @@
 """Live sound on a real PortAudio stream, without hardware: JACK's dummy driver."""
 
 import runpy
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,7 +17,7 @@ from tests import jack
 from tests.command import run
 from tests.compare import assert_close
 
-RATE = 48000
+RATE, ROOT = 48000, Path(__file__).resolve().parent.parent
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not JIT_ENABLED, reason="a C callback needs compiled code")]
 
 
@@ -162,6 +164,30 @@ def test_one_that_nobody_closes_does_no_harm():
     assert threading.active_count() < 50
 
 
+GONE = """
+import time
+from tests import jack
+import audioconv as ac
+
+with jack.server() as process:
+    sound = ac.live(ac.Gain(0.0))
+    sound.start()
+    time.sleep(0.2)
+    assert sound.active
+    process.kill()
+    sound.wait(5)
+    assert not sound.active
+    sound.close()
+    print(sound.statistics.frames)
+"""
+
+
+def test_a_sound_server_that_goes_away_stops_nothing():
+    done = subprocess.run([sys.executable, "-c", GONE], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000
+
+
 def test_the_command_plays_for_a_time_and_says_how_it_went():
     listed = run("live", "--list-devices")
     assert "system" in listed.stdout
@@ -184,8 +210,7 @@ def test_the_microphone_is_heard_from_python():
 
 
 def test_the_example_changes_halls_while_it_is_busy(capsys):
-    folder = Path(__file__).resolve().parent.parent
-    halls = [str(folder / "data/impulse_responses" / name) for name in ("hall.flac", "small_room.flac")]
-    done = runpy.run_path(str(folder / "examples/live_hall.py"))["main"](0.4, *halls)
+    halls = [str(ROOT / "data/impulse_responses" / name) for name in ("hall.flac", "small_room.flac")]
+    done = runpy.run_path(str(ROOT / "examples/live_hall.py"))["main"](0.4, *halls)
     assert done.frames > 0.4 * RATE
     assert halls[1] in capsys.readouterr().out

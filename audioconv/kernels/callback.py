@@ -23,9 +23,10 @@ from audioconv.kernels.memory import (
 # input and one for output that nobody wants, both of so many frames; the address of the clock; ns of 10^6 frames.
 INPUTS, OUTPUTS, TABLE, COUNTERS, SILENCE, UNHEARD, MOST, CLOCK, MEGAFRAME_NS = range(9)
 # The counters: blocks, frames; as PortAudio says it, input that was late or lost and output that was late or lost;
-# blocks that took longer than they last, ns in all and of the longest; the peaks of input and output in 2^-30.
+# blocks that took longer than they last, ns in all and of the longest; the peaks of input and output in 2^-30; samples
+# of output that were not finite.
 (BLOCKS, FRAMES, INPUT_UNDERFLOWS, INPUT_OVERFLOWS, OUTPUT_UNDERFLOWS, OUTPUT_OVERFLOWS, LATE, BUSY_NS, WORST_NS,
- PEAK_IN, PEAK_OUT, COUNT) = range(12)  # fmt: skip
+ PEAK_IN, PEAK_OUT, NOT_FINITE, COUNT) = range(13)  # fmt: skip
 FULL_SCALE = 2**30
 
 
@@ -41,8 +42,18 @@ def _peak(counters, place, samples):
 
 
 @part
+def _spare_the_ears(counters, samples):
+    """Silence for samples that are not finite: a card may make of them whatever it likes."""
+    for i in range(samples.size):
+        if samples[i] - samples[i] != 0:
+            samples[i] = 0
+            counters[NOT_FINITE] += 1
+
+
+@part
 def _run(state, counters, source, target, frames):
     call_step(viewed(row_at(state, TABLE), 2), 0, source, target, frames)
+    _spare_the_ears(counters, target)
     _peak(counters, PEAK_IN, source)
     _peak(counters, PEAK_OUT, target)
 

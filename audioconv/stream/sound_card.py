@@ -1,5 +1,6 @@
 """Live sound: a chain between the input and the output of a sound card, without Python on the way."""
 
+import atexit
 import ctypes
 import time
 import weakref
@@ -17,6 +18,7 @@ from audioconv.stream.fir import Fir
 from audioconv.stream.sound import table_of, width_after
 from audioconv.stream.taps import Tap
 
+_ABANDONED = []  # what a callback could still read
 KINDS = ("duplex", "input", "output")
 
 
@@ -37,6 +39,7 @@ class Statistics(NamedTuple):
     late_blocks: int
     load_mean: float
     load_worst: float
+    not_finite: int  # samples of output, which were played as silence
 
     @property
     def dropouts(self):
@@ -124,7 +127,7 @@ class Live:
         mean = count[kernels.BUSY_NS] / (ns_a_frame * count[kernels.FRAMES]) if timed else np.nan
         block = count[kernels.FRAMES] / max(1, count[kernels.BLOCKS])
         worst = count[kernels.WORST_NS] / (ns_a_frame * block) if timed else np.nan
-        return Statistics(*map(int, numbers), float(mean), float(worst))
+        return Statistics(*map(int, numbers), float(mean), float(worst), int(count[kernels.NOT_FINITE]))
 
     def take_peaks_db(self):
         """The peaks of input and output since the last time, in dB of full scale; -inf for silence."""
@@ -160,7 +163,7 @@ class Live:
         self._row[kernels.MEGAFRAME_NS] = round(1e15 / self.sample_rate)
         # what the callback reads lives at least as long as the stream, also where nobody closes it
         kept = self._row, self._buffers, self._table, self._steps, self._counters, self.stage
-        self._close = weakref.finalize(self, _close, self._stream, kept)
+        self._close = weakref.finalize(self, _close, self._stream, kept, self._sounddevice._exit_handler)
 
     def _try(self, call, *arguments, **options):
         try:
@@ -281,5 +284,10 @@ def _clock():
         return 0
 
 
-def _close(stream, _kept):
-    stream.close()
+def _close(stream, kept, exit_handler):
+    if stream.active or stream.stopped:
+        stream.close()
+        return
+    # It has ended by itself: the sound server is gone. PortAudio would wait for it for ten minutes, and abort at exit.
+    _ABANDONED.append((stream, kept))
+    atexit.unregister(exit_handler)
