@@ -7,8 +7,6 @@ import subprocess
 import time
 from contextlib import contextmanager
 
-NAME = f"audioconv-{os.getpid()}"
-
 
 def missing():
     """What is not there of all that live sound needs, or None."""
@@ -26,17 +24,27 @@ def missing():
 @contextmanager
 def server(block=64, rate_hz=48000):
     """A running JACK server, which PortAudio finds by the environment; its process."""
-    os.environ |= {"JACK_DEFAULT_SERVER": NAME, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
-    command = ["jackd", "--name", NAME, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = _started(block, rate_hz)
     try:
-        _wait_for(process)
+        _wait_for_portaudio()
         yield process
     finally:
         if process.poll() is None:
             _end_portaudio()  # while the server is there: PortAudio aborts where it finds none
         process.terminate()
         process.wait(10)
+
+
+def _started(block, rate_hz):
+    """A server under one of a few names: JACK has eight places for names, and keeps those of servers that were killed."""
+    for name in (f"audioconv-{i}" for i in range(4)):
+        os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
+        command = ["jackd", "--name", name, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        if process.poll() is None:
+            return process
+    raise RuntimeError(f"jackd ended with code {process.returncode}, under four names")
 
 
 def _end_portaudio():
@@ -46,16 +54,14 @@ def _end_portaudio():
         sounddevice._terminate()
 
 
-def _wait_for(process):
+def _wait_for_portaudio():
     """Until PortAudio sees the server: it looks for devices when it begins, and not again."""
     import sounddevice
 
     for _ in range(100):
-        if process.poll() is not None:
-            raise RuntimeError(f"jackd ended with code {process.returncode}")
         _end_portaudio()
         sounddevice._initialize()
         if len(sounddevice.query_devices()):
             return
         time.sleep(0.1)
-    raise RuntimeError("jackd does not answer")
+    raise RuntimeError("PortAudio does not find the JACK server")

@@ -174,7 +174,7 @@ with jack.server() as process:
     sound.start()
     time.sleep(0.2)
     assert sound.active
-    process.kill()
+    process.terminate()
     sound.wait(5)
     assert not sound.active
     sound.close()
