@@ -36,7 +36,7 @@ def server(block=64, rate_hz=48000):
 
 
 def _started(block, rate_hz):
-    """A server under one of a few names: JACK has eight places for names, and keeps those of servers that were killed."""
+    """A server under one of a few names: JACK has eight places, and keeps those of killed servers."""
     for name in (f"audioconv-{i}" for i in range(4)):
         os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
         command = ["jackd", "--name", name, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block)]
