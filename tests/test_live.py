@@ -141,6 +141,15 @@ def test_a_stage_is_in_one_place_at_a_time_and_can_be_used_afterwards():
     assert len(gain.process(noise(64))) == 64
 
 
+def test_a_stage_is_free_again_if_the_sound_cannot_begin():
+    gain = ac.Gain(6.0)
+    sound = ac.live(gain)
+    sound.close()
+    with pytest.raises(ac.SoundDeviceError):
+        sound.start()
+    assert len(gain.process(noise(64))) == 64
+
+
 def test_what_cannot_run_is_refused():
     with pytest.raises(ac.ArgumentError, match="Tap"):
         ac.live(ac.Resample(48000, 16000))

@@ -200,6 +200,7 @@ def test_messages_say_what_is_wanted():
         (DtypeError, np.zeros(9, np.int32), {}),
         (ArgumentError, np.zeros(9, "f4"), {"latency": -1}),
         (ArgumentError, np.zeros(9, "f4"), {"max_taps": 8}),
+        (ArgumentError, np.zeros(9, "f4"), {"sample_rate": 0}),
         (ArgumentError, np.zeros(9, "f4"), {"channels": 0}),
         (ArgumentError, np.zeros(9, "f4"), {"max_block": 0}),
         (ArgumentError, np.zeros(9, "f4"), {"dtype": "int16"}),

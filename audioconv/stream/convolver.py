@@ -82,7 +82,10 @@ class StreamConvolver(Sound):
                  max_taps=None, guard=False):  # fmt: skip
         self._dtype, self._max_block = float_dtype(dtype), whole(max_block, "max_block")
         self.channels = whole(channels, "channels")
+        # `responses` adds to the public one what rings ahead of a resampled response
         self.latency = self._latency = whole(latency, "latency", least=0)
+        if not 0 < sample_rate < np.inf:
+            raise ArgumentError(f"sample_rate must be a number of Hz above 0, not {sample_rate!r}")
         self._sample_rate = sample_rate
         responses, out_channels = self._responses(ir)
         super().__init__(channels, out_channels)

@@ -82,12 +82,20 @@ class Live:
             if guard is not None and not guard.lock.acquire(False):
                 raise BusyError(f"the {type(self.stage).__name__} is already in use")
             self._holds_stage = True
-        self._try(self._stream.start)
+        try:
+            self._try(self._stream.start)
+        except BaseException:
+            self._let_go()
+            raise
 
     def stop(self):
         """Let the sound end; `start` goes on from there."""
         if self._stream is not None and self._stream.active:
             self._try(self._stream.stop)
+        self._let_go()
+
+    def _let_go(self):
+        """Give the stage back to Python."""
         if self._holds_stage:
             self._holds_stage = False
             guard = getattr(self.stage, "_guard", None)
