@@ -16,6 +16,7 @@ _HOME = {
     "SoundDeviceError": "errors",
     "Stage": "stage",
     "convolve": "signal",
+    "convolve2d": "signal",
     "correlate": "signal",
     "Plan": "signal",
     "plan": "signal",

@@ -1,7 +1,7 @@
 """Register tiles: rows x width of accumulators that stay in registers, the inner loop of every direct convolution.
 
 `rank1` adds a column times a row to a tile, `lanewise` the same with a row of its own for each row, as a filter a
-channel wants. Where the rows of a tile lie says a tuple of offsets, so that they may be anywhere. A tile may be one
+channel wants, `stagger` to some of the rows, as an image wants. Where the rows of a tile lie says a tuple of offsets, so that they may be anywhere. A tile may be one
 scalar wide, for what no vector fits.
 """
 
@@ -195,6 +195,63 @@ lanewise = _declare_product(
     "lanewise", _numpy_lanewise, False,
     "lanewise(t, column, offsets, k, row, j): t[r, :] + column[offsets[r] + k :] * row[j :], column by column.",
 )  # fmt: skip
+
+
+def _numpy_plus(t, a, offsets, column):
+    return t + np.stack([flat(a, offset + column, t.shape[1]) for offset in offsets])
+
+
+@operation(_numpy_plus)
+def plus(typing_context, t, a, offsets, column):
+    """plus(t, a, offsets, column): t[r, :] + a[offsets[r] + column :]."""
+
+    def codegen(context, builder, sig, args):
+        tile_type, array_type = sig.args[:2]
+        part, _, _ = _parts(tile_type)
+        result = args[0]
+        for position, pointer in _walk(context, builder, tile_type, array_type, *args[1:]):
+            loaded = builder.load(pointer)
+            loaded.align = array_type.dtype.bitwidth // 8
+            result = builder.insert_value(
+                result, builder.fadd(builder.extract_value(result, position), loaded), position
+            )
+        return result
+
+    return signature(t, t, a, offsets, types.intp), codegen
+
+
+def _numpy_stagger(t, column, k, step, row, j, first, last):
+    result = t.copy()
+    for r in range(first, last):
+        result[r] += flat(column, k - r * step, 1)[0] * flat(row, j, t.shape[1])
+    return result
+
+
+@operation(_numpy_stagger)
+def stagger(typing_context, t, column, k, step, row, j, first, last):
+    """stagger(t, column, k, step, row, j, first, last): t[r, :] + column[k - r * step] * row[j : j + width].
+
+    For the rows from `first` to before `last`, both compile-time constants; each one fma.
+    """
+    rows = range(first.literal_value, last.literal_value)
+
+    def codegen(context, builder, sig, args):
+        tile_type, column_type, row_type = sig.args[0], sig.args[1], sig.args[4]
+        result, column, k, step, row, start, _, _ = args
+        part, count, width = _parts(tile_type)
+        places = [builder.add(start, ir.Constant(start.type, v * width)) for v in range(count)]
+        vectors = [load_from(context, builder, row_type, row, place, part) for place in places]
+        for r in rows:
+            index = builder.sub(k, builder.mul(step, ir.Constant(step.type, r)))
+            factor = load_from(context, builder, column_type, column, index, scalar_llvm(tile_type.dtype))
+            factor = splat_over(builder, factor, part)
+            for v in range(count):
+                total = builder.extract_value(result, r * count + v)
+                total = call_llvm(builder, "fmuladd", part, factor, vectors[v], total)
+                result = builder.insert_value(result, total, r * count + v)
+        return result
+
+    return signature(t, t, column, types.intp, types.intp, row, types.intp, first, last), codegen
 
 
 def _numpy_slide(t, a, i, step, b, j, b_step, taps):

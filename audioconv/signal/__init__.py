@@ -1,8 +1,9 @@
 """Signal in, signal out: the checked API over the kernels."""
 
 from audioconv.signal.convolve import convolve, correlate
-from audioconv.signal.cost import Plan, plan
+from audioconv.signal.convolve2d import convolve2d
 from audioconv.signal.filter import Filter
+from audioconv.signal.plan import Plan, plan
 from audioconv.signal.upfirdn import upfirdn
 
-__all__ = ["Filter", "Plan", "convolve", "correlate", "plan", "upfirdn"]
+__all__ = ["Filter", "Plan", "convolve", "convolve2d", "correlate", "plan", "upfirdn"]

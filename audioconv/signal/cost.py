@@ -8,15 +8,12 @@ which is taken.
 
 import json
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from audioconv.arrays import float_dtype, whole
-from audioconv.errors import ArgumentError
 from audioconv.parallel import cache_folder
 from audioconv.signal.methods import whole_size
 
@@ -26,6 +23,8 @@ TAPS = (1, 4, 8, 16, 32, 64, 128, 256, 512)
 SIZES = tuple(sorted(size for k in range(8, 22) for size in (2**k, 3 * 2 ** (k - 1))))
 GROWTH = 2.2
 PARTITIONS = tuple(2**k for k in range(7, 17))  # samples of the partitions of streams
+SIDES = (1, 2, 3, 5, 7, 11, 15, 31)  # of the square kernels at which convolutions of planes are measured
+TILES = SIZES[SIZES.index(1024) :]  # samples of the tiles of planes
 DTYPES = ("float32", "float64")
 
 
@@ -39,6 +38,9 @@ class Costs(NamedTuple):
     call: tuple  # a call of a direct and of a spaced method, whatever the sizes
     transform: tuple  # of a stream (`schedule`): both transforms of PARTITIONS samples
     product: tuple  # and the product of two spectra of such partitions
+    dense: tuple  # an output of a plane, with kernels of SIDES
+    separable: tuple  # the same as columns and rows
+    tile: tuple  # a tile of TILES samples of a plane
 
 
 class Way(NamedTuple):
@@ -49,88 +51,16 @@ class Way(NamedTuple):
     predicted_s: float
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How `convolve` would go about it, and why; `print` it.
-
-    Attributes
-    ----------
-    method : "direct", "sparse", "overlap_add" or "fft"
-    fft_size : int, in samples
-        Length of a block with the filter's overlap, or of the whole transform; 0 for sums of products.
-    predicted_s : float
-        Time on one thread, once everything is compiled and planned.
-    samples, taps, channels, dtype
-        What was asked for.
-    ways : tuple of Way
-        The best of each method, the fastest first.
-    """
-
-    samples: int
-    taps: int
-    channels: int
-    dtype: str
-    ways: tuple
-
-    method = property(lambda self: self.ways[0].method)
-    fft_size = property(lambda self: self.ways[0].fft_size)
-    predicted_s = property(lambda self: self.ways[0].predicted_s)
-
-    def __str__(self):
-        best = self.ways[0]
-        lines = [
-            f"{self.samples:,} samples x {self.taps:,} taps, {self.channels} channel(s), {self.dtype}, one thread, "
-            f"costs {origin()}"
-        ]
-        for way in self.ways:
-            blocks = f"{way.fft_size:,} samples a transform" if way.fft_size else _SAYS[way.method]
-            than = "chosen" if way is best else f"{way.predicted_s / best.predicted_s:.3g} times as long"
-            lines.append(f"  {way.method:<12}{1e3 * way.predicted_s:10.3g} ms  {than:<22} {blocks}")
-        return "\n".join(lines)
+_CHOOSERS = []
 
 
-_SAYS = {"direct": "a product for each tap and output", "sparse": "a product for each tap that is not zero"}
+def remembered(chooser):
+    """A function of sizes that keeps what it found, as long as the figures hold."""
+    _CHOOSERS.append(lru_cache(1024)(chooser))
+    return _CHOOSERS[-1]
 
 
-def plan(samples, taps, *, channels=1, dtype="float32", nonzero=None):
-    """Say how `convolve` (mode "full") would convolve so many samples with so many taps.
-
-    Parameters
-    ----------
-    samples, taps : int >= 1
-    channels : int >= 1
-    dtype : "float32" or "float64"
-    nonzero : int, optional
-        How many taps are not zero; all by default.
-
-    Returns
-    -------
-    plan : Plan
-
-    Raises
-    ------
-    ArgumentError
-        For numbers below 1, and another dtype.
-
-    Examples
-    --------
-    >>> plan(480_000, 8).method
-    'direct'
-    >>> plan(480_000, 48_000).method
-    'overlap_add'
-    """
-    samples, taps, channels = whole(samples, "samples"), whole(taps, "taps"), whole(channels, "channels")
-    nonzero = taps if nonzero is None else whole(nonzero, "nonzero", least=0)
-    if nonzero > taps:
-        raise ArgumentError(f"nonzero must be at most taps = {taps}, not {nonzero}")
-    dtype = float_dtype(dtype).name
-    ways = choose(samples, taps, 0, samples + taps - 1, dtype, nonzero=nonzero)
-    return Plan(
-        samples, taps, channels, dtype, tuple(way._replace(predicted_s=channels * way.predicted_s) for way in ways)
-    )
-
-
-@lru_cache(1024)
+@remembered
 def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilation=1):
     """The ways to make `count` outputs, each `stride` samples from output `begin` on; the fastest first.
 
@@ -150,7 +80,7 @@ def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilati
     outputs = (count - 1) * stride + 1
     ways.append(_blocks(short, outputs, costs))
     size = _good_size(whole_size(long, short, begin, outputs))
-    ways.append(Way("fft", size, _sized_s(size, costs.whole)))
+    ways.append(Way("fft", size, sized_s(size, SIZES, costs.whole)))
     return tuple(sorted(ways, key=lambda way: way.predicted_s))
 
 
@@ -161,12 +91,12 @@ def taps_s(table, taps):
     return float(np.interp(taps, TAPS, table))
 
 
-def _sized_s(size, table):
-    """The figure for a block of `size` samples."""
-    place = bisect_left(SIZES, size)
-    if place < len(SIZES):
+def sized_s(size, sizes, table):
+    """The figure of a table for blocks of `size` samples."""
+    place = bisect_left(sizes, size)
+    if place < len(sizes):
         return table[place]
-    doublings = size.bit_length() - SIZES[-1].bit_length()
+    doublings = size.bit_length() - sizes[-1].bit_length()
     return table[-1 if size % 3 == 0 else -2] * GROWTH**doublings
 
 
@@ -181,7 +111,7 @@ def _blocks(taps, outputs, costs):
     best, size = None, _good_size(taps)
     while True:
         number = -(-outputs // (size - taps + 1))
-        predicted_s = _sized_s(size, costs.whole) + (number - 1) * _sized_s(size, costs.block)
+        predicted_s = sized_s(size, SIZES, costs.whole) + (number - 1) * sized_s(size, SIZES, costs.block)
         if best is None or predicted_s < best.predicted_s:
             best = Way("overlap_add", size, predicted_s)
         if number == 1:
@@ -234,4 +164,5 @@ def tuned():
 def forget():
     """Look for the figures anew: they were measured, or removed."""
     _tables.cache_clear()
-    choose.cache_clear()
+    for chooser in _CHOOSERS:
+        chooser.cache_clear()

@@ -61,7 +61,7 @@ class Filter:
         signal = x if axis in (0, -x.ndim) else x.T
         check_shapes(signal, self._taps)
         dtype = np.result_type(x, self._taps)
-        begin, length = _range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
+        begin, length = output_range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
         count = -(-length // stride)
         way = self._way(method, len(signal), begin, count, dtype.type.__name__, stride, dilation)
         spacing = (dilation, stride)
@@ -111,7 +111,7 @@ class Filter:
                 x, made = frozen(taps, dtype), _make(signal, way, spacing)
             else:
                 made = self._made_for(channel, dtype, way, spacing)
-            for first, last in _pieces(count, -(-parallel.thread_count(threads) // len(signals)), made.grain):
+            for first, last in cut(count, -(-parallel.thread_count(threads) // len(signals)), made.grain):
                 jobs.append(partial(made.fill, x, begin + first * spacing[1], y[first:last]))
         parallel.run(_call, jobs, threads)
 
@@ -134,7 +134,7 @@ class Filter:
             for piece in pieces[begin : begin + each]:
                 fill(*piece)
 
-        pieces = _pieces(count, -(-count // max(PIECE // channels, reach)), grain)
+        pieces = cut(count, -(-count // max(PIECE // channels, reach)), grain)
         each = -(-len(pieces) // parallel.thread_count(threads))
         parallel.run(share, range(0, len(pieces), each), threads)
 
@@ -158,7 +158,7 @@ def _make(taps, way, spacing):
     return Spaced(frozen(taps[delays]), delays * dilation, stride)
 
 
-def _pieces(count, number, grain):
+def cut(count, number, grain):
     """(first, last) of up to `number` pieces of `count` outputs, cut at multiples of `grain`; None: do not cut."""
     if grain is None or number <= 1:
         return [(0, count)]
@@ -166,7 +166,7 @@ def _pieces(count, number, grain):
     return [(first, min(first + length, count)) for first in range(0, count, length)]
 
 
-def _range(mode, samples, taps):
+def output_range(mode, samples, taps):
     """(first output of the full result, number of outputs) of a mode."""
     if mode == "full":
         return 0, samples + taps - 1

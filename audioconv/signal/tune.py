@@ -13,8 +13,10 @@ from audioconv.kernels.partition import advance
 from audioconv.kernels.partition_layout import Level, Shape, layout, spaces_of, spectra_of
 from audioconv.signal import cost
 from audioconv.signal.filter import Filter
+from audioconv.signal.image import Dense, Plane, Separable, Tiles
 from audioconv.signal.methods import Blocks, Direct, Spaced
 
+PLANE_COLUMNS = 1025  # bins of a spectrogram
 SAMPLES = 1_440_000  # of the signal that is filtered: 30 s at 48 kHz, beyond most caches
 ROUNDS = 3  # through everything, so that a time when the machine had other things to do does not stay in the figures
 ENOUGH_S = 0.03  # of one measurement
@@ -47,6 +49,12 @@ def _steps(dtype):
     for block in cost.PARTITIONS:
         yield "transform", lambda block=block: _parts_s(block, x)[0]
         yield "product", lambda block=block: _parts_s(block, x)[1]
+    for side in cost.SIDES:
+        kernel = np.resize(x, (side, side))
+        yield "dense", lambda kernel=kernel: _plane_s(Dense(kernel), x)
+        yield "separable", lambda kernel=kernel: _plane_s(Separable(kernel[:1], kernel[:1]), x)
+    for size in cost.TILES:
+        yield "tile", lambda size=size: _tile_s(size, x)
     for method in ("direct", "sparse"):
         yield "call", lambda method=method: _call_s(ones, ones[:3], method)
 
@@ -84,6 +92,28 @@ def _block_s(size, x):
     number = max(1, x.size // method.grain)
     y = np.empty(number * method.grain, x.dtype)
     return _least_s(lambda: method.fill(x, 0, y)) / number
+
+
+def _plane_s(method, x):
+    """An output of a plane."""
+    shape = (x.size // PLANE_COLUMNS, PLANE_COLUMNS)
+    y = np.empty(shape, x.dtype)
+    plane = Plane(np.resize(x, shape), np.arange(-30, shape[0]) % shape[0], np.arange(-30, shape[1]) % shape[1], -30)
+    taps = method.shape
+    plane = plane.part(slice(31 - taps[0], None), slice(31 - taps[1], None))
+    return _least_s(lambda: method.fill(plane, y)) / y.size
+
+
+def _tile_s(size, x):
+    """A tile of a plane of such tiles."""
+    side = max(2, int(size**0.5) // 8)
+    method = Tiles(np.resize(x, (side, side)), size, PLANE_COLUMNS)
+    rows, columns = method.kept
+    number, split = max(1, x.size // size), -(-PLANE_COLUMNS // columns)
+    y = np.empty((-(-number // split) * rows, PLANE_COLUMNS), x.dtype)
+    shape = (len(y) + side - 1, PLANE_COLUMNS + side - 1)
+    plane = Plane(np.resize(x, shape), np.arange(shape[0]), np.arange(shape[1]), 0)
+    return _least_s(lambda: method.fill(plane, y)) / (-(-number // split) * split)
 
 
 def _parts_s(block, x):

@@ -1,0 +1,273 @@
+"""The ways to convolve a plane, each made once of its kernel: `fill` gives any run of rows of outputs.
+
+A `Plane` is an array with what stands around it, by maps of rows and columns. Every method has the attribute
+    grain   where rows of outputs may be cut without changing a bit: at multiples of this
+and fill(plane, y): y[t, f] = sum over i and j of kernel[i, j] plane[t * stride + reach - i * dilation, ...], the same for
+columns, where reach = (rows of the kernel - 1) * dilation.
+"""
+
+from dataclasses import dataclass, replace
+from math import gcd
+
+import numpy as np
+
+from audioconv.arrays import aligned, frozen
+from audioconv.kernels import image, ring
+from audioconv.kernels.passes import work_size
+from audioconv.kernels.simd import LANES
+
+BOUNDARIES = ("zero", "reflect", "edge", "wrap")
+NEAR = 32768  # elements of a band: an eighth of the second cache in float32
+
+
+def places(size, begin, count, boundary):
+    """Which of `size` samples stand at begin, begin + 1, ... where a boundary continues them; -1 for zeros."""
+    i = np.arange(begin, begin + count)
+    if boundary == "zero":
+        return np.where((i >= 0) & (i < size), i, -1)
+    if boundary == "edge":
+        return np.clip(i, 0, size - 1)
+    if boundary == "wrap":
+        return i % size
+    i %= 2 * size
+    return np.minimum(i, 2 * size - 1 - i)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """x (rows, columns) of which maps say what stands where, -1 for zeros; the columns begin at column `first` of x."""
+
+    x: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    first: int
+
+    def part(self, rows, columns=slice(None)):
+        """Some of the rows and columns."""
+        first = self.first + (columns.start or 0)
+        return replace(self, rows=self.rows[rows], columns=self.columns[columns], first=first)
+
+    def header(self, step):
+        """What kernels are told of it, where rows are to be `step` apart; the rest is to be filled in."""
+        numbers = np.zeros(image.HEADER, np.int64)
+        run = min(max(-self.first, 0), self.columns.size)
+        end = min(max(self.x.shape[1] - self.first, run), self.columns.size)
+        numbers[[image.COLUMNS, image.RUN, image.END, image.START]] = self.x.shape[1], run, end, self.first + run
+        numbers[image.STEP] = step
+        return numbers
+
+
+def _step(columns, dtype):
+    """Distance of rows: an odd number of cache lines, so that rows do not compete for the same places of a cache."""
+    line = 64 // dtype.itemsize
+    return (-(-columns // line) | 1) * line
+
+
+def _band(step, tap_rows, stride=1):
+    """Rows of outputs for which a band is brought near."""
+    return max(4, (NEAR // step - tap_rows) // stride // image.HEIGHT) * image.HEIGHT
+
+
+def _pieces(rows, columns):
+    """The taps in pieces of about CHAIN: whole rows, as many as can be in each, or parts of rows."""
+    count = min(rows, -(-rows * columns // image.CHAIN))
+    edges = [rows * n // count for n in range(count + 1)]
+    parts = -(-columns // image.CHAIN) if count == rows else 1
+    across = [columns * n // parts for n in range(parts + 1)]
+    table = [(*down, *along) for down in zip(edges, edges[1:]) for along in zip(across, across[1:])]  # noqa: B905
+    return frozen(np.ravel(table), np.int64), min(last - first for first, last, _, _ in table)
+
+
+class _Sums:
+    """What sums of products have in common."""
+
+    grain = 1
+
+    def __init__(self, shape):
+        self.shape = self._rows, self._columns = shape
+
+    def _numbers(self, plane, y, least):
+        """The header for a plane, and work space for its band beside `more` elements."""
+        wide = max(y.shape[1], image.VECTORS * LANES[y.dtype]) + self._columns - 1
+        header = plane.header(_step(wide, y.dtype))
+        band = min(_band(header[image.STEP], self._rows), -(-len(y) // image.HEIGHT) * image.HEIGHT)
+        header[[image.TAP_ROWS, image.TAP_COLUMNS]] = self._rows, self._columns
+        header[[image.BAND, image.OUT, image.LEAST]] = band, y.shape[1], least
+        return header
+
+
+def _space(size, dtype):
+    band = aligned(size, dtype)
+    band[:] = 0
+    return band
+
+
+class Dense(_Sums):
+    """Sums of products of neighbouring taps, in tap order."""
+
+    def __init__(self, kernel):
+        super().__init__(kernel.shape)
+        self._taps = frozen(kernel[::-1, ::-1].ravel())
+        self._pieces, self._least = _pieces(*kernel.shape)
+
+    def fill(self, plane, y):
+        header = self._numbers(plane, y, self._least)
+        step, band = header[image.STEP], header[image.BAND]
+        size = (band + self._rows - 1) * step + band * image.VECTORS * LANES[y.dtype]
+        image.dense(
+            plane.x.reshape(-1), header, plane.rows, plane.columns, self._taps, self._pieces, _space(size, y.dtype),
+            y.reshape(-1),
+        )  # fmt: skip
+
+
+class Separable(_Sums):
+    """Sums of products along columns, then along rows: of a kernel that is the sum of tall[n, :, None] broad[n, None, :]."""
+
+    def __init__(self, tall, broad):
+        super().__init__((tall.shape[1], broad.shape[1]))
+        self._tall, self._broad = frozen(tall[:, ::-1].ravel()), frozen(broad.ravel())  # `fir` flips by itself
+        self._pieces, self._least = _pieces(tall.shape[1], 1)
+
+    def fill(self, plane, y):
+        header = self._numbers(plane, y, self._least)
+        band, step = header[image.BAND], header[image.STEP]
+        size = (2 * band + self._rows - 1) * step + max(band * image.VECTORS * LANES[y.dtype], y.shape[1])
+        image.separable(
+            plane.x.reshape(-1), header, plane.rows, plane.columns, self._tall, self._pieces, self._broad,
+            _space(size, y.dtype), y.reshape(-1),
+        )  # fmt: skip
+
+
+class Spaced:
+    """Sums of products of taps that are not neighbours, or of which not all outputs are wanted."""
+
+    grain = 1
+
+    def __init__(self, kernel, stride, dilation):
+        self._kernel, self._stride, self._dilation = kernel, stride, dilation
+        self._taps = frozen(kernel[::-1, ::-1].ravel())
+
+    def fill(self, plane, y):
+        (down, phases), rows = self._stride, (len(self._kernel) - 1) * self._dilation[0] + 1
+        size = -(-plane.columns.size // phases)
+        step = size * phases
+        header = plane.header(step)
+        band = min(_band(step, rows, down), len(y))
+        header[[image.TAP_ROWS, image.BAND, image.OUT]] = rows, band, y.shape[1]
+        header[[image.STRIDE, image.STRIDE_COLUMNS]] = down, phases
+        i, j = (np.arange(n) * d for n, d in zip(self._kernel.shape, self._dilation, strict=True))
+        offsets = (i * step)[:, None] + (j % phases * size + j // phases)
+        space = _space(((band - 1) * down + rows) * step + plane.columns.size, y.dtype)
+        image.spaced(
+            plane.x.reshape(-1), header, plane.rows, plane.columns, self._taps, frozen(offsets.ravel(), np.int64), space,
+            y.reshape(-1),
+        )  # fmt: skip
+
+
+class Tiles:
+    """By spectra of tiles that overlap by the kernel.
+
+    The rows of a tile one behind the other are one signal, and the rows of the kernel, as far apart, one filter: where
+    no row of the kernel reaches over the end of a row of the tile, their convolution is that of the plane. So a tile is
+    one block of `ring`, and no transform of two dimensions is needed.
+    """
+
+    def __init__(self, kernel, size, columns):
+        self._shape, self._size = kernel.shape, size
+        self.kept = self.grain, self._columns = tile_kept(size, kernel.shape, columns)
+        self._width = self._columns + kernel.shape[1] - 1
+        taps = np.zeros((len(kernel), self._width), kernel.dtype)
+        taps[:, : kernel.shape[1]] = kernel
+        taps = frozen(taps.reshape(-1)[: taps.size - self._columns + 1])
+        self._plan = ring.plan(size, kernel.dtype.name)
+        self._spectrum = ring.filter_spectrum(taps, *self._plan)
+
+    def fill(self, plane, y):
+        size, width, (rows, columns) = self._size, self._width, self._shape
+        high = self.grain + rows - 1
+        batch = max(1, NEAR // size)
+        tiles, products = aligned(batch * size, y.dtype), aligned(batch * size, y.dtype)
+        work = aligned(work_size(size), y.dtype)
+        parts = []
+        for c in range(0, y.shape[1], self._columns):
+            part = plane.part(slice(None), slice(c, c + width))
+            parts.append((c, frozen(part.columns), part.header(width)))
+        corners = [(t, *part) for t in range(0, len(y), self.grain) for part in parts]
+        x = plane.x.reshape(-1)
+        for first in range(0, len(corners), batch):
+            these = corners[first : first + batch]
+            for n, (t, _, columns_map, header) in enumerate(these):
+                tile = tiles[n * size : (n + 1) * size]
+                image.gather(x, header, plane.rows[t : t + high], columns_map, tile)
+            used = len(these) * size
+            ring.convolve_blocks(
+                frozen(tiles[:used]), 0, 0, size, *self._plan, self._spectrum, work, products[:used]
+            )  # fmt: skip
+            for n, (t, c, _, _) in enumerate(these):
+                product = products[n * size : n * size + high * width].reshape(high, width)
+                out = y[t : t + self.grain, c : c + self._columns]
+                out[...] = product[rows - 1 : rows - 1 + len(out), columns - 1 : columns - 1 + out.shape[1]]
+
+
+class Kept:
+    """Of another method the outputs that a stride keeps."""
+
+    def __init__(self, method, stride):
+        self._method, self._stride = method, stride
+        self.grain = method.grain // gcd(method.grain, stride[0])
+
+    def fill(self, plane, y):
+        every = np.empty([(count - 1) * step + 1 for count, step in zip(y.shape, self._stride, strict=True)], y.dtype)
+        self._method.fill(plane, every)
+        y[...] = every[:: self._stride[0], :: self._stride[1]]
+
+
+def tile_kept(size, shape, columns):
+    """(rows, columns) of outputs that a tile of `size` samples gives of planes with so many columns; None: none.
+
+    Columns are split as evenly as makes the fewest samples to transform.
+    """
+    best = None
+    for split in range(1, min(columns, 64) + 1):
+        kept = -(-columns // split)
+        rows = size // (kept + shape[1] - 1) - shape[0] + 1
+        if rows >= 1 and (best is None or split / rows < best[0]):
+            best = split / rows, (rows, kept)
+    return best and best[1]
+
+
+def factors(kernel):
+    """(column, row) whose products are the kernel within rounding, or None."""
+    exact = kernel.astype(np.float64)
+    if not (np.isfinite(exact).all() and exact.any()):
+        return None
+    _, j = np.unravel_index(np.argmax(np.abs(exact)), exact.shape)
+    column = exact[:, j]
+    for _ in range(2):  # each an average over all of the kernel, so that its rounding errors cancel
+        row = column @ exact / (column @ column)
+        column = exact @ row / (row @ row)
+    off = np.abs(exact - np.outer(column, row)).max()
+    return (column, row) if off <= np.finfo(kernel.dtype).eps * np.abs(exact).max() else None
+
+
+def terms(kernel, tolerance):
+    """(tall, broad), sums of products of which are the kernel but for `tolerance`, a share of its sum of magnitudes.
+
+    At least, but for rounding. Reference: Eckart, Young, Psychometrika 1 (1936), on singular values.
+    """
+    exact = kernel.astype(np.float64)
+    u, s, v = np.linalg.svd(exact, full_matrices=False)
+    most = max(tolerance, np.finfo(kernel.dtype).eps) * np.abs(exact).sum()
+    for rank in range(1, len(s) + 1):
+        tall, broad = (u[:, :rank] * s[:rank]).T, v[:rank]
+        if rank == len(s) or np.abs(exact - tall.T @ broad).sum() <= most:
+            return tall, broad
+
+
+def spread(kernel, dilation):
+    """The kernel with zeros between its taps."""
+    if dilation == (1, 1):
+        return kernel
+    wide = np.zeros([(taps - 1) * d + 1 for taps, d in zip(kernel.shape, dilation, strict=True)], kernel.dtype)
+    wide[:: dilation[0], :: dilation[1]] = kernel
+    return wide
