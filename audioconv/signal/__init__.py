@@ -4,6 +4,7 @@ from audioconv.signal.convolve import convolve, correlate
 from audioconv.signal.convolve2d import convolve2d
 from audioconv.signal.filter import Filter
 from audioconv.signal.plan import Plan, plan
+from audioconv.signal.stft import Stft, istft, stft
 from audioconv.signal.upfirdn import upfirdn
 
-__all__ = ["Filter", "Plan", "convolve", "convolve2d", "correlate", "plan", "upfirdn"]
+__all__ = ["Filter", "Plan", "Stft", "convolve", "convolve2d", "correlate", "istft", "plan", "stft", "upfirdn"]

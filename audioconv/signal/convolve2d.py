@@ -181,16 +181,19 @@ def axis_places(mode, boundary, size, taps, stride, dilation):
     return frozen(places(size, begin - reach, wanted, boundary), np.int64), begin - reach, count
 
 
-def method_for(kernel, shape, dtype, *, method="auto", stride=(1, 1), dilation=(1, 1), tolerance=0.0):
-    """What convolves planes with a kernel to outputs of a shape."""
+def method_for(
+    kernel, shape, dtype, *, method="auto", stride=(1, 1), dilation=(1, 1), tolerance=0.0, block_methods=True
+):  # fmt: skip
+    """What convolves planes with a kernel to outputs of a shape; without `block_methods` by sums of products."""
     parts = None
-    if tolerance or method == "separable":
-        parts = terms(kernel, tolerance)
-    elif method == "auto" and (found := factors(kernel)):
-        parts = tuple(part[None] for part in found)
+    if method in ("auto", "separable"):
+        if found := factors(kernel):
+            parts = tuple(part[None] for part in found)
+        elif tolerance or method == "separable":
+            parts = terms(kernel, tolerance)
     rank = None if parts is None else len(parts[0])
     ways = cost2d.choose(kernel.shape, shape, dtype.name, rank=rank, stride=stride, dilation=dilation)
-    way = next(way for way in ways if method in ("auto", way.method))
+    way = next(way for way in ways if method in ("auto", way.method) and (block_methods or not way.fft_size))
     if way.method == "direct" and stride == dilation == (1, 1):
         return Dense(kernel)
     if way.method == "direct":

@@ -3,6 +3,7 @@
 from audioconv.stream.chain import Chain, DryWet
 from audioconv.stream.chain_file import read_chain
 from audioconv.stream.convolver import StreamConvolver
+from audioconv.stream.convolver2d import StreamConvolver2d
 from audioconv.stream.files import Processed, process_file
 from audioconv.stream.fir import Fir
 from audioconv.stream.jitted import Jitted
@@ -29,6 +30,7 @@ __all__ = [
     "Source",
     "Statistics",
     "StreamConvolver",
+    "StreamConvolver2d",
     "Tap",
     "live",
     "process_file",

@@ -1,0 +1,128 @@
+"""Convolution of a spectrogram frame by frame."""
+
+import numpy as np
+
+from audioconv.arrays import choice, float_dtype, floating, frozen, whole
+from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.signal.convolve2d import axis_places, boundaries, method_for, pair
+from audioconv.signal.image import Plane, places
+from audioconv.stage import Guard
+
+_MODES, _METHODS = ("same", "causal"), ("auto", "direct", "separable")
+
+
+class StreamConvolver2d:
+    """`convolve2d` in time: frames in, frames out, at any cut the same bits.
+
+    The frames that `process` returns, joined, and then `flush()` are `latency` frames of zeros and then what `convolve2d`
+    makes of all of them in the same mode.
+
+    Parameters
+    ----------
+    kernel : float array, shape (rows, columns)
+        Over frames and bins.
+    bins : int
+        Of a frame.
+    mode : {"same", "causal"}
+        same: looks half of the kernel's rows ahead. causal: not at all.
+    boundary : {"zero", "reflect", "edge", "wrap"}, or a pair of them for (frames, bins)
+        As in `convolve2d`; before the first and after the last frame not "wrap", and with "causal" not "reflect", which
+        would look ahead.
+    method : {"auto", "direct", "separable"}
+        As in `convolve2d`; sums of products do not mind how many frames come at a time.
+    dilation : int >= 1, or a pair, in frames and bins
+    dtype : "float32" or "float64"
+
+    Attributes
+    ----------
+    latency : int, in frames
+        How far it looks ahead.
+
+    Raises
+    ------
+    DtypeError, ShapeError, ArgumentError
+        For a kernel that is none, and what is not among the above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smooth = StreamConvolver2d(np.full((3, 1), 1 / 3, "float32"), bins=2)
+    >>> frames = np.arange(8, dtype="float32").reshape(4, 2)
+    >>> np.concatenate([smooth.process(frames[:1]), smooth.process(frames[1:]), smooth.flush()])[smooth.latency :].round(2)
+    array([[0.67, 1.33],
+           [2.  , 3.  ],
+           [4.  , 5.  ],
+           [3.33, 4.  ]], dtype=float32)
+    """
+
+    def __init__(self, kernel, bins, *, mode="same", boundary="zero", method="auto", dilation=(1, 1), dtype="float32"):
+        kernel, self.bins = floating(kernel, "kernel", dims=(2,)), whole(bins, "bins")
+        if not kernel.size:
+            raise ShapeError(f"kernel is empty (shape {kernel.shape}); at least one value is needed")
+        choice(mode, "mode", _MODES), choice(method, "method", _METHODS)
+        self._boundary, side = boundaries(boundary)
+        if self._boundary == "wrap" or (self._boundary == "reflect" and mode == "causal"):
+            raise ArgumentError(
+                f"boundary {self._boundary!r} around the frames would look ahead as far as they go, or further than mode "
+                f"{mode!r} does; a pair such as ('edge', {side!r}) gives the bins another one"
+            )
+        self.mode, self.dtype, dilation = mode, float_dtype(dtype), pair(dilation, "dilation")
+        kernel = np.array(kernel, self.dtype)
+        self._reach = (len(kernel) - 1) * dilation[0]
+        self.latency = self._reach // 2 if mode == "same" else 0
+        self._columns, self._first, _ = axis_places("same", side, self.bins, kernel.shape[1], 1, dilation[1])
+        # as for many frames, so that the choice does not depend on how many come at a time
+        self._method = method_for(
+            kernel, (1024, self.bins), self.dtype, method=method, dilation=dilation, block_methods=False
+        )
+        self._guard = Guard("StreamConvolver2d")
+        self._clear()
+
+    def reset(self):
+        """Forget the frames so far."""
+        with self._guard:
+            self._clear()
+
+    def _clear(self):
+        self._kept, self._begin = np.empty((0, self.bins), self.dtype), 0  # the latest frames, and which is their first
+        self._done = -self.latency  # the output that comes next
+
+    def process(self, frames):
+        """Take (frames, bins) and return as many.
+
+        Raises
+        ------
+        ShapeError, DtypeError, BusyError
+            The stage stays as it was.
+        """
+        frames = floating(frames, "frames", (2,))
+        if frames.dtype != self.dtype:
+            raise DtypeError(f"this stream takes {self.dtype} frames, not {frames.dtype}")
+        if frames.shape[1] != self.bins:
+            raise ShapeError(f"this stream takes frames of {self.bins} bins, not {frames.shape[1]}")
+        with self._guard:
+            self._kept = np.concatenate((self._kept, frames))
+            outputs = self._outputs(len(frames))
+            unused = max(0, self._done + self.latency - self._reach - self._begin)
+            self._kept, self._begin = self._kept[unused:].copy(), self._begin + unused
+            return outputs
+
+    def _outputs(self, count):
+        """The next outputs, of the frames that there are and what is around them."""
+        y = np.zeros((count, self.bins), self.dtype)
+        before = min(count, max(0, -self._done))
+        first, seen = self._done + before, self._begin + len(self._kept)
+        self._done += count
+        if before < count and seen:
+            rows = places(seen, first + self.latency - self._reach, count - before + self._reach, self._boundary)
+            rows = np.where(rows < 0, -1, rows - self._begin)
+            plane = Plane(frozen(self._kept), frozen(rows, np.int64), self._columns, self._first)
+            self._method.fill(plane, y[before:])
+        return y
+
+    def flush(self):
+        """End the signal: the `latency` frames that are still due; then start afresh."""
+        with self._guard:
+            outputs = self._outputs(self.latency)
+            self._clear()
+            return outputs
