@@ -1,0 +1,294 @@
+"""A spectral gate: what does not stand out of the noise is made softer, in time and frequency."""
+
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from audioconv.arrays import floating, whole
+from audioconv.errors import ArgumentError, ShapeError
+from audioconv.signal.stft import Stft
+from audioconv.stage import Guard
+from audioconv.stream.convolver2d import StreamConvolver2d
+from audioconv.stream.sound import checked_block
+
+_CHUNK = 64  # frames that go through all steps together, so that memory does not grow with the block
+_AVERAGED = 4  # frames of which the mean is looked at for the least power: fewer are too often small by chance
+_TRIAL_FRAMES = 2000  # of white noise, to see how far its least power lies below its mean
+
+
+class Denoise:
+    """Take noise out of sound, block by block: a spectral gate.
+
+    Power is smoothed over time and frequency. Where it is not much above that of the noise, the gain goes down to
+    -`reduction_db`; elsewhere the noise's share is subtracted (Wiener's gain). The mask of gains is smoothed, too, so that no
+    single bin is left to ring, and applied to the short-time spectra.
+
+    Parameters
+    ----------
+    sample_rate : int, in Hz
+    noise : float array, shape (samples,) or (samples, channels), optional
+        A stretch of nothing but the noise: its mean power is the profile, for all time. By default the noise is estimated
+        as it goes: the least power of each bin within the last `memory_s`.
+    threshold_db : float
+        What is less than so many dB above the noise is gated.
+    reduction_db : float > 0
+        How much softer the gate makes it.
+    smooth_ms, smooth_hz : float
+        Width of the smoothing kernels at half their height; 0 for none.
+    memory_s : float
+        How far back the least power is looked for: long enough to hold a pause, and no longer than the noise stays alike.
+    window_ms : float
+        Length of a short-time spectrum; the next good size of a transform from there on.
+    channels : int
+        They have one mask in common, so that nothing moves from one side to the other.
+
+    Attributes
+    ----------
+    latency : int, in samples
+        By how much the result is late: a window, and what the smoothing looks ahead.
+
+    Raises
+    ------
+    ArgumentError, ShapeError, DtypeError
+        For numbers that make no sense, and noise that is shorter than a window, or other than float.
+
+    References
+    ----------
+    Boll, Suppression of acoustic noise in speech using spectral subtraction, IEEE Trans. ASSP 27 (1979). Martin, Noise power
+    spectral density estimation based on optimal smoothing and minimum statistics, IEEE Trans. SAP 9 (2001).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> noise = 0.1 * rng.standard_normal(48000).astype("float32")
+    >>> tone = np.sin(np.arange(48000, dtype="float32"))
+    >>> gate = Denoise(16000, noise=noise[:16000])
+    >>> clean = np.concatenate([gate.process(tone + noise), gate.flush()])[gate.latency :]
+    >>> bool(np.std(clean - tone) < 0.3 * np.std(noise))
+    True
+    """
+
+    def __init__(self, sample_rate, *, noise=None, threshold_db=4.0, reduction_db=30.0, smooth_ms=32.0, smooth_hz=48.0,
+                 memory_s=1.5, window_ms=64.0, channels=1):  # fmt: skip
+        self.sample_rate, self.channels = whole(sample_rate, "sample_rate"), whole(channels, "channels")
+        self.threshold_db = _number(threshold_db, "threshold_db", -20, 60)
+        self.reduction_db = _number(reduction_db, "reduction_db", 0, 200)
+        self.transform = _transform(self.sample_rate * _number(window_ms, "window_ms", 1, 1000) / 1000)
+        hop_s, bin_hz = self.transform.hop / self.sample_rate, self.sample_rate / self.transform.fft_size
+        self._kernel = _tent(_number(smooth_ms, "smooth_ms", 0, 1000) / 1000 / hop_s)[:, None] * _tent(
+            _number(smooth_hz, "smooth_hz", 0, sample_rate) / bin_hz
+        )
+        self._memory = max(2, round(_number(memory_s, "memory_s", 0.1, 60) / hop_s))
+        self._noise = None if noise is None else self._profile(noise)
+        bins = self.transform.bins
+        self._power = StreamConvolver2d(self._kernel, bins, boundary=("edge", "reflect"))
+        self._mask = StreamConvolver2d(self._kernel, bins, boundary=("edge", "reflect"))
+        self._mean = StreamConvolver2d(
+            np.full((_AVERAGED, 1), 1 / _AVERAGED, np.float32), bins, mode="causal", boundary="edge"
+        )
+        self._spectra, self._samples = self.transform.stream(self.channels), self.transform.inverse_stream(self.channels)
+        energy = np.concatenate(([0], np.cumsum(self.transform.window**2)))
+        self._energy = (energy / energy[-1]).astype(np.float32)
+        self._ahead = self._power.latency + self._mask.latency
+        self.latency = len(self.transform.window) - 1 + self._ahead * self.transform.hop
+        self._guard, self._dims = Guard("Denoise"), 1 + (self.channels > 1)
+        self._clear()
+
+    def _profile(self, noise):
+        noise = floating(noise, "noise", (1, 2))
+        if len(noise) < len(self.transform.window):
+            raise ShapeError(
+                f"noise must have at least the {len(self.transform.window)} samples of a window, not {len(noise)}"
+            )
+        inside = self.transform.stream(None if noise.ndim == 1 else noise.shape[1], noise.dtype)
+        spectra = inside.process(noise)[-self.transform.first_frame :]  # those before reach into the zeros around it
+        power = _power_of(spectra.reshape(*spectra.shape[:2], -1)).mean(axis=0, dtype=np.float64)
+        if not np.isfinite(power).all():
+            raise ArgumentError("noise must be finite, or nothing would be left")
+        return power.astype(np.float32)
+
+    @cached_property
+    def _above(self):
+        """How many times above its least power the mean power of white noise is."""
+        return _least_of_white(self._memory, len(self.transform.window), self._kernel.tobytes(), self._kernel.shape)
+
+    def process(self, block, out=None):
+        """Take the next block and return as many samples, `latency` late.
+
+        Parameters
+        ----------
+        block : float32 array, shape (samples,) with one channel, or (samples, channels)
+        out : array like the block, optional
+
+        Raises
+        ------
+        ShapeError, DtypeError, BusyError
+            The stage stays as it was.
+        """
+        with self._guard:
+            block = checked_block(block, self.channels)
+            if out is not None and (np.shape(out) != block.shape or getattr(out, "dtype", None) != block.dtype):
+                raise ShapeError(f"out must be a {block.dtype} array of shape {block.shape}, not of {np.shape(out)}")
+            self._dims = block.ndim
+            result = np.empty_like(block) if out is None else out
+            step = _CHUNK * self.transform.hop
+            for begin in range(0, len(block), step):
+                part = block[begin : begin + step].reshape(-1, self.channels)
+                self._seen += len(part)
+                self._take(self._spectra.process(part), self._power.process, self._mask.process)
+                self._given(result[begin : begin + step])
+            return result
+
+    def _given(self, result):
+        """Fill an array with the next samples; there are as many, as `latency` says."""
+        count = len(result)
+        result[...] = self._ready[:count].reshape(result.shape)
+        self._ready = self._ready[count:]
+
+    def _take(self, spectra, smooth, smooth_mask):
+        """Spectra through the gate, to samples that are ready."""
+        power = smooth(_power_of(spectra) / self._inside(len(spectra)))
+        late = min(len(power), self._early[0])
+        self._early[0] -= late
+        mask = smooth_mask(self._gains(power[late:]))
+        late = min(len(mask), self._early[1])
+        self._early[1] -= late
+        mask, self._waiting = mask[late:], np.concatenate((self._waiting, spectra))
+        cleaned, self._waiting = self._waiting[: len(mask)] * mask[:, :, None], self._waiting[len(mask) :]
+        self._ready = np.concatenate((self._ready, self._samples.process(cleaned)))
+
+    def _inside(self, count):
+        """The share of the next frames' windows, in energy, that lies within the signal so far; (frames, 1)."""
+        starts = (self.transform.first_frame + self._frames + np.arange(count)) * self.transform.hop
+        starts -= self.transform.middle
+        self._frames += count
+        size = len(self.transform.window)
+        shares = self._energy[np.clip(self._seen - starts, 0, size)] - self._energy[np.clip(-starts, 0, size)]
+        return np.maximum(shares, np.float32(1e-6))[:, None]
+
+    def _gains(self, power):
+        """What every bin of frames of smoothed power is multiplied by."""
+        noise = self._noise if self._noise is not None else self._tracked(power)
+        least, share = np.float32(10 ** (-self.reduction_db / 20)), np.float32(10 ** (self.threshold_db / 10))
+        gains = np.zeros_like(power)
+        np.divide(share * noise, power, out=gains, where=power != 0)
+        np.subtract(np.float32(1), gains, out=gains)
+        gains[power == 0] = 0
+        return np.maximum(gains, least, out=gains)
+
+    def _tracked(self, power):
+        """The noise in each frame: the least mean power within memory, brought up to a mean."""
+        mean = self._mean.process(power)
+        # not finite: no noise, and not smaller than any other
+        joined = np.concatenate((self._past, np.where(np.isfinite(mean), mean, np.float32(np.inf))))
+        self._past = joined[len(power) :]
+        least = _least(joined, self._memory)
+        return np.float32(self._above) * np.where(np.isfinite(least), least, np.float32(0))
+
+    def flush(self):
+        """End the signal: the `latency` samples that are still due; then start afresh."""
+        with self._guard:
+            self._take(self._spectra.flush(), self._power.process, self._mask.process)
+            nothing = np.empty((0, self.transform.bins, self.channels), np.complex64)
+            self._take(nothing, lambda _: self._power.flush(), self._mask.process)
+            self._take(nothing, lambda _: nothing[:, :, 0].real, lambda _: self._mask.flush())
+            self._ready = np.concatenate((self._ready, self._samples.flush(), np.zeros((self.latency, self.channels))))
+            result = np.empty((self.latency, self.channels)[: self._dims], np.float32)
+            self._given(result)
+            self._clear()
+            return result
+
+    def reset(self):
+        """Forget the signal so far, and the noise that was estimated."""
+        with self._guard:
+            self._clear()
+
+    def _clear(self):
+        for stage in (self._power, self._mask, self._mean, self._spectra, self._samples):
+            stage.reset()
+        bins = self.transform.bins
+        self._seen = self._frames = 0  # samples, and spectra of them
+        self._early = [self._power.latency, self._mask.latency]  # frames of zeros that come before the first ones
+        self._waiting = np.empty((0, bins, self.channels), np.complex64)  # spectra whose mask is not known yet
+        self._past = np.full((self._memory - 1, bins), np.inf, np.float32)
+        self._ready = np.zeros((self.latency, self.channels), np.float32)
+
+
+def denoise(x, sample_rate, **settings):
+    """Take the noise out of a whole signal, with the settings of `Denoise`.
+
+    Parameters
+    ----------
+    x : float array, shape (samples,) or (samples, channels)
+    sample_rate : int, in Hz
+
+    Returns
+    -------
+    y : float32 array, shape of x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = 0.1 * np.random.default_rng(0).standard_normal(48000).astype("float32")
+    >>> bool(np.std(denoise(noise, 16000)[16000:]) < 0.1 * np.std(noise))
+    True
+    """
+    x = floating(x, "x", (1, 2)).astype(np.float32, copy=False)
+    gate = Denoise(sample_rate, channels=1 if x.ndim == 1 else x.shape[1], **settings)
+    return np.concatenate((gate.process(x), gate.flush()))[gate.latency :]
+
+
+def _power_of(spectra):
+    """(frames, bins, channels) to the mean power of those channels that are finite."""
+    power = spectra.real**2 + spectra.imag**2
+    if spectra.shape[2] == 1:
+        return power[:, :, 0]
+    finite = np.isfinite(power)
+    if finite.all():
+        return power.mean(axis=2)
+    number = finite.sum(axis=2)
+    return np.where(finite, power, np.float32(0)).sum(axis=2) / np.where(number, number, np.nan).astype(np.float32)
+
+
+def _number(value, name, least, most):
+    if not isinstance(value, (int, float, np.number)) or not least <= value <= most:
+        raise ArgumentError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
+    return float(value)
+
+
+def _transform(samples):
+    """Short-time spectra with a Hann window of the next good size, and three quarters of it in common."""
+    size = max(8, 1 << int(np.ceil(np.log2(samples))))
+    if size // 4 * 3 >= samples and size >= 16:
+        size = size // 4 * 3
+    return Stft(size, size // 4)
+
+
+def _tent(width):
+    """A triangle of so many steps at half its height, its sum 1."""
+    half = max(1, round(width))
+    rising = np.arange(1, half + 1)
+    return (np.concatenate((rising, rising[-2::-1])) / half**2).astype(np.float32)
+
+
+@lru_cache(16)
+def _least_of_white(memory, size, kernel, shape):
+    """The mean over the mean least power of white noise that is transformed, smoothed and looked back at as in `Denoise`."""
+    transform = Stft(min(size, 256), min(size, 256) // 4)
+    samples = np.random.default_rng(0).standard_normal(_TRIAL_FRAMES * transform.hop).astype(np.float32)
+    spectra = transform(samples)
+    smooth = StreamConvolver2d(np.frombuffer(kernel, np.float32).reshape(shape), transform.bins, boundary=("edge", "reflect"))
+    power = smooth.process(_power_of(spectra[:, :, None]))[smooth.latency :]
+    mean = np.lib.stride_tricks.sliding_window_view(power, _AVERAGED, axis=0).mean(axis=-1)
+    return float(mean.mean() / _least(mean, memory).mean())
+
+
+def _least(rows, count):
+    """The least of each `count` neighbouring rows, by doubling: 10 times as fast as scipy.ndimage.minimum_filter1d."""
+    size = 1
+    while 2 * size <= count:
+        rows = np.minimum(rows[size:], rows[: len(rows) - size])
+        size *= 2
+    more = count - size
+    return np.minimum(rows[more:], rows[: len(rows) - more])
