@@ -47,10 +47,12 @@ _HOME = {
     "read_chain": "stream",
     "LogMel": "features",
     "Detection": "classify",
+    "Denoise": "enhance",
+    "denoise": "enhance",
     "KeywordClassifier": "classify",
     "KeywordDetector": "classify",
 }
-_PARTS = ("classify", "features", "io", "models", "nn", "report", "signal", "stream")
+_PARTS = ("classify", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
 
 __all__ = [*_HOME, *_PARTS, "__version__"]
 

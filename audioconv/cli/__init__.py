@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 import audioconv
 from audioconv.cli.bench import bench
+from audioconv.cli.denoise import denoise
 from audioconv.cli.doctor import doctor
 from audioconv.cli.evaluate import evaluate
 from audioconv.cli.filter import filter_file
@@ -21,6 +22,7 @@ from audioconv.cli.listen import listen
 from audioconv.cli.live import live
 from audioconv.cli.messages import say
 from audioconv.cli.predict import predict
+from audioconv.cli.spectrogram import spectrogram
 from audioconv.cli.train import train
 from audioconv.errors import AudioconvError
 
@@ -68,14 +70,14 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ):
-    """Filter sound files and live sound, train keyword classifiers, and hear their words in long recordings.
+    """Filter and clean sound files and live sound, train keyword classifiers, and hear their words in long recordings.
 
     An error is one line and exit code 2; AUDIOCONV_DEBUG=1 shows where it came from.
     """
 
 
 app.command("filter")(filter_file)
-for command in (live, train, evaluate, predict, listen, bench, doctor):
+for command in (denoise, spectrogram, live, train, evaluate, predict, listen, bench, doctor):
     app.command()(command)
 
 

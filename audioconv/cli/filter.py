@@ -1,18 +1,15 @@
 """audioconv filter: a sound file through impulse responses, filters, gain, and chains of them."""
 
-import time
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audioconv.cli.messages import bar, say
+from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
 from audioconv.errors import ArgumentError
 
 _ORDER = 4  # of the Butterworth filters
-_PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
 
 class IrRate(StrEnum):
@@ -79,7 +76,7 @@ def filter_file(
         _butterworth(kind, hz, *place) for kind, hz in (("highpass", highpass), ("lowpass", lowpass)) if hz is not None
     ]
     stages.append(Gain(gain or 0.0, channels=place[1]))
-    with _progress(f"filtering {source.name}", about.sample_rate) as progress:
+    with speed_bar(f"filtering {source.name}", about.sample_rate) as progress:
         done = process_file(
             source, target, Chain(stages), subtype=subtype, sample_rate=rate, normalize=normalize, dither=dither,
             block_size=block, progress=progress,
@@ -129,38 +126,8 @@ def _butterworth(kind, frequency_hz, sample_rate, channels):
     return Biquad(butter(_ORDER, frequency_hz, kind, fs=sample_rate, output="sos"), channels=channels)
 
 
-@contextmanager
-def _progress(title, sample_rate):
-    """A function of (done, total) that shows a bar with the speed once that has taken some time."""
-    start, shown = time.monotonic(), None
-
-    def show(done, total):
-        nonlocal shown
-        passed_s = time.monotonic() - start
-        if shown is None and passed_s > _PATIENCE_S:
-            shown = bar(title, total)
-        if shown is not None:
-            speed = f"{title}, {done / sample_rate / passed_s:.0f} times real time"
-            shown[0].update(shown[1], completed=done, description=speed)
-
-    try:
-        yield show
-    finally:
-        if shown is not None:
-            shown[0].stop()
-
-
 def _report(target, done, gain, mapping):
-    from audioconv import io
-
-    if done.clipped:
-        say(
-            f"warning: {done.clipped} samples of {target} are beyond full scale and were clipped; "
-            f"--gain {gain + done.safe_gain_db:.1f} avoids it, and so does --normalize"
-        )
-    about = io.info(target)
-    said = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz",
-            about.subtype]  # fmt: skip
-    said += [mapping] if mapping else []
+    warn_clipped(target, done, f"--gain {gain + done.safe_gain_db:.1f} avoids it, and so does --normalize")
+    said = [mapping] if mapping else []
     said += [f"made softer by {-done.gain_db:.2f} dB"] if done.gain_db else []
-    typer.echo(f"{target}: {', '.join(said)}")
+    say_written(target, done, said)

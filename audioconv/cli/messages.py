@@ -1,8 +1,11 @@
 """What the commands say beside their results."""
 
 import time
+from contextlib import contextmanager
 
 import typer
+
+_PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
 
 def say(text):
@@ -10,7 +13,7 @@ def say(text):
     typer.echo(f"audioconv: {' '.join(line.strip() for line in str(text).splitlines())}", err=True)
 
 
-def watched(blocks, total, title, patience_s=2.0):
+def watched(blocks, total, title, patience_s=_PATIENCE_S):
     """Pass blocks on, with a progress bar on a terminal once that has taken longer than `patience_s`.
 
     Parameters
@@ -44,3 +47,39 @@ def bar(title, total):
     shown = Progress(console=console, transient=True, disable=not console.is_terminal)
     shown.start()
     return shown, shown.add_task(title, total=total)
+
+
+@contextmanager
+def speed_bar(title, sample_rate):
+    """Give a function of (done, total), in samples, that shows a bar with the speed once that has taken some time."""
+    start, shown = time.monotonic(), None
+
+    def show(done, total):
+        nonlocal shown
+        passed_s = time.monotonic() - start
+        if shown is None and passed_s > _PATIENCE_S:
+            shown = bar(title, total)
+        if shown is not None:
+            speed = f"{title}, {done / sample_rate / passed_s:.0f} times real time"
+            shown[0].update(shown[1], completed=done, description=speed)
+
+    try:
+        yield show
+    finally:
+        if shown is not None:
+            shown[0].stop()
+
+
+def warn_clipped(target, done, remedy):
+    """Say how much of a written file was clipped, if any was, and what avoids it."""
+    if done.clipped:
+        say(f"warning: {done.clipped} samples of {target} are beyond full scale and were clipped; {remedy}")
+
+
+def say_written(target, done, more=()):
+    """Say on stdout what a file holds that `process_file` wrote."""
+    from audioconv import io
+
+    about = io.info(target)
+    said = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz"]
+    typer.echo(f"{target}: {', '.join([*said, about.subtype, *more])}")

@@ -5,14 +5,16 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from audioconv.arrays import floating, whole
+from audioconv.enhance.presence import Presence
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.signal.stft import Stft
+from audioconv.signal.stft import Stft, hann
 from audioconv.stage import Guard
 from audioconv.stream.convolver2d import StreamConvolver2d
 from audioconv.stream.sound import checked_block
 
 _CHUNK = 64  # frames that go through all steps together, so that memory does not grow with the block
 _AVERAGED = 4  # frames of which the mean is looked at for the least power: fewer are too often small by chance
+_PRESENT = 0.1  # share of a window that must lie over sound for its power to say something of noise
 _TRIAL_FRAMES = 2000  # of white noise, to see how far its least power lies below its mean
 
 
@@ -20,15 +22,15 @@ class Denoise:
     """Take noise out of sound, block by block: a spectral gate.
 
     Power is smoothed over time and frequency. Where it is not much above that of the noise, the gain goes down to
-    -`reduction_db`; elsewhere the noise's share is subtracted (Wiener's gain). The mask of gains is smoothed, too, so that no
-    single bin is left to ring, and applied to the short-time spectra.
+    -`reduction_db`; elsewhere the noise's share is subtracted (Wiener's gain). The mask of gains is smoothed, too, so
+    that no single bin is left to ring, and applied to the short-time spectra.
 
     Parameters
     ----------
     sample_rate : int, in Hz
     noise : float array, shape (samples,) or (samples, channels), optional
-        A stretch of nothing but the noise: its mean power is the profile, for all time. By default the noise is estimated
-        as it goes: the least power of each bin within the last `memory_s`.
+        A stretch of nothing but the noise: its mean power is the profile, for all time. By default the noise is
+        estimated as it goes: the least power of each bin within the last `memory_s`, but for digital silence.
     threshold_db : float
         What is less than so many dB above the noise is gated.
     reduction_db : float > 0
@@ -36,7 +38,8 @@ class Denoise:
     smooth_ms, smooth_hz : float
         Width of the smoothing kernels at half their height; 0 for none.
     memory_s : float
-        How far back the least power is looked for: long enough to hold a pause, and no longer than the noise stays alike.
+        How far back the least power is looked for: long enough to hold a pause, and no longer than the noise stays
+        alike.
     window_ms : float
         Length of a short-time spectrum; the next good size of a transform from there on.
     channels : int
@@ -45,7 +48,9 @@ class Denoise:
     Attributes
     ----------
     latency : int, in samples
-        By how much the result is late: a window, and what the smoothing looks ahead.
+        By how much the result is late: a window, and what the smoothing looks ahead. 96 ms with the defaults.
+    rate_in, rate_out : int, in Hz
+        The sample rate, for chains and files.
 
     Raises
     ------
@@ -54,8 +59,8 @@ class Denoise:
 
     References
     ----------
-    Boll, Suppression of acoustic noise in speech using spectral subtraction, IEEE Trans. ASSP 27 (1979). Martin, Noise power
-    spectral density estimation based on optimal smoothing and minimum statistics, IEEE Trans. SAP 9 (2001).
+    Boll, Suppression of acoustic noise in speech using spectral subtraction, IEEE Trans. ASSP 27 (1979). Martin, Noise
+    power spectral density estimation based on optimal smoothing and minimum statistics, IEEE Trans. SAP 9 (2001).
 
     Examples
     --------
@@ -71,26 +76,27 @@ class Denoise:
 
     def __init__(self, sample_rate, *, noise=None, threshold_db=4.0, reduction_db=30.0, smooth_ms=32.0, smooth_hz=48.0,
                  memory_s=1.5, window_ms=64.0, channels=1):  # fmt: skip
-        self.sample_rate, self.channels = whole(sample_rate, "sample_rate"), whole(channels, "channels")
+        self.sample_rate = self.rate_in = self.rate_out = whole(sample_rate, "sample_rate")
+        self.channels = whole(channels, "channels")
         self.threshold_db = _number(threshold_db, "threshold_db", -20, 60)
         self.reduction_db = _number(reduction_db, "reduction_db", 0, 200)
-        self.transform = _transform(self.sample_rate * _number(window_ms, "window_ms", 1, 1000) / 1000)
+        self.transform = hann(self.sample_rate * _number(window_ms, "window_ms", 1, 1000) / 1000)
         hop_s, bin_hz = self.transform.hop / self.sample_rate, self.sample_rate / self.transform.fft_size
         self._kernel = _tent(_number(smooth_ms, "smooth_ms", 0, 1000) / 1000 / hop_s)[:, None] * _tent(
             _number(smooth_hz, "smooth_hz", 0, sample_rate) / bin_hz
         )
         self._memory = max(2, round(_number(memory_s, "memory_s", 0.1, 60) / hop_s))
         self._noise = None if noise is None else self._profile(noise)
-        bins = self.transform.bins
-        self._power = StreamConvolver2d(self._kernel, bins, boundary=("edge", "reflect"))
-        self._mask = StreamConvolver2d(self._kernel, bins, boundary=("edge", "reflect"))
-        self._mean = StreamConvolver2d(
-            np.full((_AVERAGED, 1), 1 / _AVERAGED, np.float32), bins, mode="causal", boundary="edge"
+        self._smooth = [_smoothing(self._kernel, bins) for bins in (self.transform.bins, None)]
+        averaging = np.full((_AVERAGED, 1), 1 / _AVERAGED, np.float32)
+        self._mean = [_smoothing(averaging, bins, mode="causal") for bins in (self.transform.bins, None)]
+        self._mask = _smoothing(self._kernel, self.transform.bins)
+        self._presence = Presence(self.transform)
+        self._spectra, self._samples = (
+            self.transform.stream(self.channels),
+            self.transform.inverse_stream(self.channels),
         )
-        self._spectra, self._samples = self.transform.stream(self.channels), self.transform.inverse_stream(self.channels)
-        energy = np.concatenate(([0], np.cumsum(self.transform.window**2)))
-        self._energy = (energy / energy[-1]).astype(np.float32)
-        self._ahead = self._power.latency + self._mask.latency
+        self._ahead = self._smooth[0].latency + self._mask.latency
         self.latency = len(self.transform.window) - 1 + self._ahead * self.transform.hop
         self._guard, self._dims = Guard("Denoise"), 1 + (self.channels > 1)
         self._clear()
@@ -135,8 +141,8 @@ class Denoise:
             step = _CHUNK * self.transform.hop
             for begin in range(0, len(block), step):
                 part = block[begin : begin + step].reshape(-1, self.channels)
-                self._seen += len(part)
-                self._take(self._spectra.process(part), self._power.process, self._mask.process)
+                spectra = self._spectra.process(part)
+                self._take(spectra, self._presence.process(part, len(spectra)))
                 self._given(result[begin : begin + step])
             return result
 
@@ -146,42 +152,43 @@ class Denoise:
         result[...] = self._ready[:count].reshape(result.shape)
         self._ready = self._ready[count:]
 
-    def _take(self, spectra, smooth, smooth_mask):
-        """Spectra through the gate, to samples that are ready."""
-        power = smooth(_power_of(spectra) / self._inside(len(spectra)))
+    def _take(self, spectra, shares, ended=False):
+        """Spectra through the gate, to samples that are ready; the last ones, if the signal has `ended`."""
+        inputs = _power_of(spectra), shares
+        power, share = (stage.process(plane) for stage, plane in zip(self._smooth, inputs, strict=True))
+        if ended:
+            power, share = (
+                np.concatenate((plane, stage.flush()))
+                for plane, stage in zip((power, share), self._smooth, strict=True)
+            )
         late = min(len(power), self._early[0])
         self._early[0] -= late
-        mask = smooth_mask(self._gains(power[late:]))
+        mask = self._mask.process(self._gains(power[late:], share[late:]))
+        if ended:
+            mask = np.concatenate((mask, self._mask.flush()))
         late = min(len(mask), self._early[1])
         self._early[1] -= late
         mask, self._waiting = mask[late:], np.concatenate((self._waiting, spectra))
         cleaned, self._waiting = self._waiting[: len(mask)] * mask[:, :, None], self._waiting[len(mask) :]
         self._ready = np.concatenate((self._ready, self._samples.process(cleaned)))
 
-    def _inside(self, count):
-        """The share of the next frames' windows, in energy, that lies within the signal so far; (frames, 1)."""
-        starts = (self.transform.first_frame + self._frames + np.arange(count)) * self.transform.hop
-        starts -= self.transform.middle
-        self._frames += count
-        size = len(self.transform.window)
-        shares = self._energy[np.clip(self._seen - starts, 0, size)] - self._energy[np.clip(-starts, 0, size)]
-        return np.maximum(shares, np.float32(1e-6))[:, None]
-
-    def _gains(self, power):
+    def _gains(self, power, share):
         """What every bin of frames of smoothed power is multiplied by."""
-        noise = self._noise if self._noise is not None else self._tracked(power)
-        least, share = np.float32(10 ** (-self.reduction_db / 20)), np.float32(10 ** (self.threshold_db / 10))
+        noise = self._noise if self._noise is not None else self._tracked(power, share)
+        least, above = np.float32(10 ** (-self.reduction_db / 20)), np.float32(10 ** (self.threshold_db / 10))
         gains = np.zeros_like(power)
-        np.divide(share * noise, power, out=gains, where=power != 0)
+        np.divide(above * noise * share, power, out=gains, where=power != 0)
         np.subtract(np.float32(1), gains, out=gains)
         gains[power == 0] = 0
         return np.maximum(gains, least, out=gains)
 
-    def _tracked(self, power):
+    def _tracked(self, power, share):
         """The noise in each frame: the least mean power within memory, brought up to a mean."""
-        mean = self._mean.process(power)
-        # not finite: no noise, and not smaller than any other
-        joined = np.concatenate((self._past, np.where(np.isfinite(mean), mean, np.float32(np.inf))))
+        mean, there = (stage.process(plane) for stage, plane in zip(self._mean, (power, share), strict=True))
+        # what is not finite is no noise, and neither is silence
+        known = np.isfinite(mean) & (there > _PRESENT)
+        mean = np.divide(mean, there, out=np.full_like(mean, np.inf), where=known)
+        joined = np.concatenate((self._past, mean))
         self._past = joined[len(power) :]
         least = _least(joined, self._memory)
         return np.float32(self._above) * np.where(np.isfinite(least), least, np.float32(0))
@@ -189,11 +196,10 @@ class Denoise:
     def flush(self):
         """End the signal: the `latency` samples that are still due; then start afresh."""
         with self._guard:
-            self._take(self._spectra.flush(), self._power.process, self._mask.process)
-            nothing = np.empty((0, self.transform.bins, self.channels), np.complex64)
-            self._take(nothing, lambda _: self._power.flush(), self._mask.process)
-            self._take(nothing, lambda _: nothing[:, :, 0].real, lambda _: self._mask.flush())
-            self._ready = np.concatenate((self._ready, self._samples.flush(), np.zeros((self.latency, self.channels))))
+            spectra = self._spectra.flush()
+            self._take(spectra, self._presence.flush(len(spectra)), ended=True)
+            zeros = np.zeros((self.latency, self.channels), np.float32)
+            self._ready = np.concatenate((self._ready, self._samples.flush(), zeros))
             result = np.empty((self.latency, self.channels)[: self._dims], np.float32)
             self._given(result)
             self._clear()
@@ -205,11 +211,10 @@ class Denoise:
             self._clear()
 
     def _clear(self):
-        for stage in (self._power, self._mask, self._mean, self._spectra, self._samples):
+        for stage in (*self._smooth, *self._mean, self._mask, self._presence, self._spectra, self._samples):
             stage.reset()
         bins = self.transform.bins
-        self._seen = self._frames = 0  # samples, and spectra of them
-        self._early = [self._power.latency, self._mask.latency]  # frames of zeros that come before the first ones
+        self._early = [self._smooth[0].latency, self._mask.latency]  # frames of zeros that come before the first ones
         self._waiting = np.empty((0, bins, self.channels), np.complex64)  # spectra whose mask is not known yet
         self._past = np.full((self._memory - 1, bins), np.inf, np.float32)
         self._ready = np.zeros((self.latency, self.channels), np.float32)
@@ -251,18 +256,17 @@ def _power_of(spectra):
     return np.where(finite, power, np.float32(0)).sum(axis=2) / np.where(number, number, np.nan).astype(np.float32)
 
 
+def _smoothing(kernel, bins, mode="same"):
+    """Convolution of frames with a kernel; without bins, of one number a frame with its rows."""
+    if bins is None:
+        kernel, bins = kernel.sum(axis=1, keepdims=True), 1
+    return StreamConvolver2d(kernel, bins, mode=mode, boundary=("edge", "reflect"))
+
+
 def _number(value, name, least, most):
     if not isinstance(value, (int, float, np.number)) or not least <= value <= most:
         raise ArgumentError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
     return float(value)
-
-
-def _transform(samples):
-    """Short-time spectra with a Hann window of the next good size, and three quarters of it in common."""
-    size = max(8, 1 << int(np.ceil(np.log2(samples))))
-    if size // 4 * 3 >= samples and size >= 16:
-        size = size // 4 * 3
-    return Stft(size, size // 4)
 
 
 def _tent(width):
@@ -274,11 +278,11 @@ def _tent(width):
 
 @lru_cache(16)
 def _least_of_white(memory, size, kernel, shape):
-    """The mean over the mean least power of white noise that is transformed, smoothed and looked back at as in `Denoise`."""
+    """The mean over the mean least power of white noise: transformed, smoothed and looked back at as in `Denoise`."""
     transform = Stft(min(size, 256), min(size, 256) // 4)
     samples = np.random.default_rng(0).standard_normal(_TRIAL_FRAMES * transform.hop).astype(np.float32)
     spectra = transform(samples)
-    smooth = StreamConvolver2d(np.frombuffer(kernel, np.float32).reshape(shape), transform.bins, boundary=("edge", "reflect"))
+    smooth = _smoothing(np.frombuffer(kernel, np.float32).reshape(shape), transform.bins)
     power = smooth.process(_power_of(spectra[:, :, None]))[smooth.latency :]
     mean = np.lib.stride_tricks.sliding_window_view(power, _AVERAGED, axis=0).mean(axis=-1)
     return float(mean.mean() / _least(mean, memory).mean())

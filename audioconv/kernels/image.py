@@ -1,11 +1,11 @@
-"""Convolution of one plane by sums of products: dense taps, taps of products of a column and a row, taps at any offsets.
+"""Convolution of one plane by sums of products: dense taps, products of a column and a row, taps at any offsets.
 
 A band of rows is first brought into work space, with whatever stands around the plane: where a row or a column comes
 from says a map, so that all boundaries are one. There the band lies in the nearest caches but one, on lines, with rows
 that do not compete for the same places.
 
-Every output is a sum in the order of the taps, rows first, wherever it falls: a chain of multiply-adds for each piece of
-at most CHAIN taps, and the pieces added in order (`fir` says why).
+Every output is a sum in the order of the taps, rows first, wherever it falls: a chain of multiply-adds for each piece
+of about CHAIN taps, and the pieces added in order (`fir` says why).
 
 Dense taps work on tiles of 3 rows: a vector of the plane is loaded once for the three rows of outputs that it is part
 of. float32 GFLOP/s in the cache on Zen 4 (peak 115), 60 x 1025 outputs: 67 with 3 x 3 taps, 96 with 5 x 5, 101 with
@@ -28,8 +28,9 @@ VECTORS = 8 if WIDE else 4  # of a row of a tile
 HEIGHT = 3  # rows of a tile, and of taps in a piece, if there are as many
 
 # The numbers that kernels take of a plane and its band: columns of the plane; columns of the band from RUN to before
-# END are those of the plane from START on, the others where the map says; distance of rows in the band; rows and columns
-# of taps; rows of outputs a band, and their columns; the fewest rows of a piece; rows and columns from output to output.
+# END are those of the plane from START on, the others where the map says; distance of rows in the band; rows and
+# columns of taps; rows of outputs a band, and their columns; the fewest rows of a piece; rows and columns from output
+# to output.
 COLUMNS, RUN, END, START, STEP, TAP_ROWS, TAP_COLUMNS, BAND, OUT, LEAST, STRIDE, STRIDE_COLUMNS = range(12)
 HEADER = 12
 
@@ -91,14 +92,14 @@ def _row(first, last):
     return one_row
 
 
-def _tiles(height):
-    """Kernel for all outputs of a band by tiles of so many rows; no piece of the taps has fewer."""
+def _piece(height):
+    """Kernel for the part that a piece of the taps has in a tile of so many rows; it has as many rows itself."""
     rising, rising2, full = _row(0, 1), _row(0, 2), _row(0, height)
-    falling, falling2 = _row(height - 1, height), _row(1, height)
+    falling2, falling = _row(1, height), _row(height - 1, height)
 
     @part
     def one_piece(total, weights, n, source, p):
-        """A tile's part in piece n of the taps; p is where the tile's plane begins."""
+        """Piece n; p is where the tile's part of the plane begins."""
         (taps, step, pieces), (x, x_step) = weights, source
         i, j, rows, count = pieces[n], pieces[n + 2], pieces[n + 1] - pieces[n], pieces[n + 3] - pieces[n + 2]
         k, p = i * step + j, p + i * x_step + j
@@ -115,14 +116,22 @@ def _tiles(height):
             total = falling(total, taps, k + last * step, step, x, p + last * x_step, count)
         return total
 
-    @part
-    def foresee(t, c, coming):
-        """A tile's part of what comes next."""
-        plane, begin, plane_step, y, first, y_step = coming
-        for r in range(t, t + height):
-            for line in range(c, c + VECTORS * lanes(y), 2 * lanes(y)):
-                hint(plane, begin + r * plane_step + line)
-                hint(y, first + r * y_step + line)
+    return one_piece
+
+
+@part
+def _foresee(t, height, c, coming):
+    """A tile's part of what comes next."""
+    plane, begin, plane_step, y, first, y_step = coming
+    for r in range(t, t + height):
+        for line in range(c, c + VECTORS * lanes(y), 2 * lanes(y)):
+            hint(plane, begin + r * plane_step + line)
+            hint(y, first + r * y_step + line)
+
+
+def _tiles(height):
+    """Kernel for all outputs of a band by tiles of so many rows."""
+    one_piece = _piece(height)
 
     @inner
     def tiles(source, weights, target, coming):
@@ -131,12 +140,7 @@ def _tiles(height):
         width = VECTORS * lanes(y)
         for t in range(0, rows, height):
             t = min(t, rows - height)
-            if height == 1:
-                places = (t * y_step,)
-            elif height == 2:
-                places = (t * y_step, (t + 1) * y_step)
-            else:
-                places = (t * y_step, (t + 1) * y_step, (t + 2) * y_step)
+            places = tile.steps(t * y_step, y_step, height)
             for c in range(0, columns, width):
                 c = min(c, columns - width)
                 for n in range(0, weights[2].size, 4):
@@ -144,7 +148,7 @@ def _tiles(height):
                     if n > 0:
                         total = tile.plus(total, y, places, c)
                     tile.store(total, y, places, c)
-                foresee(t, c, coming)
+                _foresee(t, height, c, coming)
 
     return tiles
 
@@ -194,7 +198,7 @@ def _outputs(plane, t, weights, target, coming, band, aside):
     plane: the plane, header, maps of rows and columns. Within the plane nothing is copied but what its edges want: they
     are made in `aside`, a column of tiles.
     """
-    (x, header, rows, columns), (taps, tap_columns, _), (y, y_step, count, out) = plane, weights, target
+    (x, header, rows, columns), (_, tap_columns, _), (y, y_step, count, out) = plane, weights, target
     wide, least, more, left = VECTORS * lanes(x), header[LEAST], tap_columns - 1, header[RUN]
     right, used = columns.size - header[END], count + header[TAP_ROWS] - 1
     narrow, edges, between = (aside, wide, count, wide), (left + more, right + more), out - left - right

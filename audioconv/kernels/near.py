@@ -26,8 +26,8 @@ def touch(a, first, last):
 def hint(typing_context, a, i):
     """hint(a, i): the line of a[i], or beyond the ends of a, is going to be wanted in the second cache.
 
-    A few at a time, between sums of products: they come while those are done. Not in the first cache: rows of planes are
-    often nearly 4 KiB apart, and then it has no more than 8 places for them.
+    A few at a time, between sums of products: they come while those are done. Not in the first cache: rows of planes
+    are often nearly 4 KiB apart, and then it has no more than 8 places for them.
     """
 
     def codegen(context, builder, sig, args):

@@ -1,8 +1,8 @@
 """Register tiles: rows x width of accumulators that stay in registers, the inner loop of every direct convolution.
 
 `rank1` adds a column times a row to a tile, `lanewise` the same with a row of its own for each row, as a filter a
-channel wants, `stagger` to some of the rows, as an image wants. Where the rows of a tile lie says a tuple of offsets, so that they may be anywhere. A tile may be one
-scalar wide, for what no vector fits.
+channel wants, `stagger` to some of the rows, as a plane wants. Where the rows of a tile lie says a tuple of offsets, so
+that they may be anywhere. A tile may be one scalar wide, for what no vector fits.
 """
 
 import numpy as np
@@ -87,6 +87,19 @@ def offsets(typing_context, table, i, rows):
         return context.make_tuple(builder, sig.return_type, found)
 
     return signature(types.UniTuple(types.int64, count), table, types.intp, rows), codegen
+
+
+@operation(lambda start, step, rows: tuple(start + r * step for r in range(rows)))
+def steps(typing_context, start, step, rows):
+    """steps(start, step, rows): a tuple of start + r * step; rows is a compile-time constant."""
+    count = rows.literal_value
+
+    def codegen(context, builder, sig, args):
+        start, step, _ = args
+        found = [builder.add(start, builder.mul(step, ir.Constant(step.type, r))) for r in range(count)]
+        return context.make_tuple(builder, sig.return_type, found)
+
+    return signature(types.UniTuple(types.int64, count), types.intp, types.intp, rows), codegen
 
 
 def _numpy_fill(t, a, column):
@@ -207,7 +220,6 @@ def plus(typing_context, t, a, offsets, column):
 
     def codegen(context, builder, sig, args):
         tile_type, array_type = sig.args[:2]
-        part, _, _ = _parts(tile_type)
         result = args[0]
         for position, pointer in _walk(context, builder, tile_type, array_type, *args[1:]):
             loaded = builder.load(pointer)

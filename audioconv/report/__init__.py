@@ -1,7 +1,7 @@
 """What is shown to people: scores, pictures, and one HTML page that holds them."""
 
 from audioconv.report.page import Report
-from audioconv.report.plots import confusion, log_mel, posteriors, training_curve, waveform
+from audioconv.report.plots import confusion, log_mel, posteriors, spectrogram, training_curve, waveform
 from audioconv.report.scores import confusion_counts, confusion_table, wilson
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "confusion_table",
     "log_mel",
     "posteriors",
+    "spectrogram",
     "training_curve",
     "waveform",
     "wilson",

@@ -104,6 +104,41 @@ def log_mel(signals, features):
     return figure
 
 
+def spectrogram(levels, *, range_db=80.0, high_hz=None, title=None):
+    """A spectrogram over seconds and hertz.
+
+    Parameters
+    ----------
+    levels : features.Levels
+        Changes, after a kernel for slopes, are shown in two colours.
+    range_db : float > 0
+        From the largest level down to the darkest colour; of slopes, both ways from 0 (0.2 % of them may be beyond).
+    high_hz : float, optional
+        Where the picture ends; all frequencies by default.
+    title : str, optional
+    """
+    db, times_s, bins_hz, slopes = levels
+    shown = bins_hz <= (bins_hz[-1] if high_hz is None else high_hz)
+    if len(db) < 1 or not shown.any():
+        raise ShapeError(f"levels must have a column and a bin up to high_hz, not {db.shape} and {high_hz}")
+    image, bin_hz = db[:, shown].T, bins_hz[1] - bins_hz[0]
+    step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
+    figure, panels = _panels(1, 1, 3.6)
+    panel = panels[0, 0]
+    top = float(np.quantile(np.abs(image), 0.998)) if slopes else float(image.max())
+    low = -top if slopes else top - range_db
+    picture = panel.imshow(
+        image, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma", vmin=low, vmax=top,
+        extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, bins_hz[shown][-1] + bin_hz / 2),
+    )  # fmt: skip
+    panel.set_xlim(left=0)
+    _say(panel, x="time (s)", y="frequency (Hz)", title=title)
+    bar = figure.colorbar(picture, ax=panel, pad=0.02, aspect=25)
+    bar.set_label("change (dB)" if slopes else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
+    bar.ax.tick_params(labelsize=LETTERS)
+    return figure
+
+
 def _centres_hz(features):
     bins_hz = np.arange(features.filters.shape[1]) * features.sample_rate / features.fft_size
     return (features.filters * bins_hz).sum(axis=1) / features.filters.sum(axis=1)

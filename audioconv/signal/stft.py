@@ -1,12 +1,14 @@
 """Short-time Fourier transform and its inverse, of whole signals and block by block."""
 
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 
 from audioconv.arrays import aligned, float_dtype, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.kernels import fft, stft as kernels
+from audioconv.kernels import fft
+from audioconv.kernels import stft as kernels
 from audioconv.kernels.passes import smooth
 from audioconv.stage import Guard
 
@@ -225,6 +227,12 @@ def _window(window):
     return frozen(array)
 
 
+def hann(samples):
+    """An `Stft` with a Hann window of the next good size from so many samples on, moved by a quarter of it."""
+    size = _next_size(max(2 * _LEAST, ceil(samples)))
+    return Stft(size, size // 4)
+
+
 def _next_size(size):
     """The smallest good size of a transform from `size` on."""
     twice = max(_LEAST, 1 << (size - 1).bit_length())
@@ -302,7 +310,9 @@ class StftStream:
         """End the signal: the frames that reach into the zeros after it; then start afresh."""
         with self._guard:
             rest = self.transform.frames(self._samples) - self._frames
-            zeros = np.zeros((self._skip + max(0, rest) * self.transform.hop + len(self.transform.window), *self._shape))
+            zeros = np.zeros(
+                (self._skip + max(0, rest) * self.transform.hop + len(self.transform.window), *self._shape)
+            )
             spectra = self._taken(zeros.astype(self.dtype), rest)
             self._clear()
             return spectra

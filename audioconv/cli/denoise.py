@@ -1,0 +1,91 @@
+"""audioconv denoise: a sound file without its noise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audioconv.cli.messages import say_written, speed_bar, warn_clipped
+from audioconv.errors import ArgumentError
+
+
+def denoise(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file with noise.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write; its suffix gives the format.")],
+    noise: Annotated[
+        str | None,
+        typer.Option(metavar="START-END", help="A stretch of IN with nothing but the noise, in seconds, as 0.2-1.5."),
+    ] = None,
+    noise_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A sound file with nothing but the noise.")
+    ] = None,
+    reduction: Annotated[
+        float, typer.Option(min=0, max=200, metavar="DB", help="How much softer the noise becomes.")
+    ] = 30.0,
+    threshold: Annotated[
+        float, typer.Option(min=-20, max=60, metavar="DB", help="What is less than so far above the noise is noise.")
+    ] = 4.0,
+    memory: Annotated[
+        float, typer.Option(min=0.1, max=60, metavar="S", help="How far back the noise is estimated from.")
+    ] = 1.5,
+    subtype: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Sample type of OUT: PCM_16, PCM_24, FLOAT, ...")
+    ] = None,
+):
+    """Take the noise out of a file by a spectral gate.
+
+    Without --noise or --noise-file the noise is estimated as it goes, from the softest moments of the last --memory
+    seconds, so that it may slowly change; with one of them it is known, which is better where it stays alike. The file
+    is processed block by block, so that it may be longer than memory.
+    """
+    from audioconv import io
+    from audioconv.enhance import Denoise
+    from audioconv.stream import process_file
+
+    if noise is not None and noise_file is not None:
+        raise ArgumentError("--noise and --noise-file both say what the noise is; one of them is wanted")
+    about = io.info(source)
+    known = None
+    if noise is not None:
+        known = _stretch(source, about, noise)
+    elif noise_file is not None:
+        known = _alone(noise_file, about)
+    gate = Denoise(
+        about.sample_rate, noise=known, reduction_db=reduction, threshold_db=threshold, memory_s=memory,
+        channels=about.channels,
+    )  # fmt: skip
+    with speed_bar(f"denoising {source.name}", about.sample_rate) as progress:
+        done = process_file(source, target, gate, subtype=subtype, progress=progress)
+    warn_clipped(target, done, f"they were near it in {source}")
+    say_written(target, done, ["noise profile given" if known is not None else "noise estimated"])
+
+
+def _stretch(path, about, words):
+    """The samples of a file from START to END, said as START-END in seconds."""
+    import numpy as np
+
+    from audioconv import io
+
+    try:
+        start_s, end_s = map(float, words.split("-"))
+    except ValueError:
+        raise ArgumentError(f"--noise must be START-END in seconds, such as 0.2-1.5, not {words!r}") from None
+    length_s = about.frames / about.sample_rate
+    if not 0 <= start_s < end_s <= length_s:
+        raise ArgumentError(f"--noise {words} does not lie within the {length_s:.3f} s of {path}")
+    first, last = (round(seconds * about.sample_rate) for seconds in (start_s, end_s))
+    kept, place = [], 0
+    for block in io.blocks(path, 65536):
+        kept.append(block[max(0, first - place) : max(0, last - place)])
+        place += len(block)
+        if place >= last:
+            break
+    return np.concatenate(kept)
+
+
+def _alone(path, about):
+    """The samples of a file of noise, at the sample rate of another file."""
+    from audioconv import io
+
+    clip = io.read(path)
+    return io.resample(clip.samples, clip.sample_rate, about.sample_rate)
