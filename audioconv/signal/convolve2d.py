@@ -47,10 +47,10 @@ def convolve2d(
         scipy.signal (and "symmetric" in numpy.pad). edge: the outermost values again. wrap: x again. However far the
         kernel reaches.
     method : {"auto", "direct", "separable", "overlap_add"}
-        direct: sums of products in the order of the taps. separable: along columns, then along rows, of as many products
-        of a column and a row as make the kernel. overlap_add: by spectra of overlapping tiles. auto: the one that
-        should be fastest, which `plan` explains; separable only if one column and row make the kernel within rounding,
-        or with a `tolerance`.
+        direct: sums of products in the order of the taps. separable: along columns, then along rows, of as many
+        products of a column and a row as make the kernel. overlap_add: by spectra of overlapping tiles. auto: the one
+        that should be fastest, which `plan` explains; separable only if one column and row make the kernel within
+        rounding, or with a `tolerance`.
     stride : int >= 1, or a pair, in outputs
         Keep each stride-th output, from the first.
     dilation : int >= 1, or a pair, in frames and bins

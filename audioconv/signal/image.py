@@ -2,11 +2,12 @@
 
 A `Plane` is an array with what stands around it, by maps of rows and columns. Every method has the attribute
     grain   where rows of outputs may be cut without changing a bit: at multiples of this
-and fill(plane, y): y[t, f] = sum over i and j of kernel[i, j] plane[t * stride + reach - i * dilation, ...], the same for
-columns, where reach = (rows of the kernel - 1) * dilation.
+and fill(plane, y): y[t, f] = sum over i and j of kernel[i, j] plane[t * stride + reach - i * dilation, ...], the same
+for columns, where reach = (rows of the kernel - 1) * dilation.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import gcd
 
 import numpy as np
@@ -71,10 +72,9 @@ def _band(step, tap_rows, stride=1):
 def _pieces(rows, columns):
     """The taps in pieces of about CHAIN: whole rows, as many as can be in each, or parts of rows."""
     count = min(rows, -(-rows * columns // image.CHAIN))
-    edges = [rows * n // count for n in range(count + 1)]
     parts = -(-columns // image.CHAIN) if count == rows else 1
-    across = [columns * n // parts for n in range(parts + 1)]
-    table = [(*down, *along) for down in zip(edges, edges[1:]) for along in zip(across, across[1:])]  # noqa: B905
+    edges, across = ([size * n // cut for n in range(cut + 1)] for size, cut in ((rows, count), (columns, parts)))
+    table = [(*down, *along) for down in pairwise(edges) for along in pairwise(across)]
     return frozen(np.ravel(table), np.int64), min(last - first for first, last, _, _ in table)
 
 
@@ -121,7 +121,7 @@ class Dense(_Sums):
 
 
 class Separable(_Sums):
-    """Sums of products along columns, then along rows: of a kernel that is the sum of tall[n, :, None] broad[n, None, :]."""
+    """Sums of products along columns, then rows: of a kernel that is the sum of tall[n, :, None] broad[n, None, :]."""
 
     def __init__(self, tall, broad):
         super().__init__((tall.shape[1], broad.shape[1]))
@@ -159,8 +159,8 @@ class Spaced:
         offsets = (i * step)[:, None] + (j % phases * size + j // phases)
         space = _space(((band - 1) * down + rows) * step + plane.columns.size, y.dtype)
         image.spaced(
-            plane.x.reshape(-1), header, plane.rows, plane.columns, self._taps, frozen(offsets.ravel(), np.int64), space,
-            y.reshape(-1),
+            plane.x.reshape(-1), header, plane.rows, plane.columns, self._taps, frozen(offsets.ravel(), np.int64),
+            space, y.reshape(-1),
         )  # fmt: skip
 
 

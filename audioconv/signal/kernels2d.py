@@ -46,7 +46,7 @@ def partials():
 
 
 def unsharp(sigma=1.5, amount=1.0):
-    """What stands out of its neighbourhood becomes more so: (1 + amount) times the plane minus amount times its blur."""
+    """What stands out becomes more so: (1 + amount) times the plane minus amount times its blur."""
     kernel = -amount * gaussian(sigma)
     kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] += 1 + amount
     return kernel.astype(np.float32)

@@ -20,9 +20,9 @@ _PARTS = {pair: part for part, pair in _PAIRS.items()}
 class Stft:
     """Short-time Fourier transform: spectra of a signal under a window that moves in hops. Immutable.
 
-    The numbers are those of `scipy.signal.ShortTimeFFT(window, hop, ..., mfft=fft_size)` in its "onesided" mode, turned to
-    (frames, bins): frame p is centred on sample p * hop, and frames begin and end where the window no longer touches the
-    signal, zeros being around it.
+    The numbers are those of `scipy.signal.ShortTimeFFT(window, hop, ..., mfft=fft_size)` in its "onesided" mode, turned
+    to (frames, bins): frame p is centred on sample p * hop, and frames begin and end where the window no longer touches
+    the signal, zeros being around it.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Stft:
     def dual(self):
         """The window of the inverse: window / (sum of its squares over all hops), float64.
 
-        Raises ArgumentError if there is no inverse: the hop leaves out samples, or the window is zero in the wrong places.
+        Raises ArgumentError if there is no inverse: the hop leaves out samples, or the window is zero where it matters.
         """
         power = self.window**2
         total = sum(
@@ -113,8 +113,8 @@ class Stft:
         )
         if self.hop > len(power) or total.min() <= 1e-15 * total.max():
             raise ArgumentError(
-                f"there is no inverse: a window of {len(power)} samples moved by {self.hop} does not reach every sample; "
-                f"a smaller hop is wanted"
+                f"there is no inverse: a window of {len(power)} samples moved by {self.hop} does not reach every "
+                f"sample; a smaller hop is wanted"
             )
         return self.window / total
 

@@ -14,8 +14,8 @@ _MODES, _METHODS = ("same", "causal"), ("auto", "direct", "separable")
 class StreamConvolver2d:
     """`convolve2d` in time: frames in, frames out, at any cut the same bits.
 
-    The frames that `process` returns, joined, and then `flush()` are `latency` frames of zeros and then what `convolve2d`
-    makes of all of them in the same mode.
+    The frames that `process` returns, joined, and then `flush()` are `latency` frames of zeros and then what
+    `convolve2d` makes of all of them in the same mode.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ class StreamConvolver2d:
     >>> import numpy as np
     >>> smooth = StreamConvolver2d(np.full((3, 1), 1 / 3, "float32"), bins=2)
     >>> frames = np.arange(8, dtype="float32").reshape(4, 2)
-    >>> np.concatenate([smooth.process(frames[:1]), smooth.process(frames[1:]), smooth.flush()])[smooth.latency :].round(2)
+    >>> blocks = [smooth.process(frames[:1]), smooth.process(frames[1:]), smooth.flush()]
+    >>> np.concatenate(blocks)[smooth.latency :].round(2)
     array([[0.67, 1.33],
            [2.  , 3.  ],
            [4.  , 5.  ],
@@ -63,8 +64,8 @@ class StreamConvolver2d:
         self._boundary, side = boundaries(boundary)
         if self._boundary == "wrap" or (self._boundary == "reflect" and mode == "causal"):
             raise ArgumentError(
-                f"boundary {self._boundary!r} around the frames would look ahead as far as they go, or further than mode "
-                f"{mode!r} does; a pair such as ('edge', {side!r}) gives the bins another one"
+                f"boundary {self._boundary!r} around the frames would look ahead further than mode {mode!r} does; a "
+                f"pair such as ('edge', {side!r}) gives the bins another one"
             )
         self.mode, self.dtype, dilation = mode, float_dtype(dtype), pair(dilation, "dilation")
         kernel = np.array(kernel, self.dtype)
