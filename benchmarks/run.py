@@ -9,6 +9,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     direct    sums of products, against what multiply-adds in registers give
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
+    denoise   the spectral gate, against noisereduce; needs AUDIOCONV_DATA
     stream    streams block by block and in one call, against zita-convolver and pedalboard; a chain
     live      a sound card while Python is busy; needs jackd
     layers    layers of networks, against PyTorch
@@ -38,6 +39,7 @@ NAMES = (
     "direct",
     "fft",
     "upfirdn",
+    "denoise",
     "stream",
     "live",
     "layers",

@@ -279,7 +279,7 @@ def test_ctrl_c_leaves_no_file_and_the_older_one_as_it_was(tmp_path):
 
 
 def test_the_bar_says_how_fast_it_goes(monkeypatch):
-    from audioconv.cli import filter as command
+    from audioconv.cli import messages as command
 
     class Shown:
         def update(self, task, **fields):
@@ -291,7 +291,7 @@ def test_the_bar_says_how_fast_it_goes(monkeypatch):
     shown, now = Shown(), iter([0.0, 1.0, 4.0, 8.0])
     monkeypatch.setattr(command, "bar", lambda title, total: (shown, 0))
     monkeypatch.setattr(command.time, "monotonic", lambda: next(now))
-    with command._progress("filtering a.wav", 1000) as progress:
+    with command.speed_bar("filtering a.wav", 1000) as progress:
         progress(1000, 9000)
         assert not hasattr(shown, "fields")  # it does not take long so far
         progress(4000, 9000)

@@ -68,6 +68,10 @@ def _warm():
     ac.Chain(stages).process(noise[0, :512])
     stages[4].read()
     callback.address(np.dtype("float32"))
+    for method in ("direct", "separable", "overlap_add"):
+        ac.convolve2d(noise, noise[:3, :3], method=method)
+    ac.convolve2d(noise, noise[:3, :3], stride=2)
+    ac.denoise(noise[0], 16000)
     labels = ["quiet", "loud"] * 20
     noise[1::2] *= 9
     classifier = ac.KeywordClassifier(epochs=1, verbose=0).fit(noise, labels, validation=(noise, labels))

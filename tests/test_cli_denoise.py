@@ -1,0 +1,88 @@
+"""audioconv denoise: the gate of `Denoise` over files of any format, length and number of channels."""
+
+import numpy as np
+import pytest
+
+import audioconv as ac
+from audioconv.io import info
+from tests.command import refused, run
+
+RATE = 16000
+
+
+@pytest.fixture
+def noisy():
+    clean = ac.read("data/recordings/speech.flac").samples
+    hiss = 0.02 * np.random.default_rng(0).standard_normal(RATE + len(clean))
+    return (np.concatenate((np.zeros(RATE), clean)) + hiss).astype(np.float32)
+
+
+@pytest.fixture
+def source(tmp_path, noisy):
+    ac.write(tmp_path / "noisy.wav", noisy, RATE, subtype="FLOAT")
+    return tmp_path / "noisy.wav"
+
+
+def test_the_file_is_what_the_function_makes_of_it(tmp_path, source, noisy):
+    result = run("denoise", source, tmp_path / "clean.wav")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.rstrip().endswith("FLOAT, noise estimated")
+    assert np.array_equal(ac.read(tmp_path / "clean.wav").samples, ac.denoise(noisy, RATE))
+
+
+def test_a_stretch_says_what_the_noise_is(tmp_path, source, noisy):
+    result = run("denoise", source, tmp_path / "clean.wav", "--noise", "0.25-0.9", "--reduction", 20, "--threshold", 6)
+    assert result.exit_code == 0, result.output
+    assert "noise profile given" in result.stdout
+    expected = ac.denoise(noisy, RATE, noise=noisy[4000:14400], reduction_db=20, threshold_db=6)
+    assert np.array_equal(ac.read(tmp_path / "clean.wav").samples, expected)
+
+
+def test_a_file_says_what_the_noise_is_at_another_rate(tmp_path, source, noisy):
+    hiss = ac.io.resample(noisy[: RATE * 9 // 10], RATE, 48000)
+    ac.write(tmp_path / "hiss.wav", hiss, 48000, subtype="FLOAT")
+    result = run("denoise", source, tmp_path / "clean.wav", "--noise-file", tmp_path / "hiss.wav")
+    assert result.exit_code == 0, result.output
+    found = ac.read(tmp_path / "clean.wav").samples
+    # the uppermost 9 % of the band are lost on the way, so that the noise there is not known
+    assert np.std(found[: RATE // 2]) < 0.3 * np.std(noisy[: RATE // 2])
+
+
+def test_format_and_channels_are_kept(tmp_path, noisy):
+    stereo = np.stack((noisy, 0.5 * noisy), axis=1)
+    ac.write(tmp_path / "noisy.flac", stereo, RATE, subtype="PCM_24")
+    result = run("denoise", tmp_path / "noisy.flac", tmp_path / "clean.flac")
+    assert result.exit_code == 0, result.output
+    about = info(tmp_path / "clean.flac")
+    assert (about.channels, about.sample_rate, about.subtype, about.frames) == (2, RATE, "PCM_24", len(noisy))
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--noise", "5"], "START-END in seconds"),
+        (["--noise", "1-b"], "START-END in seconds"),
+        (["--noise", "2-1"], "does not lie within"),
+        (["--noise", "0-99"], "does not lie within the 9.280 s"),
+        (["--noise", "0-0.01"], "at least the 1024 samples of a window"),
+        (["--noise", "0-1", "--noise-file", "x.wav"], "one of them"),
+        (["--noise-file", "missing.wav"], "missing.wav does not exist"),
+        (["--subtype", "PCM_99"], "PCM_99"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_an_older_file_stays(tmp_path, source, more, says):
+    (tmp_path / "clean.wav").write_text("older")
+    assert says in refused("denoise", source, tmp_path / "clean.wav", *more)
+    assert (tmp_path / "clean.wav").read_text() == "older"
+    assert {path.name for path in tmp_path.iterdir()} == {"noisy.wav", "clean.wav"}
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    assert "does not exist" in refused("denoise", tmp_path / "no.wav", tmp_path / "out.wav")
+
+
+def test_help_names_the_options():
+    result = run("denoise", "--help")
+    assert result.exit_code == 0
+    for option in ("--noise", "--noise-file", "--reduction", "--threshold", "--memory", "--subtype"):
+        assert option in result.stdout
