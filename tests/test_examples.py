@@ -28,6 +28,15 @@ def test_filter_file_brings_the_room_to_the_rate_of_the_recording(tmp_path):
     assert 0.05 < np.abs(wet).max() <= 1
 
 
+def test_denoise_speech_writes_sound_and_a_picture(tmp_path):
+    main_of("denoise_speech")(tmp_path)
+    assert (tmp_path / "denoised.png").read_bytes().startswith(b"\x89PNG")
+    noisy, *cleaned = (ac.read(tmp_path / f"{name}.wav").samples[:8000] for name in (
+        "speech in noise", "noise estimated as it goes", "noise known from the first second",
+    ))  # fmt: skip
+    assert all(np.std(samples) < 0.15 * np.std(noisy) for samples in cleaned)
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A model of two tones and of noise, trained by the example."""

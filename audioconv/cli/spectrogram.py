@@ -45,7 +45,7 @@ def spectrogram(
     blocks = watched(io.blocks(source, _BLOCK), about.frames, f"reading {source.name}")
     found = levels(blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels)
     title = ", ".join([source.name, *(kernel or ())])
-    figure = draw(found, range_db=range_db, high_hz=high, title=title)
+    figure = draw({title: found}, range_db=range_db, high_hz=high)
     with io.replace_when_whole(target) as part:
         figure.savefig(part, format=target.suffix[1:].lower())
     typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {high or about.sample_rate / 2:g} Hz")

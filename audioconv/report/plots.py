@@ -104,36 +104,38 @@ def log_mel(signals, features):
     return figure
 
 
-def spectrogram(levels, *, range_db=80.0, high_hz=None, title=None):
-    """A spectrogram over seconds and hertz.
+def spectrogram(levels, *, range_db=80.0, high_hz=None):
+    """Spectrograms over seconds and hertz, a panel each, on one scale of colour.
 
     Parameters
     ----------
-    levels : features.Levels
+    levels : dict of name -> features.Levels
         Changes, after a kernel for slopes, are shown in two colours.
     range_db : float > 0
-        From the largest level down to the darkest colour; of slopes, both ways from 0 (0.2 % of them may be beyond).
+        From the largest level down to the darkest colour; changes are shown as far as 99.8 % of them go.
     high_hz : float, optional
-        Where the picture ends; all frequencies by default.
-    title : str, optional
+        Where the pictures end; all frequencies by default.
     """
-    db, times_s, bins_hz, slopes = levels
-    shown = bins_hz <= (bins_hz[-1] if high_hz is None else high_hz)
-    if len(db) < 1 or not shown.any():
-        raise ShapeError(f"levels must have a column and a bin up to high_hz, not {db.shape} and {high_hz}")
-    image, bin_hz = db[:, shown].T, bins_hz[1] - bins_hz[0]
-    step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
-    figure, panels = _panels(1, 1, 3.6)
-    panel = panels[0, 0]
-    top = float(np.quantile(np.abs(image), 0.998)) if slopes else float(image.max())
-    low = -top if slopes else top - range_db
-    picture = panel.imshow(
-        image, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma", vmin=low, vmax=top,
-        extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, bins_hz[shown][-1] + bin_hz / 2),
-    )  # fmt: skip
-    panel.set_xlim(left=0)
-    _say(panel, x="time (s)", y="frequency (Hz)", title=title)
-    bar = figure.colorbar(picture, ax=panel, pad=0.02, aspect=25)
+    if not levels or len({one.slopes for one in levels.values()}) > 1:
+        raise ArgumentError("levels must hold at least one spectrogram, by its name, and all levels or all changes")
+    images = {name: one.db[:, one.frequencies_hz <= (high_hz or np.inf)].T for name, one in levels.items()}
+    if not all(image.size for image in images.values()):
+        raise ShapeError(f"levels must have columns, and bins up to high_hz, {high_hz}")
+    slopes = next(iter(levels.values())).slopes
+    top = max(float(np.quantile(np.abs(image), 0.998) if slopes else image.max()) for image in images.values())
+    figure, panels = _panels(len(images), 1, 0.7 + 2.9 * len(images), sharex=True)
+    for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
+        (_, times_s, bins_hz, _), bin_hz = levels[name], levels[name].frequencies_hz[1]
+        step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
+        picture = panel.imshow(
+            image, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma",
+            vmin=-top if slopes else top - range_db, vmax=top,
+            extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, bins_hz[len(image) - 1] + bin_hz / 2),
+        )  # fmt: skip
+        panel.set_xlim(left=0)
+        _say(panel, y="frequency (Hz)", title=name)
+    _say(panels[-1, 0], x="time (s)")
+    bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=25 * len(images))
     bar.set_label("change (dB)" if slopes else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS)
     return figure

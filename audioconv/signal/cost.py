@@ -132,7 +132,7 @@ def table_path():
 
 def _read(path):
     stored = json.loads(path.read_text())
-    if stored["taps"] != list(TAPS) or stored["sizes"] != list(SIZES):
+    if [stored["taps"], stored["sizes"], stored["sides"]] != [list(TAPS), list(SIZES), list(SIDES)]:
         raise ValueError(f"{path} is of another version")
     return {dtype: Costs(*map(tuple, stored[dtype])) for dtype in DTYPES}
 

@@ -13,7 +13,7 @@ from audioconv.kernels.partition import advance
 from audioconv.kernels.partition_layout import Level, Shape, layout, spaces_of, spectra_of
 from audioconv.signal import cost
 from audioconv.signal.filter import Filter
-from audioconv.signal.image import Dense, Plane, Separable, Tiles
+from audioconv.signal.image import Dense, Plane, Separable, Tiles, places
 from audioconv.signal.methods import Blocks, Direct, Spaced
 
 PLANE_COLUMNS = 1025  # bins of a spectrogram
@@ -65,7 +65,7 @@ def save(tables, path=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     rounded = {dtype: [[float(f"{value:.3g}") for value in row] for row in table] for dtype, table in tables.items()}
     beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps({"taps": cost.TAPS, "sizes": cost.SIZES, **rounded}) + "\n")
+    beside.write_text(json.dumps({"taps": cost.TAPS, "sizes": cost.SIZES, "sides": cost.SIDES, **rounded}) + "\n")
     beside.replace(path)  # whole or not at all
     cost.forget()
     return path
@@ -98,9 +98,10 @@ def _plane_s(method, x):
     """An output of a plane."""
     shape = (x.size // PLANE_COLUMNS, PLANE_COLUMNS)
     y = np.empty(shape, x.dtype)
-    plane = Plane(np.resize(x, shape), np.arange(-30, shape[0]) % shape[0], np.arange(-30, shape[1]) % shape[1], -30)
-    taps = method.shape
-    plane = plane.part(slice(31 - taps[0], None), slice(31 - taps[1], None))
+    rows, columns = (
+        places(size, 1 - taps, size + taps - 1, "wrap") for size, taps in zip(shape, method.shape, strict=True)
+    )
+    plane = Plane(np.resize(x, shape), frozen(rows), frozen(columns), 1 - method.shape[1])
     return _least_s(lambda: method.fill(plane, y)) / y.size
 
 
@@ -112,7 +113,7 @@ def _tile_s(size, x):
     number, split = max(1, x.size // size), -(-PLANE_COLUMNS // columns)
     y = np.empty((-(-number // split) * rows, PLANE_COLUMNS), x.dtype)
     shape = (len(y) + side - 1, PLANE_COLUMNS + side - 1)
-    plane = Plane(np.resize(x, shape), np.arange(shape[0]), np.arange(shape[1]), 0)
+    plane = Plane(np.resize(x, shape), *(frozen(np.arange(size)) for size in shape), 0)
     return _least_s(lambda: method.fill(plane, y)) / (-(-number // split) * split)
 
 
