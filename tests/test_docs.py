@@ -1,4 +1,4 @@
-"""The pages on streams and chains: what they show runs."""
+"""The pages on streams, chains and planes: what they show runs."""
 
 import doctest
 import re
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "chains.md"
 
 
-@pytest.mark.parametrize(("page", "examples"), [("chains", 7), ("streaming", 5)])
+@pytest.mark.parametrize(("page", "examples"), [("chains", 7), ("streaming", 5), ("planes", 13)])
 def test_its_python_gives_what_it_says(page, examples):
     done = doctest.testfile(str(PAGE.with_stem(page)), module_relative=False)
     assert done.attempted >= examples
