@@ -143,3 +143,43 @@ def conv2d_channels(x, weight, bias, stride, dilation, padding, groups=1):
                 seen[:, g * inner : (g + 1) * inner] @ weight[i, j, :, g * own : (g + 1) * own]
             )
     return y
+
+
+# --- convolution of planes, and short-time spectra ----------------------------------------------------------
+
+
+def source(i, size, boundary):
+    """Which of `size` values stands at place i; None for a zero."""
+    if 0 <= i < size:
+        return i
+    if boundary == "zero":
+        return None
+    if boundary == "edge":
+        return 0 if i < 0 else size - 1
+    if boundary == "wrap":
+        return source(i + size if i < 0 else i - size, size, boundary)
+    return source(-1 - i if i < 0 else 2 * size - 1 - i, size, boundary)  # the other side of the mirror
+
+
+def convolve2d(x, kernel, begin, shape, stride=(1, 1), dilation=(1, 1), boundary=("zero", "zero")):
+    """y[t, f] = sum over i, j of kernel[i, j] * x[begin + (t, f) * stride - (i, j) * dilation], with x continued."""
+    y = np.zeros(shape, np.longdouble)
+    for t, f, i, j in np.ndindex(*shape, *kernel.shape):
+        row = source(begin[0] + t * stride[0] - i * dilation[0], x.shape[0], boundary[0])
+        column = source(begin[1] + f * stride[1] - j * dilation[1], x.shape[1], boundary[1])
+        if row is not None and column is not None:
+            y[t, f] += np.longdouble(kernel[i, j]) * np.longdouble(x[row, column])
+    return y
+
+
+def stft(x, window, hop, size, first, frames):
+    """Frames first ... of the short-time Fourier transform, time 0 of each in the middle of its window."""
+    middle, bins = len(window) // 2, size // 2 + 1
+    spectra = np.zeros((frames, bins), np.clongdouble)
+    for p in range(frames):
+        for n in range(len(window)):
+            i = (first + p) * hop - middle + n
+            if 0 <= i < len(x):
+                angles = -2j * np.pi * ((np.arange(bins) * (n - middle)) % size).astype(np.longdouble) / size
+                spectra[p] += x[i] * window[n] * np.exp(angles)
+    return spectra

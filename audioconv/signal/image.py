@@ -247,7 +247,7 @@ def factors(kernel):
         row = column @ exact / (column @ column)
         column = exact @ row / (row @ row)
     off = np.abs(exact - np.outer(column, row)).max()
-    return (column, row) if off <= np.finfo(kernel.dtype).eps * np.abs(exact).max() else None
+    return (column, row) if off <= 4 * np.finfo(kernel.dtype).eps * np.abs(exact).max() else None
 
 
 def terms(kernel, tolerance):
