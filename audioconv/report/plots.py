@@ -125,12 +125,12 @@ def spectrogram(levels, *, range_db=80.0, high_hz=None):
     top = max(float(np.quantile(np.abs(image), 0.998) if slopes else image.max()) for image in images.values())
     figure, panels = _panels(len(images), 1, 0.7 + 2.9 * len(images), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
-        (_, times_s, bins_hz, _), bin_hz = levels[name], levels[name].frequencies_hz[1]
+        times_s, bin_hz = levels[name].times_s, levels[name].frequencies_hz[1]
         step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
         picture = panel.imshow(
             image, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma",
             vmin=-top if slopes else top - range_db, vmax=top,
-            extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, bins_hz[len(image) - 1] + bin_hz / 2),
+            extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, (len(image) - 0.5) * bin_hz),
         )  # fmt: skip
         panel.set_xlim(left=0)
         _say(panel, y="frequency (Hz)", title=name)

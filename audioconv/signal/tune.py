@@ -101,7 +101,7 @@ def _plane_s(method, x):
     rows, columns = (
         places(size, 1 - taps, size + taps - 1, "wrap") for size, taps in zip(shape, method.shape, strict=True)
     )
-    plane = Plane(np.resize(x, shape), frozen(rows), frozen(columns), 1 - method.shape[1])
+    plane = Plane(frozen(np.resize(x, shape)), frozen(rows), frozen(columns), 1 - method.shape[1])
     return _least_s(lambda: method.fill(plane, y)) / y.size
 
 
@@ -113,7 +113,7 @@ def _tile_s(size, x):
     number, split = max(1, x.size // size), -(-PLANE_COLUMNS // columns)
     y = np.empty((-(-number // split) * rows, PLANE_COLUMNS), x.dtype)
     shape = (len(y) + side - 1, PLANE_COLUMNS + side - 1)
-    plane = Plane(np.resize(x, shape), *(frozen(np.arange(size)) for size in shape), 0)
+    plane = Plane(frozen(np.resize(x, shape)), *(frozen(np.arange(size)) for size in shape), 0)
     return _least_s(lambda: method.fill(plane, y)) / (-(-number // split) * split)
 
 
