@@ -9,6 +9,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     direct    sums of products, against what multiply-adds in registers give
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
+    convolve2d  a spectrogram, against OpenCV, SciPy and PyTorch
     denoise   the spectral gate, against noisereduce; needs AUDIOCONV_DATA
     stream    streams block by block and in one call, against zita-convolver and pedalboard; a chain
     live      a sound card while Python is busy; needs jackd
@@ -17,8 +18,8 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     infer     inference of the same, against PyTorch and ONNX Runtime
     keywords  recognition rates; needs AUDIOCONV_DATA
 
-PyTorch and pedalboard (`pip install torch pedalboard`), FFTW (gcc and Debian's libfftw3-dev) and zita-convolver (g++
-and Debian's libzita-convolver-dev) are taken if they are there.
+PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW
+(gcc and Debian's libfftw3-dev) and zita-convolver (g++ and Debian's libzita-convolver-dev) are taken if they are there.
 """
 
 import argparse
@@ -39,6 +40,7 @@ NAMES = (
     "direct",
     "fft",
     "upfirdn",
+    "convolve2d",
     "denoise",
     "stream",
     "live",
