@@ -71,6 +71,14 @@ def test_reduction_db_is_what_noise_is_reduced_by():
         assert 20 * np.log10(np.std(found) / np.std(hiss)) == pytest.approx(-reduction_db, abs=0.2)
 
 
+def test_a_profile_is_the_mean_power_of_the_noise():
+    hiss = noise(2 * RATE)
+    gate = Denoise(RATE, noise=hiss)
+    windows = np.lib.stride_tricks.sliding_window_view(hiss, 1024)[::256] * np.hanning(1025)[:-1]
+    expected = np.mean(np.abs(np.fft.rfft(windows, axis=1)) ** 2, axis=0)
+    assert np.allclose(gate._noise, expected, rtol=1e-3)
+
+
 def test_an_estimate_follows_noise_that_slowly_changes():
     louder = noise(12 * RATE) * np.linspace(0.5, 4, 12 * RATE, dtype=np.float32)
     found = denoise(louder, RATE)

@@ -1,6 +1,6 @@
 """A spectral gate: what does not stand out of the noise is made softer, in time and frequency."""
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -92,13 +92,17 @@ class Denoise:
         self._mean = [_smoothing(averaging, bins, mode="causal") for bins in (self.transform.bins, None)]
         self._mask = _smoothing(self._kernel, self.transform.bins)
         self._presence = Presence(self.transform)
-        self._spectra, self._samples = (
-            self.transform.stream(self.channels),
-            self.transform.inverse_stream(self.channels),
-        )
+        self._spectra = self.transform.stream(self.channels)
+        self._samples = self.transform.inverse_stream(self.channels)
         self._ahead = self._smooth[0].latency + self._mask.latency
         self.latency = len(self.transform.window) - 1 + self._ahead * self.transform.hop
         self._guard, self._dims = Guard("Denoise"), 1 + (self.channels > 1)
+        size = len(self.transform.window)
+        self._above = _mean_over_least(self._memory, size, self._kernel.tobytes(), self._kernel.shape)
+        self._clear()
+        self.process(
+            np.zeros((2 * size, self.channels)[: self._dims], np.float32)
+        )  # compiles, so that no block is late
         self._clear()
 
     def _profile(self, noise):
@@ -108,16 +112,13 @@ class Denoise:
                 f"noise must have at least the {len(self.transform.window)} samples of a window, not {len(noise)}"
             )
         inside = self.transform.stream(None if noise.ndim == 1 else noise.shape[1], noise.dtype)
-        spectra = inside.process(noise)[-self.transform.first_frame :]  # those before reach into the zeros around it
+        spectra = inside.process(noise)[
+            self.transform.lead // self.transform.hop :
+        ]  # those that do not begin before it
         power = _power_of(spectra.reshape(*spectra.shape[:2], -1)).mean(axis=0, dtype=np.float64)
         if not np.isfinite(power).all():
             raise ArgumentError("noise must be finite, or nothing would be left")
         return power.astype(np.float32)
-
-    @cached_property
-    def _above(self):
-        """How many times above its least power the mean power of white noise is."""
-        return _least_of_white(self._memory, len(self.transform.window), self._kernel.tobytes(), self._kernel.shape)
 
     def process(self, block, out=None):
         """Take the next block and return as many samples, `latency` late.
@@ -277,8 +278,8 @@ def _tent(width):
 
 
 @lru_cache(16)
-def _least_of_white(memory, size, kernel, shape):
-    """The mean over the mean least power of white noise: transformed, smoothed and looked back at as in `Denoise`."""
+def _mean_over_least(memory, size, kernel, shape):
+    """How many times its least power the mean power of white noise is, transformed and looked back at as here."""
     transform = Stft(min(size, 256), min(size, 256) // 4)
     samples = np.random.default_rng(0).standard_normal(_TRIAL_FRAMES * transform.hop).astype(np.float32)
     spectra = transform(samples)

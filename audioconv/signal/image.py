@@ -87,7 +87,7 @@ class _Sums:
         self.shape = self._rows, self._columns = shape
 
     def _numbers(self, plane, y, least):
-        """The header for a plane, and work space for its band beside `more` elements."""
+        """The header for a plane and its outputs."""
         wide = max(y.shape[1], image.VECTORS * LANES[y.dtype]) + self._columns - 1
         header = plane.header(_step(wide, y.dtype))
         band = min(_band(header[image.STEP], self._rows), -(-len(y) // image.HEIGHT) * image.HEIGHT)

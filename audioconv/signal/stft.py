@@ -310,10 +310,8 @@ class StftStream:
         """End the signal: the frames that reach into the zeros after it; then start afresh."""
         with self._guard:
             rest = self.transform.frames(self._samples) - self._frames
-            zeros = np.zeros(
-                (self._skip + max(0, rest) * self.transform.hop + len(self.transform.window), *self._shape)
-            )
-            spectra = self._taken(zeros.astype(self.dtype), rest)
+            zeros = self._skip + max(0, rest) * self.transform.hop + len(self.transform.window)
+            spectra = self._taken(np.zeros((zeros, *self._shape), self.dtype), rest)
             self._clear()
             return spectra
 

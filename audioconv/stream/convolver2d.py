@@ -78,6 +78,8 @@ class StreamConvolver2d:
         )
         self._guard = Guard("StreamConvolver2d")
         self._clear()
+        self.process(np.zeros((1, self.bins), self.dtype))  # compiles, so that no frame is late
+        self._clear()
 
     def reset(self):
         """Forget the frames so far."""
