@@ -27,7 +27,7 @@ except ImportError:
 FRAMES, BINS, SECONDS = 5625, 1025, 60
 KERNELS = ((3, 3), (5, 5), (7, 7), (11, 11), (15, 15), (31, 31), (101, 17))
 GAUSSIANS = (5, 15, 31)
-MOST_TORCH = MOST_DIRECT = 15 * 15  # taps beyond which a direct method takes seconds
+MOST_TORCH = 15 * 15  # taps
 ERROR = 1e-5  # of the maximum, enough to see that they did the same
 REPEATS = 15
 
@@ -73,8 +73,7 @@ def peers(x, kernel):
         ways["OpenCV"] = lambda: cv2.filter2D(x, -1, flipped, dst=out, borderType=cv2.BORDER_CONSTANT)
     if torch and kernel.size <= MOST_TORCH:
         ways["PyTorch"] = min(in_torch(x, flipped), key=lambda way: least_s(way, 2))
-    if kernel.size <= MOST_DIRECT:
-        ways["convolve2d"] = lambda: scipy.signal.convolve2d(x, kernel, "same")
+    ways["convolve2d"] = lambda: scipy.signal.convolve2d(x, kernel, "same")
     ways["oaconvolve"] = lambda: scipy.signal.oaconvolve(x, kernel, mode="same")
     return ways
 

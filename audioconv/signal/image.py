@@ -48,6 +48,11 @@ class Plane:
         first = self.first + (columns.start or 0)
         return replace(self, rows=self.rows[rows], columns=self.columns[columns], first=first)
 
+    @property
+    def parts(self):
+        """x as one row, and the maps, as kernels take them: what was pickled comes back writable."""
+        return frozen(self.x).reshape(-1), frozen(self.rows), frozen(self.columns)
+
     def header(self, step):
         """What kernels are told of it, where rows are to be `step` apart; the rest is to be filled in."""
         numbers = np.zeros(image.HEADER, np.int64)
@@ -114,10 +119,10 @@ class Dense(_Sums):
         header = self._numbers(plane, y, self._least)
         step, band = header[image.STEP], header[image.BAND]
         size = (band + self._rows - 1) * step + band * image.VECTORS * LANES[y.dtype]
+        x, rows, columns = plane.parts
         image.dense(
-            plane.x.reshape(-1), header, plane.rows, plane.columns, self._taps, self._pieces, _space(size, y.dtype),
-            y.reshape(-1),
-        )  # fmt: skip
+            x, header, rows, columns, frozen(self._taps), frozen(self._pieces), _space(size, y.dtype), y.reshape(-1)
+        )
 
 
 class Separable(_Sums):
@@ -132,8 +137,9 @@ class Separable(_Sums):
         header = self._numbers(plane, y, self._least)
         band, step = header[image.BAND], header[image.STEP]
         size = (2 * band + self._rows - 1) * step + max(band * image.VECTORS * LANES[y.dtype], y.shape[1])
+        x, rows, columns = plane.parts
         image.separable(
-            plane.x.reshape(-1), header, plane.rows, plane.columns, self._tall, self._pieces, self._broad,
+            x, header, rows, columns, frozen(self._tall), frozen(self._pieces), frozen(self._broad),
             _space(size, y.dtype), y.reshape(-1),
         )  # fmt: skip
 
@@ -158,10 +164,10 @@ class Spaced:
         i, j = (np.arange(n) * d for n, d in zip(self._kernel.shape, self._dilation, strict=True))
         offsets = (i * step)[:, None] + (j % phases * size + j // phases)
         space = _space(((band - 1) * down + rows) * step + plane.columns.size, y.dtype)
+        x, row_map, column_map = plane.parts
         image.spaced(
-            plane.x.reshape(-1), header, plane.rows, plane.columns, self._taps, frozen(offsets.ravel(), np.int64),
-            space, y.reshape(-1),
-        )  # fmt: skip
+            x, header, row_map, column_map, frozen(self._taps), frozen(offsets.ravel(), np.int64), space, y.reshape(-1)
+        )
 
 
 class Tiles:
@@ -193,12 +199,12 @@ class Tiles:
             part = plane.part(slice(None), slice(c, c + width))
             parts.append((c, frozen(part.columns), part.header(width)))
         corners = [(t, *part) for t in range(0, len(y), self.grain) for part in parts]
-        x = plane.x.reshape(-1)
+        x, row_map, _ = plane.parts
         for first in range(0, len(corners), batch):
             these = corners[first : first + batch]
             for n, (t, _, columns_map, header) in enumerate(these):
                 tile = tiles[n * size : (n + 1) * size]
-                image.gather(x, header, plane.rows[t : t + high], columns_map, tile)
+                image.gather(x, header, row_map[t : t + high], columns_map, tile)
             used = len(these) * size
             ring.convolve_blocks(
                 frozen(tiles[:used]), 0, 0, size, *self._plan, self._spectrum, work, products[:used]
