@@ -63,7 +63,7 @@ def spectrogram():
 
 
 def peers(x, kernel):
-    """The other ways, as functions without arguments; None for one that is not there or would take too long.
+    """The other ways, as functions without arguments; None for one that is not there, or would take long.
 
     The first output of "same" is number (taps - 1) // 2 of the full result, and filter2D correlates.
     """
