@@ -46,6 +46,7 @@ _HOME = {
     "process_file": "stream",
     "read_chain": "stream",
     "LogMel": "features",
+    "Mfcc": "features",
     "Detection": "classify",
     "Denoise": "enhance",
     "denoise": "enhance",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv import models
 from audioconv.classify import augment
 from audioconv.classify.augment import Augmentation
 from audioconv.classify.batches import Batches
@@ -87,15 +88,17 @@ def test_noise_of_any_length_is_drawn_in_full(size):
 
 def test_batches_depend_on_seed_and_epoch_and_not_on_threads():
     clips = np.stack([CLIP, CLIP[::-1]] * 10)
-    targets = np.array([0, 1] * 10)
+    targets, network = np.array([0, 1] * 10), models.build("tc-resnet8", 2, 40, 0)
 
     def epoch(number, seed=1, threads=1):
-        batches = Batches(clips, targets, ac.LogMel(), NOISES, Augmentation(), seed, threads, batch_size=8)
+        batches = Batches(
+            clips, targets, ac.LogMel(), NOISES, Augmentation(), seed, threads, batch_size=8, network=network
+        )
         return [np.concatenate(parts) for parts in zip(*batches(number), strict=True)]
 
     x, y, seeds = epoch(1)
     assert len(set(seeds.tolist() + epoch(2)[2].tolist())) == 44
-    starting = Batches(clips, targets, ac.LogMel(), NOISES, Augmentation(), 1, 1, batch_size=8)
+    starting = Batches(clips, targets, ac.LogMel(), NOISES, Augmentation(), 1, 1, batch_size=8, network=network)
     assert np.array_equal(np.concatenate([b[0] for b in starting(1, 1)]), x[len(next(starting(1))[0]) :])
     assert x.shape == (22, 98, 40)
     assert np.array_equal(np.sort(y.max(axis=1)), [0.5] * 2 + [1] * 20)

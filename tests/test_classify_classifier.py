@@ -9,8 +9,10 @@ import pytest
 from sklearn.base import clone
 
 import audioconv as ac
+from audioconv import nn
 from audioconv.classify import load_dataset
 from audioconv.classify.augment import Augmentation
+from audioconv.errors import ArgumentError
 from audioconv.io import model_file
 from tests.compare import assert_close
 
@@ -96,6 +98,26 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
     assert loaded.predict(X).tolist() == trained.predict(X).tolist()
     assert (loaded.threshold_, loaded.history_) == (trained.threshold_, trained.history_)
     assert path.stat().st_size < 400_000
+
+
+def mine(classes, features, *, rng):
+    return [nn.Conv1d(features, 16, 9, rng=rng), nn.ReLU(), nn.GlobalAveragePool(), nn.Dense(16, classes, rng=rng)]
+
+
+@pytest.mark.parametrize("model", ["ds-cnn-s", "mlp", "bc-resnet-1", mine])
+def test_models_of_other_features_and_shapes_learn_stream_and_are_kept(model, tmp_path):
+    X, y = examples(16, 0)
+    classifier = make(model=model, epochs=4, augment=False).fit(X, y)
+    assert classifier.history_[-1]["loss"] < classifier.history_[0]["loss"]
+    rows = classifier.posteriors(X[0])
+    assert_close(rows, classifier.predict_proba(X[:1]), 1e-5)
+    classifier.save(tmp_path / "model.safetensors")
+    loaded = ac.KeywordClassifier.load(tmp_path / "model.safetensors", model=model if callable(model) else None)
+    assert np.array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+    assert type(loaded.features_) is type(classifier.features_)
+    if callable(model):
+        with pytest.raises(ArgumentError, match="not 'mine'"):
+            ac.KeywordClassifier.load(tmp_path / "model.safetensors")
 
 
 def test_pickle_copy_and_clone(trained):
@@ -187,7 +209,7 @@ def test_saving_to_a_folder_that_is_not_there_leaves_nothing(trained, tmp_path):
             ac.ArgumentError,
             "labels that training does not: c",
         ),
-        ({"model": "resnet-152"}, ac.ArgumentError, "model must be one of 'tc-resnet8', 'ds-tcn', not 'resnet-152'"),
+        ({"model": "resnet-152"}, ac.ArgumentError, "model must be one of 'tc-resnet8', .*, 'mlp', not 'resnet-152'"),
         ({"epochs": 0}, ac.ArgumentError, "epochs must be at least 1"),
         ({"batch_size": 1.5}, ac.ArgumentError, "batch_size must be a whole number"),
         ({"clip_s": 0.01}, ac.ArgumentError, "at least one window of 25 ms"),

@@ -77,6 +77,13 @@ def same_weights(one, other):
     return all(np.array_equal(one[name], other[name]) for name in other)
 
 
+def test_help_names_every_architecture():
+    from audioconv.models import MODELS
+
+    said = run("train", "--help").stdout.replace("\n", " ")
+    assert all(f"{name}," in said or f"{name}." in said for name in MODELS)
+
+
 def test_train_mixes_in_noise(clips, tmp_path):
     (tmp_path / "noise").mkdir()
     ac.write(tmp_path / "noise" / "hum.wav", sound("low", 99).repeat(3), RATE)

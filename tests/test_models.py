@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audioconv import models
+from audioconv import models, nn
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn import norms, operations
 from audioconv.nn.graph import Graph
@@ -13,6 +13,8 @@ from tests.compare import assert_close
 
 NETWORKS = {
     "TC-ResNet8": (models.tc_resnet8, (98, 40), 65_180),
+    "TC-ResNet14-1.5": (models.tc_resnet14_15, (98, 40), 303_012),
+    "MLP": (models.mlp, (25, 10), 79_644),
     "DS-CNN-S": (models.ds_cnn_s, (49, 10, 1), 23_756),
     "BC-ResNet-1": (models.bc_resnet, (101, 40, 1), 9_232),
     "DS-TCN": (models.ds_tcn, (98, 40), 23_372),
@@ -60,7 +62,10 @@ def choices_of(network, x, monkeypatch):
     return run, len(found)
 
 
-@pytest.mark.parametrize(("name", "relus"), [("TC-ResNet8", 10), ("DS-CNN-S", 9), ("BC-ResNet-1", 18), ("DS-TCN", 9)])
+@pytest.mark.parametrize(
+    ("name", "relus"),
+    [("TC-ResNet8", 10), ("TC-ResNet14-1.5", 16), ("DS-CNN-S", 9), ("BC-ResNet-1", 18), ("DS-TCN", 9)],
+)
 def test_gradient_along_random_directions(name, relus, monkeypatch):
     make, (_, features, *rest), _ = NETWORKS[name]
     network, rng = make(4, features, rng=RNG(1), dtype=np.float64), RNG(2)
@@ -92,6 +97,30 @@ def test_gradient_along_random_directions(name, relus, monkeypatch):
         found = sum((gradients[key] * directions[key]).sum() for key in kept)
         assert_close(found, (above - below) / (2 * step), 1e-5)
         checked += 1
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_each_model_is_made_for_its_features(name):
+    made = models.model_of(name)
+    features = made.features(16000)
+    network = models.build(name, 12, features.size, 0, features.frames(16000))
+    clip = np.zeros((2, features.frames(16000), features.size), "float32")
+    assert network.forward(models.shaped(network, clip)).shape == (2, 12)
+    counts = {"bc-resnet-3": 54_168, "bc-resnet-2": 27_284, "bc-resnet-1": 9_232, "ds-cnn-s": 23_756, "mlp": 79_644}
+    if name in counts:
+        assert sum(p.size for p in network.parameters().values()) == counts[name]
+
+
+def test_a_model_may_be_a_function_that_makes_layers():
+    def mine(classes, features, *, rng):
+        return [nn.Conv1d(features, 8, 5, rng=rng), nn.GlobalAveragePool(), nn.Dense(8, classes, rng=rng)]
+
+    network = models.build(mine, 3, 40, 0)
+    assert network.forward(np.zeros((2, 98, 40), "float32")).shape == (2, 3)
+    with pytest.raises(ArgumentError, match="list of layers"):
+        models.build(lambda classes, features, *, rng: "layers", 3, 40, 0)
+    with pytest.raises(ArgumentError, match="model must be one of 'tc-resnet8'"):
+        models.model_of("resnet50")
 
 
 def test_channels_of_larger_networks():

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from audioconv import nn, parallel
+from audioconv import models, nn, parallel
 from audioconv.classify.augment import augment_clip, mask_features, noise_clip
 
 SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a band that never changes is not blown up
@@ -18,8 +18,8 @@ class Batches:
     et al. 2019): so the posteriors of what is no word stay low in a stream.
     """
 
-    def __init__(self, clips, targets, features, noises, augmentation, seed, threads, *, batch_size):
-        self.batch_size = batch_size
+    def __init__(self, clips, targets, features, noises, augmentation, seed, threads, *, batch_size, network):
+        self.batch_size, self._network = batch_size, network
         self._clips, self._features, self._noises = clips, features, noises
         self._augmentation, self._seed, self._threads = augmentation, seed, threads
         classes = targets.max() + 1
@@ -68,7 +68,8 @@ class Batches:
 
     def _batch(self, epoch, chosen):
         seeds = (self._seed << 40) + (epoch << 24) + chosen  # of dropout: a seed for each clip in each epoch
-        return np.stack([self._example(epoch, i) for i in chosen]), self._targets[chosen], seeds
+        frames = np.stack([self._example(epoch, i) for i in chosen])
+        return models.shaped(self._network, frames), self._targets[chosen], seeds
 
     def _clip(self, epoch, i):
         """Clip i as this epoch changes it, and the generator that did."""

@@ -15,7 +15,7 @@ from audioconv.classify.clips import check_clips, load_clips, read_mono
 from audioconv.classify.detector import KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices, Progress
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
-from audioconv.features import LogMel
+from audioconv.features import KINDS
 from audioconv.io import model_file
 
 STEP_MS = 50  # from one window of a stream to the next
@@ -29,8 +29,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    model : str
-        Architecture, one of `audioconv.models.MODELS`.
+    model : str, or function
+        Architecture, one of `audioconv.models.MODELS`; or a function (classes, features, *, rng) that makes a list of
+        layers, from (batch, frames, features) or (batch, frames, features, 1) to (batch, classes).
     sample_rate : int, in Hz
         Of the clips; files of another rate are resampled.
     clip_s : float, in seconds
@@ -132,7 +133,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         seed = 0 if self.random_state is None else whole(self.random_state, "random_state", 0)
         if self.epochs is not None:
             whole(self.epochs, "epochs")
-        features = LogMel(whole(self.sample_rate, "sample_rate"))
+        features = models.model_of(self.model).features(whole(self.sample_rate, "sample_rate"))
         if not features.frames(self.clip):
             raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {self.clip_s}")
         notices = Notices(self.verbose)
@@ -145,10 +146,10 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         if len(strange):
             raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
         noises = self._noises(seed, notices)
-        network = models.build(self.model, len(classes), features.mels, seed)
+        network = models.build(self.model, len(classes), features.size, seed, features.frames(self.clip))
         batches = Batches(
             clips, targets, features, noises, self._augmentation(), seed, self.threads,
-            batch_size=whole(self.batch_size, "batch_size"),
+            batch_size=whole(self.batch_size, "batch_size"), network=network,
         )  # fmt: skip
         # from here on nothing is refused, so that an object that was fitted before is never half of each
         self.classes_, self.features_, self.network_ = classes, features, network
@@ -211,7 +212,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             epochs=epochs,
             validate=None if held is None else self._validation_score(*held),
             checkpoint=checkpoint,
-            identity=batches.identity | {"epochs": epochs, "learning_rate": peak, "model": self.model},
+            identity=batches.identity | {"epochs": epochs, "learning_rate": peak, "model": self._model_name()},
         )
         progress = Progress(self.verbose)
         with progress.training(epochs, batches, training.place):
@@ -235,13 +236,13 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     def _standardised(self, clips):
         """Features of clips (clips, samples), with the mean and deviation of the training set taken out."""
         rows = parallel.run(self.features_, list(clips), self.threads)
-        return (np.stack(rows) - self.mean_) / self.std_
+        return models.shaped(self.network_, (np.stack(rows) - self.mean_) / self.std_)
 
     def _judge(self, frames):
         """Posteriors (windows, classes) of feature windows (windows, frames, mels)."""
         if getattr(self, "_predictor", None) is None:
             self._predictor = self.network_.inference()
-        return nn.softmax(self._predictor((frames - self.mean_) / self.std_))
+        return nn.softmax(self._predictor(models.shaped(self.network_, (frames - self.mean_) / self.std_)))
 
     def predict_proba(self, X):
         """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""
@@ -283,27 +284,34 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         arrays = {f"network.{name}": array for name, array in self.network_.weights().items()}
         arrays |= {"mean": self.mean_, "std": self.std_, "filters": self.features_.filters}
         settings = {
-            "model": self.model,
+            "model": self._model_name(),
             "classes": self.classes_.tolist(),
             "sample_rate": int(self.sample_rate),
             "clip_s": float(self.clip_s),
             "threshold": self.threshold_,
-            "features": self.features_.settings(),
+            "features": self.features_.settings() | {"kind": type(self.features_).__name__},
             "history": self.history_,
         }
         model_file.save(path, arrays, settings)
 
+    def _model_name(self):
+        """What a file says of the model: of a function its name, because nothing in a file is executed."""
+        return self.model if isinstance(self.model, str) else getattr(self.model, "__name__", type(self.model).__name__)
+
     @classmethod
-    def load(cls, path):
-        """Read a model that `save` wrote."""
+    def load(cls, path, model=None):
+        """Read a model that `save` wrote; one of a user's own function needs that function as `model`."""
         arrays, settings = model_file.load(path)
         try:
-            clf = cls(settings["model"], sample_rate=settings["sample_rate"], clip_s=settings["clip_s"], verbose=0)
+            model = settings["model"] if model is None else model
+            clf = cls(model, sample_rate=settings["sample_rate"], clip_s=settings["clip_s"], verbose=0)
             clf.classes_ = np.array(settings["classes"])
             clf.threshold_, clf.history_ = settings["threshold"], settings["history"]
-            clf.features_ = LogMel(**settings["features"], filters=arrays["filters"])
+            kind = KINDS[settings["features"].pop("kind", "LogMel")]
+            clf.features_ = kind(**settings["features"], filters=arrays["filters"])
             clf.mean_, clf.std_ = arrays["mean"], arrays["std"]
-            clf.network_ = models.build(clf.model, len(clf.classes_), clf.features_.mels, 0)
+            frames = clf.features_.frames(clf.clip)
+            clf.network_ = models.build(clf.model, len(clf.classes_), clf.features_.size, 0, frames)
             prefix = "network."
             clf.network_.load_weights(
                 {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

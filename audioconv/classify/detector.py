@@ -47,7 +47,7 @@ class PosteriorStream:
         self._seen = 0  # samples
         self._rows = 0  # posteriors given out
         self._first = 0  # number of the oldest frame that is kept
-        self._frames = np.empty((0, self._classifier.features_.mels), np.float32)
+        self._frames = np.empty((0, self._classifier.features_.size), np.float32)
         self._opening = []  # the samples, while there are fewer than a clip
 
     def reset(self):

@@ -12,7 +12,13 @@ from audioconv.errors import ModelFileError
 def train(
     folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
     out: Annotated[Path, typer.Option("--out", help="Model file to write.")],
-    model: Annotated[str, typer.Option(help="Architecture.")] = "tc-resnet8",
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Architecture: tc-resnet8, tc-resnet14-1.5, ds-tcn, ds-cnn-s, bc-resnet-1, bc-resnet-2, bc-resnet-3, mlp.",
+        ),
+    ] = "tc-resnet8",
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same model.")] = 0,
     noise: Annotated[

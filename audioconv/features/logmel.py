@@ -84,6 +84,11 @@ class LogMel:
             dtype=np.float64,
         )  # fmt: skip
 
+    @property
+    def size(self):
+        """Numbers a frame."""
+        return self.mels
+
     def settings(self):
         """The arguments that make this object again, without `filters`."""
         names = ("sample_rate", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "offset", "center")

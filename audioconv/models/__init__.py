@@ -1,32 +1,107 @@
-"""Network architectures, one a file, as published."""
+"""Network architectures, one a file, as published, and the features that each is made for."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
+from audioconv import nn
 from audioconv.arrays import choice
+from audioconv.errors import ArgumentError
+from audioconv.features import LogMel, Mfcc
 from audioconv.models.bc_resnet import bc_resnet
 from audioconv.models.ds_cnn import ds_cnn_s
 from audioconv.models.ds_tcn import ds_tcn
-from audioconv.models.tc_resnet import tc_resnet8
+from audioconv.models.mlp import mlp
+from audioconv.models.tc_resnet import tc_resnet8, tc_resnet14_15
 
-__all__ = ["MODELS", "bc_resnet", "build", "ds_cnn_s", "ds_tcn", "tc_resnet8"]
+__all__ = [
+    "MODELS",
+    "Model",
+    "bc_resnet",
+    "build",
+    "ds_cnn_s",
+    "ds_tcn",
+    "mlp",
+    "model_of",
+    "shaped",
+    "tc_resnet8",
+    "tc_resnet14_15",
+]
 
-MODELS = {"tc-resnet8": tc_resnet8, "ds-tcn": ds_tcn}  # of (batch, frames, features)
+
+class Model(NamedTuple):
+    """An architecture, and what it is given."""
+
+    make: Callable  # (classes, features, *, rng), and frames if `whole`, to layers
+    features: Callable = LogMel  # of a sample rate
+    whole: bool = False  # whether it is made for a number of frames
 
 
-def build(name, classes, features, seed):
-    """Make an untrained network: (batch, frames, features) to logits (batch, classes).
+MODELS = {
+    "tc-resnet8": Model(tc_resnet8),
+    "tc-resnet14-1.5": Model(tc_resnet14_15),
+    "ds-tcn": Model(ds_tcn),
+    "ds-cnn-s": Model(ds_cnn_s, Mfcc),
+    "bc-resnet-1": Model(bc_resnet),
+    "bc-resnet-2": Model(partial(bc_resnet, scale=2)),
+    "bc-resnet-3": Model(partial(bc_resnet, scale=3)),
+    "mlp": Model(mlp, partial(Mfcc, hop_ms=40), whole=True),
+}
 
-    Parameters
-    ----------
-    name : str
-        "tc-resnet8" or "ds-tcn".
-    classes, features : int
-    seed : int, SeedSequence or Generator
-        Of the initial weights and the dropout.
+
+def model_of(model):
+    """The `Model` of a name, or of a function (classes, features, *, rng) that makes layers; of log-mel frames then.
 
     Raises
     ------
     ArgumentError
-        For a name that is not one of `MODELS`.
+        For a name that is not one of `MODELS`, and for what is neither.
     """
-    return MODELS[choice(name, "model", tuple(MODELS))](classes, features, rng=np.random.default_rng(seed))
+    if isinstance(model, Model):
+        return model
+    return Model(model) if callable(model) else MODELS[choice(model, "model", tuple(MODELS))]
+
+
+def build(model, classes, features, seed, frames=None):
+    """Make an untrained network: (batch, frames, features) to logits (batch, classes).
+
+    Parameters
+    ----------
+    model : str, or function
+        One of `MODELS`, or a function (classes, features, *, rng) that makes layers.
+    classes, features : int
+    seed : int, SeedSequence or Generator
+        Of the initial weights and the dropout.
+    frames : int, optional
+        Of a clip, for models that are made for a number of them.
+
+    Returns
+    -------
+    network : nn.Sequential
+        For clips as `shaped` makes them.
+
+    Raises
+    ------
+    ArgumentError
+        For a name that is not one of `MODELS`, and for a function that makes no layers.
+    """
+    made = model_of(model)
+    more = {"frames": frames} if made.whole and frames is not None else {}
+    layers = made.make(classes, features, rng=np.random.default_rng(seed), **more)
+    if isinstance(layers, nn.Sequential):
+        return layers
+    if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, nn.Layer) for layer in layers):
+        raise ArgumentError(f"a model must make a list of layers, or an nn.Sequential of them, not {layers!r}")
+    return nn.Sequential(layers)
+
+
+def takes_planes(network):
+    """Whether a network takes clips as planes (batch, frames, features, 1)."""
+    return 3 not in network.layers[0].dims
+
+
+def shaped(network, frames):
+    """Features (clips, frames, features) as a network takes them."""
+    return frames[..., None] if takes_planes(network) else frames

@@ -1,4 +1,4 @@
-"""TC-ResNet8, temporal convolution with residual blocks for keywords."""
+"""TC-ResNet, temporal convolution with residual blocks for keywords."""
 
 import numpy as np
 
@@ -27,17 +27,41 @@ def tc_resnet8(classes, features=40, *, rng, dtype=np.float32):
     Choi et al., Temporal Convolution for Real-time Keyword Spotting on Mobile Devices, Interspeech 2019
     (arXiv 1904.03814), section 2 and figure 2.
     """
+    return _tc_resnet(classes, features, (16, 24, 32, 48), 1, rng, dtype)
+
+
+def tc_resnet14_15(classes, features=40, *, rng, dtype=np.float32):
+    """TC-ResNet14-1.5: as `tc_resnet8`, 1.5 times as wide, and with a second block after each of the three.
+
+    The second block has no stride, and its input goes round it as it is. 303,012 parameters with 40 features and 12
+    classes.
+
+    Parameters
+    ----------
+    classes, features, rng, dtype
+        As of `tc_resnet8`.
+
+    References
+    ----------
+    Choi et al. 2019, section 2 and table 1.
+    """
+    return _tc_resnet(classes, features, (24, 36, 48, 72), 2, rng, dtype)
+
+
+def _tc_resnet(classes, features, widths, blocks, rng, dtype):
     draw = {"rng": rng, "dtype": dtype}
 
     def conv_norm(channels, filters, taps, stride=1, relu=True):
         conv = nn.Conv1d(channels, filters, taps, stride, bias=False, **draw)
         return [conv, nn.BatchNorm(filters, dtype=dtype)] + ([nn.ReLU(dtype)] if relu else [])
 
-    layers = conv_norm(features, 16, 3)
-    channels = 16
-    for filters in (24, 32, 48):
+    layers, channels = conv_norm(features, widths[0], 3), widths[0]
+    for filters in widths[1:]:
         main = conv_norm(channels, filters, 9, 2) + conv_norm(filters, filters, 9, relu=False)
         layers.append(nn.Residual(nn.Sequential(main), nn.Sequential(conv_norm(channels, filters, 1, 2))))
+        for _ in range(blocks - 1):
+            main = conv_norm(filters, filters, 9) + conv_norm(filters, filters, 9, relu=False)
+            layers.append(nn.Residual(nn.Sequential(main)))
         channels = filters
     head = [nn.GlobalAveragePool(dtype), nn.Dropout(0.5, dtype=dtype), nn.Dense(channels, classes, **draw)]
     return nn.Sequential(layers + head)
