@@ -19,6 +19,26 @@ def fft(z):
     return np.sum(np.exp(-2j * np.pi * ((k * j) % n).astype(np.longdouble) / n) * z, axis=1)
 
 
+def stft(x, window, hop, size):
+    """Windowed frames from the beginning of x on, transformed by definition; time 0 is the middle of the window."""
+    k, n = np.arange(size // 2 + 1)[:, None], np.arange(len(window)) - len(window) // 2
+    waves = np.exp(-2j * np.pi * ((k * n) % size).astype(np.longdouble) / size)
+    starts = range(0, len(x) - len(window) + 1, hop)
+    return np.array([waves @ (x[s : s + len(window)].astype(float) * window) for s in starts]).reshape(-1, len(k))
+
+
+def istft(spectra, window, hop):
+    """The frames' signals, by the sum that defines them, times the window, added where they overlap."""
+    size, taps = 2 * (spectra.shape[1] - 1), len(window)
+    n, k = np.arange(taps)[:, None] - taps // 2, np.arange(size // 2 + 1)
+    weights = np.where((k == 0) | (k == size // 2), 1, 2) / size  # all others stand for two bins
+    waves = weights * np.exp(2j * np.pi * ((k * n) % size).astype(np.longdouble) / size)
+    y = np.zeros(max(len(spectra) - 1, 0) * hop + taps)
+    for f, spectrum in enumerate(spectra):
+        y[f * hop : f * hop + taps] += (waves @ spectrum).real * window
+    return y
+
+
 # --- features ---------------------------------------------------------------------------------------------
 
 
@@ -145,7 +165,7 @@ def conv2d_channels(x, weight, bias, stride, dilation, padding, groups=1):
     return y
 
 
-# --- convolution of planes, and short-time spectra ----------------------------------------------------------
+# --- convolution of planes --------------------------------------------------------------------------------
 
 
 def source(i, size, boundary):
@@ -170,16 +190,3 @@ def convolve2d(x, kernel, begin, shape, stride=(1, 1), dilation=(1, 1), boundary
         if row is not None and column is not None:
             y[t, f] += np.longdouble(kernel[i, j]) * np.longdouble(x[row, column])
     return y
-
-
-def stft(x, window, hop, size, first, frames):
-    """Frames first ... of the short-time Fourier transform, time 0 of each in the middle of its window."""
-    middle, bins = len(window) // 2, size // 2 + 1
-    spectra = np.zeros((frames, bins), np.clongdouble)
-    for p in range(frames):
-        for n in range(len(window)):
-            i = (first + p) * hop - middle + n
-            if 0 <= i < len(x):
-                angles = -2j * np.pi * ((np.arange(bins) * (n - middle)) % size).astype(np.longdouble) / size
-                spectra[p] += x[i] * window[n] * np.exp(angles)
-    return spectra

@@ -10,7 +10,7 @@ def noise(samples, channels=1, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
 
-def run(stage, x, sizes):
+def run(stage, x, sizes=(100,)):
     """The outputs of a stage for blocks of these sizes, in turn, and its flush."""
     parts, begin, sizes = [], 0, cycle(sizes)
     while begin < len(x):

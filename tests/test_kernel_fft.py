@@ -97,6 +97,16 @@ def test_an_impulse_has_the_twiddles_as_spectrum(size, data, dtype):
 
 
 @DTYPES
+@pytest.mark.parametrize("size", [size for size in SIZES if 8 <= size <= 512])
+def test_a_flat_spectrum_is_an_impulse(dtype, size):
+    """A long chain of equal terms would be rounded the same way at every step."""
+    spectrum, back = np.zeros(size, dtype), np.full(size, np.nan, dtype)
+    spectrum[: size // 2 + 1] = 0.7  # element size // 2 is the last bin
+    irfft(spectrum, back, np.full(work_size(size), np.nan, dtype), *plan_real(size, np.dtype(dtype).name))
+    assert_close(back, np.eye(1, size)[0] * float(dtype(0.7)), 4 * np.finfo(dtype).eps)
+
+
+@DTYPES
 @pytest.mark.parametrize("size", [16, 128, 384])
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_a_non_finite_sample_is_seen(dtype, size, poison):

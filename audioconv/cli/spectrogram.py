@@ -1,5 +1,6 @@
 """audioconv spectrogram: a picture of a sound file over seconds and hertz."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,8 @@ def spectrogram(
     Several channels are shown by their mean power. Of long files each column of the picture shows the largest levels of
     its time. The file is read block by block.
     """
+    import numpy as np
+
     from audioconv import io
     from audioconv.features import levels
     from audioconv.report import spectrogram as draw
@@ -44,15 +47,19 @@ def spectrogram(
     transform = hann(about.sample_rate * window_ms / 1000)
     blocks = watched(io.blocks(source, _BLOCK), about.frames, f"reading {source.name}")
     found = levels(blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels)
+    highest = min(high or np.inf, about.sample_rate / 2)
     title = ", ".join([source.name, *(kernel or ())])
     figure = draw({title: found}, range_db=range_db, high_hz=high)
-    with io.replace_when_whole(target) as part:
+    with io.replace_when_whole(target) as part, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font has not: boxes say that as well
         figure.savefig(part, format=target.suffix[1:].lower())
-    typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {high or about.sample_rate / 2:g} Hz")
+    typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {highest:g} Hz")
 
 
 def _kernel(name):
     """A kernel by its name, or from a file of NumPy's, in which nothing is executed."""
+    from zipfile import BadZipFile
+
     import numpy as np
 
     from audioconv.signal import kernels2d
@@ -63,8 +70,12 @@ def _kernel(name):
         raise ArgumentError(f"--kernel must be one of {', '.join(kernels2d.BY_NAME)}, or a .npy file, not {name!r}")
     try:
         kernel = np.load(name, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError, BadZipFile) as error:
         raise ArgumentError(f"--kernel {name} cannot be read as an array of NumPy: {error}") from error
+    if not isinstance(kernel, np.ndarray):
+        raise ArgumentError(f"--kernel {name} holds several arrays (.npz); one is wanted")
     if kernel.ndim != 2 or not kernel.size or kernel.dtype.kind not in "fiu":
         raise ArgumentError(f"--kernel {name} must hold numbers (rows, columns), not {kernel.dtype} {kernel.shape}")
+    if not (np.abs(kernel) <= np.finfo(np.float32).max).all():
+        raise ArgumentError(f"--kernel {name} holds numbers that are not finite in float32")
     return kernel.astype(np.float32)

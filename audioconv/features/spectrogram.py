@@ -45,7 +45,7 @@ def levels(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=
     Raises
     ------
     ShapeError
-        If there are no samples.
+        If there are no samples, or not as many as was said.
 
     Examples
     --------
@@ -56,16 +56,26 @@ def levels(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=
     (0.0, 1000.0)
     """
     transform = transform or Stft(2048, 512)
-    frames = transform.frames(whole(samples, "samples", least=0))
+    frames, sample_rate = transform.frames(samples), whole(sample_rate, "sample_rate")
     if not frames:
         raise ShapeError("a spectrogram needs at least one sample")
     group = -(-frames // whole(columns, "columns"))
     stages = [StreamConvolver2d(kernel, transform.bins, boundary="edge") for kernel in kernels]
     slopes = any(abs(np.sum(kernel)) <= 1e-6 * np.abs(kernel).sum() for kernel in kernels)
-    planes = _grouped(_filtered(_db(blocks, transform), stages), group)
+    planes = _grouped(_filtered(_db(_counted(blocks, samples), transform), stages), group)
     db = np.concatenate([_pooled(plane, group, slopes) for plane in planes])
     middles = transform.first_frame + np.arange(len(db)) * group + (group - 1) / 2
     return Levels(db, middles * transform.hop / sample_rate, transform.frequencies_hz(sample_rate), slopes)
+
+
+def _counted(blocks, samples):
+    """The blocks, if they are as long together as was said."""
+    found = 0
+    for block in blocks:
+        found += len(block)
+        yield block
+    if found != samples:
+        raise ShapeError(f"the blocks have {found} samples together, and {samples} were said")
 
 
 def _db(blocks, transform):

@@ -95,12 +95,16 @@ def plan_real(size, dtype):
 
 @inner
 def _sums(x, re, im, step, table, y, points):
+    zero = x.dtype.type(0)
     for k in range(points):
-        r, i = x.dtype.type(0), x.dtype.type(0)
-        for j in range(points):
-            place = k * j % points
-            wr, wi, xr, xi = at(table, place), at(table, points + place), at(x, re + step * j), at(x, im + step * j)
-            r, i = fma(xr, wr, fma(-xi, wi, r)), fma(xr, wi, fma(xi, wr, i))
+        r, i, place = zero, zero, 0  # of the twiddle: k j modulo points
+        for first in range(0, points, 8):  # one chain of 96 equal terms was off by 1.3e-6
+            pr, pi = zero, zero
+            for j in range(first, min(first + 8, points)):
+                wr, wi, xr, xi = at(table, place), at(table, points + place), at(x, re + step * j), at(x, im + step * j)
+                pr, pi = fma(xr, wr, fma(-xi, wi, pr)), fma(xr, wi, fma(xi, wr, pi))
+                place += k if place + k < points else k - points
+            r, i = r + pr, i + pi
         y[k], y[points + k] = r, i
 
 

@@ -35,7 +35,7 @@ def _say(panel, x=None, y=None, title=None):
     if y:
         panel.set_ylabel(y, fontsize=LETTERS)
     if title:
-        panel.set_title(title, fontsize=LETTERS + 1, loc="left")
+        panel.set_title(title, fontsize=LETTERS + 1, loc="left", parse_math=False)  # a file may be called $^$
 
 
 def waveform(signals, sample_rate):
@@ -116,6 +116,8 @@ def spectrogram(levels, *, range_db=80.0, high_hz=None):
     high_hz : float, optional
         Where the pictures end; all frequencies by default.
     """
+    if not range_db > 0:
+        raise ArgumentError(f"range_db must be above 0, not {range_db!r}")
     if not levels or len({one.slopes for one in levels.values()}) > 1:
         raise ArgumentError("levels must hold at least one spectrogram, by its name, and all levels or all changes")
     images = {name: one.db[:, one.frequencies_hz <= (high_hz or np.inf)].T for name, one in levels.items()}

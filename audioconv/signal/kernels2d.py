@@ -1,5 +1,7 @@
 """Kernels for spectrograms (frames, bins), as `convolve2d` takes them: the usual ones, by name."""
 
+import numbers
+
 import numpy as np
 
 from audioconv.arrays import whole
@@ -24,12 +26,14 @@ def gaussian(sigma=1.5, side=None):
     (9, 9)
     """
     sigmas = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
-    if len(sigmas) != 2 or not all(isinstance(one, (int, float)) and 0 < one < np.inf for one in sigmas):
+    if len(sigmas) != 2 or not all(isinstance(one, numbers.Real) and 0 < one < np.inf for one in sigmas):
         raise ArgumentError(f"sigma must be a number above 0, or two, not {sigma!r}")
     sides = side if isinstance(side, (tuple, list)) else (side, side)
+    if len(sides) != 2 or any(one is not None and not whole(one, "side") % 2 for one in sides):
+        raise ArgumentError(f"side must be an odd number, or two, not {side!r}")
     bells = []
     for one, count in zip(sigmas, sides, strict=True):
-        reach = int(4 * one + 0.5) if count is None else whole(count, "side") // 2
+        reach = int(4 * one + 0.5) if count is None else int(count) // 2
         bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / one) ** 2)
         bells.append(bell / bell.sum())
     return np.outer(*bells).astype(np.float32)
@@ -47,6 +51,8 @@ def partials():
 
 def unsharp(sigma=1.5, amount=1.0):
     """What stands out becomes more so: (1 + amount) times the plane minus amount times its blur."""
+    if not isinstance(amount, numbers.Real) or not np.isfinite(amount):
+        raise ArgumentError(f"amount must be a finite number, not {amount!r}")
     kernel = -amount * gaussian(sigma)
     kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] += 1 + amount
     return kernel.astype(np.float32)

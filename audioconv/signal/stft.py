@@ -88,7 +88,7 @@ class Stft:
 
     def frames(self, samples):
         """Number of frames of a signal of so many samples."""
-        if samples == 0:
+        if (samples := whole(samples, "samples", least=0)) == 0:
             return 0
         p = samples // self.hop
         while (start := (p + 1) * self.hop - self.middle) < samples and self.window[: samples - start].any():

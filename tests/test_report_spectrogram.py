@@ -1,0 +1,127 @@
+"""The picture of a spectrogram: what is written on it, where it ends, and what is bright."""
+
+import numpy as np
+import pytest
+
+from audioconv import ArgumentError, ShapeError, Stft, report
+from audioconv.features import Levels, levels
+from audioconv.signal import kernels2d
+from tests.test_report import pixels, texts
+
+RATE = 16000
+
+
+def tone(samples=RATE, frequency_hz=2000):
+    return (0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(samples) / RATE)).astype("float32")
+
+
+def of(x, **options):
+    return levels([x], len(x), RATE, **options)
+
+
+def picture_of(found, title="a tone", **options):
+    return report.spectrogram({title: found}, **options)
+
+
+def drawn(figure):
+    """Panel, image and the image's colour limits."""
+    panel = figure.axes[0]
+    return panel, panel.images[0]
+
+
+def test_labels_title_and_colour_bar():
+    figure = picture_of(of(tone()))
+    assert {"time (s)", "frequency (Hz)", "a tone", "level (dB, sine of full scale = 0)"} <= texts(figure)
+    assert len(figure.axes) == 2  # the panel and its bar
+    both = report.spectrogram({"one": of(tone()), "two": of(tone(3000))})
+    assert {"one", "two"} <= texts(both)
+    assert both.axes[0].images[0].get_clim() == both.axes[1].images[0].get_clim()
+    slopes = picture_of(of(tone(), kernels=[kernels2d.onsets()]))
+    assert "change (dB)" in texts(slopes)
+
+
+def test_limits_are_seconds_and_hertz():
+    found = of(tone())
+    panel, image = drawn(picture_of(found))
+    left, right, bottom, top = image.get_extent()
+    step_s, bin_hz = 512 / RATE, RATE / 2048
+    assert left == pytest.approx(found.times_s[0] - step_s / 2)
+    assert right == pytest.approx(found.times_s[-1] + step_s / 2)
+    assert (bottom, top) == pytest.approx((-bin_hz / 2, 8000 + bin_hz / 2))
+    assert panel.get_xlim() == pytest.approx((0, right))
+    assert panel.get_ylim() == pytest.approx((bottom, top))
+    assert np.array_equal(image.get_array(), found.db.T)
+
+
+def test_high_hz_ends_the_picture():
+    found = of(tone())
+    panel, image = drawn(picture_of(found, high_hz=3000))
+    assert panel.get_ylim()[1] == pytest.approx(3000 + RATE / 2048 / 2)
+    assert np.array_equal(image.get_array(), found.db[:, found.frequencies_hz <= 3000].T)
+    panel, _ = drawn(picture_of(found, high_hz=99999))
+    assert panel.get_ylim()[1] < 8010
+
+
+def test_colours_span_the_range():
+    found = of(tone())
+    _, image = drawn(picture_of(found, range_db=50))
+    assert image.get_clim() == pytest.approx((found.db.max() - 50, found.db.max()))
+    slopes = of(tone(), kernels=[kernels2d.partials()])
+    low, high = drawn(picture_of(slopes))[1].get_clim()
+    assert low == -high < 0
+    beyond = np.count_nonzero(np.abs(slopes.db) > high) / slopes.db.size
+    assert 0 < beyond <= 0.0021
+
+
+@pytest.mark.parametrize("frequency_hz", [1000, 5000])
+def test_the_row_of_a_tone_is_the_brightest(frequency_hz):
+    figure = picture_of(of(tone(frequency_hz=frequency_hz), transform=Stft(1024, 256)))
+    picture = pixels(figure)
+    panel, _ = drawn(figure)
+    _, first = panel.transData.transform((0.2, 200))
+    _, last = panel.transData.transform((0.2, 7800))
+    column = int(panel.transData.transform((0.5, 0))[0])
+    rows = len(picture) - np.arange(int(last), int(first), -1)
+    brightness = picture[rows, column, :3].sum(axis=1)
+    brightest = rows[brightness == brightness.max()].mean()
+    shown_hz = panel.transData.inverted().transform((column, len(picture) - brightest))[1]
+    assert abs(shown_hz - frequency_hz) < 40
+    assert brightness.max() > brightness.mean() + 200
+
+
+def test_later_is_further_right():
+    x = np.concatenate((np.zeros(12000, "float32"), tone(4000)))
+    figure = picture_of(of(x))
+    picture, (panel, _) = pixels(figure), drawn(figure)
+    (early, row), (late, _) = panel.transData.transform([(0.3, 2000), (0.85, 2000)])
+    rows = slice(len(picture) - int(row) - 3, len(picture) - int(row) + 4)  # the line of a tone is two pixels high
+    before, after = (picture[rows, int(column), :3].sum(axis=1).max() for column in (early, late))
+    assert after > before + 300
+
+
+@pytest.mark.parametrize("x", [np.zeros(5000, "float32"), tone(1)])
+@pytest.mark.parametrize("kernels", [(), [kernels2d.onsets()], [np.zeros((3, 3), "float32")]])
+@pytest.mark.parametrize("columns", [1, 1600])
+def test_silence_and_single_samples_can_be_drawn(x, kernels, columns):
+    pixels(picture_of(of(x, kernels=kernels, columns=columns)))
+
+
+@pytest.mark.parametrize("title", ["a$^$.wav", "cost $5$", r"\frac", "a_b^c", "%d {}"])
+def test_a_title_is_no_formula(title):
+    assert title in texts(picture_of(of(tone(3000)), title))
+
+
+@pytest.mark.parametrize("range_db", [0, -3.0, np.nan])
+def test_ranges_that_make_no_sense_are_refused(range_db):
+    with pytest.raises(ArgumentError, match="range_db must be above 0"):
+        picture_of(of(tone(3000)), range_db=range_db)
+
+
+def test_there_must_be_something_to_show():
+    found = of(tone(3000))
+    for wrong, high_hz in ((found, -1), (Levels(found.db[:0], found.times_s[:0], found.frequencies_hz), None)):
+        with pytest.raises(ShapeError, match="columns, and bins"):
+            picture_of(wrong, high_hz=high_hz)
+    for wrong in ({}, {"a": found, "b": found._replace(slopes=True)}):
+        with pytest.raises(ArgumentError, match="all levels or all changes"):
+            report.spectrogram(wrong)
