@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 import audioconv
 from audioconv.cli.bench import bench
+from audioconv.cli.data import data
 from audioconv.cli.denoise import denoise
 from audioconv.cli.doctor import doctor
 from audioconv.cli.evaluate import evaluate
@@ -77,6 +78,7 @@ def _options(
 
 
 app.command("filter")(filter_file)
+app.add_typer(data, name="data")
 for command in (denoise, spectrogram, live, train, evaluate, predict, listen, bench, doctor):
     app.command()(command)
 

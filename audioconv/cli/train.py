@@ -27,6 +27,7 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
     ] = None,
+    check: Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")] = True,
     augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     history: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")] = None,
@@ -36,13 +37,13 @@ def train(
     Voices of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
     best weights so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
     """
-    from audioconv.classify import KeywordClassifier, load_dataset
+    from audioconv.classify import KeywordClassifier, audit, load_dataset
     from audioconv.io import writable
     from audioconv.nn import History
 
     writable(out, ModelFileError)  # said now rather than after the training
     data = load_dataset(folder)
-    for notice in data.notices:
+    for notice in [*data.notices, *(finding.text for finding in (audit(data, threads=threads) if check else ()))]:
         say(notice)
     if history is not None:
         writable(history)

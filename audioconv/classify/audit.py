@@ -1,0 +1,141 @@
+"""What is wrong with a set of clips, before hours are spent on it."""
+
+import hashlib
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import io, parallel
+from audioconv.classify.dataset import SPLITS
+
+SILENT = 1e-3  # a clip whose peak is below has nothing to hear: -60 dB of full scale
+FULL, RUN = 0.999, 4  # so many samples in a row at full scale are cut off
+EDGE_S, LOUD_DB = 0.01, -12.0  # a clip whose first or last 10 ms are so near its loudest 10 ms is cut within its sound
+UNEQUAL = 3.0  # times as many clips of one label as of another
+
+
+class Finding(NamedTuple):
+    """One kind of trouble, in words, and the files that have it."""
+
+    kind: str  # leak, duplicate, contradiction, clipped, silent, truncated, imbalance
+    text: str
+    files: tuple
+
+
+def audit(data, *, threads=None):
+    """Look at each clip of a data set, and at what they have in common.
+
+    Parameters
+    ----------
+    data : Dataset
+    threads : int, optional
+
+    Returns
+    -------
+    findings : list of Finding
+        leak: a speaker in more than one split, so that the test is no test of strangers. duplicate: the same samples in
+        two files; contradiction: under two labels. clipped: at full scale for four samples or more. silent: nothing
+        above -60 dB of full scale. truncated: loud from the first or to the last moment. imbalance: three times as many
+        clips of one label as of another.
+
+    Raises
+    ------
+    AudioFileError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> from audioconv.classify import audit, load_dataset
+    >>> for finding in audit(load_dataset("data/keywords")):  # doctest: +SKIP
+    ...     print(finding.text)
+    """
+    about = parallel.run(_look, data.files, threads)
+    findings = [*_leaks(data), *_duplicates(data, [digest for digest, _ in about])]
+    sayings = {
+        "clipped": "reach full scale and are cut off there",
+        "silent": "hold nothing louder than -60 dB of full scale",
+        "truncated": "are loud from the first or to the last moment: the sound may be cut",
+    }
+    for kind, saying in sayings.items():
+        files = tuple(file for file, (_, troubles) in zip(data.files, about, strict=True) if kind in troubles)
+        if files:
+            findings.append(Finding(kind, f"{len(files)} of {len(data)} clips {saying}, such as {files[0]}", files))
+    return findings + _imbalance(data)
+
+
+def _look(path):
+    """A digest of the samples of a file, and what is wrong with them."""
+    samples, sample_rate = io.read(path)
+    digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(sample_rate).encode()).digest()
+    columns = samples.reshape(len(samples), -1)
+    peaks, troubles = np.abs(columns).max(axis=1), set()
+    if peaks.max() < SILENT:
+        return digest, {"silent"}
+    full = np.concatenate(([0], np.cumsum(peaks >= FULL)))
+    if (full[RUN:] - full[:-RUN]).max(initial=0) == RUN:
+        troubles.add("clipped")
+    if _cut(columns.mean(axis=1), max(1, round(EDGE_S * sample_rate))):
+        troubles.add("truncated")
+    return digest, troubles
+
+
+def _cut(samples, edge):
+    """Whether the first or the last stretch of so many samples is nearly as loud as the loudest."""
+    stretches = len(samples) // edge
+    if stretches < 4:
+        return False
+    power = np.square(samples[: stretches * edge].reshape(stretches, edge)).mean(axis=1)
+    last = np.square(samples[-edge:]).mean()
+    return max(power[0], last) > 10 ** (LOUD_DB / 10) * power.max() and np.median(power) < 0.1 * power.max()
+
+
+def _leaks(data):
+    if data.groups is None:
+        return []
+    used = defaultdict(set)
+    for group, split in zip(data.groups, data.splits, strict=True):
+        used[group].add(str(split))
+    shared = {group: splits for group, splits in used.items() if len(splits) > 1}
+    if not shared:
+        return []
+    files = tuple(file for file, group in zip(data.files, data.groups, strict=True) if group in shared)
+    where = " and ".join(split for split in SPLITS if any(split in splits for splits in shared.values()))
+    text = f"{len(shared)} speaker(s), such as {min(shared)}, are in {where}: what is known of one helps with the other"
+    return [Finding("leak", text, files)]
+
+
+def _duplicates(data, digests):
+    alike = defaultdict(list)
+    for i, digest in enumerate(digests):
+        alike[digest].append(i)
+    groups = [places for places in alike.values() if len(places) > 1]
+    same = [places for places in groups if len(set(data.labels[places])) == 1]
+    other = [places for places in groups if len(set(data.labels[places])) > 1]
+    findings = []
+    if same:
+        across = sum(len(set(data.splits[places])) > 1 for places in same)
+        first, second = (data.files[i] for i in same[0][:2])
+        text = f"{len(same)} recording(s) are there more than once, {across} in two parts, such as {first} and {second}"
+        findings.append(Finding("duplicate", text, _files(data, same)))
+    if other:
+        first = other[0][0]
+        second = next(i for i in other[0] if data.labels[i] != data.labels[first])
+        pair = " and ".join(f"{data.files[i]} ({data.labels[i]})" for i in (first, second))
+        text = f"{len(other)} recording(s) have two labels, such as {pair}"
+        findings.append(Finding("contradiction", text, _files(data, other)))
+    return findings
+
+
+def _files(data, groups):
+    return tuple(data.files[i] for places in groups for i in places)
+
+
+def _imbalance(data):
+    labels, counts = np.unique(data.labels, return_counts=True)
+    if counts.max() <= UNEQUAL * counts.min():
+        return []
+    most, fewest = labels[counts.argmax()], labels[counts.argmin()]
+    text = (f"there are {counts.max()} clips of {str(most)!r} and {counts.min()} of {str(fewest)!r}: the rare one will "
+            f"be missed more often")  # fmt: skip
+    return [Finding("imbalance", text, _files(data, [np.flatnonzero(data.labels == fewest)]))]
