@@ -114,6 +114,26 @@ def test_a_split_made_by_speaker_keeps_speakers_apart(folder):
     assert np.array_equal(load_dataset(folder).splits, dataset.splits)
 
 
+def test_speakers_are_found_in_file_names_and_kept_apart(tmp_path):
+    for label in ("yes", "no"):
+        (tmp_path / label).mkdir()
+        for speaker in range(10):
+            for take in range(2):
+                ac.write(tmp_path / label / f"s{speaker}_nohash_{take}.wav", TONE, 8000)
+    data = load_dataset(tmp_path, speaker=r"^(.+)_nohash")
+    assert sorted(set(data.groups)) == [f"s{speaker}" for speaker in range(10)]
+    assert data.groups[0] == data.files[0].rsplit("/", 1)[1].split("_")[0]
+    parts = [set(data.part(split).groups) for split in ("train", "val", "test")]
+    assert all(parts)
+    assert sum(map(len, parts)) == len(set.union(*parts))
+    assert "by speaker" in data.notices[0]
+    assert set(load_dataset(tmp_path, speaker=r"s\d").groups) == set(data.groups)  # without a group all that matches
+    with pytest.raises(ac.ArgumentError, match=r"finds none in 40 file name\(s\), such as .*wav"):
+        load_dataset(tmp_path, speaker="(george)")
+    with pytest.raises(ac.ArgumentError, match="regular expression"):
+        load_dataset(tmp_path, speaker="(")
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

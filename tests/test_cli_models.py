@@ -85,6 +85,17 @@ def test_help_names_every_architecture():
         assert f"{name}," in said or f"{name}." in said
 
 
+def test_speakers_in_file_names_are_found(clips, tmp_path):
+    folder = tmp_path / "folder"
+    for row in csv.DictReader((clips / "manifest.csv").read_text().splitlines()):
+        (folder / row["label"]).mkdir(parents=True, exist_ok=True)
+        (folder / row["label"] / row["file"]).write_bytes((clips / row["file"]).read_bytes())
+    result = run("data", "check", folder, "--speaker", r"_(\d+)")
+    assert "were made by speaker" in result.stdout
+    assert "at random" in run("data", "check", folder).stdout
+    assert "finds none in 60 file name(s)" in refused("data", "check", folder, "--speaker", "voice")
+
+
 def test_train_mixes_in_noise(clips, tmp_path):
     (tmp_path / "noise").mkdir()
     ac.write(tmp_path / "noise" / "hum.wav", sound("low", 99).repeat(3), RATE)

@@ -1,6 +1,7 @@
 """Folders of labelled clips: a folder per label, or a manifest with speakers and splits."""
 
 import csv
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Dataset:
         return len(self.files)
 
 
-def load_dataset(folder, *, seed=0):
+def load_dataset(folder, *, seed=0, speaker=None):
     """List the labelled clips of a folder.
 
     Parameters
@@ -51,13 +52,17 @@ def load_dataset(folder, *, seed=0):
         or one folder of sound files per label. Folders whose names begin with an underscore or a dot are passed over.
     seed : int
         Of the split 70 / 15 / 15 %, by speaker where speakers are known, that is made where the manifest has none.
+    speaker : str, optional
+        A regular expression that finds the speaker in the name of each file, without its folder: its first group, or
+        all that it matches. "^(.+)_nohash" for Speech Commands. By default speakers are those of the manifest.
 
     Raises
     ------
     AudioFileError
         If the folder or the manifest cannot be read, or a file of the manifest is missing.
     ArgumentError
-        If there are fewer than two labels, or a label with a single clip.
+        If there are fewer than two labels, or a label with a single clip; if `speaker` is no regular expression, or
+        does not find one in each name.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -66,6 +71,8 @@ def load_dataset(folder, *, seed=0):
     files, labels, groups, splits = _read_manifest(manifest) if manifest.exists() else _walk(folder)
     _check_labels(folder, labels)
     labels = np.array(labels)
+    if speaker is not None:
+        groups = _speakers(files, speaker)
     groups = np.array(groups) if groups else None
     notices = []
     if not splits:
@@ -73,6 +80,20 @@ def load_dataset(folder, *, seed=0):
         how = "by speaker" if groups is not None else "at random, because speakers are not known"
         notices.append(f"{folder} has no split into train, val and test: 70 / 15 / 15 % were made {how}")
     return Dataset(files, labels, groups, np.array(splits), notices)
+
+
+def _speakers(files, pattern):
+    """What a regular expression finds in the name of each file."""
+    try:
+        found = [re.search(pattern, Path(file).name) for file in files]
+    except re.error as error:
+        raise ArgumentError(f"speaker must be a regular expression, and {pattern!r} is none: {error}") from error
+    missing = [
+        file for file, match in zip(files, found, strict=True) if not match or match[match.re.groups > 0] is None
+    ]
+    if missing:
+        raise ArgumentError(f"speaker {pattern!r} finds none in {len(missing)} file name(s), such as {missing[0]}")
+    return [match[match.re.groups > 0] for match in found]
 
 
 def _check_labels(folder, labels):

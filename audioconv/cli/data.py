@@ -16,6 +16,9 @@ def _group():
 @data.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
+    speaker: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
+    ] = None,
     files: Annotated[bool, typer.Option("--files", help="Name every file, not one of each kind.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores if not given.")] = None,
 ):
@@ -26,7 +29,7 @@ def check(
     """
     from audioconv.classify import audit, load_dataset
 
-    clips = load_dataset(folder)
+    clips = load_dataset(folder, speaker=speaker)
     findings = audit(clips, threads=threads)
     for notice in clips.notices:
         typer.echo(notice)

@@ -13,6 +13,9 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
     split: Annotated[str, typer.Option(help="Part to use: train, val, test or all.")] = "test",
+    speaker: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
+    ] = None,
     errors: Annotated[
         bool, typer.Option("--errors", help="List the clips that were taken for something else.")
     ] = False,
@@ -28,7 +31,7 @@ def evaluate(
 
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
-    data = load_dataset(folder)
+    data = load_dataset(folder, speaker=speaker)
     for notice in data.notices:
         say(notice)
     part = data if split == "all" else data.part(split)

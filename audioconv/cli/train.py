@@ -27,6 +27,9 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
     ] = None,
+    speaker: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
+    ] = None,
     check: Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")] = True,
     augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
@@ -42,7 +45,7 @@ def train(
     from audioconv.nn import History
 
     writable(out, ModelFileError)  # said now rather than after the training
-    data = load_dataset(folder)
+    data = load_dataset(folder, speaker=speaker)
     for notice in [*data.notices, *(finding.text for finding in (audit(data, threads=threads) if check else ()))]:
         say(notice)
     if history is not None:
