@@ -120,6 +120,32 @@ def test_models_of_other_features_and_shapes_learn_stream_and_are_kept(model, tm
             ac.KeywordClassifier.load(tmp_path / "model.safetensors")
 
 
+def test_balanced_classes_count_alike():
+    """Two labels that nothing tells apart: the one that counts more is said."""
+    rng = np.random.default_rng(0)
+    X, y = (0.1 * rng.standard_normal((40, RATE))).astype(np.float32), np.array(["many"] * 32 + ["few"] * 8)
+    shares = {}
+    for weight in (None, "balanced", {"few": 16.0}):
+        classifier = make(class_weight=weight, epochs=3, augment=False).fit(X, y)
+        shares[str(weight)] = classifier.predict_proba(X)[:, 0].mean()  # of "few"
+    assert shares["None"] < shares["balanced"] < shares[str({"few": 16.0})]
+    assert shares["balanced"] > shares["None"] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ("even", "class_weight must be None, 'balanced' or a dict"),
+        ({"loud": 2.0}, "labels that y does not: loud"),
+        ({"high": -1.0}, "at least 0"),
+        ({"high": 0, "low": 0, "noise": 0}, "not all 0"),
+    ],
+)
+def test_class_weights_that_make_no_sense_are_refused(weight, message):
+    with pytest.raises(ArgumentError, match=message):
+        make(class_weight=weight).fit(*examples(2, 0))
+
+
 def test_pickle_copy_and_clone(trained):
     X, _ = examples(2, 5)
     expected = trained.predict_proba(X)

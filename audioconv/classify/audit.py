@@ -137,5 +137,5 @@ def _imbalance(data):
         return []
     most, fewest = labels[counts.argmax()], labels[counts.argmin()]
     text = (f"there are {counts.max()} clips of {str(most)!r} and {counts.min()} of {str(fewest)!r}: the rare one will "
-            f"be missed more often")  # fmt: skip
+            f"be missed more often, unless classes are balanced")  # fmt: skip
     return [Finding("imbalance", text, _files(data, [np.flatnonzero(data.labels == fewest)]))]

@@ -45,6 +45,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         Change the clips anew in each epoch.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
         Mixed into the clips when augmenting, beside white, pink and brown noise made at run time.
+    class_weight : None, "balanced" or dict of label -> number
+        How much clips of each label count, as in scikit-learn; balanced: as if there were as many of each.
     threads : int, optional
         Default `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
     random_state : int, optional
@@ -77,8 +79,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(self, model="tc-resnet8", *, sample_rate=16000, clip_s=1.0, epochs=None, batch_size=100,
-                 learning_rate=None, augment=True, background_noise=None, threads=None, random_state=None,
-                 verbose=1):  # fmt: skip
+                 learning_rate=None, augment=True, background_noise=None, class_weight=None, threads=None,
+                 random_state=None, verbose=1):  # fmt: skip
         self.model = model
         self.sample_rate = sample_rate
         self.clip_s = clip_s
@@ -87,6 +89,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.augment = augment
         self.background_noise = background_noise
+        self.class_weight = class_weight
         self.threads = threads
         self.random_state = random_state
         self.verbose = verbose
@@ -141,6 +144,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         classes, targets = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise ArgumentError(f"y must hold at least two labels, not only {str(classes[0])!r}")
+        weights = _class_weights(self.class_weight, classes, targets)
         held = None if validation is None else self._labelled(*validation, notices)
         strange = [] if held is None else np.setdiff1d(held[1], classes)
         if len(strange):
@@ -155,7 +159,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, self.features_, self.network_ = classes, features, network
         self.mean_, self.std_ = batches.statistics
         self.n_features_in_, self.threshold_, self._predictor = clips.shape[1], THRESHOLD, None
-        self._train(batches, held, None if checkpoint is None else Path(checkpoint))
+        self._train(batches, weights, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
             self._calibrate(*held, noises, seed)
         return self
@@ -200,19 +204,20 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
                 noises.append(check_noise(noise, "given as an array"))
         return noises
 
-    def _train(self, batches, held, checkpoint):
+    def _train(self, batches, weights, held, checkpoint):
         epochs = self.epochs or min(MOST_EPOCHS, max(EPOCHS, -(-STEPS // batches.steps)))
         peak = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
-        step = nn.TrainingStep(
-            self.network_, nn.AdamW(self.network_, decay=WEIGHT_DECAY), nn.SoftmaxCrossEntropy(LABEL_SMOOTHING)
-        )
+        loss = nn.SoftmaxCrossEntropy(LABEL_SMOOTHING, weights)
+        step = nn.TrainingStep(self.network_, nn.AdamW(self.network_, decay=WEIGHT_DECAY), loss)
         training = nn.Training(
             step,
             nn.warmup_cosine(peak, epochs * batches.steps),
             epochs=epochs,
             validate=None if held is None else self._validation_score(*held),
             checkpoint=checkpoint,
-            identity=batches.identity | {"epochs": epochs, "learning_rate": peak, "model": self._model_name()},
+            identity=batches.identity
+            | {"epochs": epochs, "learning_rate": peak, "model": self._model_name()}
+            | ({} if weights is None else {"class_weight": weights.tolist()}),
         )
         progress = Progress(self.verbose)
         with progress.training(epochs, batches, training.place):
@@ -325,6 +330,22 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         state = dict(super().__getstate__())
         state["_predictor"] = None  # closures over the weights; made again when needed
         return state
+
+
+def _class_weights(wanted, classes, targets):
+    """What `class_weight` says as an array, or None."""
+    if wanted is None:
+        return None
+    if wanted == "balanced":
+        return len(targets) / (len(classes) * np.bincount(targets, minlength=len(classes)))
+    if not isinstance(wanted, dict):
+        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of label -> number, not {wanted!r}")
+    if strange := [str(label) for label in wanted if label not in classes.tolist()]:
+        raise ArgumentError(f"class_weight has labels that y does not: {', '.join(strange)}")
+    weights = np.array([wanted.get(label, 1.0) for label in classes.tolist()], float)
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ArgumentError(f"class_weight must hold numbers of at least 0, not all 0, not {wanted!r}")
+    return weights
 
 
 def _record(epoch):

@@ -30,6 +30,7 @@ def train(
     speaker: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
     ] = None,
+    balance: Annotated[bool, typer.Option("--balance", help="Rare labels count as much as others.")] = False,
     check: Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")] = True,
     augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
@@ -61,6 +62,7 @@ def train(
         epochs=epochs,
         augment=augment,
         background_noise=_noises(noise),
+        class_weight="balanced" if balance else None,
         threads=threads,
         random_state=seed,
         verbose=1,
