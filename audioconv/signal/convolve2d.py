@@ -74,14 +74,16 @@ def convolve2d(
     DtypeError
         If x or kernel is not float32 or float64.
     ShapeError
-        If x or kernel is empty or not two-dimensional, or if, in mode "valid", each of them is the larger one in one
-        dimension.
+        If x or kernel is not two-dimensional, or kernel is empty, or if, in mode "valid", each of them is the larger
+        one in one dimension.
     ArgumentError
         For another mode, boundary or method, or numbers outside of what they may be; for an `out` that shares memory
         with x or kernel.
 
     Notes
     -----
+    An x of no values gives zeros, as many as its shape makes of the mode.
+
     A value that is not finite spoils the outputs that it has a part in; with separable those of the rectangle of the
     kernel around it, with overlap_add those of its tile.
 
@@ -99,9 +101,8 @@ def convolve2d(
            [6., 7., 9.]])
     """
     x, kernel = floating(x, "x", dims=(2,)), floating(kernel, "kernel", dims=(2,))
-    for array, name in ((x, "x"), (kernel, "kernel")):
-        if not array.size:
-            raise ShapeError(f"{name} is empty (shape {array.shape}); at least one value is needed")
+    if not kernel.size:
+        raise ShapeError(f"kernel is empty (shape {kernel.shape}); at least one value is needed")
     choice(mode, "mode", MODES), choice(method, "method", METHODS_2D)
     sides = boundaries(boundary)
     stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
@@ -112,6 +113,11 @@ def convolve2d(
     dtype = np.result_type(x, kernel)
     x, kernel = frozen(x, dtype), np.array(kernel, dtype)
     modes = (mode, "same" if mode == "causal" else mode)
+    if not (x.size and kernel.size):
+        shape = tuple(map(_outputs, modes, x.shape, kernel.shape, stride, dilation))
+        y = np.empty(shape, dtype) if out is None else _checked_out(out, shape, dtype, (x, kernel))
+        y[...] = 0
+        return y
     (rows, _, frames), (columns, first, bins) = map(
         axis_places, modes, sides, x.shape, kernel.shape, stride, dilation
     )  # fmt: skip
@@ -170,6 +176,11 @@ def _valid_order(x, kernel, dilation):
             + (f" with dilation {dilation}" if dilation != (1, 1) else "")
         )
     return kernel, x
+
+
+def _outputs(mode, size, taps, stride, dilation):
+    """How many outputs there are along one axis."""
+    return -(-output_range(mode, size, (taps - 1) * dilation + 1 if taps else 0)[1] // stride)
 
 
 def axis_places(mode, boundary, size, taps, stride, dilation):
