@@ -10,9 +10,18 @@ from audioconv.classify.augment import Augmentation
 from audioconv.classify.batches import Batches
 
 RATE = 16000
-STILL = Augmentation(shift_s=0, speed=(1, 1), gain_db=(0, 0), noise_chance=0, time_mask_s=0, mel_mask=0)
+STILL = Augmentation(
+    shift_s=0,
+    speed=(1, 1),
+    vocal_tract=(1, 1),
+    gain_db=(0, 0),
+    noise_chance=0,
+    room_chance=0,
+    time_mask_s=0,
+    mel_mask=0,
+)
 CLIP = np.concatenate((np.zeros(4000), np.sin(np.arange(8000) / 5), np.zeros(4000))).astype(np.float32)
-NOISES = augment.synthetic_noise(RATE, 0)
+NOISES, ROOMS = augment.synthetic_noise(RATE, 0), augment.synthetic_rooms(RATE, 0)
 
 
 def rng(seed=0):
@@ -21,7 +30,7 @@ def rng(seed=0):
 
 def changed(seed=0, **settings):
     settings = Augmentation(**(STILL.__dict__ | settings))
-    return augment.augment_clip(CLIP, NOISES[:1], RATE, settings, rng(seed))
+    return augment.augment_clip(CLIP, CLIP.size, NOISES[:1], ROOMS, RATE, settings, rng(seed))
 
 
 def test_nothing_switched_on_changes_nothing():
@@ -40,12 +49,61 @@ def test_gain_scales_within_its_range():
     assert 2 < max(gains_db) <= 6
 
 
-def test_speed_changes_length_and_pitch():
+def voice(times_s):
+    """A harmonic sound that glides, with a resonance."""
+    phase = 2 * np.pi * (150 * times_s + 40 * times_s**2)
+    return sum(np.sin(k * phase) / (1 + ((150 * k - 900) / 300) ** 2) for k in range(1, 12)).astype(np.float32) / 10
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.95, 1.1, 1.25])
+@pytest.mark.parametrize("features", [ac.LogMel(), ac.Mfcc(), ac.LogMel(center=True)])
+def test_frames_of_another_pace_and_pitch_are_those_of_the_resampled_sound(features, factor):
+    times_s = np.arange(RATE) / RATE
+    wanted = features(voice(times_s * factor))
+    found = features.pitched(factor).paced(round(features.hop * factor))(voice(times_s))
+    frames = min(len(found), len(wanted)) - 4  # those at the end reach beyond one of the two
+    worst = np.abs(found[:frames] - wanted[:frames]).mean()
+    moved = np.abs(features(voice(times_s))[:frames] - wanted[:frames]).mean()
+    assert worst < 0.35 * moved
+    assert features.paced(features.hop)(voice(times_s)) == pytest.approx(features(voice(times_s)))
+
+
+def test_bands_from_beyond_the_spectrum_hold_nothing():
+    frames = ac.LogMel().pitched(0.75)(np.random.default_rng(0).standard_normal(RATE).astype("float32"))
+    assert np.allclose(frames[:, -2:], np.log(1e-6))
+    assert frames[:, :-4].min() > -6
+
+
+def test_rooms_have_unit_energy_and_die_away():
+    assert len({room.size for room in ROOMS}) > 30
+    for room in ROOMS:
+        assert np.sum(room.astype(float) ** 2) == pytest.approx(1, rel=1e-3)
+        assert room[0] == np.abs(room).max() > 0.3
+        assert np.sum(room[room.size // 2 :] ** 2) < 0.01
+
+
+def test_a_room_is_heard():
     for seed in range(5):
-        fast, slow = changed(seed, speed=(1.25, 1.26)), changed(seed, speed=(0.79, 0.8))
-        assert fast.size == slow.size == CLIP.size
-        assert np.count_nonzero(np.abs(fast) > 0.01) == pytest.approx(8000 / 1.25, rel=0.03)
-        assert np.count_nonzero(np.abs(slow) > 0.01) == pytest.approx(8000 / 0.8, rel=0.03)
+        dry, wet = changed(seed), changed(seed, room_chance=1.0)
+        assert not np.any(dry[12001:])
+        assert np.abs(wet[12100:13000]).max() > 1e-4
+        assert np.abs(wet[:4000]).max() < 1e-6
+
+
+@pytest.mark.parametrize(("start", "length"), [(0, 5), (-2, 5), (3, 9), (-4, 20), (9, 3), (-9, 4), (2, 2)])
+def test_cutting_out_puts_zeros_where_nothing_is(start, length):
+    clip = np.arange(1, 7, dtype=np.float32)
+    wanted = [clip[i] if 0 <= i < 6 else 0 for i in range(start, start + length)]
+    assert augment.cut_out(clip, start, length).tolist() == wanted
+
+
+def test_mixtures_keep_shares_of_frames_and_targets_alike():
+    targets = np.eye(8, dtype=np.float32)
+    frames = np.tile(targets[:, None, :], (1, 3, 1))
+    mixed, shares = augment.mix(frames, targets, 0.3, rng())
+    assert np.array_equal(mixed, np.tile(shares[:, None, :], (1, 3, 1)))
+    assert np.allclose(shares.sum(axis=1), 1)
+    assert 0.05 < np.sort(shares, axis=1)[:, -2].mean() < 0.4
 
 
 def test_noise_has_the_ratio_that_was_asked_for():

@@ -100,6 +100,32 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
     assert path.stat().st_size < 400_000
 
 
+def quiet_noise(count, seed):
+    rng = np.random.default_rng(seed)
+    levels = 10 ** rng.uniform(-3, -1, (count, 1))
+    return (levels * rng.standard_normal((count, RATE))).astype(np.float32)
+
+
+def test_noise_alone_is_a_class_of_its_own_if_that_is_wanted():
+    X, y = examples(16, 0)
+    X, y = X[y != "noise"], y[y != "noise"]
+    classifier = make(epochs=12, silence="silence", augment=Augmentation(noise_clips=0.5)).fit(X, y)
+    assert classifier.classes_.tolist() == ["high", "low", "silence"]
+    assert np.mean(classifier.predict(quiet_noise(20, 1)) == "silence") > 0.8
+    assert classifier.score(X, y) > 0.8
+    again = make(epochs=12, augment=Augmentation(noise_clips=0.5)).fit(X, y)
+    assert again.predict_proba(quiet_noise(20, 1)).max(axis=1).mean() < 0.8  # no class more than another
+
+
+def test_noise_belongs_to_the_label_that_says_so():
+    classes = np.array(["_silence_", "unknown", "yes"])
+    assert make()._noise_target(classes).tolist() == [1, 0, 0]
+    assert make()._noise_target(classes[1:]).tolist() == [1, 0]
+    assert make()._noise_target(classes[2:]).tolist() == [1]
+    assert make(silence="hush")._noise_target(np.array(["hush", "silence"])).tolist() == [1, 0]
+    assert make()._noise_target(np.array([1, 2])).tolist() == [0.5, 0.5]
+
+
 def mine(classes, features, *, rng):
     return [nn.Conv1d(features, 16, 9, rng=rng), nn.ReLU(), nn.GlobalAveragePool(), nn.Dense(16, classes, rng=rng)]
 
@@ -226,9 +252,9 @@ def test_saving_to_a_folder_that_is_not_there_leaves_nothing(trained, tmp_path):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"y": ["a"] * 6}, ac.ArgumentError, "at least two labels, not only 'a'"),
+        ({"y": ["a"] * 6}, ac.ArgumentError, "at least two labels, not one class only, 'a'"),
         ({"y": ["a", "b"]}, ac.ShapeError, "one label a clip: 6 clips"),
-        ({"X": np.full((6, RATE), np.nan, np.float32)}, ac.ArgumentError, "must be finite"),
+        ({"X": np.full((6, RATE), np.nan, np.float32)}, ac.ArgumentError, "no NaN or infinity"),
         ({"X": np.zeros((6, RATE), np.int16)}, ac.DtypeError, "32768"),
         (
             {"validation": (np.zeros((1, RATE), np.float32), ["c"])},

@@ -55,9 +55,9 @@ def test_files_are_resampled_and_averaged_and_each_is_said_once(folder, capsys):
     ("X", "error", "message"),
     [
         (np.zeros((3, 100), np.int16), ac.DtypeError, "32768"),
-        (np.zeros(100, np.float32), ac.ShapeError, "not 1"),
+        (np.zeros(100, np.float32), ac.ShapeError, r"not of shape \(100,\)"),
         (np.zeros((0, 100), np.float32), ac.ShapeError, "no clips"),
-        (np.full((2, 100), np.nan, np.float32), ac.ArgumentError, "clip 0 holds nan at sample 0"),
+        (np.full((2, 100), np.nan, np.float32), ac.ArgumentError, "clip 0 has nan at 0"),
         ([np.zeros(3), np.zeros(4)], ac.ShapeError, "one length"),
         (3, ac.ArgumentError, "not int"),
         ("clip.wav", ac.ArgumentError, "not the one path"),
@@ -165,3 +165,21 @@ def test_one_label_or_one_clip_is_refused(folder, tmp_path_factory):
         load_dataset(tmp_path_factory.mktemp("empty"))
     with pytest.raises(ac.AudioFileError, match="is not a folder"):
         load_dataset(folder / "nothing")
+
+
+def test_words_are_chosen_and_all_others_are_unknown(folder):
+    for label in ("yes", "no", "maybe", "never"):
+        (folder / label).mkdir(exist_ok=True)
+        for i in range(20):
+            ac.write(folder / label / f"{i}.wav", TONE / 4, 8000)
+    data = load_dataset(folder, words=["yes", "no"])
+    labels, counts = np.unique(data.labels, return_counts=True)
+    assert labels.tolist() == ["no", "unknown", "yes"]
+    assert counts.tolist() == [20, 20, 20]
+    unknown = [file for file, label in zip(data.files, data.labels, strict=True) if label == "unknown"]
+    assert {file.split("/")[-2] for file in unknown} == {"maybe", "never"}
+    for split, count in (("train", 14), ("val", 3), ("test", 3)):
+        assert (data.part(split).labels == "unknown").sum() == count
+    assert load_dataset(folder, words=["yes", "no"]).files == data.files
+    with pytest.raises(ac.ArgumentError, match="and perhaps are not"):
+        load_dataset(folder, words=["yes", "perhaps"])

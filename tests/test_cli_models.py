@@ -96,6 +96,13 @@ def test_speakers_in_file_names_are_found(clips, tmp_path):
     assert "finds none in 60 file name(s)" in refused("data", "check", folder, "--speaker", "voice")
 
 
+def test_words_are_chosen_and_silence_is_a_class(clips, tmp_path):
+    args = ("--epochs", 1, "--words", "high", "--silence", "--no-check")
+    assert run("train", clips, "--out", tmp_path / "m", *args).exit_code == 0
+    assert ac.KeywordClassifier.load(tmp_path / "m").classes_.tolist() == ["high", "silence", "unknown"]
+    assert "and loud are not" in refused("train", clips, "--out", tmp_path / "n", "--words", "high,loud")
+
+
 def test_train_mixes_in_noise(clips, tmp_path):
     (tmp_path / "noise").mkdir()
     ac.write(tmp_path / "noise" / "hum.wav", sound("low", 99).repeat(3), RATE)
@@ -139,9 +146,18 @@ def test_evaluate_refuses_what_it_cannot_compare(clips, model, tmp_path):
     assert str(tmp_path / "no") in refused("evaluate", model, tmp_path / "no")
     ac.write(tmp_path / "a.wav", sound("low", 0), RATE)
     write_manifest(tmp_path, [("a.wav", label, 0, "test") for label in ("low", "low", "bed", "bed")])
-    assert "labels that" in refused("evaluate", model, tmp_path)
-    assert "bed" in refused("evaluate", model, tmp_path)
-    assert "no clips in the part 'val'; it has test" in refused("evaluate", model, tmp_path, "--split", "val")
+    closed = ac.KeywordClassifier.load(model)
+    closed.classes_ = np.array(["high", "low", "other"])
+    closed.save(tmp_path / "closed.model")
+    assert "labels that" in refused("evaluate", tmp_path / "closed.model", tmp_path)
+    assert "bed" in refused("evaluate", tmp_path / "closed.model", tmp_path)
+    result = run("evaluate", model, tmp_path)
+    assert "clips of labels that" in result.stderr
+    assert "are 'unknown'" in result.stderr
+    assert "of 4 clips" in result.stdout
+    assert "no clips in the part 'val'; it has test" in refused(
+        "evaluate", tmp_path / "closed.model", tmp_path, "--split", "val"
+    )
 
 
 # --- predict --------------------------------------------------------------------------------------------------

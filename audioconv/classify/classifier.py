@@ -11,10 +11,10 @@ from audioconv import models, nn, parallel
 from audioconv.arrays import whole
 from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.batches import Batches
-from audioconv.classify.clips import check_clips, load_clips, read_mono
-from audioconv.classify.detector import KeywordDetector, PosteriorStream
+from audioconv.classify.clips import check_clips, check_labels, load_clips, read_mono
+from audioconv.classify.detector import SILENCES, UNKNOWNS, KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices, Progress
-from audioconv.errors import ArgumentError, ModelFileError, ShapeError
+from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.features import KINDS
 from audioconv.io import model_file
 
@@ -45,6 +45,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         Change the clips anew in each epoch.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
         Mixed into the clips when augmenting, beside white, pink and brown noise made at run time.
+    silence : str, optional
+        A class of this label for noise alone, trained on the background noises. Without it, they are "silence" or
+        "unknown" (with underscores or not) if there are clips of such a label, else no class more than another.
     class_weight : None, "balanced" or dict of label -> number
         How much clips of each label count, as in scikit-learn; balanced: as if there were as many of each.
     threads : int, optional
@@ -79,8 +82,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(self, model="tc-resnet8", *, sample_rate=16000, clip_s=1.0, epochs=None, batch_size=100,
-                 learning_rate=None, augment=True, background_noise=None, class_weight=None, threads=None,
-                 random_state=None, verbose=1):  # fmt: skip
+                 learning_rate=None, augment=True, background_noise=None, silence=None, class_weight=None,
+                 threads=None, random_state=None, verbose=1):  # fmt: skip
         self.model = model
         self.sample_rate = sample_rate
         self.clip_s = clip_s
@@ -89,6 +92,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.augment = augment
         self.background_noise = background_noise
+        self.silence = silence
         self.class_weight = class_weight
         self.threads = threads
         self.random_state = random_state
@@ -141,9 +145,10 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {self.clip_s}")
         notices = Notices(self.verbose)
         clips, labels = self._labelled(X, y, notices)
-        classes, targets = np.unique(labels, return_inverse=True)
+        classes = np.unique(labels if self.silence is None else np.append(labels, self.silence))
         if len(classes) < 2:
-            raise ArgumentError(f"y must hold at least two labels, not only {str(classes[0])!r}")
+            raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
+        targets = np.searchsorted(classes, labels)
         weights = _class_weights(self.class_weight, classes, targets)
         held = None if validation is None else self._labelled(*validation, notices)
         strange = [] if held is None else np.setdiff1d(held[1], classes)
@@ -153,12 +158,12 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         network = models.build(self.model, len(classes), features.size, seed, features.frames(self.clip))
         batches = Batches(
             clips, targets, features, noises, self._augmentation(), seed, self.threads,
-            batch_size=whole(self.batch_size, "batch_size"), network=network,
+            batch_size=whole(self.batch_size, "batch_size"), network=network, noise_target=self._noise_target(classes),
         )  # fmt: skip
         # from here on nothing is refused, so that an object that was fitted before is never half of each
         self.classes_, self.features_, self.network_ = classes, features, network
         self.mean_, self.std_ = batches.statistics
-        self.n_features_in_, self.threshold_, self._predictor = clips.shape[1], THRESHOLD, None
+        self.n_features_in_, self.threshold_, self._predictor = _samples(X, self.clip), THRESHOLD, None
         self._train(batches, weights, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
             self._calibrate(*held, noises, seed)
@@ -167,15 +172,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     def _labelled(self, X, y, notices):
         """Clips and their labels, as many of the one as of the other."""
         X = check_clips(X)
-        labels = np.asarray(y)
-        if labels.ndim != 1 or len(labels) != len(X):
-            raise ShapeError(f"y must hold one label a clip: {len(X)} clips, labels of shape {labels.shape}")
-        if labels.dtype.kind not in "USifub":
-            kinds = sorted({type(label).__name__ for label in labels})
-            if len(kinds) > 1 or kinds[0] != "str":
-                raise ArgumentError(f"y must hold labels of one kind, text or numbers, not {', '.join(kinds)}")
-            labels = labels.astype(str)
-        return load_clips(X, self.sample_rate, self.clip, notices, self.threads), labels
+        labels = check_labels(y, len(X))
+        return load_clips(X, self.sample_rate, self.clip, notices, self.threads, keep=True), labels
 
     def _calibrate(self, clips, labels, noises, seed):
         """Choose the threshold of detectors; Ctrl-C leaves the usual one, and the trained weights."""
@@ -190,6 +188,11 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(self.augment, Augmentation):
             return self.augment
         return Augmentation() if self.augment else None
+
+    def _noise_target(self, classes):
+        """What clips of noise alone are, as a share of each class."""
+        own = [label for label in (self.silence, *SILENCES, *UNKNOWNS) if label in classes.tolist()]
+        return (classes == own[0]).astype(np.float32) if own else np.full(len(classes), 1 / len(classes), np.float32)
 
     def _noises(self, seed, notices):
         given = [] if self.background_noise is None else self.background_noise
@@ -330,6 +333,11 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         state = dict(super().__getstate__())
         state["_predictor"] = None  # closures over the weights; made again when needed
         return state
+
+
+def _samples(X, clip):
+    """Samples of the clips that are given as arrays; those of files are brought to `clip`."""
+    return clip if isinstance(X[0], (str, os.PathLike)) else len(X[0])
 
 
 def _class_weights(wanted, classes, targets):

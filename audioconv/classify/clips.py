@@ -3,9 +3,12 @@
 import os
 
 import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 from audioconv import arrays, io, parallel
-from audioconv.errors import ArgumentError, ShapeError
+from audioconv.classify.clip_store import mapped_clips
+from audioconv.errors import ArgumentError, AudioconvError, ShapeError
 
 
 def fit_length(samples, length):
@@ -38,30 +41,58 @@ def _say(notices, text):
 
 def check_clips(X):
     """Return X as a list of paths or as a float array (clips, samples), or say what is wrong with it."""
+    wanted = "X must be a list of paths or an array (clips, samples)"
     if isinstance(X, (str, os.PathLike)):
-        raise ArgumentError(f"X must be a list of paths or an array (clips, samples), not the one path {str(X)!r}")
+        raise ArgumentError(f"{wanted}, not the one path {str(X)!r}")
+    if hasattr(X, "toarray"):
+        raise ArgumentError(f"{wanted}; sparse input is not supported: X.toarray() is dense")
     try:
-        items = X if isinstance(X, np.ndarray) else list(X)
+        items = np.asarray(X) if hasattr(X, "__array__") else list(X)
+        count = len(items)
     except TypeError as error:
-        raise ArgumentError(
-            f"X must be a list of paths or an array (clips, samples), not {type(X).__name__}"
-        ) from error
-    if not len(items):
+        raise ArgumentError(f"{wanted}, not {type(X).__name__}") from error
+    if not count:
         raise ShapeError("X holds no clips; at least one is wanted")
     if isinstance(items[0], (str, os.PathLike)):
         return items
     if len({np.shape(item) for item in items}) > 1:
         raise ShapeError("the clips of X must have one length; pad or cut them, or give paths of files of any length")
+    if np.ndim(items) == 1:
+        raise ShapeError(
+            f"{wanted}, not of shape {np.shape(items)}. Reshape your data: X[None] is an array of one clip"
+        )
     array = arrays.floating(items, "X", (2,))
-    if 0 in array.shape:
-        raise ShapeError(f"X must have shape (clips, samples) with at least one of each, not {array.shape}")
+    if not array.shape[1]:
+        raise ShapeError(f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required: clips are empty")
     if not np.isfinite(array).all():
         clip, sample = np.argwhere(~np.isfinite(array))[0]
-        raise ArgumentError(f"X must be finite, but clip {clip} holds {array[clip, sample]} at sample {sample}")
+        raise ArgumentError(f"X must hold no NaN or infinity, but clip {clip} has {array[clip, sample]} at {sample}")
     return array
 
 
-def load_clips(X, sample_rate, length, notices=None, threads=None):
+def check_labels(y, clips):
+    """Return y as an array of `clips` labels, or say what is wrong with it."""
+    if y is None:
+        raise ArgumentError("KeywordClassifier requires y to be passed, but the target y is None; labels are wanted")
+    try:
+        labels = column_or_1d(y, warn=True)
+    except ValueError as error:
+        raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {np.shape(y)}") from error
+    if len(labels) != clips:
+        raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {labels.shape}")
+    if labels.dtype.kind not in "USifub":
+        kinds = sorted({type(label).__name__ for label in labels})
+        if len(kinds) > 1 or kinds[0] != "str":
+            raise ArgumentError(f"y must hold labels of one kind, text or numbers, not {', '.join(kinds)}")
+        labels = labels.astype(str)
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise ArgumentError(f"y must hold labels, not measurements: {error}") from error
+    return labels
+
+
+def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
     """Clips of equal length as one array.
 
     Parameters
@@ -71,12 +102,25 @@ def load_clips(X, sample_rate, length, notices=None, threads=None):
     length : int, in samples
     notices : Notices, optional
         Told what is done to files that do not fit.
+    keep : bool
+        Keep the clips of files on disk for the next time, and map them into memory.
 
     Returns
     -------
     clips : float32 array, shape (clips, length)
+        Read-only if it is mapped.
     """
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
         return np.stack([fit_length(clip, length) for clip in X.astype(np.float32, copy=False)])
-    read = parallel.run(lambda path: fit_length(read_mono(path, sample_rate, notices), length), X, threads)
-    return np.stack(read)
+
+    def read(path, notices):
+        return fit_length(read_mono(path, sample_rate, notices), length)
+
+    if keep:
+        try:
+            return mapped_clips(X, sample_rate, length, read, notices, threads)
+        except AudioconvError:
+            raise
+        except OSError as error:
+            _say(notices, f"clips are kept in memory, because they cannot be kept on disk: {error}")
+    return np.stack(parallel.run(lambda path: read(path, notices), X, threads))

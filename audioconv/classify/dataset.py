@@ -2,7 +2,7 @@
 
 import csv
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from audioconv.errors import ArgumentError, AudioFileError
 
 SPLITS = ("train", "val", "test")
 _SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
+UNKNOWN = "unknown"  # the label of words that are none of those to tell apart
 _SPEAKER_COLUMNS = ("speaker", "speaker_or_group", "group")
 
 
@@ -42,7 +43,7 @@ class Dataset:
         return len(self.files)
 
 
-def load_dataset(folder, *, seed=0, speaker=None):
+def load_dataset(folder, *, seed=0, speaker=None, words=None):
     """List the labelled clips of a folder.
 
     Parameters
@@ -51,10 +52,13 @@ def load_dataset(folder, *, seed=0, speaker=None):
         Either holds `manifest.csv` with columns file, label and, if known, speaker and split (train, val, test),
         or one folder of sound files per label. Folders whose names begin with an underscore or a dot are passed over.
     seed : int
-        Of the split 70 / 15 / 15 %, by speaker where speakers are known, that is made where the manifest has none.
+        Of the split 70 / 15 / 15 %, of whole speakers where three or more are known, that is made where the manifest
+        has none; and of the choice of unknown words.
     speaker : str, optional
         A regular expression that finds the speaker in the name of each file, without its folder: its first group, or
         all that it matches. "^(.+)_nohash" for Speech Commands. By default speakers are those of the manifest.
+    words : list of labels, optional
+        The words to tell apart. Clips of all other labels are "unknown", in each split as many as of a word on average.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def load_dataset(folder, *, seed=0, speaker=None):
         If the folder or the manifest cannot be read, or a file of the manifest is missing.
     ArgumentError
         If there are fewer than two labels, or a label with a single clip; if `speaker` is no regular expression, or
-        does not find one in each name.
+        does not find one in each name; if one of `words` is no label.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -77,9 +81,25 @@ def load_dataset(folder, *, seed=0, speaker=None):
     notices = []
     if not splits:
         splits = _make_splits(labels, groups, seed)
-        how = "by speaker" if groups is not None else "at random, because speakers are not known"
+        how = "by speaker" if _enough(groups) else "at random, because fewer than 3 speakers are known"
         notices.append(f"{folder} has no split into train, val and test: 70 / 15 / 15 % were made {how}")
-    return Dataset(files, labels, groups, np.array(splits), notices)
+    data = Dataset(files, labels, groups, np.array(splits), notices)
+    return data if words is None else _only(data, list(words), seed)
+
+
+def _only(data, words, seed):
+    """The clips of some labels, and a choice of all others as unknown words: in each split as many as of a word."""
+    if missing := sorted(set(words) - set(data.labels.tolist())):
+        raise ArgumentError(f"words must be labels of the clips, and {', '.join(missing)} are not")
+    rng, known = np.random.default_rng(seed), np.isin(data.labels, words)
+    chosen = [np.flatnonzero(known)]
+    for split in SPLITS:
+        others = np.flatnonzero(~known & (data.splits == split))
+        count = round((known & (data.splits == split)).sum() / len(words))
+        chosen.append(rng.permutation(others)[:count])
+    return replace(data, labels=np.where(known, data.labels, UNKNOWN)).select(
+        np.isin(np.arange(len(data)), np.concatenate(chosen))
+    )
 
 
 def _speakers(files, pattern):
@@ -152,11 +172,16 @@ def _read_splits(manifest, rows):
     return splits if all(known) else None
 
 
+def _enough(groups):
+    """Whether each part can have a speaker of its own."""
+    return groups is not None and len(np.unique(groups)) >= len(SPLITS)
+
+
 def _make_splits(labels, groups, seed):
-    """70 / 15 / 15 %: whole speakers where there are enough, else within each label."""
+    """70 / 15 / 15 %: of whole speakers where there are enough, else within each label."""
     rng = np.random.default_rng(seed)
     splits = np.full(len(labels), "train", dtype="<U5")
-    if groups is not None and len(np.unique(groups)) >= 6:
+    if _enough(groups):
         speakers = rng.permutation(np.unique(groups))
         held = max(1, round(0.15 * len(speakers)))
         splits[np.isin(groups, speakers[:held])] = "val"

@@ -10,8 +10,9 @@ from audioconv.errors import ArgumentError, DtypeError
 from audioconv.stage import Guard
 
 BATCH = 64  # windows in one pass of the network
-NOT_WORDS = ("unknown", "_unknown_", "silence", "_silence_", "noise", "_noise_", "_background_noise_")
-
+UNKNOWNS = ("unknown", "_unknown_")
+SILENCES = ("silence", "_silence_", "noise", "_noise_", "background", "_background_noise_")
+NOT_WORDS = UNKNOWNS + SILENCES
 
 SMOOTHING_S, SETTLE_S, REFRACTORY_S = 0.3, 0.4, 1.0
 

@@ -27,17 +27,22 @@ def evaluate(
     import numpy as np
 
     from audioconv.classify import KeywordClassifier, load_dataset
+    from audioconv.classify.dataset import UNKNOWN
     from audioconv.report.scores import confusion_counts, confusion_table, wilson
 
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
+    classes = [str(label) for label in classifier.classes_]
     data = load_dataset(folder, speaker=speaker)
+    if UNKNOWN in classes and not set(data.labels) <= set(classes):
+        words = sorted(set(data.labels) & set(classes) - {UNKNOWN})
+        data = load_dataset(folder, speaker=speaker, words=words)
+        say(f"clips of labels that {model} does not know are {UNKNOWN!r}, as many of them as of a word")
     for notice in data.notices:
         say(notice)
     part = data if split == "all" else data.part(split)
     if not len(part.files):
         raise ArgumentError(f"{folder} has no clips in the part {split!r}; it has {' '.join(sorted(set(data.splits)))}")
-    classes = [str(label) for label in classifier.classes_]
     truth = np.asarray(part.labels, str)
     strange = sorted(set(truth) - set(classes))
     if strange:

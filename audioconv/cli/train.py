@@ -22,7 +22,8 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same model.")] = 0,
     noise: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Background recordings that are mixed in while training.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Background recordings to mix in; FOLDER/_background_noise_ if there."),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
@@ -30,6 +31,10 @@ def train(
     speaker: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
     ] = None,
+    words: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Only these labels; all others together are 'unknown'.")
+    ] = None,
+    silence: Annotated[bool, typer.Option("--silence", help="A class 'silence', trained on noise alone.")] = False,
     balance: Annotated[bool, typer.Option("--balance", help="Rare labels count as much as others.")] = False,
     check: Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")] = True,
     augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
@@ -46,7 +51,7 @@ def train(
     from audioconv.nn import History
 
     writable(out, ModelFileError)  # said now rather than after the training
-    data = load_dataset(folder, speaker=speaker)
+    data = load_dataset(folder, speaker=speaker, words=words and words.split(","))
     for notice in [*data.notices, *(finding.text for finding in (audit(data, threads=threads) if check else ()))]:
         say(notice)
     if history is not None:
@@ -61,7 +66,8 @@ def train(
         model=model,
         epochs=epochs,
         augment=augment,
-        background_noise=_noises(noise),
+        background_noise=_noises(noise, folder),
+        silence="silence" if silence else None,
         class_weight="balanced" if balance else None,
         threads=threads,
         random_state=seed,
@@ -85,12 +91,14 @@ def train(
     _report(classifier, part, validation, out)
 
 
-def _noises(folder):
-    if folder is None:
+def _noises(folder, clips):
+    """The recordings of a folder of noises; by default of the one beside the labels, if there is one."""
+    beside = clips / "_background_noise_"
+    if folder is None and not beside.is_dir():
         return None
     from audioconv.io import sound_files
 
-    return sound_files(folder)
+    return sound_files(beside if folder is None else folder)
 
 
 def _report(classifier, part, validation, out):

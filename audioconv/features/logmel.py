@@ -1,5 +1,6 @@
 """Log-mel energies of a clip or of a stream."""
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -107,7 +108,7 @@ class LogMel:
     def _bands(self):
         """First bin, bin after the last and first weight of each band; all weights in a row."""
         nonzero = [np.flatnonzero(row) for row in self.filters]
-        edges = np.array([(bins[0], bins[-1] + 1) for bins in nonzero])
+        edges = np.array([(bins[0], bins[-1] + 1) if bins.size else (0, 0) for bins in nonzero])
         weights = np.concatenate([row[a:b] for row, (a, b) in zip(self.filters, edges, strict=True)])
         starts = np.concatenate(([0], np.cumsum(edges[:, 1] - edges[:, 0])[:-1]))
         return np.column_stack((edges, starts)), weights
@@ -140,6 +141,24 @@ class LogMel:
     def power(self, samples):
         """The same before the logarithm."""
         return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margins), logarithm=False)
+
+    def pitched(self, factor):
+        """The same with its bands `factor` times lower, so that every sound seems so many times as high.
+
+        Where the bands above come from beyond half the sample rate they hold nothing.
+        """
+        bins, other = np.arange(self.filters.shape[1]), copy(self)
+        other.filters = np.stack([np.interp(bins * factor, bins, row, right=0.0) for row in self.filters])
+        vars(other).pop("_bands", None)
+        return other
+
+    def paced(self, hop):
+        """The same with frames every `hop` samples: at 1.1 times the hop every sound seems 1.1 times as fast."""
+        self._bands, self._window  # noqa: B018 - computed once here, and not again in each copy
+        other = copy(self)
+        other.hop = arrays.whole(hop, "hop")
+        other.hop_ms = 1000 * other.hop / self.sample_rate
+        return other
 
     def stream(self, dtype="float32"):
         """A stage that gives the same frames block by block."""

@@ -1,5 +1,7 @@
 """Mel-frequency cepstral coefficients: log-mel frames turned to a few numbers that hardly depend on each other."""
 
+from copy import copy
+
 import numpy as np
 
 from audioconv import arrays
@@ -74,6 +76,19 @@ class Mfcc:
     def __call__(self, samples):
         """Features of a whole signal: (samples,) -> (frames, coefficients), in the dtype of the samples."""
         return self._transformed(self.log_mel(samples))
+
+    def _of(self, log_mel):
+        other = copy(self)
+        other.log_mel = log_mel
+        return other
+
+    def pitched(self, factor):
+        """The same with bands `factor` times lower; see `LogMel.pitched`."""
+        return self._of(self.log_mel.pitched(factor))
+
+    def paced(self, hop):
+        """The same with frames every `hop` samples; see `LogMel.paced`."""
+        return self._of(self.log_mel.paced(hop))
 
     def stream(self, dtype="float32"):
         """A stage that gives the same frames block by block."""

@@ -1,0 +1,106 @@
+"""Clips of files, read once: decoded, resampled and of one length, in a file that is mapped into memory.
+
+So sets larger than memory can be trained on, and the second training on a set begins at once. It is clips that are kept
+and not features, because features are made of clips that each epoch changes anew.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.io import replace_when_whole
+
+FORMAT = 1  # changes when the same files would give other clips
+MOST_BYTES = 8 << 30  # kept together; those that were not used for the longest time go first
+
+
+def mapped_clips(files, sample_rate, length, read, notices, threads=None):
+    """Clips (files, length) of float32, read-only, from the store; what is not there is read and put there.
+
+    Parameters
+    ----------
+    files : list of paths
+    sample_rate, length : int
+        What `read` brings clips to; with the contents of all files they are the key.
+    read : callable
+        read(path, notices) gives the clip of a file.
+    notices : Notices or None
+        Told what `read` did, also where the clips were there already.
+
+    Raises
+    ------
+    OSError
+        If the store cannot be written.
+    """
+    folder = parallel.cache_folder() / "clips"
+    path = folder / f"{_key(files, sample_rate, length, threads)}.npy"
+    said = path.with_suffix(".json")
+    clips = _opened(path, said, (len(files), length))
+    if clips is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, said, files, length, read, threads)
+        _make_room(folder, path)
+        clips = _opened(path, said, (len(files), length))
+    os.utime(path)
+    for text in json.loads(said.read_text()):
+        if notices is not None:
+            notices.say(text)
+    return clips
+
+
+class _Heard:
+    """Takes notices down, in any order, without saying them."""
+
+    def __init__(self):
+        self.texts = set()
+
+    def say(self, text):
+        self.texts.add(text)
+
+
+def _key(files, sample_rate, length, threads):
+    def digest(path):
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+
+    # files that are no files are left to `read`, which knows what to say of them
+    parts = parallel.run(lambda path: digest(path) if Path(path).is_file() else b"", files, threads)
+    return hashlib.sha256(repr((FORMAT, sample_rate, length, parts)).encode()).hexdigest()[:32]
+
+
+def _opened(path, said, shape):
+    """The clips of a file of the store, or None if it is not there or not whole."""
+    try:
+        clips = np.load(path, mmap_mode="r").view(np.ndarray)
+        json.loads(said.read_text())
+    except (OSError, ValueError, EOFError):
+        return None
+    return clips if (clips.shape, clips.dtype) == (shape, np.float32) else None
+
+
+def _write(path, said, files, length, read, threads):
+    heard = _Heard()
+    with replace_when_whole(path) as part:
+        rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(files), length))
+
+        def keep(i):
+            rows[i] = read(files[i], heard)
+
+        parallel.run(keep, range(len(files)), threads)
+        rows.flush()
+        said.write_text(json.dumps(sorted(heard.texts)))
+
+
+def _make_room(folder, newest):
+    """Remove those that were not used for the longest time, but never the newest."""
+    kept = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
+    total = 0
+    for path in [newest, *(path for path in kept if path != newest)]:
+        total += path.stat().st_size
+        if total > MOST_BYTES and path != newest:
+            path.unlink(missing_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)
