@@ -23,7 +23,10 @@ def missing():
 
 @contextmanager
 def server(block=64, rate_hz=48000):
-    """A running JACK server, which PortAudio finds by the environment; its process."""
+    """A running JACK server, which PortAudio finds by the environment; its process.
+
+    Its device "system" is silent; "loopback" hears what is played on it.
+    """
     process = _started(block, rate_hz)
     try:
         _wait_for_portaudio()
@@ -39,7 +42,8 @@ def _started(block, rate_hz):
     """A server under one of a few names: JACK has eight places, and keeps those of killed servers."""
     for name in (f"audioconv-{i}" for i in range(4)):
         os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
-        command = ["jackd", "--name", name, "--no-realtime", "-d", "dummy", "-r", str(rate_hz), "-p", str(block)]
+        driver = ["-d", "dummy", "-r", str(rate_hz), "-p", str(block)]
+        command = ["jackd", "--name", name, "--no-realtime", "-L", "1", *driver]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.5)
         if process.poll() is None:

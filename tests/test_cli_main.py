@@ -13,7 +13,7 @@ import pytest
 import audioconv as ac
 from tests.command import run
 
-COMMANDS = ["filter", "live", "train", "evaluate", "predict", "listen", "doctor"]
+COMMANDS = ["filter", "live", "record", "train", "evaluate", "predict", "listen", "doctor"]
 
 
 def test_help_names_every_command_with_a_whole_line():
@@ -48,6 +48,9 @@ def test_version():
         (["predict", "model"], "FILES"),
         (["predict", "model", "a.wav", "--top", "0"], "--top"),
         (["listen", "model", "--file", "a.wav", "--threshold", "2"], "--threshold"),
+        (["record"], "LABEL"),
+        (["record", "yes", "--clips", "0"], "--clips"),
+        (["record", "yes", "--seconds", "0.01"], "--seconds"),
         (["train", "folder"], "--out"),
         (["train", "folder", "--out", "m", "--epochs", "0"], "--epochs"),
         (["doctor", "--cold"], "--cold"),

@@ -40,7 +40,7 @@ def test_the_command_line_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["filter"], ["train"], ["evaluate"], ["predict"], ["listen"], ["bench"], ["doctor"]]
+    "command", [[], ["filter"], ["record"], ["train"], ["evaluate"], ["predict"], ["listen"], ["bench"], ["doctor"]]
 )
 def test_help_loads_nothing_heavy(command):
     loaded = modules_after(f"from tests.command import run; assert 'Usage' in run(*{command!r}, '--help').stdout")

@@ -1,9 +1,10 @@
-"""From activations to decisions: data sets, augmentation, the classifier, detection in streams, calibration."""
+"""From activations to decisions: data sets, takes, augmentation, the classifier, detection in streams, calibration."""
 
 from audioconv.classify.audit import Finding, audit
 from audioconv.classify.classifier import KeywordClassifier
 from audioconv.classify.dataset import Dataset, load_dataset
 from audioconv.classify.detector import Detection, KeywordDetector, PosteriorStream
+from audioconv.classify.takes import Pieces, Take, Takes
 
 __all__ = [
     "Dataset",
@@ -11,7 +12,10 @@ __all__ = [
     "Finding",
     "KeywordClassifier",
     "KeywordDetector",
+    "Pieces",
     "PosteriorStream",
+    "Take",
+    "Takes",
     "audit",
     "load_dataset",
 ]

@@ -23,6 +23,7 @@ from audioconv.cli.listen import listen
 from audioconv.cli.live import live
 from audioconv.cli.messages import say
 from audioconv.cli.predict import predict
+from audioconv.cli.record import record
 from audioconv.cli.spectrogram import spectrogram
 from audioconv.cli.train import train
 from audioconv.errors import AudioconvError
@@ -79,7 +80,7 @@ def _options(
 
 app.command("filter")(filter_file)
 app.add_typer(data, name="data")
-for command in (denoise, spectrogram, live, train, evaluate, predict, listen, bench, doctor):
+for command in (denoise, spectrogram, live, record, train, evaluate, predict, listen, bench, doctor):
     app.command()(command)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from audioconv.cli.hearing import say_converted, sound
 from audioconv.cli.messages import say
 
 
@@ -34,11 +35,10 @@ def listen(
     classifier = KeywordClassifier.load(model)
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
     counts, heard_s = Counter(), [0.0]
-    with _table(csv) as write_row, _sound(file, device, seconds, block) as (blocks, sample_rate, said):
-        if sample_rate != classifier.sample_rate:
-            say(f"{file or 'the microphone'} is resampled from {sample_rate} to {classifier.sample_rate} Hz")
-        if said:
-            say(said)
+    with _table(csv) as write_row, sound(file, device, block, seconds) as (blocks, sample_rate):
+        say_converted(file, sample_rate, classifier.sample_rate)
+        if file is None:
+            say("listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
         counted = _counted(blocks, sample_rate, seconds, heard_s)
         for found in _detections(detector, io.resample_blocks(counted, sample_rate, classifier.sample_rate)):
             counts[found.label] += 1
@@ -46,26 +46,6 @@ def listen(
             write_row((f"{found.start_s:.3f}", f"{found.peak_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
     typer.echo(f"{counts.total()} detections in {heard_s[0]:.1f} s: {words}")
-
-
-@contextmanager
-def _sound(file, device, seconds, block):
-    """Blocks of one channel, their sample rate, and what there is to say of them."""
-    from audioconv import io
-    from audioconv.stream.sound_card import microphone, named
-
-    if file is not None:
-        about = io.info(file)
-        averaged = f"the {about.channels} channels of {file} are averaged" if about.channels > 1 else None
-        yield _mono(io.blocks(file, block)), about.sample_rate, averaged
-        return
-    with microphone(device=named(device), seconds=seconds) as (blocks, sample_rate):
-        yield blocks, sample_rate, "listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s"
-
-
-def _mono(blocks):
-    for block in blocks:
-        yield block if block.ndim == 1 else block.mean(axis=1, dtype=block.dtype)
 
 
 def _counted(blocks, sample_rate, seconds, heard_s):

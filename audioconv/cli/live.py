@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audioconv.cli.messages import say
+from audioconv.cli.messages import level_bar, say
 from audioconv.errors import ArgumentError
 
 
@@ -90,17 +90,12 @@ def _show(playing, seconds):
 
 def _meters(playing):
     from rich.table import Table
-    from rich.text import Text
 
     done = playing.statistics
     table = Table.grid(padding=(0, 2))
     for name, level_db in zip(("in", "out"), playing.take_peaks_db(), strict=True):
-        filled = round(max(0.0, min(60.0, level_db + 60)) * 2 / 3)
-        colour = "red" if level_db >= 0 else "yellow" if level_db > -6 else "green"
-        bar = Text("█" * filled, colour) + Text("·" * (40 - filled), "dim")
-        table.add_row(
-            name, bar, f"{level_db:6.1f} dB" if level_db > -200 else "  silent", "clips" if level_db > 0 else ""
-        )
+        said = f"{level_db:6.1f} dB" if level_db > -200 else "  silent"
+        table.add_row(name, level_bar(level_db), said, "clips" if level_db > 0 else "")
     table.add_row("load", f"{100 * done.load_mean:.1f} %, longest block {100 * done.load_worst:.0f} %")
     table.add_row("lost", f"{done.dropouts} dropouts, {done.late_blocks} late blocks of {done.blocks}")
     return table

@@ -49,6 +49,15 @@ def bar(title, total):
     return shown, shown.add_task(title, total=total)
 
 
+def level_bar(level_db, width=40):
+    """A level between -60 dB and full scale as a bar of so many characters."""
+    from rich.text import Text
+
+    filled = round(max(0.0, min(60.0, level_db + 60)) * width / 60)
+    colour = "red" if level_db >= 0 else "yellow" if level_db > -6 else "green"
+    return Text("█" * filled, colour) + Text("·" * (width - filled), "dim")
+
+
 @contextmanager
 def speed_bar(title, sample_rate):
     """Give a function of (done, total), in samples, that shows a bar with the speed once that has taken some time."""

@@ -1,6 +1,6 @@
 """Sound files in and out: whole or block by block, refused when damaged, written whole or not at all."""
 
-from audioconv.io.atomic import replace_when_whole, writable
+from audioconv.io.atomic import next_number, replace_when_whole, writable
 from audioconv.io.formats import file_format, sound_files
 from audioconv.io.rate import resample, resample_blocks, resample_response
 from audioconv.io.reading import Clip, Info, blocks, info, read
@@ -12,6 +12,7 @@ __all__ = [
     "blocks",
     "file_format",
     "info",
+    "next_number",
     "read",
     "replace_when_whole",
     "resample",

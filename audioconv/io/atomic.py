@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import re
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,6 +57,57 @@ def writable(path, error=AudioFileError):
     if not os.access(target.parent, os.W_OK):
         raise error(f"cannot write {path}: no permission to write in the folder {target.parent}")
     return target
+
+
+@contextmanager
+def next_number(folder, prefix="", suffix=".wav"):
+    """Give the path of the next file of a numbered row, which nobody else is given meanwhile.
+
+    Parameters
+    ----------
+    folder : str or path
+        Holds the row; must exist.
+    prefix : str
+        What its names begin with, before the number.
+    suffix : str
+        A number is taken whatever the suffix of its file.
+
+    Yields
+    ------
+    path : Path
+        `prefix0001suffix`, or one more than the largest number so far. Nobody else is given it until the block ends.
+
+    Raises
+    ------
+    AudioFileError
+        If the folder does not exist or cannot be written to.
+
+    Examples
+    --------
+    >>> with next_number("clips/yes", "anna_") as path:  # doctest: +SKIP
+    ...     write(path, samples, 16000)
+    """
+    folder, number = writable(Path(folder) / "0").parent, 0
+    while True:
+        number = max(number, _largest_number(folder, prefix)) + 1
+        path = folder / f"{prefix}{number:04d}{suffix}"
+        claim = folder / f".{path.stem}.claim"  # not the file itself, which would be there before it is whole
+        try:
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            continue
+        try:
+            if _largest_number(folder, prefix) >= number:  # another process has just been through with it
+                continue
+            yield path
+            return
+        finally:
+            claim.unlink(missing_ok=True)
+
+
+def _largest_number(folder, prefix):
+    numbered = re.compile(rf"{re.escape(prefix)}(\d+)\.")
+    return max((int(found[1]) for name in os.listdir(folder) if (found := numbered.match(name))), default=0)
 
 
 def _sync(path):
