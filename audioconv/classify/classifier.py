@@ -14,14 +14,14 @@ from audioconv.classify.batches import Batches
 from audioconv.classify.clips import check_clips, check_labels, load_clips, read_mono
 from audioconv.classify.detector import SILENCES, UNKNOWNS, KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices, Progress
+from audioconv.classify.recipe import Recipe
 from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.features import KINDS
 from audioconv.io import model_file
 
+SHIPPED = Path(__file__).with_name("keywords.safetensors")  # of `examples/train_keywords.py data/keywords`
 STEP_MS = 50  # from one window of a stream to the next
 THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
-EPOCHS, MOST_EPOCHS, STEPS = 36, 150, 1600  # what `epochs=None` becomes depends on the size of the set
-LEARNING_RATE, WEIGHT_DECAY, LABEL_SMOOTHING = 0.01, 0.05, 0.1
 
 
 class KeywordClassifier(ClassifierMixin, BaseEstimator):
@@ -41,6 +41,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     batch_size : int
     learning_rate : float, optional
         Peak of the schedule; default 0.01.
+    recipe : Recipe, optional
+        Weight decay, label smoothing, warm-up, moving average, and what `epochs` and `learning_rate` are by default.
     augment : bool or Augmentation
         Change the clips anew in each epoch.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
@@ -82,7 +84,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(self, model="tc-resnet8", *, sample_rate=16000, clip_s=1.0, epochs=None, batch_size=100,
-                 learning_rate=None, augment=True, background_noise=None, silence=None, class_weight=None,
+                 learning_rate=None, recipe=None, augment=True, background_noise=None, silence=None, class_weight=None,
                  threads=None, random_state=None, verbose=1):  # fmt: skip
         self.model = model
         self.sample_rate = sample_rate
@@ -90,6 +92,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.recipe = recipe
         self.augment = augment
         self.background_noise = background_noise
         self.silence = silence
@@ -208,18 +211,17 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         return noises
 
     def _train(self, batches, weights, held, checkpoint):
-        epochs = self.epochs or min(MOST_EPOCHS, max(EPOCHS, -(-STEPS // batches.steps)))
-        peak = LEARNING_RATE if self.learning_rate is None else float(self.learning_rate)
-        loss = nn.SoftmaxCrossEntropy(LABEL_SMOOTHING, weights)
-        step = nn.TrainingStep(self.network_, nn.AdamW(self.network_, decay=WEIGHT_DECAY), loss)
+        recipe = Recipe() if self.recipe is None else self.recipe
+        epochs = self.epochs or recipe.epochs_for(batches.steps)
+        peak = recipe.learning_rate if self.learning_rate is None else float(self.learning_rate)
         training = nn.Training(
-            step,
-            nn.warmup_cosine(peak, epochs * batches.steps),
+            recipe.training_step(self.network_, weights),
+            recipe.schedule(peak, epochs * batches.steps),
             epochs=epochs,
             validate=None if held is None else self._validation_score(*held),
             checkpoint=checkpoint,
             identity=batches.identity
-            | {"epochs": epochs, "learning_rate": peak, "model": self._model_name()}
+            | {"epochs": epochs, "learning_rate": peak, "model": self._model_name(), "recipe": repr(recipe)}
             | ({} if weights is None else {"class_weight": weights.tolist()}),
         )
         progress = Progress(self.verbose)
@@ -307,8 +309,11 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         return self.model if isinstance(self.model, str) else getattr(self.model, "__name__", type(self.model).__name__)
 
     @classmethod
-    def load(cls, path, model=None):
-        """Read a model that `save` wrote; one of a user's own function needs that function as `model`."""
+    def load(cls, path=SHIPPED, model=None):
+        """Read a model that `save` wrote; one of a user's own function needs that function as `model`.
+
+        Without a path it is the one that comes along: ten English words, learnt from synthetic voices.
+        """
         arrays, settings = model_file.load(path)
         try:
             model = settings["model"] if model is None else model

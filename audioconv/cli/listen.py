@@ -12,7 +12,9 @@ from audioconv.cli.messages import say
 
 
 def listen(
-    model: Annotated[Path, typer.Argument(help="Model file.")],
+    model: Annotated[
+        Path | None, typer.Argument(help="Model file; by default the one that comes along, which knows ten words.")
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", help="Recording to listen to, of any length, instead of the microphone.")
     ] = None,
@@ -31,8 +33,12 @@ def listen(
     """
     from audioconv import io
     from audioconv.classify import KeywordClassifier
+    from audioconv.classify.detector import NOT_WORDS
 
-    classifier = KeywordClassifier.load(model)
+    classifier = KeywordClassifier.load() if model is None else KeywordClassifier.load(model)
+    if model is None:
+        words = ", ".join(label for label in classifier.classes_ if label not in NOT_WORDS)
+        say(f"no model is given; listening for {words}, as synthetic voices say them")
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
     counts, heard_s = Counter(), [0.0]
     with _table(csv) as write_row, sound(file, device, block, seconds) as (blocks, sample_rate):

@@ -1,0 +1,36 @@
+"""How a network is trained: lengths, rates and regularisers, apart from what is done to the clips."""
+
+from dataclasses import dataclass
+
+from audioconv import nn
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training; a rate, share or decay of 0 switches one off.
+
+    Without `epochs` there are 36 of them, or more for small sets: as many as make `steps`, but at most `most_epochs`.
+    """
+
+    epochs: int = 36
+    steps: int = 1600
+    most_epochs: int = 150
+    learning_rate: float = 0.01  # the peak of the schedule: a line up, then half a cosine down to 0
+    warmup: float = 0.1  # share of the steps until the peak
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    average: float = 0.0  # decay of the moving average of weights that is kept instead of the last ones
+
+    def epochs_for(self, batches):
+        """Epochs of a set of so many batches."""
+        return min(self.most_epochs, max(self.epochs, -(-self.steps // batches)))
+
+    def training_step(self, network, class_weights):
+        """One step of the training of a network."""
+        average = nn.MovingAverage(network, self.average) if self.average else None
+        loss = nn.SoftmaxCrossEntropy(self.label_smoothing, class_weights)
+        return nn.TrainingStep(network, nn.AdamW(network, decay=self.weight_decay), loss, average)
+
+    def schedule(self, learning_rate, steps):
+        """The learning rate of each of so many steps."""
+        return nn.warmup_cosine(learning_rate, steps, round(self.warmup * steps))
