@@ -1,0 +1,49 @@
+"""The recipe of a training: lengths that follow the size of the set, and switches that do something."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import audioconv as ac
+from audioconv.classify import Recipe
+from tests.test_classify_classifier import examples, make
+
+
+@pytest.mark.parametrize(("batches", "epochs"), [(1, 150), (16, 100), (44, 37), (50, 36), (1000, 36)])
+def test_small_sets_are_gone_through_more_often(batches, epochs):
+    assert Recipe().epochs_for(batches) == epochs
+
+
+def test_the_schedule_rises_falls_and_ends_at_nothing():
+    rates = [Recipe(warmup=0.2).schedule(0.5, 100)(step) for step in range(101)]
+    assert np.argmax(rates) == 20
+    assert rates[20] == 0.5
+    assert rates[0] < 0.03
+    assert rates[100] == pytest.approx(0, abs=1e-12)
+    assert Recipe(warmup=0).schedule(0.5, 100)(0) == 0.5
+
+
+def weights(**changes):
+    fitted = make(epochs=2, recipe=dataclasses.replace(Recipe(), **changes)).fit(*examples(6, 0))
+    return np.concatenate([array.ravel() for array in fitted.network_.weights().values()])
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 0.001}, {"warmup": 0.5}, {"weight_decay": 1.0}, {"label_smoothing": 0}, {"average": 0.9}]
+)
+def test_each_setting_changes_the_weights(change):
+    assert not np.array_equal(weights(), weights(**change))
+
+
+def test_the_average_is_what_is_kept():
+    fitted = make(epochs=2, recipe=Recipe(average=0.999999)).fit(*examples(6, 0))
+    begun = make(epochs=2, recipe=Recipe(learning_rate=1e-12)).fit(*examples(6, 0))
+    wanted, found = begun.network_.weights(), fitted.network_.weights()
+    assert np.allclose(found["0.weight"], wanted["0.weight"], atol=1e-3)
+    assert np.abs(found["0.weight"]).max() > 0.1
+
+
+def test_recipes_that_make_no_sense_are_refused():
+    with pytest.raises(ac.ArgumentError, match="decay"):
+        make(recipe=Recipe(average=1.5)).fit(*examples(2, 0))
