@@ -30,7 +30,8 @@ def weights(**changes):
 
 
 @pytest.mark.parametrize(
-    "change", [{"learning_rate": 0.001}, {"warmup": 0.5}, {"weight_decay": 1.0}, {"label_smoothing": 0}, {"average": 0.9}]
+    "change",
+    [{"learning_rate": 0.001}, {"warmup": 0.5}, {"weight_decay": 1.0}, {"label_smoothing": 0}, {"average": 0.9}],
 )
 def test_each_setting_changes_the_weights(change):
     assert not np.array_equal(weights(), weights(**change))
