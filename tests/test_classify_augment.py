@@ -106,6 +106,27 @@ def test_mixtures_keep_shares_of_frames_and_targets_alike():
     assert 0.05 < np.sort(shares, axis=1)[:, -2].mean() < 0.4
 
 
+def test_the_equaliser_is_smooth_and_as_strong_as_was_said():
+    curves = np.array([augment.equaliser(40, 3.0, rng(seed)) for seed in range(300)]) * 10 / np.log(10)
+    assert curves.std() == pytest.approx(3.0, rel=0.15)
+    assert np.abs(curves.mean(axis=0)).max() < 1
+    assert np.abs(np.diff(curves, axis=1)).max() < 4
+
+
+def test_the_equaliser_bends_all_frames_alike():
+    def batch(deviation_db):
+        settings = Augmentation(**(STILL.__dict__ | {"equaliser_db": deviation_db, "noise_clips": 0}))
+        clips, features = np.stack([CLIP, CLIP / 2]) + np.float32(0.001), ac.LogMel()
+        network = models.build("tc-resnet8", 2, 40, 0)
+        return Batches(
+            clips, np.array([0, 1]), features, NOISES, settings, 1, 1, batch_size=2, network=network
+        )._varied(1, 0)[0]
+
+    curve = batch(3.0) - batch(0)
+    assert np.abs(curve).max() > 0.3
+    assert np.abs(curve - curve[0]).max() < 1e-4
+
+
 def test_noise_has_the_ratio_that_was_asked_for():
     for seed in range(5):
         noise = changed(seed, noise_chance=1.0, snr_db=(10, 10)) - CLIP

@@ -22,7 +22,7 @@ EXCEPTIONS = {
 
 
 @parametrize_with_checks(
-    [ac.KeywordClassifier(clip_s=0.05, epochs=2, augment=False, verbose=0, threads=1)],
+    [ac.KeywordClassifier(clip_s=0.05, epochs=8, augment=False, verbose=0, threads=1)],
     expected_failed_checks=lambda estimator: EXCEPTIONS,
 )
 def test_contract(estimator, check):

@@ -25,6 +25,7 @@ class Augmentation:
     speed: tuple = (0.8, 1.25)  # of tempo and pitch together
     vocal_tract: tuple = (1.0, 1.0)  # of pitch and resonances alone, beside the speed
     gain_db: tuple = (-12.0, 6.0)
+    equaliser_db: float = 2.0  # standard deviation of each of the waves that bend the spectrum
     noise_chance: float = 0.7
     snr_db: tuple = (0.0, 40.0)  # energy of the clip to energy of the noise, uniform in dB
     room_chance: float = 0.0
@@ -138,6 +139,13 @@ def augment_clip(clip, length, noises, rooms, sample_rate, settings, rng):
 def noise_clip(length, noises, settings, rng):
     """A clip of noise alone, of any level."""
     return draw_noise(noises, length, rng) * np.float32(10 ** (rng.uniform(*settings.noise_dbfs) / 20))
+
+
+def equaliser(bands, deviation_db, rng):
+    """A smooth curve over so many bands, in natural logarithms of power: another microphone, another voice."""
+    at = np.linspace(0, np.pi, bands)
+    waves = sum(rng.normal() / np.sqrt(k) * np.cos(k * at) for k in range(1, 5))
+    return (deviation_db * np.log(10) / 10 * waves).astype(np.float32)
 
 
 def mask_features(frames, hop_ms, settings, rng):

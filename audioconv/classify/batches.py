@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from audioconv import models, nn, parallel
-from audioconv.classify.augment import augment_clip, mask_features, mix, noise_clip, synthetic_rooms
+from audioconv.classify.augment import augment_clip, equaliser, mask_features, mix, noise_clip, synthetic_rooms
 
 SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a band that never changes is not blown up
 
@@ -89,8 +89,13 @@ class Batches:
         length = (self._frames - 1) * hop + features.window
         if i < len(self._clips):
             args = (length, self._noises, self._rooms, features.sample_rate, settings, rng)
-            return features(augment_clip(self._clips[i], *args)), rng
-        return features(noise_clip(length, self._noises, settings, rng)), rng
+            sound = augment_clip(self._clips[i], *args)
+        else:
+            sound = noise_clip(length, self._noises, settings, rng)
+        frames = features.absolute(sound)
+        if settings.equaliser_db:
+            frames += equaliser(frames.shape[1], settings.equaliser_db, rng)
+        return features.finish(frames), rng
 
     def _at_pitch(self, factor):
         """The features for sounds so many times as high, in steps of 1 %."""

@@ -249,10 +249,11 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         return models.shaped(self.network_, (np.stack(rows) - self.mean_) / self.std_)
 
     def _judge(self, frames):
-        """Posteriors (windows, classes) of feature windows (windows, frames, mels)."""
+        """Posteriors (windows, classes) of windows of absolute log-mel frames (windows, frames, mels)."""
         if getattr(self, "_predictor", None) is None:
             self._predictor = self.network_.inference()
-        return nn.softmax(self._predictor(models.shaped(self.network_, (frames - self.mean_) / self.std_)))
+        features = self.features_.finish(frames)
+        return nn.softmax(self._predictor(models.shaped(self.network_, (features - self.mean_) / self.std_)))
 
     def predict_proba(self, X):
         """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""

@@ -38,7 +38,7 @@ class PosteriorStream:
 
     def __init__(self, classifier):
         self._classifier = classifier
-        self._features = classifier.features_.stream()
+        self._features = classifier.features_.absolute.stream()  # each window is a clip of its own
         self._clip, self._step = classifier.clip, classifier.step
         self._guard = Guard("posterior stream")
         self._clear()
@@ -48,7 +48,7 @@ class PosteriorStream:
         self._seen = 0  # samples
         self._rows = 0  # posteriors given out
         self._first = 0  # number of the oldest frame that is kept
-        self._frames = np.empty((0, self._classifier.features_.size), np.float32)
+        self._frames = np.empty((0, self._classifier.features_.absolute.size), np.float32)
         self._opening = []  # the samples, while there are fewer than a clip
 
     def reset(self):

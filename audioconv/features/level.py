@@ -2,11 +2,12 @@
 
 import numpy as np
 
-QUIET = np.log(1e-3)  # frames whose mean power is below count as silent: nothing is raised to the level of speech
+LEAST = 1e-5  # mean power of a frame that counts as loud at all, so that silence is not blown up
+DB = 10 / np.log(10)  # of a natural logarithm of power
 
 
-def relative_level(frames):
-    """Log-mel frames less the level of the loudest frame so far, from the first frame of each clip on.
+def relative_level(frames, range_db, loudest=None):
+    """Log-mel frames less the level of the loudest frame so far, down to `range_db` below it, where they level out.
 
     It is causal: a clip, and a window of a stream that begins where the clip does, give the same numbers.
 
@@ -14,18 +15,27 @@ def relative_level(frames):
     ----------
     frames : float array, shape (..., frames, bands)
         Natural logarithms of power.
+    range_db : float
+    loudest : float array, shape (..., 1, 1), optional
+        Logarithm of the mean power of the loudest frame before the first.
 
     Returns
     -------
     relative : float array of the same shape and dtype
+    loudest : float array, shape (..., 1, 1)
+        To go on with.
 
     Examples
     --------
     >>> import numpy as np
-    >>> frames = np.log(np.array([[1.0, 1.0], [4.0, 4.0], [2.0, 2.0]]))
-    >>> np.exp(relative_level(frames)).round(2).tolist()
-    [[1.0, 1.0], [1.0, 1.0], [0.5, 0.5]]
+    >>> frames = np.log(np.array([[1.0, 1.0], [4.0, 4.0], [2.0, 1e-9]]))
+    >>> relative, loudest = relative_level(frames, 30)
+    >>> np.exp(relative).round(3).tolist()
+    [[1.001, 1.001], [1.001, 1.001], [0.501, 0.001]]
     """
-    power = np.mean(np.exp(frames), axis=-1, keepdims=True)
-    loudest = np.maximum.accumulate(np.log(power + np.exp(QUIET)), axis=-2)
-    return frames - loudest.astype(frames.dtype)
+    level = np.log(np.mean(np.exp(frames), axis=-1, keepdims=True) + np.asarray(LEAST, frames.dtype))
+    if loudest is not None:
+        level = np.concatenate((loudest, level), axis=-2)
+    running = np.maximum.accumulate(level, axis=-2)
+    relative = np.logaddexp(frames - running[..., -frames.shape[-2] or running.shape[-2] :, :], -range_db / DB)
+    return relative.astype(frames.dtype), running[..., -1:, :]

@@ -7,6 +7,7 @@ import numpy as np
 
 from audioconv import arrays
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.features.level import relative_level
 from audioconv.kernels import fft, mel
 from audioconv.stage import Guard
 
@@ -15,8 +16,8 @@ class LogMel:
     """Logarithm of the energy in mel bands, frame by frame: log(power + offset).
 
     A frame is `window_ms` of samples times a periodic Hann window, padded with zeros to a power of two and
-    transformed; the squared magnitudes are summed in triangular bands of equal area (Slaney's). There is no
-    normalisation by clip, so that a clip and a stream give the same numbers.
+    transformed; the squared magnitudes are summed in triangular bands of equal area (Slaney's). Nothing depends on what
+    comes later, so that a clip and a stream give the same numbers.
 
     Parameters
     ----------
@@ -29,6 +30,9 @@ class LogMel:
         With True frame f is centred on sample f * hop, with zeros before and after the signal:
         1 + samples // hop frames. With False every frame lies inside the signal:
         1 + (samples - window) // hop frames.
+    relative_db : float, optional
+        Give levels relative to the loudest frame so far, down to so many dB below it (`relative_level`), instead of
+        absolute ones.
     filters : float array, shape (mels, fft_size // 2 + 1), optional
         The bands themselves, instead of those of librosa (which is imported only to make them).
 
@@ -53,11 +57,14 @@ class LogMel:
     """
 
     def __init__(self, sample_rate=16000, window_ms=25, hop_ms=10, mels=40, *, low_hz=20.0, high_hz=None,
-                 offset=1e-6, center=False, filters=None):  # fmt: skip
+                 offset=1e-6, center=False, relative_db=None, filters=None):  # fmt: skip
         self.sample_rate = arrays.whole(sample_rate, "sample_rate")
         self.window_ms, self.hop_ms, self.mels = window_ms, hop_ms, arrays.whole(mels, "mels")
         self.low_hz, self.high_hz = float(low_hz), float(sample_rate / 2 if high_hz is None else high_hz)
         self.offset, self.center = float(offset), bool(center)
+        self.relative_db = None if relative_db is None else float(relative_db)
+        if relative_db is not None and not 0 < relative_db < np.inf:
+            raise ArgumentError(f"relative_db must be above 0, not {relative_db!r}")
         if not (np.isfinite(window_ms) and np.isfinite(hop_ms)):
             raise ArgumentError(f"window_ms and hop_ms must be finite, not {window_ms} and {hop_ms}")
         self.window = round(sample_rate * window_ms / 1000)
@@ -92,7 +99,7 @@ class LogMel:
 
     def settings(self):
         """The arguments that make this object again, without `filters`."""
-        names = ("sample_rate", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "offset", "center")
+        names = ("sample_rate", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "offset", "center", "relative_db")
         return {name: getattr(self, name) for name in names}
 
     def frames(self, samples):
@@ -136,7 +143,20 @@ class LogMel:
 
     def __call__(self, samples):
         """Features of a whole signal: (samples,) -> (frames, mels), in the dtype of the samples."""
-        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margins))
+        return self.finish(self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margins)))
+
+    @property
+    def absolute(self):
+        """The log-mel frames behind these features, which do not depend on what came before."""
+        if self.relative_db is None:
+            return self
+        other = copy(self)
+        other.relative_db = None
+        return other
+
+    def finish(self, frames):
+        """Features of `absolute` frames (..., frames, mels) of clips that begin with the first of them."""
+        return frames if self.relative_db is None else relative_level(frames, self.relative_db)[0]
 
     def power(self, samples):
         """The same before the logarithm."""
@@ -186,6 +206,7 @@ class LogMelStream:
 
     def _clear(self):
         self._pending = np.zeros(self.features.margins[0], self.dtype)
+        self._loudest = None  # so far, if levels are relative
         self._skip = 0  # samples to drop before the next frame, where the hop is longer than the window
 
     def process(self, block):
@@ -205,6 +226,8 @@ class LogMelStream:
         used = len(frames) * self.features.hop
         self._skip += max(0, used - joined.size)
         self._pending = joined[used:].copy()
+        if self.features.relative_db is not None and len(frames):
+            frames, self._loudest = relative_level(frames, self.features.relative_db, self._loudest)
         return frames
 
     def flush(self):

@@ -23,7 +23,7 @@ class Mfcc:
         At most `mels`; the first one is the level.
     mels : int, number of bands
     **settings
-        low_hz, high_hz, offset, center, filters of `LogMel`.
+        low_hz, high_hz, offset, center, relative_db, filters of `LogMel`.
 
     Raises
     ------
@@ -68,14 +68,24 @@ class Mfcc:
 
     def _transformed(self, frames):
         """Sums in the order of the bands, so that a frame has the same bits in any company."""
-        basis, result = self._basis.astype(frames.dtype), np.zeros((len(frames), self.coefficients), frames.dtype)
+        basis = self._basis.astype(frames.dtype)
+        result = np.zeros((*frames.shape[:-1], self.coefficients), frames.dtype)
         for band in range(self.log_mel.mels):
-            result += frames[:, band, None] * basis[band]
+            result += frames[..., band, None] * basis[band]
         return result
 
     def __call__(self, samples):
         """Features of a whole signal: (samples,) -> (frames, coefficients), in the dtype of the samples."""
         return self._transformed(self.log_mel(samples))
+
+    @property
+    def absolute(self):
+        """The log-mel frames behind these features; see `LogMel.absolute`."""
+        return self.log_mel.absolute
+
+    def finish(self, frames):
+        """Features of `absolute` frames (..., frames, mels); see `LogMel.finish`."""
+        return self._transformed(self.log_mel.finish(frames))
 
     def _of(self, log_mel):
         other = copy(self)

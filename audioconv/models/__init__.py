@@ -31,11 +31,16 @@ __all__ = [
 ]
 
 
+# Tried on spoken digits of a speaker out of four who was not trained on (loudest frame, 500 steps): absolute levels
+# 69 %, 40 dB 73.5 %, 30 dB 75.1 %; PCEN and means of each band, over the clip or running, were between 71 and 77 %.
+HEARD = {"offset": 1e-10, "relative_db": 30}  # levels count from the loudest frame so far
+
+
 class Model(NamedTuple):
     """An architecture, and what it is given."""
 
     make: Callable  # (classes, features, *, rng), and frames if `whole`, to layers
-    features: Callable = LogMel  # of a sample rate
+    features: Callable = partial(LogMel, **HEARD)  # of a sample rate
     whole: bool = False  # whether it is made for a number of frames
 
 
@@ -43,11 +48,11 @@ MODELS = {
     "tc-resnet8": Model(tc_resnet8),
     "tc-resnet14-1.5": Model(tc_resnet14_15),
     "ds-tcn": Model(ds_tcn),
-    "ds-cnn-s": Model(ds_cnn_s, Mfcc),
+    "ds-cnn-s": Model(ds_cnn_s, partial(Mfcc, **HEARD)),
     "bc-resnet-1": Model(bc_resnet),
     "bc-resnet-2": Model(partial(bc_resnet, scale=2)),
     "bc-resnet-3": Model(partial(bc_resnet, scale=3)),
-    "mlp": Model(mlp, partial(Mfcc, hop_ms=40), whole=True),
+    "mlp": Model(mlp, partial(Mfcc, hop_ms=40, **HEARD), whole=True),
 }
 
 
