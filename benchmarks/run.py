@@ -16,7 +16,8 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     layers    layers of networks, against PyTorch
     train     steps of training of four networks, against PyTorch; and memory
     infer     inference of the same, against PyTorch and ONNX Runtime
-    keywords  recognition rates; needs AUDIOCONV_DATA
+    keywords  words in a stream of noise; needs AUDIOCONV_DATA
+    classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
 PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW
 (gcc and Debian's libfftw3-dev) and zita-convolver (g++ and Debian's libzita-convolver-dev) are taken if they are there.
@@ -48,13 +49,17 @@ NAMES = (
     "train",
     "infer",
     "keywords",
+    "classifiers",
 )
 RESULTS = Path(__file__).parent / "results"
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all if none is given")
-    parser.add_argument("--split", default="val", choices=("val", "test"), help="keywords: the part to score")
+    parser.add_argument(
+        "--split", default="val", choices=("val", "test"), help="keywords, classifiers: the part to score"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="classifiers: trainings of each")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for name in options.names or NAMES:

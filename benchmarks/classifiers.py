@@ -1,0 +1,66 @@
+"""Recognition rates of the models with their defaults, several seeds each, on data sets of three kinds.
+
+Needs AUDIOCONV_DATA. `speech_commands`: official split, speakers apart. `spoken_digits`: each speaker in turn is not
+trained on. `esc10`: each fold in turn. `keywords`: the shipped words, voices apart. The last epoch's weights are scored
+where there is no validation part. `--split test` opens test parts, which docs/results.md logs.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from side_by_side import show
+
+import audioconv as ac
+from audioconv.classify import load_dataset
+from audioconv.report.scores import wilson
+
+RUNS = (
+    ("speech_commands", "tc-resnet8", {}),
+    ("speech_commands", "bc-resnet-1", {}),
+    ("speech_commands", "ds-tcn", {}),
+    ("spoken_digits", "tc-resnet8", {}),
+    ("esc10", "tc-resnet8", {"clip_s": 5.0}),
+    ("keywords", "tc-resnet8", {}),
+)
+
+
+def main(options):
+    root, rows = Path(os.environ["AUDIOCONV_DATA"]), []
+    for name, model, settings in RUNS:
+        folder = Path("data/keywords") if name == "keywords" else root / name
+        rows.append({"data": name, "model": model, **run(folder, model, settings, options)})
+        show(f"{name}, {model}", rows[-1:])
+    return {"split": options.split, "rows": rows}
+
+
+def run(folder, model, settings, options):
+    """Errors of each seed over all folds, their rate with its 95 % interval, and the seconds of a training."""
+    errors, clips, times_s = [], 0, []
+    for seed in range(options.seeds):
+        wrong, clips = 0, 0
+        for train, val, scored in folds(folder, options.split):
+            start = time.perf_counter()
+            classifier = ac.KeywordClassifier(model, random_state=seed, **settings)
+            classifier.fit(train.files, train.labels, validation=val and (val.files, val.labels))
+            times_s.append(time.perf_counter() - start)
+            wrong += int(np.sum(classifier.predict(scored.files) != scored.labels))
+            clips += len(scored)
+        errors.append(wrong)
+    low, high = wilson(options.seeds * clips - sum(errors), options.seeds * clips)
+    mean = float(np.mean(errors))
+    return {"clips": clips, "errors": errors, "right": 1 - mean / clips, "low": low, "high": high,
+            "seconds": float(np.median(times_s))}  # fmt: skip
+
+
+def folds(folder, split):
+    """(train, validation or None, scored) of a data set: its parts, or each group in turn."""
+    data = load_dataset(folder)
+    if folder.name not in ("spoken_digits", "esc10"):
+        yield data.part("train"), data.part("val"), data.part(split)
+        return
+    # the first digit of a file of ESC-10 is its fold
+    groups = np.array([Path(file).name[0] for file in data.files]) if folder.name == "esc10" else data.groups
+    for group in np.unique(groups):
+        yield data.select(groups != group), None, data.select(groups == group)

@@ -1,0 +1,32 @@
+"""The model that comes along: small, as good as was said, and heard without a word about files."""
+
+import numpy as np
+
+import audioconv as ac
+from audioconv.classify import load_dataset
+from audioconv.classify.classifier import SHIPPED
+from tests.command import run
+
+WORDS = ["down", "go", "left", "no", "off", "on", "right", "stop", "unknown", "up", "yes"]
+
+
+def test_it_is_small_and_knows_its_words():
+    assert SHIPPED.stat().st_size < 400_000
+    classifier = ac.KeywordClassifier.load()
+    assert classifier.classes_.tolist() == WORDS
+    part = load_dataset("data/keywords").part("val")
+    assert classifier.score(part.files, part.labels) > 0.9
+    found = classifier.posteriors(np.zeros(32000, np.float32))
+    assert found.shape == (21, 11)
+    assert found.max() < classifier.threshold_
+
+
+def test_listen_takes_it_where_no_model_is_given(tmp_path):
+    part = load_dataset("data/keywords").part("val")
+    clips = [ac.read(part.files[np.flatnonzero(part.labels == word)[0]]).samples for word in ("yes", "stop", "left")]
+    gap = np.zeros(16000, np.float32)
+    ac.write(tmp_path / "words.wav", np.concatenate([gap, *(x for clip in clips for x in (clip, gap))]), 16000)
+    result = run("listen", "--file", tmp_path / "words.wav")
+    assert result.exit_code == 0, result.output
+    assert "no model is given; listening for down, go, left," in result.stderr
+    assert [line.split()[2] for line in result.stdout.splitlines()[:-1]] == ["yes", "stop", "left"]
