@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import audioconv as ac
 from audioconv import nn
-from audioconv.classify import load_dataset
+from audioconv.classify import Recipe, load_dataset
 from audioconv.classify.augment import Augmentation
 from audioconv.errors import ArgumentError
 from audioconv.io import model_file
@@ -98,6 +98,22 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
     assert loaded.predict(X).tolist() == trained.predict(X).tolist()
     assert (loaded.threshold_, loaded.history_) == (trained.threshold_, trained.history_)
     assert path.stat().st_size < 400_000
+
+
+def test_a_clip_is_judged_by_several_voices():
+    X, y = examples(8, 0)
+    one = make(epochs=3, recipe=Recipe(voices=(1.0,))).fit(X, y)
+    several = make(epochs=3, recipe=Recipe(voices=(0.9, 1.0, 1.2))).fit(X, y)
+    assert several.voices_ == (0.9, 1.0, 1.2)
+    assert np.array_equal(one.network_.weights()["0.weight"], several.network_.weights()["0.weight"])
+    logits = []
+    for pitch in several.voices_:
+        one.features_ = several.features_.pitched(pitch)
+        proba = np.log(one.predict_proba(X))
+        logits.append(proba)
+    mean = np.exp(np.mean(logits, axis=0))
+    assert_close(several.predict_proba(X), mean / mean.sum(axis=1, keepdims=True), 1e-5)
+    assert np.abs(several.predict_proba(X) - make(epochs=3).fit(X, y).predict_proba(X)).max() > 1e-4
 
 
 def quiet_noise(count, seed):

@@ -21,11 +21,16 @@ ROOM_S = (0.1, 0.6)  # reverberation times
 class Augmentation:
     """Ranges of the random changes; equal ends, or a chance or width of 0, switch one off."""
 
+    # Tried on digits of a speaker out of four who was not trained on, 500 steps, equaliser of 0 / 3 / 4.5 / 6 dB: 75.1,
+    # 80.0, 81.0, 79.8 %; a speed of 0.7 to 1.4 instead of 0.8 to 1.25 lowered 77.6 to 72.0 % (two speakers). Of no use
+    # there: a vocal tract of 0.85 to 1.15 (72.5 for 72.0 %), mixup of 0.3 (71.8 %), two masks of each kind, of up to 8
+    # bands (73.2 for 76.8 %). Speech Commands in held-out noise: a shift of 0.2 s lowered 98.0 to 96.7 %.
+
     shift_s: float = 0.1  # either way
     speed: tuple = (0.8, 1.25)  # of tempo and pitch together
     vocal_tract: tuple = (1.0, 1.0)  # of pitch and resonances alone, beside the speed
     gain_db: tuple = (-12.0, 6.0)
-    equaliser_db: float = 2.0  # standard deviation of each of the waves that bend the spectrum
+    equaliser_db: float = 4.5  # standard deviation of each of the waves that bend the spectrum
     noise_chance: float = 0.7
     snr_db: tuple = (0.0, 40.0)  # energy of the clip to energy of the noise, uniform in dB
     room_chance: float = 0.0

@@ -64,6 +64,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     classes_ : array of labels, sorted
     network_ : nn.Sequential
     features_ : LogMel
+    voices_ : tuple of float
+        A clip is judged as if it were so many times as high; the mean of the logits decides.
     threshold_ : float
         For detectors; chosen on the validation clips if `fit` had some.
     history_ : list of dict
@@ -166,6 +168,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         # from here on nothing is refused, so that an object that was fitted before is never half of each
         self.classes_, self.features_, self.network_ = classes, features, network
         self.mean_, self.std_ = batches.statistics
+        self.voices_ = tuple(float(pitch) for pitch in self._recipe().voices)
         self.n_features_in_, self.threshold_, self._predictor = _samples(X, self.clip), THRESHOLD, None
         self._train(batches, weights, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
@@ -186,6 +189,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             self.threshold_ = choose_threshold(self, clips, labels, noises, seed=seed)
         except KeyboardInterrupt:
             self.interrupted_ = True
+
+    def _recipe(self):
+        return Recipe() if self.recipe is None else self.recipe
 
     def _augmentation(self):
         if isinstance(self.augment, Augmentation):
@@ -211,7 +217,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         return noises
 
     def _train(self, batches, weights, held, checkpoint):
-        recipe = Recipe() if self.recipe is None else self.recipe
+        recipe = self._recipe()
         epochs = self.epochs or recipe.epochs_for(batches.steps)
         peak = recipe.learning_rate if self.learning_rate is None else float(self.learning_rate)
         training = nn.Training(
@@ -243,23 +249,35 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
     # --- use ---
 
-    def _standardised(self, clips):
+    def heard_features(self):
+        """The features of each of `voices_`."""
+        return [self.features_ if pitch == 1 else self.features_.pitched(pitch) for pitch in self.voices_]
+
+    def _standardised(self, clips, features=None):
         """Features of clips (clips, samples), with the mean and deviation of the training set taken out."""
-        rows = parallel.run(self.features_, list(clips), self.threads)
+        rows = parallel.run(features or self.features_, list(clips), self.threads)
         return models.shaped(self.network_, (np.stack(rows) - self.mean_) / self.std_)
 
     def _judge(self, frames):
-        """Posteriors (windows, classes) of windows of absolute log-mel frames (windows, frames, mels)."""
+        """Posteriors (windows, classes) of absolute log-mel frames (windows, voices, frames, mels)."""
         if getattr(self, "_predictor", None) is None:
             self._predictor = self.network_.inference()
-        features = self.features_.finish(frames)
-        return nn.softmax(self._predictor(models.shaped(self.network_, (features - self.mean_) / self.std_)))
+        features = (self.features_.finish(frames) - self.mean_) / self.std_
+        logits = self._predictor(models.shaped(self.network_, features.reshape(-1, *features.shape[2:])))
+        return nn.softmax(_mean(logits.reshape(*frames.shape[:2], -1).swapaxes(0, 1)))
 
     def predict_proba(self, X):
         """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""
         check_is_fitted(self, "network_")
         clips = load_clips(check_clips(X), self.sample_rate, self.clip, Notices(self.verbose), self.threads)
-        return nn.softmax(self.network_.forward(self._standardised(clips), threads=self.threads))
+        return nn.softmax(
+            _mean(
+                [
+                    self.network_.forward(self._standardised(clips, features), threads=self.threads)
+                    for features in self.heard_features()
+                ]
+            )
+        )
 
     def predict(self, X):
         """The most probable label of each clip."""
@@ -300,6 +318,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             "sample_rate": int(self.sample_rate),
             "clip_s": float(self.clip_s),
             "threshold": self.threshold_,
+            "voices": self.voices_,
             "features": self.features_.settings() | {"kind": type(self.features_).__name__},
             "history": self.history_,
         }
@@ -321,6 +340,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             clf = cls(model, sample_rate=settings["sample_rate"], clip_s=settings["clip_s"], verbose=0)
             clf.classes_ = np.array(settings["classes"])
             clf.threshold_, clf.history_ = settings["threshold"], settings["history"]
+            clf.voices_ = tuple(settings.get("voices", (1.0,)))
             kind = KINDS[settings["features"].pop("kind", "LogMel")]
             clf.features_ = kind(**settings["features"], filters=arrays["filters"])
             clf.mean_, clf.std_ = arrays["mean"], arrays["std"]
@@ -339,6 +359,11 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         state = dict(super().__getstate__())
         state["_predictor"] = None  # closures over the weights; made again when needed
         return state
+
+
+def _mean(logits):
+    """Mean over voices, summed in their order, so that it does not depend on how many clips there are."""
+    return sum(logits[1:], start=logits[0]) / np.float32(len(logits))
 
 
 def _samples(X, clip):

@@ -38,17 +38,19 @@ class PosteriorStream:
 
     def __init__(self, classifier):
         self._classifier = classifier
-        self._features = classifier.features_.absolute.stream()  # each window is a clip of its own
+        # absolute frames, because each window is a clip of its own
+        self._voices = [features.absolute.stream() for features in classifier.heard_features()]
         self._clip, self._step = classifier.clip, classifier.step
         self._guard = Guard("posterior stream")
         self._clear()
 
     def _clear(self):
-        self._features.reset()
+        for voice in self._voices:
+            voice.reset()
         self._seen = 0  # samples
         self._rows = 0  # posteriors given out
         self._first = 0  # number of the oldest frame that is kept
-        self._frames = np.empty((0, self._classifier.features_.absolute.size), np.float32)
+        self._frames = np.empty((len(self._voices), 0, self._classifier.features_.absolute.size), np.float32)
         self._opening = []  # the samples, while there are fewer than a clip
 
     def reset(self):
@@ -72,7 +74,8 @@ class PosteriorStream:
         self._seen += block.size
         if self._seen >= self._clip:
             self._opening.clear()
-        self._frames = np.concatenate((self._frames, self._features.process(block)))
+        new = np.stack([voice.process(block) for voice in self._voices])
+        self._frames = np.concatenate((self._frames, new), axis=1)
         due = 1 + (self._seen - self._clip) // self._step if self._seen >= self._clip else 0
         return self._judge(max(0, due - self._rows))
 
@@ -84,11 +87,11 @@ class PosteriorStream:
         results = [np.empty((0, len(self._classifier.classes_)), np.float32)]
         for begin in range(0, count, BATCH):
             starts = [start + hop * k for k in range(begin, min(begin + BATCH, count))]
-            results.append(self._classifier._judge(np.stack([self._frames[s : s + length] for s in starts])))
+            results.append(self._classifier._judge(np.stack([self._frames[:, s : s + length] for s in starts])))
         self._rows += count
         keep = max(0, self._rows * hop - self._first)
         self._first += keep
-        self._frames = self._frames[keep:].copy()
+        self._frames = self._frames[:, keep:].copy()
         return np.concatenate(results)
 
     def flush(self):

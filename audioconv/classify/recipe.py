@@ -20,6 +20,9 @@ class Recipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     average: float = 0.0  # decay of the moving average of weights that is kept instead of the last ones
+    # A clip is judged so many times as high, too, and the mean of the logits decides. Digits of a speaker out of four
+    # who was not trained on: 80.3 % with (1.0,) became 82.5 %.
+    voices: tuple = (0.88, 0.94, 1.0, 1.06, 1.13)
 
     def epochs_for(self, batches):
         """Epochs of a set of so many batches."""
