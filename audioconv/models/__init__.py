@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 
-# Levels count from the loudest frame so far. Tried on spoken digits of a speaker out of four who was not trained on, 500
-# steps: with all levels below the loudest 69.0 %, down to 40 dB 73.5 %, to 30 dB 75.1 %. Of two speakers, 800 steps:
-# absolute levels 72.0 %, PCEN 74.5 %, the mean of each band taken out 75.9 %, or a running one weighted by loudness 75.3 %.
+# Levels count from the loudest frame so far. Tried on spoken digits of a speaker out of four who was not trained on,
+# 500 steps: with all levels below the loudest 69.0 %, down to 40 dB 73.5 %, to 30 dB 75.1 %. Two speakers, 800 steps:
+# absolute levels 72.0 %, PCEN 74.5 %, the mean of each band out 75.9 %, or a running one weighted by loudness 75.3 %.
 HEARD = {"offset": 1e-10, "relative_db": 30}
 
 
