@@ -10,7 +10,7 @@ from audioconv.classify import Recipe
 from tests.test_classify_classifier import examples, make
 
 
-@pytest.mark.parametrize(("batches", "epochs"), [(1, 150), (16, 100), (44, 37), (50, 36), (1000, 36)])
+@pytest.mark.parametrize(("batches", "epochs"), [(1, 250), (16, 150), (47, 52), (50, 50), (1000, 50)])
 def test_small_sets_are_gone_through_more_often(batches, epochs):
     assert Recipe().epochs_for(batches) == epochs
 

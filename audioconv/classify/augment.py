@@ -6,6 +6,7 @@ result depends neither on the order of the work nor on the number of threads.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -148,9 +149,15 @@ def noise_clip(length, noises, settings, rng):
 
 def equaliser(bands, deviation_db, rng):
     """A smooth curve over so many bands, in natural logarithms of power: another microphone, another voice."""
-    at = np.linspace(0, np.pi, bands)
-    waves = sum(rng.normal() / np.sqrt(k) * np.cos(k * at) for k in range(1, 5))
+    waves = (rng.standard_normal((4, 1)) * _waves(bands)).sum(axis=0)
     return (deviation_db * np.log(10) / 10 * waves).astype(np.float32)
+
+
+@cache
+def _waves(bands):
+    """Half a period to two over so many bands, the shorter ones weaker."""
+    number = np.arange(1, 5)[:, None]
+    return np.cos(number * np.linspace(0, np.pi, bands)) / np.sqrt(number)
 
 
 def mask_features(frames, hop_ms, settings, rng):

@@ -9,12 +9,12 @@ from audioconv import nn
 class Recipe:
     """Settings of a training; a rate, share or decay of 0 switches one off.
 
-    Without `epochs` there are 36 of them, or more for small sets: as many as make `steps`, but at most `most_epochs`.
+    Without `epochs` there are 50 of them, or more for small sets: as many as make `steps`, but at most `most_epochs`.
     """
 
-    epochs: int = 36
-    steps: int = 1600
-    most_epochs: int = 150
+    epochs: int = 50
+    steps: int = 2400
+    most_epochs: int = 250
     learning_rate: float = 0.01  # the peak of the schedule: a line up, then half a cosine down to 0
     warmup: float = 0.1  # share of the steps until the peak
     weight_decay: float = 0.05
