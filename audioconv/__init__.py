@@ -14,6 +14,7 @@ _HOME = {
     "ModelFileError": "errors",
     "BusyError": "errors",
     "SoundDeviceError": "errors",
+    "DownloadError": "errors",
     "Stage": "stage",
     "convolve": "signal",
     "convolve2d": "signal",

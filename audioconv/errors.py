@@ -28,6 +28,10 @@ class ModelFileError(AudioconvError, OSError):
     """A model file is missing, cut short, not a model, or of another version."""
 
 
+class DownloadError(AudioconvError, OSError):
+    """A public data set cannot be downloaded, is not what it should be, or cannot be unpacked."""
+
+
 class SoundDeviceError(AudioconvError, OSError):
     """A sound card is missing, cannot do what is asked, or what drives it is not installed."""
 

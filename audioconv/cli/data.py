@@ -1,16 +1,57 @@
-"""audioconv data: what one wants to know of a folder of labelled clips."""
+"""audioconv data: public sets of labelled clips, and what one wants to know of a folder of them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at folders of labelled clips.")
+from audioconv.cli.messages import byte_bar, say
+
+data = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Folders of labelled clips: look at one, or fetch a public one."
+)
 
 
-@data.callback()
-def _group():
-    """So that a single command keeps its name."""
+@data.command("list")
+def show_catalogue():
+    """Name the public sets that can be fetched."""
+    from audioconv.classify.catalogue import CATALOGUE
+
+    for entry in CATALOGUE.values():
+        typer.echo(f"{entry.name:20}{entry.megabytes:5} MB  {entry.licence:13} {entry.title}")
+
+
+@data.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="One that `audioconv data list` names.")],
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where; ./NAME if not given.")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The archive, if it was downloaded by other means.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the archive in the cache folder.")] = False,
+):
+    """Download a public set, check and unpack it, and write its manifest.csv.
+
+    A download that was stopped goes on where it was. Official splits are honoured.
+    """
+    from audioconv.arrays import choice
+    from audioconv.classify.catalogue import CATALOGUE
+    from audioconv.classify.fetch import fetch as fetch_set
+
+    entry = CATALOGUE[choice(name, "NAME", tuple(CATALOGUE))]
+    folder = Path(name) if to is None else to
+    if (folder / "manifest.csv").exists():
+        typer.echo(f"{folder} is there already, with its manifest")
+        return
+    try:
+        with byte_bar(entry.name) as show:
+            clips, digest = fetch_set(entry, folder, archive=archive, keep=keep, progress=show)
+    except KeyboardInterrupt:
+        say("interrupted; what came is kept, and the same command goes on from there")
+        raise typer.Exit(130) from None
+    if entry.sha256 is None:
+        say(f"its owner may change this archive, so it could not be checked; SHA-256 {digest}")
+    typer.echo(f"{folder}: {clips} clips, {entry.licence}")
 
 
 @data.command()

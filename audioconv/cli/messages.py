@@ -79,6 +79,26 @@ def speed_bar(title, sample_rate):
             shown[0].stop()
 
 
+@contextmanager
+def byte_bar(title):
+    """Give a function of (what, done, total), in bytes, that shows a bar once it has taken some time."""
+    start, shown = time.monotonic(), None
+
+    def show(what, done, total):
+        nonlocal shown
+        if shown is None and time.monotonic() - start > _PATIENCE_S:
+            shown = bar(title, total)
+        if shown is not None:
+            text = f"{what} {title}, {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+            shown[0].update(shown[1], completed=done, total=total, description=text)
+
+    try:
+        yield show
+    finally:
+        if shown is not None:
+            shown[0].stop()
+
+
 def warn_clipped(target, done, remedy):
     """Say how much of a written file was clipped, if any was, and what avoids it."""
     if done.clipped:
