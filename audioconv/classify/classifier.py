@@ -80,7 +80,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     >>> tone = np.sin(np.arange(16000) / 4).astype("float32")
     >>> hiss = rng.standard_normal(16000).astype("float32")
     >>> X = np.stack([tone, hiss] * 8) * rng.uniform(0.01, 0.1, (16, 1)).astype("float32")
-    >>> clf = ac.KeywordClassifier(epochs=20, augment=False, verbose=0).fit(X, ["tone", "hiss"] * 8)
+    >>> clf = ac.KeywordClassifier(epochs=60, augment=False, verbose=0).fit(X, ["tone", "hiss"] * 8)
     >>> clf.predict(X[:2]).tolist()
     ['tone', 'hiss']
     """
