@@ -105,6 +105,7 @@ def test_a_clip_is_judged_by_several_voices():
     one = make(epochs=3, recipe=Recipe(voices=(1.0,))).fit(X, y)
     several = make(epochs=3, recipe=Recipe(voices=(0.9, 1.0, 1.2))).fit(X, y)
     assert several.voices_ == (0.9, 1.0, 1.2)
+    assert make(epochs=1, augment=False).fit(X, y).voices_ == (1.0,)
     assert np.array_equal(one.network_.weights()["0.weight"], several.network_.weights()["0.weight"])
     logits = []
     for pitch in several.voices_:

@@ -168,7 +168,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         # from here on nothing is refused, so that an object that was fitted before is never half of each
         self.classes_, self.features_, self.network_ = classes, features, network
         self.mean_, self.std_ = batches.statistics
-        self.voices_ = tuple(float(pitch) for pitch in self._recipe().voices)
+        voices = self._recipe().voices if self._augmentation() else (1.0,)  # no other pitch was ever heard
+        self.voices_ = tuple(float(pitch) for pitch in voices)
         self.n_features_in_, self.threshold_, self._predictor = _samples(X, self.clip), THRESHOLD, None
         self._train(batches, weights, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
