@@ -54,6 +54,20 @@ def log_mel(x, features):
     return np.array(rows, dtype=float).reshape(len(rows), features.mels)
 
 
+def ppv(x, taps, dilation, padded, channels, biases):
+    """Share of outputs of one kernel above each bias; x (frames, channels), weights -1 and at three taps 2."""
+    frames, reach, found = len(x), 4 * dilation, []
+    for t in range(frames):
+        total = np.longdouble(0)
+        for k in range(9):
+            i = t + (k - 4) * dilation
+            if 0 <= i < frames:
+                total += (2 if k in taps else -1) * sum(np.longdouble(x[i, c]) for c in channels)
+        if padded or reach <= t < frames - reach:
+            found.append(total)
+    return np.array([sum(y > bias for y in found) / len(found) for bias in biases])
+
+
 # --- convolution of one signal ----------------------------------------------------------------------------
 
 

@@ -18,6 +18,11 @@ def _arithmetic(x, y, out):
 
 
 @kernel
+def _above(x, y, out):
+    simd.store(out, 0, simd.above(simd.load(x, 0), simd.load(y, 0)))
+
+
+@kernel
 def _shuffles(x, out):
     width = simd.lanes(x)
     u, v = simd.load(x, 0), simd.load(x, width)
@@ -84,6 +89,16 @@ def test_maximum_keeps_nan(dtype):
     out = np.zeros_like(x)
     _arithmetic(frozen(x), frozen(np.ones_like(x)), out)
     assert np.isnan(out).all()
+
+
+@DTYPES
+def test_above_is_false_for_equals_and_nan(dtype):
+    x = np.array([0, 1, -1, np.nan, 0, np.inf, 2, np.nan], dtype)
+    y = np.array([0, 0, -2, 0, np.nan, 5, 3, np.nan], dtype)
+    out = np.full(8, 9, dtype)
+    width = simd.LANES[np.dtype(dtype)]
+    _above(frozen(x), frozen(y), out)
+    assert out[:width].tolist() == [0, 1, 1, 0, 0, 1, 0, 0][:width]
 
 
 @DTYPES

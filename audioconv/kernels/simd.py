@@ -171,6 +171,16 @@ def maximum(typing_context, x, y):
     return signature(x, x, x), lambda context, builder, sig, args: call_llvm(builder, "maximum", args[0].type, *args)
 
 
+@operation(lambda x, y: (x > y).astype(x.dtype))
+def above(typing_context, x, y):
+    """above(x, y): 1 in lanes where x > y, else 0; NaN lies above nothing. Two vectors."""
+
+    def codegen(context, builder, sig, args):
+        return builder.uitofp(builder.fcmp_ordered(">", *args), args[0].type)
+
+    return signature(x, x, x), codegen
+
+
 def _declare_operator(symbol, operands, emit):
     """Let vectors be added, subtracted, multiplied and negated by the ordinary operators."""
 
