@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models, nn, parallel
 from audioconv.arrays import whole
+from audioconv.classify import closed_form
 from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.batches import Batches
 from audioconv.classify.clips import check_clips, check_labels, load_clips, read_mono
@@ -218,6 +219,11 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         return noises
 
     def _train(self, batches, weights, held, checkpoint):
+        score = None if held is None else self._validation_score(*held)
+        if hasattr(self.network_, "fit"):
+            epochs = self.epochs if self._augmentation() else 1  # all passes would be the same
+            self.history_, self.interrupted_ = closed_form.train(self, batches, epochs, weights, score)
+            return
         recipe = self._recipe()
         epochs = self.epochs or recipe.epochs_for(batches.steps)
         peak = recipe.learning_rate if self.learning_rate is None else float(self.learning_rate)
@@ -225,7 +231,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             recipe.training_step(self.network_, weights),
             recipe.schedule(peak, epochs * batches.steps),
             epochs=epochs,
-            validate=None if held is None else self._validation_score(*held),
+            validate=score,
             checkpoint=checkpoint,
             identity=batches.identity
             | {"epochs": epochs, "learning_rate": peak, "model": self._model_name(), "recipe": repr(recipe)}

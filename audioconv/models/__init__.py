@@ -13,11 +13,13 @@ from audioconv.features import LogMel, Mfcc
 from audioconv.models.bc_resnet import bc_resnet
 from audioconv.models.ds_cnn import ds_cnn_s
 from audioconv.models.ds_tcn import ds_tcn
+from audioconv.models.minirocket import MiniRocket
 from audioconv.models.mlp import mlp
 from audioconv.models.tc_resnet import tc_resnet8, tc_resnet14_15
 
 __all__ = [
     "MODELS",
+    "MiniRocket",
     "Model",
     "bc_resnet",
     "build",
@@ -54,6 +56,7 @@ MODELS = {
     "bc-resnet-2": Model(partial(bc_resnet, scale=2)),
     "bc-resnet-3": Model(partial(bc_resnet, scale=3)),
     "mlp": Model(mlp, partial(Mfcc, hop_ms=40, **HEARD), whole=True),
+    "minirocket": Model(MiniRocket, whole=True),
 }
 
 
@@ -85,7 +88,7 @@ def build(model, classes, features, seed, frames=None):
 
     Returns
     -------
-    network : nn.Sequential
+    network : nn.Sequential, or MiniRocket
         For clips as `shaped` makes them.
 
     Raises
@@ -96,7 +99,7 @@ def build(model, classes, features, seed, frames=None):
     made = model_of(model)
     more = {"frames": frames} if made.whole and frames is not None else {}
     layers = made.make(classes, features, rng=np.random.default_rng(seed), **more)
-    if isinstance(layers, nn.Sequential):
+    if isinstance(layers, (nn.Sequential, MiniRocket)):
         return layers
     if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, nn.Layer) for layer in layers):
         raise ArgumentError(f"a model must make a list of layers, or an nn.Sequential of them, not {layers!r}")
@@ -105,7 +108,7 @@ def build(model, classes, features, seed, frames=None):
 
 def takes_planes(network):
     """Whether a network takes clips as planes (batch, frames, features, 1)."""
-    return 3 not in network.layers[0].dims
+    return 3 not in (network.layers[0] if isinstance(network, nn.Sequential) else network).dims
 
 
 def shaped(network, frames):

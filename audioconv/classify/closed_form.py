@@ -1,0 +1,55 @@
+"""Training of a model that has `fit`: clips as a few passes of augmentation make them, then one solution."""
+
+import time
+
+import numpy as np
+
+from audioconv.classify.progress import Progress
+
+PASSES = 3  # over the clips, unless epochs says otherwise
+CLIP_OF_SEED = (1 << 24) - 1  # in the seeds that `Batches` gives, below the epoch
+
+
+def train(classifier, batches, epochs, class_weight, score):
+    """Fit the network of a classifier on all batches of some epochs.
+
+    Parameters
+    ----------
+    classifier : KeywordClassifier
+        Its `network_` has `fit` as `models.MiniRocket` does.
+    batches : Batches
+    epochs : int, optional
+        Default 3.
+    class_weight : float array, shape (classes,), or None
+    score : function from network to (validation accuracy, minus loss), or None
+
+    Returns
+    -------
+    history : list of dict
+        One record, with the loss and accuracy of clips that were left out; none after Ctrl-C.
+    interrupted : bool
+        Whether Ctrl-C ended the training; the network is untrained then.
+    """
+    start, network, epochs = time.perf_counter(), classifier.network_, epochs or PASSES
+    progress = Progress(classifier.verbose)
+    frames, targets, clips = [], [], []
+    try:
+        with progress.training(epochs, batches, (0, 0)):
+            for epoch in range(epochs):
+                for number, (x, wanted, seeds) in enumerate(batches(epoch)):
+                    frames.append(x)
+                    targets.append(wanted)
+                    clips.append(seeds & CLIP_OF_SEED)
+                    progress.batch(epoch, number, None)
+            targets = np.concatenate(targets)
+            weights = None if class_weight is None else targets @ class_weight
+            fit = network.fit(
+                np.concatenate(frames), targets, weights, classifier.threads, groups=np.concatenate(clips)
+            )
+            record = {"epoch": 1, "loss": fit.loss, "accuracy": fit.accuracy}
+            validation = None if score is None else score(network)
+            progress.epoch(record | {"score": validation})
+    except KeyboardInterrupt:
+        return [], True
+    record |= {"val_accuracy": None if validation is None else validation[0], "learning_rate": None}
+    return [record | {"seconds": time.perf_counter() - start}], False
