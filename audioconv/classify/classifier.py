@@ -38,7 +38,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     clip_s : float, in seconds
         Length of a clip; shorter ones are put between zeros, of longer ones the loudest stretch is taken.
     epochs : int, optional
-        Default 50, or more for small sets: as many as make 2,400 steps, at most 250.
+        Default 50, or more for small sets: as many as make 2,400 steps, at most 250. Of minirocket 3.
     batch_size : int
     learning_rate : float, optional
         Peak of the schedule; default 0.01.
@@ -63,7 +63,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : array of labels, sorted
-    network_ : nn.Sequential
+    network_ : nn.Sequential or MiniRocket
     features_ : LogMel
     voices_ : tuple of float
         A clip is judged as if it were so many times as high; the mean of the logits decides.
@@ -221,8 +221,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     def _train(self, batches, weights, held, checkpoint):
         score = None if held is None else self._validation_score(*held)
         if hasattr(self.network_, "fit"):
-            epochs = self.epochs if self._augmentation() else 1  # all passes would be the same
-            self.history_, self.interrupted_ = closed_form.train(self, batches, epochs, weights, score)
+            self.history_, self.interrupted_ = closed_form.train(self, batches, weights, score)
             return
         recipe = self._recipe()
         epochs = self.epochs or recipe.epochs_for(batches.steps)

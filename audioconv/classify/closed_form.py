@@ -10,16 +10,14 @@ PASSES = 3  # over the clips, unless epochs says otherwise
 CLIP_OF_SEED = (1 << 24) - 1  # in the seeds that `Batches` gives, below the epoch
 
 
-def train(classifier, batches, epochs, class_weight, score):
-    """Fit the network of a classifier on all batches of some epochs.
+def train(classifier, batches, class_weight, score):
+    """Fit the network of a classifier on all batches of its epochs, by default 3, or 1 if clips are not augmented.
 
     Parameters
     ----------
     classifier : KeywordClassifier
-        Its `network_` has `fit` as `models.MiniRocket` does.
+        Its `network_` has `fit`, as `models.MiniRocket` does.
     batches : Batches
-    epochs : int, optional
-        Default 3.
     class_weight : float array, shape (classes,), or None
     score : function from network to (validation accuracy, minus loss), or None
 
@@ -30,8 +28,8 @@ def train(classifier, batches, epochs, class_weight, score):
     interrupted : bool
         Whether Ctrl-C ended the training; the network is untrained then.
     """
-    start, network, epochs = time.perf_counter(), classifier.network_, epochs or PASSES
-    progress = Progress(classifier.verbose)
+    start, network, progress = time.perf_counter(), classifier.network_, Progress(classifier.verbose)
+    epochs = (classifier.epochs or PASSES) if classifier.augment else 1  # all passes would be the same
     frames, targets, clips = [], [], []
     try:
         with progress.training(epochs, batches, (0, 0)):

@@ -16,7 +16,8 @@ def train(
         str,
         typer.Option(
             metavar="NAME",
-            help="tc-resnet8, tc-resnet14-1.5, ds-tcn, ds-cnn-s, bc-resnet-1, -2 or -3, mlp, or minirocket.",
+            help="tc-resnet8, tc-resnet14-1.5, ds-tcn, ds-cnn-s, bc-resnet-1, bc-resnet-2, bc-resnet-3, mlp, "
+            "or minirocket.",
         ),
     ] = "tc-resnet8",
     epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")] = None,
