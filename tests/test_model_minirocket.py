@@ -24,6 +24,7 @@ from tests.test_classify_classifier import examples
 RNG = np.random.default_rng
 small = partial(MiniRocket, frames=98, size=840)  # features enough for three classes
 small.__name__ = "small"
+compiled = pytest.mark.skipif(not JIT_ENABLED, reason="half a second a clip; the tests of the kernel check its bounds")
 
 
 def data(clips=30, frames=98, features=5, seed=0):
@@ -74,6 +75,7 @@ def test_dilations_are_those_of_the_paper(frames, count, expected):
     assert counts.tolist() == list(expected.values())
 
 
+@compiled
 def test_features_are_shares_of_naive_convolutions():
     network, _ = fitted()
     x = data(2, seed=9)[0]
@@ -145,6 +147,7 @@ def test_of_many_examples_some_are_left_out():
 # --- the model ---
 
 
+@compiled
 def test_it_learns_and_says_how_sure_it_is():
     network, fit = fitted()
     x, targets = data(40, seed=5)
@@ -155,6 +158,7 @@ def test_it_learns_and_says_how_sure_it_is():
     assert 0 < fit.loss < np.log(2)
 
 
+@compiled
 def test_soft_targets_and_weights_count():
     x, targets = data()
     network = fitted()[0]
@@ -168,6 +172,7 @@ def test_soft_targets_and_weights_count():
     assert lean > even + 0.5  # towards the class that counts more
 
 
+@compiled
 def test_the_same_bits_with_any_number_of_threads_and_in_any_batch():
     one, _ = fitted()
     x = data(5, seed=3)[0]
@@ -182,6 +187,7 @@ def test_the_same_bits_with_any_number_of_threads_and_in_any_batch():
     assert one.forward(x[:0]).shape == (0, 2)
 
 
+@compiled
 def test_inference_keeps_the_weights_that_it_was_made_with():
     network, _ = fitted()
     x, targets = data()
@@ -191,6 +197,7 @@ def test_inference_keeps_the_weights_that_it_was_made_with():
     assert not np.array_equal(network.forward(x), before)
 
 
+@compiled
 def test_weights_are_taken_over_by_another_and_pickled():
     network, _ = fitted()
     x = data(4, seed=3)[0]
@@ -202,6 +209,7 @@ def test_weights_are_taken_over_by_another_and_pickled():
         assert np.array_equal(again.forward(x), network.forward(x))
 
 
+@compiled
 def test_weights_that_do_not_fit_are_refused():
     network, _ = fitted()
     x, kept = data(2)[0], {name: array.copy() for name, array in network.weights().items()}
@@ -233,6 +241,13 @@ def test_clips_that_do_not_fit_are_refused():
         network.fit(x, targets, groups=np.zeros(4, int))
 
 
+def test_the_shortest_clips_are_learnt():
+    network, _ = fitted(frames=9, size=84)
+    x, targets = data(10, 9, seed=5)
+    assert (network.forward(x).argmax(axis=1) == targets.argmax(axis=1)).mean() > 0.7
+    assert np.array_equal(network.inference()(x), network.forward(x))
+
+
 def test_summary():
     text = str(models.build("minirocket", 12, 40, 0, 98).summary((98, 40)))
     assert "Shares" in text
@@ -249,10 +264,10 @@ def make(model="minirocket", **settings):
 
 @pytest.fixture(scope="module")
 def trained():
-    model = "minirocket" if JIT_ENABLED else small
-    return make(model).fit(*examples(12, 0), validation=examples(3, 1))
+    return make().fit(*examples(12, 0), validation=examples(3, 1))
 
 
+@compiled
 def test_the_classifier_learns(trained):
     assert trained.score(*examples(8, 2)) >= 0.9
     assert len(trained.history_) == 1
@@ -262,10 +277,11 @@ def test_the_classifier_learns(trained):
     assert 0 < trained.threshold_ < 1
 
 
+@compiled
 def test_a_saved_classifier_says_the_same_and_streams(trained, tmp_path):
     path = tmp_path / "model.safetensors"
     trained.save(path)
-    loaded = ac.KeywordClassifier.load(path, model=None if JIT_ENABLED else small)
+    loaded = ac.KeywordClassifier.load(path)
     X, _ = examples(2, 4)
     for other in (loaded, pickle.loads(pickle.dumps(trained))):
         assert np.array_equal(other.predict_proba(X), trained.predict_proba(X))
@@ -279,6 +295,7 @@ def test_a_saved_classifier_says_the_same_and_streams(trained, tmp_path):
     assert loaded.history_ == trained.history_
 
 
+@compiled
 @pytest.mark.parametrize("augment", [True, False])
 def test_the_classifier_has_the_same_bits_with_any_number_of_threads(augment):
     X, y = examples(3, 0)
@@ -291,6 +308,7 @@ def test_the_classifier_has_the_same_bits_with_any_number_of_threads(augment):
     )
 
 
+@compiled
 def test_class_weights_count():
     rng = RNG(0)
     X, y = (0.1 * rng.standard_normal((20, 16000))).astype(np.float32), np.array(["many"] * 16 + ["few"] * 4)

@@ -36,7 +36,8 @@ class MiniRocket:
     """84 kernels of nine taps at several dilations, the share of their outputs above biases, and ridge regression.
 
     It is made as networks are and gives logits, but has `fit` instead of a training by gradients. A kernel sums a
-    random choice of one to nine bands. Half of the kernels see zeros around the clip, the other half nothing.
+    random choice of one to nine bands. Half of the kernels see zeros around the clip, the other half nothing. Training
+    needs 40 kB a clip, and at most 2.5 GB beside.
 
     Parameters
     ----------
