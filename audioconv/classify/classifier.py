@@ -9,16 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models, nn, parallel
 from audioconv.arrays import whole
-from audioconv.classify import closed_form
+from audioconv.classify import closed_form, kept
 from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.batches import Batches
 from audioconv.classify.clips import check_clips, check_labels, load_clips, read_mono
 from audioconv.classify.detector import SILENCES, UNKNOWNS, KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices, Progress
 from audioconv.classify.recipe import Recipe
-from audioconv.errors import ArgumentError, ModelFileError
-from audioconv.features import KINDS
-from audioconv.io import model_file
+from audioconv.errors import ArgumentError
 
 SHIPPED = Path(__file__).with_name("keywords.safetensors")  # of `examples/train_keywords.py data/keywords`
 STEP_MS = 50  # from one window of a stream to the next
@@ -38,7 +36,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     clip_s : float, in seconds
         Length of a clip; shorter ones are put between zeros, of longer ones the loudest stretch is taken.
     epochs : int, optional
-        Default 50, or more for small sets: as many as make 2,400 steps, at most 250. Of minirocket 3.
+        Default 50, or more for small sets: as many as make 2,400 steps, at most 250. Of minirocket 1.
     batch_size : int
     learning_rate : float, optional
         Peak of the schedule; default 0.01.
@@ -233,7 +231,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             validate=score,
             checkpoint=checkpoint,
             identity=batches.identity
-            | {"epochs": epochs, "learning_rate": peak, "model": self._model_name(), "recipe": repr(recipe)}
+            | {"epochs": epochs, "learning_rate": peak, "model": kept.name_of(self.model), "recipe": repr(recipe)}
             | ({} if weights is None else {"class_weight": weights.tolist()}),
         )
         progress = Progress(self.verbose)
@@ -316,23 +314,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     def save(self, path):
         """Write the trained model to one safetensors file; it appears whole or not at all."""
         check_is_fitted(self, "network_")
-        arrays = {f"network.{name}": array for name, array in self.network_.weights().items()}
-        arrays |= {"mean": self.mean_, "std": self.std_, "filters": self.features_.filters}
-        settings = {
-            "model": self._model_name(),
-            "classes": self.classes_.tolist(),
-            "sample_rate": int(self.sample_rate),
-            "clip_s": float(self.clip_s),
-            "threshold": self.threshold_,
-            "voices": self.voices_,
-            "features": self.features_.settings() | {"kind": type(self.features_).__name__},
-            "history": self.history_,
-        }
-        model_file.save(path, arrays, settings)
-
-    def _model_name(self):
-        """What a file says of the model: of a function its name, because nothing in a file is executed."""
-        return self.model if isinstance(self.model, str) else getattr(self.model, "__name__", type(self.model).__name__)
+        kept.save(self, path)
 
     @classmethod
     def load(cls, path=SHIPPED, model=None):
@@ -340,26 +322,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
         Without a path it is the one that comes along: ten English words, learnt from synthetic voices.
         """
-        arrays, settings = model_file.load(path)
-        try:
-            model = settings["model"] if model is None else model
-            clf = cls(model, sample_rate=settings["sample_rate"], clip_s=settings["clip_s"], verbose=0)
-            clf.classes_ = np.array(settings["classes"])
-            clf.threshold_, clf.history_ = settings["threshold"], settings["history"]
-            clf.voices_ = tuple(settings.get("voices", (1.0,)))
-            kind = KINDS[settings["features"].pop("kind", "LogMel")]
-            clf.features_ = kind(**settings["features"], filters=arrays["filters"])
-            clf.mean_, clf.std_ = arrays["mean"], arrays["std"]
-            frames = clf.features_.frames(clf.clip)
-            clf.network_ = models.build(clf.model, len(clf.classes_), clf.features_.size, 0, frames)
-            prefix = "network."
-            clf.network_.load_weights(
-                {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            )
-        except (KeyError, TypeError) as error:
-            raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
-        clf.n_features_in_, clf.interrupted_ = clf.clip, False
-        return clf
+        return kept.load(cls, path, model)
 
     def __getstate__(self):
         state = dict(super().__getstate__())
