@@ -99,6 +99,16 @@ def train_steps(threads, batch, steps=2):
     return outputs + [w.copy() for w in network.weights().values()]
 
 
+@pytest.mark.parametrize("make", [lambda r: nn.Dense(4, 3, rng=r), lambda r: nn.Sequential([nn.Dense(4, 3, rng=r)])])
+def test_inference_keeps_the_weights_that_it_was_made_with(make):
+    layer, x = make(RNG(0)), RNG(1).standard_normal((2, 4)).astype("float32")
+    before, infer = layer.forward(x), layer.inference()
+    layer.load_weights({name: 2 * array + 1 for name, array in layer.weights().items()})
+    np.testing.assert_array_equal(infer(x), before)
+    np.testing.assert_array_equal(infer(x[:1]), before[:1])
+    assert not np.array_equal(layer.forward(x), before)
+
+
 @pytest.mark.parametrize("batch", [0, 1, 5, 8, 21])
 def test_training_has_the_same_bits_with_any_number_of_threads(batch):
     expected = train_steps(1, batch)

@@ -14,7 +14,7 @@ CLIP_OF_SEED = (1 << 24) - 1  # in the seeds that `Batches` gives, below the epo
 
 
 def train(classifier, batches, class_weight, score):
-    """Fit the network of a classifier on all batches of its epochs, by default one; without augmentation all would be the same.
+    """Fit the network of a classifier on all batches of its epochs, by default one.
 
     Parameters
     ----------

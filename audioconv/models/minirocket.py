@@ -1,6 +1,5 @@
 """MiniRocket: thousands of fixed features and a linear classifier in closed form; what a network has to beat."""
 
-import copy
 from itertools import combinations
 from typing import NamedTuple
 
@@ -196,7 +195,7 @@ class MiniRocket:
 
     def inference(self):
         """Return a function from x to logits with the weights as they are now; any thread may call it."""
-        arrays, dense = self._arrays(), copy.deepcopy(self.dense).inference()
+        arrays, dense = self._arrays(), self.dense.inference()
         return lambda x, threads=1: self._logits(self._checked(x), threads, arrays, dense)
 
     # --- what it is ---

@@ -1,5 +1,6 @@
 """What all layers share: how they are asked, how their programs are made and kept, names of weights."""
 
+import copy
 import threading
 from math import prod
 
@@ -137,7 +138,8 @@ class Layer:
 
     def inference(self):
         """Return a function from x to y with the weights as they are now; any thread may call it."""
-        programs = Idle(self._inference_program)
+        # programs are made when a shape first comes, which may be after the weights have changed
+        programs = Idle(copy.deepcopy(self)._inference_program)
 
         def apply(x, threads=1):
             return _apply(programs, np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype), threads)
