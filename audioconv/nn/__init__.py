@@ -15,6 +15,7 @@ from audioconv.nn.convolution import (
     TiledConv2d,
     conv1d,
 )
+from audioconv.nn.dense_form import as_dense, connections
 from audioconv.nn.layer import Layer
 from audioconv.nn.loss import (
     BinaryCrossEntropy,
@@ -85,6 +86,8 @@ __all__ = [
     "TiledConv2d",
     "Training",
     "TrainingStep",
+    "as_dense",
+    "connections",
     "constant",
     "conv1d",
     "one_hot",

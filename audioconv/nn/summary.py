@@ -51,7 +51,7 @@ class Summary:
         self.hop_ms, self.layers = hop_ms, []
         self._walk(network, "", tuple(shape))
         self.parameters = sum(p.size for p in network.parameters().values())
-        self.products = _described(network, shape)[1]
+        self.products = described(network, shape)[1]
         try:
             self.stream = network.stream(tuple(shape)[1:])
             self.stream_error = None
@@ -67,14 +67,14 @@ class Summary:
             for number, each in enumerate(inside):
                 shape = self._walk(each, f"{name}{number}", shape)
             return shape
-        result, products = _described(layer, shape)
+        result, products = described(layer, shape)
         parameters = sum(p.size for p in layer.parameters().values())
         self.layers.append((name, type(layer).__name__, result, parameters, products))
         return result
 
     def _frame_products(self, network, shape):
         """Multiply-adds that one more frame costs, on average."""
-        few, more = (_described(network, (shape[0] + n, *shape[1:]), stream="clip")[1] for n in (0, 64))
+        few, more = (described(network, (shape[0] + n, *shape[1:]), stream="clip")[1] for n in (0, 64))
         return round((more - few) / 64)
 
     def __str__(self):
@@ -96,7 +96,7 @@ class Summary:
         return "\n".join(lines)
 
 
-def _described(layer, shape, stream=None):
+def described(layer, shape, stream=None):
     """(shape of the output, multiply-adds of a clip)."""
     if len(shape) + 1 not in layer.dims:
         raise ShapeError(f"a clip of shape {tuple(shape)} does not fit {type(layer).__name__}, which takes "
