@@ -7,6 +7,7 @@ import pytest
 
 import audioconv as ac
 from audioconv.classify import Recipe
+from audioconv.classify.recipe import doubt
 from tests.test_classify_classifier import examples, make
 
 
@@ -48,3 +49,19 @@ def test_the_average_is_what_is_kept():
 def test_recipes_that_make_no_sense_are_refused():
     with pytest.raises(ac.ArgumentError, match="decay"):
         make(recipe=Recipe(average=1.5)).fit(*examples(2, 0))
+
+
+def test_a_clip_more_or_less_is_within_doubt():
+    assert doubt(0.5, 100) == pytest.approx(0.05, rel=1e-3)
+    for right, clips in ((99, 100), (550, 554), (10, 10), (0, 1)):
+        assert doubt(right / clips, clips) > 0.8 / clips
+    assert doubt(0.9, 10_000) < 0.004
+
+
+def test_of_epochs_that_hardly_differ_the_last_is_kept():
+    X, y = examples(12, 0)
+    held = examples(6, 1)
+    fitted = make(epochs=8).fit(X, y, validation=held)
+    scores = [epoch["val_accuracy"] for epoch in fitted.history_]
+    good = [s >= max(scores[: n + 1]) - doubt(max(scores[: n + 1]), len(held[1])) for n, s in enumerate(scores)]
+    assert fitted.best_epoch_ == max(n for n, each in enumerate(good, 1) if each)

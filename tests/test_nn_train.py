@@ -60,6 +60,18 @@ def test_the_best_epoch_wins():
     assert all(np.array_equal(weights[1][name], array) for name, array in trained.weights().items())
 
 
+def test_a_later_epoch_wins_that_is_as_good_as_it_must_be():
+    scores, weights, trained = iter([0.1, 0.9, 0.85, 0.7, 0.86]), [], network()
+
+    def validate(current):
+        weights.append({name: array.copy() for name, array in current.weights().items()})
+        return next(scores)
+
+    history = fit(trained, epochs=4, validate=validate, as_good=lambda score, best: score >= best - 0.05)
+    assert history.best_epoch == 3
+    assert all(np.array_equal(trained.weights()[name], array) for name, array in weights[2].items())
+
+
 def test_interruption_keeps_the_best_so_far():
     trained, kept = network(), {}
 

@@ -15,7 +15,7 @@ from audioconv.classify.batches import Batches
 from audioconv.classify.clips import check_clips, check_labels, load_clips, read_mono
 from audioconv.classify.detector import SILENCES, UNKNOWNS, KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices, Progress
-from audioconv.classify.recipe import Recipe
+from audioconv.classify.recipe import Recipe, doubt
 from audioconv.errors import ArgumentError
 
 SHIPPED = Path(__file__).with_name("keywords.safetensors")  # of `examples/train_keywords.py data/keywords`
@@ -69,6 +69,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         For detectors; chosen on the validation clips if `fit` had some.
     history_ : list of dict
         One an epoch: epoch, loss, accuracy, val_accuracy, learning_rate, seconds.
+    best_epoch_ : int
+        The one whose weights were kept, from 1; 0 if none was finished.
     interrupted_ : bool
         Whether Ctrl-C ended the training; the weights are the best until then.
 
@@ -126,8 +128,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         groups : ignored
             There so that scikit-learn's splitters may pass speakers on.
         validation : (X, y), optional
-            Clips that are not trained on: the weights of the best epoch are kept, and the threshold of detectors
-            is chosen on them.
+            Clips that are not trained on: the weights of the last epoch that is not clearly worse than the best one are
+            kept, and the threshold of detectors is chosen on them.
         checkpoint : path, optional
             Where the state of the training is kept while it runs. If the file is there, the training goes on from it,
             to the same weights as if it had never stopped.
@@ -220,6 +222,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         score = None if held is None else self._validation_score(*held)
         if hasattr(self.network_, "fit"):
             self.history_, self.interrupted_ = closed_form.train(self, batches, weights, score)
+            self.best_epoch_ = len(self.history_)
             return
         recipe = self._recipe()
         epochs = self.epochs or recipe.epochs_for(batches.steps)
@@ -229,6 +232,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
             recipe.schedule(peak, epochs * batches.steps),
             epochs=epochs,
             validate=score,
+            as_good=lambda score, best: score[0] >= best[0] - doubt(best[0], len(held[1])),
             checkpoint=checkpoint,
             identity=batches.identity
             | {"epochs": epochs, "learning_rate": peak, "model": kept.name_of(self.model), "recipe": repr(recipe)}
@@ -237,11 +241,11 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         progress = Progress(self.verbose)
         with progress.training(epochs, batches, training.place):
             history = training.run(batches, progress.batch, progress.epoch, self.threads)
-        self.interrupted_ = history.interrupted
+        self.interrupted_, self.best_epoch_ = history.interrupted, history.best_epoch
         self.history_ = [_record(epoch) for epoch in history.epochs]
 
     def _validation_score(self, clips, labels):
-        """The function from a network to (accuracy, -loss) on clips: the second decides between equal first ones."""
+        """The function from a network to (accuracy, -loss) on clips."""
         features, targets = self._standardised(clips), np.searchsorted(self.classes_, labels)
         wanted = nn.one_hot(targets, len(self.classes_))
 

@@ -23,6 +23,7 @@ def save(classifier, path):
         "voices": classifier.voices_,
         "features": classifier.features_.settings() | {"kind": type(classifier.features_).__name__},
         "history": classifier.history_,
+        "best_epoch": classifier.best_epoch_,
     }
     model_file.save(path, arrays, settings)
 
@@ -46,6 +47,7 @@ def load(cls, path, model=None):
         classifier = cls(model, sample_rate=settings["sample_rate"], clip_s=settings["clip_s"], verbose=0)
         classifier.classes_ = np.array(settings["classes"])
         classifier.threshold_, classifier.history_ = settings["threshold"], settings["history"]
+        classifier.best_epoch_ = settings.get("best_epoch", len(classifier.history_))
         classifier.voices_ = tuple(settings.get("voices", (1.0,)))
         kind = KINDS[settings["features"].pop("kind", "LogMel")]
         classifier.features_ = kind(**settings["features"], filters=arrays["filters"])

@@ -1,6 +1,7 @@
 """How a network is trained: lengths, rates and regularisers, apart from what is done to the clips."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 from audioconv import nn
 
@@ -37,3 +38,15 @@ class Recipe:
     def schedule(self, learning_rate, steps):
         """The learning rate of each of so many steps."""
         return nn.warmup_cosine(learning_rate, steps, round(self.warmup * steps))
+
+
+def doubt(accuracy, clips):
+    """Standard error of an accuracy on so many clips, never 0: a clip more or less says nothing.
+
+    Among epochs that differ by less the last is kept, with the rate fully down. The epoch that happened to be best on
+    554 clips, 45th of 59, had 4 errors there and 14 on 522 others, the last one had 4 and 5.
+
+    References: Breiman et al., Classification and Regression Trees (1984), section 3.4.3, the 1 SE rule.
+    """
+    share = (accuracy * clips + 1) / (clips + 2)
+    return sqrt(share * (1 - share) / clips)

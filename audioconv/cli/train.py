@@ -103,8 +103,8 @@ def _noises(folder, clips):
 
 
 def _report(classifier, part, validation, out):
-    history = [epoch for epoch in classifier.history_ if epoch.get("val_accuracy") is not None]
-    best = f", validation accuracy {max(epoch['val_accuracy'] for epoch in history):.2%}" if history else ""
+    kept = classifier.history_[classifier.best_epoch_ - 1].get("val_accuracy") if classifier.best_epoch_ else None
+    best = "" if kept is None else f", validation accuracy {kept:.2%}"
     typer.echo(
         f"{out}: {len(classifier.classes_)} classes from {len(part.files)} clips, "
         f"{len(validation.files)} to validate, {len(classifier.history_)} epochs{best}"

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import operator
 import time
 from dataclasses import dataclass, field
 
@@ -63,6 +64,9 @@ class Training:
     validate : callable, optional
         validate(network) gives a score (or a tuple) after each epoch, larger is better, of equal ones the later.
         Without it the last epoch is the best. With a moving average, it is that which is validated and kept.
+    as_good : callable, optional
+        as_good(score, best) says whether weights with a score are kept, the best score so far being `best`. Default:
+        those that are the best or equal to it.
     patience : int, optional
         Stop when the score has not grown for so many epochs.
     checkpoint : path, optional
@@ -72,9 +76,10 @@ class Training:
         What must be the same to go on (seed, data ...); plain values. A checkpoint of another training is refused.
     """
 
-    def __init__(self, step, learning_rate, *, epochs, validate=None, patience=None, checkpoint=None, identity=None):
+    def __init__(self, step, learning_rate, *, epochs, validate=None, as_good=operator.ge, patience=None,
+                 checkpoint=None, identity=None):  # fmt: skip
         self.step, self.learning_rate, self.epochs = step, learning_rate, whole(epochs, "epochs")
-        self.validate = validate
+        self.validate, self.as_good = validate, as_good
         self.patience = None if patience is None else whole(patience, "patience")
         self.checkpoint, self.identity = checkpoint, identity or {}
         self.history = History()
@@ -161,8 +166,8 @@ class Training:
             network.load_weights(candidate)
             score = self.validate(network)
             network.load_weights(raw)
-        scores = self.history.epochs
-        if self._best is None or score is None or score >= scores[self.history.best_epoch - 1]["score"]:
+        scores = [] if score is None else [score, *(epoch["score"] for epoch in self.history.epochs)]
+        if self._best is None or score is None or self.as_good(score, max(scores)):
             self._best, self.history.best_epoch = candidate, self._epoch + 1
         return score
 
