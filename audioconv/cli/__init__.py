@@ -19,6 +19,7 @@ from audioconv.cli.denoise import denoise
 from audioconv.cli.doctor import doctor
 from audioconv.cli.evaluate import evaluate
 from audioconv.cli.filter import filter_file
+from audioconv.cli.lab import lab
 from audioconv.cli.listen import listen
 from audioconv.cli.live import live
 from audioconv.cli.messages import say
@@ -80,7 +81,7 @@ def _options(
 
 app.command("filter")(filter_file)
 app.add_typer(data, name="data")
-for command in (denoise, spectrogram, live, record, train, evaluate, predict, listen, bench, doctor):
+for command in (denoise, spectrogram, live, record, train, evaluate, predict, listen, lab, bench, doctor):
     app.command()(command)
 
 

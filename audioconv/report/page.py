@@ -14,6 +14,7 @@ body { font: 1rem/1.55 system-ui, sans-serif; max-width: 44rem; margin: 0 auto; 
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 1rem 0; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.5rem 0 .5rem; padding-top: 1rem;
      border-top: 1px solid var(--line); }
+h3 { font-size: 1.05rem; margin: 2rem 0 .25rem; }
 p { margin: .75rem 0; }
 figure { margin: 1.25rem 0; }
 figure img { display: block; width: 100%; height: auto; border-radius: .4rem; }
@@ -54,6 +55,10 @@ class Report:
     def heading(self, text):
         """Begin a section."""
         self._parts.append(f"<h2>{escape(str(text))}</h2>")
+
+    def subheading(self, text):
+        """Begin a part of a section."""
+        self._parts.append(f"<h3>{escape(str(text))}</h3>")
 
     def text(self, text):
         """Add a paragraph; empty lines part it into several."""

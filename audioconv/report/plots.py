@@ -8,34 +8,9 @@ import numpy as np
 
 from audioconv.arrays import floating
 from audioconv.errors import ArgumentError, ShapeError
+from audioconv.report.look import BLUE, LETTERS, RED, label, panels_of
 
-WIDTH = 6.0  # inches
-DPI = 200
-LETTERS = 10  # points
 COLUMNS = 1200  # of a waveform: about the pixels of a picture
-BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"  # Okabe and Ito's: told apart by the colour-blind
-
-
-def _panels(rows, columns, height, **shared):
-    """A figure and its panels, shape (rows, columns), all of one look."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
-    panels = figure.subplots(rows, columns, squeeze=False, **shared)
-    for panel in panels.flat:
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(labelsize=LETTERS)
-    return figure, panels
-
-
-def _say(panel, x=None, y=None, title=None):
-    """Label the axes and the panel."""
-    if x:
-        panel.set_xlabel(x, fontsize=LETTERS)
-    if y:
-        panel.set_ylabel(y, fontsize=LETTERS)
-    if title:
-        panel.set_title(title, fontsize=LETTERS + 1, loc="left", parse_math=False)  # a file may be called $^$
 
 
 def waveform(signals, sample_rate):
@@ -53,7 +28,7 @@ def waveform(signals, sample_rate):
     """
     if not signals:
         raise ArgumentError("signals must hold at least one signal, by its name")
-    figure, panels = _panels(len(signals), 1, 0.5 + 1.25 * len(signals), sharex=True, sharey=True)
+    figure, panels = panels_of(len(signals), 1, 0.5 + 1.25 * len(signals), sharex=True, sharey=True)
     for panel, (name, samples) in zip(panels[:, 0], signals.items(), strict=True):
         samples = floating(samples, name, (1,))
         if not samples.size:
@@ -61,9 +36,9 @@ def waveform(signals, sample_rate):
         starts = np.unique(np.linspace(0, samples.size, COLUMNS, endpoint=False).astype(int))
         low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
         panel.fill_between(starts / sample_rate, low, high, color=BLUE, linewidth=0.6)
-        _say(panel, y="amplitude", title=name)
+        label(panel, y="amplitude", title=name)
         panel.margins(x=0.01)
-    _say(panels[-1, 0], x="time (s)")
+    label(panels[-1, 0], x="time (s)")
     return figure
 
 
@@ -85,7 +60,7 @@ def log_mel(signals, features):
         raise ShapeError("signals must hold at least one signal, each at least one frame long")
     top = max(image.max() for image in frames.values())
     hop_s = features.hop / features.sample_rate
-    figure, panels = _panels(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
+    figure, panels = panels_of(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], frames.items(), strict=True):
         start_s = (features.window / 2 - features.margins[0]) / features.sample_rate - hop_s / 2
         picture = panel.imshow(
@@ -95,9 +70,9 @@ def log_mel(signals, features):
         ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if features.low_hz < hz < features.high_hz]
         panel.set_yticks(np.interp(ticks, _centres_hz(features), np.arange(features.mels)))
         panel.set_yticklabels(ticks)
-        _say(panel, y="frequency (Hz)", title=name)
+        label(panel, y="frequency (Hz)", title=name)
     panels[-1, 0].set_xlim(0, max(len(image) for image in frames.values()) * hop_s)
-    _say(panels[-1, 0], x="time (s)")
+    label(panels[-1, 0], x="time (s)")
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=15 * len(frames))
     bar.set_label("energy (dB)", fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS)
@@ -125,7 +100,7 @@ def spectrogram(levels, *, range_db=80.0, high_hz=None):
         raise ShapeError(f"levels must have columns, and bins up to high_hz, {high_hz}")
     slopes = next(iter(levels.values())).slopes
     top = max(float(np.quantile(np.abs(image), 0.998) if slopes else image.max()) for image in images.values())
-    figure, panels = _panels(len(images), 1, 0.7 + 2.9 * len(images), sharex=True)
+    figure, panels = panels_of(len(images), 1, 0.7 + 2.9 * len(images), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
         times_s, bin_hz = levels[name].times_s, levels[name].frequencies_hz[1]
         step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
@@ -135,8 +110,8 @@ def spectrogram(levels, *, range_db=80.0, high_hz=None):
             extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, (len(image) - 0.5) * bin_hz),
         )  # fmt: skip
         panel.set_xlim(left=0)
-        _say(panel, y="frequency (Hz)", title=name)
-    _say(panels[-1, 0], x="time (s)")
+        label(panel, y="frequency (Hz)", title=name)
+    label(panels[-1, 0], x="time (s)")
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=25 * len(images))
     bar.set_label("change (dB)" if slopes else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS)
@@ -159,18 +134,18 @@ def training_curve(history):
     if not history:
         raise ArgumentError("history must hold at least one epoch")
     epochs = [record["epoch"] for record in history]
-    figure, panels = _panels(1, 2, 2.7)
+    figure, panels = panels_of(1, 2, 2.7)
     left, right = panels[0]
     left.plot(epochs, [record["loss"] for record in history], color=BLUE)
     left.set_ylim(bottom=0)
-    _say(left, x="epoch", title="loss, training")
+    label(left, x="epoch", title="loss, training")
     right.plot(epochs, [100 * record["accuracy"] for record in history], color=BLUE, label="training")
     held = [record.get("val_accuracy") for record in history]
     if None not in held:
         right.plot(epochs, [100 * value for value in held], color=RED, linestyle="--", label="validation")
     right.legend(fontsize=LETTERS, frameon=False, loc="lower right")
     right.set_ylim(top=101)
-    _say(right, x="epoch", title="accuracy (%)")
+    label(right, x="epoch", title="accuracy (%)")
     for panel in (left, right):
         panel.grid(alpha=0.3)
         panel.xaxis.get_major_locator().set_params(integer=True)
@@ -190,7 +165,7 @@ def confusion(counts, labels):
     if counts.shape != (len(labels), len(labels)):
         raise ShapeError(f"counts must have a row and a column for each of {len(labels)} labels, not {counts.shape}")
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, panels = _panels(1, 1, 1.1 + 0.36 * len(labels))
+    figure, panels = panels_of(1, 1, 1.1 + 0.36 * len(labels))
     panel = panels[0, 0]
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in zip(*np.nonzero(counts), strict=True):
@@ -202,7 +177,7 @@ def confusion(counts, labels):
     panel.set_yticks(np.arange(len(labels) - 1) + 0.5, minor=True)
     panel.grid(which="minor", color="#DDDDDD", linewidth=0.8)
     panel.tick_params(which="minor", length=0)
-    _say(panel, x="what the model said", y="what it was")
+    label(panel, x="what the model said", y="what it was")
     return figure
 
 
@@ -230,7 +205,7 @@ def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
     begin, end = times_s[0] - step_s / 2, times_s[-1] + step_s / 2
     count = max(1, int(np.ceil((end - begin) / row_s - 1e-6)))
     panel_s = (end - begin) / count
-    figure, panels = _panels(count, 1, 0.9 + count * (0.35 + 0.17 * len(names)))
+    figure, panels = panels_of(count, 1, 0.9 + count * (0.35 + 0.17 * len(names)))
     for i, panel in enumerate(panels[:, 0]):
         picture = panel.imshow(
             rows.T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest",
@@ -240,7 +215,7 @@ def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
         panel.set_yticks(range(len(names)), names)
         panel.set_xlim(begin + i * panel_s, begin + (i + 1) * panel_s)
         panel.set_ylim(len(names) - 0.5, -0.5)
-    _say(panels[-1, 0], x="time (s)")
+    label(panels[-1, 0], x="time (s)")
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), location="top", aspect=40, pad=0.02, shrink=0.6)
     bar.set_label("posterior", fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS)

@@ -1,0 +1,64 @@
+"""audioconv lab: what convolution buys, as experiments that run and one page about them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audioconv.cli.messages import say
+
+
+def lab(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="comparison, sparse, sharing, pooling, prior, dilated, fast; all if none is named.",
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A look in a minute: fewer data, steps and seeds.")] = False,
+    report: Annotated[Path, typer.Option(metavar="HTML", help="The page to write.")] = Path("lab.html"),
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores by default.")] = None,
+):
+    """Show what convolution buys: experiments on images and words, told in one page of numbers and pictures.
+
+    Networks of equal budget with and without convolution and pooling, sparse interactions, parameter sharing,
+    invariance, convolution as a dense layer, dilation, and fast algorithms. About ten minutes on two cores.
+    """
+    import time
+
+    from rich.console import Console
+
+    from audioconv import io
+    from audioconv import lab as experiments
+
+    io.writable(report)
+    console, start = Console(stderr=True), time.monotonic()
+    with console.status("reading") as status:
+        announce = (lambda text: status.update(f"{text} ...")) if console.is_terminal else say
+        settings = experiments.Settings(quick=quick, threads=threads, announce=announce)
+        try:
+            found = experiments.run(report, names or (), settings)
+        except KeyboardInterrupt:
+            say(f"{report} holds what was finished")
+            raise
+    if "comparison" in found:
+        _tell(found["comparison"])
+    typer.echo(f"{report}: {time.monotonic() - start:.0f} s")
+
+
+def _tell(rows):
+    """The main table of the comparison: accuracy with all data at an equal number of parameters."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from audioconv.lab.comparison import ALL, BUDGETS, spread
+
+    tasks = list(dict.fromkeys(row.task.name for row in rows))
+    title = f"accuracy (%) with about {BUDGETS['parameters'][0]:,} parameters and all training data"
+    table = Table("network", *tasks, box=SIMPLE_HEAD, title=title)
+    for name in dict.fromkeys(row.network.name for row in rows):
+        own = {row.task.name: row for row in rows if row.network.name == name}
+        table.add_row(name, *(spread(own[task].accuracy[ALL]) for task in tasks))
+    Console().print(table)

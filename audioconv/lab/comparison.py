@@ -1,0 +1,174 @@
+"""Networks of equal budget: what sharing weights and pooling buys, in accuracy, parameters, work, memory and time."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.lab import data, networks, pictures, training
+from audioconv.lab.timing import medians_s
+
+SHARES = (0.01, 0.05, 0.1, 0.5, 1.0)
+BUDGETS = {"parameters": (12_000, "parameters"), "products": (100_000, "multiply-adds")}
+STEPS, QUICK_STEPS = 250, 60
+LIMIT_S, QUICK_LIMIT_S = 450, 35
+NEAR = 0.1  # a budget missed by more is said to be
+ALL = len(SHARES) - 1
+
+
+class Cell(NamedTuple):
+    """One training: which row of the table, which share of the data, which seed."""
+
+    row: int
+    share: int
+    seed: int
+
+
+class Row(NamedTuple):
+    """A network on a task, with its times and its accuracies (shares, seeds); NaN where it was not trained."""
+
+    task: data.Task
+    budget: str
+    network: networks.Network
+    step_s: float
+    predict_s: float
+    accuracy: np.ndarray
+
+
+def measure(tasks, settings, limit_s, steps):
+    """Train all networks on all shares of all tasks with all seeds, as far as the time goes.
+
+    Seeds come one after the other, so that what is left out at the end is the last seed of some networks. Interrupted,
+    it gives what was finished.
+
+    Returns
+    -------
+    rows : list of Row
+    interrupted : bool
+    """
+    start = time.monotonic()
+    plans = [
+        (task, budget, networks.within(budget, amount, kind, pooled, task.shape, len(task.classes)))
+        for task in tasks
+        for budget, (amount, _) in BUDGETS.items()
+        for kind in networks.KINDS
+        for pooled in (False, True)
+    ]
+    settings.announce("timing steps of training and predictions")
+    times = _times([plan[::2] for plan in plans])
+    found = np.full((len(plans), len(SHARES), len(settings.seeds)), np.nan)
+    cells = [
+        Cell(r, s, seed) for seed in settings.seeds for s in reversed(range(len(SHARES))) for r in range(len(plans))
+    ]
+
+    def fill(cell):
+        if time.monotonic() - start < limit_s:
+            task, _, network = plans[cell.row]
+            found[cell.row, cell.share, cell.seed] = trained(task, network, SHARES[cell.share], cell.seed, steps)
+
+    interrupted = False
+    try:
+        batch = 4 * parallel.thread_count(settings.threads)
+        for first in range(0, len(cells), batch):
+            settings.announce(f"training networks, {first} of {len(cells)}")
+            parallel.run(fill, cells[first : first + batch], settings.threads)
+    except KeyboardInterrupt:
+        interrupted = True
+    return [Row(*plan, *each, cells) for plan, each, cells in zip(plans, times, found, strict=True)], interrupted
+
+
+def trained(task, network, share, seed, steps):
+    """Accuracy on the test examples after a training on a share of the others."""
+    chosen, classes = task.share(share, seed), len(task.classes)
+    rng = np.random.default_rng([seed, 0x11])
+    built = networks.build(network.kind, network.pooled, network.widths, task.shape, classes, rng)
+    training.train(built, task.train_x[chosen], task.train_y[chosen], classes, steps, seed)
+    return training.accuracy(built, task.test_x, task.test_y)
+
+
+def _times(plans):
+    """Seconds of a training step of a batch and of one prediction, of each (task, network), on one thread."""
+    found = []
+    for task, network in plans:
+        classes = len(task.classes)
+        rng = np.random.default_rng(0)
+        built = networks.build(network.kind, network.pooled, network.widths, task.shape, classes, rng)
+        x, y = task.train_x[: training.BATCH], task.train_y[: training.BATCH]
+        step, infer = training.stepper(built, x, y, classes), built.inference()
+        times = medians_s({"step": step, "predict": lambda infer=infer, x=x: infer(x[:1], threads=1)}, 5)
+        found.append((times["step"], times["predict"]))
+    return found
+
+
+def show(report, settings):
+    """Run the comparison and add its tables and pictures to a report."""
+    steps, limit_s = (QUICK_STEPS, QUICK_LIMIT_S) if settings.quick else (STEPS, LIMIT_S)
+    tasks, missing = data.all_tasks(settings)
+    rows, interrupted = measure(tasks, settings, settings.limit_s or limit_s, steps)
+    report.heading("Networks of equal budget")
+    report.text(
+        f"Five kinds of network, each with and without pooling, all with two hidden layers, ReLU, and a dense layer at "
+        f"the end; trained for {steps} steps of {training.BATCH} examples with the same optimiser and the same rates, "
+        f"whatever the share of the data. Seeds: {len(settings.seeds)}. Their widths are as large as "
+        f"{BUDGETS['parameters'][0]:,} parameters or {BUDGETS['products'][0]:,} multiply-adds for one example allow. "
+        "Locally connected layers have windows as convolutions have, but weights of their own at each place; tiled "
+        f"ones {networks.TILES} x {networks.TILES} sets of weights in rotation. Pooling takes maxima of 2 x 2 after "
+        "each hidden layer; a dense layer has no places, so there its input is averaged over 2 x 2.\n\n"
+        "Memory is that of the parameters and of the outputs of all layers in float32. Times are medians on one "
+        "thread: a step of training for a batch, and the prediction of one example."
+    )
+    if missing:
+        report.text(f"Not here, and so left out: {', '.join(missing)}.")
+    if interrupted:
+        report.text("It was interrupted: what is shown as not finished was not trained.")
+    for task in tasks:
+        _show_task(report, task, [row for row in rows if row.task is task])
+    return [row for row in rows if row.budget == "parameters"]
+
+
+def _show_task(report, task, rows):
+    report.subheading(task.name)
+    report.text(
+        f"{len(task.train_y):,} examples to train on, {len(task.test_y):,} to test, {len(task.classes)} classes."
+    )
+    for budget, (amount, name) in BUDGETS.items():
+        own = [row for row in rows if row.budget == budget]
+        missed = [row.network.name for row in own if abs(getattr(row.network, budget) - amount) > NEAR * amount]
+        more = f" No width of these comes within {NEAR:.0%} of it: {', '.join(missed)}." if missed else ""
+        report.text(f"About {amount:,} {name} each.{more}")
+        report.table(COSTS, [costs_of(row) for row in own])
+        shares = [f"{share:.0%}" for share in SHARES]
+        report.table(["accuracy (%) with", *shares], [[row.network.name, *map(spread, row.accuracy)] for row in own])
+        if any(np.isfinite(row.accuracy).any() for row in own):
+            caption = (
+                f"Accuracy on {task.name} against the share of the training data; mean of the seeds, {name} equal."
+            )
+            report.figure(pictures.accuracy_by_share(own, SHARES), caption)
+    if any(np.isfinite(row.accuracy[ALL]).any() for row in rows):
+        report.figure(
+            pictures.accuracy_by_cost(rows, BUDGETS),
+            f"What the accuracy on all of {task.name} costs. Filled: with pooling. Small: equal parameters; large: "
+            "equal multiply-adds. Left and high is good.",
+        )
+
+
+COSTS = ("network", "widths", "parameters", "multiply-adds", "memory (kB)", "step (ms)", "predict (µs)")
+
+
+def costs_of(row):
+    """A row of the table of costs."""
+    network = row.network
+    counts = (f"{network.parameters:,}", f"{network.products:,}", f"{network.memory_bytes / 1e3:,.0f}")
+    widths = " x ".join(map(str, network.widths))
+    return (network.name, widths, *counts, f"{1e3 * row.step_s:.2f}", f"{1e6 * row.predict_s:.0f}")
+
+
+def spread(accuracies):
+    """Mean and half the range of some seeds, in percent; of those that were finished."""
+    done = 100 * accuracies[np.isfinite(accuracies)]
+    if not len(done):
+        return "not finished"
+    half = f" ± {np.ptp(done) / 2:.1f}" if len(done) > 1 else ""
+    some = f" ({len(done)} of {len(accuracies)} seeds)" if len(done) < len(accuracies) else ""
+    return f"{done.mean():.1f}{half}{some}"

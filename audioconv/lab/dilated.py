@@ -1,0 +1,123 @@
+"""Dilated and transposed convolution: far sight for few layers, and larger images without a checkerboard."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import nn
+from audioconv.lab import pictures
+
+DEPTHS = range(1, 9)
+SIDE = 96  # of the image that is enlarged
+STRIDE = 2
+
+
+class Field(NamedTuple):
+    """Receptive fields of stacks of layers of three taps, by their number of layers."""
+
+    depths: tuple
+    plain: tuple
+    dilated: tuple
+    weights: tuple  # of one channel, the same for both
+
+
+class Enlarged(NamedTuple):
+    """An image enlarged in one way, and how uneven that makes a plain one."""
+
+    name: str
+    image: np.ndarray
+    ripple: float  # standard deviation over mean of what becomes of a constant, inside
+
+
+def stack(depth, dilated):
+    """Layers of three taps and one channel, each dilated twice as far as the one before it, or none."""
+    rng = np.random.default_rng(0)
+    dilations = [2**k if dilated else 1 for k in range(depth)]
+    return [nn.Conv1d(1, 1, 3, dilation=each, padding="causal", bias=False, rng=rng) for each in dilations]
+
+
+def receptive_fields():
+    """How many inputs an output sees, as streams of the networks say, which have to remember them."""
+    fields = [[nn.Sequential(stack(d, dilated)).stream((1,)).receptive_field for d in DEPTHS] for dilated in (0, 1)]
+    return Field(tuple(DEPTHS), *map(tuple, fields), tuple(3 * d for d in DEPTHS))
+
+
+def seen(layers, steps):
+    """The same by the matrices of the layers: inputs with a way to the last output."""
+    reached = np.arange(steps) == steps - 1
+    for layer in reversed(layers):
+        reached = (nn.connections(layer, (steps, 1)) > 0) @ reached
+    return int(np.count_nonzero(reached))
+
+
+def photograph():
+    """A square of one of scikit-learn's photographs, grey, from 0 to 1."""
+    from sklearn.datasets import load_sample_image
+
+    grey = load_sample_image("flower.jpg").mean(axis=2)[40:424, 120:504] / 255
+    side = grey.shape[0] // SIDE
+    return grey.reshape(SIDE, side, SIDE, side).mean(axis=(1, 3)).astype(np.float32)
+
+
+def enlargements():
+    """Layers that double both sides of an image (1, rows, columns, 1), each of which keeps its mean."""
+    rng = np.random.default_rng(0)
+
+    def transposed(taps, row):
+        layer = nn.Conv2dTranspose(1, 1, taps, STRIDE, bias=False, rng=rng)
+        layer.weight[:, :, 0, 0] = np.outer(row, row) * STRIDE**2 / np.sum(row) ** 2
+        return layer.forward
+
+    def repeated(x):
+        smooth = nn.Conv2d(1, 1, 3, bias=False, rng=rng)
+        smooth.weight[:, :, 0, 0] = 1 / 9
+        return smooth.forward(x.repeat(STRIDE, axis=1).repeat(STRIDE, axis=2))
+
+    return {
+        "transposed, 3 taps": transposed(3, [1, 1, 1]),
+        "transposed, 4 taps": transposed(4, [1, 3, 3, 1]),
+        "repeated, then 3 taps": repeated,
+    }
+
+
+def enlarged(image):
+    """An `Enlarged` for each way."""
+    found = []
+    for name, enlarge in enlargements().items():
+        flat = enlarge(np.ones((1, SIDE, SIDE, 1), np.float32))[0, 8:-8, 8:-8, 0]
+        found.append(Enlarged(name, enlarge(image[None, :, :, None])[0, :, :, 0], float(flat.std() / flat.mean())))
+    return found
+
+
+def show(report, settings):
+    """Draw receptive fields, and enlarge an image."""
+    settings.announce("dilated and transposed convolution")
+    report.heading("Dilated and transposed convolution")
+    field = receptive_fields()
+    last = field.depths[-1]
+    report.text(
+        f"With three taps a layer and no gaps an output sees two inputs more with each layer: {field.plain[-1]} after "
+        f"{last} layers. If each layer leaves gaps twice as wide as the one before, it sees twice as far: "
+        f"{field.dilated[-1]} inputs, with the same {field.weights[-1]} weights."
+    )
+    report.table(
+        ["layers", *map(str, field.depths)],
+        [("inputs seen, dilation 1", *map(str, field.plain)), ("dilation 1, 2, 4, ...", *map(str, field.dilated))],
+    )
+    report.figure(pictures.fields_by_depth(field), "Inputs that an output sees against the number of layers.")
+    image = photograph()
+    ways = enlarged(image)
+    report.text(
+        "A transposed convolution of stride 2 makes an image twice as large: each pixel adds a patch. Patches of 3 x 3 "
+        "overlap at every second row and column, where twice as much is added; what was even becomes a checkerboard. "
+        "Patches as wide as a multiple of the stride overlap evenly, and so does an image whose pixels are repeated "
+        "before an ordinary convolution."
+    )
+    report.table(
+        ["a plain grey image, enlarged, varies by", "standard deviation / mean"],
+        [(way.name, f"{way.ripple:.1%}") for way in ways],
+    )
+    report.figure(
+        pictures.enlarged(ways), f"A detail of a photograph of {SIDE} x {SIDE} pixels, enlarged by each of them."
+    )
+    return field

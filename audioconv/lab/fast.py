@@ -1,0 +1,86 @@
+"""Fast algorithms: what a convolution costs against the length of its kernel, measured and as the planner predicts."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import signal
+from audioconv.lab import pictures
+from audioconv.lab.timing import medians_s
+
+RATE = 48_000
+TAPS = tuple(2**k for k in range(1, 17))
+SHARE = 100  # of so many taps of the sparse filter, one is not zero
+SIDES = (1, 3, 5, 7, 11, 15, 21, 31, 45, 63)
+PLANE = (1000, 513)
+SLOWEST_S = 0.2  # predicted; slower ways are left out
+
+
+class Cost(NamedTuple):
+    """Seconds of each method for a kernel of a size, measured and predicted; those that were measured."""
+
+    size: int  # taps, or rows and columns
+    measured_s: dict
+    predicted_s: dict
+
+
+def of_signal(samples, taps, zeros, repeats, slowest_s=SLOWEST_S):
+    """Methods for a filter of so many taps, float32, one thread; with zeros, the sparse one alone."""
+    rng = np.random.default_rng(0)
+    x, h = (rng.standard_normal(size).astype(np.float32) for size in (samples, taps))
+    if zeros:
+        h[rng.permutation(taps)[: taps - taps // SHARE]] = 0
+    ways = signal.plan(samples, taps, nonzero=np.count_nonzero(h)).ways
+    ways = [way for way in ways if (way.method == "sparse") == zeros and way.predicted_s <= slowest_s]
+    calls = {w.method: lambda m=w.method: signal.convolve(x, h, method=m, threads=1) for w in ways}
+    return Cost(taps, medians_s(calls, repeats), {way.method: way.predicted_s for way in ways})
+
+
+def of_plane(side, repeats, shape=PLANE, slowest_s=SLOWEST_S):
+    """Methods for a smooth square kernel of so many rows and columns, a product of a row and a column."""
+    row = np.hanning(side + 2)[1:-1].astype(np.float32)
+    x, kernel = np.random.default_rng(0).standard_normal(shape).astype(np.float32), np.outer(row, row)
+    ways = [way for way in signal.plan(shape, kernel).ways if way.predicted_s <= slowest_s]
+    calls = {w.method: lambda m=w.method: signal.convolve2d(x, kernel, method=m, threads=1) for w in ways}
+    return Cost(side, medians_s(calls, repeats), {way.method: way.predicted_s for way in ways})
+
+
+def show(report, settings):
+    """Measure, predict and draw."""
+    seconds, repeats, step = (1, 3, 3) if settings.quick else (10, 5, 1)
+    report.heading("Fast algorithms")
+    report.text(
+        "All of these give the same result. Sums of products cost as many operations as there are taps; transforms "
+        "cost about as much for a short kernel as for a long one; a kernel that is a column times a row costs its "
+        "sides instead of its area; taps that are zero cost nothing. Lines are what the planner predicts, by which "
+        'method="auto" chooses, dots what was measured, in float32 on one thread.'
+    )
+    settings.announce("fast algorithms: signals")
+    samples = seconds * RATE
+    signals = [
+        of_signal(samples, taps, zeros, repeats)
+        for taps in TAPS[::step] for zeros in (False, True) if taps >= SHARE or not zeros
+    ]  # fmt: skip
+    _tell(report, signals, "taps", f"{seconds} s of sound at 48 kHz; of the sparse filter one tap of {SHARE} is left.")
+    settings.announce("fast algorithms: planes")
+    planes = [of_plane(side, repeats) for side in SIDES[::step]]
+    _tell(report, planes, "rows and columns of the kernel", "A plane of {} x {} values.".format(*PLANE))
+    return signals, planes
+
+
+def _tell(report, costs, what, caption):
+    report.figure(pictures.costs(costs, what), f"{caption} Dots: measured; lines: predicted.")
+    methods = list(dict.fromkeys(method for cost in costs for method in cost.measured_s))
+    sizes = sorted({cost.size for cost in costs})
+    rows = []
+    for size in sizes:
+        cells = [_cell([cost for cost in costs if cost.size == size], method) for method in methods]
+        rows.append((f"{size:,}", *cells))
+    report.table([what, *methods], rows, folded="In milliseconds: measured (predicted)")
+
+
+def _cell(costs, method):
+    for cost in costs:
+        if method in cost.measured_s:
+            return f"{1e3 * cost.measured_s[method]:.3g} ({1e3 * cost.predicted_s[method]:.3g})"
+    return "-"

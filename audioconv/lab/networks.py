@@ -1,0 +1,116 @@
+"""Networks of equal budget: one layer after another of one kind, as wide as parameters or multiply-adds allow."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import nn
+from audioconv.errors import ArgumentError
+from audioconv.nn.summary import described
+
+KINDS = ("dense", "locally connected", "tiled", "convolutional", "depthwise-separable")
+TAPS, TILES = 3, 2  # along both axes
+WIDE = 12  # from so many steps on the first layer goes by two
+MOST_UNITS = 1 << 14
+
+
+class Network(NamedTuple):
+    """A kind of network of some width, and what it costs for one example."""
+
+    kind: str
+    pooled: bool
+    widths: tuple  # channels after the first and after the second layer
+    parameters: int
+    products: int  # multiply-adds
+    activations: int  # numbers that come out of all layers
+
+    @property
+    def memory_bytes(self):
+        """Of parameters and of the outputs of all layers, in float32."""
+        return 4 * (self.parameters + self.activations)
+
+    @property
+    def name(self):
+        return f"{self.kind}, pooling" if self.pooled else self.kind
+
+
+def build(kind, pooled, widths, shape, classes, rng):
+    """Two hidden layers of a kind, ReLU after each, and a dense layer over all that is left.
+
+    Parameters
+    ----------
+    kind : one of `KINDS`
+    pooled : bool
+        Maxima of 2 x 2 after each hidden layer. Dense layers have no places: there the input is pooled, as a mean.
+    widths : (int, int)
+    shape : (rows, columns, 1) of an example
+    classes : int
+    rng : numpy Generator
+    """
+    if kind not in KINDS:
+        raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    layers, channels = [], shape[2]
+    if kind == "dense":
+        layers = [nn.AveragePool2d(2)] if pooled else []
+        size = _shape(layers, shape)
+        layers += [nn.Conv2d(channels, widths[0], size[:2], padding="valid", rng=rng), nn.ReLU()]
+        layers += [nn.Dense(widths[0], widths[1], rng=rng), nn.ReLU()]
+    else:
+        for number, width in enumerate(widths):
+            stride = tuple(2 if size > WIDE and not number else 1 for size in shape[:2])
+            layers += _layer(kind, channels, width, stride, _shape(layers, shape), bool(number), rng)
+            layers += [nn.ReLU(), nn.MaxPool2d(2)] if pooled else [nn.ReLU()]
+            channels = width
+    left = _shape(layers, shape)
+    head = nn.Conv2d(left[2], classes, left[:2], padding="valid", rng=rng)
+    head.weight *= np.float32(np.sqrt(0.5))  # no ReLU follows it
+    return nn.Sequential([*layers, head, nn.GlobalAveragePool()])
+
+
+def _shape(layers, shape):
+    return described(nn.Sequential(layers), shape)[0] if layers else shape
+
+
+def _layer(kind, channels, width, stride, shape, separable, rng):
+    """The layers that stand for one of a kind; the first one of a separable network is a plain convolution."""
+    if kind == "depthwise-separable" and separable:
+        return [nn.DepthwiseConv2d(channels, TAPS, stride, rng=rng), nn.Conv2d(channels, width, 1, rng=rng)]
+    if kind == "tiled":
+        return [nn.TiledConv2d(channels, width, TAPS, TILES, stride, rng=rng)]
+    if kind == "locally connected":
+        places = tuple(-(-size // step) for size, step in zip(shape[:2], stride, strict=True))
+        return [nn.LocallyConnected2d(channels, width, TAPS, places, stride=stride, rng=rng)]
+    return [nn.Conv2d(channels, width, TAPS, stride, rng=rng)]
+
+
+def measured(kind, pooled, widths, shape, classes):
+    """A `Network` with what it costs, counted from the layers themselves."""
+    network = build(kind, pooled, widths, shape, classes, np.random.default_rng(0))
+    products, activations = 0, 0
+    for layer in network.layers:
+        shape, each = described(layer, shape)
+        products, activations = products + each, activations + int(np.prod(shape))
+    parameters = sum(p.size for p in network.parameters().values())
+    return Network(kind, pooled, tuple(widths), parameters, products, activations)
+
+
+def within(budget, amount, kind, pooled, shape, classes):
+    """The network of a kind that comes nearest to an amount of "parameters" or "products".
+
+    The widths of its two layers are equal or differ by one; a width of one may be more than the budget.
+    """
+
+    def cost(widths):
+        return getattr(measured(kind, pooled, widths, shape, classes), budget)
+
+    low, high = 1, 2
+    while cost((high, high)) <= amount and high < MOST_UNITS:
+        low, high = high, 2 * high
+    while high - low > 1:  # cost((low, low)) <= amount < cost((high, high)), or low is 1
+        middle = (low + high) // 2
+        low, high = (middle, high) if cost((middle, middle)) <= amount else (low, middle)
+    near = [(a, b) for a in (low, low + 1) for b in (low, low + 1)]
+    return min(
+        (measured(kind, pooled, widths, shape, classes) for widths in near),
+        key=lambda network: abs(getattr(network, budget) - amount),
+    )

@@ -1,0 +1,230 @@
+"""The pictures of the experiments."""
+
+import numpy as np
+
+from audioconv.report.look import BLUE, GREEN, GREY, LETTERS, RED, label, panels_of
+
+PURPLE = "#CC79A7"
+KINDS = {  # colour and mark
+    "dense": (GREY, "s"),
+    "locally connected": (PURPLE, "v"),
+    "tiled": (GREEN, "^"),
+    "convolutional": (BLUE, "o"),
+    "depthwise-separable": (RED, "D"),
+}
+
+
+def accuracy_by_share(rows, shares):
+    """Lines of accuracy against the share of the training data; without pooling and with it side by side."""
+    figure, panels = panels_of(1, 2, 3.6, sharey=True)
+    for panel, pooled in zip(panels[0], (False, True), strict=True):
+        for row in rows:
+            if row.network.pooled == pooled:
+                colour, mark = KINDS[row.network.kind]
+                panel.plot(100 * np.array(shares), _percent(row.accuracy), f"{mark}-", color=colour, ms=4.5,
+                           label=row.network.kind)  # fmt: skip
+        panel.set_xscale("log")
+        panel.set_xticks([1, 5, 10, 50, 100], ["1", "5", "10", "50", "100"])
+        panel.minorticks_off()
+        panel.grid(alpha=0.3)
+        label(panel, x="training data (%)", title="with pooling" if pooled else "without pooling")
+    label(panels[0, 0], y="accuracy (%)")
+    _legend(figure, panels[0, 0])
+    return figure
+
+
+def _percent(accuracy):
+    """Means over the seeds that were finished; NaN, and so no point, where none was."""
+    done = np.isfinite(accuracy)
+    return 100 * np.where(done, accuracy, 0).sum(axis=-1) / np.where(done.any(axis=-1), done.sum(axis=-1), np.nan)
+
+
+def accuracy_by_cost(rows, budgets):
+    """Dots of accuracy against parameters, multiply-adds, memory, and times of a step and of a prediction."""
+    costs = {
+        "parameters": lambda row: row.network.parameters,
+        "multiply-adds": lambda row: row.network.products,
+        "memory (kB)": lambda row: row.network.memory_bytes / 1e3,
+        "training step (ms)": lambda row: 1e3 * row.step_s,
+        "prediction (µs)": lambda row: 1e6 * row.predict_s,
+    }
+    figure, panels = panels_of(3, 2, 7.0, sharey=True)
+    for panel, (name, cost) in zip(panels.flat, costs.items(), strict=False):
+        for row in rows:
+            colour, mark = KINDS[row.network.kind]
+            size = 8 if row.budget == "products" else 5
+            panel.plot(cost(row), _percent(row.accuracy)[-1], mark, color=colour, ms=size,
+                       fillstyle="full" if row.network.pooled else "none", label=row.network.kind)  # fmt: skip
+        _log(panel)
+        label(panel, x=name)
+    for panel in panels[:, 0]:
+        label(panel, y="accuracy (%)")
+    panels[2, 1].axis("off")
+    _legend(figure, panels[0, 0])
+    return figure
+
+
+def _log(panel, axis="x"):
+    """A logarithmic axis with whole numbers at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    panel.set(**{f"{axis}scale": "log"})
+    ticks = getattr(panel, f"{axis}axis")
+    low, high = sorted(getattr(panel, f"get_{axis}lim")())
+    ticks.set_major_locator(LogLocator(subs=(1.0,) if high > 60 * low else (1.0, 2.0, 5.0)))
+    ticks.set_major_formatter(FuncFormatter(_short))
+    ticks.set_minor_locator(NullLocator())
+    panel.grid(alpha=0.3)
+
+
+def _short(value, _=None):
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:g} {unit}"
+    return f"{value:g}"
+
+
+def _legend(figure, panel):
+    """Each kind once, above the panels."""
+    handles, names = panel.get_legend_handles_labels()
+    once = dict(zip(names, handles, strict=True))
+    figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=3, fontsize=LETTERS, frameon=False)
+
+
+def lines_by_share(rows, shares):
+    """Accuracy against the share of the training data, a line for each kind of weights."""
+    figure, panels = panels_of(1, 1, 3.2)
+    panel = panels[0, 0]
+    for row, colour, mark in zip(rows, (BLUE, GREEN, PURPLE), "o^v", strict=True):
+        panel.plot(100 * np.array(shares), _percent(row.accuracy), f"{mark}-", color=colour,
+                   label=f"{row.name} ({row.weights:,})")  # fmt: skip
+    _log(panel)
+    panel.set_xticks([100 * share for share in shares], [f"{100 * share:g}" for share in shares])
+    panel.legend(fontsize=LETTERS, frameon=False, title="weights of the first layer", title_fontsize=LETTERS)
+    label(panel, x="training data (%)", y="accuracy (%)")
+    return figure
+
+
+def scores_of_line(line, scores, most):
+    """Bars of agreement under the letters of a line."""
+    figure, panels = panels_of(1, 1, 1.9)
+    panel = panels[0, 0]
+    colours = [BLUE if score == most else GREY for score in scores]
+    panel.bar(range(len(scores)), scores, color=colours, width=0.8)
+    panel.set_xticks(range(len(line)), list(line))
+    panel.set_yticks(range(most + 1))
+    panel.tick_params(axis="x", length=0, labelsize=LETTERS - 1.5)
+    panel.set_xlim(-0.7, len(line) - 0.3)
+    label(panel, y="letters that agree")
+    return figure
+
+
+def pruned(rows):
+    """Time against the share of taps that is left: sums over all, over those left, and as predicted."""
+    figure, panels = panels_of(1, 1, 3.2)
+    panel, shares = panels[0, 0], [100 * row.share for row in rows]
+    panel.plot(shares, [1e3 * row.direct_s for row in rows], "s-", color=GREY, label="all taps")
+    panel.plot(shares, [1e3 * row.sparse_s for row in rows], "o", color=BLUE, label="those left, measured")
+    panel.plot(shares, [1e3 * row.predicted_s for row in rows], "-", color=BLUE, lw=1, label="those left, predicted")
+    for axis in "xy":
+        _log(panel, axis)
+    panel.legend(fontsize=LETTERS, frameon=False)
+    label(panel, x="taps left (%)", y="time (ms)")
+    return figure
+
+
+def receptive_fields(fields, lines):
+    """Units of each layer as dots, those that are seen filled, with the connections to the one that sees."""
+    figure, panels = panels_of(len(fields), 1, 0.4 + 2.1 * len(fields))
+    for panel, (name, seen) in zip(panels[:, 0], fields.items(), strict=True):
+        for layer, below, above in lines[name]:
+            panel.plot((below, above), (layer, layer + 1), "-", color=GREY, lw=0.6, zorder=1)
+        for layer, units in enumerate(seen):
+            places = np.arange(len(units))
+            panel.scatter(places[~units], np.full((~units).sum(), layer), s=12, facecolors="white", edgecolors=GREY,
+                          linewidths=0.7, zorder=2)  # fmt: skip
+            panel.scatter(places[units], np.full(units.sum(), layer), s=22, color=BLUE, zorder=3)
+        panel.set_yticks(range(len(seen)), ["input", *(f"layer {n}" for n in range(1, len(seen)))])
+        panel.set_xticks([])
+        panel.spines[["left", "bottom"]].set_visible(False)
+        panel.tick_params(length=0)
+        label(panel, title=f"{name}: {np.count_nonzero(seen[0])} inputs")
+    return figure
+
+
+def matrices(rows):
+    """Matrices as squares in the colours of their weights, with the weights' numbers."""
+    from matplotlib.colors import ListedColormap
+
+    figure, panels = panels_of(2, 2, 6.0)
+    colours = ListedColormap(["white", "#9ECAE9", "#F5C396", "#8FD3B6"])
+    for panel, row in zip(panels.flat, rows, strict=True):
+        panel.imshow(row.tied.T, cmap=colours, vmin=0, vmax=3, aspect="equal")
+        for column, line in zip(*np.nonzero(row.tied), strict=True):
+            panel.text(column, line, row.tied[column, line], ha="center", va="center", fontsize=6)
+        panel.spines[["top", "right"]].set_visible(True)
+        panel.set_xticks([0, row.tied.shape[0] - 1])
+        panel.set_yticks([0, row.tied.shape[1] - 1])
+        label(panel, x="input", y="output", title=row.name)
+    return figure
+
+
+def shifts(rows, shifts_ms):
+    """Accuracy and change of the logits against the shift, a line for each kind of pooling."""
+    figure, panels = panels_of(1, 2, 3.6)
+    marks = dict(zip(("none", "max", "average", "Lp", "strided", "mean over all"), "sovD^P", strict=True))
+    colours = dict(zip(marks, (GREY, BLUE, GREEN, PURPLE, RED, "#000000"), strict=True))
+    for row in rows:
+        style = {"color": colours[row.kind], "marker": marks[row.kind], "ms": 4.5, "label": row.kind}
+        panels[0, 0].plot(shifts_ms, _percent(row.accuracy), **style)
+        panels[0, 1].plot(shifts_ms, row.change.mean(axis=1), **style)
+    label(panels[0, 0], x="later than in training (ms)", title="accuracy (%)")
+    label(panels[0, 1], x="later than in training (ms)", title="change of the logits")
+    for panel in panels[0]:
+        panel.grid(alpha=0.3)
+        panel.set_ylim(bottom=0)
+    _legend(figure, panels[0, 0])
+    return figure
+
+
+def fields_by_depth(field):
+    """Inputs seen against layers, without and with dilation."""
+    figure, panels = panels_of(1, 1, 3.0)
+    panel = panels[0, 0]
+    panel.plot(field.depths, field.dilated, "o-", color=BLUE, label="dilation 1, 2, 4, ...")
+    panel.plot(field.depths, field.plain, "s-", color=GREY, label="dilation 1")
+    _log(panel, "y")
+    panel.legend(fontsize=LETTERS, frameon=False)
+    label(panel, x="layers of three taps", y="inputs seen")
+    return figure
+
+
+def enlarged(ways):
+    """A detail of each enlarged image, all in one scale of grey."""
+    figure, panels = panels_of(1, len(ways), 2.4)
+    for panel, way in zip(panels[0], ways, strict=True):
+        middle = way.image.shape[0] // 2
+        panel.imshow(way.image[middle - 32 : middle + 32, middle - 32 : middle + 32], cmap="gray", vmin=0, vmax=1,
+                     interpolation="nearest")  # fmt: skip
+        panel.axis("off")
+        panel.set_title(way.name, fontsize=LETTERS - 1)
+    return figure
+
+
+def costs(rows, what):
+    """Times against the size of the kernel, a colour for each method: dots measured, lines predicted."""
+    figure, panels = panels_of(1, 1, 3.6)
+    panel = panels[0, 0]
+    styles = {"direct": (BLUE, "o"), "sparse": (PURPLE, "D"), "overlap_add": (GREEN, "^"), "fft": (RED, "s"),
+              "separable": (GREY, "v")}  # fmt: skip
+    for method, (colour, mark) in styles.items():
+        own = [row for row in rows if method in row.measured_s]
+        if own:
+            sizes = [row.size for row in own]
+            panel.plot(sizes, [1e3 * row.predicted_s[method] for row in own], "-", color=colour, lw=1.2)
+            panel.plot(sizes, [1e3 * row.measured_s[method] for row in own], mark, color=colour, ms=5, label=method)
+    for axis in "xy":
+        _log(panel, axis)
+    panel.legend(fontsize=LETTERS, frameon=False)
+    label(panel, x=what, y="time (ms)")
+    return figure

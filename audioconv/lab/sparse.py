@@ -1,0 +1,150 @@
+"""Sparse interactions: how few connections a convolution has, and what leaving out more of them saves."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audioconv import nn, signal
+from audioconv.lab import pictures
+from audioconv.lab.timing import medians_s
+from audioconv.nn.summary import described
+
+TAPS, SHARES = 1024, (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+SAMPLES, QUICK_SAMPLES = 480_000, 48_000
+FIELD_STEPS = 33  # of the drawing
+
+
+class Layer(NamedTuple):
+    """A convolution beside the dense layer of the same shapes."""
+
+    name: str
+    shape: tuple
+    output: tuple
+    weights: int
+    connections: int
+    products: int  # multiply-adds as the layer counts them, those with zeros at the edges included
+    dense: int  # weights, connections and multiply-adds of the dense layer
+
+
+class Pruned(NamedTuple):
+    """A filter of which only a share of the taps is left."""
+
+    share: float
+    direct_s: float
+    sparse_s: float
+    predicted_s: float
+
+
+def layers():
+    """First layers of networks for speech and images, with what they cost."""
+    rng = np.random.default_rng(0)
+    cases = {
+        "TC-ResNet8: 3 frames of 40 bands, 16 filters": (nn.Conv1d(40, 16, 3, rng=rng), (98, 40)),
+        "DS-CNN: 10 x 4 of 49 x 10, 64 filters": (nn.Conv2d(1, 64, (10, 4), 2, rng=rng), (49, 10, 1)),
+        "an image: 3 x 3 of 28 x 28, 8 filters": (nn.Conv2d(1, 8, 3, rng=rng), (28, 28, 1)),
+        "depthwise: 3 x 3 of 14 x 14, 16 channels": (nn.DepthwiseConv2d(16, 3, rng=rng), (14, 14, 16)),
+    }
+    return [counted(name, layer, shape) for name, (layer, shape) in cases.items()]
+
+
+def counted(name, layer, shape):
+    """A `Layer`: connections counted in the matrix that it is."""
+    output, products = described(layer, shape)
+    connections = int(np.count_nonzero(nn.connections(layer, shape)))
+    return Layer(name, shape, output, layer.weight.size, connections, products, int(np.prod(shape) * np.prod(output)))
+
+
+def pruned(samples, repeats):
+    """Times of a filter with fewer and fewer of its taps, the largest ones, on one thread."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(samples).astype(np.float32)
+    h = (rng.standard_normal(TAPS) * np.exp(-5 * np.arange(TAPS) / TAPS)).astype(np.float32)
+    order, found = np.argsort(-np.abs(h)), []
+    for share in SHARES:
+        few = np.zeros_like(h)
+        kept = order[: max(1, round(share * TAPS))]
+        few[kept] = h[kept]
+        ways = {way.method: way.predicted_s for way in signal.plan(samples, TAPS, nonzero=len(kept)).ways}
+        methods = ["direct", *(["sparse"] if len(kept) < TAPS else [])]
+        calls = {m: lambda m=m, few=few: signal.convolve(x, few, method=m, threads=1) for m in methods}
+        times = medians_s(calls, repeats)
+        found.append(Pruned(share, times["direct"], times.get("sparse", np.nan), ways.get("sparse", np.nan)))
+    return found
+
+
+def reach(stack, steps, unit):
+    """Which units of the input and of each layer's output a unit of the last one sees: list of bool arrays.
+
+    Parameters
+    ----------
+    stack : list of Conv1d with one channel that keep the length, the first one nearest to the input
+    steps : int, length
+    unit : int, of the last output
+    """
+    seen = [np.arange(steps) == unit]
+    for layer in reversed(stack):
+        seen.append((nn.connections(layer, (steps, 1)) > 0) @ seen[-1])
+    return seen[::-1]
+
+
+def stacks():
+    """Four layers of three taps, one after the other, and with growing dilation."""
+    rng = np.random.default_rng(0)
+    return {
+        "dilation 1": [nn.Conv1d(1, 1, 3, rng=rng) for _ in range(4)],
+        "dilation 1, 2, 4, 8": [nn.Conv1d(1, 1, 3, dilation=2**k, rng=rng) for k in range(4)],
+    }
+
+
+def show(report, settings):
+    """Count, measure and draw."""
+    settings.announce("sparse interactions")
+    report.heading("Sparse interactions")
+    report.text(
+        "In a dense layer each output sees every input. A unit of a convolution sees as many as the kernel has taps, "
+        "however long the input is. The same layers beside dense ones from the same inputs to the same outputs:"
+    )
+    rows = layers()
+    report.table(
+        ["layer", "input", "output", "weights", "connections", "multiply-adds", "each if dense", "times fewer"],
+        [
+            (row.name, _by(row.shape), _by(row.output), f"{row.weights:,}", f"{row.connections:,}",
+             f"{row.products:,}", f"{row.dense:,}", f"{row.dense / row.connections:,.0f}")
+            for row in rows
+        ],
+    )  # fmt: skip
+    report.text("Multiply-adds include those with the zeros around the input, which are no connections.")
+    found = pruned(*((QUICK_SAMPLES, 3) if settings.quick else (SAMPLES, 7)))
+    last = found[-1]
+    report.text(
+        f"A filter of {TAPS:,} taps of which only the largest are kept. Sums over all taps take as long as ever; sums "
+        f"over those that are left take time in proportion to them, once they are few: with {last.share:.0%} left "
+        f"{1e3 * last.sparse_s:.2f} ms instead of {1e3 * last.direct_s:.2f} ms, {last.direct_s / last.sparse_s:.0f} "
+        "times as fast."
+    )
+    report.figure(pictures.pruned(found), "Time of the filter against the share of its taps that is left; one thread.")
+    fields = {name: reach(stack, FIELD_STEPS, FIELD_STEPS // 2) for name, stack in stacks().items()}
+    said = [f"{name}: {np.count_nonzero(seen[0])} inputs" for name, seen in fields.items()]
+    report.text(
+        "Each layer sees little, but a unit four layers up sees much, through the units between. "
+        f"With three taps a layer, {'; '.join(said)}."
+    )
+    report.figure(
+        pictures.receptive_fields(fields, {name: _lines(stack, fields[name]) for name, stack in stacks().items()}),
+        "What one unit of the fourth layer sees (filled), down to the input, with the connections on the way.",
+    )
+    return rows
+
+
+def _lines(stack, seen):
+    """Connections between units that are seen: (layer, from, to)."""
+    lines = []
+    for number, layer in enumerate(stack):
+        matrix = nn.connections(layer, (FIELD_STEPS, 1)) > 0
+        below, above = np.nonzero(matrix & seen[number][:, None] & seen[number + 1][None, :])
+        lines += [(number, b, a) for b, a in zip(below, above, strict=True)]
+    return lines
+
+
+def _by(shape):
+    return " x ".join(map(str, shape))

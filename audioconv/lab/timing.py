@@ -1,0 +1,36 @@
+"""How long calls take: medians of interleaved repeats."""
+
+import time
+
+import numpy as np
+
+ENOUGH_S = 0.002  # of one measurement, so that the clock is fine enough
+
+
+def medians_s(calls, repeats, enough_s=ENOUGH_S):
+    """Seconds of each call.
+
+    Parameters
+    ----------
+    calls : dict of name -> function of nothing
+    repeats : int
+        All calls take turns; each is called once beforehand, and so often a turn that it lasts for `enough_s`.
+
+    Returns
+    -------
+    dict of name -> float
+    """
+    often = {}
+    for name, call in calls.items():
+        call()
+        start = time.perf_counter()
+        call()
+        often[name] = max(1, int(enough_s / max(time.perf_counter() - start, 1e-7)))
+    found = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(often[name]):
+                call()
+            found[name].append((time.perf_counter() - start) / often[name])
+    return {name: float(np.median(times)) for name, times in found.items()}

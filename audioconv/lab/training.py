@@ -1,0 +1,44 @@
+"""Training of small networks on planes: equal steps for all."""
+
+import numpy as np
+
+from audioconv import nn
+
+BATCH, PEAK, DECAY = 32, 0.005, 0.01
+
+
+def train(network, x, y, classes, steps, seed, threads=1):
+    """Train a network in place by `steps` steps of AdamW on batches drawn at random.
+
+    Parameters
+    ----------
+    network : Layer
+        From x (examples, ...) to logits (examples, classes).
+    x : float32 array
+    y : int array (examples,)
+    classes, steps, seed : int
+    """
+    step = _step(network)
+    rate, targets, rng = nn.warmup_cosine(PEAK, steps), nn.one_hot(y, classes), np.random.default_rng([seed, 0x7A])
+    waiting = np.empty(0, int)
+    for number in range(steps):
+        while len(waiting) < BATCH:
+            waiting = np.concatenate((waiting, rng.permutation(len(x))))
+        chosen, waiting = waiting[:BATCH], waiting[BATCH:]
+        step(x[chosen], targets[chosen], rate(number), threads=threads)
+    return network
+
+
+def stepper(network, x, y, classes):
+    """A function that does one step of training on one batch, on one thread; to see how long that takes."""
+    step, targets = _step(network), nn.one_hot(y, classes)
+    return lambda: step(x, targets, PEAK, threads=1)
+
+
+def _step(network):
+    return nn.TrainingStep(network, nn.AdamW(network, decay=DECAY), nn.SoftmaxCrossEntropy())
+
+
+def accuracy(network, x, y, threads=1):
+    """Share of the examples whose largest logit is that of their class."""
+    return float(np.mean(network.forward(x, threads=threads).argmax(axis=1) == y))
