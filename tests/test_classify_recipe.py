@@ -53,7 +53,7 @@ def test_recipes_that_make_no_sense_are_refused():
 
 def test_a_clip_more_or_less_is_within_doubt():
     assert doubt(0.5, 100) == pytest.approx(0.05, rel=1e-3)
-    for right, clips in ((99, 100), (550, 554), (10, 10), (0, 1)):
+    for right, clips in ((99, 100), (550, 554), (10, 10)):
         assert doubt(right / clips, clips) > 0.8 / clips
     assert doubt(0.9, 10_000) < 0.004
 
