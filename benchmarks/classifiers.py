@@ -5,6 +5,7 @@ trained on. `esc10`: each fold in turn. `keywords`: the shipped words, voices ap
 where there is no validation part. `--split test` opens test parts, which docs/results.md logs.
 """
 
+import json
 import os
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ import audioconv as ac
 from audioconv.classify import load_dataset
 from audioconv.report.scores import wilson
 
+RESULT = Path(__file__).parent / "results" / "classifiers.json"
 RUNS = (
     ("speech_commands", "tc-resnet8", {}),
     ("speech_commands", "bc-resnet-1", {}),
@@ -29,10 +31,20 @@ RUNS = (
 def main(options):
     root, rows = Path(os.environ["AUDIOCONV_DATA"]), []
     for name, model, settings in RUNS:
+        if options.only not in f"{name} {model}":
+            continue
         folder = Path("data/keywords") if name == "keywords" else root / name
         rows.append({"data": name, "model": model, **run(folder, model, settings, options)})
         show(f"{name}, {model}", rows[-1:])
-    return {"split": options.split, "rows": rows}
+    return {"split": options.split, "rows": rows + _others(rows, options.split)}
+
+
+def _others(rows, split):
+    """Rows of an earlier run of the same split that this one did not do."""
+    if not RESULT.is_file() or (found := json.loads(RESULT.read_text())["rows"])["split"] != split:
+        return []
+    done = {(row["data"], row["model"]) for row in rows}
+    return [row for row in found["rows"] if (row["data"], row["model"]) not in done]
 
 
 def run(folder, model, settings, options):
@@ -42,12 +54,13 @@ def run(folder, model, settings, options):
         wrong, clips = 0, 0
         for train, val, scored in folds(folder, options.split):
             start = time.perf_counter()
-            classifier = ac.KeywordClassifier(model, random_state=seed, **settings)
+            classifier = ac.KeywordClassifier(model, random_state=seed, verbose=0, **settings)
             classifier.fit(train.files, train.labels, validation=val and (val.files, val.labels))
             times_s.append(time.perf_counter() - start)
             wrong += int(np.sum(classifier.predict(scored.files) != scored.labels))
             clips += len(scored)
         errors.append(wrong)
+        print(f"{folder.name}, {model}, seed {seed}: {wrong} errors of {clips}, {times_s[-1]:.0f} s", flush=True)
     low, high = wilson(options.seeds * clips - sum(errors), options.seeds * clips)
     mean = float(np.mean(errors))
     return {"clips": clips, "errors": errors, "right": 1 - mean / clips, "low": low, "high": high,

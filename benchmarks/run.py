@@ -60,6 +60,7 @@ if __name__ == "__main__":
         "--split", default="val", choices=("val", "test"), help="keywords, classifiers: the part to score"
     )
     parser.add_argument("--seeds", type=int, default=5, help="classifiers: trainings of each")
+    parser.add_argument("--only", default="", help="classifiers: of those rows whose data and model hold this text")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for name in options.names or NAMES:
