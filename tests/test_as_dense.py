@@ -60,6 +60,8 @@ def test_a_transposed_convolution_with_padding_is_its_matrix(taps, stride, dilat
         (nn.TiledConv2d(2, 3, 3, (2, 3), padding="causal", rng=RNG(0), dtype=np.float64), (5, 7, 2)),
         (nn.AveragePool1d(3, 2, "same", dtype=np.float64), (8, 3)),
         (nn.AveragePool2d((2, 3), (1, 2), ((1, 0), (1, 1)), dtype=np.float64), (4, 6, 2)),
+        (nn.GlobalAveragePool(dtype=np.float64), (6, 2)),
+        (nn.GlobalAveragePool(dtype=np.float64), (3, 4, 2)),
         (nn.Dense(5, 3, rng=RNG(0), dtype=np.float64), (5,)),
         (nn.Dense(5, 3, rng=RNG(0), dtype=np.float64), (2, 4, 5)),
     ],
@@ -91,6 +93,12 @@ def test_tied_entries_are_equal_and_the_others_zero():
     assert np.count_nonzero(tied) < tied.size / 4
 
 
+def test_zeros_stay_zeros_beside_weights_that_are_not_finite():
+    layer = nn.DepthwiseConv1d(2, 1, rng=RNG(0))
+    layer.weight[0] = np.inf, np.nan
+    np.testing.assert_array_equal(nn.as_dense(layer, (1, 2)).weight, [[np.inf, 0], [0, np.nan]])
+
+
 def test_what_is_no_linear_map_or_does_not_fit_is_refused():
     with pytest.raises(ac.ArgumentError, match="a convolution or an average pool, not MaxPool1d"):
         nn.as_dense(nn.MaxPool1d(2), (4, 1))
@@ -98,5 +106,7 @@ def test_what_is_no_linear_map_or_does_not_fit_is_refused():
         nn.as_dense(nn.Conv1d(4, 2, 3, rng=RNG(0)), (9, 3))
     with pytest.raises(ac.ShapeError, match="whole numbers from 1"):
         nn.as_dense(nn.Conv1d(4, 2, 3, rng=RNG(0)), (0, 4))
+    with pytest.raises(ac.ShapeError, match="would have 6,400,000,000 entries"):
+        nn.as_dense(nn.Conv1d(1, 1, 3, rng=RNG(0)), (80_000, 1))
     with pytest.raises(ac.ShapeError, match="does not fit Conv1d"):
         nn.as_dense(nn.Conv1d(4, 2, 3, rng=RNG(0)), (9, 2, 4))

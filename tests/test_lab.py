@@ -56,6 +56,14 @@ def test_spoken_words_are_planes_and_words_lie_anywhere():
     assert not data.placed(np.zeros(5), RNG(0)).any()
 
 
+def test_a_word_begins_where_it_is_heard_though_a_file_is_not_quite_zero_before():
+    clip = np.full(100, 1e-5)
+    clip[40:50] = 1
+    assert data.sound_of(clip) == slice(40, 50)
+    starts = {int(np.flatnonzero(data.placed(clip, RNG(seed)) == 1)[0]) for seed in range(200)}
+    assert (min(starts), max(starts)) == (0, 90)
+
+
 def test_images_are_read_as_their_format_says(tmp_path):
     import gzip
 

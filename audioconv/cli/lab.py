@@ -20,10 +20,11 @@ def lab(
     report: Annotated[Path, typer.Option(metavar="HTML", help="The page to write.")] = Path("lab.html"),
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores by default.")] = None,
 ):
-    """Show what convolution buys: experiments on images and words, told in one page of numbers and pictures.
+    """Show what convolution buys, on one page.
 
-    Networks of equal budget with and without convolution and pooling, sparse interactions, parameter sharing,
-    invariance, convolution as a dense layer, dilation, and fast algorithms. About ten minutes on two cores.
+    Experiments on images and words: networks of equal budget with and without convolution and pooling, sparse
+    interactions, parameter sharing, invariance, convolution as a dense layer, dilation, and fast algorithms. About ten
+    minutes on two cores.
     """
     import time
 

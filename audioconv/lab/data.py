@@ -18,6 +18,7 @@ from audioconv.features import Mfcc
 MOST = 5000  # images of a set
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 RATE = 16000
+FAINT_DB = -40  # where a word begins and ends: compressed clips are not quite zero around it
 
 
 class Task(NamedTuple):
@@ -145,13 +146,17 @@ def _planes(name, clips, spoken, threads):
     return _task(name, rows, y, len(spoken.train_y), spoken.classes)
 
 
+def sound_of(clip):
+    """The slice of a clip from its first to its last sample that is not `FAINT_DB` below its peak; empty in silence."""
+    level = np.abs(clip)
+    sound = np.flatnonzero(level > level.max() * 10 ** (FAINT_DB / 20))
+    return slice(sound[0], sound[-1] + 1) if len(sound) else slice(0, 0)
+
+
 def placed(clip, rng):
-    """A clip whose sound is moved to a random place between the zeros that it has around."""
-    sound = np.flatnonzero(clip)
-    if not len(sound):
-        return np.array(clip)
-    room = len(clip) - (sound[-1] - sound[0])
-    return np.roll(clip, rng.integers(room) - sound[0])
+    """A clip whose sound is moved to a random place in it; what is faint around goes along, from end to beginning."""
+    sound = sound_of(clip)
+    return np.roll(clip, rng.integers(len(clip) - (sound.stop - sound.start) + 1) - sound.start)
 
 
 def _task(name, x, y, count, classes):

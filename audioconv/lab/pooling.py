@@ -61,17 +61,15 @@ def shifted(clips, shift_ms):
     begin, features = round((START_MS + shift_ms) * data.RATE / 1000), Mfcc(data.RATE)
     moved = np.zeros_like(clips)
     for row, clip in zip(moved, clips, strict=True):
-        sound = np.flatnonzero(clip)
-        if len(sound):
-            part = clip[sound[0] : sound[-1] + 1][: len(row) - begin]
-            row[begin : begin + len(part)] = part
+        part = clip[data.sound_of(clip)][: len(row) - begin]
+        row[begin : begin + len(part)] = part
     return np.stack([features(clip) for clip in moved])
 
 
 def that_fit(clips):
     """Which clips end within their second even after the largest shift."""
     room = clips.shape[1] - round((START_MS + SHIFTS_MS[-1]) * data.RATE / 1000)
-    return np.array([len(sound := np.flatnonzero(clip)) > 0 and sound[-1] - sound[0] < room for clip in clips])
+    return np.array([0 < len(clip[data.sound_of(clip)]) <= room for clip in clips])
 
 
 def measure(spoken, settings, steps):

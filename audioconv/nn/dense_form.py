@@ -7,9 +7,12 @@ import numpy as np
 
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.convolution import Dense, _Convolution, _Transposed
-from audioconv.nn.pooling import AveragePool1d, AveragePool2d
+from audioconv.nn.geometry import Axis
+from audioconv.nn.pooling import AveragePool1d, AveragePool2d, GlobalAveragePool
 from audioconv.nn.rows import shape3
 from audioconv.nn.summary import described
+
+MOST = 2**26  # entries of a matrix: beyond, somebody asks for it who does not mean it
 
 
 def as_dense(layer, input_shape):
@@ -35,7 +38,7 @@ def as_dense(layer, input_shape):
     ArgumentError
         For a layer that is none of these; for instance because it is not linear.
     ShapeError
-        If the shape does not fit the layer.
+        If the shape does not fit the layer, or the matrix would have more than 2**26 entries.
 
     References
     ----------
@@ -52,12 +55,16 @@ def as_dense(layer, input_shape):
            [ 0., -1.,  1.,  0.],
            [ 0.,  0., -1.,  1.]], dtype=float32)
     """
-    pool = isinstance(layer, (AveragePool1d, AveragePool2d))
+    pool = isinstance(layer, (AveragePool1d, AveragePool2d, GlobalAveragePool))
     if not pool and not isinstance(layer, _Convolution):
         raise ArgumentError(f"as_dense takes a convolution or an average pool, not {type(layer).__name__}")
     if not all(isinstance(n, (int, np.integer)) and n > 0 for n in input_shape):
         raise ShapeError(f"input_shape must hold whole numbers from 1, not {input_shape!r}")
     output_shape, _ = described(layer, tuple(input_shape))
+    if (entries := prod(input_shape) * prod(output_shape)) > MOST:
+        raise ShapeError(
+            f"the matrix from {tuple(input_shape)} to {output_shape} would have {entries:,} entries, more than {MOST:,}"
+        )
     make = _pool_matrix if pool else _transposed_matrix if isinstance(layer, _Transposed) else _matrix
     matrix = make(layer, shape3(input_shape), shape3(output_shape))
     bias = None if pool else layer.bias
@@ -102,7 +109,7 @@ def _blocks(layer):
     time, freq = geometry.axes
     weight = layer.weight.reshape(time.tiles, freq.tiles, time.taps, freq.taps, -1, geometry.filters)
     if geometry.depthwise:
-        return weight * np.eye(geometry.filters, dtype=layer.dtype)
+        return np.where(np.eye(geometry.filters, dtype=bool), weight, layer.dtype.type(0))  # a product: 0 * inf is NaN
     blocks = np.zeros((*weight.shape[:4], geometry.channels, geometry.filters), layer.dtype)
     inner, filters = geometry.inner, geometry.filters // geometry.groups
     for group in range(geometry.groups):
@@ -130,7 +137,8 @@ def _transposed_matrix(layer, inputs, outputs):
 
 def _pool_matrix(layer, inputs, outputs):
     matrix = np.zeros((*inputs, *outputs), layer.dtype)
-    meetings = [_meetings(*each) for each in zip(layer.axes, inputs, outputs, strict=False)]
+    axes = [Axis(size) for size in inputs[:2]] if isinstance(layer, GlobalAveragePool) else layer.axes
+    meetings = [_meetings(*each) for each in zip(axes, inputs, outputs, strict=False)]
     counts = [np.bincount(met[1])[met[1]] for met in meetings]  # elements of the window inside the input
     place, output, _, _ = _crossed(*meetings)
     shares = 1 / (counts[0][:, None] * counts[1][None, :])
