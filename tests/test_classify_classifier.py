@@ -102,8 +102,8 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
 
 def test_a_clip_is_judged_by_several_voices():
     X, y = examples(8, 0)
-    one = make(epochs=3, recipe=Recipe(voices=(1.0,))).fit(X, y)
-    several = make(epochs=3, recipe=Recipe(voices=(0.9, 1.0, 1.2))).fit(X, y)
+    one = make(epochs=3, recipe=Recipe(voices=(1.0,), shifts_s=(0.0,))).fit(X, y)
+    several = make(epochs=3, recipe=Recipe(voices=(0.9, 1.0, 1.2), shifts_s=(0.0,))).fit(X, y)
     assert several.voices_ == (0.9, 1.0, 1.2)
     assert make(epochs=1, augment=False).fit(X, y).voices_ == (1.0,)
     assert np.array_equal(one.network_.weights()["0.weight"], several.network_.weights()["0.weight"])
@@ -115,6 +115,20 @@ def test_a_clip_is_judged_by_several_voices():
     mean = np.exp(np.mean(logits, axis=0))
     assert_close(several.predict_proba(X), mean / mean.sum(axis=1, keepdims=True), 1e-5)
     assert np.abs(several.predict_proba(X) - make(epochs=3).fit(X, y).predict_proba(X)).max() > 1e-4
+
+
+def test_a_clip_is_judged_a_little_earlier_and_later_too():
+    X, y = examples(8, 0)
+    X[:, :2000] = X[:, -2000:] = 0  # so that nothing is lost at the ends
+    one = make(epochs=3, recipe=Recipe(shifts_s=(0.0,))).fit(X, y)
+    several = make(epochs=3, recipe=Recipe(shifts_s=(-0.05, 0.0, 0.1))).fit(X, y)
+    assert several.shifts_s_ == (-0.05, 0.0, 0.1)
+    assert make(epochs=1, augment=False).fit(X, y).shifts_s_ == (0.0,)
+    mean = np.exp(np.mean([np.log(one.predict_proba(np.roll(X, n, axis=1))) for n in (-800, 0, 1600)], axis=0))
+    assert_close(several.predict_proba(X), mean / mean.sum(axis=1, keepdims=True), 1e-5)
+    assert np.abs(several.predict_proba(X) - one.predict_proba(X)).max() > 1e-4
+    several.shifts_s_ = (2.0,)  # beyond the clip: nothing is left
+    assert np.ptp(several.predict_proba(X), axis=0).max() == 0
 
 
 def quiet_noise(count, seed):

@@ -1,6 +1,7 @@
 """The estimator: from clips to a trained network, with scikit-learn's contract."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from audioconv.classify import closed_form, kept
 from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.batches import Batches
 from audioconv.classify.clips import check_clips, check_labels, load_clips, read_mono
-from audioconv.classify.detector import SILENCES, UNKNOWNS, KeywordDetector, PosteriorStream
+from audioconv.classify.detector import BATCH, SILENCES, UNKNOWNS, KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices, Progress
 from audioconv.classify.recipe import Recipe, doubt
 from audioconv.errors import ArgumentError
@@ -65,6 +66,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     features_ : LogMel
     voices_ : tuple of float
         A clip is judged as if it were so many times as high; the mean of the logits decides.
+    shifts_s_ : tuple of float
+        And as if it came so many seconds later.
     threshold_ : float
         For detectors; chosen on the validation clips if `fit` had some.
     history_ : list of dict
@@ -169,8 +172,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         # from here on nothing is refused, so that an object that was fitted before is never half of each
         self.classes_, self.features_, self.network_ = classes, features, network
         self.mean_, self.std_ = batches.statistics
-        voices = self._recipe().voices if self._augmentation() else (1.0,)  # no other pitch was ever heard
-        self.voices_ = tuple(float(pitch) for pitch in voices)
+        recipe, augmented = self._recipe(), self._augmentation()  # if not, no other pitch or place was ever heard
+        self.voices_ = tuple(float(pitch) for pitch in (recipe.voices if augmented else (1.0,)))
+        self.shifts_s_ = tuple(float(shift) for shift in (recipe.shifts_s if augmented else (0.0,)))
         self.n_features_in_, self.threshold_, self._predictor = _samples(X, self.clip), THRESHOLD, None
         self._train(batches, weights, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
@@ -246,7 +250,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
     def _validation_score(self, clips, labels):
         """The function from a network to (accuracy, -loss) on clips."""
-        features, targets = self._standardised(clips), np.searchsorted(self.classes_, labels)
+        features = self._standardised(np.stack(parallel.run(self.features_, list(clips), self.threads)))
+        targets = np.searchsorted(self.classes_, labels)
         wanted = nn.one_hot(targets, len(self.classes_))
 
         def score(network):
@@ -261,31 +266,35 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         """The features of each of `voices_`."""
         return [self.features_ if pitch == 1 else self.features_.pitched(pitch) for pitch in self.voices_]
 
-    def _standardised(self, clips, features=None):
-        """Features of clips (clips, samples), with the mean and deviation of the training set taken out."""
-        rows = parallel.run(features or self.features_, list(clips), self.threads)
-        return models.shaped(self.network_, (np.stack(rows) - self.mean_) / self.std_)
+    def _standardised(self, features):
+        """Features (clips, frames, numbers) as the network wants them, by mean and deviation of the training set."""
+        return models.shaped(self.network_, (features - self.mean_) / self.std_)
 
-    def _judge(self, frames):
-        """Posteriors (windows, classes) of absolute log-mel frames (windows, voices, frames, mels)."""
+    def _judge(self, frames, network):
+        """Posteriors (clips, classes) of absolute log-mel frames (clips, voices, frames, mels); `network`: logits."""
+        hops = [round(1000 * shift / self.features_.hop_ms) for shift in self.shifts_s_]
+        silence = self.features_.absolute(np.zeros(self.clip, np.float32))[0]
+        heard = np.concatenate([_moved(frames, hop, silence) for hop in hops], axis=1)
+        logits = network(self._standardised(self.features_.finish(heard.reshape(-1, *frames.shape[2:]))))
+        return nn.softmax(_mean(logits.reshape(*heard.shape[:2], -1).swapaxes(0, 1)))
+
+    def judge(self, frames):
+        """Posteriors (windows, classes) of absolute log-mel frames (windows, voices, frames, mels), by one thread."""
         if getattr(self, "_predictor", None) is None:
             self._predictor = self.network_.inference()
-        features = (self.features_.finish(frames) - self.mean_) / self.std_
-        logits = self._predictor(models.shaped(self.network_, features.reshape(-1, *features.shape[2:])))
-        return nn.softmax(_mean(logits.reshape(*frames.shape[:2], -1).swapaxes(0, 1)))
+        return self._judge(frames, self._predictor)
 
     def predict_proba(self, X):
         """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""
         check_is_fitted(self, "network_")
         clips = load_clips(check_clips(X), self.sample_rate, self.clip, Notices(self.verbose), self.threads)
-        return nn.softmax(
-            _mean(
-                [
-                    self.network_.forward(self._standardised(clips, features), threads=self.threads)
-                    for features in self.heard_features()
-                ]
-            )
-        )
+        voices = [features.absolute for features in self.heard_features()]
+        rows = []
+        for begin in range(0, len(clips), BATCH):
+            part = list(clips[begin : begin + BATCH])
+            frames = parallel.run(lambda clip: np.stack([voice(clip) for voice in voices]), part, self.threads)
+            rows.append(self._judge(np.stack(frames), partial(self.network_.forward, threads=self.threads)))
+        return np.concatenate(rows)
 
     def predict(self, X):
         """The most probable label of each clip."""
@@ -335,8 +344,16 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _mean(logits):
-    """Mean over voices, summed in their order, so that it does not depend on how many clips there are."""
+    """Mean over voices and shifts, summed in their order, so that it does not depend on how many clips there are."""
     return sum(logits[1:], start=logits[0]) / np.float32(len(logits))
+
+
+def _moved(frames, hops, silence):
+    """Frames (..., frames, mels) so many later, with silence where nothing was."""
+    count, result = frames.shape[-2], np.full_like(frames, silence)
+    hops = min(max(hops, -count), count)
+    result[..., max(hops, 0) : count + min(hops, 0), :] = frames[..., max(-hops, 0) : count + min(-hops, 0), :]
+    return result
 
 
 def _samples(X, clip):

@@ -87,7 +87,7 @@ class PosteriorStream:
         results = [np.empty((0, len(self._classifier.classes_)), np.float32)]
         for begin in range(0, count, BATCH):
             starts = [start + hop * k for k in range(begin, min(begin + BATCH, count))]
-            results.append(self._classifier._judge(np.stack([self._frames[:, s : s + length] for s in starts])))
+            results.append(self._classifier.judge(np.stack([self._frames[:, s : s + length] for s in starts])))
         self._rows += count
         keep = max(0, self._rows * hop - self._first)
         self._first += keep

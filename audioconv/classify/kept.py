@@ -21,6 +21,7 @@ def save(classifier, path):
         "clip_s": float(classifier.clip_s),
         "threshold": classifier.threshold_,
         "voices": classifier.voices_,
+        "shifts_s": classifier.shifts_s_,
         "features": classifier.features_.settings() | {"kind": type(classifier.features_).__name__},
         "history": classifier.history_,
         "best_epoch": classifier.best_epoch_,
@@ -49,6 +50,7 @@ def load(cls, path, model=None):
         classifier.threshold_, classifier.history_ = settings["threshold"], settings["history"]
         classifier.best_epoch_ = settings.get("best_epoch", len(classifier.history_))
         classifier.voices_ = tuple(settings.get("voices", (1.0,)))
+        classifier.shifts_s_ = tuple(settings.get("shifts_s", (0.0,)))
         kind = KINDS[settings["features"].pop("kind", "LogMel")]
         classifier.features_ = kind(**settings["features"], filters=arrays["filters"])
         classifier.mean_, classifier.std_ = arrays["mean"], arrays["std"]

@@ -24,6 +24,9 @@ class Recipe:
     # A clip is judged so many times as high, too, and the mean of the logits decides. Digits of a speaker out of four
     # who was not trained on: 80.3 % with (1.0,) became 82.5 %.
     voices: tuple = (0.88, 0.94, 1.0, 1.06, 1.13)
+    # And so much later, between silence: strides and the edges of a clip make a network sensitive to where a word lies.
+    # Speech Commands, five folds of train and val by speaker, 4,667 clips: 47 errors became 42; 0.08 s and 0.1 s: 42.
+    shifts_s: tuple = (-0.05, 0.0, 0.05)
 
     def epochs_for(self, batches):
         """Epochs of a set of so many batches."""

@@ -7,9 +7,7 @@ import typer
 
 from audioconv.cli.messages import byte_bar, say
 
-data = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Folders of labelled clips: look at one, or fetch a public one."
-)
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at folders of clips, or fetch public ones.")
 
 
 @data.command("list")
