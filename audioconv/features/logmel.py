@@ -124,16 +124,27 @@ class LogMel:
     def _window(self):
         return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)
 
+    @cached_property
+    def _tables(self):
+        """Window, bands and weights by dtype, as the kernel takes them."""
+        return {}
+
+    def _tables_of(self, dtype):
+        if dtype not in self._tables:
+            bands, weights = self._bands
+            self._tables[dtype] = self._window.astype(dtype), bands.astype(np.int64), weights.astype(dtype)
+        return map(arrays.frozen, self._tables[dtype])  # here, because a pickled array comes back writable
+
     def _compute(self, x, logarithm=True):
         """The frames that lie inside x, which holds the margins already."""
-        bands, weights = self._bands
+        window, bands, weights = self._tables_of(x.dtype)
         out = np.empty((max(0, 1 + (x.size - self.window) // self.hop), self.mels), x.dtype)
         mel.mel_frames(
             arrays.frozen(x),
             self.hop,
-            arrays.frozen(self._window, x.dtype),
-            arrays.frozen(bands, np.int64),  # here, because a pickled array comes back writable
-            arrays.frozen(weights, x.dtype),
+            window,
+            bands,
+            weights,
             arrays.frozen([self.offset] if logarithm else [], x.dtype),
             *fft.plan_real(self.fft_size, x.dtype.name),
             arrays.aligned(mel.scratch_size(self.fft_size), x.dtype),
@@ -143,7 +154,7 @@ class LogMel:
 
     def __call__(self, samples):
         """Features of a whole signal: (samples,) -> (frames, mels), in the dtype of the samples."""
-        return self.finish(self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margins)))
+        return self.finish(self._compute(self._between_margins(samples)))
 
     @property
     def absolute(self):
@@ -160,7 +171,11 @@ class LogMel:
 
     def power(self, samples):
         """The same before the logarithm."""
-        return self._compute(np.pad(arrays.floating(samples, "samples", (1,)), self.margins), logarithm=False)
+        return self._compute(self._between_margins(samples), logarithm=False)
+
+    def _between_margins(self, samples):
+        samples = arrays.floating(samples, "samples", (1,))
+        return np.pad(samples, self.margins) if self.center else samples
 
     def pitched(self, factor):
         """The same with its bands `factor` times lower, so that every sound seems so many times as high.
@@ -169,12 +184,13 @@ class LogMel:
         """
         bins, other = np.arange(self.filters.shape[1]), copy(self)
         other.filters = np.stack([np.interp(bins * factor, bins, row, right=0.0) for row in self.filters])
-        vars(other).pop("_bands", None)
+        for name in ("_bands", "_tables"):
+            vars(other).pop(name, None)
         return other
 
     def paced(self, hop):
         """The same with frames every `hop` samples: at 1.1 times the hop every sound seems 1.1 times as fast."""
-        self._bands, self._window  # noqa: B018 - computed once here, and not again in each copy
+        self._tables  # noqa: B018 - computed once here, and not again in each copy
         other = copy(self)
         other.hop = arrays.whole(hop, "hop")
         other.hop_ms = 1000 * other.hop / self.sample_rate
