@@ -63,8 +63,8 @@ def run(folder, model, settings, options):
             clips += len(scored)
         errors.append(wrong)
         print(f"{folder.name}, {model}, seed {seed}: {wrong} errors of {clips}, {times_s[-1]:.0f} s", flush=True)
-    low, high = wilson(options.seeds * clips - sum(errors), options.seeds * clips)
     mean = float(np.mean(errors))
+    low, high = wilson(clips - mean, clips)  # of one test part: other seeds are no new clips
     return {"clips": clips, "errors": errors, "right": 1 - mean / clips, "low": low, "high": high,
             "seconds": float(np.median(times_s))}  # fmt: skip
 

@@ -44,3 +44,6 @@ class _Asked:
     def forward(self, x, threads=None):
         with torch.inference_mode():
             return self.module(in_torch.data(x)).numpy()
+
+    def inference(self):
+        return self.forward

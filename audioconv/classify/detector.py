@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioconv import arrays
+from audioconv import arrays, parallel
 from audioconv.classify.clips import fit_length
 from audioconv.errors import ArgumentError, DtypeError
 from audioconv.stage import Guard
@@ -84,10 +84,13 @@ class PosteriorStream:
         length = self._classifier.features_.frames(self._clip)
         hop = self._step // self._classifier.features_.hop
         start = self._rows * hop - self._first
+
+        def judged(first):
+            starts = [start + hop * k for k in range(first, min(first + BATCH, count))]
+            return self._classifier.judge(np.stack([self._frames[:, s : s + length] for s in starts]))
+
         results = [np.empty((0, len(self._classifier.classes_)), np.float32)]
-        for begin in range(0, count, BATCH):
-            starts = [start + hop * k for k in range(begin, min(begin + BATCH, count))]
-            results.append(self._classifier.judge(np.stack([self._frames[:, s : s + length] for s in starts])))
+        results += parallel.run(judged, range(0, count, BATCH), self._classifier.threads)
         self._rows += count
         keep = max(0, self._rows * hop - self._first)
         self._first += keep
