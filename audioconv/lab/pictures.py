@@ -65,13 +65,14 @@ def accuracy_by_cost(rows, budgets):
 
 
 def _log(panel, axis="x"):
-    """A logarithmic axis with whole numbers at 1, 2 and 5."""
+    """A logarithmic axis with numbers at 1, 2 and 5, or at 1 alone where more would not fit."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     panel.set(**{f"{axis}scale": "log"})
     ticks = getattr(panel, f"{axis}axis")
     low, high = sorted(getattr(panel, f"get_{axis}lim")())
-    ticks.set_major_locator(LogLocator(subs=(1.0,) if high > 60 * low else (1.0, 2.0, 5.0)))
+    few = high > low * {"x": 60, "y": 1500}[axis]
+    ticks.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
     ticks.set_major_formatter(FuncFormatter(_short))
     ticks.set_minor_locator(NullLocator())
     panel.grid(alpha=0.3)
