@@ -150,7 +150,8 @@ def test_the_comparison_is_shown_with_what_was_finished_after_ctrl_c(digits, mon
     monkeypatch.setattr(comparison, "trained", trained)
     monkeypatch.setattr(data, "all_tasks", lambda settings: ([digits], ["Fashion-MNIST"]))
     report = Report("one")
-    comparison.show(report, ONE)
+    with pytest.raises(KeyboardInterrupt):
+        comparison.show(report, ONE)
     page = report.html()
     assert page.count("25.0") == 30
     assert page.count("not finished") >= 70

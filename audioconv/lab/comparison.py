@@ -124,6 +124,8 @@ def show(report, settings):
         report.text("It was interrupted: what is shown as not finished was not trained.")
     for task in tasks:
         _show_task(report, task, [row for row in rows if row.task is task])
+    if interrupted:
+        raise KeyboardInterrupt  # now that what was finished is told
     return [row for row in rows if row.budget == "parameters"]
 
 
