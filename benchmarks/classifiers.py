@@ -23,6 +23,8 @@ RUNS = (
     ("speech_commands", "tc-resnet8", {}),
     ("speech_commands", "bc-resnet-1", {}),
     ("speech_commands", "ds-tcn", {}),
+    ("speech_commands", "minirocket", {}),
+    ("speech_commands", "mlp", {}),
     ("spoken_digits", "tc-resnet8", {}),
     ("esc10", "tc-resnet8", {"clip_s": 5.0}),
     ("keywords", "tc-resnet8", {}),
