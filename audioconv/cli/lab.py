@@ -23,7 +23,7 @@ def lab(
     """Show what convolution buys, on one page.
 
     Experiments on images and words: networks of equal budget with and without convolution and pooling, sparse
-    interactions, parameter sharing, invariance, convolution as a dense layer, dilation, and fast algorithms. About ten
+    interactions, parameter sharing, invariance, convolution as a dense layer, dilation, and fast algorithms. About five
     minutes on two cores.
     """
     import time
@@ -36,7 +36,7 @@ def lab(
     io.writable(report)
     console, start = Console(stderr=True), time.monotonic()
     with console.status("reading") as status:
-        announce = (lambda text: status.update(f"{text} ...")) if console.is_terminal else say
+        announce = (lambda text: status.update(f"{text} ...")) if console.is_terminal else _once()
         settings = experiments.Settings(quick=quick, threads=threads, announce=announce)
         try:
             found = experiments.run(report, names or (), settings)
@@ -46,6 +46,18 @@ def lab(
     if "comparison" in found:
         _tell(found["comparison"])
     typer.echo(f"{report}: {time.monotonic() - start:.0f} s")
+
+
+def _once():
+    """A function that says what is done, and of what is counted ("training networks, 8 of 40") only the beginning."""
+    said = set()
+
+    def announce(text):
+        if text.split(",")[0] not in said:
+            say(text)
+            said.add(text.split(",")[0])
+
+    return announce
 
 
 def _tell(rows):

@@ -71,7 +71,7 @@ def _log(panel, axis="x"):
     panel.set(**{f"{axis}scale": "log"})
     ticks = getattr(panel, f"{axis}axis")
     low, high = sorted(getattr(panel, f"get_{axis}lim")())
-    few = high > low * {"x": 60, "y": 1500}[axis]
+    few = high > low * {"x": 30, "y": 1500}[axis]
     ticks.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0)))
     ticks.set_major_formatter(FuncFormatter(_short))
     ticks.set_minor_locator(NullLocator())
