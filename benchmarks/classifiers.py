@@ -2,7 +2,8 @@
 
 Needs AUDIOCONV_DATA. `speech_commands`: official split, speakers apart. `spoken_digits`: each speaker in turn is not
 trained on. `esc10`: each fold in turn. `keywords`: the shipped words, voices apart. The last epoch's weights are scored
-where there is no validation part. `--split test` opens test parts, which docs/results.md logs. Rows with "PyTorch" have
+where there is no validation part. `--split folds`: fifths of the speakers of training and validation part in turn, and
+the last epoch. `--split test` opens test parts, which docs/results.md logs. Rows with "PyTorch" have
 the same network trained there, with the same recipe and batches.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from side_by_side import show
+from sklearn.model_selection import GroupKFold
 
 import audioconv as ac
 from audioconv.classify import load_dataset
@@ -38,17 +40,16 @@ def main(options):
         if options.only not in f"{name} {model}":
             continue
         folder = Path("data/keywords") if name == "keywords" else root / name
-        rows.append({"data": name, "model": model, **run(folder, model, settings, options)})
+        rows.append({"split": options.split, "data": name, "model": model, **run(folder, model, settings, options)})
         show(f"{name}, {model}", rows[-1:])
-    return {"split": options.split, "rows": rows + _others(rows, options.split)}
+    return rows + _others(rows)
 
 
-def _others(rows, split):
-    """Rows of an earlier run of the same split that this one did not do."""
-    if not RESULT.is_file() or (found := json.loads(RESULT.read_text())["rows"])["split"] != split:
-        return []
-    done = {(row["data"], row["model"]) for row in rows}
-    return [row for row in found["rows"] if (row["data"], row["model"]) not in done]
+def _others(rows):
+    """Rows of earlier runs that this one did not do."""
+    found = json.loads(RESULT.read_text())["rows"] if RESULT.is_file() else []
+    done = [[row[key] for key in ("split", "data", "model")] for row in rows]
+    return [row for row in found if [row[key] for key in ("split", "data", "model")] not in done]
 
 
 def run(folder, model, settings, options):
@@ -82,11 +83,16 @@ def _kind(model):
 
 def folds(folder, split):
     """(train, validation or None, scored) of a data set: its parts, or each group in turn."""
-    data = load_dataset(folder)
-    if folder.name not in ("spoken_digits", "esc10"):
+    data, parts = load_dataset(folder), folder.name in ("speech_commands", "keywords")
+    if parts and split != "folds":
         yield data.part("train"), data.part("val"), data.part(split)
         return
-    # the first digit of a file of ESC-10 is its fold
-    groups = np.array([Path(file).name[0] for file in data.files]) if folder.name == "esc10" else data.groups
+    if parts:
+        data = data.select(data.splits != "test")
+        groups = np.empty(len(data), int)
+        for number, (_, scored) in enumerate(GroupKFold(5).split(data.files, groups=data.groups)):
+            groups[scored] = number
+    else:  # the first digit of a file of ESC-10 is its fold
+        groups = np.array([Path(file).name[0] for file in data.files]) if folder.name == "esc10" else data.groups
     for group in np.unique(groups):
         yield data.select(groups != group), None, data.select(groups == group)

@@ -57,7 +57,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which; all if none is given")
     parser.add_argument(
-        "--split", default="val", choices=("val", "test"), help="keywords, classifiers: the part to score"
+        "--split",
+        default="val",
+        choices=("val", "test", "folds"),
+        help="keywords, classifiers: the part to score; folds: classifiers alone, without the test part",
     )
     parser.add_argument("--seeds", type=int, default=5, help="classifiers: trainings of each")
     parser.add_argument("--only", default="", help="classifiers: of those rows whose data and model hold this text")

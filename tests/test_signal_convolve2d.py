@@ -29,11 +29,19 @@ def noise(shape, seed=0, dtype=np.float32):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-def close(found, x, kernel, expected):
+def assert_within_rounding(found, x, kernel, expected):
     """Within rounding of sums of so much; of results that cancel, too."""
     assert found.shape == expected.shape
     most = CLOSE[found.dtype] * max(np.abs(expected).max(), np.abs(kernel).sum() * np.abs(x).max() / 4)
     assert np.abs(found - expected).max() <= most
+
+
+def test_the_comparison_can_fail():
+    x, kernel = noise((9, 9)), noise((3, 3), 1)
+    expected = scipy.signal.convolve2d(x, kernel)
+    for wrong in (np.zeros_like(expected), expected + 1e-4, expected[1:]):
+        with pytest.raises(AssertionError):
+            assert_within_rounding(wrong, x, kernel, expected)
 
 
 @settings(max_examples=80, deadline=None)
@@ -48,7 +56,7 @@ def test_it_is_scipys_convolve2d(rows, columns, down, along, dtype, method, mode
     found = ac.convolve2d(x, kernel, mode, boundary=boundary, method=method)
     expected = scipy.signal.convolve2d(x.astype(float), kernel.astype(float), mode, SCIPY[boundary])
     assert found.dtype == dtype
-    close(found, x, kernel, expected)
+    assert_within_rounding(found, x, kernel, expected)
 
 
 @settings(max_examples=40, deadline=None)
@@ -58,7 +66,7 @@ def test_it_is_ndimages_convolve(rows, columns, down, along, method, boundary, s
     x, kernel = noise((rows, columns), seed), noise((down, along), seed + 1)
     found = ac.convolve2d(x, kernel, "same", boundary=boundary, method=method)
     expected = scipy.ndimage.convolve(x.astype(float), kernel.astype(float), mode=NDIMAGE[boundary])
-    close(found, x, kernel, expected)
+    assert_within_rounding(found, x, kernel, expected)
 
 
 @settings(max_examples=60, deadline=None)
@@ -75,7 +83,7 @@ def test_strides_dilations_and_pairs(rows, columns, down, along, method, s0, s1,
     length = (rows + reach[0], columns + reach[1]) if mode == "full" else (rows, columns)
     shape = tuple(-(-n // s) for n, s in zip(length, (s0, s1), strict=True))
     expected = naive.convolve2d(x, kernel, begin, shape, (s0, s1), (d0, d1), (above, beside))
-    close(found, x, kernel, expected)
+    assert_within_rounding(found, x, kernel, expected)
 
 
 @pytest.mark.parametrize("method", METHODS_2D)
@@ -95,7 +103,9 @@ def test_one_row_and_one_column(shape, method):
         kernel = noise(taps, 1)
         for mode in ("full", "same"):
             found = ac.convolve2d(x, kernel, mode, method=method)
-            close(found, x, kernel, scipy.signal.convolve2d(x.astype(float), kernel.astype(float), mode))
+            assert_within_rounding(
+                found, x, kernel, scipy.signal.convolve2d(x.astype(float), kernel.astype(float), mode)
+            )
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])

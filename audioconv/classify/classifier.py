@@ -273,7 +273,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     def _judge(self, frames, network):
         """Posteriors (clips, classes) of absolute log-mel frames (clips, voices, frames, mels); `network`: logits."""
         hops = [round(1000 * shift / self.features_.hop_ms) for shift in self.shifts_s_]
-        silence = self.features_.absolute(np.zeros(self.clip, np.float32))[0]
+        silence = self.features_.absolute(np.zeros(self.features_.window, np.float32))[0]
         heard = np.concatenate([_moved(frames, hop, silence) for hop in hops], axis=1)
         logits = network(self._standardised(self.features_.finish(heard.reshape(-1, *frames.shape[2:]))))
         return nn.softmax(_mean(logits.reshape(*heard.shape[:2], -1).swapaxes(0, 1)))
