@@ -3,7 +3,8 @@
 Needs AUDIOCONV_DATA. `speech_commands`: official split, speakers apart. `spoken_digits`: each speaker in turn is not
 trained on. `esc10`: each fold in turn. `keywords`: the shipped words, voices apart. The last epoch's weights are scored
 where there is no validation part. `--split folds`: fifths of the speakers of training and validation part in turn, and
-the last epoch. `--split test` opens test parts, which docs/results.md logs. Rows with "PyTorch" have
+the last epoch; `--split few`: 24 of the speakers with the most clips are trained on, all others scored, three times.
+`--split test` opens test parts, which docs/results.md logs. Rows with "PyTorch" have
 the same network trained there, with the same recipe and batches.
 """
 
@@ -82,17 +83,31 @@ def _kind(model):
 
 
 def folds(folder, split):
-    """(train, validation or None, scored) of a data set: its parts, or each group in turn."""
+    """(train, validation or None, scored) of a data set: its parts, or some speakers or each fold in turn."""
     data, parts = load_dataset(folder), folder.name in ("speech_commands", "keywords")
-    if parts and split != "folds":
+    if parts and split in ("val", "test"):
         yield data.part("train"), data.part("val"), data.part(split)
         return
     if parts:
         data = data.select(data.splits != "test")
-        groups = np.empty(len(data), int)
-        for number, (_, scored) in enumerate(GroupKFold(5).split(data.files, groups=data.groups)):
-            groups[scored] = number
-    else:  # the first digit of a file of ESC-10 is its fold
-        groups = np.array([Path(file).name[0] for file in data.files]) if folder.name == "esc10" else data.groups
-    for group in np.unique(groups):
-        yield data.select(groups != group), None, data.select(groups == group)
+    for scored in _few(data.groups) if parts and split == "few" else _each_group(data, folder.name):
+        yield data.select(~scored), None, data.select(scored)
+
+
+def _few(speakers, count=24):
+    """The clips that are not by `count` of the speakers with the most of them, three times."""
+    names, clips = np.unique(speakers, return_counts=True)
+    busiest, rng = names[np.argsort(-clips, kind="stable")[: 3 * count]], np.random.default_rng(1)
+    return [~np.isin(speakers, rng.permutation(busiest)[:count]) for _ in range(3)]
+
+
+def _each_group(data, name):
+    """The clips of each speaker, or fold; of a fifth of the speakers where there are many."""
+    if name == "spoken_digits":
+        groups = data.groups
+    elif name == "esc10":  # the first digit of a file is its fold
+        groups = np.array([Path(file).name[0] for file in data.files])
+    else:
+        scored = [scored for _, scored in GroupKFold(5).split(data.files, groups=data.groups)]
+        return [np.isin(np.arange(len(data)), part) for part in scored]
+    return [groups == group for group in np.unique(groups)]

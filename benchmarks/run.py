@@ -59,8 +59,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--split",
         default="val",
-        choices=("val", "test", "folds"),
-        help="keywords, classifiers: the part to score; folds: classifiers alone, without the test part",
+        choices=("val", "test", "folds", "few"),
+        help="keywords, classifiers: the part to score; folds, few: classifiers alone, without the test part",
     )
     parser.add_argument("--seeds", type=int, default=5, help="classifiers: trainings of each")
     parser.add_argument("--only", default="", help="classifiers: of those rows whose data and model hold this text")

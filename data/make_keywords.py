@@ -1,8 +1,8 @@
-"""Make the keyword set and the demo recording of this folder with three speech synthesisers.
+"""Make the keyword set and the demo recording of this folder with four speech synthesisers.
 
 Needs the programs espeak-ng, flite and festival (Debian: ``apt-get install espeak-ng flite festival
-festvox-kdlpc16k``). Every choice comes from the tables below or from a generator seeded with the voice's name, so that
-a second run gives the same files.
+festvox-kdlpc16k``) and SVOX Pico (``pip install ttspico``). Every choice comes from the tables below or from a
+generator seeded with the voice's name, so that a second run gives the same files.
 
     python data/make_keywords.py            # writes keywords/ and recordings/ beside this script
 """
@@ -14,9 +14,11 @@ import subprocess
 import tempfile
 import zlib
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pico_voices
 import soundfile
 import soxr
 
@@ -24,15 +26,16 @@ SAMPLE_RATE = 16000
 SHORTEST_S, LONGEST_S = 0.25, 1.0  # of a clip, margins included
 MARGIN_S = 0.03  # kept around the word when silence is trimmed
 FADE_S = 0.005
-# Silence, in dB below the loudest frame. The weakest fricatives ("off", "left") lie 30 to 35 down; flite's voices are
-# and festival's voices are recordings, whose room noise lies some 40 down.
-SILENCE_DB = {"espeak-ng": -45.0, "flite": -37.0, "festival": -37.0}
-TRAINING_TAKES = 3  # of each keyword
-SECOND_TAKES = 3  # in the other parts: keywords of a voice that it says twice
-UNKNOWN = {"train": 15, "val": 6, "test": 6}  # words of a voice
+# Silence, in dB below the loudest frame. The weakest fricatives ("off", "left") lie 30 to 35 down; the voices of
+# recorded people have room noise some 40 down.
+SILENCE_DB = {"espeak-ng": -45.0, "flite": -37.0, "festival": -37.0, "pico": -37.0}
+# Of a training voice: takes of each keyword, and words for "unknown". There are few recorded people: they say more.
+TRAINING_TAKES, TRAINING_UNKNOWN = {"espeak-ng": 3, "flite": 5, "pico": 5}, {"espeak-ng": 15, "flite": 25, "pico": 25}
+# Of a voice of the other parts: keywords that it says twice, and words for "unknown".
+SECOND_TAKES, UNKNOWN = 3, 6
 # Training clips are lossy, so that there are more of them in 12 MB: three times as many took errors on unseen voices of
 # espeak-ng from 2 of 190 to none. The level is soundfile's; 0 keeps most.
-OPUS_LEVEL = 0.87
+OPUS_LEVEL = 0.93
 
 KEYWORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 
@@ -42,10 +45,21 @@ OTHER_WORDS = (
     "backward forward follow learn visual top gone town cup yet lift of light night low goat step shop own nope "
     "gold dawn done let less"
 )
+# Said in the training part alone. With them a model took 24 of 120 clips of ten other words near to keywords for one,
+# without 31 and 40 (seeds 0 and 1).
+TRAINING_WORDS = """
+    yell yesterday press mess dress yard nose note knob row snow slow toe show so cut cub bump pump but us bus noun
+    round sound ground brown gown found leg lend laughed gift theft swift rice white bite fight height rat wrong
+    wide arm hot want cough often office awful stock spot stab store strap stay start girl ghost good water table
+    green yellow hello computer people paper garden river mountain summer minute second open close play pause volume
+    door again money letter number mother father sister school morning coffee kitchen sugar blue black pink orange
+    purple silver ten eleven hundred thousand sunday monday friday march april big small long short fast quick early
+    late never always maybe please thanks sorry ready boat lot gun run fun sun cold hold old hat
+"""
 # Said in the test part alone, so that part of its "unknown" is unknown to the model.
 TEST_ONLY_WORDS = "pup grow loft chess ripe window music apple"
 
-# The voices: "variant:accent" is espeak-ng, "engine:name:pitch_hz" another engine. A line is a family: variants that
+# The voices: "variant:accent" is espeak-ng, "engine:name:pitch" another engine. A line is a family: variants that
 # were derived from one another (shared formant tables) or lie close, or one person's. No variant and no person is in
 # two parts; but some male variants of different parts have formants within a few per cent (ed and default, for one).
 VOICES = {
@@ -63,7 +77,13 @@ VOICES = {
         anika:en-us anika:en-gb
         flite:kal16:95 flite:kal16:125
         flite:rms:95
-        flite:awb:110 flite:awb:145""",
+        flite:awb:110 flite:awb:145
+        pico:en-US:80 pico:en-US:100 pico:en-US:125
+        pico:en-GB:80 pico:en-GB:100 pico:en-GB:125
+        pico:de-DE:84 pico:de-DE:110
+        pico:fr-FR:84 pico:fr-FR:110
+        pico:es-ES:84 pico:es-ES:110
+        pico:it-IT:84 pico:it-IT:110""",
     "val": """
         f3:en-us f3:en-gb-x-rp
         steph:en-gb steph:en-us-nyc
@@ -94,8 +114,9 @@ DEMO = (
 class Voice:
     """One synthetic speaker: an engine, its voice, and the pitch and rate around which it speaks.
 
-    `pitch` is espeak-ng's 0 to 99, or the others' mean in Hz (the voice rms has a pitch of its own and ignores it).
-    `rate` is espeak-ng's words a minute, or 160 / the others' duration stretch, so that more is faster for all.
+    `pitch` is espeak-ng's 0 to 99, of pico percent of the voice's own, or the others' mean in Hz (the voice rms has a
+    pitch of its own and ignores it). `rate` is espeak-ng's words a minute, or 160 / the others' duration stretch, so
+    that more is faster for all.
     """
 
     name: str
@@ -112,7 +133,7 @@ def voice_from(spec, split):
     rng = np.random.default_rng(zlib.crc32(spec.encode()))
     pitch, rate, peak_db = rng.uniform(38, 62), rng.uniform(145, 185), rng.uniform(-11, -2)
     name = spec.replace(":", "-").lower()
-    if spec.startswith(("flite:", "festival:")):
+    if spec.startswith(("flite:", "festival:", "pico:")):
         engine, voice, pitch = spec.split(":")
         return Voice(name, split, engine, voice, float(pitch), round(rate, 1), round(peak_db, 1))
     variant, accent = spec.split(":")
@@ -124,6 +145,8 @@ def voice_from(spec, split):
 
 def synthesise(voice, text, pitch, rate):
     """Let the voice's engine say `text`; samples at `SAMPLE_RATE`, silence and all."""
+    if voice.engine == "pico":
+        return pico_voices.say(voice.voice, text, pitch, rate / 1.6)
     if voice.engine == "flite":
         stretch, mean = f"duration_stretch={160 / rate:.3f}", f"int_f0_target_mean={pitch:.1f}"
         command = ["flite", "-voice", voice.voice, "--setf", stretch, "--setf", mean, "-t", text, "-o"]
@@ -180,11 +203,12 @@ def walk(words, count, index):
     return [shuffled[(index * count + n) % len(words)] for n in range(count)]
 
 
-def words_of(index, split):
-    """What voice number `index` of a part says: its keywords, with repeats, and its words for "unknown"."""
-    others = OTHER_WORDS.split() + (TEST_ONLY_WORDS.split() if split == "test" else [])
-    again = KEYWORDS * (TRAINING_TAKES - 1) if split == "train" else walk(KEYWORDS, SECOND_TAKES, index)
-    return [*KEYWORDS, *again], walk(others, UNKNOWN[split], index)
+def words_of(index, voice):
+    """What a voice, number `index` of its part, says: its keywords, with repeats, and its words for "unknown"."""
+    others = OTHER_WORDS.split() + {"train": TRAINING_WORDS, "val": "", "test": TEST_ONLY_WORDS}[voice.split].split()
+    if voice.split == "train":
+        return KEYWORDS * TRAINING_TAKES[voice.engine], walk(others, TRAINING_UNKNOWN[voice.engine], index)
+    return [*KEYWORDS, *walk(KEYWORDS, SECOND_TAKES, index)], walk(others, UNKNOWN, index)
 
 
 def write_clip(path, samples):
@@ -226,7 +250,7 @@ def make_keywords(folder):
     for split, specs in VOICES.items():
         for index, spec in enumerate(specs.split()):
             voice = voice_from(spec, split)
-            keywords, others = words_of(index, split)
+            keywords, others = words_of(index, voice)
             clips += make_voice(folder, voice, keywords, others)
             columns = (voice.name, split, voice.engine, voice.voice, voice.pitch, voice.rate, voice.peak_db)
             voices.append((*columns, " ".join(others)))
@@ -256,6 +280,8 @@ def main():
         if shutil.which(program) is None:
             packages = "espeak-ng flite festival festvox-kdlpc16k"
             raise SystemExit(f"{program} is not installed (Debian: apt-get install {packages})")
+    if find_spec("ttspico") is None:
+        raise SystemExit("ttspico is not installed (pip install ttspico)")
     clips = make_keywords(out / "keywords")
     make_demo(out / "recordings")
     print(f"{len(clips)} clips in {out / 'keywords'}")

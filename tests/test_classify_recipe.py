@@ -11,7 +11,7 @@ from audioconv.classify.recipe import doubt
 from tests.test_classify_classifier import examples, make
 
 
-@pytest.mark.parametrize(("batches", "epochs"), [(1, 250), (16, 150), (31, 78), (32, 75), (1000, 75)])
+@pytest.mark.parametrize(("batches", "epochs"), [(1, 1700), (2, 1700), (16, 213), (45, 76), (46, 75), (1000, 75)])
 def test_small_sets_are_gone_through_more_often(batches, epochs):
     assert Recipe().epochs_for(batches) == epochs
 

@@ -37,7 +37,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
     clip_s : float, in seconds
         Length of a clip; shorter ones are put between zeros, of longer ones the loudest stretch is taken.
     epochs : int, optional
-        Default 75, or more for small sets: as many as make 2,400 steps, at most 250. Of minirocket 1.
+        Default 75, or more for small sets: as many as make 3,400 steps, at most 1,700. Of minirocket 1.
     batch_size : int
     learning_rate : float, optional
         Peak of the schedule; default 0.01.
