@@ -35,4 +35,6 @@ def main(seconds, *paths):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     main(float(sys.argv[1]), *sys.argv[2:])

@@ -19,4 +19,6 @@ def main(folder, model, epochs=None):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

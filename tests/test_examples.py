@@ -77,3 +77,10 @@ def test_listen_to_file_prints_what_the_detector_hears(model, tmp_path, capsys):
     assert [word[2] for word in heard] == [word.label for word in expected]
     assert np.allclose([float(word[0]) for word in heard], [word.peak_s for word in expected], atol=0.11)
     assert {"high", "low"} & {word[2] for word in heard}
+
+
+@pytest.mark.parametrize("name", ["enlarge_image", "filter_file", "listen_to_file", "live_hall", "train_keywords"])
+def test_a_script_that_gets_too_little_says_how_it_is_called(name, monkeypatch):
+    monkeypatch.setattr("sys.argv", [f"{name}.py"])
+    with pytest.raises(SystemExit, match=f"python examples/{name}.py "):
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
