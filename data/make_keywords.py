@@ -21,8 +21,8 @@ import numpy as np
 import pico_voices
 import soundfile
 import soxr
+from pico_voices import FRAME, SAMPLE_RATE, loud_frames
 
-SAMPLE_RATE = 16000
 SHORTEST_S, LONGEST_S = 0.25, 1.0  # of a clip, margins included
 MARGIN_S = 0.03  # kept around the word when silence is trimmed
 FADE_S = 0.005
@@ -169,12 +169,9 @@ def synthesise(voice, text, pitch, rate):
 def trim(samples, silence_db):
     """Leave `MARGIN_S` of silence around the word, and fade both ends, so that no clip begins with a click."""
     margin = round(MARGIN_S * SAMPLE_RATE)
-    frame = SAMPLE_RATE // 200
-    samples = np.pad(samples, (margin, margin + frame))  # espeak-ng begins at once
-    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    energy = np.mean(frames**2, axis=1)
-    loud = np.flatnonzero(energy > energy.max() * 10 ** (silence_db / 10))
-    clip = samples[max(loud[0] * frame - margin, 0) : (loud[-1] + 1) * frame + margin].copy()
+    samples = np.pad(samples, (margin, margin + FRAME))  # espeak-ng begins at once
+    loud = loud_frames(samples, silence_db)
+    clip = samples[max(loud[0] * FRAME - margin, 0) : (loud[-1] + 1) * FRAME + margin].copy()
     fade = np.linspace(0, 1, round(FADE_S * SAMPLE_RATE), endpoint=False)
     clip[: len(fade)] *= fade
     clip[-len(fade) :] *= fade[::-1]

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 SAMPLE_RATE = 16000  # of all voices
+FRAME = SAMPLE_RATE // 200  # 5 ms
 PAUSE_S, PAUSE_DB = 0.22, -37.0  # quiet, below the loudest 5 ms, after which there is only a click at the end
 
 # The sounds of American English as espeak-ng names them, and for each the nearest of German, French, Spanish and
@@ -69,10 +70,14 @@ def _sounds(word):
     return found
 
 
+def loud_frames(samples, silence_db):
+    """Numbers of the frames of `FRAME` samples that are louder than so many dB below the loudest."""
+    energy = np.mean(samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME) ** 2, axis=1)
+    return np.flatnonzero(energy > energy.max() * 10 ** (silence_db / 10))
+
+
 def _first_part(samples):
     """What comes before the first pause."""
-    frame = SAMPLE_RATE // 200
-    energy = np.mean(samples[: len(samples) // frame * frame].reshape(-1, frame) ** 2, axis=1)
-    loud = np.flatnonzero(energy > energy.max() * 10 ** (PAUSE_DB / 10))
-    pauses = np.flatnonzero(np.diff(loud) * frame > PAUSE_S * SAMPLE_RATE)
-    return samples[: (loud[pauses[0]] + 1) * frame] if len(pauses) else samples
+    loud = loud_frames(samples, PAUSE_DB)
+    pauses = np.flatnonzero(np.diff(loud) * FRAME > PAUSE_S * SAMPLE_RATE)
+    return samples[: (loud[pauses[0]] + 1) * FRAME] if len(pauses) else samples
