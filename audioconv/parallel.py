@@ -53,21 +53,3 @@ def run(function, items, threads=None):
             future.cancel()
         wait(futures)
         raise
-
-
-def ahead(function, items, threads=None):
-    """Yield `function` of each item in order, the next one being computed while the caller works with the last.
-
-    With one thread nothing is computed ahead.
-    """
-    if thread_count(threads) == 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(1, thread_name_prefix="audioconv-ahead") as helper:
-        upcoming = None
-        for item in items:
-            upcoming, done = helper.submit(function, item), upcoming
-            if done is not None:
-                yield done.result()
-        if upcoming is not None:
-            yield upcoming.result()

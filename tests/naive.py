@@ -204,3 +204,14 @@ def convolve2d(x, kernel, begin, shape, stride=(1, 1), dilation=(1, 1), boundary
         if row is not None and column is not None:
             y[t, f] += np.longdouble(kernel[i, j]) * np.longdouble(x[row, column])
     return y
+
+
+def mix_noise(sounds, rows, levels, noises):
+    """The sounds plus stretches of noise that begin again, sample by sample."""
+    result = sounds.astype(float)
+    for sound, (length, place, size, first), (beside, alone, gain) in zip(result, rows, levels, strict=True):
+        power = sum(x * x for x in sound[:length]) / max(length, 1)
+        amplitude = (beside * power + alone) ** 0.5
+        for i in range(length):
+            sound[i] = (sound[i] + amplitude * noises[place + (first + i) % size]) * gain
+    return result

@@ -1,52 +1,48 @@
 """Augmentation: each change does what it says, and depends on its seed alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import audioconv as ac
 from audioconv import models
 from audioconv.classify import augment
-from audioconv.classify.augment import Augmentation
+from audioconv.classify.augment import UNCHANGED, Augmentation
 from audioconv.classify.batches import Batches
+from audioconv.classify.variations import Variations, equaliser, hide
 
 RATE = 16000
-STILL = Augmentation(
-    shift_s=0,
-    speed=(1, 1),
-    vocal_tract=(1, 1),
-    gain_db=(0, 0),
-    noise_chance=0,
-    room_chance=0,
-    time_mask_s=0,
-    mel_mask=0,
-)
 CLIP = np.concatenate((np.zeros(4000), np.sin(np.arange(8000) / 5), np.zeros(4000))).astype(np.float32)
 NOISES, ROOMS = augment.synthetic_noise(RATE, 0), augment.synthetic_rooms(RATE, 0)
 
 
-def rng(seed=0):
-    return np.random.default_rng(seed)
+def variations(clips=CLIP[None], seed=0, noises=NOISES[:1], features=None, **settings):
+    return Variations(clips, features or ac.LogMel(), noises, replace(UNCHANGED, **settings), seed)
 
 
-def changed(seed=0, **settings):
-    settings = Augmentation(**(STILL.__dict__ | settings))
-    return augment.augment_clip(CLIP, CLIP.size, NOISES[:1], ROOMS, RATE, settings, rng(seed))
+def changed(count=40, **settings):
+    """The clip as it is changed in so many ways."""
+    varied = variations(np.tile(CLIP, (count, 1)), **settings)
+    return varied.sounds(varied.draw(1))
 
 
 def test_nothing_switched_on_changes_nothing():
-    assert np.array_equal(changed(), CLIP)
+    assert np.array_equal(changed(3), [CLIP] * 3)
+    varied = variations()
+    assert np.array_equal(varied.frames(varied.draw(1))[0], ac.LogMel()(CLIP))
 
 
 def test_shift_moves_the_clip_and_keeps_its_length():
-    found = {int(np.flatnonzero(changed(seed, shift_s=0.1))[0]) - 4001 for seed in range(40)}
+    found = {int(np.flatnonzero(sound)[0]) - 4001 for sound in changed(shift_s=0.1)}
     assert len(found) > 30
     assert -1600 <= min(found) < 0 < max(found) <= 1600
 
 
 def test_gain_scales_within_its_range():
-    gains_db = [20 * np.log10(np.max(changed(seed, gain_db=(-12, 6))) / np.max(CLIP)) for seed in range(40)]
+    gains_db = 20 * np.log10(changed(gain_db=(-12, 6)).max(axis=1) / np.max(CLIP))
     assert -12 <= min(gains_db) < -8
-    assert 2 < max(gains_db) <= 6
+    assert 2 < max(gains_db) <= 6.0001
 
 
 def voice(times_s):
@@ -56,16 +52,19 @@ def voice(times_s):
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.95, 1.1, 1.25])
-@pytest.mark.parametrize("features", [ac.LogMel(), ac.Mfcc(), ac.LogMel(center=True)])
+@pytest.mark.parametrize("features", [ac.LogMel(), ac.LogMel(hop_ms=7, mels=23), ac.Mfcc()])
 def test_frames_of_another_pace_and_pitch_are_those_of_the_resampled_sound(features, factor):
     times_s = np.arange(RATE) / RATE
     wanted = features(voice(times_s * factor))
-    found = features.pitched(factor).paced(round(features.hop * factor))(voice(times_s))
-    frames = min(len(found), len(wanted)) - 4  # those at the end reach beyond one of the two
-    worst = np.abs(found[:frames] - wanted[:frames]).mean()
-    moved = np.abs(features(voice(times_s))[:frames] - wanted[:frames]).mean()
+    hop = round(features.hop * factor)
+    frames = min(len(wanted), 1 + (RATE - features.window) // hop)
+    frames_of = features.absolute.varied([1.0, factor])
+    found, usual = frames_of(voice(times_s)[None].repeat(2, 0), [hop, features.hop], [1, 0], min(frames, 98))
+    frames = min(frames, 98) - 4  # those at the end reach beyond one of the two
+    worst = np.abs(features.finish(found)[:frames] - wanted[:frames]).mean()
+    moved = np.abs(features.finish(usual)[:frames] - wanted[:frames]).mean()
     assert worst < 0.35 * moved
-    assert features.paced(features.hop)(voice(times_s)) == pytest.approx(features(voice(times_s)))
+    assert np.array_equal(features.finish(usual)[:frames], features(voice(times_s))[:frames])
 
 
 def test_bands_from_beyond_the_spectrum_hold_nothing():
@@ -83,54 +82,56 @@ def test_rooms_have_unit_energy_and_die_away():
 
 
 def test_a_room_is_heard():
-    for seed in range(5):
-        dry, wet = changed(seed), changed(seed, room_chance=1.0)
+    for dry, wet in zip(changed(5), changed(5, room_chance=1.0), strict=True):
         assert not np.any(dry[12001:])
         assert np.abs(wet[12100:13000]).max() > 1e-4
         assert np.abs(wet[:4000]).max() < 1e-6
-
-
-@pytest.mark.parametrize(("start", "length"), [(0, 5), (-2, 5), (3, 9), (-4, 20), (9, 3), (-9, 4), (2, 2)])
-def test_cutting_out_puts_zeros_where_nothing_is(start, length):
-    clip = np.arange(1, 7, dtype=np.float32)
-    wanted = [clip[i] if 0 <= i < 6 else 0 for i in range(start, start + length)]
-    assert augment.cut_out(clip, start, length).tolist() == wanted
+    some = np.any(changed(room_chance=0.5)[:, 12100:], axis=1)
+    assert 10 < some.sum() < 30
 
 
 def test_mixtures_keep_shares_of_frames_and_targets_alike():
     targets = np.eye(8, dtype=np.float32)
     frames = np.tile(targets[:, None, :], (1, 3, 1))
-    mixed, shares = augment.mix(frames, targets, 0.3, rng())
+    mixed, shares = augment.mix(frames, targets, 0.3, np.random.default_rng(0))
     assert np.array_equal(mixed, np.tile(shares[:, None, :], (1, 3, 1)))
     assert np.allclose(shares.sum(axis=1), 1)
     assert 0.05 < np.sort(shares, axis=1)[:, -2].mean() < 0.4
 
 
 def test_the_equaliser_is_smooth_and_as_strong_as_was_said():
-    curves = np.array([augment.equaliser(40, 3.0, rng(seed)) for seed in range(300)]) * 10 / np.log(10)
+    strengths = np.random.default_rng(0).standard_normal((300, 4, 1)).astype(np.float32)
+    curves = equaliser(strengths, 40, 3.0) * 10 / np.log(10)
     assert curves.std() == pytest.approx(3.0, rel=0.15)
     assert np.abs(curves.mean(axis=0)).max() < 1
     assert np.abs(np.diff(curves, axis=1)).max() < 4
 
 
 def test_the_equaliser_bends_all_frames_alike():
-    def batch(deviation_db):
-        settings = Augmentation(**(STILL.__dict__ | {"equaliser_db": deviation_db, "noise_clips": 0}))
-        clips, features = np.stack([CLIP, CLIP / 2]) + np.float32(0.001), ac.LogMel()
-        network = models.build("tc-resnet8", 2, 40, 0)
-        return Batches(
-            clips, np.array([0, 1]), features, NOISES, settings, 1, 1, batch_size=2, network=network
-        )._varied(1, 0)[0]
+    def frames(deviation_db):
+        varied = variations(CLIP[None] + np.float32(0.001), equaliser_db=deviation_db)
+        return varied.frames(varied.draw(1))[0]
 
-    curve = batch(3.0) - batch(0)
+    curve = frames(3.0) - frames(0)
     assert np.abs(curve).max() > 0.3
     assert np.abs(curve - curve[0]).max() < 1e-4
 
 
 def test_noise_has_the_ratio_that_was_asked_for():
-    for seed in range(5):
-        noise = changed(seed, noise_chance=1.0, snr_db=(10, 10)) - CLIP
-        assert 10 * np.log10(np.mean(CLIP**2) / np.mean(noise**2)) == pytest.approx(10, abs=0.1)
+    for sound in changed(5, noise_chance=1.0, snr_db=(10, 10)):
+        assert 10 * np.log10(np.mean(CLIP**2) / np.mean((sound - CLIP) ** 2)) == pytest.approx(10, abs=0.1)
+    some = np.any(changed(noise_chance=0.5)[:, :4000], axis=1)
+    assert 10 < some.sum() < 30
+
+
+def test_clips_of_noise_alone_have_levels_of_their_own():
+    varied = variations(np.tile(CLIP, (40, 1)), noise_clips=0.5, noise_dbfs=(-30, -20))
+    assert varied.size == 60
+    alone = varied.sounds(varied.draw(1))[40:]
+    levels_db = 10 * np.log10(np.mean(alone**2, axis=1))
+    assert -31 < min(levels_db) < -28
+    assert -22 < max(levels_db) < -19
+    assert len(np.unique(alone[:, 0])) == 20
 
 
 def test_synthetic_noises_have_unit_power_and_different_colours():
@@ -144,14 +145,17 @@ def test_synthetic_noises_have_unit_power_and_different_colours():
 
 
 def test_masks_stay_in_their_limits():
-    for seed in range(40):
-        frames = augment.mask_features(np.ones((98, 40)), 10, Augmentation(), rng(seed))
+    draws = variations(np.tile(CLIP, (60, 1)), masks=1).draw(1)
+    widths = []
+    for frames in hide(np.ones((60, 98, 40)), draws.masks):
         rows, bands = np.flatnonzero(~frames.any(axis=1)), np.flatnonzero(~frames.any(axis=0))
-        assert len(rows) <= 10
-        assert len(bands) <= 5
         assert np.all(np.diff(rows) == 1)
         assert np.all(np.diff(bands) == 1)
-    assert augment.mask_features(np.ones((1, 1)), 10, Augmentation(), rng()).sum() == 1
+        widths.append((len(rows), len(bands)))
+    assert np.max(widths, axis=0).tolist() == [10, 5]
+    assert np.min(widths, axis=0).tolist() == [0, 0]
+    tiny = variations(features=ac.LogMel(mels=1), clips=CLIP[None, :400], masks=1)
+    assert hide(np.ones((1, 1, 1)), tiny.draw(1).masks).sum() == 1
 
 
 def test_silent_noise_is_refused():
@@ -161,8 +165,13 @@ def test_silent_noise_is_refused():
 
 @pytest.mark.parametrize("size", [100, 16000, 400000])
 def test_noise_of_any_length_is_drawn_in_full(size):
-    drawn = augment.draw_noise([np.ones(size, np.float32)], RATE, rng())
-    assert np.array_equal(drawn, np.ones(RATE))
+    alone = variations(noises=[np.ones(size, np.float32)], noise_clips=3.0, noise_dbfs=(0, 0))
+    assert np.array_equal(alone.sounds(alone.draw(1))[1:], np.ones((3, RATE)))
+
+
+def test_a_pace_needs_sounds_that_are_long_enough():
+    with pytest.raises(ac.ShapeError, match="98 frames need 400 samples more than 15520"):
+        ac.LogMel().varied([1.0])(np.zeros((1, 15520), np.float32), [160], [0], 98)
 
 
 def test_batches_depend_on_seed_and_epoch_and_not_on_threads():

@@ -140,11 +140,11 @@ def quiet_noise(count, seed):
 def test_noise_alone_is_a_class_of_its_own_if_that_is_wanted():
     X, y = examples(16, 0)
     X, y = X[y != "noise"], y[y != "noise"]
-    classifier = make(epochs=12, silence="silence", augment=Augmentation(noise_clips=0.5)).fit(X, y)
+    classifier = make(epochs=30, silence="silence", augment=Augmentation(noise_clips=0.5)).fit(X, y)
     assert classifier.classes_.tolist() == ["high", "low", "silence"]
     assert np.mean(classifier.predict(quiet_noise(20, 1)) == "silence") > 0.8
     assert classifier.score(X, y) > 0.8
-    again = make(epochs=12, augment=Augmentation(noise_clips=0.5)).fit(X, y)
+    again = make(epochs=30, augment=Augmentation(noise_clips=0.5)).fit(X, y)
     assert again.predict_proba(quiet_noise(20, 1)).max(axis=1).mean() < 0.8  # no class more than another
 
 

@@ -37,7 +37,7 @@ def test_it_is_what_it_says(frames, bands, seed):
     assert found.dtype == np.float32
     assert found.shape == x.shape
     if frames:
-        assert_close(found, naive(x, 25), 1e-5)
+        assert np.abs(found - naive(x, 25)).max() < 2e-6  # of numbers from about -6 to 2; of 1.003, 6e-8 of 0.003
 
 
 @pytest.mark.parametrize("make", [ac.LogMel, ac.Mfcc])

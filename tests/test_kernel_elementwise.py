@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from audioconv.kernels import elementwise, loss, statistics
+from audioconv.kernels._jit import kernel
+from audioconv.kernels.simd import lanes, load
+from audioconv.kernels.vector_math import lane_sum, log, put, take
 from audioconv.nn.graph import CLIP, SHARED
 from tests.compare import assert_close
 from tests.steps import run
@@ -89,6 +92,42 @@ def test_the_exponential_is_right_to_the_last_places(dtype):
     run(elementwise.activate, [x, y], [1, 1, x.size, elementwise.SIGMOID])
     expected = 1 / (1 + np.exp(-x.astype(np.longdouble)))
     assert np.max(np.abs(y / expected - 1)) < 8 * np.finfo(dtype).eps
+
+
+@kernel
+def _log_all(x, y):
+    for i in range(0, x.size, lanes(x)):
+        put(y, i, log(take(x, i, x.size - i)), x.size - i)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_logarithm_is_right_to_the_last_places(dtype):
+    info = np.finfo(dtype)
+    x = np.concatenate((np.geomspace(info.tiny, info.max / 2, 4001), np.linspace(0.5, 2, 999))).astype(dtype)
+    y, expected = np.empty_like(x), np.log(x.astype(np.longdouble))
+    _log_all(x, y)
+    assert np.max(np.abs(y - expected) / np.maximum(np.abs(expected), info.tiny)) < 3 * info.eps
+    odd = np.array([0, -0.0, -1, np.inf, -np.inf, np.nan, 1, info.smallest_subnormal], dtype)
+    y = np.empty_like(odd)
+    _log_all(odd, y)
+    assert y[:7].tolist()[:2] == [-np.inf] * 2
+    assert np.isnan(y[[2, 4, 5]]).all()
+    assert (y[3], y[6]) == (np.inf, 0)
+    assert y[7] == pytest.approx(np.log(float(odd[7])))
+
+
+@kernel
+def _lane_sums(x, y):
+    for i in range(y.size):
+        y[i] = lane_sum(load(x, i * lanes(x)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_sum_of_lanes_has_them_all(dtype):
+    count = 8 if dtype == "float32" else 4
+    x, y = np.arange(3 * count, dtype=dtype) ** 2, np.empty(3, dtype)
+    _lane_sums(x, y)
+    assert y.tolist() == x.reshape(3, count).sum(axis=1).tolist()
 
 
 def test_dropout_depends_on_the_seed_of_a_clip_alone():

@@ -35,23 +35,6 @@ def test_the_first_error_is_raised():
         parallel.run(lambda i: 1 / i, [1, 0, 2], threads=2)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_ahead_keeps_order_and_raises_where_the_error_is_due(threads):
-    assert list(parallel.ahead(lambda i: i * i, range(5), threads)) == [0, 1, 4, 9, 16]
-    assert list(parallel.ahead(lambda i: i, [], threads)) == []
-    results = parallel.ahead(lambda i: 1 / i, [1, 0, 2], threads)
-    assert next(results) == 1
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-
-
-def test_ahead_computes_the_next_while_the_last_is_used():
-    started = threading.Event()
-    results = parallel.ahead(lambda i: started.set() if i == 1 else i, range(3), threads=2)
-    assert next(results) == 0
-    assert started.wait(10)
-
-
 def test_thread_count_from_the_environment(monkeypatch):
     monkeypatch.setenv("AUDIOCONV_THREADS", "3")
     assert parallel.thread_count() == 3

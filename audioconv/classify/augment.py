@@ -1,12 +1,6 @@
-"""Making one recording into many: speed, pitch, shift, gain, rooms and noise; masks and mixtures of features.
-
-Speed and pitch cost nothing: frames are taken at another hop, and bands at other edges, which is what resampling would
-do to them. Every clip of every epoch has a random generator of its own, seeded by (seed, epoch, clip), so that the
-result depends neither on the order of the work nor on the number of threads.
-"""
+"""Making one recording into many: settings, noises, rooms, mixtures. What is done with them to clips: variations.py."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -41,6 +35,11 @@ class Augmentation:
     mixup: float = 0.0  # clips are mixed in shares drawn from a beta distribution of this parameter
     noise_clips: float = 0.1  # clips of noise alone for each clip of speech; their target is "any class alike"
     noise_dbfs: tuple = (-70.0, -6.0)  # their level
+
+
+UNCHANGED = Augmentation(
+    shift_s=0.0, speed=(1.0, 1.0), gain_db=(0.0, 0.0), equaliser_db=0.0, noise_chance=0.0, masks=0, noise_clips=0.0
+)  # fmt: skip
 
 
 def synthetic_noise(sample_rate, seed, seconds=20):
@@ -91,19 +90,6 @@ def _unit_power(x):
     return (x / np.sqrt(np.mean(np.square(x, dtype=np.float64)))).astype(np.float32)
 
 
-def draw_noise(noises, length, rng):
-    """A random stretch of one of the noises, repeated where it is shorter."""
-    noise = noises[rng.integers(len(noises))]
-    start = rng.integers(max(1, noise.size - length + 1))
-    return noise[start : start + length] if noise.size >= length else np.resize(noise, length)
-
-
-def add_noise(clip, noise, snr_db):
-    """The clip plus noise of unit power at a ratio of energies of `snr_db`."""
-    power = np.mean(np.square(clip))
-    return clip + noise * np.float32(np.sqrt(power * 10 ** (-snr_db / 10)))
-
-
 def synthetic_rooms(sample_rate, seed):
     """Impulse responses of rooms: the direct sound, and an echo of noise that decays, of other colour in each.
 
@@ -120,58 +106,6 @@ def synthetic_rooms(sample_rate, seed):
         echo[0] += 1
         rooms.append((echo / np.sqrt(np.sum(echo**2))).astype(np.float32))
     return rooms
-
-
-def cut_out(clip, start, length):
-    """`length` samples of a clip from `start` on, which may lie before it, with zeros where nothing is."""
-    part = clip[max(start, 0) : max(start + length, 0)]
-    if part.size == length:
-        return part
-    before, whole = min(max(-start, 0), length), np.zeros(length, clip.dtype)  # a third of the time of np.pad
-    whole[before : before + part.size] = part
-    return whole
-
-
-def augment_clip(clip, length, noises, rooms, sample_rate, settings, rng):
-    """`length` samples around the middle of a clip, changed: shift, room, noise, gain."""
-    reach = min(round(settings.shift_s * sample_rate), clip.size)
-    clip = cut_out(clip, (clip.size - length) // 2 - int(rng.integers(-reach, reach + 1)), length)
-    if rng.random() < settings.room_chance:
-        clip = convolve(clip, rooms[rng.integers(len(rooms))], "causal", method="overlap_add", threads=1)
-    if rng.random() < settings.noise_chance:
-        clip = add_noise(clip, draw_noise(noises, length, rng), rng.uniform(*settings.snr_db))
-    return clip * np.float32(10 ** (rng.uniform(*settings.gain_db) / 20))
-
-
-def noise_clip(length, noises, settings, rng):
-    """A clip of noise alone, of any level."""
-    return draw_noise(noises, length, rng) * np.float32(10 ** (rng.uniform(*settings.noise_dbfs) / 20))
-
-
-def equaliser(bands, deviation_db, rng):
-    """A smooth curve over so many bands, in natural logarithms of power: another microphone, another voice."""
-    waves = (rng.standard_normal((4, 1)) * _waves(bands)).sum(axis=0)
-    return (deviation_db * np.log(10) / 10 * waves).astype(np.float32)
-
-
-@cache
-def _waves(bands):
-    """Half a period to two over so many bands, the shorter ones weaker."""
-    number = np.arange(1, 5)[:, None]
-    return np.cos(number * np.linspace(0, np.pi, bands)) / np.sqrt(number)
-
-
-def mask_features(frames, hop_ms, settings, rng):
-    """Put zeros (the mean of standardised features) over a random stretch of time and of bands, in place.
-
-    References: Park et al., SpecAugment, 2019.
-    """
-    longest = min(round(1000 * settings.time_mask_s / hop_ms), len(frames) // 2)
-    for axis, most in ((0, longest), (1, min(settings.mel_mask, frames.shape[1] // 2))) * settings.masks:
-        width = rng.integers(0, most + 1)
-        start = rng.integers(0, frames.shape[axis] - width + 1)
-        frames[(slice(None),) * axis + (slice(start, start + width),)] = 0
-    return frames
 
 
 def mix(frames, targets, share, rng):

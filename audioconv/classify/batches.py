@@ -5,17 +5,18 @@ import hashlib
 import numpy as np
 
 from audioconv import models, nn, parallel
-from audioconv.classify.augment import augment_clip, equaliser, mask_features, mix, noise_clip, synthetic_rooms
+from audioconv.classify.augment import UNCHANGED, mix
+from audioconv.classify.variations import Variations, hide
 
 SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a band that never changes is not blown up
+PIECE = 25  # clips that a thread takes at a time: of 1 s, their sounds fit into its cache
 
 
 class Batches:
     """Batches of (features, targets, seeds); call with an epoch and its first batch, from 0, to go through them.
 
-    Clip i of epoch e is changed by a generator seeded by (seed, e, i), so that batches are the same with any number
-    of threads. Clips of noise alone are mixed in with `noise_target`, or with all classes alike (outlier exposure,
-    Hendrycks et al. 2019): so the posteriors of what is no word stay low in a stream.
+    They are the same with any number of threads. Clips of noise alone are mixed in with `noise_target`, or with all
+    classes alike (outlier exposure, Hendrycks et al. 2019): so the posteriors of what is no word stay low in a stream.
     """
 
     def __init__(self, clips, targets, features, noises, augmentation, seed, threads, *, batch_size, network,
@@ -23,13 +24,11 @@ class Batches:
         self.batch_size, self._network = batch_size, network
         self._clips, self._features, self._noises = clips, features, noises
         self._augmentation, self._seed, self._threads = augmentation, seed, threads
+        self._variations = Variations(clips, features, noises, augmentation or UNCHANGED, seed)
+        noise_clips = self._variations.size - len(clips)
         classes = targets.max() + 1 if noise_target is None else len(noise_target)
-        noise_clips = round(len(clips) * augmentation.noise_clips) if augmentation else 0
         alike = np.full(classes, 1 / classes, np.float32) if noise_target is None else noise_target
         self._targets = np.concatenate((nn.one_hot(targets, classes), np.tile(alike, (noise_clips, 1))))
-        self._frames = features.frames(clips.shape[1])
-        self._rooms = synthetic_rooms(features.sample_rate, seed) if augmentation and augmentation.room_chance else []
-        self._pitched = {}  # features by pitch in percent
         self.statistics = self._measure()
 
     def _measure(self):
@@ -37,8 +36,10 @@ class Batches:
 
         Clips as they are would not do: a band that is silent in all of them would be blown up by the first noise.
         """
-        rows = parallel.run(lambda i: _moments(self._varied(0, i)[0]), range(len(self._clips)), self._threads)
-        mean, square = np.mean(rows, axis=0)
+        draws, clips = self._variations.draw(0), np.arange(len(self._clips))
+        parts = np.array_split(clips, -(-len(clips) // PIECE))
+        rows = parallel.run(lambda part: _moments(self._variations.frames(draws.of(part))), parts, self._threads)
+        mean, square = np.mean(np.concatenate(rows), axis=0)
         deviation = np.sqrt(np.maximum(square - mean**2, 0))
         return mean.astype(np.float32), np.maximum(deviation, SMALLEST_DEVIATION).astype(np.float32)
 
@@ -64,56 +65,29 @@ class Batches:
 
     def __call__(self, epoch, start=0):
         order = np.random.default_rng([self._seed, epoch + 1]).permutation(len(self._targets))
-        # Tried: the clips of a batch on all threads, then the training step on all. Two threads took as long as one
-        # (400 us a clip), because each clip takes and gives back the GIL some thirty times.
-        yield from parallel.ahead(
-            lambda chosen: self._batch(epoch + 1, chosen), np.array_split(order, self.steps)[start:], self._threads
-        )
+        draws = self._variations.draw(epoch + 1)
+        # Tried: the next batch by another thread while this one is used. The training step has all threads as well, and
+        # with both the cores changed hands all the time.
+        for chosen in np.array_split(order, self.steps)[start:]:
+            yield self._batch(epoch + 1, draws, chosen)
 
-    def _batch(self, epoch, chosen):
+    def _batch(self, epoch, draws, chosen):
         seeds = (self._seed << 40) + (epoch << 24) + chosen  # of dropout: a seed for each clip in each epoch
-        frames, targets = np.stack([self._example(epoch, i) for i in chosen]), self._targets[chosen]
+        parts = np.array_split(chosen, -(-len(chosen) // PIECE))
+        rows = parallel.run(lambda part: self._examples(draws.of(part)), parts, self._threads)
+        frames, targets = np.concatenate(rows), self._targets[chosen]
         if self._augmentation and self._augmentation.mixup:
-            rng = np.random.default_rng([self._seed, epoch, len(self._targets) + int(chosen[0])])
+            rng = np.random.default_rng([self._seed, epoch, int(chosen[0])])
             frames, targets = mix(frames, targets, self._augmentation.mixup, rng)
         return models.shaped(self._network, frames), targets, seeds
 
-    def _varied(self, epoch, i):
-        """Features of clip i as this epoch changes it, and the generator that did."""
-        rng, settings, features = np.random.default_rng([self._seed, epoch, i]), self._augmentation, self._features
-        if settings is None:
-            return features(self._clips[i]), rng
-        least, most = (round(features.hop * speed) for speed in settings.speed)
-        hop = int(rng.integers(least, most + 1))
-        features = self._at_pitch(hop / features.hop * rng.uniform(*settings.vocal_tract)).paced(hop)
-        length = (self._frames - 1) * hop + features.window
-        if i < len(self._clips):
-            args = (length, self._noises, self._rooms, features.sample_rate, settings, rng)
-            sound = augment_clip(self._clips[i], *args)
-        else:
-            sound = noise_clip(length, self._noises, settings, rng)
-        frames = features.absolute(sound)
-        if settings.equaliser_db:
-            frames += equaliser(frames.shape[1], settings.equaliser_db, rng)
-        return features.finish(frames), rng
-
-    def _at_pitch(self, factor):
-        """The features for sounds so many times as high, in steps of 1 %."""
-        percent = round(100 * factor)
-        if percent not in self._pitched:
-            self._pitched[percent] = self._features.pitched(percent / 100) if percent != 100 else self._features
-        return self._pitched[percent]
-
-    def _example(self, epoch, i):
-        """Standardised features of one clip of an epoch."""
+    def _examples(self, draws):
+        """Standardised features of some clips."""
         mean, deviation = self.statistics
-        frames, rng = self._varied(epoch, i)
-        frames = (frames - mean) / deviation
-        if self._augmentation:
-            mask_features(frames, self._features.hop_ms, self._augmentation, rng)
-        return frames
+        return hide((self._variations.frames(draws) - mean) / deviation, draws.masks)
 
 
 def _moments(frames):
+    """Means of each band, and of its squares, of each clip."""
     wide = frames.astype(np.float64)
-    return wide.mean(axis=0), (wide**2).mean(axis=0)
+    return np.stack((wide.mean(axis=1), (wide**2).mean(axis=1)), axis=1)

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from audioconv.arrays import frozen
+from audioconv.kernels import level
+
 LEAST = 1e-5  # mean power of a frame that counts as loud at all, so that silence is not blown up
 
 
@@ -32,10 +35,11 @@ def relative_level(frames, range_db, loudest=None):
     >>> np.exp(relative).round(3).tolist()
     [[1.001, 1.001], [1.001, 1.001], [0.501, 0.001]]
     """
-    power = np.exp(frames)
-    level = np.mean(power, axis=-1, keepdims=True) + np.asarray(LEAST, frames.dtype)
-    running = level if loudest is None else np.concatenate((loudest, level), axis=-2)
-    running = np.maximum.accumulate(running, axis=-2)
-    so_far = running if loudest is None else running[..., 1:, :]
-    floor = np.asarray(10 ** (-range_db / 10), frames.dtype)
-    return np.log(power / so_far + floor), running[..., -1:, :]  # np.logaddexp takes five times as long
+    frames = frozen(frames)
+    clips = (*frames.shape[:-2], 1, 1)
+    loudest = np.zeros(clips, frames.dtype) if loudest is None else np.array(loudest, frames.dtype)
+    out = np.empty_like(frames)
+    least, floor = (frozen([number], frames.dtype) for number in (LEAST, 10 ** (-range_db / 10)))
+    by_clip = (-1, *frames.shape[-2:]) if frames.size else (0, 1, 1)
+    level.relative_levels(frames.reshape(by_clip), least, floor, loudest.reshape(-1), out.reshape(by_clip))
+    return out, loudest

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from audioconv import arrays
+from audioconv.arrays import frozen
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.features.level import relative_level
 from audioconv.kernels import fft, mel
@@ -113,12 +114,15 @@ class LogMel:
 
     @cached_property
     def _bands(self):
-        """First bin, bin after the last and first weight of each band; all weights in a row."""
-        nonzero = [np.flatnonzero(row) for row in self.filters]
-        edges = np.array([(bins[0], bins[-1] + 1) if bins.size else (0, 0) for bins in nonzero])
-        weights = np.concatenate([row[a:b] for row, (a, b) in zip(self.filters, edges, strict=True)])
-        starts = np.concatenate(([0], np.cumsum(edges[:, 1] - edges[:, 0])[:-1]))
-        return np.column_stack((edges, starts)), weights
+        """First bin, number of weights and place of the first weight of each band; all weights in a row."""
+        first, parts = [], []
+        for row in self.filters:
+            bins = np.flatnonzero(row)
+            first.append(bins[0] if bins.size else 0)
+            weights = row[first[-1] : bins[-1] + 1] if bins.size else row[:0]
+            parts.append(np.pad(weights, (0, -weights.size % mel.WIDEST)))
+        sizes = np.array([part.size for part in parts])
+        return np.column_stack((first, sizes, np.cumsum(sizes) - sizes)).astype(np.int64), np.concatenate(parts)
 
     @cached_property
     def _window(self):
@@ -132,25 +136,53 @@ class LogMel:
     def _tables_of(self, dtype):
         if dtype not in self._tables:
             bands, weights = self._bands
-            self._tables[dtype] = self._window.astype(dtype), bands.astype(np.int64), weights.astype(dtype)
-        return map(arrays.frozen, self._tables[dtype])  # here, because a pickled array comes back writable
+            self._tables[dtype] = self._window.astype(dtype), bands, weights.astype(dtype)
+        return map(frozen, self._tables[dtype])  # here, because a pickled array comes back writable
 
     def _compute(self, x, logarithm=True):
         """The frames that lie inside x, which holds the margins already."""
-        window, bands, weights = self._tables_of(x.dtype)
-        out = np.empty((max(0, 1 + (x.size - self.window) // self.hop), self.mels), x.dtype)
-        mel.mel_frames(
-            arrays.frozen(x),
-            self.hop,
-            window,
-            bands,
-            weights,
-            arrays.frozen([self.offset] if logarithm else [], x.dtype),
-            *fft.plan_real(self.fft_size, x.dtype.name),
-            arrays.aligned(mel.scratch_size(self.fft_size), x.dtype),
-            out,
-        )
-        return out
+        out = np.empty((1, max(0, 1 + (x.size - self.window) // self.hop), self.mels), x.dtype)
+        hops, pitches = frozen([self.hop], np.int64), frozen([0], np.int64)
+        self._frames(x[None], hops, pitches, self._tables_of(x.dtype), out, logarithm)
+        return out[0]
+
+    def _frames(self, sounds, hops, pitches, tables, out, logarithm=True):
+        offset = frozen([self.offset] if logarithm else [], sounds.dtype)
+        scratch = arrays.aligned(mel.scratch_size(self.fft_size), sounds.dtype)
+        plan = fft.plan_real(self.fft_size, sounds.dtype.name)
+        mel.mel_frames(frozen(sounds), hops, pitches, *tables, offset, *plan, scratch, out)
+
+    def varied(self, factors):
+        """A function from many sounds to `absolute` frames, each sound at a pace and a pitch of its own.
+
+        Parameters
+        ----------
+        factors : sequence of float
+            The pitches that there are, as for `pitched`.
+
+        Returns
+        -------
+        function of (sounds, hops, pitches, frames)
+            sounds: float32 (clips, samples); hops: int (clips,), samples from frame to frame, so that at 1.1 times the
+            usual hop a sound seems 1.1 times as fast; pitches: int (clips,), of `factors` the one to take; frames:
+            how many. It gives (clips, frames, mels).
+        """
+        tables = [self.pitched(factor)._bands for factor in factors]
+        starts = np.cumsum([0, *(weights.size for _, weights in tables)])
+        bands = np.concatenate([bands + (0, 0, start) for (bands, _), start in zip(tables, starts[:-1], strict=True)])
+        weights = np.concatenate([weights for _, weights in tables]).astype(np.float32)
+        tables = tuple(map(frozen, (self._window.astype(np.float32), bands.astype(np.int64), weights)))
+        features = self.absolute
+
+        def frames_of(sounds, hops, pitches, frames):
+            out = np.empty((len(sounds), frames, features.mels), np.float32)
+            reach = sounds.shape[1] - (frames - 1) * np.max(hops, initial=0)
+            if frames and reach < self.window:
+                raise ShapeError(f"{frames} frames need {self.window - reach} samples more than {sounds.shape[1]}")
+            features._frames(sounds, frozen(hops, np.int64), frozen(pitches, np.int64), tables, out)
+            return out
+
+        return frames_of
 
     def __call__(self, samples):
         """Features of a whole signal: (samples,) -> (frames, mels), in the dtype of the samples."""
@@ -186,14 +218,6 @@ class LogMel:
         other.filters = np.stack([np.interp(bins * factor, bins, row, right=0.0) for row in self.filters])
         for name in ("_bands", "_tables"):
             vars(other).pop(name, None)
-        return other
-
-    def paced(self, hop):
-        """The same with frames every `hop` samples: at 1.1 times the hop every sound seems 1.1 times as fast."""
-        self._tables  # noqa: B018 - computed once here, and not again in each copy
-        other = copy(self)
-        other.hop = arrays.whole(hop, "hop")
-        other.hop_ms = 1000 * other.hop / self.sample_rate
         return other
 
     def stream(self, dtype="float32"):

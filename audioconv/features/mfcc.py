@@ -96,10 +96,6 @@ class Mfcc:
         """The same with bands `factor` times lower; see `LogMel.pitched`."""
         return self._of(self.log_mel.pitched(factor))
 
-    def paced(self, hop):
-        """The same with frames every `hop` samples; see `LogMel.paced`."""
-        return self._of(self.log_mel.paced(hop))
-
     def stream(self, dtype="float32"):
         """A stage that gives the same frames block by block."""
         return MfccStream(self, dtype)

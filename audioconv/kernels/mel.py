@@ -1,12 +1,13 @@
-"""Log-mel frames of one signal: window, real transform, power, triangular bands, logarithm, frame by frame."""
-
-import numpy as np
+"""Log-mel frames of signals: window, real transform, power, triangular bands, logarithm, frame by frame."""
 
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.fft import rfft
 from audioconv.kernels.passes import POINTS, work_size
-from audioconv.kernels.simd import at, fma, lanes, load, store
+from audioconv.kernels.simd import at, fma, lanes, load, splat, store, zero
+from audioconv.kernels.vector_math import lane_sum, log, put, take
 from audioconv.kernels.views import reading
+
+WIDEST = 8  # lanes of the widest vector: weights of a band are filled up with zeros to a multiple of it
 
 
 def scratch_size(size):
@@ -38,26 +39,34 @@ def _power(spectrum, power):
 
 
 @kernel
-def mel_frames(x, hop, window, bands, weights, offset, header, table, scratch, out):
-    """out[f, b] = sum over bins of weights * |rfft(x[f * hop :] * window)|^2, as log(. + offset[0]) if offset has one.
+def mel_frames(sounds, hops, pitches, window, bands, weights, offset, header, table, scratch, out):
+    """out[r, f, b] = sum of weights * |rfft(sounds[r, f * hops[r] :] * window)|^2 over a band, as log(. + offset[0]).
 
-    Band b holds bins bands[b, 0] ... bands[b, 1] - 1 and weights from bands[b, 2] on. header, table: `fft.plan_real` of
-    n samples; scratch has `scratch_size(n)` elements.
+    Without an offset there is no logarithm. Row pitches[r] * mels + b of `bands` has the first bin of band b, how
+    many weights and the place of the first; they are 0 beyond the last bin. header, table: `fft.plan_real` of n
+    samples; scratch has `scratch_size(n)` elements.
     """
-    size = 2 * header[POINTS]
+    size, mels, width = 2 * header[POINTS], out.shape[2], lanes(sounds)
     frame, spectrum, power, work = (
         scratch[:size],
         scratch[size : 2 * size],
         scratch[2 * size : 3 * size],
         scratch[3 * size :],
     )
-    for f in range(out.shape[0]):
-        _windowed(x, f * hop, window, frame)
-        rfft(reading(frame), spectrum, work, header, table)
-        _power(spectrum, power)
-        for b in range(bands.shape[0]):
-            total = weights.dtype.type(0)
-            place = bands[b, 2] - bands[b, 0]
-            for k in range(bands[b, 0], bands[b, 1]):
-                total = fma(at(power, k), at(weights, place + k), total)
-            out[f, b] = np.log(total + offset[0]) if offset.size else total
+    power[size // 2 + 1 :] = 0  # the bins that weights of 0 meet
+    for r in range(out.shape[0]):
+        for f in range(out.shape[1]):
+            _windowed(sounds, r * sounds.shape[1] + f * hops[r], window, frame)
+            rfft(reading(frame), spectrum, work, header, table)
+            _power(spectrum, power)
+            for b in range(mels):
+                band = pitches[r] * mels + b
+                first, place = bands[band, 0], bands[band, 2]
+                total = zero(power)
+                for k in range(0, bands[band, 1], width):
+                    total = fma(load(power, first + k), load(weights, place + k), total)
+                out[r, f, b] = lane_sum(total)
+            if offset.size:
+                row = (r * out.shape[1] + f) * mels
+                for b in range(0, mels, width):
+                    put(out, row + b, log(take(out, row + b, mels - b) + splat(out, offset[0])), mels - b)

@@ -1,6 +1,7 @@
-"""What activations and sums need beyond `simd`: rows that fill no vector, the exponential, sums in float64."""
+"""What activations and sums need beyond `simd`: rows that fill no vector, exp and log, sums in float64."""
 
-from math import factorial, log
+from math import factorial, sqrt
+from math import log as natural_log
 
 import numpy as np
 from llvmlite import ir
@@ -149,7 +150,7 @@ def exp(typing_context, x):
 
         x = call_llvm(builder, "maximum", part, args[0], constant(low))
         x = call_llvm(builder, "minimum", part, x, constant(high))
-        shifted = call_llvm(builder, "fmuladd", part, x, constant(1 / log(2)), constant(rounder))
+        shifted = call_llvm(builder, "fmuladd", part, x, constant(1 / natural_log(2)), constant(rounder))
         n = builder.fsub(shifted, constant(rounder))
         r = call_llvm(builder, "fmuladd", part, n, constant(-long), x)
         r = call_llvm(builder, "fmuladd", part, n, constant(-short), r)
@@ -162,6 +163,80 @@ def exp(typing_context, x):
         return builder.fmul(value, builder.bitcast(power, part))
 
     return signature(x, x), codegen
+
+
+_LOG_TERMS = {32: 5, 64: 11}  # of the series, by bits
+
+
+def _numpy_log(x):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(x)
+
+
+@operation(_numpy_log)
+def log(typing_context, x):
+    """log(x): the natural logarithm of each lane, right to a few units in the last place; of 0, infinity and NaN, too.
+
+    x = 2^n m with m between the roots of 1/2 and 2; log m = 2 artanh f = 2 (f + f^3 / 3 + ...), f = (m - 1) / (m + 1).
+    """
+
+    def codegen(context, builder, sig, args):
+        (x,), part = args, args[0].type
+        kind = np.dtype(str(sig.args[0].dtype))
+        bits, _, place, one, _, _, long, short = _EXP[kind]
+        whole = ir.VectorType(ir.IntType(bits), part.count)
+
+        def constant(value, of=part):
+            return ir.Constant(of, [value] * part.count)
+
+        tiny = builder.fcmp_ordered("<", x, constant(float(np.finfo(kind).tiny)))  # fewer bits than a mantissa has
+        scaled = builder.select(tiny, builder.fmul(x, constant(2.0**place)), x)
+        pattern = builder.bitcast(scaled, whole)
+        n = builder.sub(builder.lshr(pattern, constant(place, whole)), constant(one >> place, whole))
+        n = builder.sub(n, builder.select(tiny, constant(place, whole), constant(0, whole)))
+        m = builder.or_(builder.and_(pattern, constant((1 << place) - 1, whole)), constant(one, whole))
+        m = builder.bitcast(m, part)
+        large = builder.fcmp_ordered(">", m, constant(sqrt(2)))
+        m = builder.select(large, builder.fmul(m, constant(0.5)), m)
+        n = builder.sitofp(builder.add(n, builder.zext(large, whole)), part)
+        f = builder.fdiv(builder.fsub(m, constant(1.0)), builder.fadd(m, constant(1.0)))
+        square, series = builder.fmul(f, f), constant(2 / (2 * _LOG_TERMS[bits] - 1))
+        for k in range(_LOG_TERMS[bits] - 2, -1, -1):
+            series = call_llvm(builder, "fmuladd", part, series, square, constant(2 / (2 * k + 1)))
+        value = call_llvm(builder, "fmuladd", part, n, constant(short), builder.fmul(f, series))
+        value = call_llvm(builder, "fmuladd", part, n, constant(long), value)
+        usual = builder.and_(
+            builder.fcmp_ordered(">", x, constant(0.0)), builder.fcmp_ordered("<", x, constant(float("inf")))
+        )
+        nothing = builder.fcmp_ordered("==", x, constant(0.0))
+        other = builder.select(nothing, constant(float("-inf")), constant(float("nan")))
+        other = builder.select(builder.fcmp_ordered("==", x, constant(float("inf"))), x, other)
+        return builder.select(usual, value, other)
+
+    return signature(x, x), codegen
+
+
+def _numpy_lane_sum(x):
+    while len(x) > 1:
+        x = x[: len(x) // 2] + x[len(x) // 2 :]
+    return x[0]
+
+
+@operation(_numpy_lane_sum)
+def lane_sum(typing_context, x):
+    """lane_sum(x): the sum of all lanes, the two halves of the vector being added until one number is left."""
+
+    def codegen(context, builder, sig, args):
+        (x,), index = args, ir.IntType(32)
+        count = x.type.count
+        while count > 1:
+            count //= 2
+            low, high = list(range(count)), list(range(count, 2 * count))
+            halves = [builder.shuffle_vector(x, x, ir.Constant(ir.VectorType(index, count), h)) for h in (low, high)]
+            x = builder.fadd(*halves)
+        return builder.extract_element(x, ir.Constant(index, 0))
+
+    return signature(x.dtype, x), codegen
 
 
 def _pair(dtype):
