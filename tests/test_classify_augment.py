@@ -169,9 +169,16 @@ def test_noise_of_any_length_is_drawn_in_full(size):
     assert np.array_equal(alone.sounds(alone.draw(1))[1:], np.ones((3, RATE)))
 
 
-def test_a_pace_needs_sounds_that_are_long_enough():
-    with pytest.raises(ac.ShapeError, match="98 frames need 400 samples more than 15520"):
-        ac.LogMel().varied([1.0])(np.zeros((1, 15520), np.float32), [160], [0], 98)
+def test_paces_and_pitches_that_a_sound_does_not_have_are_refused():
+    frames_of, sound = ac.LogMel().varied([1.0, 1.1]), np.zeros((1, 15920), np.float32)
+    assert frames_of(sound, [160], [1], 98).shape == (1, 98, 40)
+    with pytest.raises(ac.ShapeError, match="98 frames need 97 samples more than 15920"):
+        frames_of(sound, [161], [0], 98)
+    with pytest.raises(ac.ShapeError, match="1 sounds need as many hops and pitches"):
+        frames_of(sound, [160, 160], [0, 0], 98)
+    for hop, pitch in ((0, 0), (-160, 0), (160, 2), (160, -1)):
+        with pytest.raises(ac.ArgumentError, match="hops must be at least 1 and pitches below 2"):
+            frames_of(sound, [hop], [pitch], 98)
 
 
 def test_batches_depend_on_seed_and_epoch_and_not_on_threads():

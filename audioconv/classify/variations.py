@@ -15,6 +15,8 @@ from audioconv.classify.augment import synthetic_rooms
 from audioconv.kernels import sounds as kernels
 from audioconv.signal import convolve
 
+WAVES = np.arange(1, 5, dtype=np.float32)[:, None]  # half periods of the equaliser's waves over the bands
+
 
 class Draws(NamedTuple):
     """What is done in an epoch, a row for each clip; the clips of noise alone come after the others."""
@@ -63,7 +65,7 @@ class Variations:
         """The pitches that there may be."""
         pace = np.array(self._hops) / self._features.hop
         ends = np.rint(100 * np.outer(pace, self._settings.vocal_tract)).astype(int)
-        return np.arange(max(1, ends.min()), ends.max() + 1)
+        return np.arange(ends.min(), ends.max() + 1)
 
     @cached_property
     def _frames_of(self):
@@ -84,7 +86,7 @@ class Variations:
         )
         return Draws(
             hops,
-            np.maximum(percents, self._percents[0]) - self._percents[0],
+            percents - self._percents[0],
             np.column_stack((np.where(alone, -1, np.arange(count)), starts)),
             np.where(alone, -1, rooms),
             self._mixtures(lengths, rng),
@@ -135,9 +137,6 @@ class Variations:
         if self._settings.equaliser_db:
             frames += equaliser(draws.waves, frames.shape[2], self._settings.equaliser_db)[:, None]
         return self._features.finish(frames)
-
-
-WAVES = np.arange(1, 5, dtype=np.float32)[:, None]  # half periods of the equaliser's waves over the bands
 
 
 def equaliser(strengths, bands, deviation_db):

@@ -165,21 +165,32 @@ class LogMel:
         function of (sounds, hops, pitches, frames)
             sounds: float32 (clips, samples); hops: int (clips,), samples from frame to frame, so that at 1.1 times the
             usual hop a sound seems 1.1 times as fast; pitches: int (clips,), of `factors` the one to take; frames:
-            how many. It gives (clips, frames, mels).
+            how many, at least 1. It gives (clips, frames, mels).
+
+        Raises
+        ------
+        ShapeError, ArgumentError
+            By that function, if sounds are too short, or hops or pitches are not those of the sounds or make no sense.
         """
         tables = [self.pitched(factor)._bands for factor in factors]
         starts = np.cumsum([0, *(weights.size for _, weights in tables)])
         bands = np.concatenate([bands + (0, 0, start) for (bands, _), start in zip(tables, starts[:-1], strict=True)])
         weights = np.concatenate([weights for _, weights in tables]).astype(np.float32)
         tables = tuple(map(frozen, (self._window.astype(np.float32), bands.astype(np.int64), weights)))
-        features = self.absolute
 
         def frames_of(sounds, hops, pitches, frames):
-            out = np.empty((len(sounds), frames, features.mels), np.float32)
+            hops, pitches = frozen(hops, np.int64), frozen(pitches, np.int64)
+            if not hops.shape == pitches.shape == sounds.shape[:1]:
+                raise ShapeError(
+                    f"{len(sounds)} sounds need as many hops and pitches, not {hops.shape}, {pitches.shape}"
+                )
             reach = sounds.shape[1] - (frames - 1) * np.max(hops, initial=0)
-            if frames and reach < self.window:
+            if reach < self.window:
                 raise ShapeError(f"{frames} frames need {self.window - reach} samples more than {sounds.shape[1]}")
-            features._frames(sounds, frozen(hops, np.int64), frozen(pitches, np.int64), tables, out)
+            if np.min(hops, initial=1) < 1 or not np.all((pitches >= 0) & (pitches < len(factors))):
+                raise ArgumentError(f"hops must be at least 1 and pitches below {len(factors)}, not {hops}, {pitches}")
+            out = np.empty((len(sounds), frames, self.mels), np.float32)
+            self._frames(sounds, hops, pitches, tables, out)
             return out
 
         return frames_of
