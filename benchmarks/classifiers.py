@@ -2,12 +2,13 @@
 
 Needs AUDIOCONV_DATA. `speech_commands`: official split, speakers apart. `spoken_digits`: each speaker in turn is not
 trained on. `esc10`: each fold in turn. `keywords`: the shipped words, voices apart. The last epoch's weights are scored
-where there is no validation part. `--split folds`: fifths of the speakers of training and validation part in turn, and
-the last epoch; `--split few`: 24 of the speakers with the most clips are trained on, all others scored, three times.
-`--split test` opens test parts, which docs/results.md logs. Rows with "PyTorch" have
-the same network trained there, with the same recipe and batches.
+where there is no validation part. `--split folds`: fifths of the speakers of training and validation part in turn (of
+the shipped words, of those who speak, whatever the accent and pitch), and the last epoch; `--split few`: 24 of the
+speakers with the most clips are trained on, all others scored, three times. `--split test` opens test parts, which
+docs/results.md logs. Rows with "PyTorch" have the same network trained there, with the same recipe and batches.
 """
 
+import csv
 import json
 import os
 import time
@@ -108,6 +109,15 @@ def _each_group(data, name):
     elif name == "esc10":  # the first digit of a file is its fold
         groups = np.array([Path(file).name[0] for file in data.files])
     else:
-        scored = [scored for _, scored in GroupKFold(5).split(data.files, groups=data.groups)]
+        people = _people(data.groups) if name == "keywords" else data.groups
+        scored = [scored for _, scored in GroupKFold(5).split(data.files, groups=people)]
         return [np.isin(np.arange(len(data)), part) for part in scored]
     return [groups == group for group in np.unique(groups)]
+
+
+def _people(speakers):
+    """Who the speakers of the shipped words are, whatever the accent, pitch and rate: the names without these."""
+    with open("data/keywords/voices.csv", newline="") as table:
+        voices = {row["speaker"]: row for row in csv.DictReader(table)}
+    espeak = [voices[speaker]["engine"] == "espeak-ng" for speaker in speakers]
+    return [s.split("-")[0] if synthetic else voices[s]["voice"] for s, synthetic in zip(speakers, espeak, strict=True)]
