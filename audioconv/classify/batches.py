@@ -9,6 +9,7 @@ from audioconv.classify.augment import UNCHANGED, mix
 from audioconv.classify.variations import Variations, hide
 
 SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a band that never changes is not blown up
+DRAWN = 2  # changes when the same seed changes clips in other ways: a training that was begun cannot go on then
 PIECE = 25  # clips that a thread takes at a time: of 1 s, their sounds fit into its cache
 
 
@@ -56,7 +57,7 @@ class Batches:
             digest.update(clip.tobytes())
         for noise in self._noises:
             digest.update(noise.tobytes())
-        digest.update(repr((self._augmentation, self._features.settings())).encode())
+        digest.update(repr((DRAWN, self._augmentation, self._features.settings())).encode())
         return {"clips and augmentation": digest.hexdigest(), "seed": self._seed, "batch_size": self.batch_size}
 
     def __len__(self):
