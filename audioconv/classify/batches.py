@@ -78,7 +78,7 @@ class Batches:
         rows = parallel.run(lambda part: self._examples(draws.of(part)), parts, self._threads)
         frames, targets = np.concatenate(rows), self._targets[chosen]
         if self._augmentation and self._augmentation.mixup:
-            rng = np.random.default_rng([self._seed, epoch, int(chosen[0])])
+            rng = np.random.default_rng([self._seed, epoch, 0x6D, int(chosen[0])])
             frames, targets = mix(frames, targets, self._augmentation.mixup, rng)
         return models.shaped(self._network, frames), targets, seeds
 
