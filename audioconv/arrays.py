@@ -45,6 +45,42 @@ def floating(x, name, dims=None):
     return array
 
 
+MOST_CHANNELS = 64  # more side by side are taken for samples, unless `axis` says which is which
+
+
+def time_first(x, name, axis=None):
+    """Return a signal with time along axis 0, or refuse one that has it along the other.
+
+    Parameters
+    ----------
+    x : float array, shape (samples,) or (samples, channels), or as `axis` says
+    name : str
+        What to call it in a message.
+    axis : int, optional
+        The axis of time. None is 0, and says that nobody has looked: an array with more channels than samples, or more
+        than 64 channels, is then refused, because it is channels first far more often than meant.
+
+    Returns
+    -------
+    view : array, shape (samples,) or (samples, channels)
+
+    Raises
+    ------
+    ShapeError
+    """
+    if axis is not None:
+        if (type(axis) is not int and not isinstance(axis, numbers.Integral)) or not -x.ndim <= axis < x.ndim:
+            raise ShapeError(f"axis must be an axis of {name}, which has {x.ndim} dimension(s), not {axis!r}")
+        return np.moveaxis(x, axis, 0)
+    if x.ndim == 2 and x.shape[0] and (x.shape[1] > x.shape[0] or x.shape[1] > MOST_CHANNELS):
+        samples, channels = x.shape
+        raise ShapeError(
+            f"{name} has shape {x.shape}: {channels} channels of {samples} sample(s)? Wanted is (samples, channels); "
+            f"give {name}.T if it is (channels, samples), or axis=0 if it is meant so"
+        )
+    return x
+
+
 def float_dtype(dtype):
     """Return `dtype` as float32 or float64, or say what is wrong with it."""
     try:
