@@ -1,12 +1,70 @@
 """Files that appear whole or not at all."""
 
+import io
 import os
 import re
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from audioconv.errors import AudioFileError
+from audioconv.errors import ArgumentError, AudioFileError
+from audioconv.io.paths import is_path, shown
+from audioconv.io.source import name_of
+
+_COPIED = 1 << 20  # bytes at a time
+
+
+def whole_file(target, error=AudioFileError):
+    """`replace_when_whole` for a path, `copy_when_whole` for a file object."""
+    return replace_when_whole(target, error) if is_path(target) else copy_when_whole(target, error)
+
+
+@contextmanager
+def copy_when_whole(file, error=AudioFileError):
+    """Give a path to write to; a file object gets its bytes when the block ends without an error, and none otherwise.
+
+    Parameters
+    ----------
+    file : binary file object
+        Need not be able to seek: a pipe will do. It is written to from where it stands, and left there and open.
+    error : type of AudioconvError
+        What to raise when it cannot be written; what is gone at the other end of a pipe stays a BrokenPipeError.
+
+    Yields
+    ------
+    part : Path
+        Does not exist yet.
+
+    Examples
+    --------
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> with copy_when_whole(file) as part:
+    ...     _ = part.write_bytes(b"whole")
+    >>> file.getvalue()
+    b'whole'
+    """
+    if isinstance(file, io.TextIOBase) or not getattr(file, "writable", lambda: hasattr(file, "write"))():
+        raise ArgumentError(f"{name_of(file)} cannot be written to as a binary file; open it with mode 'wb'")
+    with TemporaryDirectory(prefix="audioconv-") as folder:
+        part = Path(folder) / "part"
+        yield part
+        try:
+            _copy(part, file)
+        except BrokenPipeError:
+            raise
+        except OSError as failed:
+            raise error(f"cannot write {name_of(file)}: {failed.strerror or failed}") from failed
+
+
+def _copy(part, file):
+    with open(part, "rb") as whole:
+        while data := memoryview(whole.read(_COPIED)):
+            while data:
+                written = file.write(data)
+                data = data[len(data) if written is None else written :]
+    getattr(file, "flush", lambda: None)()
 
 
 @contextmanager
@@ -51,11 +109,11 @@ def writable(path, error=AudioFileError):
     """Return where `path` really is, or say why no file can be written there; for a check before hours of work."""
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise error(f"cannot write {path}: the folder {target.parent} does not exist; make it first")
+        raise error(f"cannot write {shown(path)}: the folder {shown(target.parent)} does not exist; make it first")
     if target.exists() and not target.is_file():  # os.replace would put a file in the place of /dev/null
-        raise error(f"cannot write {path}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
+        raise error(f"cannot write {shown(path)}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
     if not os.access(target.parent, os.W_OK):
-        raise error(f"cannot write {path}: no permission to write in the folder {target.parent}")
+        raise error(f"cannot write {shown(path)}: no permission to write in the folder {shown(target.parent)}")
     return target
 
 

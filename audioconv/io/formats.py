@@ -1,8 +1,11 @@
 """Which file names are sound files, and of which format."""
 
+import os
 from pathlib import Path
 
 from audioconv.errors import ArgumentError, AudioFileError
+from audioconv.io.paths import is_path
+from audioconv.io.source import name_of
 
 _FORMATS = {  # file name suffix: format, subtype if it is not the usual one of that format
     ".wav": ("WAV", None),
@@ -20,19 +23,68 @@ _FORMATS = {  # file name suffix: format, subtype if it is not the usual one of 
 }
 
 
-def file_format(path, subtype=None):
-    """Return (format, subtype) as soundfile names them for a file name, or say what is wrong with it."""
+_TWO_FILES = "SD2"  # keeps its header in a second file, a resource fork
+
+
+def file_format(target, subtype=None, format=None):
+    """Return (format, subtype) as soundfile names them for a file to write, or say what is wrong with them.
+
+    Parameters
+    ----------
+    target : str, path or binary file object
+        Its suffix gives the format, if `format` does not; that of an object, the suffix of its name.
+    subtype : str, optional
+        By default the usual one of the format.
+    format : str, optional
+        As in soundfile ("WAV", "FLAC", "OGG", ...), or a suffix ("opus").
+
+    Raises
+    ------
+    ArgumentError
+        For a suffix or format that is not known, and a subtype that the format cannot have.
+    """
     import soundfile
 
-    suffix = Path(path).suffix.lower()
-    if suffix not in _FORMATS:
-        raise ArgumentError(f"{path} has the suffix {suffix!r}; a sound file is written as one of {' '.join(_FORMATS)}")
-    form, usual = _FORMATS[suffix]
+    form, usual = _named(target) if format is None else _known(format)
     subtype = subtype or usual or soundfile.default_subtype(form)
-    if not soundfile.check_format(form, subtype):
+    if subtype is None or not soundfile.check_format(form, subtype):
         known = " ".join(soundfile.available_subtypes(form))
         raise ArgumentError(f"a {form} file cannot have the subtype {subtype!r}; it can have {known}")
     return form, subtype
+
+
+def _named(target):
+    """(format, subtype or None) by a suffix; headerless files are never meant by it."""
+    name = target if is_path(target) else getattr(target, "name", "")
+    suffix = Path(os.fsdecode(name)).suffix.lower() if isinstance(name, (str, bytes, os.PathLike)) else ""
+    found = _lookup(suffix[1:])
+    if found is None or found[0] == "RAW":
+        if not is_path(target) and not suffix:
+            raise ArgumentError(f"{name_of(target)} has no name that ends in a format; say which with format='WAV' "
+                                f"(command line: --format wav)")  # fmt: skip
+        raise ArgumentError(f"{name_of(target)} has the suffix {suffix!r}; a sound file is written as one of "
+                            f"{' '.join(_FORMATS)}, or as format says")  # fmt: skip
+    return found
+
+
+def _known(format):
+    found = _lookup(str(format).lower().lstrip("."))
+    if found is None:
+        import soundfile
+
+        raise ArgumentError(f"format must be one of {' '.join(soundfile.available_formats())}, not {format!r}")
+    return found
+
+
+def _lookup(name):
+    """(format, subtype or None) of a suffix without its dot, or of a format of soundfile; None for others."""
+    import soundfile
+
+    if f".{name}" in _FORMATS:
+        return _FORMATS[f".{name}"]
+    if name.upper() == _TWO_FILES or name.upper() not in soundfile.available_formats():
+        return None
+    return name.upper(), None
 
 
 def sound_files(folder):

@@ -8,31 +8,38 @@ import numpy as np
 
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
-from audioconv.io.atomic import replace_when_whole
+from audioconv.io.atomic import whole_file
 from audioconv.io.formats import file_format
+from audioconv.io.paths import native
+from audioconv.io.source import name_of
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_BITS |= {"ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24}
 _UNLIMITED = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _WAV_LIMIT = 2**32 - 2**16  # bytes; the lengths in a WAV header have 32 bits
 _DITHERED = 16  # bits at most: beyond, the error of rounding is below the noise of any converter
 _SEED = 0  # of dither: the same file each time
+_FEW_RATES = ("HTK", "VOC", "WVE", "XI", "SDS", "AVR", "MPC2K", "SVX")  # and 1/n of 1 MHz or 10 MHz, or just one
 _BLOCK = 4096  # bytes that a disk hands out at a time
 _CHUNK = 1 << 15  # samples a channel in one call: libsndfile's Vorbis writer keeps a whole call on its stack
 
 
-def write(path, samples, sample_rate, *, subtype=None, dither=False):
+def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False):
     """Write a sound file, whole or not at all.
 
     Parameters
     ----------
-    path : str or path
-        The suffix gives the format: .wav .flac .ogg .opus .mp3 .aiff .au .caf .w64 .rf64.
+    path : str, path or binary file object
+        The suffix gives the format, if `format` does not: .wav .flac .ogg .opus .mp3 .aiff .au .caf .w64 .rf64. An
+        object gets the whole file at once, from where it stands, and need not be able to seek.
     samples : float array, shape (samples,) or (samples, channels)
         Full scale is [-1, 1). What an integer format cannot hold is clipped, with a RuntimeWarning.
     sample_rate : int, Hz
     subtype : str, optional
         As in soundfile ("PCM_16", "PCM_24", "FLOAT", ...), by default the usual one of the format: PCM_16 for
         WAV and FLAC. Reading a PCM file and writing it again keeps every bit.
+    format : str, optional
+        As in soundfile ("WAV", "FLAC", "OGG", ...); needed for an object that has no name with a suffix.
     dither : bool
         Where samples are rounded to 16 bits or less, add noise first (triangular, within 1 LSB, the same each time), so
         that the error is noise rather than distortion. A sample that needs no rounding stays as it is, so silence too.
@@ -42,20 +49,25 @@ def write(path, samples, sample_rate, *, subtype=None, dither=False):
     AudioFileError
         If the file cannot be written: no such folder, no permission, disk full, a rate that the format lacks.
     ArgumentError, ShapeError, DtypeError
-        For an unknown suffix or subtype, no samples, NaN or infinite samples, integer arrays.
+        For an unknown suffix, format or subtype, no samples, NaN or infinite samples, integer arrays.
 
     Examples
     --------
     >>> write("tone.wav", np.sin(np.arange(16000) / 10) / 2, 16000)  # doctest: +SKIP
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> write(file, np.sin(np.arange(16000) / 10) / 2, 16000, format="WAV")
+    >>> file.getvalue()[:4]
+    b'RIFF'
     """
     samples = floating(samples, "samples", (1, 2))
-    with writer(
-        path, sample_rate, samples.shape[1] if samples.ndim == 2 else 1, subtype=subtype, dither=dither
-    ) as sink:
+    channels = samples.shape[1] if samples.ndim == 2 else 1
+    with writer(path, sample_rate, channels, subtype=subtype, format=format, dither=dither) as sink:
         sink.write(samples)
     if sink.clipped:
         warnings.warn(
-            f"{sink.clipped} samples of {path} are beyond full scale and were clipped; "
+            f"{sink.clipped} samples of {name_of(path)} are beyond full scale and were clipped; "
             f"a gain of {sink.safe_gain_db:.1f} dB avoids it",
             RuntimeWarning,
             stacklevel=2,
@@ -63,34 +75,68 @@ def write(path, samples, sample_rate, *, subtype=None, dither=False):
 
 
 @contextmanager
-def writer(path, sample_rate, channels=1, *, subtype=None, dither=False):
+def writer(path, sample_rate, channels=1, *, subtype=None, format=None, dither=False, metadata=None):
     """Write a sound file block by block; it takes its place when the block ends without an error.
 
     Parameters and errors as in `write`; `channels` is fixed from the start.
 
+    Parameters
+    ----------
+    metadata : Metadata, optional
+        Tags, cue points and so on, as `read_metadata` gives them, for the new file.
+
     Yields
     ------
     sink : Sink
-        `sink.write(block)` appends a block; `sink.clipped` and `sink.safe_gain_db` tell what did not fit.
+        `sink.write(block)` appends a block; `sink.clipped` and `sink.safe_gain_db` tell what did not fit, and
+        `sink.dropped`, once the file is whole, what of the metadata it cannot hold.
     """
-    form, subtype = file_format(path, subtype)
+    form, subtype = file_format(path, subtype, format)
     sample_rate, channels = whole(sample_rate, "sample_rate"), whole(channels, "channels")
-    import soundfile
-
-    with replace_when_whole(path) as part:
-        try:
-            with soundfile.SoundFile(part, "w", sample_rate, channels, subtype, format=form) as sound:
-                sink = Sink(sound, path, dither)
-                yield sink
-        except soundfile.LibsndfileError as error:
-            _check_space(part, path)
-            raise AudioFileError(
-                f"cannot write {path} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
-                f"{error.error_string.rstrip('.')}"
-            ) from error
+    if metadata is not None:
+        form = metadata.form_for(form, subtype, channels)
+    with whole_file(path) as part:
+        with _opened(part, path, (sample_rate, channels, subtype, form)) as sound:
+            sink = Sink(sound, path, dither)
+            yield sink
+            sink.finish()
         _check_space(part, path)
         if not sink.frames:
-            raise ArgumentError(f"there are no samples to write to {path}; at least one is wanted")
+            raise ArgumentError(f"there are no samples to write to {name_of(path)}; at least one is wanted")
+        _check_rate(part, path, form, sample_rate)
+        if metadata is not None:
+            sink.dropped = metadata.write(part, form, sample_rate, channels)
+            _check_space(part, path)
+
+
+@contextmanager
+def _opened(part, path, about):
+    """A `soundfile.SoundFile` to write; whatever libsndfile cannot do becomes one clear AudioFileError."""
+    import soundfile
+
+    sample_rate, channels, subtype, form = about
+    try:
+        with soundfile.SoundFile(native(part), "w", sample_rate, channels, subtype, format=form) as sound:
+            sound.seekable = lambda: False  # else soundfile seeks after each write, which GSM and ADPCM cannot
+            yield sound
+    except soundfile.LibsndfileError as error:
+        _check_space(part, path)
+        raise AudioFileError(
+            f"cannot write {name_of(path)} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
+            f"{error.error_string.rstrip('.')}"
+        ) from error
+
+
+def _check_rate(part, path, form, sample_rate):
+    """Raise if the file has another sample rate: some old formats have few, and libsndfile takes the next one."""
+    if form not in _FEW_RATES:
+        return
+    import soundfile
+
+    found = soundfile.info(native(part)).samplerate
+    if found != sample_rate:
+        raise AudioFileError(f"cannot write {name_of(path)}: a {form} file cannot have {sample_rate} Hz; "
+                             f"{found} Hz is the nearest")  # fmt: skip
 
 
 def _check_space(part, path):
@@ -106,19 +152,21 @@ def _check_space(part, path):
                 file.write(block)  # says why
             file.truncate(size)
     except OSError as error:
-        raise AudioFileError(f"cannot write {path}: {error.strerror}") from error
+        raise AudioFileError(f"cannot write {name_of(path)}: {error.strerror}") from error
 
 
 class Sink:
     """Takes the blocks of one file. Made by `writer`."""
 
     def __init__(self, sound, path, dither=False):
-        self._sound, self._path = sound, path
+        self._sound, self._path = sound, name_of(path)
         self._bits = _BITS.get(sound.subtype)
         self._noise = np.random.default_rng(_SEED) if dither and self._bits and self._bits <= _DITHERED else None
+        self._odd = np.zeros(0, np.float32) if sound.subtype == "VOX_ADPCM" else None
         self.frames = 0  # samples a channel so far
         self.clipped = 0  # samples beyond full scale so far, all channels
         self.peak = 0.0  # largest magnitude so far
+        self.dropped = ()  # what of the metadata the file cannot hold, in words
 
     @property
     def safe_gain_db(self):
@@ -131,8 +179,17 @@ class Sink:
         channels = block.shape[1] if block.ndim == 2 else 1
         if channels != self._sound.channels:
             raise ShapeError(f"{self._path} has {self._sound.channels} channel(s), but a block has shape {block.shape}")
+        if self._odd is not None:  # two samples of VOX are a byte, and libsndfile fills the last one of each call
+            block = block if self._odd.size == 0 else np.concatenate([self._odd, block.reshape(-1)])
+            even = len(block) // 2 * 2
+            block, self._odd = block[:even], block[even:].reshape(-1)
         for start in range(0, len(block), _CHUNK):
             self._write_chunk(block[start : start + _CHUNK])
+
+    def finish(self):
+        """Write what is held back; `writer` does it at the end."""
+        if self._odd is not None and self._odd.size:
+            self._write_chunk(np.append(self._odd, self._odd.dtype.type(0)))
 
     def _write_chunk(self, chunk):
         finite = np.isfinite(chunk)
@@ -150,7 +207,7 @@ class Sink:
             _check_space(self._sound.name, self._path)
             raise AudioFileError(f"cannot write {self._path}: the disk took only a part; is it full?") from error
         self.frames += len(chunk)
-        if self._sound.format == "WAV" and self._sound.tell() * self._frame_bytes() > _WAV_LIMIT:
+        if self._sound.format in ("WAV", "WAVEX") and self.frames * self._frame_bytes() > _WAV_LIMIT:
             raise AudioFileError(f"cannot write {self._path}: a WAV file holds 4 GiB; use .w64, .rf64 or .flac")
 
     def _frame_bytes(self):
