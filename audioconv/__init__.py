@@ -11,6 +11,7 @@ _HOME = {
     "ShapeError": "errors",
     "DtypeError": "errors",
     "AudioFileError": "errors",
+    "AudioFileWarning": "errors",
     "ModelFileError": "errors",
     "BusyError": "errors",
     "SoundDeviceError": "errors",

@@ -24,6 +24,10 @@ class AudioFileError(AudioconvError, OSError):
     """A sound file is missing, empty, cut short, not audio, or cannot be written."""
 
 
+class AudioFileWarning(UserWarning):
+    """A sound file was read in part, as was asked for: it is cut short or damaged."""
+
+
 class ModelFileError(AudioconvError, OSError):
     """A model file is missing, cut short, not a model, or of another version."""
 

@@ -2,8 +2,10 @@
 
 from audioconv.io.atomic import next_number, replace_when_whole, writable
 from audioconv.io.formats import file_format, sound_files
+from audioconv.io.paths import shown
 from audioconv.io.rate import resample, resample_blocks, resample_response
 from audioconv.io.reading import Clip, Info, blocks, info, read
+from audioconv.io.source import name_of, seekable
 from audioconv.io.writing import write, writer
 
 __all__ = [
@@ -12,12 +14,15 @@ __all__ = [
     "blocks",
     "file_format",
     "info",
+    "name_of",
     "next_number",
     "read",
     "replace_when_whole",
     "resample",
     "resample_blocks",
     "resample_response",
+    "seekable",
+    "shown",
     "sound_files",
     "writable",
     "write",

@@ -1,7 +1,8 @@
 """Is a sound file as long as its header says? libsndfile shortens many formats without a word."""
 
-import os
 import struct
+
+from audioconv.io.pieces import PiecedFile
 
 _OPEN_END = 0x7FFFF000  # programs that write to a pipe put this or more where the length should be
 _CHUNKED = {  # magic: where chunks begin, struct of (name, length), name of the chunk that holds the sound
@@ -13,26 +14,25 @@ _CHUNKED = {  # magic: where chunks begin, struct of (name, length), name of the
 }
 
 
-def missing_bytes(path):
+def missing_bytes(source):
     """Number of bytes, at least, that a file lacks by what its header says; 0 if it is whole or has no such field.
 
     Looks at WAV, RF64, AIFF, CAF, Sony Wave64, AU and Ogg. FLAC and MP3 come out while they are decoded.
     """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        head = file.read(48)
-        magic = head[:4]
-        if magic in _CHUNKED:
-            end = _chunk_end(file, magic, head)
-        elif magic == b"riff" and len(head) >= 24:  # Wave64: the length of the whole file after a 16-byte name
-            end = struct.unpack_from("<Q", head, 16)[0]
-        elif magic == b".snd" and len(head) >= 12:
-            start, length = struct.unpack_from(">II", head, 4)
-            end = start + length if length < _OPEN_END else 0
-        elif magic == b"OggS":
-            end = _ogg_end(file, size)
-        else:
-            end = 0
+    file, size = PiecedFile(source.file, [(source.start, source.start + source.size)]), source.size
+    head = file.read(48)
+    magic = head[:4]
+    if magic in _CHUNKED:
+        end = _chunk_end(file, magic, head)
+    elif magic == b"riff" and len(head) >= 24:  # Wave64: the length of the whole file after a 16-byte name
+        end = struct.unpack_from("<Q", head, 16)[0]
+    elif magic == b".snd" and len(head) >= 12:
+        start, length = struct.unpack_from(">II", head, 4)
+        end = start + length if length < _OPEN_END else 0
+    elif magic == b"OggS":
+        end = _ogg_end(file, size)
+    else:
+        end = 0
     return max(0, end - size)
 
 

@@ -1,14 +1,20 @@
-"""Sound files in. A file that is damaged in any way is refused, never read in part."""
+"""Sound files in. A file that is damaged is refused, or read as far as it goes where that is asked for."""
 
-from contextlib import contextmanager
-from pathlib import Path
+import math
+import numbers
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import NamedTuple
 
 import numpy as np
 
 from audioconv.arrays import choice, whole
-from audioconv.errors import AudioFileError
+from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.io.damage import missing_bytes
+from audioconv.io.source import opened
+
+_CHUNK = 1 << 16  # samples decoded at a time where nobody knows how many there are
 
 
 class Clip(NamedTuple):
@@ -19,36 +25,52 @@ class Clip(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What the header of a sound file says."""
+    """What a sound file holds."""
 
     sample_rate: int  # Hz
     channels: int
-    frames: int  # samples a channel
+    frames: int  # samples a channel, as many as `read` gives
     format: str  # as soundfile names it: "WAV", "FLAC", ...
     subtype: str  # "PCM_16", "FLOAT", "VORBIS", ...
 
 
-def info(path):
-    """Return the `Info` of a sound file without reading its samples.
+def info(source, *, partial: bool = False) -> Info:
+    """Return the `Info` of a sound file; its samples are decoded only where the header does not tell how many.
+
+    Parameters
+    ----------
+    source, partial
+        As in `read`.
 
     Raises
     ------
     AudioFileError
         If the file is missing, empty, not audio, holds no samples, or is visibly shorter than its header says.
     """
-    with _opened(path) as sound:
-        return Info(sound.samplerate, sound.channels, sound.frames, sound.format, sound.subtype)
+    with _decoder(source, partial) as decoder:
+        frames = decoder.frames
+        if frames is None or partial:
+            frames = sum(map(len, _decoded(decoder, _CHUNK, 0, None, "float32", partial)))
+        return Info(decoder.sample_rate, decoder.channels, frames, decoder.format, decoder.subtype)
 
 
-def read(path, *, dtype="float32"):
-    """Read a whole sound file.
+def read(
+    source, start_s: float = 0, stop_s: float | None = None, *, dtype: str = "float32", partial: bool = False
+) -> Clip:
+    """Read a sound file, or the part of it between two times.
 
     Parameters
     ----------
-    path : str or path
-        WAV, FLAC, Ogg, MP3, AIFF and whatever else libsndfile knows.
+    source : str, path or binary file object
+        WAV, FLAC, Ogg, MP3, AIFF and whatever else libsndfile knows. A file object (open file, BytesIO, pipe) is read
+        from where it stands and left standing there; a pipe is copied to a temporary file first.
+    start_s, stop_s : float, seconds
+        The part to read, by default all. Both are rounded to samples; a `stop_s` beyond the end means the end.
     dtype : "float32" or "float64"
         Integer formats come out in [-1, 1).
+    partial : bool
+        Read a file that is cut short or damaged as far as it goes, with an `AudioFileWarning` that says what is
+        missing.
 
     Returns
     -------
@@ -59,28 +81,39 @@ def read(path, *, dtype="float32"):
     ------
     AudioFileError
         If the file is missing, empty, not audio, cut short, holds no samples, or holds NaN or infinite ones.
+    ArgumentError
+        For times that are none of the file.
 
     Examples
     --------
     >>> samples, sample_rate = read("speech.flac")  # doctest: +SKIP
+    >>> read("talk.wav", 60, 90)  # the second half of its second minute  # doctest: +SKIP
     """
     choice(dtype, "dtype", ("float32", "float64"))
-    with _opened(path) as sound:
+    with _decoder(source, partial) as decoder:
+        start, stop = _range(decoder, start_s, stop_s)
         try:
-            samples = sound.read(sound.frames, dtype=dtype)
+            parts = list(_decoded(decoder, _whole_block(decoder, start, stop), start, stop, dtype, partial))
+            samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
         except MemoryError as error:
-            raise AudioFileError(f"{path} says it holds {sound.frames} samples: too many for memory") from error
-        _check_count(path, len(samples), sound.frames)
-        _check_finite(path, samples, 0, sound.samplerate)
-        return Clip(samples, sound.samplerate)
+            raise AudioFileError(f"{decoder.name} holds too many samples for memory; read it with blocks") from error
+        return Clip(samples, decoder.sample_rate)
 
 
-def blocks(path, block_size, *, dtype="float32"):
-    """Read a sound file block by block, for files longer than memory.
+def blocks(
+    source,
+    block_size: int,
+    start_s: float = 0,
+    stop_s: float | None = None,
+    *,
+    dtype: str = "float32",
+    partial: bool = False,
+) -> Iterator[np.ndarray]:
+    """Read a sound file, or a part of it, block by block, for files longer than memory.
 
     Parameters
     ----------
-    path, dtype
+    source, start_s, stop_s, dtype, partial
         As in `read`.
     block_size : int
         Samples a block; the last one may be shorter.
@@ -91,77 +124,96 @@ def blocks(path, block_size, *, dtype="float32"):
 
     Raises
     ------
-    AudioFileError
+    AudioFileError, ArgumentError
         As `read`: at the call for what the header shows, on the way for what comes out only then.
     """
     choice(dtype, "dtype", ("float32", "float64"))
     block_size = whole(block_size, "block_size")
-    info(path)
-    return _blocks(path, block_size, dtype)
+    with ExitStack() as stack:
+        decoder = stack.enter_context(_decoder(source, partial))
+        start, stop = _range(decoder, start_s, stop_s)
+        found = _decoded(decoder, block_size, start, stop, dtype, partial)
+        return _closing(found, stack.pop_all())
 
 
-def _blocks(path, block_size, dtype):
-    with _opened(path) as sound:
-        done = 0
-        while len(block := sound.read(block_size, dtype=dtype)):
-            _check_finite(path, block, done, sound.samplerate)
-            done += len(block)
-            yield block
-        _check_count(path, done, sound.frames)
+def _closing(found, stack):
+    with stack:
+        yield from found
 
 
 @contextmanager
-def _opened(path):
-    """An open `soundfile.SoundFile`; whatever libsndfile cannot do with it becomes one clear AudioFileError."""
-    _check_file(Path(path))
-    import soundfile
+def _decoder(source, partial):
+    """An open decoder, after all that can be said before the first sample is decoded."""
+    from audioconv.io.decoder import Decoder
 
-    try:
-        with soundfile.SoundFile(path) as sound:
-            sound.seekable = lambda: False  # else soundfile seeks after each read, which changes what MP3 decodes to
-            if not sound.frames:
-                raise AudioFileError(f"{path} has a {sound.format} header but no samples; at least one is wanted")
-            yield sound
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".")
-        if "lost sync" in reason:
-            raise AudioFileError(f"{path} is damaged or cut short ({reason}); a whole file is wanted") from error
-        raise AudioFileError(f"{path} cannot be read as a sound file ({reason}); WAV, FLAC, Ogg, MP3 … are") from error
-
-
-def _check_file(path):
-    try:
-        if not path.exists():
-            raise AudioFileError(f"{path} does not exist; a sound file is wanted")
-        if not path.is_file():
-            raise AudioFileError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}, not a sound file")
-        if not path.stat().st_size:
-            raise AudioFileError(f"{path} is empty (0 bytes); a sound file is wanted")
-        if path.suffix.lower() == ".raw":
-            raise AudioFileError(f"{path} has no header that tells its sample rate and format; convert it to WAV first")
-        missing = missing_bytes(path)
-    except AudioFileError:
-        raise
-    except OSError as error:
-        raise AudioFileError(f"{path} cannot be read: {error.strerror}") from error
-    if missing:
-        raise AudioFileError(f"{path} is cut short: at least {missing} byte(s) are missing; a whole file is wanted")
+    with opened(source) as ready:
+        missing = missing_bytes(ready)
+        if missing:
+            what = f"{ready.name} is cut short: at least {missing} byte(s) are missing"
+            if not partial:
+                raise AudioFileError(f"{what}; a whole file is wanted, or partial=True for what is there")
+            warnings.warn(what, AudioFileWarning, stacklevel=4)
+        with closing(Decoder(ready)) as decoder:
+            if decoder.frames == 0:
+                raise AudioFileError(
+                    f"{ready.name} has a {decoder.format} header but no samples; at least one is wanted"
+                )
+            yield decoder
 
 
-def _check_count(path, count, expected):
-    if count != expected:
-        raise AudioFileError(
-            f"{path} is cut short: {count} samples where its header says {expected}; a whole file is wanted"
-        )
+def _range(decoder, start_s, stop_s):
+    """First sample and the one after the last (None for the end) of a part given in seconds."""
+    start = _sample(start_s, "start_s", decoder.sample_rate)
+    stop = None if stop_s is None else _sample(stop_s, "stop_s", decoder.sample_rate)
+    if stop is not None and stop <= start:
+        raise ArgumentError(f"stop_s must be after start_s ({start_s} s) by a sample at least, not {stop_s}")
+    if decoder.frames is not None:
+        if start >= decoder.frames:
+            raise _beyond(decoder.name, start_s, decoder.frames, decoder.sample_rate)
+        stop = decoder.frames if stop is None else min(stop, decoder.frames)
+    return start, stop
 
 
-def _check_finite(path, samples, start, sample_rate):
+def _sample(time_s, name, sample_rate):
+    if not isinstance(time_s, numbers.Real) or isinstance(time_s, bool) or not 0 <= time_s < math.inf:
+        raise ArgumentError(f"{name} must be seconds from 0, not {time_s!r}")
+    return round(float(time_s) * sample_rate)
+
+
+def _beyond(name, start_s, frames, sample_rate):
+    return ArgumentError(f"start_s must lie before the end of {name} at {frames / sample_rate:g} s, not {start_s:g}")
+
+
+def _whole_block(decoder, start, stop):
+    return _CHUNK if stop is None or decoder.frames is None else max(1, stop - start)
+
+
+def _decoded(decoder, block_size, start, stop, dtype, partial):
+    """The blocks of a range; says at their end what was missing."""
+    at = decoder.skip(start, dtype) if start else 0
+    if at < start:
+        raise _beyond(decoder.name, start / decoder.sample_rate, at, decoder.sample_rate)
+    while stop is None or at < stop:
+        block = decoder.read(block_size if stop is None else min(block_size, stop - at), dtype)
+        if not len(block):
+            break
+        _check_finite(decoder.name, block, at, decoder.sample_rate)
+        at += len(block)
+        yield block
+    if stop is not None and at < stop:
+        what = f"{decoder.name} is cut short: {at} samples where its header says {decoder.frames}"
+        if not partial:
+            raise AudioFileError(f"{what}; a whole file is wanted, or partial=True for what is there")
+        warnings.warn(what, AudioFileWarning, stacklevel=3)
+
+
+def _check_finite(name, samples, start, sample_rate):
     finite = np.isfinite(samples)
     if finite.all():
         return
     where = tuple(int(i) for i in np.argwhere(~finite)[0])
     channel = f" of channel {where[1] + 1}" if len(where) > 1 else ""
     raise AudioFileError(
-        f"{path} holds {samples[where]} at {(start + where[0]) / sample_rate:.4f} s "
+        f"{name} holds {samples[where]} at {(start + where[0]) / sample_rate:.4f} s "
         f"(sample {start + where[0]}{channel}); finite samples are wanted"
     )
