@@ -25,3 +25,8 @@ def shown(path):
 def native(path):
     """Return a path as libsndfile takes it: bytes, as names need not be UTF-8; text on Windows."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+def is_path(file):
+    """Whether this is the path of a file, rather than an open one."""
+    return isinstance(file, (str, bytes, os.PathLike))

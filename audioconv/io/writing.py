@@ -10,6 +10,7 @@ from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
 from audioconv.io.atomic import whole_file
 from audioconv.io.formats import file_format
+from audioconv.io.metadata_write import write_metadata
 from audioconv.io.paths import native
 from audioconv.io.source import name_of
 
@@ -105,7 +106,7 @@ def writer(path, sample_rate, channels=1, *, subtype=None, format=None, dither=F
             raise ArgumentError(f"there are no samples to write to {name_of(path)}; at least one is wanted")
         _check_rate(part, path, form, sample_rate)
         if metadata is not None:
-            sink.dropped = metadata.write(part, form, sample_rate, channels)
+            sink.dropped = write_metadata(part, metadata, form, sample_rate, channels)
             _check_space(part, path)
 
 
