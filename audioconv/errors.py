@@ -25,7 +25,7 @@ class AudioFileError(AudioconvError, OSError):
 
 
 class AudioFileWarning(UserWarning):
-    """A sound file was read in part, as was asked for: it is cut short or damaged."""
+    """A sound file was read in part, as was asked for, or written without something that its source has."""
 
 
 class ModelFileError(AudioconvError, OSError):

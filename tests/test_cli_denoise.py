@@ -73,6 +73,7 @@ def test_format_and_channels_are_kept(tmp_path, noisy):
 def test_what_makes_no_sense_is_refused_and_an_older_file_stays(tmp_path, source, more, says):
     (tmp_path / "clean.wav").write_text("older")
     assert says in refused("denoise", source, tmp_path / "clean.wav", *more)
+    assert says in refused("denoise", source, tmp_path / "clean.wav", "--force", *more)
     assert (tmp_path / "clean.wav").read_text() == "older"
     assert {path.name for path in tmp_path.iterdir()} == {"noisy.wav", "clean.wav"}
 

@@ -135,16 +135,25 @@ def test_clipping_is_counted_and_the_gain_named_avoids_it(tmp_path):
     loud = ac.read(source).samples * np.float32(3 * 10 ** (1 / 20))
     assert f"{np.count_nonzero(np.abs(loud) > 1)} samples of {tmp_path / 'out.wav'} are beyond full" in result.stderr
     gain = result.stderr.split("--gain ")[1].split()[0]
-    again = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", gain)
+    again = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", gain, "--force")
     assert again.stderr == ""
     assert 0.97 < np.abs(ac.read(tmp_path / "out.wav").samples).max() <= 1
 
 
-def test_the_input_may_be_the_output(tmp_path):
+def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path):
     x = noise(3000)
     source, ir = put(tmp_path / "a.wav", x), put(tmp_path / "ir.wav", np.array([0, 1], "float32"))
-    assert run("filter", source, source, "--ir", ir, "--block", 100).exit_code == 0
+    before = source.read_bytes()
+    (tmp_path / "link.wav").symlink_to(source)
+    (tmp_path / "other.wav").write_bytes(b"older")
+    for target in ("a.wav", "link.wav", "other.wav", "../" + tmp_path.name + "/a.wav"):
+        says = refused("filter", source, tmp_path / target, "--ir", ir)
+        assert "exists and is not overwritten; give another name, or --force" in says
+    assert source.read_bytes() == before
+    assert (tmp_path / "other.wav").read_bytes() == b"older"
+    assert run("filter", source, source, "--ir", ir, "--block", 100, "--force").exit_code == 0
     assert_close(ac.read(source).samples[1:], x, 2e-6)
+    assert run("filter", source, tmp_path / "other.wav", "--ir", ir, "--force").exit_code == 0
 
 
 @pytest.mark.parametrize(("channels", "says"), [((3,), "has 3 channels for a file of 2"), ((1,), None), ((2,), None)])
@@ -171,7 +180,7 @@ def test_damage_that_shows_late_leaves_the_older_output(tmp_path):
     source, ir = put(tmp_path / "in.flac", noise(60000), subtype="PCM_16"), put(tmp_path / "ir.wav", decaying(50))
     source.write_bytes(source.read_bytes()[:-2000])
     (tmp_path / "out.flac").write_bytes(b"older")
-    says = refused("filter", source, tmp_path / "out.flac", "--ir", ir, "--block", "1000")
+    says = refused("filter", source, tmp_path / "out.flac", "--ir", ir, "--block", "1000", "--force")
     assert f"{source} is damaged or cut short" in says
     assert (tmp_path / "out.flac").read_bytes() == b"older"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.flac", "ir.wav", "out.flac"]
@@ -222,7 +231,8 @@ def test_a_chain_may_change_the_rate_before_the_other_stages(tmp_path):
     out = tmp_path / "out.wav"
     assert run("filter", source, out, "--chain", tmp_path / "chain.toml", "--lowpass", 20000).exit_code == 0
     assert (info(out).sample_rate, info(out).frames) == (48000, 12000)
-    assert "between 0 and half of the sample rate 16000 Hz" in refused("filter", source, out, "--lowpass", 20000)
+    says = refused("filter", source, out, "--lowpass", 20000, "--force")
+    assert "between 0 and half of the sample rate 16000 Hz" in says
 
 
 def test_rate_and_subtype(tmp_path):
@@ -247,7 +257,7 @@ def test_normalize_applies_the_gain_that_is_needed(tmp_path):
     assert result.stderr == ""
     assert "made softer by " in result.stdout
     assert_close(ac.read(out).samples, x / np.abs(x).max(), 1e-4)
-    clipped = run("filter", source, out, "--gain", 12)
+    clipped = run("filter", source, out, "--gain", 12, "--force")
     assert "and so does --normalize" in clipped.stderr
 
 
@@ -255,7 +265,7 @@ def test_dither_can_be_switched_off(tmp_path):
     source, out = put(tmp_path / "in.wav", np.full(4000, 0.3 / 2**15)), tmp_path / "out.wav"
     assert run("filter", source, out, "--subtype", "PCM_16").exit_code == 0
     assert abs(ac.read(out).samples.mean() * 2**15 - 0.3) < 0.05
-    assert run("filter", source, out, "--subtype", "PCM_16", "--no-dither").exit_code == 0
+    assert run("filter", source, out, "--subtype", "PCM_16", "--no-dither", "--force").exit_code == 0
     assert not ac.read(out).samples.any()
 
 
@@ -263,7 +273,8 @@ def test_ctrl_c_leaves_no_file_and_the_older_one_as_it_was(tmp_path):
     """The real signal, sent to a process once its part of the file is there."""
     source = put(tmp_path / "in.wav", noise(2_000_000))
     (tmp_path / "out.wav").write_bytes(b"older")
-    command = [sys.executable, "-m", "audioconv", "filter", source, tmp_path / "out.wav", "--gain", "1", "--block", "1"]
+    command = [sys.executable, "-m", "audioconv", "filter", source, tmp_path / "out.wav", "--gain", "1", "--block", "1",
+               "--force"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".*.part")) and process.poll() is None and time.monotonic() < deadline:

@@ -6,7 +6,6 @@ Whatever takes long to import is imported inside the functions, so that `--help`
 import os
 import signal
 import sys
-import warnings
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ from audioconv.cli.filter import filter_file
 from audioconv.cli.lab import lab
 from audioconv.cli.listen import listen
 from audioconv.cli.live import live
-from audioconv.cli.messages import say
+from audioconv.cli.messages import say, warnings_shown
 from audioconv.cli.predict import predict
 from audioconv.cli.record import record
 from audioconv.cli.spectrogram import spectrogram
@@ -38,7 +37,8 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
+            with warnings_shown():
+                return super().invoke(ctx)
         except BrokenPipeError:  # `audioconv predict ... | head` has seen enough
             raise
         except (AudioconvError, OSError) as error:
@@ -87,6 +87,8 @@ for command in (denoise, spectrogram, live, record, train, evaluate, predict, li
 
 def main():
     """Run the command line of this process."""
-    warnings.showwarning = lambda message, *_: say(f"warning: {message}")
+    for stream in (sys.stdout, sys.stderr):  # a name that is not UTF-8 must not end a command that has done its work
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave through `finally`: no half files
     app()

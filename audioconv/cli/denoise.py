@@ -6,12 +6,15 @@ from typing import Annotated
 import typer
 
 from audioconv.cli.messages import say_written, speed_bar, warn_clipped
+from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
 from audioconv.errors import ArgumentError
 
 
 def denoise(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file with noise.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write; its suffix gives the format.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Sound file with noise; - is standard input.")],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help="Sound file to write, as its suffix says; - is standard output.")
+    ],
     noise: Annotated[
         str | None,
         typer.Option(metavar="START-END", help="A stretch of IN with nothing but the noise, in seconds, as 0.2-1.5."),
@@ -31,12 +34,16 @@ def denoise(
     subtype: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Sample type of OUT: PCM_16, PCM_24, FLOAT, ...")
     ] = None,
+    format: Format = None,
+    partial: Partial = False,
+    force: Force = False,
 ):
     """Take the noise out of a file by a spectral gate.
 
     Without --noise or --noise-file the noise is estimated as it goes, from the softest moments of the last --memory
     seconds, so that it may slowly change; with one of them it is known, which is better where it stays alike. The file
-    is processed block by block, so that it may be longer than memory.
+    is processed block by block, so that it may be longer than memory. Tags and the like are kept where OUT can hold
+    them.
     """
     from audioconv import io
     from audioconv.enhance import Denoise
@@ -44,23 +51,27 @@ def denoise(
 
     if noise is not None and noise_file is not None:
         raise ArgumentError("--noise and --noise-file both say what the noise is; one of them is wanted")
-    about = io.info(source)
-    known = None
-    if noise is not None:
-        known = _stretch(source, about, noise)
-    elif noise_file is not None:
-        known = _alone(noise_file, about)
-    gate = Denoise(
-        about.sample_rate, noise=known, reduction_db=reduction, threshold_db=threshold, memory_s=memory,
-        channels=about.channels,
-    )  # fmt: skip
-    with speed_bar(f"denoising {source.name}", about.sample_rate) as progress:
-        done = process_file(source, target, gate, subtype=subtype, progress=progress)
-    warn_clipped(target, done, f"they were near it in {source}")
-    say_written(target, done, ["noise profile given" if known is not None else "noise estimated"])
+    with sound_source(source) as sound:
+        about = io.info(sound, partial=partial)
+        known = None
+        if noise is not None:
+            known = _stretch(sound, about, noise, partial)
+        elif noise_file is not None:
+            known = _alone(noise_file, about)
+        gate = Denoise(
+            about.sample_rate, noise=known, reduction_db=reduction, threshold_db=threshold, memory_s=memory,
+            channels=about.channels,
+        )  # fmt: skip
+        out, format = sound_target(target, force, subtype, format)
+        with speed_bar(f"denoising {io.name_of(sound)}", about.sample_rate) as progress:
+            done = process_file(
+                sound, out, gate, subtype=subtype, format=format, partial=partial, overwrite=force, progress=progress
+            )
+    warn_clipped(out, done, f"they were near it in {io.name_of(sound)}")
+    say_written(out, done, ["noise profile given" if known is not None else "noise estimated"])
 
 
-def _stretch(path, about, words):
+def _stretch(source, about, words, partial):
     """The samples of a file from START to END, said as START-END in seconds."""
     import numpy as np
 
@@ -72,15 +83,9 @@ def _stretch(path, about, words):
         raise ArgumentError(f"--noise must be START-END in seconds, such as 0.2-1.5, not {words!r}") from None
     length_s = about.frames / about.sample_rate
     if not 0 <= start_s < end_s <= length_s:
-        raise ArgumentError(f"--noise {words} does not lie within the {length_s:.3f} s of {path}")
-    first, last = (round(seconds * about.sample_rate) for seconds in (start_s, end_s))
-    kept, place = [], 0
-    for block in io.blocks(path, 65536):
-        kept.append(block[max(0, first - place) : max(0, last - place)])
-        place += len(block)
-        if place >= last:
-            break
-    return np.concatenate(kept)
+        raise ArgumentError(f"--noise {words} does not lie within the {length_s:.3f} s of {io.name_of(source)}")
+    parts = io.blocks(source, 65536, start_s, end_s, partial=partial)
+    return np.concatenate(list(parts))
 
 
 def _alone(path, about):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
+from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
 from audioconv.errors import ArgumentError
 
 _ORDER = 4  # of the Butterworth filters
@@ -20,8 +21,10 @@ class IrRate(StrEnum):
 
 
 def filter_file(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file to filter.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write; its suffix gives the format.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Sound file to filter; - is standard input.")],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help="Sound file to write, as its suffix says; - is standard output.")
+    ],
     chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")] = None,
     ir: Annotated[
         Path | None,
@@ -33,6 +36,9 @@ def filter_file(
     ir_rate: Annotated[
         IrRate, typer.Option(help="An impulse response of another sample rate is resampled, or refused.")
     ] = IrRate.convert,
+    wet: Annotated[
+        float | None, typer.Option(min=0, max=1, metavar="PART", help="Part of --ir beside the dry signal; 1 is all.")
+    ] = None,
     highpass: Annotated[
         float | None, typer.Option(metavar="HZ", help="Butterworth high-pass, order 4; -3 dB at HZ.")
     ] = None,
@@ -43,48 +49,70 @@ def filter_file(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Softer as a whole if the peak is beyond full scale.")
     ] = False,
+    peak: Annotated[
+        float | None,
+        typer.Option(min=-200, max=0, metavar="DB", help="Softer or louder to this peak."),
+    ] = None,
+    loudness: Annotated[
+        float | None,
+        typer.Option(min=-70, max=0, metavar="LUFS", help="Softer or louder to this loudness (ITU-R BS.1770)."),
+    ] = None,
     dither: Annotated[bool, typer.Option(help="Noise of 1 LSB where 16 bits or less are rounded to.")] = True,
     subtype: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Sample type of OUT: PCM_16, PCM_24, FLOAT, ...")
     ] = None,
+    format: Format = None,
     rate: Annotated[int | None, typer.Option(min=1, metavar="HZ", help="Sample rate of OUT.")] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and filtered at a time.")] = 65536,
+    partial: Partial = False,
+    force: Force = False,
 ):
     """Filter a file by impulse responses, filters and chains.
 
-    In this order: --chain, --ir, --highpass, --lowpass, --gain, --rate, --normalize; at least one of these, or
-    --subtype, is needed. The result has the whole tail. The file is read, filtered and
+    In this order: --chain, --ir, --highpass, --lowpass, --gain, --rate, then --normalize, --peak or --loudness; at
+    least one of these, or --subtype, or --format, is needed. The result has the whole tail. It is read, filtered and
     written block by block, so that it may be longer than memory. OUT has the sample rate and the sample type of IN if
     nothing else is said and its format has them, and the channels of IN, but for a mono IN with an impulse response of
-    several.
+    several. Tags, cue points and the like are kept where OUT can hold them; what is not is said. --loudness with
+    --normalize stays within full scale.
     """
     from audioconv import io
     from audioconv.stream import Chain, Gain, process_file
 
-    wanted = (chain, ir, highpass, lowpass, gain, rate, subtype)
-    if all(option is None for option in wanted) and not normalize:
+    levels = (peak, loudness, normalize or None)
+    if all(option is None for option in (chain, ir, highpass, lowpass, gain, rate, subtype, format, *levels)):
         raise ArgumentError("there is nothing to do: at least one of --chain, --ir, --highpass, --lowpass, --gain, "
-                            "--normalize, --rate and --subtype is wanted")  # fmt: skip
+                            "--normalize, --peak, --loudness, --rate, --subtype and --format is wanted")  # fmt: skip
+    _check_options(ir, true_stereo, wet, gain, peak, loudness)
+    with sound_source(source) as sound:
+        about = io.info(sound, partial=partial)
+        out, format = sound_target(target, force, subtype, format)
+        stages, mapping = _stages(about, chain, ir, ir_rate, true_stereo, wet)
+        place = _end(about, stages)
+        passes = (("highpass", highpass), ("lowpass", lowpass))
+        stages += [_butterworth(kind, hz, *place) for kind, hz in passes if hz is not None]
+        stages.append(Gain(gain or 0.0, channels=place[1]))
+        with speed_bar(f"filtering {io.name_of(sound)}", about.sample_rate) as progress:
+            done = process_file(
+                sound, out, Chain(stages), subtype=subtype, format=format, sample_rate=rate, normalize=normalize,
+                peak_db=peak, loudness_lufs=loudness, dither=dither, block_size=block, partial=partial,
+                overwrite=force, progress=progress,
+            )  # fmt: skip
+    _report(out, done, gain or 0.0, mapping)
+
+
+def _check_options(ir, true_stereo, wet, gain, peak, loudness):
     if gain is not None and not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
     if true_stereo and ir is None:
         raise ArgumentError("--true-stereo says what the channels of --ir are, and there is none")
-    about = io.info(source)
-    stages, mapping = _stages(about, chain, ir, ir_rate, true_stereo)
-    place = _end(about, stages)
-    stages += [
-        _butterworth(kind, hz, *place) for kind, hz in (("highpass", highpass), ("lowpass", lowpass)) if hz is not None
-    ]
-    stages.append(Gain(gain or 0.0, channels=place[1]))
-    with speed_bar(f"filtering {source.name}", about.sample_rate) as progress:
-        done = process_file(
-            source, target, Chain(stages), subtype=subtype, sample_rate=rate, normalize=normalize, dither=dither,
-            block_size=block, progress=progress,
-        )  # fmt: skip
-    _report(target, done, gain or 0.0, mapping)
+    if wet is not None and ir is None:
+        raise ArgumentError("--wet says how much there is of --ir, and there is none")
+    if peak is not None and loudness is not None:
+        raise ArgumentError("--peak and --loudness both say how loud OUT is; one of them is wanted")
 
 
-def _stages(about, chain, ir, ir_rate, true_stereo):
+def _stages(about, chain, ir, ir_rate, true_stereo, wet):
     """The stages of the chain file and the impulse response, and how the channels of the latter are used."""
     from audioconv import io
     from audioconv.stream import read_chain, read_response
@@ -96,7 +124,7 @@ def _stages(about, chain, ir, ir_rate, true_stereo):
     ir_hz = io.info(ir).sample_rate
     if ir_hz != sample_rate and ir_rate is IrRate.strict:
         raise ArgumentError(
-            f"{ir} has {ir_hz} Hz for a file of {sample_rate} Hz, which --ir-rate strict refuses; "
+            f"{io.shown(ir)} has {ir_hz} Hz for a file of {sample_rate} Hz, which --ir-rate strict refuses; "
             f"--ir-rate convert resamples it"
         )
     try:
@@ -104,8 +132,21 @@ def _stages(about, chain, ir, ir_rate, true_stereo):
     except ArgumentError as error:
         raise ArgumentError(str(error).replace("if that is said", "with --true-stereo")) from error
     if ir_hz != sample_rate:
-        say(f"{ir} is resampled from {ir_hz} to {sample_rate} Hz")
-    return [*stages, response.stage], response.mapping
+        say(f"{io.shown(ir)} is resampled from {ir_hz} to {sample_rate} Hz")
+    stages += [response.stage] if wet is None else _beside_dry(response.stage, ir, sample_rate, wet)
+    return stages, response.mapping
+
+
+def _beside_dry(stage, ir, sample_rate, wet):
+    """The stages that give a part of the signal as it came, on all channels that the impulse response gives."""
+    import numpy as np
+
+    from audioconv.stream import DryWet, Mix, read_response
+
+    channels = stage.out_channels
+    if stage.channels == channels:
+        return [DryWet(stage, wet)]
+    return [Mix(np.ones((1, channels))), DryWet(read_response(ir, sample_rate, channels).stage, wet)]
 
 
 def _end(about, stages):
@@ -129,5 +170,5 @@ def _butterworth(kind, frequency_hz, sample_rate, channels):
 def _report(target, done, gain, mapping):
     warn_clipped(target, done, f"--gain {gain + done.safe_gain_db:.1f} avoids it, and so does --normalize")
     said = [mapping] if mapping else []
-    said += [f"made softer by {-done.gain_db:.2f} dB"] if done.gain_db else []
+    said += [f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB"] if done.gain_db else []
     say_written(target, done, said)

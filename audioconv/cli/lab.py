@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from audioconv.cli.messages import say
+from audioconv.cli.outputs import Force, check_output
 
 
 def lab(
@@ -19,6 +20,7 @@ def lab(
     quick: Annotated[bool, typer.Option("--quick", help="A look in a minute: fewer data, steps and seeds.")] = False,
     report: Annotated[Path, typer.Option(metavar="HTML", help="The page to write.")] = Path("lab.html"),
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores by default.")] = None,
+    force: Force = False,
 ):
     """Show what convolution buys, on one page.
 
@@ -30,10 +32,9 @@ def lab(
 
     from rich.console import Console
 
-    from audioconv import io
     from audioconv import lab as experiments
 
-    io.writable(report)
+    check_output(report, force)
     console, start = Console(stderr=True), time.monotonic()
     with console.status("reading") as status:
         announce = (lambda text: status.update(f"{text} ...")) if console.is_terminal else _once()

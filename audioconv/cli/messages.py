@@ -1,9 +1,12 @@
 """What the commands say beside their results."""
 
 import time
+import warnings
 from contextlib import contextmanager
 
 import typer
+
+from audioconv.errors import AudioFileWarning
 
 _PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
@@ -99,16 +102,37 @@ def byte_bar(title):
             shown[0].stop()
 
 
+@contextmanager
+def warnings_shown():
+    """Show what is warned of as one line each on stderr, and the same only once."""
+    told = set()
+
+    def show(message, *_):
+        if str(message) not in told:
+            told.add(str(message))
+            say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AudioFileWarning)
+        warnings.showwarning = show
+        yield
+
+
 def warn_clipped(target, done, remedy):
     """Say how much of a written file was clipped, if any was, and what avoids it."""
+    from audioconv.io import name_of
+
     if done.clipped:
-        say(f"warning: {done.clipped} samples of {target} are beyond full scale and were clipped; {remedy}")
+        say(f"warning: {done.clipped} samples of {name_of(target)} are beyond full scale and were clipped; {remedy}")
 
 
 def say_written(target, done, more=()):
-    """Say on stdout what a file holds that `process_file` wrote."""
+    """Say what a file holds that `process_file` wrote: on stdout, or on stderr where the sound itself is on stdout."""
     from audioconv import io
 
+    if not io.is_path(target):
+        say(", ".join([f"{io.name_of(target)}: {done.frames} samples a channel", *more]))
+        return
     about = io.info(target)
     said = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz"]
-    typer.echo(f"{target}: {', '.join([*said, about.subtype, *more])}")
+    typer.echo(f"{io.shown(target)}: {', '.join([*said, about.subtype, *more])}")

@@ -1,12 +1,24 @@
-"""What a command writes: never over a file that is there, unless `--force` says so."""
+"""What a command reads and writes: files, or standard input and output; never over a file that is there unless
+`--force` says so.
+"""
 
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audioconv.errors import AudioFileError
+from audioconv.errors import ArgumentError, AudioFileError
 
+_INPUT, _OUTPUT = ("-", "/dev/stdin", "/dev/fd/0"), ("-", "/dev/stdout", "/dev/fd/1")
+
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Take a file that is cut short or damaged as far as it goes, and say so.")
+]
+Format = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Format of OUT (wav, flac, ogg, opus, ...) whatever its suffix says.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an output file that exists.")]
 
 
@@ -21,9 +33,37 @@ def check_output(path: Path, force: bool, error: type[Exception] = AudioFileErro
     error : type of AudioconvError
         What to raise.
     """
-    from audioconv.io import writable
+    from audioconv.io import shown, writable
 
     target = writable(path, error)
     if target.exists() and not force:
-        raise error(f"{path} exists and is not overwritten; give another name, or --force to overwrite it")
+        raise error(f"{shown(path)} exists and is not overwritten; give another name, or --force to overwrite it")
     return target
+
+
+@contextmanager
+def sound_source(name: str):
+    """Give a sound file to read: the path, or for `-` standard input, kept on disk meanwhile if it is a pipe."""
+    from audioconv.io import seekable
+
+    if name not in _INPUT:
+        yield Path(name)
+        return
+    with seekable(sys.stdin.buffer) as file:
+        yield file
+
+
+def sound_target(name: str, force: bool, subtype: str | None, format: str | None):
+    """Return (target, format) of a sound file to write, standard output for `-`; or say why it cannot be written."""
+    from audioconv import io
+
+    if name in _OUTPUT:
+        if sys.stdout.isatty():
+            raise ArgumentError("OUT is standard output, which is a terminal; send it to a file or a pipe")
+        target, format = sys.stdout.buffer, format or "WAV"
+    else:
+        target = Path(name)
+    io.file_format(target, subtype, format)
+    if io.is_path(target):
+        check_output(target, force)
+    return target, format

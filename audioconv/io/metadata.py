@@ -75,13 +75,15 @@ class Metadata:
         return "WAVEX" if says and soundfile.check_format("WAVEX", subtype) else form
 
 
-def read_metadata(source) -> Metadata:
+def read_metadata(source, about=None) -> Metadata:
     """Read what a sound file holds beside its samples.
 
     Parameters
     ----------
     source : str, path or binary file object
         As in `read`.
+    about : Info, optional
+        What `info` has said of it, where that is known already.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def read_metadata(source) -> Metadata:
     """
     from audioconv.io.reading import info
 
-    about = info(source, partial=True)
+    about = about or info(source, partial=True)
     found = Metadata(about.sample_rate, about.channels)
     with opened(source) as ready:
         file = io.BufferedReader(PiecedFile(ready.file, [(ready.start, ready.start + ready.size)]))

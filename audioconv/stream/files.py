@@ -1,7 +1,10 @@
 """Sound files through stages, block by block."""
 
 import math
-from contextlib import contextmanager, nullcontext
+import os
+import stat
+import warnings
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -10,10 +13,11 @@ import numpy as np
 
 from audioconv import io
 from audioconv.arrays import whole
-from audioconv.errors import ArgumentError, AudioFileError
+from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.stage import Stage
 from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
+from audioconv.stream.loudness import LoudnessMeter
 
 _KEPT = 1 << 18  # samples that are read at a time of what is kept on disk
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -25,7 +29,7 @@ class Processed(NamedTuple):
     frames: int  # samples a channel
     clipped: int  # samples beyond full scale, all channels
     safe_gain_db: float  # the gain with which none would have been clipped; at most 0
-    gain_db: float  # the gain that `normalize` has applied; 0 where nothing was beyond full scale
+    gain_db: float  # the gain that `normalize`, `peak_db` or `loudness_lufs` has applied; 0 without
 
 
 def process_file(
@@ -33,39 +37,55 @@ def process_file(
     target,
     stage,
     *,
-    subtype=None,
-    sample_rate=None,
-    normalize=False,
-    dither=True,
-    block_size=65536,
+    subtype: str | None = None,
+    sample_rate: int | None = None,
+    normalize: bool = False,
+    peak_db: float | None = None,
+    loudness_lufs: float | None = None,
+    dither: bool = True,
+    block_size: int = 65536,
     progress=None,
-):
+    format: str | None = None,
+    partial: bool = False,
+    overwrite: bool = False,
+) -> Processed:
     """Send a sound file through a stage or a chain, and write what comes out.
 
     Files may be longer than memory. What the stage is late by is cut off at the beginning, and what is still due at
-    the end is written. The target takes its place when it is whole; an error, a full disk or Ctrl-C leave none.
+    the end is written. The target takes its place when it is whole; an error, a full disk or Ctrl-C leave none. Tags,
+    pictures, cue points, broadcast chunks and the layout of speakers are kept where the target's format can hold them,
+    at its sample rate; an `AudioFileWarning` names what is not. ReplayGain and lengths are left out.
 
     Parameters
     ----------
-    source, target : path
+    source, target : path or binary file object
         The suffix of the target gives its format. Sample rate and sample type are those of the source if nothing else
         is said and the target's format has them; the sample type of a compressed source is kept with its suffix only.
     stage : stage
         For as many channels as the source has, and for its sample rate; it is reset at first, and afterwards as new.
         The target has as many channels as the stage gives.
-    subtype : str, optional
-        Sample type of the target, as in `write`.
+    subtype, format : str, optional
+        Sample type and format of the target, as in `write`.
     sample_rate : int, optional
         Of the target, in Hz; the results are resampled to it.
     normalize : bool
         Make all of it softer, so that its peak is full scale, if it would be beyond. What the stage gives is kept in a
-        nameless file beside the target meanwhile, 4 bytes a sample.
+        nameless file beside the target meanwhile, 4 bytes a sample; so it is for `peak_db` and `loudness_lufs`.
+    peak_db : float, optional
+        Make all of it softer or louder, so that its peak is so far from full scale, in dB from -200 to 0.
+    loudness_lufs : float, optional
+        Make all of it softer or louder, to this integrated loudness (ITU-R BS.1770), in LUFS from -70 to 0; with
+        `normalize` not so loud that it is beyond full scale. Silence stays as it is.
     dither : bool
         As in `write`, where results are rounded to 16 bits or less.
     block_size : int
         Samples read at a time.
     progress : function(done, total), optional
         Is called after each block, with samples of the source.
+    partial : bool
+        As in `read`: a source that is cut short is processed as far as it goes.
+    overwrite : bool
+        Whether the target may be the source itself, by any name. Any other file that is there is replaced.
 
     Returns
     -------
@@ -76,7 +96,7 @@ def process_file(
     ------
     AudioFileError, ArgumentError
         For files that cannot be read or written, and for another number of channels or sample rate; nothing is written
-        then.
+        then. Also for a loudness of less than 0.4 s.
 
     Examples
     --------
@@ -84,35 +104,66 @@ def process_file(
     >>> ac.process_file("talk.wav", "quiet.wav", ac.Gain(-6.0))  # doctest: +SKIP
     Processed(frames=480000, clipped=0, safe_gain_db=0.0, gain_db=0.0)
     """
-    about = io.info(source)
-    stage = _fitting(stage, source, about)
-    channels = getattr(stage, "out_channels", about.channels)
-    rate = getattr(stage, "rate_out", None) or about.sample_rate
-    rate_out = rate if sample_rate is None else whole(sample_rate, "sample_rate")
-    stage.reset()
-    blocks = _counted(io.blocks(source, block_size), about.frames, progress)
-    results = io.resample_blocks(_from(stage.latency, _through(stage, blocks)), rate, rate_out)
-    subtype = subtype or like_source(source, about, target)
-    finished = _normalized(results, target, channels) if normalize else nullcontext((0.0, results))
-    with io.writer(target, rate_out, channels, subtype=subtype, dither=dither) as sink, finished as (gain_db, results):
-        for block in results:
-            sink.write(block)
+    level = _level(normalize, peak_db, loudness_lufs)
+    if not overwrite:
+        _check_another(source, target)
+    with io.seekable(source) as source:
+        about = io.info(source, partial=partial)
+        stage = _fitting(stage, source, about)
+        channels = getattr(stage, "out_channels", about.channels)
+        rate = getattr(stage, "rate_out", None) or about.sample_rate
+        rate_out = rate if sample_rate is None else whole(sample_rate, "sample_rate")
+        metadata = io.read_metadata(source, about)
+        meter = None
+        if level.loudness_lufs is not None:
+            meter = LoudnessMeter(rate_out, channels, metadata.speakers if channels == about.channels else None)
+        stage.reset()
+        blocks = _counted(io.blocks(source, block_size, partial=partial), about.frames, progress)
+        results = io.resample_blocks(_from(stage.latency, _through(stage, blocks)), rate, rate_out)
+        finished = _levelled(results, target, channels, level, meter) if level.wanted else nullcontext((0.0, results))
+        subtype = subtype or like_source(source, about, target, format)
+        options = {"subtype": subtype, "format": format, "dither": dither, "metadata": metadata}
+        with io.writer(target, rate_out, channels, **options) as sink, finished as (gain_db, results):
+            for block in results:
+                sink.write(block)
+    if sink.dropped:
+        what = f"{io.name_of(target)} is without what {io.name_of(source)} has beside its samples"
+        warnings.warn(f"{what}: {', '.join(sink.dropped)}", AudioFileWarning, stacklevel=2)
     return Processed(sink.frames, sink.clipped, sink.safe_gain_db, gain_db)
 
 
-def like_source(source, about, target):
+def like_source(source, about, target, format=None):
     """The sample type of the source where the target's format has it; None for the usual one of that format.
 
-    That of a compressed source is kept only with its suffix.
+    That of a compressed source is kept only with its suffix, or its format where there is none.
     """
-    same_suffix = Path(source).suffix.lower() == Path(target).suffix.lower()
-    if not (same_suffix or about.subtype.startswith(_LOSSLESS)):
-        return None
+    by_name = format is None and io.is_path(source) and io.is_path(target)
     try:
-        io.file_format(target, about.subtype)
+        if by_name:
+            alike = Path(os.fsdecode(source)).suffix.lower() == Path(os.fsdecode(target)).suffix.lower()
+        else:
+            alike = io.file_format(target, None, format)[0] == about.format.replace("WAVEX", "WAV")
+        if not (alike or about.subtype.startswith(_LOSSLESS)):
+            return None
+        io.file_format(target, about.subtype, format)
     except ArgumentError:
         return None
     return about.subtype
+
+
+def _check_another(source, target):
+    """Refuse a target that is the source, by whatever name."""
+    one, other = _status(source), _status(target)
+    if source is target or (one and other and os.path.samestat(one, other)):
+        raise AudioFileError(f"{io.name_of(target)} is the file that is read; give another name, or overwrite=True to "
+                             f"overwrite it")  # fmt: skip
+
+
+def _status(file):
+    """What the system says of a regular file; None of all else, and where there is none."""
+    with suppress(OSError, AttributeError, ValueError):
+        found = os.stat(file) if io.is_path(file) else os.fstat(file.fileno())
+        return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _fitting(stage, source, about):
@@ -122,10 +173,11 @@ def _fitting(stage, source, about):
     if not isinstance(stage, Stage):
         raise ArgumentError(f"a stage is wanted, with process, flush, reset and latency, not {stage!r}")
     channels, rate = getattr(stage, "channels", about.channels), getattr(stage, "rate_in", None) or about.sample_rate
+    name = io.name_of(source)
     if channels != about.channels:
-        raise ArgumentError(f"{source} has {about.channels} channel(s), but the stage is made for {channels}")
+        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}")
     if rate != about.sample_rate:
-        raise ArgumentError(f"{source} has {about.sample_rate} Hz, but the stage is made for {rate} Hz")
+        raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz")
     return Chain([stage]) if hasattr(stage, "compiled_step") and not isinstance(stage, Chain) else stage
 
 
@@ -152,22 +204,56 @@ def _from(start, blocks):
         start = max(0, start - len(block))
 
 
+class _Level(NamedTuple):
+    """How loud the result shall be."""
+
+    normalize: bool  # not beyond full scale
+    peak_db: float | None
+    loudness_lufs: float | None
+
+    @property
+    def wanted(self):
+        return self.normalize or self.peak_db is not None or self.loudness_lufs is not None
+
+    def divisor(self, peak, meter):
+        """What the samples have to be divided by."""
+        if self.peak_db is not None:
+            return peak / 10 ** (self.peak_db / 20) if peak else 1.0
+        measured = -math.inf if meter is None else meter.integrated_lufs()
+        divisor = 1.0 if measured == -math.inf else 10 ** ((measured - self.loudness_lufs) / 20)
+        return max(divisor, peak) if self.normalize else divisor
+
+
+def _level(normalize, peak_db, loudness_lufs):
+    for name, value, least in (("peak_db", peak_db, -200), ("loudness_lufs", loudness_lufs, -70)):
+        if value is not None and not least <= value <= 0:
+            raise ArgumentError(f"{name} must be from {least} to 0, not {value!r}")
+    if peak_db is not None and loudness_lufs is not None:
+        raise ArgumentError("peak_db and loudness_lufs both say how loud the result is; one of them is wanted")
+    return _Level(bool(normalize), peak_db, loudness_lufs)
+
+
 @contextmanager
-def _normalized(blocks, target, channels):
-    """The gain in dB that brings the blocks to full scale if they are beyond, and an iterator over them with it."""
-    with TemporaryFile(dir=io.writable(target).parent, buffering=0) as kept:  # has no name, so that nothing can stay
-        peak = np.float32(1)
+def _levelled(blocks, target, channels, level, meter):
+    """The gain in dB that brings the blocks to the level, and an iterator over them with it."""
+    beside = io.writable(target).parent if io.is_path(target) else None
+    with TemporaryFile(dir=beside, buffering=0) as kept:  # has no name, so that nothing can stay
+        peak = 0.0
         for block in blocks:
-            peak = max(peak, np.abs(block).max(initial=0))
+            block = np.asarray(block, np.float32)
+            peak = max(peak, float(np.abs(block).max(initial=0)))
+            if meter is not None:
+                meter.add(block)
             try:
-                np.asarray(block, np.float32).tofile(kept)
+                block.tofile(kept)
             except OSError as error:
-                raise AudioFileError(f"cannot write {target}: the disk took only a part of what is kept beside it "
-                                     f"to be normalized; is it full?") from error  # fmt: skip
+                raise AudioFileError(f"cannot write {io.name_of(target)}: the disk took only a part of what is kept "
+                                     f"beside it to be normalized; is it full?") from error  # fmt: skip
         kept.seek(0)
-        yield 0.0 - 20 * math.log10(peak), _read_back(kept, channels, peak)
+        divisor = level.divisor(peak, meter)
+        yield 0.0 - 20 * math.log10(divisor), _read_back(kept, channels, np.float32(divisor))
 
 
-def _read_back(kept, channels, peak):
+def _read_back(kept, channels, divisor):
     while len(samples := np.fromfile(kept, np.float32, _KEPT * channels)):
-        yield (samples / peak).reshape((-1, channels)[: 1 + (channels > 1)])
+        yield (samples / divisor).reshape((-1, channels)[: 1 + (channels > 1)])
