@@ -98,7 +98,8 @@ def filter_file(
                 peak_db=peak, loudness_lufs=loudness, dither=dither, block_size=block, partial=partial,
                 overwrite=force, progress=progress,
             )  # fmt: skip
-    _report(out, done, gain or 0.0, mapping)
+    _report(out, done, mapping, f"--gain {(gain or 0.0) + done.safe_gain_db:.1f}" if loudness is None
+            else f"--loudness {loudness + done.safe_gain_db:.1f}")  # fmt: skip
 
 
 def _check_options(ir, true_stereo, wet, gain, peak, loudness):
@@ -167,8 +168,8 @@ def _butterworth(kind, frequency_hz, sample_rate, channels):
     return Biquad(butter(_ORDER, frequency_hz, kind, fs=sample_rate, output="sos"), channels=channels)
 
 
-def _report(target, done, gain, mapping):
-    warn_clipped(target, done, f"--gain {gain + done.safe_gain_db:.1f} avoids it, and so does --normalize")
+def _report(target, done, mapping, option):
+    warn_clipped(target, done, f"{option} avoids it, and so does --normalize")
     said = [mapping] if mapping else []
     said += [f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB"] if done.gain_db else []
     say_written(target, done, said)

@@ -57,9 +57,12 @@ class LoudnessMeter:
         from scipy.signal import sosfilt
 
         block = floating(block, "block", (1, 2))
-        block = block.reshape(len(block), -1).astype(np.float64)
-        if block.shape[1] != self.channels:
-            raise ShapeError(f"a block has {block.shape[1]} channel(s), but the meter is made for {self.channels}")
+        channels = block.shape[1] if block.ndim == 2 else 1
+        if channels != self.channels:
+            raise ShapeError(f"a block has {channels} channel(s), but the meter is made for {self.channels}")
+        if not len(block):
+            return
+        block = block.reshape(len(block), channels).astype(np.float64)
         weighted, self._state = sosfilt(self._sos, block, axis=0, zi=self._state)
         power = (np.square(weighted) * self._gains).sum(axis=1)
         done = 0
