@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioconv.io.chunks import lists, make_list
+from audioconv.io.containers import lists, make_list
 
 _CUE = np.dtype([("id", "<u4"), ("position", "<u4"), ("chunk", "V4"), ("start", "<u4"), ("block", "<u4"),
                  ("offset", "<u4")])  # fmt: skip

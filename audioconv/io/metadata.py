@@ -6,8 +6,8 @@ import io
 import struct
 from dataclasses import dataclass, field
 
-from audioconv.io import chunks as riff
-from audioconv.io import tags as names
+from audioconv.io import containers as riff
+from audioconv.io import tag_names as names
 from audioconv.io.markers import aiff_markers, wav_markers
 from audioconv.io.pieces import PiecedFile
 from audioconv.io.source import opened

@@ -5,8 +5,8 @@ import io
 import struct
 
 from audioconv.errors import AudioFileError
-from audioconv.io import chunks as riff
-from audioconv.io import tags as names
+from audioconv.io import containers as riff
+from audioconv.io import tag_names as names
 from audioconv.io.markers import aiff_marks, moved, rescaled, wav_cues
 from audioconv.io.metadata import CAF_BITMAP, EXTENSIBLE, FLAC_MASKS, MASK_AT, MASK_COMMENT, Metadata
 
