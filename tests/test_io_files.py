@@ -177,20 +177,15 @@ def test_one_byte_less_is_too_few(tmp_path, name):
 
 @pytest.mark.parametrize("length", [0, 0xFFFFFFFF, 0x7FFFFFFF])
 def test_a_wav_whose_length_was_left_open_is_read(tmp_path, length):
-    """ffmpeg and sox write such headers into a pipe."""
+    """ffmpeg and sox write such headers into a pipe, and a recorder that was killed leaves 0."""
     path = tmp_path / "a.wav"
     write(path, TONE, 16000)
     whole = bytearray(path.read_bytes())
     at = whole.index(b"data") + 4
-    if length:
-        whole[at : at + 4] = whole[4:8] = length.to_bytes(4, "little")
-        path.write_bytes(whole)
-        assert ac.read(path).samples.shape == TONE.shape
-    else:
-        whole[at : at + 4] = bytes(4)
-        path.write_bytes(whole)
-        with pytest.raises(ac.AudioFileError, match="no samples"):
-            ac.read(path)
+    samples = ac.read(path).samples
+    whole[at : at + 4] = whole[4:8] = length.to_bytes(4, "little")
+    path.write_bytes(whole)
+    assert np.array_equal(ac.read(path).samples, samples)
 
 
 def test_a_lost_chunk_after_the_sound_does_no_harm(tmp_path):

@@ -1,17 +1,63 @@
-"""Samples out of one open sound file, in order, by libsndfile."""
+"""Samples out of one open sound file, in order: by libsndfile, or by ffmpeg where that cannot."""
 
+import io
+
+import numpy as np
 import soundfile
 
 from audioconv.errors import AudioFileError
+from audioconv.io import ffmpeg
+from audioconv.io.integrity import is_media, kind_of
 from audioconv.io.paths import native
 from audioconv.io.pieces import PiecedFile
 
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample types in which seeking gives the same samples
-_SKIPPED = 1 << 16  # samples decoded at a time only to be thrown away
+_UNKNOWN = 1 << 62  # samples; libsndfile says so many, or more, where it does not know
+_BUFFER = 1 << 15  # bytes
+_INFLATED = 1 << 40  # bytes that a file claims to have, so that nothing is concluded from its length
+_HEAD = 64  # bytes by which a format is told
 
 
-class Decoder:
-    """An open sound file.
+def decoder_of(source, layout, dtype, tolerant):
+    """Return the decoder of a `Source` with its `Layout`.
+
+    Parameters
+    ----------
+    source : Source
+    layout : Layout
+    dtype : "float32" or "float64"
+    tolerant : bool
+        Whether to give what comes before an error.
+
+    Raises
+    ------
+    AudioFileError
+        If nobody can decode it; the message says what it is and how to convert it.
+    """
+    refusal = None
+    if not layout.foreign:
+        try:
+            return SndfileDecoder(source, layout, tolerant)
+        except AudioFileError as error:
+            refusal = error
+    kind = kind_of(source.read_at(0, _HEAD))
+    if is_media(kind) and ffmpeg.available():
+        try:
+            return ffmpeg.FfmpegDecoder(source, dtype)
+        except AudioFileError as error:
+            if refusal is None or "no sound" in str(error):
+                raise
+    if kind is None and refusal is not None:
+        raise refusal
+    what = f"it is {kind}" if kind else "its codec is not known"
+    advice = "WAV, FLAC, Ogg, MP3 … are"
+    if is_media(kind):
+        advice = "install ffmpeg, or convert it elsewhere: ffmpeg -i IN OUT.wav"
+    raise AudioFileError(f"{source.name} cannot be read as a sound file ({what}); {advice}") from refusal
+
+
+class SndfileDecoder:
+    """An open sound file, or several one after the other.
 
     Attributes
     ----------
@@ -20,50 +66,122 @@ class Decoder:
         Samples a channel; None where only decoding tells.
     """
 
-    def __init__(self, source):
+    def __init__(self, source, layout, tolerant):
         self.name = source.name
-        whole = source.path is not None
-        file = native(source.path) if whole else PiecedFile(source.file, [(source.start, source.start + source.size)])
-        self._sound = open_sound(file, source.name)
-        self.sample_rate, self.channels = self._sound.samplerate, self._sound.channels
-        self.format, self.subtype, self.frames = self._sound.format, self._sound.subtype, self._sound.frames
+        self._tolerant, self._trouble = tolerant, ""
+        self._source, self._layout = source, layout
+        self._part, self._file, self._sound = 0, None, None
+        self._open(0)
+        sound = self._sound
+        self.sample_rate, self.channels, self.subtype = sound.samplerate, sound.channels, sound.subtype
+        self.format = layout.format or sound.format
+        self.frames = self._count() if layout.promised else None
 
     def close(self):
+        """Close the file."""
         self._sound.close()
 
     def read(self, frames, dtype):
-        """Return the next samples; fewer than `frames` only at the end."""
-        try:
-            return self._sound.read(frames, dtype=dtype)
-        except soundfile.LibsndfileError as error:
-            raise refusal(error, self.name) from error
+        """Return the next samples; fewer than `frames` only at the end, or where a tolerant one is in trouble."""
+        samples = self._read(frames, dtype)
+        found, done = [samples], len(samples)
+        while done < frames and not self._trouble and self._next():
+            while done < frames and len(samples := self._read(frames - done, dtype)):
+                found.append(samples)
+                done += len(samples)
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def skip(self, frames, dtype):
-        """Go on by so many samples; return how many there were."""
-        if self.subtype.startswith(_EXACT):
-            try:
-                return soundfile.SoundFile.seek(self._sound, frames, soundfile.SEEK_CUR)
-            except soundfile.LibsndfileError as error:
-                raise refusal(error, self.name) from error
-        done = 0
-        while done < frames and (got := len(self.read(min(_SKIPPED, frames - done), dtype))):
-            done += got
-        return done
+        """Go on by so many samples if that can be done at once; return whether it was."""
+        if self.frames is None or len(self._layout.parts) > 1 or not self.subtype.startswith(_EXACT):
+            return False
+        return self._sound_do(lambda: soundfile.SoundFile.seek(self._sound, frames)) == frames
 
+    def trouble(self):
+        """What went wrong where errors are tolerated, "" if nothing did."""
+        return self._trouble
 
-def open_sound(file, name):
-    """An open `soundfile.SoundFile` for reading; whatever libsndfile cannot do with it becomes one clear error."""
-    try:
-        sound = soundfile.SoundFile(file)
-    except soundfile.LibsndfileError as error:
-        raise refusal(error, name) from error
-    sound.seekable = lambda: False  # else soundfile seeks after each read, which changes what MP3 decodes to
-    return sound
+    def _open(self, part):
+        pieces, file = self._layout.parts[part], None
+        source = self._source
+        if pieces is None and source.path is not None:
+            opened = native(source.path)
+        else:
+            pieces = [(0, source.size)] if pieces is None else pieces
+            moved = [p if isinstance(p, bytes) else (source.start + p[0], source.start + p[1]) for p in pieces]
+            file = PiecedFile(source.file, moved, _INFLATED if self._layout.inflate else None)
+            opened = file if self._layout.inflate else io.BufferedReader(file, _BUFFER)
+        self._file = file
+        if self._sound is not None:
+            self._sound.close()
+        self._sound = self._sound_do(lambda: soundfile.SoundFile(opened))
+        self._sound.seekable = lambda: False  # else soundfile seeks after each read, which changes what MP3 decodes to
+        self._part = part
 
+    def _next(self):
+        """Go to the next part; return whether there is one."""
+        if self._part + 1 == len(self._layout.parts):
+            return False
+        try:
+            self._open(self._part + 1)
+            now = (self._sound.samplerate, self._sound.channels)
+            if now != (self.sample_rate, self.channels):
+                raise AudioFileError(
+                    f"{self.name} changes on the way from {self.sample_rate} Hz and {self.channels} channel(s) to "
+                    f"{now[0]} Hz and {now[1]}; a file of one kind is wanted"
+                )
+        except AudioFileError as error:
+            self._fail(error)
+            return False
+        return True
 
-def refusal(error, name):
-    """What libsndfile says, as an AudioFileError."""
-    reason = error.error_string.rstrip(".")
-    if "lost sync" in reason:
-        return AudioFileError(f"{name} is damaged or cut short ({reason}); a whole file is wanted")
-    return AudioFileError(f"{name} cannot be read as a sound file ({reason}); WAV, FLAC, Ogg, MP3 … are")
+    def _fail(self, error):
+        if not self._tolerant:
+            raise error
+        self._trouble = str(error).partition(f"{self.name} ")[2]
+
+    def _count(self):
+        """Samples of all parts by their headers, None where one does not tell."""
+        count = self._sound.frames
+        if len(self._layout.parts) > 1:
+            while self._next():
+                count += self._sound.frames
+            self._open(0)
+        return count if count < _UNKNOWN else None
+
+    def _read(self, frames, dtype):
+        if not self._tolerant:
+            return self._sound_do(lambda: self._sound.read(frames, dtype=dtype))
+        shape = (frames, self.channels) if self.channels > 1 else frames
+        samples = np.full(shape, np.nan, dtype)  # soundfile does not say how many samples came before an error
+        if self._trouble:
+            return samples[:0]
+        try:
+            return self._sound_do(lambda: self._sound.read(out=samples))
+        except AudioFileError as error:
+            self._fail(error)
+        there = np.flatnonzero(~np.isnan(samples.reshape(frames, -1)).all(axis=1))
+        return samples[: there[-1] + 1 if len(there) else 0]
+
+    def _sound_do(self, what):
+        """What libsndfile makes of it; whatever it cannot do becomes one clear error."""
+        try:
+            result = what()
+        except soundfile.LibsndfileError as error:
+            self._check_raised()
+            reason = error.error_string.rstrip(".")
+            if "lost sync" in reason:
+                raise AudioFileError(
+                    f"{self.name} is damaged or cut short ({reason}); a whole file is wanted"
+                ) from error
+            if "File does not exist" in reason:  # libsndfile says so of what is no MP3 file
+                reason = "its contents are of no format that is known"
+            raise AudioFileError(
+                f"{self.name} cannot be read as a sound file ({reason}); WAV, FLAC, Ogg, MP3 … are"
+            ) from error
+        self._check_raised()
+        return result
+
+    def _check_raised(self):
+        if self._file is not None and self._file.raised is not None:
+            raise self._file.raised

@@ -7,53 +7,90 @@ from itertools import accumulate
 
 
 class PiecedFile(io.RawIOBase):
-    """A seekable binary file that is the pieces one after the other; only its own position moves.
+    """A seekable binary file that is the pieces one after the other; of `file`, only the position moves.
 
     Parameters
     ----------
     file : binary file object, seekable
     pieces : sequence of bytes or (start, stop)
         New bytes, or a range of `file`, in bytes.
+    claimed : int, optional
+        The length that the file says it has, in bytes, if it is not to be the true one.
+
+    Attributes
+    ----------
+    raised : BaseException or None
+        What went wrong while reading. It is kept, because what reads may be C, which exceptions cannot pass.
     """
 
-    def __init__(self, file, pieces):
+    def __init__(self, file, pieces, claimed=None):
+        super().__init__()
         self._file = file
-        self._pieces = [piece for piece in pieces if isinstance(piece, bytes) or piece[1] > piece[0]]
-        lengths = [len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in self._pieces]
-        self._ends = list(accumulate(lengths))
-        self._size = self._ends[-1] if self._ends else 0
-        self._lengths = lengths
+        self._pieces = [piece for piece in pieces if _length(piece)]
+        self._starts = [0, *accumulate(map(_length, self._pieces))]
+        self._size = self._starts[-1]
+        self._claimed = self._size if claimed is None else claimed
         self._at = 0
+        self.raised = None
 
     def readable(self):
+        """Yes."""
         return True
 
     def seekable(self):
+        """Yes."""
         return True
 
     def tell(self):
+        """The position in bytes."""
         return self._at
 
     def seek(self, offset, whence=os.SEEK_SET):
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        """Set the position, and return it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._claimed}[whence]
         self._at = max(0, base + offset)
         return self._at
 
     def readinto(self, buffer):
+        """Read as many bytes as the buffer takes, fewer only at the end."""
         view, done = memoryview(buffer).cast("B"), 0
-        while done < len(view) and self._at < self._size:
-            index = bisect_right(self._ends, self._at)
-            inside = self._at - (self._ends[index] - self._lengths[index])
-            wanted = min(len(view) - done, self._lengths[index] - inside)
-            piece = self._pieces[index]
-            if isinstance(piece, bytes):
-                data = piece[inside : inside + wanted]
-            else:
-                self._file.seek(piece[0] + inside)
-                data = self._file.read(wanted)
-                if not data:  # the file has become shorter
-                    break
-            view[done : done + len(data)] = data
-            done += len(data)
-            self._at += len(data)
+        try:
+            while done < len(view) and (data := self._next(len(view) - done)):
+                view[done : done + len(data)] = data
+                done += len(data)
+                self._at += len(data)
+        except BaseException as error:
+            self.raised = error
         return done
+
+    def _next(self, wanted):
+        """Up to so many bytes from the position on, out of one piece."""
+        if self._at >= self._size:
+            return b""
+        index = bisect_right(self._starts, self._at) - 1
+        piece, inside = self._pieces[index], self._at - self._starts[index]
+        if isinstance(piece, bytes):
+            return piece[inside : inside + wanted]
+        self._file.seek(piece[0] + inside)
+        return self._file.read(min(wanted, piece[1] - piece[0] - inside))
+
+
+def _length(piece):
+    return len(piece) if isinstance(piece, bytes) else max(0, piece[1] - piece[0])
+
+
+def patched(end, patches):
+    """The pieces of a file up to `end` with some bytes replaced.
+
+    Parameters
+    ----------
+    end : int
+        Offset of the first byte that is left out.
+    patches : dict of int to bytes
+        What stands at which offset; may not overlap.
+    """
+    pieces, at = [], 0
+    for offset, new in sorted(patches.items()):
+        pieces += [(at, offset), new]
+        at = offset + len(new)
+    return [*pieces, (at, end)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
-from audioconv.io.damage import missing_bytes
+from audioconv.io.integrity import layout_of
 from audioconv.io.source import opened
 
 _CHUNK = 1 << 16  # samples decoded at a time where nobody knows how many there are
@@ -47,7 +47,7 @@ def info(source, *, partial: bool = False) -> Info:
     AudioFileError
         If the file is missing, empty, not audio, holds no samples, or is visibly shorter than its header says.
     """
-    with _decoder(source, partial) as decoder:
+    with _decoder(source, "float32", partial) as decoder:
         frames = decoder.frames
         if frames is None or partial:
             frames = sum(map(len, _decoded(decoder, _CHUNK, 0, None, "float32", partial)))
@@ -90,10 +90,11 @@ def read(
     >>> read("talk.wav", 60, 90)  # the second half of its second minute  # doctest: +SKIP
     """
     choice(dtype, "dtype", ("float32", "float64"))
-    with _decoder(source, partial) as decoder:
+    with _decoder(source, dtype, partial) as decoder:
         start, stop = _range(decoder, start_s, stop_s)
+        block_size = _CHUNK if stop is None or partial else stop - start
         try:
-            parts = list(_decoded(decoder, _whole_block(decoder, start, stop), start, stop, dtype, partial))
+            parts = list(_decoded(decoder, block_size, start, stop, dtype, partial))
             samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
         except MemoryError as error:
             raise AudioFileError(f"{decoder.name} holds too many samples for memory; read it with blocks") from error
@@ -130,7 +131,7 @@ def blocks(
     choice(dtype, "dtype", ("float32", "float64"))
     block_size = whole(block_size, "block_size")
     with ExitStack() as stack:
-        decoder = stack.enter_context(_decoder(source, partial))
+        decoder = stack.enter_context(_decoder(source, dtype, partial))
         start, stop = _range(decoder, start_s, stop_s)
         found = _decoded(decoder, block_size, start, stop, dtype, partial)
         return _closing(found, stack.pop_all())
@@ -142,23 +143,31 @@ def _closing(found, stack):
 
 
 @contextmanager
-def _decoder(source, partial):
+def _decoder(source, dtype, partial):
     """An open decoder, after all that can be said before the first sample is decoded."""
-    from audioconv.io.decoder import Decoder
+    from audioconv.io.decoder import decoder_of
 
     with opened(source) as ready:
-        missing = missing_bytes(ready)
-        if missing:
-            what = f"{ready.name} is cut short: at least {missing} byte(s) are missing"
-            if not partial:
-                raise AudioFileError(f"{what}; a whole file is wanted, or partial=True for what is there")
-            warnings.warn(what, AudioFileWarning, stacklevel=4)
-        with closing(Decoder(ready)) as decoder:
+        layout = layout_of(ready)
+        if layout.missing:
+            _say_cut_short(ready.name, layout.missing, partial)
+        with closing(decoder_of(ready, layout, dtype, partial)) as decoder:
             if decoder.frames == 0:
-                raise AudioFileError(
-                    f"{ready.name} has a {decoder.format} header but no samples; at least one is wanted"
-                )
+                raise _empty(decoder)
+            if layout.missing:
+                decoder.frames = None  # what its header says, or a part of that
             yield decoder
+
+
+def _say_cut_short(name, missing, partial):
+    what = f"{name} is damaged or cut short: {missing}"
+    if not partial:
+        raise AudioFileError(f"{what}; a whole file is wanted, or partial=True for what is there")
+    warnings.warn(f"{what}; only what is there is read", AudioFileWarning, stacklevel=4)
+
+
+def _empty(decoder):
+    return AudioFileError(f"{decoder.name} has a {decoder.format} header but no samples; at least one is wanted")
 
 
 def _range(decoder, start_s, stop_s):
@@ -184,14 +193,12 @@ def _beyond(name, start_s, frames, sample_rate):
     return ArgumentError(f"start_s must lie before the end of {name} at {frames / sample_rate:g} s, not {start_s:g}")
 
 
-def _whole_block(decoder, start, stop):
-    return _CHUNK if stop is None or decoder.frames is None else max(1, stop - start)
-
-
 def _decoded(decoder, block_size, start, stop, dtype, partial):
     """The blocks of a range; says at their end what was missing."""
-    at = decoder.skip(start, dtype) if start else 0
-    if at < start:
+    at = start if start and decoder.skip(start, dtype) else 0
+    while at < start and len(block := decoder.read(min(_CHUNK, start - at), dtype)):
+        at += len(block)
+    if at < start and not decoder.trouble():
         raise _beyond(decoder.name, start / decoder.sample_rate, at, decoder.sample_rate)
     while stop is None or at < stop:
         block = decoder.read(block_size if stop is None else min(block_size, stop - at), dtype)
@@ -200,11 +207,13 @@ def _decoded(decoder, block_size, start, stop, dtype, partial):
         _check_finite(decoder.name, block, at, decoder.sample_rate)
         at += len(block)
         yield block
-    if stop is not None and at < stop:
-        what = f"{decoder.name} is cut short: {at} samples where its header says {decoder.frames}"
-        if not partial:
-            raise AudioFileError(f"{what}; a whole file is wanted, or partial=True for what is there")
-        warnings.warn(what, AudioFileWarning, stacklevel=3)
+    trouble = "" if stop is not None and at == stop != decoder.frames else decoder.trouble()
+    if stop is not None and at < stop and decoder.frames is not None:
+        trouble = trouble or f"{at} samples where its header says {decoder.frames}"
+    if trouble:
+        _say_cut_short(decoder.name, trouble, partial)
+    if not at:
+        raise _empty(decoder)
 
 
 def _check_finite(name, samples, start, sample_rate):

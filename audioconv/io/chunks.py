@@ -1,0 +1,195 @@
+"""Sound files made of chunks (WAV, RF64, AIFF, CAF, Wave64) and AU: how long is the sound really?
+
+Programs that write to a pipe leave the length open, a recorder that was killed leaves 0, and beyond 4 GiB the 32 bits
+of WAV and AIFF wrap round. In all these cases the sound goes on to the end of the file.
+"""
+
+import struct
+from typing import NamedTuple
+
+from audioconv.io.layout import Layout
+from audioconv.io.pieces import patched
+
+_OPEN_END = 0x7FFFF000  # programs that write to a pipe put this or more where the length should be
+_FULL = 0xFFFFFFFF
+_WRAP = 1 << 32
+_MOST_CHUNKS = 10000  # before the sound; more are no file of that kind
+_RF64 = (b"RF64", b"BW64")
+_AU_CODES = {8: 2, 16: 3, 24: 4, 32: 5}  # bits of an AIFF file: how an AU file says it
+
+
+class _Kind(NamedTuple):
+    first: int  # offset of the first chunk
+    header: str  # struct of (name, length)
+    data: bytes  # name of the chunk that holds the sound
+    align: int  # chunks begin at multiples of it
+    own: int = 0  # how much of the header the length includes
+    lead: int = 0  # bytes of the sound chunk before the samples
+
+
+_KINDS = {
+    b"RIFF": _Kind(12, "<4sI", b"data", 2),
+    b"RF64": _Kind(12, "<4sI", b"data", 2),
+    b"BW64": _Kind(12, "<4sI", b"data", 2),
+    b"RIFX": _Kind(12, ">4sI", b"data", 2),
+    b"FORM": _Kind(12, ">4sI", b"SSND", 2, lead=8),
+    b"caff": _Kind(8, ">4sq", b"data", 1, lead=4),
+    b"riff": _Kind(40, "<4s12xQ", b"data", 8, own=24),
+}
+
+
+class _Chunk(NamedTuple):
+    name: bytes
+    start: int  # of what is in it
+    length: int
+
+
+def chunk_layout(file, size, head):
+    """The `Layout` of a file of chunks, None if it is no such file.
+
+    Parameters
+    ----------
+    file : binary file object
+        Begins with the sound file.
+    size : int
+        Its length in bytes.
+    head : bytes
+        Its beginning, 4 bytes at least.
+    """
+    magic = bytes(head[:4])
+    if magic in (b".snd", b"dns."):
+        return _au_layout(head, size, ">" if magic == b".snd" else "<")
+    if magic not in _KINDS:
+        return None
+    kind = _KINDS[magic]
+    chunks = {}
+    for chunk in _chunks(file, size, kind, kind.first):
+        chunks.setdefault(chunk.name, chunk)
+        if chunk.name == kind.data:
+            break
+    if kind.data not in chunks:
+        return Layout()
+    said = _said_length(file, magic, chunks)
+    there = size - chunks[kind.data].start
+    length = _true_length(file, size, kind, chunks[kind.data], said)
+    missing = ""
+    if length > there:
+        missing, length = f"at least {length - there} byte(s) are missing", there
+    if length == said and not missing and magic != b"BW64":
+        return Layout()
+    return _mended(file, magic, chunks, max(0, length - kind.lead))._replace(missing=missing)
+
+
+def _chunks(file, size, kind, start):
+    """The chunks from an offset on."""
+    header = struct.calcsize(kind.header)
+    for _ in range(_MOST_CHUNKS):
+        file.seek(start)
+        raw = file.read(header)
+        if len(raw) < header or start >= size:
+            return
+        name, length = struct.unpack(kind.header, raw)
+        yield _Chunk(name, start + header, length - kind.own)
+        if length < 0:
+            return
+        start += header + length - kind.own
+        start += -start % kind.align
+
+
+def _said_length(file, magic, chunks):
+    """Bytes of the sound chunk by the header; None where that leaves it open."""
+    length = chunks[_KINDS[magic].data].length
+    if magic in _RF64 and b"ds64" in chunks and length == _FULL:
+        file.seek(chunks[b"ds64"].start + 8)
+        length = int.from_bytes(file.read(8), "little")
+        return length if 0 < length < 1 << 63 else None
+    if magic in (b"caff", b"riff"):
+        return length if 0 <= length < 1 << 62 else None
+    return length if length < _OPEN_END else None
+
+
+def _true_length(file, size, kind, chunk, said):
+    """Bytes of the sound chunk as they are meant."""
+    there = size - chunk.start
+    if said is None:
+        return there
+    if said <= kind.lead and there > kind.lead and not _ends_well(file, size, kind, chunk.start + said):
+        return there
+    if kind.header.endswith("4sI") and there - said >= _WRAP:
+        return said + (there - said) // _WRAP * _WRAP
+    return said
+
+
+def _ends_well(file, size, kind, start):
+    """Whether chunks with plausible names follow from an offset to the end of the file."""
+    end = start
+    for chunk in _chunks(file, size, kind, start):
+        if not (chunk.name.isascii() and chunk.name.decode("ascii").isprintable() and chunk.length >= 0):
+            return False
+        end = chunk.start + chunk.length
+    return size <= end <= size + 1 or end == start >= size
+
+
+def _mended(file, magic, chunks, length):
+    """The layout of a file whose header says that there are so many bytes of samples."""
+    kind = _KINDS[magic]
+    start = chunks[kind.data].start + kind.lead
+    end, total = start + length, length + kind.lead
+    at = chunks[kind.data].start - struct.calcsize(kind.header)  # of the header of the sound chunk
+    if magic in (b"RIFF", b"RIFX"):
+        if end < _WRAP:
+            order = kind.header[0]
+            sizes = {4: struct.pack(order + "I", end - 8), at + 4: struct.pack(order + "I", length)}
+            return Layout((patched(end, sizes),))
+        if magic == b"RIFX":
+            return Layout(missing=f"the 32 bits of its lengths cannot hold its {length} bytes of sound")
+        sizes = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, end + 28, length, 0, 0)
+        return Layout(([sizes, (12, at + 4), b"\xff" * 4, (start, end)],), "WAV")
+    if magic in _RF64:
+        patches = {0: b"RF64", at + 4: b"\xff" * 4}
+        if b"ds64" in chunks:
+            patches[chunks[b"ds64"].start] = struct.pack("<QQ", end - 8, length)
+        return Layout((patched(end, patches),))
+    if magic == b"caff":
+        return Layout((patched(end, {at + 4: struct.pack(">q", total)}),))
+    if magic == b"riff":
+        return Layout((patched(end, {16: struct.pack("<Q", end), at + 16: struct.pack("<Q", length + kind.own)}),))
+    return _mended_aiff(file, chunks, start, length, at)
+
+
+def _mended_aiff(file, chunks, start, length, at):
+    if b"COMM" not in chunks:
+        return Layout()
+    file.seek(chunks[b"COMM"].start)
+    common = file.read(min(chunks[b"COMM"].length, 22))
+    channels, _, bits = struct.unpack_from(">hIh", common)
+    coding = common[18:22] or b"NONE"
+    frame = max(1, channels * -(-bits // 8))
+    end = start + length
+    if end < _WRAP:
+        sizes = {4: struct.pack(">I", end - 8), at + 4: struct.pack(">I", length + 8)}
+        if coding not in (b"ima4", b"GSM ", b"MAC3", b"MAC6"):
+            sizes[chunks[b"COMM"].start + 2] = struct.pack(">I", length // frame)
+        return Layout((patched(end, sizes),))
+    if coding not in (b"NONE", b"twos") or bits not in _AU_CODES:
+        return Layout(missing=f"the 32 bits of its lengths cannot hold its {length} bytes of sound")
+    exponent, mantissa = struct.unpack_from(">HQ", common, 8)
+    rate = mantissa >> (16446 - exponent) if exponent <= 16446 else 0
+    header = struct.pack(">4s5I", b".snd", 24, _FULL, _AU_CODES[bits], rate, channels)
+    return Layout(([header, (start, end)],), "AIFF")
+
+
+def _au_layout(head, size, order):
+    if len(head) < 12:
+        return Layout()
+    start, length = struct.unpack_from(order + "II", head, 4)
+    there = size - start
+    if there - length >= _WRAP and length < _OPEN_END:
+        length = _FULL
+    if length >= _OPEN_END or (length == 0 and there > 0):
+        said = struct.pack(order + "I", there if there < _OPEN_END else _FULL)
+        return Layout((patched(size, {8: said}),))
+    if length > there:
+        pieces = patched(size, {8: struct.pack(order + "I", max(0, there))})
+        return Layout((pieces,), missing=f"at least {length - there} byte(s) are missing")
+    return Layout()

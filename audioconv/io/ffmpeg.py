@@ -1,0 +1,155 @@
+"""Sound that libsndfile cannot decode, through ffmpeg if that is on the PATH: piped, in blocks, never by a shell."""
+
+import os
+import re
+import select
+import shutil
+import struct
+import subprocess
+from contextlib import contextmanager, suppress
+from tempfile import NamedTemporaryFile, TemporaryFile
+
+import numpy as np
+
+from audioconv.errors import AudioFileError
+
+_PATIENCE_S = 60.0  # without a single byte from ffmpeg
+_COPIED = 1 << 20  # bytes at a time
+_FORMATS = (  # what ffmpeg may take a file for: none that names other files or addresses (playlists, concat, ...)
+    "aac,ac3,adx,aiff,amr,amrnb,amrwb,ape,aptx,asf,au,avi,avr,caf,codec2,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,ircam,loas,"
+    "matroska,webm,mlp,mmf,mov,mp4,m4a,3gp,mp3,mpc,mpc8,mpeg,mpegts,nistsphere,nut,oga,ogg,ogv,oma,opus,qcp,rm,rso,sbc,"
+    "shn,sox,spdif,svx,swf,tak,truehd,tta,voc,vqf,w64,wav,wsvqa,wv,xwma"
+)
+_DTYPES = {"float32": ("pcm_f32le", "<f4"), "float64": ("pcm_f64le", "<f8")}
+_HEADER = 1 << 12  # bytes of a WAV header at most
+
+
+def available():
+    """Whether ffmpeg is on the PATH."""
+    return shutil.which("ffmpeg") is not None
+
+
+class FfmpegDecoder:
+    """The first sound track of a file, decoded by a process of ffmpeg.
+
+    Attributes
+    ----------
+    sample_rate, channels, format, subtype
+    frames : None
+        Only decoding tells.
+
+    Parameters
+    ----------
+    source : Source
+    dtype : "float32" or "float64"
+
+    Raises
+    ------
+    AudioFileError
+        If ffmpeg finds no sound in it.
+    """
+
+    frames = None
+
+    def __init__(self, source, dtype):
+        self.name = source.name
+        codec, self._dtype = _DTYPES[dtype]
+        self._errors = TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop ffmpeg
+        self._closed = False
+        with _path(source) as path:
+            self._process = subprocess.Popen(
+                [
+                    shutil.which("ffmpeg"), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info",
+                    "-protocol_whitelist", "file,pipe", "-format_whitelist", _FORMATS, "-i", path,
+                    "-map", "0:a:0", "-map_metadata", "-1", "-c:a", codec, "-f", "wav", "-bitexact", "pipe:1",
+                ],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0,
+            )  # fmt: skip
+            try:
+                self._read_header()  # after it the file is open
+            except BaseException:
+                self.close()
+                raise
+        self._row = np.dtype(self._dtype).itemsize * self.channels
+        said = self._said()
+        found = re.search(r"Audio: (\w+)", said)
+        self.subtype = found[1].upper() if found else "UNKNOWN"
+        found = re.search(r"Input #0, ([^,\s]+)", said)
+        self.format = found[1].upper() if found else "FFMPEG"
+
+    def close(self):
+        """End the process."""
+        if self._closed:
+            return
+        self._closed = True
+        self._process.stdout.close()
+        with suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+        self._errors.close()
+
+    def read(self, frames, dtype):
+        """Return the next samples; fewer than `frames` only at the end."""
+        data = self._bytes(frames * self._row)
+        whole = len(data) // self._row
+        samples = np.frombuffer(data, self._dtype, whole * self.channels).astype(dtype)
+        return samples if self.channels == 1 else samples.reshape(whole, self.channels)
+
+    def skip(self, frames, dtype):
+        """Nothing can be skipped."""
+        return False
+
+    def trouble(self):
+        """What ffmpeg said was wrong, "" if nothing."""
+        if self._process.poll() is None:
+            self._process.wait(_PATIENCE_S)
+        lines = re.findall(r"^(?:\[[^\]]*\] )?\[(?:error|fatal|panic)\] (.*)$", self._said(), re.M)
+        if lines:
+            return lines[0].strip()
+        return f"ffmpeg ended with {self._process.returncode}" if self._process.returncode else ""
+
+    def _read_header(self):
+        data = self._bytes(12)
+        if len(data) < 12:
+            trouble = self.trouble()
+            if "matches no streams" in self._said():
+                raise AudioFileError(
+                    f"{self.name} holds no sound that ffmpeg knows; a file with a sound track is wanted"
+                )
+            raise AudioFileError(f"{self.name} cannot be read as a sound file (ffmpeg: {trouble or 'nothing came'})")
+        while True:
+            name, length = struct.unpack("<4sI", self._bytes(8))
+            if name == b"data":
+                return
+            body = self._bytes(min(length + length % 2, _HEADER))
+            if name == b"fmt ":
+                self.channels, self.sample_rate = struct.unpack_from("<HI", body, 2)
+
+    def _bytes(self, wanted):
+        parts, done = [], 0
+        while done < wanted:
+            if os.name == "posix" and not select.select([self._process.stdout], [], [], _PATIENCE_S)[0]:
+                raise AudioFileError(f"{self.name} cannot be read: ffmpeg gave nothing for {_PATIENCE_S:g} s")
+            data = self._process.stdout.read(min(wanted - done, _COPIED))
+            if not data:
+                break
+            parts.append(data)
+            done += len(data)
+        return b"".join(parts)
+
+    def _said(self):
+        self._errors.seek(0)
+        return self._errors.read().decode("utf-8", "replace")
+
+
+@contextmanager
+def _path(source):
+    """A path under which ffmpeg finds the file; "file:" before it, so that no name is an option or a protocol."""
+    if source.path is not None:
+        yield b"file:" + os.fsencode(os.path.abspath(source.path))
+        return
+    with NamedTemporaryFile() as copy:
+        source.file.seek(source.start)
+        shutil.copyfileobj(source.file, copy, _COPIED)
+        copy.flush()
+        yield b"file:" + os.fsencode(copy.name)

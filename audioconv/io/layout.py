@@ -1,0 +1,14 @@
+"""What a sound file is made of: what is missing, and what a decoder must be given instead."""
+
+from typing import NamedTuple
+
+
+class Layout(NamedTuple):
+    """How to read a sound file."""
+
+    parts: tuple = (None,)  # one after the other; each None for the file as it is, or the pieces of a PiecedFile
+    format: str | None = None  # what the file is, where its pieces are something else
+    promised: bool = True  # whether the number of samples in the header is the true one
+    missing: str = ""  # what is missing or wrong, "" if nothing is known to be
+    inflate: bool = False  # claim a greater length than the pieces have, so that a decoder does not guess from it
+    foreign: bool = False  # libsndfile cannot read it

@@ -1,0 +1,230 @@
+"""MPEG audio (MP3): where its frames are, and how many there should be.
+
+The length of a stream without an index is a guess to every decoder, and an index (Xing, Info, VBRI) may be that of one
+of several files which were joined. So frames are counted, unless there is an index that fits the file.
+"""
+
+import struct
+from functools import lru_cache
+from typing import NamedTuple
+
+from audioconv.io.layout import Layout
+from audioconv.io.tags import tag_end
+
+_KBITS = {  # (version 1?, layer): kbit/s by index
+    (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # Hz by version
+_SOUGHT = 1 << 16  # bytes searched at a time for the next frame
+_FAR = 1 << 18  # bytes from the start in which the first frame must be
+_CHAIN = 4  # frames in a row that are believed to be some
+_LAME = 120  # offset of the encoder's part in the Xing frame, if all four fields come before
+_FRAMES, _BYTES = 1, 2  # flags of the Xing frame
+
+
+class Header(NamedTuple):
+    """What the first four bytes of a frame say."""
+
+    kind: tuple  # version, layer, Hz, channels: the same in all frames of a stream
+    length: int  # bytes; 0 for free format, where the header does not tell
+    samples: int  # a channel
+
+
+class _Index(NamedTuple):
+    """The informational frame at the beginning of a stream."""
+
+    at: int  # offset of the number of frames
+    frames: int
+    length: int  # bytes of the stream, 0 if it does not say
+    vbri: bool
+    padding_at: int  # offset of the encoder's delay and padding, 0 if there is none
+
+
+class _Link(NamedTuple):
+    """Frames that belong together."""
+
+    index: _Index | None
+    ranges: list  # (start, end) of runs of frames; the last end may lie beyond the file
+    frames: int  # the index left out
+
+
+@lru_cache(4096)
+def header(raw):
+    """The `Header` of four bytes, None if they are none."""
+    word = int.from_bytes(raw, "big")
+    version, layer = word >> 19 & 3, 4 - (word >> 17 & 3)
+    kbits, rate, padding = word >> 12 & 15, word >> 10 & 3, word >> 9 & 1
+    if word >> 21 != 0x7FF or version == 1 or layer == 4 or kbits == 15 or rate == 3 or word & 3 == 2:
+        return None
+    hz = _RATES[version][rate]
+    bits = _KBITS[version == 3, layer][kbits] * 1000
+    samples = {1: 384, 2: 1152, 3: 1152 if version == 3 else 576}[layer]
+    length = (12 * bits // hz + padding) * 4 if layer == 1 else samples // 8 * bits // hz + padding
+    return Header((version, layer, hz, 1 if word >> 6 & 3 == 3 else 2), length if bits else 0, samples)
+
+
+def first_frame(file, start, size):
+    """Offset of the first of several frames in a row from an offset on, None if there is none nearby."""
+    at = start
+    while at is not None and at < min(size, start + _FAR):
+        at = _sync(file, at, size)
+        if at is not None and _chained(file, at, size, _CHAIN, at == start):
+            return at
+        at = None if at is None else at + 1
+    return None
+
+
+def mpeg_layout(file, start, size):
+    """The `Layout` of an MPEG audio file.
+
+    Parameters
+    ----------
+    file : binary file object
+        Begins with the sound file.
+    start : int
+        Offset of its first frame.
+    size : int
+        Offset at which its last frame ends, or tags begin.
+    """
+    first = _header_at(file, start)
+    if not first.length:
+        return Layout(promised=False)
+    index = _index(file, start, first)
+    if index is not None and not index.vbri and index.length and abs(start + index.length - size) <= 1:
+        return Layout()
+    links, trouble = _links(file, start, size, first)
+    return _joined(links, first, size, trouble)
+
+
+def _joined(links, first, size, trouble):
+    parts, promised, missing = [], True, [trouble] if trouble else []
+    for link in links:
+        index, ranges = link.index, list(link.ranges)
+        if not link.frames:
+            continue
+        cut = max(0, ranges[-1][1] - size)  # a last frame that is not all there is filled up with zeros
+        ranges[-1] = (ranges[-1][0], min(ranges[-1][1], size))
+        pieces = [*ranges, bytes(cut)]
+        if index is None or index.vbri:
+            promised = False
+        else:
+            pieces = _recounted(pieces, index, link.frames)
+            whole = link.frames - (cut > 0)
+            if whole < index.frames:
+                missing.append(f"{whole} whole frames where its header says {index.frames}")
+        parts.append(pieces)
+    return Layout(tuple(parts) or (None,), None, promised, "; ".join(missing[:1]), inflate=not promised)
+
+
+def _recounted(pieces, index, frames):
+    """The pieces of a link with another number of frames in its index, and the end of the last one not cut off."""
+    if frames == index.frames:
+        return pieces
+    (start, end), *others = pieces
+    after = index.at + 4
+    if not index.padding_at:
+        return [(start, index.at), struct.pack(">I", frames), (after, end), *others]
+    at = index.padding_at + 1  # 12 bits of delay, 12 of padding: the latter, but for its upper half byte, become 0
+    return [(start, index.at), struct.pack(">I", frames), (after, at + 1), b"\0", (at + 2, end), *others]
+
+
+def _index(file, at, frame):
+    """The index in a frame, None if it is none."""
+    version, layer, _, channels = frame.kind
+    if layer != 3:
+        return None
+    file.seek(at)
+    data = file.read(min(frame.length, 256))
+    place = 4 + ((32, 17) if version == 3 else (17, 9))[channels == 1]
+    if data[place : place + 4] in (b"Xing", b"Info") and len(data) >= place + 16:
+        flags, frames, length = struct.unpack_from(">III", data, place + 4)
+        if not flags & _FRAMES:
+            return _Index(0, 0, 0, True, 0)  # of no use, but no sound either
+        whole = flags & 15 == 15 and len(data) >= place + _LAME + 24
+        padding_at = at + place + _LAME + 21 if whole and data[place + _LAME :][:4].strip(b"\0") else 0
+        return _Index(at + place + 8, frames, length if flags & _BYTES else 0, False, padding_at)
+    if data[36:40] == b"VBRI" and len(data) >= 54:
+        length, frames = struct.unpack_from(">II", data, 46)
+        return _Index(at + 50, frames, length, True, 0)
+    return None
+
+
+def _links(file, start, size, first):
+    """All frames from `start` on, and what is wrong with them."""
+    links, at, fresh = [], start, True
+    while at + 4 <= size:
+        frame = _header_at(file, at)
+        if frame is None or not frame.length or frame.kind != first.kind:
+            after = tag_end(file, at, size)
+            found = first_frame(file, after or at + 1, size) if after != size else None
+            if found is None:
+                break
+            other = _header_at(file, found).kind
+            if other != first.kind:
+                return links, f"from byte {found} on it is {_named(other)} where it was {_named(first.kind)}"
+            at, fresh = found, True
+            continue
+        index = _index(file, at, frame)
+        if index is not None or not links:
+            links.append(_Link(index, [], 0))
+            fresh = True
+        link = links[-1]
+        if index is not None and index.vbri:
+            at += frame.length
+            continue
+        if fresh:
+            link.ranges.append((at, at))
+            fresh = False
+        end = at + frame.length
+        link.ranges[-1] = (link.ranges[-1][0], end)
+        if index is None:
+            links[-1] = link._replace(frames=link.frames + 1)
+        at = end
+    return links, ""
+
+
+def _named(kind):
+    _, layer, hz, channels = kind
+    return f"{hz} Hz with {channels} channel(s), layer {'I' * layer}"
+
+
+def _header_at(file, at):
+    file.seek(at)
+    raw = file.read(4)
+    return header(raw) if len(raw) == 4 else None
+
+
+def _sync(file, at, size):
+    """Offset of the next four bytes that may be a header, None if there are none."""
+    while at + 4 <= size:
+        file.seek(at)
+        data = file.read(_SOUGHT)
+        found = data.find(b"\xff")
+        while found >= 0 and found + 4 <= len(data):
+            if header(data[found : found + 4]) is not None:
+                return at + found
+            found = data.find(b"\xff", found + 1)
+        if len(data) < _SOUGHT:
+            return None
+        at += found if found >= 0 else len(data)
+    return None
+
+
+def _chained(file, at, size, wanted, at_start):
+    """Whether so many frames of a kind follow one another, or all that the file has from its start."""
+    first, count = _header_at(file, at), 0
+    if not first.length:
+        return at_start
+    while count < wanted:
+        frame = _header_at(file, at)
+        if frame is None or not frame.length or frame.kind != first.kind:
+            return count > 1 and at_start
+        at, count = at + frame.length, count + 1
+        if at + 4 > size:
+            return count > 1 or at_start
+    return True

@@ -1,0 +1,127 @@
+"""Ogg: which pages belong to the sound. Streams may follow one another (chained) or lie side by side (multiplexed)."""
+
+import struct
+from itertools import pairwise
+from typing import NamedTuple
+
+from audioconv.io.layout import Layout
+
+_HEADER = 27  # bytes of a page before its table
+_BEGINS = 2  # flag of the first page of a stream
+_SOUGHT = 1 << 16  # bytes searched at a time for the next page
+_FLAC_START = 9  # bytes before the native stream in the first packet of Ogg FLAC
+_DECODED = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
+
+
+class _Page(NamedTuple):
+    start: int
+    body: int  # offset of what is in it
+    end: int
+    begins: bool
+    serial: int
+    number: int
+
+
+def ogg_layout(file, size):
+    """The `Layout` of an Ogg file.
+
+    Parameters
+    ----------
+    file : binary file object
+        Begins with the sound file.
+    size : int
+        Its length in bytes.
+    """
+    pages = list(_pages(file, size))
+    lacking = pages[-1].end - size if pages else 1
+    missing = f"at least {lacking} byte(s) are missing" if lacking > 0 else ""
+    links = _links([page for page in pages if page.end <= size])
+    parts, whole = [], True
+    flac = False
+    for link in links:
+        codecs = {page.serial: _codec(file, page) for page in link if page.begins}
+        sound = [serial for serial, codec in codecs.items() if codec is not None]
+        if not sound:
+            return Layout(missing=missing, foreign=True)
+        own = [page for page in link if page.serial == sound[0]]
+        missing = missing or _holes(own)
+        flac = flac or codecs[sound[0]] == b"\x7fFLAC"
+        whole = whole and len(codecs) == 1 and not flac
+        parts.append(_packets(own) if codecs[sound[0]] == b"\x7fFLAC" else _merged((p.start, p.end) for p in own))
+    if whole and len(parts) == 1 and not missing:
+        return Layout()
+    return Layout(tuple(parts) or (None,), "OGG", missing=missing, promised=not missing)
+
+
+def _pages(file, size):
+    """The pages, the last one perhaps incomplete; what lies between them is left out."""
+    at = 0
+    while at < size:
+        file.seek(at)
+        raw = file.read(_HEADER)
+        if raw[:4] != b"OggS":
+            at = _next_page(file, at + 1)
+            if at is None:
+                return
+            continue
+        if len(raw) < _HEADER:
+            yield _Page(at, at, size + _HEADER - len(raw), False, 0, 0)
+            return
+        flags, serial, number, segments = struct.unpack_from("<B8xII4xB", raw, 5)
+        table = file.read(segments)
+        body = at + _HEADER + segments
+        end = body + sum(table) + segments - len(table)
+        yield _Page(at, body, end, bool(flags & _BEGINS), serial, number)
+        at = end
+
+
+def _next_page(file, at):
+    """Offset of the next page from an offset on, None if there is none."""
+    while True:
+        file.seek(at)
+        data = file.read(_SOUGHT)
+        found = data.find(b"OggS")
+        if found >= 0:
+            return at + found
+        if len(data) < _SOUGHT:
+            return None
+        at += len(data) - 3
+
+
+def _links(pages):
+    """The pages of streams that begin together, one list after the other."""
+    links, before = [], None
+    for page in pages:
+        if before is None or (page.begins and not before.begins):
+            links.append([])
+        links[-1].append(page)
+        before = page
+    return links
+
+
+def _codec(file, page):
+    file.seek(page.body)
+    begin = file.read(8)
+    return next((magic for magic in _DECODED if begin.startswith(magic)), None)
+
+
+def _holes(pages):
+    """What is missing between the pages of a stream, "" if nothing is."""
+    lost = sum(max(0, after.number - page.number - 1) for page, after in pairwise(pages))
+    return f"{lost} page(s) are missing in the middle" if lost else ""
+
+
+def _packets(pages):
+    """Native FLAC out of the pages of Ogg FLAC."""
+    first, *others = pages
+    return _merged([(first.body + _FLAC_START, first.end), *((page.body, page.end) for page in others)])
+
+
+def _merged(ranges):
+    merged = []
+    for start, end in ranges:
+        if merged and merged[-1][1] == start:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged
