@@ -45,15 +45,18 @@ def decoder_of(source, layout, dtype, tolerant):
         try:
             return ffmpeg.FfmpegDecoder(source, dtype)
         except AudioFileError as error:
-            if refusal is None or "no sound" in str(error):
-                raise
-    if kind is None and refusal is not None:
-        raise refusal
-    what = f"it is {kind}" if kind else "its codec is not known"
-    advice = "WAV, FLAC, Ogg, MP3 … are"
-    if is_media(kind):
-        advice = "install ffmpeg, or convert it elsewhere: ffmpeg -i IN OUT.wav"
-    raise AudioFileError(f"{source.name} cannot be read as a sound file ({what}); {advice}") from refusal
+            raise (refusal if refusal is not None and kind is None else error) from None
+    if not is_media(kind):
+        raise AudioFileError(
+            f"{source.name} cannot be read as a sound file (it is {kind}); WAV, FLAC, Ogg, MP3 … are"
+        ) from refusal
+    what = f"it is {kind}" if kind else "its codec is not known to libsndfile" if refusal is None else ""
+    if what:
+        raise AudioFileError(
+            f"{source.name} cannot be read as a sound file without ffmpeg on the PATH ({what}); install ffmpeg, or "
+            f"convert the file where it is: ffmpeg -i IN OUT.wav"
+        ) from refusal
+    raise AudioFileError(f"{refusal}; with ffmpeg on the PATH more are") from refusal
 
 
 class SndfileDecoder:
@@ -70,8 +73,9 @@ class SndfileDecoder:
         self.name = source.name
         self._tolerant, self._trouble = tolerant, ""
         self._source, self._layout = source, layout
-        self._part, self._file, self._sound = 0, None, None
+        self._part, self._file, self._sound, self._opened = 0, None, None, False
         self._open(0)
+        self._opened = True
         sound = self._sound
         self.sample_rate, self.channels, self.subtype = sound.samplerate, sound.channels, sound.subtype
         self.format = layout.format or sound.format
@@ -138,7 +142,8 @@ class SndfileDecoder:
     def _fail(self, error):
         if not self._tolerant:
             raise error
-        self._trouble = str(error).partition(f"{self.name} ")[2]
+        cause = error.__cause__
+        self._trouble = cause.error_string if isinstance(cause, soundfile.LibsndfileError) else str(error)
 
     def _count(self):
         """Samples of all parts by their headers, None where one does not tell."""

@@ -16,7 +16,7 @@ from audioconv.errors import AudioFileError
 _PATIENCE_S = 60.0  # without a single byte from ffmpeg
 _COPIED = 1 << 20  # bytes at a time
 _FORMATS = (  # what ffmpeg may take a file for: none that names other files or addresses (playlists, concat, ...)
-    "aac,ac3,adx,aiff,amr,amrnb,amrwb,ape,aptx,asf,au,avi,avr,caf,codec2,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,ircam,loas,"
+    "aac,ac3,adx,aiff,amr,amrnb,amrwb,ape,aptx,asf,au,avi,avr,caf,codec2,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,ircam,libopenmpt,loas,"
     "matroska,webm,mlp,mmf,mov,mp4,m4a,3gp,mp3,mpc,mpc8,mpeg,mpegts,nistsphere,nut,oga,ogg,ogv,oma,opus,qcp,rm,rso,sbc,"
     "shn,sox,spdif,svx,swf,tak,truehd,tta,voc,vqf,w64,wav,wsvqa,wv,xwma"
 )
@@ -54,7 +54,7 @@ class FfmpegDecoder:
     def __init__(self, source, dtype):
         self.name = source.name
         codec, self._dtype = _DTYPES[dtype]
-        self._errors = TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop ffmpeg
+        self._errors = TemporaryFile("a+b")  # noqa: SIM115 - a pipe that nobody reads would stop ffmpeg
         self._closed = False
         with _path(source) as path:
             self._process = subprocess.Popen(

@@ -23,8 +23,8 @@ _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 
 _SOUGHT = 1 << 16  # bytes searched at a time for the next frame
 _FAR = 1 << 18  # bytes from the start in which the first frame must be
 _CHAIN = 4  # frames in a row that are believed to be some
-_LAME = 120  # offset of the encoder's part in the Xing frame, if all four fields come before
-_FRAMES, _BYTES = 1, 2  # flags of the Xing frame
+_FRAMES, _BYTES, _ALL = 1, 2, 15  # flags of the Xing frame: which of its four fields there are
+_LAME_PADDING = 142  # offset in the Xing frame of the padding, if all four fields come before
 
 
 class Header(NamedTuple):
@@ -41,8 +41,9 @@ class _Index(NamedTuple):
     at: int  # offset of the number of frames
     frames: int
     length: int  # bytes of the stream, 0 if it does not say
-    vbri: bool
-    padding_at: int  # offset of the encoder's delay and padding, 0 if there is none
+    audible: bool  # whether decoders do not know it, and make sound of it
+    padding_at: int  # offset of the two bytes whose last 12 bits are the encoder's padding, 0 if there are none
+    padding: bytes  # the two bytes
 
 
 class _Link(NamedTuple):
@@ -95,7 +96,7 @@ def mpeg_layout(file, start, size):
     if not first.length:
         return Layout(promised=False)
     index = _index(file, start, first)
-    if index is not None and not index.vbri and index.length and abs(start + index.length - size) <= 1:
+    if index is not None and not index.audible and index.length and abs(start + index.length - size) <= 1:
         return Layout()
     links, trouble = _links(file, start, size, first)
     return _joined(links, first, size, trouble)
@@ -110,7 +111,7 @@ def _joined(links, first, size, trouble):
         cut = max(0, ranges[-1][1] - size)  # a last frame that is not all there is filled up with zeros
         ranges[-1] = (ranges[-1][0], min(ranges[-1][1], size))
         pieces = [*ranges, bytes(cut)]
-        if index is None or index.vbri:
+        if index is None or index.audible:
             promised = False
         else:
             pieces = _recounted(pieces, index, link.frames)
@@ -126,11 +127,11 @@ def _recounted(pieces, index, frames):
     if frames == index.frames:
         return pieces
     (start, end), *others = pieces
-    after = index.at + 4
-    if not index.padding_at:
-        return [(start, index.at), struct.pack(">I", frames), (after, end), *others]
-    at = index.padding_at + 1  # 12 bits of delay, 12 of padding: the latter, but for its upper half byte, become 0
-    return [(start, index.at), struct.pack(">I", frames), (after, at + 1), b"\0", (at + 2, end), *others]
+    first, after = [(start, index.at), struct.pack(">I", frames)], index.at + 4
+    if index.padding_at:
+        first += [(after, index.padding_at), bytes([index.padding[0] & 0xF0, 0])]
+        after = index.padding_at + 2
+    return [*first, (after, end), *others]
 
 
 def _index(file, at, frame):
@@ -143,14 +144,15 @@ def _index(file, at, frame):
     place = 4 + ((32, 17) if version == 3 else (17, 9))[channels == 1]
     if data[place : place + 4] in (b"Xing", b"Info") and len(data) >= place + 16:
         flags, frames, length = struct.unpack_from(">III", data, place + 4)
-        if not flags & _FRAMES:
-            return _Index(0, 0, 0, True, 0)  # of no use, but no sound either
-        whole = flags & 15 == 15 and len(data) >= place + _LAME + 24
-        padding_at = at + place + _LAME + 21 if whole and data[place + _LAME :][:4].strip(b"\0") else 0
-        return _Index(at + place + 8, frames, length if flags & _BYTES else 0, False, padding_at)
+        if not flags & _FRAMES or not frames:
+            return _Index(0, 0, 0, True, 0, b"")
+        padding_at = place + _LAME_PADDING if flags & _ALL == _ALL and len(data) >= place + _LAME_PADDING + 2 else 0
+        padding = data[padding_at : padding_at + 2]
+        length = length if flags & _BYTES else 0
+        return _Index(at + place + 8, frames, length, False, padding_at and at + padding_at, padding)
     if data[36:40] == b"VBRI" and len(data) >= 54:
         length, frames = struct.unpack_from(">II", data, 46)
-        return _Index(at + 50, frames, length, True, 0)
+        return _Index(at + 50, frames, length, True, 0, b"")
     return None
 
 
@@ -174,7 +176,7 @@ def _links(file, start, size, first):
             links.append(_Link(index, [], 0))
             fresh = True
         link = links[-1]
-        if index is not None and index.vbri:
+        if index is not None and index.audible:
             at += frame.length
             continue
         if fresh:

@@ -5,6 +5,8 @@ import os
 from bisect import bisect_right
 from itertools import accumulate
 
+_TAG = 128  # bytes at the end of an MP3 file that may be a tag
+
 
 class PiecedFile(io.RawIOBase):
     """A seekable binary file that is the pieces one after the other; of `file`, only the position moves.
@@ -15,7 +17,8 @@ class PiecedFile(io.RawIOBase):
     pieces : sequence of bytes or (start, stop)
         New bytes, or a range of `file`, in bytes.
     claimed : int, optional
-        The length that the file says it has, in bytes, if it is not to be the true one.
+        The length that the file says it has, in bytes, if it is not to be the true one. Between the last piece and the
+        last 128 bytes, which are zeros (where a decoder looks for a tag), it ends as files do.
 
     Attributes
     ----------
@@ -66,7 +69,7 @@ class PiecedFile(io.RawIOBase):
     def _next(self, wanted):
         """Up to so many bytes from the position on, out of one piece."""
         if self._at >= self._size:
-            return b""
+            return bytes(min(wanted, max(0, self._claimed - self._at))) if self._at >= self._claimed - _TAG else b""
         index = bisect_right(self._starts, self._at) - 1
         piece, inside = self._pieces[index], self._at - self._starts[index]
         if isinstance(piece, bytes):
