@@ -47,10 +47,25 @@ def sound_source(name: str):
     from audioconv.io import seekable
 
     if name not in _INPUT:
-        yield Path(name)
+        with _advised(name):
+            yield Path(name)
         return
-    with seekable(sys.stdin.buffer) as file:
+    with seekable(sys.stdin.buffer) as file, _advised(file):
         yield file
+
+
+@contextmanager
+def _advised(source):
+    """Errors about a sound file that is read name the option, where they name the argument in Python."""
+    from audioconv.io import name_of
+
+    try:
+        yield
+    except AudioFileError as error:
+        text = str(error)
+        if not text.startswith(name_of(source)):
+            raise
+        raise AudioFileError(text.replace("partial=True", "--partial")) from error
 
 
 def sound_target(name: str, force: bool, subtype: str | None, format: str | None):

@@ -177,7 +177,7 @@ def _of_tags(found, file):
     elif type(held).__name__ == "MP4":
         _of_mp4(found, file, held)
     elif tags is not None and not isinstance(tags, APEv2):
-        for name, value in tags.as_dict().items() if hasattr(tags, "as_dict") else tags.items():
+        for name, value in tags if isinstance(tags, list) else tags.items():  # a list keeps its order
             names.add(found.tags, str(name), value if isinstance(value, list) else [value])
     if isinstance(tags, APEv2) or (tags is None and "audio/mp3" in held.mime):
         _of_ape(found, file)

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
@@ -128,10 +129,22 @@ def seekable(source):
     if _can_seek(source):
         yield source
         return
-    with TemporaryFile() as copy:
+    with TemporaryFile(buffering=0) as file, _Copy(file, name_of(source)) as copy:
         shutil.copyfileobj(source, copy, _COPIED)
         copy.seek(0)
         yield copy
+
+
+class _Copy(BufferedRandom):
+    """What came through a pipe, on disk, by the name of the pipe."""
+
+    def __init__(self, file, name):
+        super().__init__(file)
+        self._name = name
+
+    @property
+    def name(self):
+        return self._name
 
 
 def _mode(path):
