@@ -145,14 +145,15 @@ def _into_flac(path, found, sample_rate, channels):
 
 
 def _moved_sheet(sheet, rate_in, rate_out):
-    for track in sheet.tracks if rate_in != rate_out else ():
-        track.start_offset = round(track.start_offset * rate_out / rate_in)
-        for index in track.indexes:
-            at = track.indexes.index(index)
-            track.indexes[at] = index._replace(index_offset=round(index.index_offset * rate_out / rate_in))
-    if rate_in != rate_out:
-        sheet.compact_disc = False
-        sheet.lead_in_samples = round(sheet.lead_in_samples * rate_out / rate_in)
+    """A cue sheet of FLAC at another sample rate."""
+    if rate_in == rate_out:
+        return sheet
+    sheet, ratio = type(sheet)(sheet.write()), rate_out / rate_in  # that of the metadata stays
+    sheet.compact_disc = False
+    sheet.lead_in_samples = round(sheet.lead_in_samples * ratio)
+    for track in sheet.tracks:
+        track.start_offset = round(track.start_offset * ratio)
+        track.indexes = [type(each)(each.index_number, round(each.index_offset * ratio)) for each in track.indexes]
     return sheet
 
 

@@ -1,0 +1,414 @@
+"""What files hold beside their samples goes along: as it was among files of a kind, else by what they can hold."""
+
+import io
+import json
+import shutil
+import struct
+import subprocess
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+from mutagen.flac import FLAC, CueSheet, CueSheetTrack, CueSheetTrackIndex, Picture
+from mutagen.id3 import APIC, COMM, ID3, PRIV, TALB, TCON, TCOP, TDRC, TIT2, TLEN, TPE1, TRCK, TXXX
+
+import audioconv as ac
+from audioconv.io import read_metadata, writer
+
+TAGS = {
+    "TITLE": ["Dawn chorus"], "ARTIST": ["recorder 7"], "ALBUM": ["Räume"], "DATE": ["2024-05-01"],
+    "TRACKNUMBER": ["3"], "GENRE": ["Field recording"], "COMMENT": ["wind from the west, 3 m/s"], "COPYRIGHT": ["us"],
+}  # fmt: skip
+PNG = bytes.fromhex("89504e470d0a1a0a") + bytes(range(200)) * 5
+X = 0.1 * np.sin(np.arange(4800) * 0.05)
+ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+
+
+def picture():
+    made = Picture()
+    made.type, made.mime, made.desc, made.data = 3, "image/png", "front", PNG
+    return made
+
+
+def id3():
+    tag = ID3()
+    frames = {TIT2: "TITLE", TPE1: "ARTIST", TALB: "ALBUM", TDRC: "DATE", TRCK: "TRACKNUMBER", TCON: "GENRE",
+              TCOP: "COPYRIGHT"}  # fmt: skip
+    for frame, name in frames.items():
+        tag.add(frame(encoding=3, text=TAGS[name]))
+    tag.add(COMM(encoding=3, lang="eng", desc="", text=TAGS["COMMENT"]))
+    tag.add(TXXX(encoding=3, desc="MICROPHONE", text=["MKH 40"]))
+    tag.add(APIC(encoding=3, mime="image/png", type=3, desc="front", data=PNG))
+    return tag
+
+
+def tagged(path):
+    """A sound file with all tags, written by mutagen."""
+    soundfile.write(path, X, 48000, **({"format": "OGG", "subtype": "OPUS"} if path.suffix == ".opus" else {}))
+    file = mutagen.File(path)
+    if path.suffix in (".flac", ".ogg", ".opus"):
+        file.tags.update({**TAGS, "MICROPHONE": ["MKH 40"]})
+        if path.suffix == ".flac":
+            file.add_picture(picture())
+        else:
+            import base64
+
+            file.tags["METADATA_BLOCK_PICTURE"] = base64.b64encode(picture().write()).decode()
+        file.save()
+    elif path.suffix == ".mp3":
+        id3().save(path)
+    else:
+        file.add_tags()
+        for frame in id3().values():
+            file.tags.add(frame)
+        file.save()
+    return path
+
+
+def found(path):
+    """The tags and the picture of a file, as mutagen reads them."""
+    file = mutagen.File(path)
+    tags = file.tags
+    if not isinstance(tags, ID3):
+        pictures = file.pictures if isinstance(file, FLAC) else tags.get("metadata_block_picture", [])
+        return {name: tags[name] for name in (*TAGS, "MICROPHONE")}, len(pictures)
+    frames = {"TITLE": "TIT2", "ARTIST": "TPE1", "ALBUM": "TALB", "DATE": "TDRC", "TRACKNUMBER": "TRCK",
+              "GENRE": "TCON", "COPYRIGHT": "TCOP", "MICROPHONE": "TXXX:MICROPHONE"}  # fmt: skip
+    texts = {name: [str(text) for text in tags[frame].text] for name, frame in frames.items()}
+    assert [frame.data for frame in tags.getall("APIC")] == [PNG]
+    return {**texts, "COMMENT": tags.getall("COMM")[0].text}, len(tags.getall("APIC"))
+
+
+def copied(source, target, sample_rate=48000, channels=1, **options):
+    """Write a file with the metadata of another; return what was dropped."""
+    with writer(target, sample_rate, channels, metadata=read_metadata(source), **options) as sink:
+        sink.write(X if channels == 1 else np.repeat(X[:, None], channels, 1))
+    assert len(ac.read(target).samples) == len(X)
+    return sink.dropped
+
+
+@pytest.mark.parametrize("target", ["flac", "ogg", "opus", "mp3", "wav", "aiff"])
+@pytest.mark.parametrize("source", ["flac", "ogg", "opus", "mp3", "wav", "aiff"])
+def test_tags_and_pictures_go_from_any_format_to_any(tmp_path, source, target):
+    dropped = copied(tagged(tmp_path / f"in.{source}"), tmp_path / f"out.{target}")
+    assert dropped == ()
+    assert found(tmp_path / f"out.{target}") == ({**TAGS, "MICROPHONE": ["MKH 40"]}, 1)
+
+
+@pytest.mark.parametrize("target", ["wav", "rf64", "aiff"])
+def test_other_programs_read_the_tags_of_chunks(tmp_path, target):
+    copied(tagged(tmp_path / "in.flac"), tmp_path / f"out.{target}")
+    with soundfile.SoundFile(tmp_path / f"out.{target}") as sound:
+        strings = sound.copy_metadata()
+    names = {"TITLE": "title", "ARTIST": "artist", "COMMENT": "comment", "COPYRIGHT": "copyright"}
+    if target != "aiff":
+        names |= {"ALBUM": "album", "DATE": "date", "TRACKNUMBER": "tracknumber", "GENRE": "genre"}
+    assert {own: strings[own] for own in names.values()} == {own: TAGS[name][0] for name, own in names.items()}
+
+
+@ffmpeg
+@pytest.mark.parametrize("target", ["wav", "rf64", "caf", "mp3", "flac"])
+def test_ffmpeg_reads_the_tags(tmp_path, target):
+    copied(tagged(tmp_path / "in.ogg"), tmp_path / f"out.{target}")
+    tags = {name.lower(): value for name, value in probed(tmp_path / f"out.{target}")["format"]["tags"].items()}
+    assert (tags["title"], tags["artist"], tags["album"]) == ("Dawn chorus", "recorder 7", "Räume")
+
+
+def probed(path, *more):
+    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+
+
+@ffmpeg
+def test_tags_of_m4a(tmp_path):
+    tagged(tmp_path / "in.mp3")
+    command = ["ffmpeg", "-v", "error", "-i", tmp_path / "in.mp3", "-map", "0:a", tmp_path / "in.m4a"]
+    subprocess.run(command, check=True, timeout=60)
+    file = mutagen.File(tmp_path / "in.m4a")
+    file.tags["covr"] = [mutagen.mp4.MP4Cover(PNG, mutagen.mp4.MP4Cover.FORMAT_PNG)]
+    file.save()
+    held = read_metadata(tmp_path / "in.m4a", about=ac.io.info(tmp_path / "in.mp3"))
+    assert {name: held.tags[name] for name in TAGS} == TAGS
+    assert [(each.mime, bytes(each.data)) for each in held.pictures] == [("image/png", PNG)]
+
+
+def test_several_values_and_totals(tmp_path):
+    soundfile.write(tmp_path / "in.flac", X, 48000)
+    file = FLAC(tmp_path / "in.flac")
+    file.update({"artist": ["one", "two"], "tracknumber": "3", "tracktotal": "12"})
+    file.save()
+    copied(tmp_path / "in.flac", tmp_path / "out.mp3")
+    tags = ID3(tmp_path / "out.mp3")
+    assert (tags["TPE1"].text, tags["TRCK"].text) == (["one", "two"], ["3/12"])
+    copied(tmp_path / "out.mp3", tmp_path / "back.flac")
+    tags = FLAC(tmp_path / "back.flac").tags
+    assert (tags["artist"], tags["tracknumber"], tags["tracktotal"]) == (["one", "two"], ["3"], ["12"])
+
+
+def test_the_same_tags_are_the_same_bytes(tmp_path):
+    for name in ("a.flac", "b.flac"):
+        copied(tagged(tmp_path / "in.flac"), tmp_path / name)
+    assert (tmp_path / "a.flac").read_bytes() == (tmp_path / "b.flac").read_bytes()
+    assert [name for name, _ in FLAC(tmp_path / "a.flac").tags] == [name for name, _ in FLAC(tmp_path / "in.flac").tags]
+
+
+# --- what is no longer true -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["mp3", "flac", "opus", "wav"])
+def test_replay_gain_and_lengths_of_mp3_are_left_out(tmp_path, target):
+    tag = id3()
+    tag.add(TLEN(encoding=3, text=["100"]))
+    tag.add(TXXX(encoding=3, desc="replaygain_track_gain", text=["-3.00 dB"]))
+    tag.add(COMM(encoding=3, lang="eng", desc="iTunNORM", text=["0000"]))
+    tagged(tmp_path / "in.mp3")
+    tag.save(tmp_path / "in.mp3")
+    assert copied(tmp_path / "in.mp3", tmp_path / f"out.{target}") == ("ReplayGain, which is no longer true",)
+    content = (tmp_path / f"out.{target}").read_bytes()
+    assert all(word not in content.lower() for word in (b"replaygain", b"tlen", b"itunnorm"))
+    assert found(tmp_path / f"out.{target}")[0]["TITLE"] == TAGS["TITLE"]
+
+
+def test_replay_gain_of_vorbis_comments_is_left_out(tmp_path):
+    tagged(tmp_path / "in.opus")
+    file = mutagen.File(tmp_path / "in.opus")
+    file.tags.update({"R128_TRACK_GAIN": "256", "REPLAYGAIN_ALBUM_PEAK": "1", "LENGTH": "100"})
+    file.save()
+    assert copied(tmp_path / "in.opus", tmp_path / "out.opus") == ("ReplayGain, which is no longer true",)
+    names = {name.upper() for name, _ in mutagen.File(tmp_path / "out.opus").tags}
+    assert {*TAGS, "MICROPHONE"} <= names
+    assert not names & {"R128_TRACK_GAIN", "REPLAYGAIN_ALBUM_PEAK", "LENGTH"}
+
+
+# --- chunks ---------------------------------------------------------------------------------------------------
+
+
+def bext(time, version=2):
+    head = b"Dawn".ljust(256, b"\0") + b"recorder 7".ljust(32, b"\0") + b"ref".ljust(32, b"\0") + b"2024-05-0112-00-00"
+    loudness = struct.pack("<5h", -2300, 500, -100, -2000, -2100)
+    return head + struct.pack("<QH", time, version) + bytes(range(64)) + loudness + bytes(180) + b"A=PCM,F=48000\r\n"
+
+
+def smpl(rate, start, end):
+    loop = struct.pack("<6I", 0, 0, start, end, 0, 0)
+    return struct.pack("<9I", 1, 2, round(1e9 / rate), 60, 0, 0, 0, 1, 0) + loop
+
+
+def cue(*positions):
+    points = b"".join(struct.pack("<II4sIII", i + 1, at, b"data", 0, 0, at) for i, at in enumerate(positions))
+    return struct.pack("<I", len(positions)) + points
+
+
+def chunk(name, data):
+    return name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+
+def labels(length=200):
+    texts = chunk(b"labl", struct.pack("<I", 1) + b"first bird\0") + chunk(b"labl", struct.pack("<I", 2) + b"second\0")
+    return b"adtl" + texts + chunk(b"ltxt", struct.pack("<II4s4H", 1, length, b"rgn ", 0, 0, 0, 0))
+
+
+CHUNKS = {b"bext": bext(96000), b"cue ": cue(480, 2400), b"smpl": smpl(48000, 100, 4000), b"inst": bytes(range(7)),
+          b"iXML": b"<BWFXML/>"}  # fmt: skip
+
+
+def recording(path, *more, order=None, format="WAV"):
+    """A WAV file as recorders write them, with some of its chunks before the sound."""
+    soundfile.write(path, X, 48000, format=format)
+    data = path.read_bytes()
+    at = data.index(b"data")
+    front = chunk(b"bext", CHUNKS[b"bext"]) + chunk(b"iXML", CHUNKS[b"iXML"])
+    rest = [chunk(name, CHUNKS[name]) for name in (b"cue ", b"smpl", b"inst")] + [chunk(b"LIST", labels()), *more]
+    whole = data[:at] + front + data[at:] + b"".join(rest)
+    path.write_bytes(whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:])
+    return path
+
+
+def chunks(path):
+    """Name: data of the chunks of a WAV file; those inside LISTs apart."""
+    data, at, held = path.read_bytes(), 12, {}
+    ds64 = data[12:16] == b"ds64"
+    while at + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, at)
+        if name == b"data" and ds64:
+            size = struct.unpack_from("<Q", data, 28)[0]
+        content = data[at + 8 : at + 8 + size]
+        held[name if name != b"LIST" else b"LIST " + content[:4]] = content
+        at += 8 + size + size % 2
+    assert at == len(data)
+    total = struct.unpack_from("<Q", data, 20)[0] if ds64 else struct.unpack_from("<I", data, 4)[0]
+    assert total == len(data) - 8
+    return held
+
+
+@pytest.mark.parametrize("target", ["out.wav", "out.rf64"])
+def test_cue_points_and_broadcast_chunks_stay(tmp_path, target):
+    assert copied(recording(tmp_path / "in.wav"), tmp_path / target) == ()
+    held = chunks(tmp_path / target)
+    for name in (b"cue ", b"smpl", b"inst", b"iXML"):
+        assert held[name] == CHUNKS[name]
+    assert held[b"LIST adtl"] == labels()
+    unknown = struct.pack("<5h", *[0x7FFF] * 5)  # the loudness of other samples
+    assert held[b"bext"] == CHUNKS[b"bext"].replace(struct.pack("<5h", -2300, 500, -100, -2000, -2100), unknown)
+
+
+def test_places_move_with_the_sample_rate(tmp_path):
+    dropped = copied(recording(tmp_path / "in.wav"), tmp_path / "out.wav", 96000)
+    assert dropped == ("the iXML chunk, which tells another sample rate",)
+    held = chunks(tmp_path / "out.wav")
+    assert held[b"cue "] == cue(960, 4800)
+    assert held[b"smpl"] == smpl(96000, 200, 8000)
+    assert held[b"LIST adtl"] == labels(400)
+    assert struct.unpack_from("<Q", held[b"bext"], 338)[0] == 192000
+    assert held[b"inst"] == CHUNKS[b"inst"]
+
+
+def test_cue_points_become_markers_of_aiff_and_back(tmp_path):
+    dropped = copied(recording(tmp_path / "in.wav"), tmp_path / "out.aiff", 24000)
+    assert dropped == ("the bext chunk", "the iXML chunk", "the smpl chunk", "the inst chunk")
+    held = read_metadata(tmp_path / "out.aiff")
+    assert [tuple(marker) for marker in held.markers] == [(1, 240, b"first bird"), (2, 1200, b"second")]
+    assert copied(tmp_path / "out.aiff", tmp_path / "again.aiff", 48000) == ()
+    assert copied(tmp_path / "again.aiff", tmp_path / "back.wav") == ()
+    held = chunks(tmp_path / "back.wav")
+    assert held[b"cue "] == cue(480, 2400)
+    assert held[b"LIST adtl"] == b"adtl" + labels()[4 : labels().index(b"ltxt")]
+
+
+def test_what_no_chunk_is_for_is_named(tmp_path):
+    source = recording(tmp_path / "in.wav", chunk(b"XYZ ", b"own"))
+    assert copied(source, tmp_path / "out.wav") == ("the XYZ chunk",)
+    assert copied(source, tmp_path / "out.ogg") == (
+        "the XYZ chunk", "the bext chunk", "the iXML chunk", "the smpl chunk", "the inst chunk", "cue points"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["w64", "au"])
+def test_a_format_without_tags_is_said_to_lose_them(tmp_path, target):
+    dropped = copied(tagged(tmp_path / "in.flac"), tmp_path / f"out.{target}")
+    assert dropped[0].startswith("tags (title, artist, album")
+    assert dropped[1] == "pictures"
+
+
+def test_frames_of_id3_stay_among_id3(tmp_path):
+    tag = id3()
+    tag.add(PRIV(owner="me", data=b"\x01\x02"))
+    tagged(tmp_path / "in.mp3")
+    tag.save(tmp_path / "in.mp3")
+    for target in ("out.mp3", "out.aiff", "out.wav"):
+        assert copied(tmp_path / "in.mp3", tmp_path / target) == ()
+        assert mutagen.File(tmp_path / target).tags.getall("PRIV")[0].data == b"\x01\x02"
+    assert copied(tmp_path / "in.mp3", tmp_path / "out.flac") == ("ID3 frames PRIV",)
+
+
+def test_a_cue_sheet_moves_with_the_sample_rate(tmp_path):
+    soundfile.write(tmp_path / "in.flac", X, 48000)
+    file, sheet = FLAC(tmp_path / "in.flac"), CueSheet(None)
+    sheet.compact_disc, sheet.lead_in_samples = False, 0
+    for number, start in ((1, 0), (2, 2400), (170, 4800)):
+        track = CueSheetTrack(number, start)
+        track.indexes = [CueSheetTrackIndex(1, 0)] if number < 170 else []
+        sheet.tracks.append(track)
+    file.metadata_blocks.append(sheet)
+    file.save()
+    assert copied(tmp_path / "in.flac", tmp_path / "out.flac", 96000) == ()
+    assert [track.start_offset for track in FLAC(tmp_path / "out.flac").cuesheet.tracks] == [0, 4800, 9600]
+    assert copied(tmp_path / "in.flac", tmp_path / "out.wav") == ("the cue sheet",)
+
+
+# --- speakers -------------------------------------------------------------------------------------------------
+
+
+def with_speakers(path, mask, channels):
+    soundfile.write(path, np.repeat(X[:, None], channels, 1), 48000, format="WAVEX")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"fmt ") + 8 + 20
+    data[at : at + 4] = struct.pack("<I", mask)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(("mask", "channels"), [(0x60F, 6), (0x3F, 6), (0x33, 4), (0x107, 4), (0x3, 2), (0, 4)])
+@pytest.mark.parametrize("target", ["wav", "rf64", "flac", "caf"])
+def test_the_layout_of_speakers_stays(tmp_path, mask, channels, target):
+    source = with_speakers(tmp_path / "in.wav", mask, channels)
+    assert copied(source, tmp_path / f"out.{target}", channels=channels) == ()
+    if mask:
+        assert read_metadata(tmp_path / f"out.{target}").speakers in (mask, None if channels == 2 else mask)
+        assert copied(tmp_path / f"out.{target}", tmp_path / "back.wav", channels=channels) == ()
+    if mask and channels > 2:
+        content = (tmp_path / "back.wav").read_bytes()
+        assert struct.unpack_from("<I", content, content.index(b"fmt ") + 8 + 20)[0] == mask
+
+
+@ffmpeg
+@pytest.mark.parametrize("target", ["wav", "rf64", "flac", "caf"])
+def test_ffmpeg_sees_the_layout_of_speakers(tmp_path, target):
+    copied(with_speakers(tmp_path / "in.wav", 0x107, 4), tmp_path / f"out.{target}", channels=4)
+    assert probed(tmp_path / f"out.{target}")["streams"][0]["channel_layout"] == "4.0"
+
+
+def test_a_layout_that_cannot_be_kept_is_named(tmp_path):
+    source = with_speakers(tmp_path / "in.wav", 0x60F, 6)
+    for target, channels in (("out.ogg", 6), ("out.aiff", 6), ("out.wav", 2)):
+        assert copied(source, tmp_path / target, channels=channels) == ("the speaker layout",)
+    assert copied(with_speakers(tmp_path / "b.wav", 0x3, 2), tmp_path / "out.mp3", channels=2) == ()
+
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+
+def test_tags_of_file_objects(tmp_path):
+    source = io.BytesIO(b"before" + tagged(tmp_path / "in.mp3").read_bytes())
+    source.seek(6)
+    target = io.BytesIO()
+    assert copied_object(source, target) == ()
+    (tmp_path / "out.flac").write_bytes(target.getvalue())
+    assert found(tmp_path / "out.flac") == ({**TAGS, "MICROPHONE": ["MKH 40"]}, 1)
+    assert source.tell() == 6
+
+
+def copied_object(source, target):
+    with writer(target, 48000, metadata=read_metadata(source), format="FLAC") as sink:
+        sink.write(X)
+    return sink.dropped
+
+
+@pytest.mark.parametrize("name", ["in.mp3", "in.flac", "in.wav", "in.aiff"])
+def test_damaged_tags_do_not_stop_the_sound(tmp_path, name):
+    whole = tagged(tmp_path / name).read_bytes()
+    rng = np.random.default_rng(0)
+    at = whole.index(b"TIT2" if b"TIT2" in whole else b"Dawn")
+    for _ in range(30):
+        damaged = bytearray(whole)
+        for place in rng.integers(at - 10, at + 300, 6):
+            damaged[place] = rng.integers(0, 256)
+        (tmp_path / f"x{name}").write_bytes(damaged)
+        held = read_metadata(tmp_path / f"x{name}", about=ac.io.info(tmp_path / name))
+        with writer(tmp_path / "out.flac", 48000, metadata=held) as sink:
+            sink.write(X)
+        assert len(ac.read(tmp_path / "out.flac").samples) == len(X)
+
+
+def test_tags_that_find_no_room_leave_no_file(tmp_path):
+    import resource
+
+    tagged(tmp_path / "in.flac")
+    (tmp_path / "out.wav").write_bytes(b"older")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for target in ("out.wav", "out.flac", "out.mp3", "out.ogg"):
+        with writer(tmp_path / f"plain{target}", 48000) as sink:
+            sink.write(X)
+        held, size = read_metadata(tmp_path / "in.flac"), (tmp_path / f"plain{target}").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 600, limits[1]))
+        try:
+            with (
+                pytest.raises(ac.AudioFileError, match=r"cannot be written|cannot write"),
+                writer(tmp_path / target, 48000, metadata=held) as sink,
+            ):
+                sink.write(X)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "out.wav").read_bytes() == b"older"
+    assert {path.name for path in tmp_path.iterdir() if not path.name.startswith("plain")} == {"in.flac", "out.wav"}
