@@ -85,5 +85,35 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
 def test_help_names_the_options():
     result = run("denoise", "--help")
     assert result.exit_code == 0
-    for option in ("--noise", "--noise-file", "--reduction", "--threshold", "--memory", "--subtype"):
+    options = "--noise --noise-file --reduction --threshold --memory --subtype --format --partial --force"
+    for option in options.split():
         assert option in result.stdout
+
+
+def test_what_is_there_is_overwritten_only_by_force(tmp_path, source):
+    before = source.read_bytes()
+    for target in (source, tmp_path / "clean.wav"):
+        target.exists() or target.write_text("older")
+        assert "--force to overwrite it" in refused("denoise", source, target)
+    assert source.read_bytes() == before
+    assert run("denoise", source, source, "--force").exit_code == 0
+    assert source.read_bytes() != before
+
+
+def test_a_part_of_a_file_by_standard_input(tmp_path, noisy):
+    import subprocess
+    import sys
+
+    ac.write(tmp_path / "noisy.flac", noisy, RATE)
+    content = (tmp_path / "noisy.flac").read_bytes()
+    assert run("denoise", tmp_path / "noisy.flac", tmp_path / "clean.flac", "--noise", "0.25-0.9").exit_code == 0
+    command = [sys.executable, "-m", "audioconv", "denoise", "-", "-", "--format", "flac", "--noise", "0.25-0.9"]
+    done = subprocess.run(command, input=content, capture_output=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, (tmp_path / "clean.flac").read_bytes()), done.stderr
+    ac.write(tmp_path / "noisy.wav", noisy, RATE)
+    (tmp_path / "noisy.wav").write_bytes((tmp_path / "noisy.wav").read_bytes()[:-50000])
+    assert "or --partial" in refused("denoise", tmp_path / "noisy.wav", tmp_path / "part.wav")
+    result = run("denoise", tmp_path / "noisy.wav", tmp_path / "part.wav", "--partial")
+    assert result.exit_code == 0
+    assert result.stderr.count("warning: ") == 1
+    assert info(tmp_path / "part.wav").frames == len(noisy) - 25000

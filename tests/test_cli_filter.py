@@ -309,3 +309,53 @@ def test_the_bar_says_how_fast_it_goes(monkeypatch):
         progress(8000, 9000)
     assert shown.fields == {"completed": 8000, "description": "filtering a.wav, 1 times real time"}
     assert shown.stopped
+
+
+# --- how much, how loud ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [(), (2,)])
+@pytest.mark.parametrize("wet", [0, 0.25, 1])
+def test_wet_mixes_the_response_with_the_signal(tmp_path, channels, wet):
+    x, h = noise(3000), decaying(400, *channels)
+    source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
+    result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--wet", wet)
+    assert result.exit_code == 0, result.output
+    columns = h.reshape(400, -1).T.astype(float)
+    expected = np.stack([wet * np.convolve(x.astype(float), column) for column in columns], axis=1)
+    expected[:3000] += (1 - wet) * x[:, None]
+    y = ac.read(tmp_path / "out.wav").samples
+    assert_close(y.reshape(len(y), -1), expected[: len(y)], 2e-6)
+    assert len(y) == 3399
+
+
+def test_wet_keeps_the_dry_signal_in_time_with_a_resampled_response(tmp_path):
+    x = np.zeros(4000, "float32")
+    x[1000] = 0.5
+    h = np.zeros(800, "float32")
+    h[80] = 0.5
+    source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h, 8000)
+    assert run("filter", source, tmp_path / "out.wav", "--ir", ir, "--wet", 0.5).exit_code == 0
+    y = ac.read(tmp_path / "out.wav").samples
+    assert abs(y[1000] - 0.25) < 0.01
+    assert np.argmax(np.abs(y[1050:])) + 1050 == 1000 + 160
+    assert "--wet says" in refused("filter", source, tmp_path / "no.wav", "--gain", 1, "--wet", 0.5)
+
+
+def test_peak_and_loudness(tmp_path):
+    import pyloudnorm
+
+    x = noise(16000)
+    source, out = put(tmp_path / "in.wav", x), tmp_path / "out.wav"
+    result = run("filter", source, out, "--peak", -6)
+    assert "made louder by 1" in result.stdout
+    assert_close(ac.read(out).samples, x / np.abs(x).max() * 10 ** (-6 / 20), 1e-5)
+    result = run("filter", source, out, "--loudness", -40, "--force")
+    assert "made softer by " in result.stdout
+    assert abs(pyloudnorm.Meter(RATE).integrated_loudness(ac.read(out, dtype="float64").samples) + 40) < 0.01
+    result = run("filter", source, out, "--loudness", 0, "--subtype", "PCM_16", "--force")
+    assert "--loudness -" in result.stderr
+    result = run("filter", source, out, "--loudness", 0, "--subtype", "PCM_16", "--normalize", "--force")
+    assert result.stderr == ""
+    assert np.abs(ac.read(out).samples).max() > 0.999
+    assert "one of them is wanted" in refused("filter", source, tmp_path / "no.wav", "--peak", -1, "--loudness", -20)

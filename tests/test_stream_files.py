@@ -1,6 +1,9 @@
 """Files through stages: the result is that of the whole signal, whatever the blocks, or there is no file."""
 
+import io
+import os
 import resource
+import threading
 from contextlib import contextmanager
 
 import numpy as np
@@ -241,3 +244,138 @@ def test_a_filter_is_streamed(tmp_path):
     x, taps = a_file(tmp_path / "in.wav", 2), RNG(1).standard_normal(50) / 20
     ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Fir(taps), subtype="FLOAT")
     assert_close(ac.read(tmp_path / "out.wav").samples, ac.convolve(x, taps.astype("float32")), 2e-6)
+
+
+# --- which file is written ------------------------------------------------------------------------------------
+
+
+def test_the_source_is_overwritten_only_if_that_is_said(tmp_path):
+    x = a_file(tmp_path / "in.wav", 1)
+    before = (tmp_path / "in.wav").read_bytes()
+    (tmp_path / "link.wav").symlink_to("in.wav")
+    os.link(tmp_path / "in.wav", tmp_path / "hard.wav")
+    (tmp_path / "folder").mkdir()
+    other = tmp_path / "folder" / ".." / "in.wav"
+    for target in (tmp_path / "in.wav", str(tmp_path / "in.wav"), tmp_path / "link.wav", tmp_path / "hard.wav", other):
+        with pytest.raises(ac.AudioFileError, match=r"is the file that is read; .* overwrite=True"):
+            ac.process_file(tmp_path / "in.wav", target, ac.Gain(-6.0))
+    with open(tmp_path / "in.wav", "rb") as file, pytest.raises(ac.AudioFileError, match="overwrite=True"):
+        ac.process_file(file, tmp_path / "in.wav", ac.Gain(-6.0))
+    assert (tmp_path / "in.wav").read_bytes() == before
+    ac.process_file(tmp_path / "in.wav", tmp_path / "link.wav", ac.Gain(20 * np.log10(0.5)), overwrite=True)
+    assert (tmp_path / "link.wav").is_symlink()
+    assert_close(ac.read(tmp_path / "in.wav").samples, x / 2, 1e-6)
+    assert (tmp_path / "hard.wav").read_bytes() == before
+
+
+def test_file_objects_go_in_and_out(tmp_path):
+    x = a_file(tmp_path / "in.wav", 2)
+    target = io.BytesIO()
+    done = ac.process_file(io.BytesIO((tmp_path / "in.wav").read_bytes()), target, ac.Gain(-6.0, channels=2),
+                           format="WAV")  # fmt: skip
+    assert done.frames == 5000
+    ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(-6.0, channels=2))
+    assert target.getvalue() == (tmp_path / "out.wav").read_bytes()  # the sample type, too
+    target.seek(0)
+    assert_close(ac.read(target).samples, x * 10 ** (-6 / 20), 1e-6)
+    with pytest.raises(ac.ArgumentError, match=r"<BytesIO> .*format='WAV'"):
+        ac.process_file(tmp_path / "in.wav", io.BytesIO(), ac.Gain(channels=2))
+    with pytest.raises(ac.ArgumentError, match="mode 'wb'"):
+        ac.process_file(tmp_path / "in.wav", io.StringIO(), ac.Gain(channels=2), format="WAV")
+
+
+def test_pipes_go_in_and_out(tmp_path):
+    a_file(tmp_path / "in.wav", 1)
+    ac.process_file(tmp_path / "in.wav", tmp_path / "out.flac", ac.Gain(-6.0))
+    content, got = (tmp_path / "in.wav").read_bytes(), []
+    (source_out, source_in), (target_out, target_in) = os.pipe(), os.pipe()
+
+    def feed():
+        with open(source_in, "wb") as file:
+            file.write(content)
+
+    def drain():
+        with open(target_out, "rb") as file:
+            got.append(file.read())
+
+    threads = [threading.Thread(target=each) for each in (feed, drain)]
+    for thread in threads:
+        thread.start()
+    with open(source_out, "rb") as source, open(target_in, "wb") as target:
+        ac.process_file(source, target, ac.Gain(-6.0), format="FLAC")
+    for thread in threads:
+        thread.join(timeout=60)
+    assert got == [(tmp_path / "out.flac").read_bytes()]
+
+
+def test_tags_go_along_and_what_does_not_is_warned_of(tmp_path):
+    import soundfile
+
+    with soundfile.SoundFile(tmp_path / "in.flac", "w", 8000, 1, "PCM_16") as file:
+        file.title, file.artist = "dawn chorus", "recorder 7"
+        file.write(0.1 * np.ones(1600))
+    for name in ("out.flac", "out.wav", "out.ogg"):
+        ac.process_file(tmp_path / "in.flac", tmp_path / name, ac.Gain(-1.0))
+        with soundfile.SoundFile(tmp_path / name) as file:
+            assert (file.title, file.artist) == ("dawn chorus", "recorder 7")
+    with pytest.warns(ac.errors.AudioFileWarning, match=r"out\.au is without .*in\.flac .*: tags \(title, artist\)"):
+        ac.process_file(tmp_path / "in.flac", tmp_path / "out.au", ac.Gain(-1.0))
+    assert len(ac.read(tmp_path / "out.au").samples) == 1600
+
+
+def test_a_file_cut_short_is_processed_if_that_is_said(tmp_path):
+    x = a_file(tmp_path / "in.wav", 1)
+    (tmp_path / "in.wav").write_bytes((tmp_path / "in.wav").read_bytes()[:-3000])
+    with pytest.raises(ac.AudioFileError, match="partial=True"):
+        ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(-6.0))
+    with pytest.warns(ac.errors.AudioFileWarning, match="3000 byte"):
+        done = ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(20 * np.log10(0.5)), partial=True)
+    assert done.frames == 4000
+    assert_close(ac.read(tmp_path / "out.wav").samples, x[:4000] / 2, 1e-6)
+
+
+# --- levels ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("peak_db", [0, -3.0, -20.5])
+@pytest.mark.parametrize("gain_db", [-40.0, 20.0])
+def test_the_peak_is_what_was_asked_for(tmp_path, peak_db, gain_db):
+    x = a_file(tmp_path / "in.wav", 2)
+    done = ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(gain_db, channels=2), peak_db=peak_db,
+                           subtype="FLOAT")  # fmt: skip
+    assert abs(done.gain_db - (peak_db - gain_db - 20 * np.log10(np.abs(x).max()))) < 1e-3
+    assert_close(ac.read(tmp_path / "out.wav").samples, x / np.abs(x).max() * 10 ** (peak_db / 20), 1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_loudness_is_what_was_asked_for(tmp_path, channels):
+    import pyloudnorm
+
+    a_file(tmp_path / "in.wav", channels, 16000)
+    for loudness_lufs in (-30.0, -16.0):
+        done = ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(-10.0, channels=channels),
+                               loudness_lufs=loudness_lufs, subtype="FLOAT", block_size=900)  # fmt: skip
+        assert done.gain_db != 0
+        y = ac.read(tmp_path / "out.wav", dtype="float64").samples
+        assert abs(pyloudnorm.Meter(8000).integrated_loudness(y) - loudness_lufs) < 0.01
+    loud = {"loudness_lufs": 0.0, "subtype": "FLOAT"}
+    ac.process_file(tmp_path / "in.wav", tmp_path / "a.wav", ac.Gain(channels=channels), **loud)
+    ac.process_file(tmp_path / "in.wav", tmp_path / "b.wav", ac.Gain(channels=channels), normalize=True, **loud)
+    assert np.abs(ac.read(tmp_path / "a.wav").samples).max() > 1.5
+    assert np.abs(ac.read(tmp_path / "b.wav").samples).max() == 1
+
+
+def test_silence_has_no_level_and_half_a_second_is_needed(tmp_path):
+    ac.write(tmp_path / "in.wav", np.zeros(8000), 8000)
+    for wanted in ({"peak_db": -1.0}, {"loudness_lufs": -16.0}):
+        assert ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), **wanted).gain_db == 0
+    ac.write(tmp_path / "in.wav", np.full(2000, 0.5), 8000)
+    (tmp_path / "out.wav").write_bytes(b"older")
+    with pytest.raises(ac.ArgumentError, match=r"over 0\.4 s at least"):
+        ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), loudness_lufs=-16.0)
+    for wanted in ({"peak_db": 1.0}, {"peak_db": np.nan}, {"loudness_lufs": 3.0}):
+        with pytest.raises(ac.ArgumentError, match="must be from -"):
+            ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), **wanted)
+    with pytest.raises(ac.ArgumentError, match="one of them is wanted"):
+        ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), peak_db=-1.0, loudness_lufs=-16.0)
+    assert (tmp_path / "out.wav").read_bytes() == b"older"

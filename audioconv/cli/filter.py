@@ -152,7 +152,7 @@ def _beside_dry(stage, ir, sample_rate, wet):
 
 def _end(about, stages):
     """Sample rate and channels after the stages."""
-    rates = [stage.rate_out for stage in stages if stage.rate_out is not None]
+    rates = [stage.rate_out for stage in stages if getattr(stage, "rate_out", None) is not None]
     return [about.sample_rate, *rates][-1], stages[-1].out_channels if stages else about.channels
 
 

@@ -21,6 +21,7 @@ _WAV_LIMIT = 2**32 - 2**16  # bytes; the lengths in a WAV header have 32 bits
 _DITHERED = 16  # bits at most: beyond, the error of rounding is below the noise of any converter
 _SEED = 0  # of dither: the same file each time
 _FEW_RATES = ("HTK", "VOC", "WVE", "XI", "SDS", "AVR", "MPC2K", "SVX")  # and 1/n of 1 MHz or 10 MHz, or just one
+_SDS_BLOCK = 120  # samples: a multiple of what a packet has; of the last one that is not full libsndfile makes zeros
 _BLOCK = 4096  # bytes that a disk hands out at a time
 _CHUNK = 1 << 15  # samples a channel in one call: libsndfile's Vorbis writer keeps a whole call on its stack
 
@@ -188,9 +189,13 @@ class Sink:
             self._write_chunk(block[start : start + _CHUNK])
 
     def finish(self):
-        """Write what is held back; `writer` does it at the end."""
+        """Write what is held back, and silence where libsndfile would lose the end; `writer` does it at the end."""
         if self._odd is not None and self._odd.size:
             self._write_chunk(np.append(self._odd, self._odd.dtype.type(0)))
+        rest = -self.frames % _SDS_BLOCK if self._sound.format == "SDS" else 0
+        if rest:
+            self._write_chunk(np.zeros((rest, self._sound.channels), np.float32))
+            self.frames -= rest
 
     def _write_chunk(self, chunk):
         finite = np.isfinite(chunk)

@@ -39,7 +39,7 @@ class LoudnessMeter:
     >>> meter = LoudnessMeter(48000)
     >>> meter.add(np.sin(2 * np.pi * 997 / 48000 * np.arange(96000)))
     >>> round(meter.integrated_lufs(), 1)
-    -3.0
+    -3.1
     """
 
     def __init__(self, sample_rate: int, channels: int = 1, speakers: int | None = None):
