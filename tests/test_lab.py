@@ -349,3 +349,7 @@ def test_the_command_writes_one_page_of_what_is_named(tmp_path):
     assert refused.exit_code == 2
     assert "experiment must be one of 'comparison', 'sparse'" in refused.stderr
     assert not (tmp_path / "other.html").exists()
+    refused = run("lab", "sparse", "--quick", "--report", page)
+    assert refused.exit_code == 2
+    assert "lab.html exists and is not overwritten" in refused.stderr
+    assert page.read_text() == text

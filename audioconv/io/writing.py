@@ -15,7 +15,7 @@ from audioconv.io.paths import native
 from audioconv.io.source import name_of
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-_BITS |= {"ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24}
+_BITS |= {"ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32, "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24}
 _UNLIMITED = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _WAV_LIMIT = 2**32 - 2**16  # bytes; the lengths in a WAV header have 32 bits
 _DITHERED = 16  # bits at most: beyond, the error of rounding is below the noise of any converter
