@@ -8,11 +8,15 @@ import struct
 from typing import NamedTuple
 
 from audioconv.io.layout import Layout
+from audioconv.io.mpeg import first_frame, mpeg_layout
 from audioconv.io.pieces import patched
 
-_OPEN_END = 0x7FFFF000  # programs that write to a pipe put this or more where the length should be
+_OPEN_END = 0x7F000000  # programs that write to a pipe put this or more where the length should be
 _FULL = 0xFFFFFFFF
 _WRAP = 1 << 32
+_GSM, _MP3, _EXTENSIBLE = 0x31, 0x55, 0xFFFE  # codecs in a WAV file; the last: it comes later
+_VOC = b"Creative Voice File"
+_VOC_SOUND = (1, 2, 9)  # types of block that hold samples
 _MOST_CHUNKS = 10000  # before the sound; more are no file of that kind
 _RF64 = (b"RF64", b"BW64")
 _AU_CODES = {8: 2, 16: 3, 24: 4, 32: 5}  # bits of an AIFF file: how an AU file says it
@@ -59,8 +63,12 @@ def chunk_layout(file, size, head):
     magic = bytes(head[:4])
     if magic in (b".snd", b"dns."):
         return _au_layout(head, size, ">" if magic == b".snd" else "<")
-    if magic not in _KINDS:
-        return None
+    if head.startswith(_VOC):
+        return _voc_layout(file, head)
+    return _chunked_layout(file, size, magic) if magic in _KINDS else None
+
+
+def _chunked_layout(file, size, magic):
     kind = _KINDS[magic]
     chunks = {}
     for chunk in _chunks(file, size, kind, kind.first):
@@ -75,9 +83,47 @@ def chunk_layout(file, size, head):
     missing = ""
     if length > there:
         missing, length = f"at least {length - there} byte(s) are missing", there
-    if length == said and not missing and magic != b"BW64":
+    codec = _codec(file, magic, chunks)
+    if codec == _MP3:
+        return _mp3_layout(file, chunks[kind.data].start, length, missing)
+    if codec == _GSM and length % 2:  # libsndfile makes another block of the byte that pads the chunk
+        at = chunks[kind.data].start - 4
+        return Layout((patched(at + 4 + length, {at: struct.pack("<I", length - 1)}),), missing=missing)
+    known = magic != b"BW64" and not (magic == b"riff" and codec == _EXTENSIBLE)
+    if length == said and not missing and known:
         return Layout()
     return _mended(file, magic, chunks, max(0, length - kind.lead))._replace(missing=missing)
+
+
+def _codec(file, magic, chunks):
+    """Codec of a WAV or Wave64 file, 0 for others."""
+    if magic not in (b"RIFF", b"riff", *_RF64) or b"fmt " not in chunks:
+        return 0
+    file.seek(chunks[b"fmt "].start)
+    return int.from_bytes(file.read(2), "little")
+
+
+def _mp3_layout(file, start, length, missing):
+    """MP3 in WAV: its frames, as libsndfile guesses their number from the first one."""
+    first = first_frame(file, start, start + length)
+    if first is None:
+        return Layout(missing=missing, foreign=True)
+    found = mpeg_layout(file, first, start + length)
+    parts = ([(first, start + length)],) if found.parts == (None,) else found.parts
+    return found._replace(parts=parts, format="WAV", missing=missing or found.missing)
+
+
+def _voc_layout(file, head):
+    """VOC: libsndfile takes the headers between several blocks of sound for samples."""
+    at, sounds = int.from_bytes(head[20:22], "little"), 0
+    while sounds < 2:
+        file.seek(at)
+        raw = file.read(4)
+        if len(raw) < 4 or raw[0] == 0:
+            return Layout()
+        sounds += raw[0] in _VOC_SOUND
+        at += 4 + int.from_bytes(raw[1:], "little")
+    return Layout(foreign=True)
 
 
 def _chunks(file, size, kind, start):
@@ -153,8 +199,27 @@ def _mended(file, magic, chunks, length):
     if magic == b"caff":
         return Layout((patched(end, {at + 4: struct.pack(">q", total)}),))
     if magic == b"riff":
-        return Layout((patched(end, {16: struct.pack("<Q", end), at + 16: struct.pack("<Q", length + kind.own)}),))
+        return _mended_wave64(file, chunks, start, end)
     return _mended_aiff(file, chunks, start, length, at)
+
+
+def _mended_wave64(file, chunks, start, end):
+    begin = start
+    while _begins(file, begin, b"riff"):  # SoX writes its header once more each time that it cannot go back to mend it
+        begin += start
+    while _begins(file, end - start, b"riff") and end - start > begin:
+        end -= start
+    length = end - begin + 24
+    patches = {16: struct.pack("<Q", start + length - 24), start - 8: struct.pack("<Q", length)}
+    if _codec(file, b"riff", chunks) == _EXTENSIBLE:  # which libsndfile takes for integers, whatever comes later
+        file.seek(chunks[b"fmt "].start + 24)
+        patches[chunks[b"fmt "].start] = file.read(2)
+    return Layout(([*patched(start, patches), (begin, end)],))
+
+
+def _begins(file, at, magic):
+    file.seek(at)
+    return file.read(len(magic)) == magic
 
 
 def _mended_aiff(file, chunks, start, length, at):
