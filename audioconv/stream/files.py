@@ -193,8 +193,17 @@ def _counted(blocks, total, progress):
 def _through(stage, blocks):
     """What a stage makes of blocks, its flush included."""
     for block in blocks:
-        yield stage.process(block)
+        result = stage.process(block)
+        if _replaced(stage):
+            raise ArgumentError("a stage gave samples that are NaN or infinite, of finite ones: is a filter unstable?")
+        yield result
     yield stage.flush()
+
+
+def _replaced(stage):
+    """How many samples that are not finite the stages have met so far and replaced; a file has none."""
+    inside = getattr(stage, "stages", None) or getattr(stage, "_inside", None) or ()
+    return getattr(stage, "replaced", 0) or sum(map(_replaced, inside))
 
 
 def _from(start, blocks):
