@@ -6,6 +6,7 @@ from typing import BinaryIO, NamedTuple
 
 _OPEN = 0x7FFFF000  # a length from here on was left open, as in files that went through a pipe
 _LIMIT = 2**32 - 2  # bytes of a file whose own length has 32 bits
+_MOST_CHUNKS = 10000
 _MOST = 1 << 26  # bytes of a chunk that is kept; none of those known is longer but by damage
 
 RIFF, AIFF, CAF, W64 = "RIFF", "AIFF", "CAF", "W64"
@@ -27,6 +28,7 @@ class Layout(NamedTuple):
     family: str  # RIFF, AIFF, CAF or W64; "" for a file that has no chunks
     order: str  # "<" or ">": of the bytes of its numbers
     chunks: list[Chunk]
+    whole: bool = True  # whether they go on to the end of the file, so that none was taken for what it is not
 
     def first(self, name: bytes) -> Chunk | None:
         """The first chunk of that name."""
@@ -43,8 +45,8 @@ def layout(file: BinaryIO, size: int) -> Layout:
     at, form = _HEADERS[family]
     form = form.replace("<", ">") if head[:4] == b"RIFX" else form
     length64 = struct.unpack_from("<Q", head, 28)[0] if head[12:16] == b"ds64" else None
-    chunks = []
-    while at + struct.calcsize(form) <= size:
+    chunks, whole = [], True
+    while at + struct.calcsize(form) <= size and len(chunks) < _MOST_CHUNKS:
         file.seek(at)
         name, length = struct.unpack(form, file.read(struct.calcsize(form)))
         if name == b"data" and length64 is not None and length >= _OPEN:
@@ -52,11 +54,13 @@ def layout(file: BinaryIO, size: int) -> Layout:
         elif family == W64:
             length -= struct.calcsize(form)  # counts its own header
         start = at + struct.calcsize(form)
-        if not name.isascii() or length < 0 or start + length > size:
+        open_end = name in (b"data", b"SSND") and length == 0  # a recorder has not come to the end
+        if open_end or not all(0x20 <= letter < 0x7F for letter in name) or length < 0 or start + length > size:
+            whole = False
             break
         chunks.append(Chunk(name, start, length))
         at = start + length + (-length % {CAF: 1, W64: 8}.get(family, 2))
-    return Layout(family, form[0], chunks)
+    return Layout(family, form[0], chunks, whole)
 
 
 def content(file: BinaryIO, chunk: Chunk | None) -> bytes:

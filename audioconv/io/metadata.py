@@ -129,7 +129,7 @@ def _of_chunks(found, file, inside):
     for chunk in inside.chunks:
         if chunk.name in kept:
             found.chunks.append((chunk.name, riff.content(file, chunk)))
-        elif chunk.name not in _OWN | _TEXTS and data[chunk.name].strip(b"\0"):
+        elif inside.whole and chunk.name not in _OWN | _TEXTS and data[chunk.name].strip(b"\0"):
             found.lost.append(f"the {_printable(chunk.name)} chunk")
     id3 = data.get(b"id3 ") or data.get(b"ID3 ")
     if id3:
