@@ -146,6 +146,32 @@ def test_several_values_and_totals(tmp_path):
     assert (tags["artist"], tags["tracknumber"], tags["tracktotal"]) == (["one", "two"], ["3"], ["12"])
 
 
+def test_a_description_is_the_comment_of_other_formats(tmp_path):
+    """ffmpeg and other programs write comments of FLAC and Ogg files so."""
+    soundfile.write(tmp_path / "in.flac", X, 48000)
+    file = FLAC(tmp_path / "in.flac")
+    file["description"] = "windy"
+    file.save()
+    copied(tmp_path / "in.flac", tmp_path / "out.mp3")
+    assert ID3(tmp_path / "out.mp3").getall("COMM")[0].text == ["windy"]
+    copied(tmp_path / "in.flac", tmp_path / "out.wav")
+    assert soundfile.SoundFile(tmp_path / "out.wav").copy_metadata() == {"comment": "windy"}
+
+
+@ffmpeg
+@pytest.mark.parametrize("suffix", ["wma", "caf", "mka"])
+def test_tags_of_files_of_ffmpeg(tmp_path, suffix):
+    tagged(tmp_path / "in.mp3")
+    command = ["ffmpeg", "-v", "error", "-i", tmp_path / "in.mp3", "-map", "0:a", tmp_path / f"in.{suffix}"]
+    subprocess.run(command, check=True, timeout=60)
+    held = read_metadata(tmp_path / f"in.{suffix}", about=ac.io.info(tmp_path / "in.mp3"))
+    if suffix == "mka":
+        assert held.lost == ["tags, which are not read of Matroska and WebM files"]
+    else:
+        assert {name: held.tags[name] for name in TAGS} == TAGS
+        assert held.lost == []
+
+
 def test_the_same_tags_are_the_same_bytes(tmp_path):
     for name in ("a.flac", "b.flac"):
         copied(tagged(tmp_path / "in.flac"), tmp_path / name)

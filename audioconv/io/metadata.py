@@ -4,6 +4,7 @@ broadcast chunks, which speaker a channel is for.
 
 import io
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from audioconv.io import containers as riff
@@ -26,6 +27,7 @@ _KEPT = {
     riff.AIFF: {b"NAME", b"AUTH", b"(c) ", b"ANNO", b"MARK", b"INST", b"COMT", b"APPL", b"MIDI", b"AESD", b"ID3 ",
                 b"BASC", b"trns", b"cate"},
 }  # fmt: skip
+_MATROSKA = bytes.fromhex("1a45dfa3")
 _MOST_ANNOTATION = 1 << 16
 _ORDERS = {riff.RIFF: "<", riff.AIFF: ">", riff.CAF: ">", riff.W64: "<"}  # of bytes; RIFX files have the other
 _TEXTS = {b"id3 ", b"ID3 ", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"info"}
@@ -177,8 +179,9 @@ def _of_tags(found, file):
     elif type(held).__name__ == "MP4":
         _of_mp4(found, file, held)
     elif tags is not None and not isinstance(tags, APEv2):
+        own = names.ASF if type(held).__name__ == "ASF" else {}
         for name, value in tags if isinstance(tags, list) else tags.items():  # a list keeps its order
-            names.add(found.tags, str(name), value if isinstance(value, list) else [value])
+            names.add(found.tags, own.get(name, name), value if isinstance(value, list) else [value])
     if isinstance(tags, APEv2) or (tags is None and "audio/mp3" in held.mime):
         _of_ape(found, file)
     for mask in found.tags.get(MASK_COMMENT, ()):
@@ -235,6 +238,16 @@ def _of_strings(found, file):
     """What libsndfile finds in a format that mutagen does not know, and the annotation of an AU file."""
     import soundfile
 
+    if file.read(4) == _MATROSKA:
+        found.lost.append("tags, which are not read of Matroska and WebM files")
+    file.seek(0)
+    with suppress(soundfile.LibsndfileError):  # what ffmpeg decodes
+        _strings(found, file)
+
+
+def _strings(found, file):
+    import soundfile
+
     own = {"tracknumber": "TRACKNUMBER", "software": "ENCODER"}
     with soundfile.SoundFile(file) as sound:
         for name, value in sound.copy_metadata().items():
@@ -269,7 +282,13 @@ def _speakers(file, inside):
 
 def _caf_info(data):
     tags, parts = {}, data[4:].split(b"\0")
-    own = {"track number": "TRACKNUMBER", "year": "DATE", "comments": "COMMENT", "recorded date": "DATE"}
+    own = {
+        "track number": "TRACKNUMBER",
+        "track": "TRACKNUMBER",
+        "year": "DATE",
+        "comments": "COMMENT",
+        "recorded date": "DATE",
+    }
     for name, value in zip(parts[0::2], parts[1::2], strict=False):
         known = names.text(name).lower()
         names.add(tags, own.get(known, known), [names.text(value)])

@@ -20,6 +20,11 @@ INFO = {  # of RIFF
     "IKEY": "KEYWORDS", "ILNG": "LANGUAGE", "IMUS": "COMPOSER", "ITCH": "ENCODED-BY", "ISRC": "SOURCE",
 }  # fmt: skip
 AIFF_TEXTS = {b"NAME": "TITLE", b"AUTH": "ARTIST", b"(c) ": "COPYRIGHT", b"ANNO": "COMMENT"}
+ASF = {
+    "Author": "ARTIST", "Description": "COMMENT", "WM/AlbumTitle": "ALBUM", "WM/AlbumArtist": "ALBUMARTIST",
+    "WM/TrackNumber": "TRACKNUMBER", "WM/PartOfSet": "DISCNUMBER", "WM/Genre": "GENRE", "WM/Year": "DATE",
+    "WM/Composer": "COMPOSER", "WM/Lyrics": "LYRICS", "WM/EncodingSettings": "ENCODER",
+}  # fmt: skip
 _STALE_FRAMES = ("TLEN", "TSIZ", "TSSE", "RVA2", "RVAD", "EQU2", "MLLT", "SEEK", "ASPI", "XRVA", "RGAD", "NCON")
 _STALE = re.compile(
     r"REPLAYGAIN_.*|R128_.*|MP3GAIN_.*|ITUNNORM|ITUNSMPB|ITUNPGAP|TLEN|LENGTH|DURATION|ENCODER|ENCODING|"
@@ -93,7 +98,7 @@ def to_id3(tags: Tags, pictures):
     """An ID3 tag of all tags and pictures; a name of no frame becomes a TXXX."""
     from mutagen.id3 import APIC, COMM, ID3, TXXX, USLT, Frames
 
-    id3, left = ID3(), dict(tags)
+    id3, left = ID3(), _commented(tags)
     for name in _TOTALS:
         total = left.pop(_TOTALS[name], None) or left.pop(_OTHER_TOTALS[name], None)
         if total:
@@ -129,11 +134,19 @@ def from_info(chunks) -> Tags:
 
 def to_info(tags: Tags) -> tuple[list[tuple[bytes, bytes]], bool]:
     """The chunks of a LIST INFO, and whether it has all tags as they are."""
-    names = {known: name for name, known in reversed(INFO.items())}
+    names, tags = {known: name for name, known in reversed(INFO.items())}, _commented(tags)
     found = [
         (names[name].encode(), "; ".join(values).encode() + b"\0") for name, values in tags.items() if name in names
     ]
     return found, all(name in names and len(values) == 1 for name, values in tags.items())
+
+
+def _commented(tags):
+    """The tags with the description as comment, which Vorbis comments call so, if there is no other."""
+    tags = dict(tags)
+    if "COMMENT" not in tags and "DESCRIPTION" in tags:
+        tags["COMMENT"] = tags.pop("DESCRIPTION")
+    return tags
 
 
 def text(data: bytes) -> str:
