@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from audioconv.errors import ArgumentError, AudioFileError
+from audioconv.io.paths import shown
 
 _FORMATS = {  # file name suffix: format, subtype if it is not the usual one of that format
     ".wav": ("WAV", None),
@@ -18,6 +19,10 @@ _FORMATS = {  # file name suffix: format, subtype if it is not the usual one of 
     ".w64": ("W64", None),
     ".rf64": ("RF64", None),
 }
+_READ = (  # suffixes of sound files that are read and not written
+    *(".aifc", ".snd", ".voc", ".bwf", ".mp2", ".spx", ".m4a", ".m4b", ".aac", ".webm", ".mka", ".wma"),
+    *(".wv", ".ape", ".tta", ".ac3", ".amr", ".3gp"),
+)
 
 
 def file_format(path, subtype=None):
@@ -26,7 +31,9 @@ def file_format(path, subtype=None):
 
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
-        raise ArgumentError(f"{path} has the suffix {suffix!r}; a sound file is written as one of {' '.join(_FORMATS)}")
+        raise ArgumentError(
+            f"{shown(path)} has the suffix {suffix!r}; a sound file is written as one of {' '.join(_FORMATS)}"
+        )
     form, usual = _FORMATS[suffix]
     subtype = subtype or usual or soundfile.default_subtype(form)
     if not soundfile.check_format(form, subtype):
@@ -38,6 +45,8 @@ def file_format(path, subtype=None):
 def sound_files(folder):
     """Return the paths of all sound files in a folder and in those below it, by their suffixes, sorted.
 
+    Hidden files and folders (whose names begin with a dot) are left out; macOS puts a `._x.wav` beside each `x.wav`.
+
     Raises
     ------
     AudioFileError
@@ -45,8 +54,13 @@ def sound_files(folder):
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise AudioFileError(f"{folder} is not a folder; a folder with sound files is wanted")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _FORMATS and path.is_file())
+        raise AudioFileError(f"{shown(folder)} is not a folder; a folder with sound files is wanted")
+    found = sorted(path for path in folder.rglob("*") if _is_sound(path.relative_to(folder)) and path.is_file())
     if not found:
-        raise AudioFileError(f"{folder} holds no sound files ({' '.join(_FORMATS)}); at least one is wanted")
+        raise AudioFileError(f"{shown(folder)} holds no sound files ({' '.join(_FORMATS)}); at least one is wanted")
     return found
+
+
+def _is_sound(path):
+    """Whether a path inside a folder is that of a sound file, by its name."""
+    return path.suffix.lower() in (*_FORMATS, *_READ) and not any(part.startswith(".") for part in path.parts)
