@@ -115,7 +115,7 @@ class SndfileDecoder:
             pieces = [(0, source.size)] if pieces is None else pieces
             moved = [p if isinstance(p, bytes) else (source.start + p[0], source.start + p[1]) for p in pieces]
             file = PiecedFile(source.file, moved, _INFLATED if self._layout.inflate else None)
-            opened = file if self._layout.inflate else io.BufferedReader(file, _BUFFER)
+            opened = io.BufferedReader(file, _BUFFER)
         self._file = file
         if self._sound is not None:
             self._sound.close()
@@ -154,6 +154,7 @@ class SndfileDecoder:
             while self._next():
                 count += self._sound.frames
             self._open(0)
+            count = _UNKNOWN if self._trouble else count
             self._trouble = ""  # comes up again in its place
         return count if count < _UNKNOWN else None
 
@@ -182,9 +183,10 @@ class SndfileDecoder:
         except soundfile.LibsndfileError as error:
             self._check_raised()
             reason = error.error_string.rstrip(".")
-            if "lost sync" in reason:
+            if self._opened or "lost sync" in reason:
                 raise AudioFileError(
-                    f"{self.name} is damaged or cut short ({reason}); a whole file is wanted"
+                    f"{self.name} is damaged or cut short ({reason}); a whole file is wanted, or partial=True for what "
+                    f"comes before"
                 ) from error
             if "File does not exist" in reason:  # libsndfile says so of what is no MP3 file
                 reason = "its contents are of no format that is known"

@@ -35,7 +35,7 @@ def layout_of(source):
     if head[:4] == b"fLaC":
         return flac_layout(file, start, end, size)
     kind = kind_of(head)
-    first = first_frame(file, start, end) if kind is None else None
+    first = first_frame(file, start, end) if kind in (None, TEXT) else None
     if first is None:
         return Layout(foreign=kind not in (None, TEXT), kind=kind)
     found = mpeg_layout(file, first, end)
