@@ -7,7 +7,7 @@ import soundfile
 
 from audioconv.errors import AudioFileError
 from audioconv.io import ffmpeg
-from audioconv.io.integrity import is_media, kind_of
+from audioconv.io.integrity import is_media
 from audioconv.io.paths import native
 from audioconv.io.pieces import PiecedFile
 
@@ -15,7 +15,7 @@ _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample types in which se
 _UNKNOWN = 1 << 62  # samples; libsndfile says so many, or more, where it does not know
 _BUFFER = 1 << 15  # bytes
 _INFLATED = 1 << 40  # bytes that a file claims to have, so that nothing is concluded from its length
-_HEAD = 64  # bytes by which a format is told
+_GRID = 4096  # samples decoded at a time where errors are tolerated: what comes before one must not depend on blocks
 
 
 def decoder_of(source, layout, dtype, tolerant):
@@ -39,8 +39,10 @@ def decoder_of(source, layout, dtype, tolerant):
         try:
             return SndfileDecoder(source, layout, tolerant)
         except AudioFileError as error:
+            if not isinstance(error.__cause__, soundfile.LibsndfileError):
+                raise
             refusal = error
-    kind = kind_of(source.read_at(0, _HEAD))
+    kind = layout.kind
     if is_media(kind) and ffmpeg.available():
         try:
             return ffmpeg.FfmpegDecoder(source, dtype)
@@ -71,7 +73,7 @@ class SndfileDecoder:
 
     def __init__(self, source, layout, tolerant):
         self.name = source.name
-        self._tolerant, self._trouble = tolerant, ""
+        self._tolerant, self._trouble, self._left = tolerant, "", ()
         self._source, self._layout = source, layout
         self._part, self._file, self._sound, self._opened = 0, None, None, False
         self._open(0)
@@ -87,12 +89,11 @@ class SndfileDecoder:
 
     def read(self, frames, dtype):
         """Return the next samples; fewer than `frames` only at the end, or where a tolerant one is in trouble."""
-        samples = self._read(frames, dtype)
-        found, done = [samples], len(samples)
-        while done < frames and not self._trouble and self._next():
-            while done < frames and len(samples := self._read(frames - done, dtype)):
-                found.append(samples)
-                done += len(samples)
+        found, done = [self._read(frames, dtype)], 0
+        while (done := done + len(found[-1])) < frames:
+            if not len(found[-1]) and (self._trouble or not self._next()):
+                break
+            found.append(self._read(frames - done, dtype))
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def skip(self, frames, dtype):
@@ -114,7 +115,7 @@ class SndfileDecoder:
             pieces = [(0, source.size)] if pieces is None else pieces
             moved = [p if isinstance(p, bytes) else (source.start + p[0], source.start + p[1]) for p in pieces]
             file = PiecedFile(source.file, moved, _INFLATED if self._layout.inflate else None)
-            opened = file if self._layout.inflate else io.BufferedReader(file, _BUFFER)
+            opened = io.BufferedReader(file, _BUFFER)
         self._file = file
         if self._sound is not None:
             self._sound.close()
@@ -143,7 +144,8 @@ class SndfileDecoder:
         if not self._tolerant:
             raise error
         cause = error.__cause__
-        self._trouble = cause.error_string if isinstance(cause, soundfile.LibsndfileError) else str(error)
+        reason = cause.error_string if isinstance(cause, soundfile.LibsndfileError) else str(error).partition(";")[0]
+        self._trouble = reason.removeprefix(f"{self.name} ").rstrip(".")
 
     def _count(self):
         """Samples of all parts by their headers, None where one does not tell."""
@@ -152,20 +154,26 @@ class SndfileDecoder:
             while self._next():
                 count += self._sound.frames
             self._open(0)
+            count = _UNKNOWN if self._trouble else count
+            self._trouble = ""  # comes up again in its place
         return count if count < _UNKNOWN else None
 
     def _read(self, frames, dtype):
         if not self._tolerant:
             return self._sound_do(lambda: self._sound.read(frames, dtype=dtype))
-        shape = (frames, self.channels) if self.channels > 1 else frames
-        samples = np.full(shape, np.nan, dtype)  # soundfile does not say how many samples came before an error
-        if self._trouble:
-            return samples[:0]
+        if not len(self._left) and not self._trouble:
+            self._left = self._before_error(dtype)
+        samples, self._left = self._left[:frames], self._left[frames:]
+        return samples
+
+    def _before_error(self, dtype):
+        """The next samples of a grid; where an error ends them, only those before it."""
+        samples = np.full((_GRID, self.channels) if self.channels > 1 else _GRID, np.nan, dtype)
         try:
             return self._sound_do(lambda: self._sound.read(out=samples))
-        except AudioFileError as error:
+        except AudioFileError as error:  # soundfile does not say how many samples came before
             self._fail(error)
-        there = np.flatnonzero(~np.isnan(samples.reshape(frames, -1)).all(axis=1))
+        there = np.flatnonzero(~np.isnan(samples.reshape(_GRID, -1)).all(axis=1))
         return samples[: there[-1] + 1 if len(there) else 0]
 
     def _sound_do(self, what):
@@ -175,9 +183,10 @@ class SndfileDecoder:
         except soundfile.LibsndfileError as error:
             self._check_raised()
             reason = error.error_string.rstrip(".")
-            if "lost sync" in reason:
+            if self._opened or "lost sync" in reason:
                 raise AudioFileError(
-                    f"{self.name} is damaged or cut short ({reason}); a whole file is wanted"
+                    f"{self.name} is damaged or cut short ({reason}); a whole file is wanted, or partial=True for what "
+                    f"comes before"
                 ) from error
             if "File does not exist" in reason:  # libsndfile says so of what is no MP3 file
                 reason = "its contents are of no format that is known"

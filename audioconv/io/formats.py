@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import is_path
+from audioconv.io.paths import is_path, shown
 from audioconv.io.source import name_of
 
 _FORMATS = {  # file name suffix: format, subtype if it is not the usual one of that format
@@ -21,8 +21,10 @@ _FORMATS = {  # file name suffix: format, subtype if it is not the usual one of 
     ".w64": ("W64", None),
     ".rf64": ("RF64", None),
 }
-
-
+_READ = (  # suffixes of sound files that are read and not written
+    *(".aifc", ".snd", ".voc", ".bwf", ".mp2", ".spx", ".m4a", ".m4b", ".aac", ".webm", ".mka", ".wma"),
+    *(".wv", ".ape", ".tta", ".ac3", ".amr", ".3gp"),
+)
 _TWO_FILES = "SD2"  # keeps its header in a second file, a resource fork
 
 
@@ -90,6 +92,8 @@ def _lookup(name):
 def sound_files(folder):
     """Return the paths of all sound files in a folder and in those below it, by their suffixes, sorted.
 
+    Hidden files and folders (whose names begin with a dot) are left out; macOS puts a `._x.wav` beside each `x.wav`.
+
     Raises
     ------
     AudioFileError
@@ -97,8 +101,13 @@ def sound_files(folder):
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise AudioFileError(f"{folder} is not a folder; a folder with sound files is wanted")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _FORMATS and path.is_file())
+        raise AudioFileError(f"{shown(folder)} is not a folder; a folder with sound files is wanted")
+    found = sorted(path for path in folder.rglob("*") if _is_sound(path.relative_to(folder)) and path.is_file())
     if not found:
-        raise AudioFileError(f"{folder} holds no sound files ({' '.join(_FORMATS)}); at least one is wanted")
+        raise AudioFileError(f"{shown(folder)} holds no sound files ({' '.join(_FORMATS)}); at least one is wanted")
     return found
+
+
+def _is_sound(path):
+    """Whether a path inside a folder is that of a sound file, by its name."""
+    return path.suffix.lower() in (*_FORMATS, *_READ) and not any(part.startswith(".") for part in path.parts)

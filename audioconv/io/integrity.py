@@ -3,6 +3,7 @@
 import io
 
 from audioconv.io.chunks import chunk_layout
+from audioconv.io.flac import flac_layout
 from audioconv.io.layout import Layout
 from audioconv.io.mpeg import first_frame, mpeg_layout
 from audioconv.io.ogg import ogg_layout
@@ -11,14 +12,14 @@ from audioconv.io.tags import leading_tags, trailing_tags
 
 _BUFFER = 1 << 16  # bytes read at a time
 _HEAD = 64  # bytes by which a format is told
-_FLAC_SAMPLES = slice(21, 26)  # the number of samples in a FLAC header: the lower 36 bits
 
 
 def layout_of(source):
     """Return the `Layout` of a `Source`.
 
-    Looks at headers only: of WAV, RF64, AIFF, CAF, Sony Wave64, AU and FLAC at the one that they have, of Ogg at those
-    of all pages, of MP3 at those of all frames where there is no index that fits.
+    Looks at headers only: of WAV, RF64, AIFF, CAF, Sony Wave64, AU and FLAC at the one that they have (of FLAC at all
+    of the file if it is longer than that tells), of Ogg at those of all pages, of MP3 at those of all frames where
+    there is no index that fits.
     """
     size = source.size
     file = io.BufferedReader(PiecedFile(source.file, [(source.start, source.start + size)]), _BUFFER)
@@ -32,24 +33,16 @@ def layout_of(source):
     file.seek(start)
     head = file.read(_HEAD)
     if head[:4] == b"fLaC":
-        return _flac_layout(head, start, end, size)
-    first = first_frame(file, start, end) if _may_be_mpeg(head) else None
+        return flac_layout(file, start, end, size)
+    kind = kind_of(head)
+    first = first_frame(file, start, end) if kind in (None, TEXT) else None
     if first is None:
-        return Layout()
+        return Layout(foreign=kind not in (None, TEXT), kind=kind)
     found = mpeg_layout(file, first, end)
     return found if found.parts[0] is not None or first == 0 else found._replace(parts=([(first, end)],))
 
 
-def _flac_layout(head, start, end, size):
-    known = int.from_bytes(head[_FLAC_SAMPLES], "big") & (1 << 36) - 1
-    return Layout((None if end - start == size else [(start, end)],), promised=bool(known))
-
-
-def _may_be_mpeg(head):
-    """Whether it is worth while to look for frames: not in what is plainly another kind of file."""
-    return kind_of(head) is None
-
-
+TEXT = "text"  # which a few formats of libsndfile begin with
 _KINDS = {  # offset, magic: what it is
     (0, b"\x89PNG"): "a PNG picture",
     (0, b"\xff\xd8\xff"): "a JPEG picture",
@@ -84,7 +77,7 @@ _KINDS = {  # offset, magic: what it is
     (0, b"\xff\xf9"): "AAC",
     (0, b"\x0b\x77"): "AC-3",
 }
-_NO_MEDIA = ("a PNG", "a JPEG", "a GIF", "a PDF", "a ZIP", "a gzip", "a RAR", "a 7-Zip", "a program", "a MIDI", "text")
+_NO_MEDIA = ("a PNG", "a JPEG", "a GIF", "a PDF", "a ZIP", "a gzip", "a RAR", "a 7-Zip", "a program", "a MIDI", TEXT)
 
 
 def kind_of(head):
@@ -93,7 +86,7 @@ def kind_of(head):
         if head[offset : offset + len(magic)] == magic:
             return kind
     printable = bytes(range(32, 127)) + b"\t\n\r\f"
-    return "text" if len(head) > 1 and not head.translate(None, printable) else None
+    return TEXT if len(head) > 1 and not head.translate(None, printable) else None
 
 
 def is_media(kind):

@@ -12,3 +12,4 @@ class Layout(NamedTuple):
     missing: str = ""  # what is missing or wrong, "" if nothing is known to be
     inflate: bool = False  # claim a greater length than the pieces have, so that a decoder does not guess from it
     foreign: bool = False  # libsndfile cannot read it
+    kind: str | None = None  # what a file is that is none of libsndfile's

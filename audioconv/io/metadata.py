@@ -181,7 +181,10 @@ def _of_tags(found, file):
     elif tags is not None and not isinstance(tags, APEv2):
         own = names.ASF if type(held).__name__ == "ASF" else {}
         for name, value in tags if isinstance(tags, list) else tags.items():  # a list keeps its order
-            names.add(found.tags, own.get(name, name), value if isinstance(value, list) else [value])
+            if name == "WM/Picture":
+                found.lost.append("pictures")
+            else:
+                names.add(found.tags, own.get(name, name), value if isinstance(value, list) else [value])
     if isinstance(tags, APEv2) or (tags is None and "audio/mp3" in held.mime):
         _of_ape(found, file)
     for mask in found.tags.get(MASK_COMMENT, ()):

@@ -96,7 +96,7 @@ def mpeg_layout(file, start, size):
     if not first.length:
         return Layout(promised=False)
     index = _index(file, start, first)
-    if index is not None and not index.audible and index.length and abs(start + index.length - size) <= 1:
+    if index is not None and not index.audible and index.length and start + index.length == size:
         return Layout()
     links, trouble = _links(file, start, size, first)
     return _joined(links, first, size, trouble)

@@ -1,0 +1,363 @@
+"""Where sound comes from: paths of any bytes, file objects, pipes, a part of a file, and ffmpeg for the rest."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+import audioconv as ac
+from audioconv.io import blocks, info, seekable, shown, sound_files
+from audioconv.io.pieces import PiecedFile
+from tests.odd_files import ID3V1, ID3V2, NOISE, RATE, RNG, encoded, mp3, mp3_without_index, ogg_pages
+
+SHORT = NOISE[:20001]
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not on the PATH")
+posix = pytest.mark.skipif(os.name != "posix", reason="names of bytes and pipes as POSIX has them")
+
+
+def ffmpeg(*arguments):
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", *map(os.fspath, arguments)], check=True)
+
+
+def decoded(path, channels=1):
+    """What ffmpeg alone makes of a file."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", path, "-map", "0:a:0", "-f", "f32le", "-"]
+    raw = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    return np.frombuffer(raw, "<f4").reshape((-1, channels) if channels > 1 else -1)
+
+
+# --- file objects ---------------------------------------------------------------------------------------------
+
+KINDS = {
+    "wav": lambda: encoded(SHORT, "WAV", "PCM_16"),
+    "flac": lambda: encoded(SHORT, "FLAC", "PCM_16"),
+    "mp3": lambda: mp3(SHORT),
+    "mp3 without index": lambda: mp3_without_index(SHORT)[0],
+    "ogg": lambda: encoded(SHORT, "OGG", "VORBIS"),
+    "joined": lambda: encoded(SHORT, "OGG", "VORBIS") * 2,
+    "open wav": lambda: encoded(SHORT, "WAV", "PCM_16").replace(
+        b"data" + len(SHORT * 2).to_bytes(4, "little"), b"data"
+    ),
+}
+
+
+class Pipe(io.RawIOBase):
+    """Cannot seek, and gives a few bytes at a time."""
+
+    def __init__(self, data):
+        super().__init__()
+        self._data = data
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        part, self._data = self._data[: min(len(buffer), 1000)], self._data[1000:] if len(buffer) >= 1000 else b""
+        buffer[: len(part)] = part
+        return len(part)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_file_objects_give_what_the_file_gives(tmp_path, kind):
+    data = KINDS[kind]()
+    (tmp_path / "a").write_bytes(data)
+    expected, about = ac.read(tmp_path / "a").samples, info(tmp_path / "a")
+    assert np.abs(expected).max() > 0.1
+    memory = io.BytesIO(b"before" + data)
+    memory.seek(6)
+    for _ in range(2):
+        assert np.array_equal(ac.read(memory).samples, expected)
+        assert info(memory) == about
+        found = []
+        for block in blocks(memory, 5000):
+            memory.seek(3)  # whoever owns it may go on with it
+            found.append(block)
+            memory.seek(6)
+        assert np.array_equal(np.concatenate(found), expected)
+        assert memory.tell() == 6
+    assert np.array_equal(ac.read(Pipe(data)).samples, expected)
+    assert np.array_equal(np.concatenate(list(blocks(Pipe(data), 999))), expected)
+    with seekable(Pipe(data)) as copy:
+        assert info(copy) == about
+        assert np.array_equal(ac.read(copy).samples, expected)
+
+
+def test_file_objects_that_are_none():
+    with pytest.raises(ac.ArgumentError, match="open as text"):
+        ac.read(io.TextIOWrapper(io.BytesIO(KINDS["wav"]())))
+    with pytest.raises(ac.ArgumentError, match="a path or a binary file object is wanted, not list"):
+        ac.read([1.0, 2.0])
+    with pytest.raises(ac.AudioFileError, match="empty"):
+        ac.read(io.BytesIO())
+    at_end = io.BytesIO(KINDS["wav"]())
+    at_end.seek(0, 2)
+    with pytest.raises(ac.AudioFileError, match=r"nothing left to read; seek\(0\)"):
+        ac.read(at_end)
+    with pytest.raises(ac.AudioFileError, match="<BytesIO> cannot be read as a sound file"):
+        ac.read(io.BytesIO(bytes(5000)))
+
+
+@posix
+def test_pipes_of_the_system(tmp_path):
+    data = KINDS["flac"]()
+    program = "import sys, audioconv as ac; print(ac.read(sys.stdin.buffer).samples.shape, ac.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, timeout=60)
+    assert done.stdout.split() == b"(20001,) audioconv".split(), done.stderr
+    os.mkfifo(tmp_path / "fifo")
+    writer = threading.Thread(target=lambda: (tmp_path / "fifo").write_bytes(data))
+    writer.start()
+    assert len(ac.read(tmp_path / "fifo").samples) == len(SHORT)
+    writer.join()
+
+
+@given(st.lists(st.binary(max_size=9) | st.tuples(st.integers(0, 40), st.integers(0, 40))), st.data())
+def test_a_file_of_pieces_is_the_joined_pieces(pieces, data):
+    base = bytes(range(40))
+    expected = b"".join(p if isinstance(p, bytes) else base[slice(*p)] for p in pieces)
+    file = PiecedFile(io.BytesIO(base), pieces)
+    assert file.read() == expected
+    at, count = data.draw(st.integers(0, 60)), data.draw(st.integers(0, 60))
+    assert file.seek(at) == at
+    assert file.read(count) == expected[at : at + count]
+    assert file.seek(0, 2) == len(expected)
+
+
+# --- names ----------------------------------------------------------------------------------------------------
+
+
+@posix
+@pytest.mark.parametrize("suffix", [b".wav", b".flac", b".mp3", b".ogg"])
+def test_names_that_are_not_utf_8(tmp_path, suffix):
+    name = os.path.join(os.fsencode(tmp_path), b"caf\xe9" + suffix)
+    with open(name, "wb") as file:
+        file.write(KINDS[suffix[1:].decode()]())
+    for path in (name, os.fsdecode(name), sound_files(tmp_path)[0]):
+        assert len(ac.read(path).samples) == info(path).frames >= len(SHORT)
+    with open(name, "wb") as file:
+        file.write(b"RIFF or so")
+    with pytest.raises(ac.AudioFileError, match=r"caf\\xe9") as caught:
+        ac.read(os.fsdecode(name))
+    assert str(caught.value).encode("utf-8")
+    assert shown(name).encode("ascii").endswith(b"\\xe9" + suffix)
+
+
+def test_hidden_files_are_no_sound_files(tmp_path):
+    for name in ("a.wav", "._a.wav", ".b.wav", ".trash/c.wav", "d/e.M4A"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in sound_files(tmp_path)] == ["a.wav", "e.M4A"]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"<!DOCTYPE html><html>not found</html>\n" * 9, "it is text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "a PNG picture"),
+        (b"PK\x03\x04" + bytes(99), "a ZIP archive"),
+        (b"MThd" + bytes(99), "a MIDI file, which holds notes"),
+        (RNG.bytes(30000), "no format that is known|not recognised|malformed"),
+    ],
+)
+def test_what_has_the_name_of_a_sound_file_is_called_what_it_is(tmp_path, content, what):
+    (tmp_path / "a.mp3").write_bytes(content)
+    with pytest.raises(ac.AudioFileError, match=f"cannot be read as a sound file.*({what})") as caught:
+        ac.read(tmp_path / "a.mp3")
+    assert "does not exist" not in str(caught.value)
+
+
+# --- a part of a file -----------------------------------------------------------------------------------------
+
+SUBTYPES = [
+    *(("WAV", subtype) for subtype in ("PCM_16", "FLOAT", "GSM610", "G721_32", "NMS_ADPCM_16", "MS_ADPCM", "ULAW")),
+    *(("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("CAF", "ALAC_16"), ("AIFF", "IMA_ADPCM")),
+]
+
+
+@pytest.mark.parametrize(("form", "subtype"), SUBTYPES)
+def test_a_part_is_the_same_as_in_the_whole(tmp_path, form, subtype):
+    path = tmp_path / "a"
+    path.write_bytes(encoded(NOISE[:24000], form, subtype, 8000))
+    whole = ac.read(path).samples
+    assert np.abs(whole).max() > 0.1
+    for start_s, stop_s in ((0, 0.5), (1.0001, 2.3), (2.5, None), (2, 99)):
+        start, stop = round(start_s * 8000), None if stop_s is None else round(stop_s * 8000)
+        assert np.array_equal(ac.read(path, start_s, stop_s).samples, whole[start:stop])
+        assert np.array_equal(np.concatenate(list(blocks(path, 700, start_s, stop_s))), whole[start:stop])
+
+
+def test_a_part_across_links_and_of_unknown_length(tmp_path):
+    for data in (KINDS["joined"](), mp3_without_index()[0]):
+        (tmp_path / "a").write_bytes(data)
+        whole = ac.read(tmp_path / "a").samples
+        assert np.array_equal(ac.read(tmp_path / "a", 0.4, 0.6).samples, whole[17640:26460])
+        with pytest.raises(ac.ArgumentError, match="start_s must lie before the end"):
+            ac.read(tmp_path / "a", 77)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [((-1,), "start_s"), ((0, 0), "stop_s"), ((0.2, 0.1), "stop_s"), ((np.nan,), "start_s"), (("1",), "start_s"),
+     ((1, np.inf), "stop_s"), ((0.6,), r"start_s must lie before the end .* 0\.45")],
+)  # fmt: skip
+def test_times_that_are_none_are_refused(tmp_path, times, says):
+    ac.write(tmp_path / "a.wav", SHORT, RATE)
+    with pytest.raises(ac.ArgumentError, match=says):
+        ac.read(tmp_path / "a.wav", *times)
+    with pytest.raises(ac.ArgumentError, match=says):
+        blocks(tmp_path / "a.wav", 100, *times)
+
+
+# --- as far as it goes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["WAV", "AIFF", "AU", "CAF", "W64", "RF64", "FLAC", "OGG", "MP3"])
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_what_is_cut_short_is_read_as_far_as_it_goes(tmp_path, form, part):
+    path, data = tmp_path / "a", encoded(NOISE, form)
+    path.write_bytes(data)
+    whole = ac.read(path).samples
+    path.write_bytes(data[: int(len(data) * part)])
+    with pytest.raises(ac.AudioFileError, match=r"cut short.*partial=True"):
+        ac.read(path)
+    with pytest.warns(ac.AudioFileWarning, match=r"a is damaged or cut short: .*; only what is there is read"):
+        samples = ac.read(path, partial=True).samples
+    assert 0.3 * part * len(whole) < len(samples) < len(whole)
+    same = len(samples) - (1152 if form == "MP3" else 0)  # of the last frame there is only a part
+    assert np.array_equal(samples[:same], whole[:same])
+    with pytest.warns(ac.AudioFileWarning):
+        assert info(path, partial=True).frames == len(samples)
+    with pytest.warns(ac.AudioFileWarning):
+        assert np.array_equal(np.concatenate(list(blocks(path, 700, partial=True))), samples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path.write_bytes(data)
+        assert np.array_equal(ac.read(path, partial=True).samples, whole)
+
+
+# --- through ffmpeg -------------------------------------------------------------------------------------------
+
+CODECS = {
+    "a.m4a": ("aac", 44100),
+    "lossless.m4a": ("alac", 44100),
+    "a.aac": ("aac", 44100),
+    "a.webm": ("libopus", 48000),
+    "a.mka": ("flac", 44100),
+    "a.wv": ("wavpack", 44100),
+}
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", CODECS)
+def test_what_libsndfile_lacks_is_decoded_by_ffmpeg(tmp_path, name):
+    codec, rate = CODECS[name]
+    stereo = np.stack([SHORT, -SHORT / 2], axis=1)
+    soundfile.write(tmp_path / "a.wav", stereo, RATE)
+    path = tmp_path / f"-y {name}"  # as an option of ffmpeg it would be one
+    ffmpeg("-i", tmp_path / "a.wav", "-c:a", codec, path)
+    expected = decoded(path, 2)
+    assert len(expected) >= len(SHORT)
+    clip = ac.read(path)
+    assert clip.sample_rate == rate
+    assert np.array_equal(clip.samples, expected)
+    assert info(path)[:3] == (rate, 2, len(expected))
+    assert np.array_equal(np.concatenate(list(blocks(path, 999, 0.1, 0.3))), expected[rate // 10 : rate * 3 // 10])
+    assert np.array_equal(ac.read(io.BytesIO(path.read_bytes())).samples, expected)
+    assert ac.read(path, dtype="float64").samples.dtype == np.float64
+
+
+@needs_ffmpeg
+def test_flac_of_12_bits(tmp_path):
+    data = bytearray(encoded(np.round(SHORT * 2048) / 2048, "FLAC", "PCM_16"))
+    (tmp_path / "a.flac").write_bytes(data)
+    ffmpeg(
+        "-i",
+        tmp_path / "a.flac",
+        "-c:a",
+        "flac",
+        "-sample_fmt",
+        "s16",
+        "-bits_per_raw_sample",
+        "12",
+        tmp_path / "b.flac",
+    )
+    assert np.array_equal(ac.read(tmp_path / "b.flac").samples, decoded(tmp_path / "b.flac"))
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["a.m4a", "a.aac", "a.wv"])
+def test_what_ffmpeg_finds_damaged_is_refused(tmp_path, name):
+    soundfile.write(tmp_path / "a.wav", NOISE, RATE)
+    ffmpeg("-i", tmp_path / "a.wav", "-movflags", "+faststart", tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2 - 7])
+    with pytest.raises(ac.AudioFileError, match="damaged or cut short") as caught:
+        ac.read(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    with pytest.warns(ac.AudioFileWarning, match="damaged or cut short"):
+        samples = ac.read(tmp_path / name, partial=True).samples
+    assert 0.2 * len(NOISE) < len(samples) < 0.8 * len(NOISE)
+
+
+@needs_ffmpeg
+def test_ffmpeg_opens_no_other_file_than_the_one_given(tmp_path):
+    ac.write(tmp_path / "secret.wav", SHORT, RATE)
+    (tmp_path / "a.m4a").write_text("ffconcat version 1.0\nfile secret.wav\n")
+    (tmp_path / "b.m4a").write_text("#EXTM3U\n#EXTINF:3,\nsecret.wav\n")
+    for name in ("a.m4a", "b.m4a"):
+        with pytest.raises(ac.AudioFileError, match="cannot be read as a sound file"):
+            ac.read(tmp_path / name)
+    with pytest.raises(ac.AudioFileError, match="does not exist"):
+        ac.read(f"concat:{tmp_path}/secret.wav")
+
+
+@needs_ffmpeg
+def test_a_video_has_its_sound_or_none(tmp_path):
+    soundfile.write(tmp_path / "a.wav", SHORT, RATE)
+    picture = ("-f", "lavfi", "-i", "color=s=64x64:d=0.4")
+    ffmpeg(*picture, "-i", tmp_path / "a.wav", "-c:v", "mpeg4", "-c:a", "aac", tmp_path / "a.mp4")
+    ffmpeg(*picture, "-c:v", "mpeg4", tmp_path / "b.mp4")
+    shutil.copy(tmp_path / "a.mp4", tmp_path / "a.mp3")
+    assert np.array_equal(ac.read(tmp_path / "a.mp3").samples, decoded(tmp_path / "a.mp4"))
+    with pytest.raises(ac.AudioFileError, match="holds no sound"):
+        ac.read(tmp_path / "b.mp4")
+
+
+def test_without_ffmpeg_there_is_advice(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(500))
+    with pytest.raises(
+        ac.AudioFileError, match=r"without ffmpeg on the PATH \(it is MPEG-4.*install ffmpeg, or convert"
+    ):
+        ac.read(tmp_path / "a.m4a")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    "make",
+    [mp3_without_index, lambda: [mp3()], lambda: [ID3V2 + mp3(mode="VARIABLE") + ID3V1], lambda: [mp3(rate=8000)]],
+)
+def test_mp3_is_what_ffmpeg_makes_of_it(tmp_path, make):
+    (tmp_path / "a.mp3").write_bytes(make()[0])
+    expected, samples = decoded(tmp_path / "a.mp3"), ac.read(tmp_path / "a.mp3").samples
+    assert len(samples) == len(expected)
+    assert np.abs(samples - expected).max() < 1e-4 < np.abs(samples).max()
+
+
+@needs_ffmpeg
+def test_opus_by_ffmpeg_ends_where_it_should(tmp_path):
+    soundfile.write(tmp_path / "a.wav", SHORT, RATE)
+    ffmpeg("-i", tmp_path / "a.wav", "-c:a", "libopus", tmp_path / "a.opus")
+    pages = ogg_pages((tmp_path / "a.opus").read_bytes())
+    assert len(pages) > 2
+    expected = decoded(tmp_path / "a.opus")
+    assert ac.read(tmp_path / "a.opus").samples.shape == expected.shape
+    assert info(tmp_path / "a.opus").frames == len(expected) == sum(map(len, blocks(tmp_path / "a.opus", 100)))
