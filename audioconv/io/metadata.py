@@ -179,12 +179,7 @@ def _of_tags(found, file):
     elif type(held).__name__ == "MP4":
         _of_mp4(found, file, held)
     elif tags is not None and not isinstance(tags, APEv2):
-        own = names.ASF if type(held).__name__ == "ASF" else {}
-        for name, value in tags if isinstance(tags, list) else tags.items():  # a list keeps its order
-            if name == "WM/Picture":
-                found.lost.append("pictures")
-            else:
-                names.add(found.tags, own.get(name, name), value if isinstance(value, list) else [value])
+        _of_items(found, tags, names.ASF if type(held).__name__ == "ASF" else {})
     if isinstance(tags, APEv2) or (tags is None and "audio/mp3" in held.mime):
         _of_ape(found, file)
     for mask in found.tags.get(MASK_COMMENT, ()):
@@ -193,6 +188,15 @@ def _of_tags(found, file):
         import base64
 
         found.pictures.append(Picture(base64.b64decode(data)))
+
+
+def _of_items(found, tags, own):
+    """Tags that are pairs of a name, which `own` may translate, and a value."""
+    for name, value in tags if isinstance(tags, list) else tags.items():  # a list keeps its order
+        if name == "WM/Picture":
+            found.lost.append("pictures")
+        else:
+            names.add(found.tags, own.get(name, name), value if isinstance(value, list) else [value])
 
 
 def _of_id3(found, id3):
