@@ -43,6 +43,7 @@ _HOME = {
     "StreamConvolver": "stream",
     "StreamConvolver2d": "stream",
     "Tap": "stream",
+    "devices": "stream",
     "live": "stream",
     "process_file": "stream",
     "read_chain": "stream",

@@ -129,7 +129,7 @@ def test_a_chain_is_what_its_file_says(tmp_path):
         (["[[stage]]", 'type = "gain"'], "stage 1: gain needs gain_db"),
         (["[[stage]]", 'type = "gain"', 'gain_db = "1"'], "gain_db must be a number, not '1'"),
         (["[[stage]]", 'type = "gain"', "gain_db = true"], "gain_db must be a number, not True"),
-        (["[[stage]]", 'type = "gain"', "gain_db = nan"], "stage 1: gain_db must be a number below infinity"),
+        (["[[stage]]", 'type = "gain"', "gain_db = nan"], "stage 1: gain_db must be a finite number of dB up to 770"),
         (["[[stage]]", 'type = "mix"', "matrix = [1, 2]"], "matrix must be rows of numbers"),
         (["[[stage]]", 'type = "mix"', "matrix = [[1, 2], [1]]"], "matrix must be rows of numbers"),
         (["[[stage]]", 'type = "mix"', "matrix = [[1], [2]]"], r"matrix has 2 row\(s\), but there are 1"),

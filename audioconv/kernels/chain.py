@@ -20,6 +20,7 @@ from audioconv.kernels.memory import ROWS, doubles_at, floats_at, integers_at, v
 
 CHUNK = 256  # frames that a filter keeps in float64 at a time
 SMALLEST = 2.0**-126  # of normal float32 numbers: what is smaller costs a hundred times as much to compute with
+LARGEST = float(np.finfo(np.float32).max)
 _FADED = 1e-290  # state below this is no sound any more
 
 
@@ -212,23 +213,25 @@ def _enter(source, place, step, work, count):
 
 @part
 def _sections(work, count, now, aim, moving, z, first, frames):
-    """Sections one after the other on `work`, z (sections, 3); says whether all of their states are finite.
+    """Sections one after the other on `work`, z (sections, 3); says whether states and results stay numbers of float32.
 
-    What is not finite stays in the first number of a state, so that it is looked at once a chunk.
+    What is not finite, a sample or a state, stays in the first number of a state, so that it is looked at once a chunk.
     """
-    finite = True
+    finite, beyond = True, 0
     for section in range(z.size // 3):
         if moving:
             _moving_section(work, count, now, aim, 5 * section, z, 3 * section, first, frames)
         else:
             _section(work, count, aim, 5 * section, z, 3 * section)
         finite &= z[3 * section] - z[3 * section] == 0
-    return finite
+    for t in range(count):
+        beyond += abs(work[t]) > LARGEST
+    return finite and beyond == 0
 
 
 @part
 def _guarded_sections(work, count, now, aim, moving, z, first, frames):
-    """The same, sample by sample: where a state is not finite any more, all begin anew, and the sample is 0."""
+    """The same, sample by sample: where they do not, all sections begin anew, and the sample is 0."""
     replaced = 0
     for t in range(count):
         here = work[t : t + 1]
@@ -255,10 +258,11 @@ def biquad(state, x, y, frames):
         for channel in range(channels):
             place, z = first * channels + channel, states[channel * size : (channel + 1) * size]
             _arrive(work[CHUNK:], z)
-            replaced[0] += _enter(source, place, channels, work, count)
+            for t in range(count):
+                work[t] = source[place + t * channels]
             if not _sections(work, count, now, aim, moving, z, first, frames):
                 _arrive(z, work[CHUNK:])
-                _enter(source, place, channels, work, count)
+                replaced[0] += _enter(source, place, channels, work, count)
                 replaced[0] += _guarded_sections(work, count, now, aim, moving, z, first, frames)
             for t in range(count):
                 value = np.float32(work[t])

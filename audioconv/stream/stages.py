@@ -83,8 +83,8 @@ class Biquad(Sound):
     The result has as many samples as the signal: what rings after it, in principle for ever, comes out if zeros are
     sent after it.
 
-    A sample that is not finite is taken as 0. Where the state of a section is not finite any more, because sections are
-    not stable, those of the channel begin anew, and the sample at which it happens is 0.
+    A sample that is not finite is taken as 0. Where a result would be beyond float32, because sections are not stable,
+    those of the channel begin anew from silence, and the result is 0 there.
 
     Examples
     --------
