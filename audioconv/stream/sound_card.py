@@ -196,7 +196,9 @@ class Live:
         try:
             return call(*arguments, **options)
         except (self._sounddevice.PortAudioError, ValueError) as error:
-            raise SoundDeviceError(f"{error}; there are: {there_are()}") from error
+            asked = getattr(self.stage, "rate_in", None)
+            rate = f" (the stage is made for {asked} Hz)" if asked and "rate" in str(error) else ""
+            raise SoundDeviceError(f"{error}{rate}; there are: {there_are()}") from error
 
     def _played(self, device, wanted):
         """Channels of the card's output."""
