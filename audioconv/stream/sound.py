@@ -225,7 +225,8 @@ def checked_block(block, stage, most=None):
     """A block as an array, if it is one for that stage: of its channels, and of `Sound._dtype` if it says nothing."""
     array, channels, dtype = np.asarray(block), stage.channels, getattr(stage, "_dtype", Sound._dtype)
     if array.dtype != dtype:
-        floating(array, "block")  # says more where it is no float at all
+        array = floating(array, "block")  # brings it to the byte order of this machine, or says what is wrong with it
+    if array.dtype != dtype:
         raise DtypeError(f"block is {array.dtype}, but wanted is {dtype}; convert it with block.astype('{dtype}')")
     if not ((array.ndim == 2 and array.shape[1] == channels) or array.ndim == 1 == channels):
         wanted = f"(samples, {channels})" + (" or (samples,)" if channels == 1 else "")
