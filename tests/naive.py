@@ -210,7 +210,7 @@ def sections(x, sos):
     """Second-order sections (a0 = 1) on one channel, and how many samples were replaced.
 
     A sample that is not finite is 0; where a result is beyond float32, or a state is not finite, all begin anew and
-    the result is 0.
+    the result is infinite.
     """
     y, replaced, z = np.zeros(len(x)), 0, np.zeros((len(sos), 2))
     for t, value in enumerate(np.asarray(x, float)):
@@ -223,7 +223,7 @@ def sections(x, sos):
         if abs(value) <= np.finfo(np.float32).max and np.isfinite(z).all():
             y[t] = value
         else:
-            z[:], replaced = 0, replaced + 1
+            y[t], z[:], replaced = np.inf, 0, replaced + 1
     return y, replaced
 
 

@@ -231,13 +231,13 @@ def _sections(work, count, now, aim, moving, z, first, frames):
 
 @part
 def _guarded_sections(work, count, now, aim, moving, z, first, frames):
-    """The same, sample by sample: where they do not, all sections begin anew, and the sample is 0."""
+    """The same, sample by sample: where they do not, all sections begin anew, and that result is infinite."""
     replaced = 0
     for t in range(count):
         here = work[t : t + 1]
         finite = _sections(here, 1, now, aim, moving, z, first + t, frames)
         if not finite:
-            here[0] = 0.0
+            here[0] = np.inf
             for i in range(z.size):
                 z[i] = 0.0
             replaced += 1

@@ -84,7 +84,7 @@ class Biquad(Sound):
     sent after it.
 
     A sample that is not finite is taken as 0. Where a result would be beyond float32, because sections are not stable,
-    those of the channel begin anew from silence, and the result is 0 there.
+    those of the channel begin anew from silence; the result is infinite there, and is counted.
 
     Examples
     --------
