@@ -44,6 +44,7 @@ _HOME = {
     "StreamConvolver": "stream",
     "StreamConvolver2d": "stream",
     "Tap": "stream",
+    "devices": "stream",
     "live": "stream",
     "process_file": "stream",
     "read_chain": "stream",

@@ -206,6 +206,27 @@ def convolve2d(x, kernel, begin, shape, stride=(1, 1), dilation=(1, 1), boundary
     return y
 
 
+def sections(x, sos):
+    """Second-order sections (a0 = 1) on one channel, and how many samples were replaced.
+
+    A sample that is not finite is 0; where a result is beyond float32, or a state is not finite, all begin anew and
+    the result is infinite.
+    """
+    y, replaced, z = np.zeros(len(x)), 0, np.zeros((len(sos), 2))
+    for t, value in enumerate(np.asarray(x, float)):
+        replaced += not np.isfinite(value)
+        value = value if np.isfinite(value) else 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for (b0, b1, b2, _, a1, a2), state in zip(sos, z, strict=True):
+                before, value = value, b0 * value + state[0]
+                state[:] = b1 * before - a1 * value + state[1], b2 * before - a2 * value
+        if abs(value) <= np.finfo(np.float32).max and np.isfinite(z).all():
+            y[t] = value
+        else:
+            y[t], z[:], replaced = np.inf, 0, replaced + 1
+    return y, replaced
+
+
 def mix_noise(sounds, rows, levels, noises):
     """The sounds plus stretches of noise that begin again, sample by sample."""
     result = sounds.astype(float)

@@ -9,23 +9,67 @@ import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv.kernels._jit import JIT_ENABLED
+from tests import jack
+from tests.command import refused, run
+from tests.compare import assert_close
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "chains.md"
 
 
-@pytest.mark.parametrize(("page", "examples"), [("chains", 7), ("streaming", 5), ("planes", 13)])
+@pytest.mark.parametrize(("page", "examples"), [("chains", 11), ("streaming", 5), ("planes", 13)])
 def test_its_python_gives_what_it_says(page, examples):
     done = doctest.testfile(str(PAGE.with_stem(page)), module_relative=False)
     assert done.attempted >= examples
     assert done.failed == 0
 
 
-def test_its_chain_in_a_file_is_one(tmp_path):
-    (written,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    (tmp_path / "chain.toml").write_text(written)
+@pytest.fixture
+def chains(tmp_path):
+    """The chains in files of the page, as they are written there, beside the impulse response that they name."""
     shutil.copy(ROOT / "data" / "impulse_responses" / "hall.flac", tmp_path)
-    chain = ac.read_chain(tmp_path / "chain.toml", 48000, channels=1)
-    assert (chain.channels, chain.out_channels, chain.rate_out) == (1, 2, 44100)
-    y = np.concatenate([chain.process(np.ones(48000, "float32")), chain.flush()])
+    paths = []
+    for i, written in enumerate(re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)):
+        paths.append(tmp_path / f"{i}.toml")
+        paths[-1].write_text(written)
+    return paths
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_its_chains_in_files_serve_mono_and_stereo(chains, channels, tmp_path):
+    anywhere, for_files = chains
+    chain = ac.read_chain(anywhere, 48000, channels=channels)
+    assert (chain.channels, chain.out_channels, chain.rate_in, chain.rate_out) == (channels, 2, 48000, 48000)
+    assert chain.compiled_step()  # a sound card can run it
+    x = 0.3 * np.random.default_rng(0).standard_normal((48000, channels)).astype("float32")
+    y = np.concatenate([chain.process(x), chain.flush()])
     assert 0.01 < np.abs(y).max() <= 10 ** (-1 / 20) * (1 + 1e-6)
+    assert np.array_equal(y[:, 0], y[:, 1]) == (channels == 1)
+    ac.write(tmp_path / "in.wav", x, 48000, subtype="FLOAT")
+    assert run("filter", tmp_path / "in.wav", tmp_path / "out.wav", "--chain", anywhere).exit_code == 0
+    assert_close(ac.read(tmp_path / "out.wav").samples, y[chain.latency :], 2e-6)
+    assert run("filter", tmp_path / "in.wav", tmp_path / "slow.wav", "--chain", for_files).exit_code == 0
+    clip = ac.read(tmp_path / "slow.wav")
+    assert (clip.sample_rate, len(clip.samples)) == (44100, 44100)
+    resampled = ac.io.resample(x.reshape((48000, channels)[:channels]), 48000, 44100)
+    assert_close(clip.samples, run_limited(resampled), 1e-5)
+
+
+def run_limited(x):
+    limiter = ac.Limiter(sample_rate=44100, channels=x.ndim)
+    return np.concatenate([limiter.process(x), limiter.flush()])[limiter.latency :]
+
+
+@pytest.mark.live
+@pytest.mark.skipif(not JIT_ENABLED, reason="a C callback needs compiled code")
+@pytest.mark.skipif(jack.missing() is not None, reason=str(jack.missing()))
+def test_its_chain_in_a_file_plays_live(chains):
+    anywhere, for_files = chains
+    with jack.server():
+        for channels in (1, 2):
+            played = run("live", "--chain", anywhere, "--channels", channels, "--seconds", 0.2)
+            assert played.exit_code == 0, played.output
+            assert f"48000 Hz, {channels} channel(s) in, 2 out, blocks of 64" in played.stderr
+            assert float(played.stdout.split()[0]) > 0.05
+        assert "changes the sample rate to 44100 Hz, which a sound card cannot" in refused("live", "--chain", for_files)

@@ -57,11 +57,12 @@ def test_a_tap_gives_each_sample_once_and_counts_what_is_lost(channels):
     assert len(tap.read()) == 0
 
 
-def called(stage, x, y, flags=0, frames=64):
+def called(stage, x, y, flags=0, frames=64, played=1, clock=0, counters=None):
     """The counters after a call of the callback as PortAudio would make it."""
     table, kept = table_of([stage])
-    counters, silence, unheard = np.zeros(kernels.COUNT, np.int64), np.zeros(50, "float32"), np.zeros(50, "float32")
-    row = np.array([1, 1, *map(address_of, (table, counters, silence, unheard)), 50, 0, 10**9], np.int64)
+    counters = np.zeros(kernels.COUNT, np.int64) if counters is None else counters
+    silence, unheard = np.zeros(50, "float32"), np.zeros(50, "float32")
+    row = np.array([1, 1, *map(address_of, (table, counters, silence, unheard)), 50, clock, 10**9, played], np.int64)
     pointer = ctypes.c_void_p
     kind = ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer, ctypes.c_ulong, pointer, ctypes.c_ulong, pointer)
     function = kind(kernels.callback.address(np.dtype("float32")))
@@ -104,3 +105,34 @@ def test_what_is_not_finite_is_played_as_silence_and_shown():
     assert counters[kernels.NOT_FINITE] == 1
     x[5] = 0
     assert np.array_equal(y, x)
+
+
+@compiled
+@pytest.mark.parametrize("played", [2, 5])
+@pytest.mark.parametrize("hears", [True, False])
+def test_one_channel_is_played_on_all_of_the_card(played, hears):
+    x, y = noise(64), np.zeros((64, played), "float32")
+    stage = Gain(20.0) if hears else Source(x)
+    counters = called(stage, x if hears else None, y, played=played)
+    expected = x * np.float32(10) if hears else x
+    assert np.array_equal(y, np.repeat(expected[:, None], played, axis=1))
+    assert counters[kernels.PEAK_OUT] / kernels.FULL_SCALE == pytest.approx(np.abs(expected).max(), rel=1e-6)
+
+
+@compiled
+def test_the_worst_block_is_the_one_that_took_longest_for_its_length():
+    clock = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.POINTER(ctypes.c_int64 * 2))
+    now_ns = iter([0, 1000, 5000, 6000])  # before and after each of two blocks
+
+    @clock
+    def time(_, result):
+        result.contents[0], result.contents[1] = divmod(next(now_ns), 10**9)
+        return 0
+
+    counters, address = None, ctypes.cast(time, ctypes.c_void_p).value
+    for frames in (10, 64):
+        x = noise(frames)
+        counters = called(Gain(0.0), x, np.zeros_like(x), frames=frames, clock=address, counters=counters)
+    assert counters[kernels.BUSY_NS] == 2000
+    assert counters[kernels.WORST_NS] == 1000 * 10**6 // 10
+    assert counters[kernels.FRAMES] == 74

@@ -5,6 +5,7 @@ import pytest
 
 import audioconv as ac
 from audioconv.kernels.chain import CHUNK
+from tests import naive
 from tests.compare import assert_close
 from tests.streaming import noise
 
@@ -94,3 +95,82 @@ def test_a_function_of_ones_own():
     x = noise(20, 2)
     y = ac.Jitted(difference, np.zeros(2), channels=2).process(x)
     assert_close(y, np.diff(x, axis=0, prepend=0), 1e-6)
+
+
+# --- samples that are not finite ---------------------------------------------------------------------------
+
+overflowing = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # without JIT NumPy warns of each
+
+
+@overflowing
+@pytest.mark.parametrize("length", [1, 9, CHUNK, CHUNK + 3])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_sections_take_what_is_not_finite_as_zeros_and_count_it(length, channels, bad):
+    x = noise(length, channels).reshape(length, channels)
+    x[[0, length // 2, -1], 0] = bad
+    sos = np.random.default_rng(2).uniform(-0.4, 0.4, (2, 6))
+    sos[:, 3] = 1
+    stage = ac.Biquad(sos, channels=channels)
+    y, made = stage.process(x), [naive.sections(column, sos) for column in x.T]
+    assert_close(y, np.stack([column for column, _ in made], axis=1), 1e-6, zeros_allowed=length == 1 == channels)
+    assert stage.replaced == sum(count for _, count in made) == len({0, length // 2, length - 1})
+    clean = np.where(np.isfinite(x), x, np.float32(0))
+    assert np.array_equal(ac.Biquad(sos, channels=channels).process(clean), y)
+
+
+@overflowing
+@pytest.mark.parametrize("length", [3, CHUNK + 3])
+@pytest.mark.parametrize("cut", [1, 2, 700])
+def test_sections_that_are_not_stable_begin_anew(length, cut):
+    x = noise(length, 2)
+    wild, tame = [1.0, 0, 0, 1, -1e30, 0], [1.0, 0.5, 0, 1, -0.25, 0]
+    stage = ac.Biquad([tame, wild], channels=2)
+    y = np.concatenate([stage.process(x[first : first + cut]) for first in range(0, length, cut)])
+    made = [naive.sections(column, np.array([tame, wild])) for column in x.T]
+    expected = np.stack([column for column, _ in made], axis=1)
+    assert np.array_equal(np.isinf(y), np.isinf(expected))
+    assert_close(y[np.isfinite(y)], expected[np.isfinite(y)], 1e-6)
+    assert stage.replaced == sum(count for _, count in made) == np.isinf(y).sum() > length // 3
+    stage.sos = [tame, tame]
+    settled = np.concatenate([stage.process(x) for _ in range(3)])[-length:]
+    assert np.isfinite(settled).all()
+    stage.reset()
+    assert stage.replaced == 0
+    assert np.array_equal(stage.process(x), ac.Biquad([tame, tame], channels=2).process(x))
+
+
+@overflowing
+def test_sections_on_their_way_recover():
+    x, old, new = noise(CHUNK + 20), [[1.0, 0, 0, 1, -0.5, 0]], [[0.5, 0.2, 0, 1, 0.5, 0.1]]
+    x[[3, CHUNK + 3]] = np.nan, np.inf
+    stages = ac.Biquad(old), ac.Biquad(old)
+    for stage in stages:
+        stage.sos = new
+    y, clean = stages[0].process(x), stages[1].process(np.where(np.isfinite(x), x, np.float32(0)))
+    assert np.array_equal(y, clean)
+    assert (stages[0].replaced, stages[1].replaced) == (2, 0)
+    assert np.isfinite(y).all()
+
+
+@overflowing
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: ac.Limiter(-6.0, sample_rate=1000, look_ahead_ms=5, release_ms=30, channels=2),
+        lambda: ac.DryWet(ac.Limiter(-6.0, sample_rate=1000, look_ahead_ms=5, channels=2), 0.5),
+        lambda: ac.DryWet(ac.Gain(6.0, channels=2), 0.25),
+    ],
+)
+def test_what_looks_ahead_or_waits_takes_what_is_not_finite_as_zeros(made, bad):
+    x = noise(CHUNK + 40, 2)
+    x[[0, 30, CHUNK + 1], [0, 1, 0]] = bad
+    stage, clean = made(), np.where(np.isfinite(x), x, np.float32(0))
+    y = [stage.process(x[:100]), stage.process(x[100:])]
+    assert stage.replaced == 3
+    other = made()
+    expected = np.concatenate([other.process(clean[:100]), other.process(clean[100:]), other.flush()])
+    assert np.array_equal(np.concatenate([*y, stage.flush()]), expected)
+    assert np.isfinite(expected).all()
+    assert stage.replaced == other.replaced == 0

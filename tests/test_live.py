@@ -15,7 +15,7 @@ import audioconv as ac
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.stream import Sink, Source, Tap, sound_card
 from tests import jack
-from tests.command import run
+from tests.command import refused, run
 from tests.compare import assert_close
 
 RATE, ROOT = 48000, Path(__file__).resolve().parent.parent
@@ -130,16 +130,96 @@ def test_only_input_and_only_output():
 def test_a_stage_is_in_one_place_at_a_time_and_can_be_used_afterwards():
     gain = ac.Gain(6.0)
     with ac.live(gain) as sound:
-        with pytest.raises(ac.BusyError):
+        with pytest.raises(ac.BusyError, match="this Gain is being played live; stop it first"):
             gain.process(noise(64))
-        with pytest.raises(ac.BusyError), ac.live(gain):
+        with pytest.raises(ac.BusyError, match="played live"), ac.live(gain):
             pass
+        assert sound.active
         sound.stop()
         assert not sound.active
         assert len(gain.process(noise(64))) == 64
         sound.start()
         assert sound.active
     assert len(gain.process(noise(64))) == 64
+
+
+def test_what_is_inside_a_stage_that_plays_is_in_use_too():
+    gain, biquad = ac.Gain(6.0), ac.Biquad([[1.0, 0, 0, 1, -0.5, 0]])
+    chain = ac.Chain([gain, ac.DryWet(biquad, 0.5), gain])
+    with ac.live(chain):
+        for stage in (chain, gain, biquad):
+            with pytest.raises(ac.BusyError, match=f"this {type(stage).__name__} is being played live"):
+                stage.process(noise(64))
+    for stage in (chain, gain, biquad):
+        assert len(stage.process(noise(64))) == 64
+    with gain._guard:  # another thread is in it
+        sound = ac.live(chain)
+        with pytest.raises(ac.BusyError, match="two threads"):
+            sound.start()
+        sound.close()
+    assert len(chain.process(noise(64))) == 64
+
+
+def test_one_channel_is_played_on_all():
+    for stage, played in ((ac.Gain(0.0), 2), (ac.Gain(0.0, channels=2), 2), (ac.Mix([[1.0], [1.0]]), 2)):
+        with ac.live(stage) as sound:
+            assert (sound.input_channels, sound.output_channels) == (stage.channels, played)
+            sound.wait(0.1)
+            assert sound.statistics.frames > 0
+    for options, channels in (({"output_channels": 1}, (1, 1)), ({"kind": "input"}, (1, 0)),
+                              ({"kind": "output"}, (0, 2)), ({"device": "loopback"}, (1, 1))):  # fmt: skip
+        sound = ac.live(ac.Gain(0.0), **options)
+        assert (sound.input_channels, sound.output_channels) == channels
+        sound.close()
+    with pytest.raises(ac.ArgumentError, match="output_channels is 1, but the stage gives 2"):
+        ac.live(ac.Gain(0.0, channels=2), output_channels=1)
+
+
+@pytest.mark.parametrize("block", [None, 1, 7, 1000, 4096, 100_000])
+def test_statistics_are_numbers_whatever_the_block(block):
+    with ac.live(ac.Gain(0.0), block) as sound:
+        sound.wait(0.2)
+        done = sound.statistics
+    assert all(np.isfinite(done))
+    assert done.frames == 0 if block == 100_000 else done.frames > 0
+    assert (done.load_mean == 0) == (done.load_worst == 0) == (done.blocks == 0)
+    assert block is None or done.frames == block * done.blocks
+    assert done.load_mean <= done.load_worst * (1 + 1e-6) + 1e-9
+
+
+def test_devices_are_listed():
+    system, loopback = ac.devices()
+    assert system == (0, "system", "JACK Audio Connection Kit", 2, 2, 48000.0, True, True)
+    assert (loopback.name, loopback.input_channels, loopback.output_channels) == ("loopback", 1, 1)
+    assert not loopback.default_input | loopback.default_output
+
+
+def test_a_stage_of_another_sample_rate_is_refused():
+    limiter = ac.Limiter(sample_rate=44100)
+    with pytest.raises(ac.ArgumentError, match="sample_rate is 48000 Hz, but the stage is made for 44100 Hz"):
+        ac.live(ac.Chain([ac.Gain(0.0), ac.DryWet(limiter)]), sample_rate=48000)
+    with pytest.raises(ac.SoundDeviceError, match="made for 44100 Hz"):
+        ac.live(limiter)  # asks the card for it
+    for wrong in (0, np.nan, np.inf, True, "48000"):
+        with pytest.raises(ac.ArgumentError, match="sample_rate"):
+            ac.live(ac.Gain(0.0), sample_rate=wrong)
+    sound = ac.live(ac.Limiter(sample_rate=48000.0))
+    assert sound.sample_rate == 48000
+    sound.close()
+
+
+def test_a_sample_that_is_not_finite_silences_nothing():
+    x = np.ones(4 * RATE, "float32")
+    x[100] = np.nan
+    chain, sink = ac.Chain([Source(x), ac.Biquad([[1.0, 0, 0, 1, -0.5, 0]])]), Sink(RATE)
+    with ac.live(ac.Chain([chain, sink])) as sound:
+        sound.wait(0.1)
+        assert sound.stage.replaced == 1
+        assert sound.statistics.not_finite == 0
+    y = sink.recorded
+    assert_close(y[:100], 2 - 0.5 ** np.arange(100), 1e-6)
+    assert_close(y[100:103], [1.0, 1.5, 1.75], 1e-6)
+    assert_close(y[200:], np.full(len(y) - 200, 2.0), 1e-6)
 
 
 def test_a_stage_is_free_again_if_the_sound_cannot_begin():
@@ -200,14 +280,21 @@ def test_a_sound_server_that_goes_away_stops_nothing():
 
 def test_the_command_plays_for_a_time_and_says_how_it_went():
     listed = run("live", "--list-devices")
-    assert "system" in listed.stdout
+    assert listed.stdout.splitlines()[0] == "* 0 system, JACK Audio Connection Kit (2 in, 2 out, 48000 Hz)"
     result = run("live", "--gain", "-6", "--seconds", "0.3", "--meter")
     assert result.exit_code == 0, result.output
     assert "dropouts" in result.stdout
     assert "load" in result.stdout
     played_s = float(result.stdout.split()[0])
     assert 0.15 < played_s < 0.6
-    assert run("live").exit_code == 2
+    assert "nothing to do" in refused("live")
+    assert "--gain must be between" in refused("live", "--gain", "nan")
+    same = run("live", "--gain", 0, "--seconds", 0.2)
+    assert same.exit_code == 0, same.output
+    assert "48000 Hz, 1 channel(s) in, 2 out, blocks of 64" in same.stderr
+    too_long = run("live", "--gain", 0, "--block", 100_000, "--seconds", 0.1)
+    assert "0.0 s in 0 blocks" in too_long.stdout
+    assert "nan" not in too_long.output
     assert "no such" in run("live", "--gain", "1", "--device", "no such").stderr
 
 

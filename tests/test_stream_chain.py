@@ -13,6 +13,7 @@ from tests.compare import assert_close
 from tests.streaming import noise, run
 
 RNG = np.random.default_rng
+RATE = 16000
 SOS = signal.butter(6, [0.05, 0.4], "bandpass", output="sos")
 
 
@@ -98,13 +99,62 @@ def test_a_stage_writes_where_it_is_told():
     assert np.array_equal(filtered.process(x), other.process(x))  # nothing had happened
 
 
-def test_fading_sound_ends_in_zeros_and_nan_stays():
+def test_fading_sound_ends_in_zeros():
     stage = ac.Biquad([[1.0, 0, 0, 1, -0.999, 0]])
     stage.process(np.array([1.0], "float32"))
     y = stage.process(np.zeros(200_000, "float32"))
     assert y[50_000] > 0
     assert not y[100_000:].any()  # no denormals
-    assert np.isnan(stage.process(np.array([np.nan, 1.0], "float32"))).all()
+
+
+def bad_samples(channels):
+    """Noise, and the same with samples that are not finite, and with zeros instead of them."""
+    x = noise(2000, channels)
+    spoilt = x.copy()
+    spoilt.reshape(-1)[[700, 1205, 1206]] = np.nan, np.inf, -np.inf
+    return x, spoilt, np.where(np.isfinite(spoilt), spoilt, np.float32(0))
+
+
+@pytest.mark.parametrize("sizes", [[2000], [64], [1], [0, 300, 7]])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_bad_sample_does_no_lasting_harm(channels, sizes):
+    x, spoilt, clean = bad_samples(channels)
+
+    def chain():
+        inside = ac.Chain([ac.Biquad(SOS, channels=channels), ac.Limiter(-6.0, sample_rate=RATE, channels=channels)])
+        return ac.Chain([ac.Gain(3.0, channels=channels), ac.DryWet(inside, 0.5), ac.Biquad(SOS, channels=channels)])
+
+    for make in (
+        chain,
+        lambda: ac.Biquad(SOS, channels=channels),
+        lambda: ac.Limiter(sample_rate=RATE, channels=channels),
+    ):
+        stage = make()
+        y = run(stage, spoilt, sizes)
+        assert np.isfinite(y).all()
+        assert np.array_equal(y, run(make(), clean, sizes))
+        before = 700 // channels + stage.latency
+        assert np.array_equal(y[:before], run(make(), x, sizes)[:before])  # what came before keeps its bits
+        stage.process(spoilt[:1000])
+        copied = pickle.loads(pickle.dumps(stage))
+        assert stage.replaced == copied.replaced == (1 if channels == 1 else 3)
+        stage.flush()
+        assert stage.replaced == 0
+        assert np.array_equal(run(stage, clean, sizes), y)  # as new
+
+
+def test_a_bad_sample_in_one_channel_leaves_the_others_alone():
+    x = noise(1000, 2)
+    spoilt = x.copy()
+    spoilt[100:103, 0] = np.nan, np.inf, -np.inf
+    assert np.array_equal(ac.Biquad(SOS, channels=2).process(spoilt)[:, 1], ac.Biquad(SOS).process(x[:, 1].copy()))
+
+
+def test_a_result_ends_with_the_signal_unless_zeros_follow():
+    x, stage = noise(100), ac.Biquad(SOS)
+    assert len(run(stage, x)) == 100
+    y = run(stage, np.concatenate([x, np.zeros(50, "float32")]))
+    assert np.abs(y[100:]).max() > 0.01
 
 
 @pytest.mark.parametrize("made", [lambda: a_chain(2), lambda: ac.Biquad(SOS, channels=2)])

@@ -192,7 +192,7 @@ def test_messages_say_what_is_wanted():
     ("error", "ir", "options"),
     [
         (ShapeError, np.zeros(0, "f4"), {}),
-        (ShapeError, np.zeros((9, 2), "f4"), {}),
+        (ShapeError, np.zeros((2, 9), "f4"), {}),
         (ShapeError, np.zeros((9, 2), "f4"), {"channels": 3}),
         (ShapeError, np.zeros((9, 3, 2), "f4"), {"channels": 2}),
         (ShapeError, np.zeros((9, 2, 0), "f4"), {"channels": 2}),

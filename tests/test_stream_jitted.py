@@ -56,6 +56,49 @@ def test_a_function_may_have_no_memory():
     assert np.array_equal(ac.Jitted(negative).process(np.ones(2, "float32")), [-1, -1])
 
 
+def echo(block, memory):
+    """y(t) = x(t) + 0.5 x(t - 40), late by 3; memory: place, and 43 samples for each of the channels."""
+    for t in range(block.shape[0]):
+        place = int(memory[0, 0])
+        for c in range(block.shape[1]):
+            now = block[t, c]
+            block[t, c] = memory[1 + (place + 40) % 43, c] + 0.5 * memory[1 + place, c]
+            memory[1 + place, c] = now
+        memory[0, 0] = (place + 1) % 43
+
+
+def echoed(channels):
+    return ac.Jitted(echo, np.zeros((44, channels)), channels=channels, latency=3, tail=40)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("sizes", [[100], [1, 0, 37]])
+def test_what_rings_on_comes_out_at_the_end(tmp_path, channels, sizes):
+    x, stage = noise(200, channels) / np.float32(8), echoed(channels)
+    taps = np.zeros(41)
+    taps[[0, 40]] = 1, 0.5
+    expected = ac.convolve(x.astype(float), taps)
+    late = np.concatenate([np.zeros_like(expected[:3]), expected])
+    for _ in range(2):  # a flush leaves it as new
+        assert_close(run(stage, x, sizes), late, 1e-6)
+    stage.process(x)
+    copied = pickle.loads(pickle.dumps(stage))
+    assert_close(copied.flush(), late[200:], 1e-6)
+    assert not np.any(copied.flush())
+    chain = ac.Chain([ac.Gain(6.0, channels=channels), echoed(channels), echoed(channels)])
+    assert chain.latency == 6
+    assert_close(run(chain, x, sizes)[6:], 10 ** (6 / 20) * ac.convolve(expected, taps), 1e-6)
+    mixed = ac.DryWet(echoed(channels), 0.25)
+    dry = np.concatenate([x, np.zeros_like(expected[:40])])
+    assert_close(run(mixed, x, sizes)[3:], 0.25 * expected + 0.75 * dry, 1e-6)
+    ac.write(tmp_path / "in.wav", x, 8000, subtype="FLOAT")
+    for stage, wanted in ((echoed(channels), expected), (mixed, 0.25 * expected + 0.75 * dry)):
+        done = ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", stage, block_size=33)
+        assert done.frames == 240
+        assert_close(ac.read(tmp_path / "out.wav").samples, wanted, 1e-6)
+        (tmp_path / "out.wav").unlink()
+
+
 def test_a_pickled_stage_goes_on_where_it_was():
     stage, x = ac.Jitted(smooth, np.zeros((1, 1))), noise(100)
     stage.process(x[:40])

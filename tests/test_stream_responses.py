@@ -129,10 +129,14 @@ def test_a_chain_is_what_its_file_says(tmp_path):
         (["[[stage]]", 'type = "gain"'], "stage 1: gain needs gain_db"),
         (["[[stage]]", 'type = "gain"', 'gain_db = "1"'], "gain_db must be a number, not '1'"),
         (["[[stage]]", 'type = "gain"', "gain_db = true"], "gain_db must be a number, not True"),
-        (["[[stage]]", 'type = "gain"', "gain_db = nan"], "stage 1: gain_db must be a number below infinity"),
+        (["[[stage]]", 'type = "gain"', "gain_db = nan"], "stage 1: gain_db must be a finite number of dB up to 770"),
         (["[[stage]]", 'type = "mix"', "matrix = [1, 2]"], "matrix must be rows of numbers"),
         (["[[stage]]", 'type = "mix"', "matrix = [[1, 2], [1]]"], "matrix must be rows of numbers"),
         (["[[stage]]", 'type = "mix"', "matrix = [[1], [2]]"], r"matrix has 2 row\(s\), but there are 1"),
+        (["[[stage]]", 'type = "mix"'], "mix needs either matrix, .* or channels"),
+        (["[[stage]]", 'type = "mix"', "matrix = [[1]]", "channels = 1"], "mix needs either matrix, .* or channels"),
+        (["[[stage]]", 'type = "mix"', "channels = 1.5"], "channels must be a whole number, not 1.5"),
+        (["[[stage]]", 'type = "mix"', "channels = 0"], "channels must be at least 1"),
         (["[[stage]]", 'type = "sections"', "sos = [[1, 2]]"], "sos must have shape"),
         (["[[stage]]", 'type = "resample"', "rate_out = 8000.5"], "rate_out must be a whole number"),
         (["[[stage]]", 'type = "biquad"', 'kind = "bell"', "frequency_hz = 9"], "kind must be one of"),
@@ -145,6 +149,17 @@ def test_a_chain_file_that_makes_no_sense_says_where(tmp_path, lines, says):
     with pytest.raises(ac.AudioconvError, match=says) as error:
         ac.read_chain(path, 16000, channels=1)
     assert str(path) in str(error.value)
+
+
+def test_channels_of_a_mix_are_what_everybody_means(tmp_path):
+    path = tmp_path / "chain.toml"
+    for before, after, matrix in ((1, 3, [[1, 1, 1]]), (4, 1, [[0.25]] * 4), (2, 2, np.eye(2)), (1, 1, [[1]])):
+        written(path, "[[stage]]", 'type = "mix"', f"channels = {after}")
+        chain = ac.read_chain(path, 16000, channels=before)
+        assert np.array_equal(chain.stages[0].matrix, matrix)
+    written(path, "[[stage]]", 'type = "mix"', "channels = 2")
+    with pytest.raises(ac.ArgumentError, match="stage 1: channels is 2, and there are 3: only one becomes many"):
+        ac.read_chain(path, 16000, channels=3)
 
 
 def test_a_chain_file_that_is_not_there(tmp_path):

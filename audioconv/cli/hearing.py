@@ -9,7 +9,8 @@ from audioconv.cli.messages import say
 def sound(file, device, block, seconds=None):
     """Blocks of one channel, and their sample rate: of a file if one is given, else of the microphone for so long."""
     from audioconv import io
-    from audioconv.stream.sound_card import microphone, named
+    from audioconv.stream.devices import named
+    from audioconv.stream.sound_card import microphone
 
     if file is not None:
         yield _mono(io.blocks(file, block)), io.info(file).sample_rate

@@ -134,7 +134,7 @@ class Denoise:
             The stage stays as it was.
         """
         with self._guard:
-            block = checked_block(block, self.channels)
+            block = checked_block(block, self)
             if out is not None and (np.shape(out) != block.shape or getattr(out, "dtype", None) != block.dtype):
                 raise ShapeError(f"out must be a {block.dtype} array of shape {block.shape}, not of {np.shape(out)}")
             self._dims = block.ndim

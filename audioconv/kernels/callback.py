@@ -19,12 +19,13 @@ from audioconv.kernels.memory import (
     viewed,
 )
 
-# The row: channels of the card's input and output; addresses of the step's table, of the counters, of a silent block of
-# input and one for output that nobody wants, both of so many frames; the address of the clock; ns of 10^6 frames.
-INPUTS, OUTPUTS, TABLE, COUNTERS, SILENCE, UNHEARD, MOST, CLOCK, MEGAFRAME_NS = range(9)
+# The row: channels of the stage's input and output; addresses of the step's table, of the counters, of a silent block
+# of input and one for output that nobody wants, both of so many frames; the address of the clock; ns of 10^6 frames;
+# channels of the card's output: those of the stage, or more, and then each of them gets the stage's only one.
+INPUTS, OUTPUTS, TABLE, COUNTERS, SILENCE, UNHEARD, MOST, CLOCK, MEGAFRAME_NS, PLAYED, ROW = range(11)
 # The counters: blocks, frames; as PortAudio says it, input that was late or lost and output that was late or lost;
-# blocks that took longer than they last, ns in all and of the longest; the peaks of input and output in 2^-30; samples
-# of output that were not finite.
+# blocks that took longer than they last, ns in all, and ns of 10^6 frames of the block that took longest for its
+# length; the peaks of input and output in 2^-30; samples of output that were not finite.
 (BLOCKS, FRAMES, INPUT_UNDERFLOWS, INPUT_OVERFLOWS, OUTPUT_UNDERFLOWS, OUTPUT_OVERFLOWS, LATE, BUSY_NS, WORST_NS,
  PEAK_IN, PEAK_OUT, NOT_FINITE, COUNT) = range(13)  # fmt: skip
 FULL_SCALE = 2**30
@@ -51,6 +52,15 @@ def _spare_the_ears(counters, samples):
 
 
 @part
+def _spread(samples, channels):
+    """The samples at the beginning, one a frame, to all channels; from the last one on, because they are in the way."""
+    for t in range(samples.size // channels - 1, -1, -1):
+        value = samples[t]
+        for channel in range(channels):
+            samples[t * channels + channel] = value
+
+
+@part
 def _run(state, counters, source, target, frames):
     call_step(viewed(row_at(state, TABLE), 2), 0, source, target, frames)
     _spare_the_ears(counters, target)
@@ -64,8 +74,11 @@ def callback(x, y, frames, times, flags, state):
     frames, inputs, outputs = np.int64(frames), state[INPUTS], state[OUTPUTS]
     counters = viewed(row_at(state, COUNTERS), COUNT)
     begin = nanoseconds(state, CLOCK)
+    played = state[PLAYED]
     if given(x) and given(y):
         _run(state, counters, viewed(x, frames * inputs), viewed(y, frames * outputs), frames)
+        if played > outputs:
+            _spread(viewed(y, frames * played), played)
     else:  # the card only hears or only plays
         for first in range(0, frames, state[MOST]):
             count = min(state[MOST], frames - first)
@@ -74,13 +87,15 @@ def callback(x, y, frames, times, flags, state):
             if given(x):
                 source = viewed(x, frames * inputs)[first * inputs : (first + count) * inputs]
             if given(y):
-                target = viewed(y, frames * outputs)[first * outputs : (first + count) * outputs]
+                target = viewed(y, frames * played)[first * played : first * played + count * outputs]
             _run(state, counters, source, target, count)
+            if given(y) and played > outputs:
+                _spread(viewed(y, frames * played)[first * played : (first + count) * played], played)
     taken_ns = nanoseconds(state, CLOCK) - begin
     for flag in range(4):
         counters[INPUT_UNDERFLOWS + flag] += np.int64(flags) >> flag & 1
     counters[BUSY_NS] += taken_ns
-    counters[WORST_NS] = max(counters[WORST_NS], taken_ns)
+    counters[WORST_NS] = max(counters[WORST_NS], taken_ns * 1_000_000 // max(frames, 1))
     counters[LATE] += taken_ns * 1_000_000 > state[MEGAFRAME_NS] * frames
     counters[BLOCKS] += 1
     add_atomic(counters, FRAMES, frames)

@@ -4,6 +4,8 @@ Frames have `channels` samples side by side; out may be in where both have as ma
 numbers, and addresses of arrays. Without JIT it is a list with the arrays themselves. A parameter is a pair of float64,
 (now, aim), and many are rows, (now, aim, aim), with a number of turns that says which aim holds: a step goes from one
 to the other in a straight line over its block, and meanwhile the other aim may be written.
+
+Steps that remember (`biquad`, `dry_wet`, `limiter`) take samples that are not finite as zeros, and count them.
 """
 
 import numpy as np
@@ -18,6 +20,7 @@ from audioconv.kernels.memory import ROWS, doubles_at, floats_at, integers_at, v
 
 CHUNK = 256  # frames that a filter keeps in float64 at a time
 SMALLEST = 2.0**-126  # of normal float32 numbers: what is smaller costs a hundred times as much to compute with
+LARGEST = float(np.finfo(np.float32).max)
 _FADED = 1e-290  # state below this is no sound any more
 
 
@@ -196,28 +199,71 @@ def _moving_section(work, count, now, aim, at, z, z_at, first, frames):
     z[z_at], z[z_at + 1], z[z_at + 2] = z1, before, v
 
 
+@part
+def _enter(source, place, step, work, count):
+    """Every `step`-th sample from `place` on, zeros for those that are not finite; says how many these were."""
+    replaced = 0
+    for t in range(count):
+        value = source[place + t * step]
+        finite = value - value == 0
+        work[t] = value if finite else 0.0
+        replaced += not finite
+    return replaced
+
+
+@part
+def _sections(work, count, now, aim, moving, z, first, frames):
+    """Sections one after the other on `work`, z (sections, 3); says whether states and results stay numbers of float32.
+
+    What is not finite, a sample or a state, stays in the first number of a state, so that it is looked at once a chunk.
+    """
+    finite, beyond = True, 0
+    for section in range(z.size // 3):
+        if moving:
+            _moving_section(work, count, now, aim, 5 * section, z, 3 * section, first, frames)
+        else:
+            _section(work, count, aim, 5 * section, z, 3 * section)
+        finite &= z[3 * section] - z[3 * section] == 0
+    for t in range(count):
+        beyond += abs(work[t]) > LARGEST
+    return finite and beyond == 0
+
+
+@part
+def _guarded_sections(work, count, now, aim, moving, z, first, frames):
+    """The same, sample by sample: where they do not, all sections begin anew, and that result is infinite."""
+    replaced = 0
+    for t in range(count):
+        here = work[t : t + 1]
+        finite = _sections(here, 1, now, aim, moving, z, first + t, frames)
+        if not finite:
+            here[0] = np.inf
+            for i in range(z.size):
+                z[i] = 0.0
+            replaced += 1
+    return replaced
+
+
 # state of `biquad`: channels, sections, addresses of rows of b0 b1 b2 a1 a2 of each section, of their turns, of the
-# states, of work space
+# states, of work space (a chunk, and states as they were before it), of how many samples were replaced
 @stage_step
 def biquad(state, x, y, frames):
     """Second-order sections one after the other; in float64, whatever the samples are."""
-    channels, sections = state[0], state[1]
-    now, aim, moving = _rows(state, 2, 5 * sections)
-    z = doubles_at(state, 4, 0, 3 * sections * channels, state)
-    work = doubles_at(state, 5, 0, CHUNK, state)
+    channels, size, replaced = state[0], 3 * state[1], integers_at(state, 6, 0, 1, state)
+    now, aim, moving = _rows(state, 2, 5 * state[1])
+    states, work = doubles_at(state, 4, 0, size * channels, state), doubles_at(state, 5, 0, CHUNK + size, state)
     source, target = viewed(x, frames * channels), viewed(y, frames * channels)
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
         for channel in range(channels):
-            place = first * channels + channel
+            place, z = first * channels + channel, states[channel * size : (channel + 1) * size]
+            _arrive(work[CHUNK:], z)
             for t in range(count):
                 work[t] = source[place + t * channels]
-            for section in range(sections):
-                z_at = 3 * (channel * sections + section)
-                if moving:
-                    _moving_section(work, count, now, aim, 5 * section, z, z_at, first, frames)
-                else:
-                    _section(work, count, aim, 5 * section, z, z_at)
+            if not _sections(work, count, now, aim, moving, z, first, frames):
+                _arrive(z, work[CHUNK:])
+                replaced[0] += _enter(source, place, channels, work, count)
+                replaced[0] += _guarded_sections(work, count, now, aim, moving, z, first, frames)
             for t in range(count):
                 value = np.float32(work[t])
                 target[place + t * channels] = value if abs(value) >= SMALLEST or value != value else np.float32(0.0)
@@ -236,21 +282,21 @@ def _delay(samples, line, place):
 
 
 # state of `dry_wet`: channels, address of (now, aim), of a table of one step, of work space, of the delayed dry signal,
-# its size, address of the place in it
+# its size, addresses of the place in it and of how many samples were replaced
 @stage_step
 def dry_wet(state, x, y, frames):
     """(1 - g) x + g (x through a step), x as late as the step is."""
     channels, g, late = state[0], doubles_at(state, 1, 0, 2, state), state[5]
     table, dry = integers_at(state, 2, 0, 2, state), floats_at(state, 3, 0, CHUNK * channels, x)
     line, place = floats_at(state, 4, 0, late, x), integers_at(state, 6, 0, 1, state)
+    replaced = integers_at(state, 7, 0, 1, state)
     source, target = viewed(x, frames * channels), viewed(y, frames * channels)
     start, aim = g[0], g[1]
     rise = (aim - start) / max(frames, 1)
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
         here = target[first * channels : (first + count) * channels]
-        for i in range(count * channels):
-            dry[i] = source[first * channels + i]
+        replaced[0] += _enter(source, first * channels, 1, dry, count * channels)
         call_step(table, 0, dry, here, count)
         if late:
             _delay(dry[: count * channels], line, place)
@@ -298,14 +344,14 @@ RELEASE, GAIN, SUM = 2, 3, 4  # after the threshold (now, aim)
 
 
 # state of `limiter`: channels, span: frames that it looks ahead + 1, addresses of numbers, needs, gains, queue and
-# counter of frames, delayed frames
+# counter of frames, delayed frames, how many samples were replaced
 @stage_step
 def limiter(state, x, y, frames):
     """No sample beyond a threshold: each frame times the mean of gains that all are small enough for it."""
     channels, span = state[0], state[1]
     numbers, queue = doubles_at(state, 2, 0, 5, state), integers_at(state, 5, 0, span + 3, state)
     needs, gains = doubles_at(state, 3, 0, span, state), doubles_at(state, 4, 0, span, state)
-    delay = floats_at(state, 6, 0, span * channels, x)
+    delay, replaced = floats_at(state, 6, 0, span * channels, x), integers_at(state, 7, 0, 1, state)
     source, target = viewed(x, frames * channels), viewed(y, frames * channels)
     start, aim = numbers[0], numbers[1]
     rise = (aim - start) / max(frames, 1)
@@ -315,6 +361,9 @@ def limiter(state, x, y, frames):
         place, oldest, peak = n % span, (n + 1) % span, 0.0
         for c in range(channels):
             value = source[t * channels + c]
+            if value - value != 0:
+                value = source.dtype.type(0)
+                replaced[0] += 1
             delay[place * channels + c] = value
             peak = max(peak, abs(np.float64(value)))
         least = _least(needs, queue, n, threshold / peak if peak > threshold else 1.0)

@@ -4,6 +4,7 @@ from audioconv.stream.chain import Chain, DryWet
 from audioconv.stream.chain_file import read_chain
 from audioconv.stream.convolver import StreamConvolver
 from audioconv.stream.convolver2d import StreamConvolver2d
+from audioconv.stream.devices import Device, devices
 from audioconv.stream.files import Processed, process_file
 from audioconv.stream.fir import Fir
 from audioconv.stream.jitted import Jitted
@@ -16,6 +17,7 @@ from audioconv.stream.taps import Sink, Source, Tap
 __all__ = [
     "Biquad",
     "Chain",
+    "Device",
     "DryWet",
     "Fir",
     "Gain",
@@ -32,6 +34,7 @@ __all__ = [
     "StreamConvolver",
     "StreamConvolver2d",
     "Tap",
+    "devices",
     "live",
     "process_file",
     "read_chain",

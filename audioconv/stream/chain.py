@@ -9,7 +9,8 @@ from audioconv.errors import ArgumentError
 from audioconv.kernels import chain as kernels
 from audioconv.stream.fir import Fir
 from audioconv.stream.jitted import Jitted
-from audioconv.stream.sound import Sound, checked_block, compiled, width_after
+from audioconv.stream.sound import Sound, checked_block, compiled, for_channels, width_after
+from audioconv.stream.values import number
 
 
 class Chain(Sound):
@@ -30,7 +31,9 @@ class Chain(Sound):
     latency : int, in samples
         Of the result, at its sample rate (rounded where the rate changes on the way).
     rate_in, rate_out : int or None
-        The sample rates, in Hz, for which its `Resample` is made, and which it gives; None without one.
+        The sample rates, in Hz, for which its stages are made, and which they give; None if no stage knows one.
+    replaced : int
+        How many samples its stages have replaced because they were not finite.
 
     Raises
     ------
@@ -53,6 +56,8 @@ class Chain(Sound):
     >>> chain.flush()
     array([5., 0.], dtype=float32)
     """
+
+    _for_channels = "stages of channels={0}"
 
     def __init__(self, stages):
         stages = [each for stage in stages for each in (stage.stages if isinstance(stage, Chain) else [stage])]
@@ -78,7 +83,7 @@ class Chain(Sound):
         if out is not None:
             raise ArgumentError(f"a chain with {self._without_step()} makes arrays of its own; out must be None")
         with self._guard:
-            block = checked_block(block, self.channels)
+            block = checked_block(block, self)
             for part in self._parts:
                 block = part.process(block)
             return block
@@ -103,6 +108,11 @@ class Chain(Sound):
             return (x if before == after else y).reshape(-1, after)
 
         return process
+
+    @property
+    def replaced(self):
+        """How many samples the stages have replaced because they were not finite, since the signal began."""
+        return sum(getattr(stage, "replaced", 0) for stage in self.stages)
 
     def reset(self):
         """Forget the signal so far."""
@@ -141,21 +151,23 @@ def _fitting(stages):
                                 f"channels, as stages of sound have")  # fmt: skip
         if stage.channels != width:
             raise ArgumentError(f"stage {i + 1} of the chain, {name}, takes {stage.channels} channel(s), but "
-                                f"{type(fitting[-1]).__name__} before it gives {width}")  # fmt: skip
+                                f"{type(fitting[-1]).__name__} before it gives {width}; make it with "
+                                f"{for_channels(stage, width)}")  # fmt: skip
         fitting.append(stage)
         width = width_after(stage)
     return fitting
 
 
 def _rates(stages):
-    """The sample rates before and after, None where none changes, and the latency at the latter."""
+    """The sample rates before and after, None where no stage knows one, and the latency at the latter."""
     rate_in = rate_out = None
     late = 0.0
-    for stage in stages:
+    for i, stage in enumerate(stages):
         if getattr(stage, "rate_out", None) is not None:
             if rate_out is not None and stage.rate_in != rate_out:
-                raise ArgumentError(f"{type(stage).__name__} from {stage.rate_in} Hz stands in a chain that has come "
-                                    f"to {rate_out} Hz before it")  # fmt: skip
+                raise ArgumentError(f"stage {i + 1} of the chain, {type(stage).__name__}, is made for {stage.rate_in} "
+                                    f"Hz, but what comes before it for {rate_out} Hz; make it with that sample rate, "
+                                    f"or put a Resample between them")  # fmt: skip
             rate_in = stage.rate_in if rate_in is None else rate_in
             rate_out = stage.rate_out
             late *= stage.rate_out / stage.rate_in
@@ -196,6 +208,10 @@ class DryWet(Sound):
     ----------
     latency : int, in samples
         The stage's.
+    rate_in, rate_out : float or None
+        The sample rate for which the stage is made, if it knows one.
+    replaced : int
+        How many samples were not finite and have been replaced by zeros, since the signal began.
 
     Raises
     ------
@@ -210,6 +226,8 @@ class DryWet(Sound):
     array([5.5], dtype=float32)
     """
 
+    _for_channels = "a stage of channels={0}"
+
     def __init__(self, stage, wet=0.5):
         inside = stage if isinstance(stage, Chain) else Chain([stage])
         super().__init__(inside.channels)
@@ -217,6 +235,7 @@ class DryWet(Sound):
             raise ArgumentError(f"a stage beside the dry signal must give as many channels as it takes, and this one "
                                 f"takes {inside.channels} and gives {inside.out_channels}")  # fmt: skip
         self._inside, self.latency = [inside], inside.latency
+        self.rate_in, self.rate_out, self._replaced = inside.rate_in, inside.rate_out, np.zeros(1, np.int64)
         self._wet, self._work = np.zeros(2), aligned(kernels.CHUNK * self.channels, np.float32)
         self._line, self._place = np.zeros(self.latency * self.channels, np.float32), np.zeros(1, np.int64)
         self.wet = wet
@@ -230,9 +249,7 @@ class DryWet(Sound):
 
     @wet.setter
     def wet(self, value):
-        if not 0 <= value <= 1:
-            raise ArgumentError(f"wet must be from 0 to 1, not {value!r}")
-        self._wet[1] = value
+        self._wet[1] = number(value, "wet", 0, 1)
 
     def flush(self):
         """End the signal: what the stage still has to say, and the end of the dry signal; then start afresh."""
@@ -252,10 +269,10 @@ class DryWet(Sound):
     def _clear(self):
         self._wet[0] = self._wet[1]
         self._line.fill(0)
-        self._place[0] = 0
+        self._place[0] = self._replaced[0] = 0
 
     def compiled_step(self):
-        arrays = [self._table_inside(), self._work, self._line, self._line.size, self._place]
+        arrays = [self._table_inside(), self._work, self._line, self._line.size, self._place, self._replaced]
         return compiled(kernels.dry_wet, [self.channels, self._wet, *arrays])
 
     compiled_step.__doc__ = Sound.compiled_step.__doc__

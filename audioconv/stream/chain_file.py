@@ -3,8 +3,12 @@
 import inspect
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from types import NoneType
+from typing import NamedTuple, get_args
 
+import numpy as np
+
+from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
 from audioconv.stream.chain import Chain, DryWet
 from audioconv.stream.resample import Resample
@@ -33,7 +37,7 @@ def read_chain(path, sample_rate, channels):
         - biquad: kind, frequency_hz; q, gain_db
         - sections: sos, rows of b0 b1 b2 a0 a1 a2
         - convolver: ir, a sound file beside the TOML file; wet, true_stereo (see `response_matrix`)
-        - mix: matrix, a row for each channel in
+        - mix: matrix, a row for each channel in; or channels: as many of one channel, one as the mean of all
         - limiter: threshold_db, look_ahead_ms, release_ms
         - resample: rate_out; quality
     sample_rate : int, in Hz
@@ -102,8 +106,13 @@ def _stage(table, place):
     if missing := [name for name, key in keys.items() if key.default is key.empty and name not in table]:
         raise ArgumentError(f"{kind} needs {_listed(missing)}")
     for name, value in table.items():
-        _check(value, name, keys[name].annotation)
+        _check(value, name, _kind_of(keys[name].annotation))
     return make(place, **table)
+
+
+def _kind_of(annotation):
+    """The type that is wanted where None stands for a key that was left out."""
+    return next(iter(kind for kind in get_args(annotation) if kind is not NoneType), annotation)
 
 
 def _check(value, name, wanted):
@@ -148,10 +157,25 @@ def _convolver(place, ir: str, wet: float = 1.0, true_stereo: bool = False):
     return Chain([Mix([[1.0] * stage.out_channels]), DryWet(ways, wet)])
 
 
-def _mix(place, matrix: list):
+def _mix(place, matrix: list | None = None, channels: int | None = None):
+    if (matrix is None) == (channels is None):
+        raise ArgumentError("mix needs either matrix, a row for each channel in, or channels, how many come out")
+    if channels is not None:
+        return Mix(_usual_mix(place.channels, whole(channels, "channels")))
     if len(matrix) != place.channels:
-        raise ArgumentError(f"matrix has {len(matrix)} row(s), but there are {place.channels} channel(s)")
+        raise ArgumentError(f"matrix has {len(matrix)} row(s), but there are {place.channels} channel(s); channels = "
+                            f"{len(matrix[0])} instead of matrix does for one or as many")  # fmt: skip
     return Mix(matrix)
+
+
+def _usual_mix(before, after):
+    """The matrix for other channels if nothing is said: one on all, all on one, or as they are."""
+    if before == after:
+        return np.eye(before)
+    if 1 in (before, after):
+        return np.full((before, after), 1 / before)
+    raise ArgumentError(f"channels is {after}, and there are {before}: only one becomes many, and many become one; a "
+                        f"matrix says what is wanted else")  # fmt: skip
 
 
 def _limiter(place, threshold_db: float = -1.0, look_ahead_ms: float = 1.5, release_ms: float = 50.0):

@@ -2,16 +2,18 @@
 
 import numpy as np
 
-from audioconv.arrays import float_dtype, floating, whole
+from audioconv.arrays import float_dtype, floating, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import voices
 from audioconv.kernels.partition_layout import Shape
 from audioconv.signal.schedule import schedule
 from audioconv.stage import Guard
-from audioconv.stream.sound import Sound, table_of_steps
+from audioconv.stream.sound import Sound, for_channels, table_of_steps
+from audioconv.stream.values import finite, hertz_or_none, number
 from audioconv.stream.voice import Voice, Voices
 
 REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz
+FADE_RATE = 48000  # Hz, by which the seconds of a fade are counted if nothing is known
 WARM_UP = 24  # blocks of silence at first, or the first block of sound would take 5 to 15 times as long as others
 MODES = {"cut": voices.CUT, "ring": voices.RING}
 
@@ -26,7 +28,7 @@ class StreamConvolver(Sound):
     ----------
     ir : float array, shape (taps,), (taps, channels) or (taps, in, out)
         One filter for all channels, or a filter a channel, or a matrix: its output o is the sum of all inputs i, each
-        convolved with ir[:, i, o].
+        convolved with ir[:, i, o]. With `channels=1` an ir of several channels makes as many of the one.
     max_block : int >= 1, in samples
         The longest block that `process` takes; shorter ones, of 0 samples too, may come in any order. The work is
         arranged for blocks of this length.
@@ -36,8 +38,9 @@ class StreamConvolver(Sound):
         By how much results are late: 0 unless the work, which becomes less, is more important.
     dtype : "float32" or "float64"
         Of the blocks and of the computation; `ir` is converted to it.
-    sample_rate : float
-        Only to know how many samples the fades of `set_ir` have.
+    sample_rate : float, optional
+        In Hz. Chains, files and sound cards of another one then refuse the stream, and the fades of `set_ir` are
+        counted by it, else by 48000.
     max_taps : int, optional
         The longest response that `set_ir` may bring; if not given, len(ir) or 480,000, whichever is larger.
     guard : bool
@@ -46,6 +49,8 @@ class StreamConvolver(Sound):
     Attributes
     ----------
     latency, channels, out_channels : int
+    rate_in, rate_out : float or None
+        The sample rate, if it is known.
     plan : Schedule
         The partitions, and what a block should take; print it.
 
@@ -56,7 +61,7 @@ class StreamConvolver(Sound):
     DtypeError
         If ir is not float32 or float64.
     ArgumentError
-        For numbers that make no sense, and another dtype.
+        For numbers that make no sense, an ir that is not finite, and another dtype.
 
     Notes
     -----
@@ -78,22 +83,22 @@ class StreamConvolver(Sound):
     array([0.25, 0.  ], dtype=float32)
     """
 
-    def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32", sample_rate=48000,
+    def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32", sample_rate=None,
                  max_taps=None, guard=False):  # fmt: skip
         self._dtype, self._max_block = float_dtype(dtype), whole(max_block, "max_block")
         self.channels = whole(channels, "channels")
         # `responses` adds to the public one what rings ahead of a resampled response
         self.latency = self._latency = whole(latency, "latency", least=0)
-        if not 0 < sample_rate < np.inf:
-            raise ArgumentError(f"sample_rate must be a number of Hz above 0, not {sample_rate!r}")
-        self._sample_rate = sample_rate
-        responses, out_channels = self._responses(ir)
+        self.rate_in = self.rate_out = hertz_or_none(sample_rate)
+        responses, out_channels, matrix = self._responses(ir)
         super().__init__(channels, out_channels)
         taps = responses.shape[1]
         self._max_taps = max(taps, REMEMBERED) if max_taps is None else whole(max_taps, "max_taps")
         if self._max_taps < taps:
             raise ArgumentError(f"max_taps is {max_taps}, but ir has {taps} taps")
-        self._voices = Voices(self._voice(responses, ir), self._max_taps + self._latency + max(self._max_block, 65536))
+        self._voices = Voices(
+            self._voice(responses, matrix), self._max_taps + self._latency + max(self._max_block, 65536)
+        )
         if guard:
             self._voices.guarded = True
         self._changing = Guard("StreamConvolver's set_ir")
@@ -155,18 +160,18 @@ class StreamConvolver(Sound):
         """
         if tail not in MODES:
             raise ArgumentError(f"tail must be 'cut' or 'ring', not {tail!r}")
-        if not 0 <= fade_s < np.inf:
-            raise ArgumentError(f"fade_s must be 0 or more seconds, not {fade_s!r}")
-        responses, out_channels = self._responses(ir)
-        if (np.ndim(ir) == 3) != self._voices.newest.shape.matrix or out_channels != self.out_channels:
-            raise ShapeError(f"ir of shape {np.shape(ir)} makes other channels than the stream has")
+        fade_s = number(fade_s, "fade_s", 0)
+        responses, out_channels, matrix = self._responses(ir)
+        if matrix != self._voices.newest.shape.matrix or out_channels != self.out_channels:
+            raise ShapeError(f"ir of shape {np.shape(ir)} makes other channels than the stream has, which are "
+                             f"{self.channels} in and {self.out_channels} out")  # fmt: skip
         if responses.shape[1] > self._max_taps:
             raise ArgumentError(
                 f"ir has {responses.shape[1]} taps, but the stream remembers the past for max_taps = {self._max_taps}"
             )
-        voice = self._voice(responses, ir)
+        voice = self._voice(responses, matrix)
         with self._changing:
-            self._voices.post(voice, MODES[tail], round(fade_s * self._sample_rate))
+            self._voices.post(voice, MODES[tail], round(fade_s * (self.rate_in or FADE_RATE)))
 
     def get_state(self):
         """All that the stream has heard and is doing, for `set_state`; it can be pickled."""
@@ -195,7 +200,7 @@ class StreamConvolver(Sound):
 
     @property
     def replaced(self):
-        """How many samples were not finite and have been replaced, if the stream has a guard."""
+        """How many samples were not finite and have been replaced since the signal began, if the stream has a guard."""
         return self._voices.replaced
 
     def compiled_step(self):
@@ -213,19 +218,28 @@ class StreamConvolver(Sound):
         return sizes | {"dtype": self._dtype.name, "max_taps": self._max_taps}
 
     def _responses(self, ir):
-        """The filters (number, taps), and how many channels come out."""
+        """The filters (number, taps), how many channels come out, and whether the filters are a matrix."""
         ir = floating(ir, "ir", dims=(1, 2, 3))
         if ir.size == 0:
             raise ShapeError(f"ir is empty (shape {ir.shape}); at least one tap is needed")
         if ir.ndim > 1 and ir.shape[1] != self.channels:
-            raise ShapeError(
-                f"ir of shape {ir.shape} has {ir.shape[1]} channels, but the stream has channels={self.channels}"
-            )
-        return ir.reshape(len(ir), -1).T.astype(self._dtype), ir.shape[2] if ir.ndim == 3 else self.channels
+            ir = self._for_other_channels(ir)
+        with np.errstate(over="ignore"):
+            filters = finite(ir.reshape(len(ir), -1).T.astype(self._dtype), "ir")
+        return filters, ir.shape[2] if ir.ndim == 3 else self.channels, ir.ndim == 3
 
-    def _voice(self, responses, ir):
+    def _for_other_channels(self, ir):
+        """One channel goes through each response, and any number through one; what else does not fit is refused."""
+        if ir.ndim == 2 and 1 in (self.channels, time_first(ir, "ir").shape[1]):
+            return ir[:, None, :] if self.channels == 1 else ir[:, 0]
+        raise ShapeError(
+            f"ir of shape {ir.shape} has {ir.shape[1]} channels, but the stream has channels={self.channels}; for so "
+            f"many it is made with {for_channels(self, ir.shape[1])}"
+        )
+
+    def _voice(self, responses, matrix):
         filters, taps = responses.shape
-        matrix, outputs = np.ndim(ir) == 3, self.out_channels
+        outputs = self.out_channels
         chosen = schedule(taps, latency=self._latency, inputs=self.channels, outputs=outputs, matrix=matrix,
                           dtype=self._dtype.name, block=self._max_block)  # fmt: skip
         shape = Shape(chosen.levels, self._latency, taps, self.channels, outputs, filters, matrix, self._dtype)

@@ -7,6 +7,7 @@ from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal.convolve2d import axis_places, boundaries, method_for, pair
 from audioconv.signal.image import Plane, places
 from audioconv.stage import Guard
+from audioconv.stream.values import finite
 
 _MODES, _METHODS = ("same", "causal"), ("auto", "direct", "separable")
 
@@ -68,7 +69,8 @@ class StreamConvolver2d:
                 f"pair such as ('edge', {side!r}) gives the bins another one"
             )
         self.mode, self.dtype, dilation = mode, float_dtype(dtype), pair(dilation, "dilation")
-        kernel = np.array(kernel, self.dtype)
+        with np.errstate(over="ignore"):
+            kernel = finite(np.array(kernel, self.dtype), "kernel")
         self._reach = (len(kernel) - 1) * dilation[0]
         self.latency = self._reach // 2 if mode == "same" else 0
         self._columns, self._first, _ = axis_places("same", side, self.bins, kernel.shape[1], 1, dilation[1])

@@ -2,6 +2,7 @@
 
 from audioconv.signal import Filter
 from audioconv.stream.convolver import StreamConvolver
+from audioconv.stream.values import finite
 
 
 class Fir(Filter):
@@ -23,6 +24,8 @@ class Fir(Filter):
     ------
     DtypeError, ShapeError
         If taps are not float32 or float64, are empty, or have other dimensions.
+    ArgumentError
+        If they are not finite.
 
     Examples
     --------
@@ -36,6 +39,10 @@ class Fir(Filter):
 
     _called = "taps"
 
+    def __init__(self, taps):
+        super().__init__(taps)
+        finite(self.taps, "taps")
+
     def stream(self, *, max_block=512, channels=1, dtype="float32"):
-        """A `StreamConvolver` with these taps."""
+        """A `StreamConvolver` with these taps; one channel through taps (taps, channels) becomes as many."""
         return StreamConvolver(self.taps, max_block=max_block, channels=channels, dtype=dtype)

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from audioconv.arrays import floating
+from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.jitted import jitted_step
 from audioconv.stream.sound import Sound, compiled
+from audioconv.stream.values import hertz_or_none
 
 
 class Jitted(Sound):
@@ -20,11 +21,27 @@ class Jitted(Sound):
     memory : float64 array, of any shape, optional
         Copied; kept from block to block, and brought back to its first content by `reset`. Default an empty array.
     channels : int
+    latency : int, in samples
+        By how much the function's results are late.
+    tail : int, in samples
+        For how long it rings after the signal: an echo, a reverb. `flush` sends `latency` + `tail` zeros through it.
+    sample_rate : float, optional
+        In Hz, that the function is made for. Chains, files and sound cards of another one then refuse the stage.
+
+    Attributes
+    ----------
+    latency, tail : int, in samples
+    rate_in, rate_out : float or None
+        The sample rate, if it is known.
 
     Raises
     ------
     ArgumentError
-        For a function that cannot be compiled, with the reason that Numba gives.
+        For a function that cannot be compiled, with the reason that Numba gives, and numbers that make no sense.
+
+    Notes
+    -----
+    A sample that is not finite comes to the function as it is: one that remembers has to see to it itself.
 
     Examples
     --------
@@ -33,12 +50,15 @@ class Jitted(Sound):
     ...     for t in range(len(block)):
     ...         memory[0] = 0.5 * memory[0] + block[t, 0]
     ...         block[t, 0] = memory[0]
-    >>> Jitted(slower, np.zeros(1)).process(np.array([1, 0, 0], "float32"))
-    array([1.  , 0.5 , 0.25], dtype=float32)
+    >>> stage = Jitted(slower, np.zeros(1), tail=2)
+    >>> stage.process(np.array([1, 0, 0], "float32")), stage.flush()
+    (array([1.  , 0.5 , 0.25], dtype=float32), array([0.125 , 0.0625], dtype=float32))
     """
 
-    def __init__(self, function, memory=None, *, channels=1):
+    def __init__(self, function, memory=None, *, channels=1, latency=0, tail=0, sample_rate=None):
         super().__init__(channels)
+        self.latency, self.tail = whole(latency, "latency", least=0), whole(tail, "tail", least=0)
+        self.rate_in = self.rate_out = hertz_or_none(sample_rate)
         if not callable(function) or isinstance(function, type):
             raise ArgumentError(f"a function of (block, memory) is wanted, not {function!r}")
         memory = np.zeros(0) if memory is None else floating(memory, "memory")
@@ -61,6 +81,10 @@ class Jitted(Sound):
     @memory.setter
     def memory(self, value):
         self._memory[...] = value
+
+    def flush(self):
+        """End the signal: what the function is late by, and for how long it rings; then start afresh."""
+        return self._ended(self.latency + self.tail)
 
     def reset(self):
         """Bring the memory back to its first content."""

@@ -84,7 +84,7 @@ class Resample:
             The stage stays as it was.
         """
         with self._guard:
-            block = checked_block(block, self.channels)
+            block = checked_block(block, self)
             self._dims, self._fresh = block.ndim, self._fresh and not len(block)
             return self._taken(block, last=False)
 

@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from audioconv import io
-from audioconv.arrays import floating
+from audioconv.arrays import floating, time_first
 from audioconv.errors import ArgumentError
 from audioconv.stream.chain import Chain
 from audioconv.stream.convolver import StreamConvolver
@@ -35,8 +37,12 @@ def read_response(path, sample_rate, channels, *, true_stereo=False):
     except ArgumentError as error:
         raise ArgumentError(f"{path}: {error}") from error
     taps = response.reshape(len(response), -1)
+    if not np.isfinite(taps).all():
+        raise ArgumentError(f"{path} holds samples that are nan or infinite, and so it is no impulse response")
     taps, ahead = io.resample_response(taps, rate, sample_rate)
-    return Response(_stage(taps.reshape(-1, *response.shape[1:]), channels, ahead), mapping, rate)
+    convolver = StreamConvolver(taps.reshape(-1, *response.shape[1:]), channels=channels, sample_rate=sample_rate)
+    convolver.latency += ahead  # taps before time 0: what comes at first is what rings ahead
+    return Response(Chain([convolver]), mapping, rate)
 
 
 def response_matrix(response, channels, *, true_stereo=False):
@@ -70,7 +76,7 @@ def response_matrix(response, channels, *, true_stereo=False):
     >>> response.shape, mapping
     ((100, 1, 2), 'mono in, one response for each of 2 channels out')
     """
-    response = floating(response, "response", (1, 2))
+    response = time_first(floating(response, "response", (1, 2)), "response")
     columns = 1 if response.ndim == 1 else response.shape[1]
     if true_stereo:
         if (channels, columns) != (2, 4):
@@ -86,10 +92,3 @@ def response_matrix(response, channels, *, true_stereo=False):
     advice = "; four on a file of two are true stereo (LL LR RL RR) if that is said" if columns == 4 else ""
     raise ArgumentError(f"the impulse response has {columns} channels for a file of {channels}; wanted is one, or as "
                         f"many as the file{advice}")  # fmt: skip
-
-
-def _stage(response, channels, ahead):
-    """A chain of the convolver, with the taps before time 0 as latency: what it gives at first is what rings ahead."""
-    convolver = StreamConvolver(response, channels=channels)
-    convolver.latency += ahead
-    return Chain([convolver])

@@ -3,23 +3,22 @@
 Bristow-Johnson, Audio EQ Cookbook (W3C Note, 2021).
 """
 
-from math import cos, isfinite, pi, sin, sqrt
+from math import cos, pi, sin, sqrt
 
 from audioconv.arrays import choice
 from audioconv.errors import ArgumentError
+from audioconv.stream.values import above_zero, factor, number
 
 
 def section(kind, sample_rate, frequency_hz, q, gain_db):
     """b0 b1 b2 a0 a1 a2 of a shape; see `Biquad.design`."""
     make = _SHAPES[choice(kind, "kind", tuple(_SHAPES))]
+    frequency_hz, q = number(frequency_hz, "frequency_hz"), above_zero(q, "q")
     if not 0 < frequency_hz < sample_rate / 2:
         raise ArgumentError(
             f"frequency_hz must be between 0 and half of the sample rate {sample_rate}, not {frequency_hz!r}"
         )
-    if not (q > 0 and isfinite(q)):
-        raise ArgumentError(f"q must be above 0, not {q!r}")
-    if not isfinite(gain_db):
-        raise ArgumentError(f"gain_db must be finite, not {gain_db!r}")
+    factor(gain_db, "gain_db")
     angle = 2 * pi * frequency_hz / sample_rate
     return make(cos(angle), sin(angle) / (2 * q), 10 ** (gain_db / 40))
 

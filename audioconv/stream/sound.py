@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import floating, whole
+from audioconv.arrays import MOST_CHANNELS, floating, whole
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.kernels import chain as kernels
 from audioconv.kernels._jit import JIT_ENABLED
@@ -44,7 +44,10 @@ class Sound:
     """
 
     latency = 0
+    rate_in = rate_out = None  # the sample rates, in Hz, for which a stage is made, if it knows one, and which it gives
     _dtype, _max_block = np.dtype(np.float32), None
+    _replaced = None  # how many samples were replaced, where a stage counts them
+    _for_channels = "{name}(..., channels={0})"  # what makes such a stage for other channels
     _inside = ()  # stages of which this one's step calls the steps, by a table of theirs
 
     def __init__(self, channels, out_channels=None):
@@ -109,7 +112,7 @@ class Sound:
         try:
             if out is not None and self._passes(block, out):
                 return out
-            block = checked_block(block, self.channels, self._dtype, self._max_block)
+            block = checked_block(block, self, self._max_block)
             shape = block.shape
             if self.out_channels != self.channels:
                 shape = (len(block), self.out_channels)[: 1 + (self.out_channels > 1)]
@@ -163,10 +166,25 @@ class Sound:
         """Samples as an array with as many dimensions as the blocks had."""
         return samples.reshape((-1, self.out_channels)[: self._dims])
 
+    @property
+    def replaced(self):
+        """How many samples were not finite and have been replaced, since the signal began.
+
+        Stages that remember, `Biquad`, `DryWet` and `Limiter`, always replace them, `StreamConvolver` with a guard.
+        """
+        own = 0 if self._replaced is None else int(self._replaced[0])
+        return own + sum(getattr(stage, "replaced", 0) for stage in self._inside)
+
     def flush(self):
         """End the signal: what is still due, here nothing; then start afresh."""
         self.reset()
         return self._shaped(np.empty((0, self.out_channels), np.float32))
+
+    def _ended(self, frames):
+        """What so many zeros after the signal bring out; then start afresh."""
+        rest = self.process(np.zeros((frames, self.channels)[: self._dims], np.float32))
+        self.reset()
+        return rest
 
     def reset(self):
         """Forget the signal so far."""
@@ -203,15 +221,35 @@ class Ramp:
         return [self.rows.reshape(-1), self.turns]
 
 
-def checked_block(block, channels, dtype=Sound._dtype, most=None):
-    """A block as an array, if stages with so many channels take it."""
-    array = np.asarray(block)
+def checked_block(block, stage, most=None):
+    """A block as an array, if it is one for that stage: of its channels, and of `Sound._dtype` if it says nothing."""
+    array, channels, dtype = np.asarray(block), stage.channels, getattr(stage, "_dtype", Sound._dtype)
     if array.dtype != dtype:
-        floating(array, "block")  # says more where it is no float at all
+        array = floating(array, "block")  # brings it to the byte order of this machine, or says what is wrong with it
+    if array.dtype != dtype:
         raise DtypeError(f"block is {array.dtype}, but wanted is {dtype}; convert it with block.astype('{dtype}')")
     if not ((array.ndim == 2 and array.shape[1] == channels) or array.ndim == 1 == channels):
         wanted = f"(samples, {channels})" + (" or (samples,)" if channels == 1 else "")
-        raise ShapeError(f"block has shape {array.shape}, wanted is {wanted}")
+        raise ShapeError(f"block has shape {array.shape}, wanted is {wanted}{_what_helps(array.shape, stage)}")
     if most is not None and len(array) > most:
         raise ShapeError(f"block has {len(array)} samples, more than max_block = {most}")
     return array
+
+
+def for_channels(stage, channels):
+    """How a stage like this one is made for so many channels."""
+    wanted = getattr(stage, "_for_channels", Sound._for_channels)
+    return wanted.format(channels, name=type(stage).__name__)
+
+
+def _what_helps(shape, stage):
+    """What to do about a block of another shape than the stage takes."""
+    if len(shape) not in (1, 2):
+        return ""
+    columns, helps = 1 if len(shape) == 1 else max(1, shape[1]), []
+    if len(shape) == 2 and 0 < shape[0] < columns:
+        helps.append("give block.T if it is (channels, samples)")
+    if not helps or (shape[0] != stage.channels and columns <= MOST_CHANNELS):
+        helps.append(f"this {type(stage).__name__} is made for {stage.channels} channel(s), and one for {columns} is "
+                     f"made with {for_channels(stage, columns)}")  # fmt: skip
+    return "; " + "; ".join(helps)

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv.arrays import whole
-from audioconv.errors import ArgumentError, BusyError, SoundDeviceError
+from audioconv.errors import ArgumentError, SoundDeviceError
 from audioconv.kernels import callback as kernels
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.memory import address_of
+from audioconv.stream.devices import default_sample_rate, loudspeakers, sounddevice, there_are
 from audioconv.stream.fir import Fir
 from audioconv.stream.sound import table_of, width_after
 from audioconv.stream.taps import Tap
+from audioconv.stream.values import hertz
 
 _ABANDONED = []  # what a callback could still read
 KINDS = ("duplex", "input", "output")
@@ -27,7 +29,8 @@ class Statistics(NamedTuple):
 
     Overflows and underflows are dropouts as PortAudio reports them: blocks of input that were lost, or that came with
     gaps; blocks of output that came too late, or found no place. A late block took longer than it lasts. The load is
-    the part of a block's time that its work took, in the mean and for the longest; nan on Windows.
+    the part of a block's time that its work took, in the mean and for the worst; 0 before the first block is over, and
+    nan on Windows.
     """
 
     blocks: int
@@ -47,9 +50,17 @@ class Statistics(NamedTuple):
 
 
 class Live:
-    """A stage that runs between the input and the output of a sound card; see `live`."""
+    """A stage that runs between the input and the output of a sound card; see `live`.
 
-    def __init__(self, stage, *, block_size, sample_rate, device, latency, kind):
+    Attributes
+    ----------
+    stage : stage
+    sample_rate : float, in Hz
+    input_channels, output_channels : int
+        Of the sound card; 0 where it does not hear or play.
+    """
+
+    def __init__(self, stage, *, block_size, sample_rate, device, latency, kind, output_channels):
         if kind not in KINDS:
             raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
         if not JIT_ENABLED:
@@ -60,13 +71,16 @@ class Live:
                 f"{type(stage).__name__} has no compiled step and cannot run on a sound card: "
                 f"let it read a Tap from Python"
             )
-        self.block_size, self._kind = whole(block_size, "block_size"), kind
-        self._sounddevice = _sounddevice()
+        self.block_size, self._kind = None if block_size is None else whole(block_size, "block_size"), kind
+        rate = _fitting_rate(self.stage, sample_rate)
+        self._sounddevice = sounddevice()
         self._counters = np.zeros(kernels.COUNT, np.int64)
         self._table, self._steps = table_of([self.stage])
         self._row, self._buffers = None, []
-        self._stream, self._holds_stage = None, False
-        self._open(device, sample_rate, latency)
+        self._stream, self._held = None, []
+        self.input_channels = 0 if kind == "output" else self.stage.channels
+        self.output_channels = 0 if kind == "input" else self._played(device, output_channels)
+        self._open(device, rate, latency)
 
     def __enter__(self):
         self.start()
@@ -77,11 +91,8 @@ class Live:
 
     def start(self):
         """Let the sound begin."""
-        if not self._holds_stage:
-            guard = getattr(self.stage, "_guard", None)
-            if guard is not None and not guard.lock.acquire(False):
-                raise BusyError(f"the {type(self.stage).__name__} is already in use")
-            self._holds_stage = True
+        if not self._held:
+            self._hold()
         try:
             self._try(self._stream.start)
         except BaseException:
@@ -94,13 +105,21 @@ class Live:
             self._try(self._stream.stop)
         self._let_go()
 
+    def _hold(self):
+        """Keep Python out of the stage, and of those inside it."""
+        for guard in _guards(self.stage):
+            if not guard.lock.acquire(False):
+                self._let_go()
+                raise guard.busy()
+            guard.live = True
+            self._held.append(guard)
+
     def _let_go(self):
         """Give the stage back to Python."""
-        if self._holds_stage:
-            self._holds_stage = False
-            guard = getattr(self.stage, "_guard", None)
-            if guard is not None:
-                guard.lock.release()
+        while self._held:
+            guard = self._held.pop()
+            guard.live = False
+            guard.lock.release()
 
     def close(self):
         """Stop, and give the sound card back."""
@@ -128,13 +147,11 @@ class Live:
     def statistics(self):
         """The `Statistics` so far."""
         count = self._counters.copy()
-        ns_a_frame = 1e9 / self.sample_rate
-        timed = bool(self._row[kernels.CLOCK]) and count[kernels.FRAMES] > 0
+        megaframes = max(count[kernels.FRAMES], 1) / 1e6
+        whole_load = self._row[kernels.MEGAFRAME_NS] if self._row[kernels.CLOCK] else np.nan
         numbers = (count[i] for i in (kernels.BLOCKS, kernels.FRAMES, kernels.INPUT_OVERFLOWS, kernels.INPUT_UNDERFLOWS,
                                       kernels.OUTPUT_OVERFLOWS, kernels.OUTPUT_UNDERFLOWS, kernels.LATE))  # fmt: skip
-        mean = count[kernels.BUSY_NS] / (ns_a_frame * count[kernels.FRAMES]) if timed else np.nan
-        block = count[kernels.FRAMES] / max(1, count[kernels.BLOCKS])
-        worst = count[kernels.WORST_NS] / (ns_a_frame * block) if timed else np.nan
+        mean, worst = count[kernels.BUSY_NS] / (megaframes * whole_load), count[kernels.WORST_NS] / whole_load
         return Statistics(*map(int, numbers), float(mean), float(worst), int(count[kernels.NOT_FINITE]))
 
     def take_peaks_db(self):
@@ -148,9 +165,10 @@ class Live:
 
     def _open(self, device, sample_rate, latency):
         inputs, outputs = self.stage.channels, width_after(self.stage)
-        channels = {"duplex": (inputs, outputs), "input": inputs, "output": outputs}[self._kind]
-        self._row = np.zeros(kernels.MEGAFRAME_NS + 1, np.int64)
-        most = max(self.block_size, 1024)
+        channels = {"duplex": (self.input_channels, self.output_channels), "input": self.input_channels,
+                    "output": self.output_channels}[self._kind]  # fmt: skip
+        self._row = np.zeros(kernels.ROW, np.int64)
+        most = max(self.block_size or 0, 1024)
         self._buffers = [np.zeros(most * inputs, np.float32), np.zeros(most * outputs, np.float32)]
         self._row[: kernels.CLOCK] = [
             inputs,
@@ -158,12 +176,13 @@ class Live:
             *map(address_of, (self._table, self._counters, *self._buffers)),
             most,
         ]
-        self._row[kernels.CLOCK] = _clock()
+        self._row[kernels.CLOCK], self._row[kernels.PLAYED] = _clock(), self.output_channels or outputs
         ffi = self._sounddevice._ffi
         pointer = ffi.cast("PaStreamCallback *", kernels.callback.address(np.dtype(np.float32)))
         # The base class is for libraries: it alone takes a C function with user data for a callback.
         self._stream = self._try(
-            self._sounddevice._StreamBase, self._kind, samplerate=sample_rate, blocksize=self.block_size, device=device,
+            self._sounddevice._StreamBase, self._kind, samplerate=sample_rate, blocksize=self.block_size or 0,
+            device=device,
             channels=channels, dtype="float32", latency=latency, callback=pointer,
             userdata=ffi.cast("void *", address_of(self._row)), clip_off=True, dither_off=True,
         )  # fmt: skip
@@ -177,10 +196,40 @@ class Live:
         try:
             return call(*arguments, **options)
         except (self._sounddevice.PortAudioError, ValueError) as error:
-            raise SoundDeviceError(f"{error}; there are: {_devices(self._sounddevice)}") from error
+            asked = getattr(self.stage, "rate_in", None)
+            rate = f" (the stage is made for {asked} Hz)" if asked and "rate" in str(error) else ""
+            raise SoundDeviceError(f"{error}{rate}; there are: {there_are()}") from error
+
+    def _played(self, device, wanted):
+        """Channels of the card's output."""
+        made = width_after(self.stage)
+        if wanted is None:
+            return made if made > 1 else max(1, loudspeakers(device))
+        if whole(wanted, "output_channels") != made > 1:
+            raise ArgumentError(f"output_channels is {wanted}, but the stage gives {made} channels; only one channel "
+                                f"is played on several, and a Mix makes others")  # fmt: skip
+        return int(wanted)
 
 
-def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", kind="duplex"):
+def _fitting_rate(stage, sample_rate):
+    """The sample rate to ask the card for: as given, else the one that the stage is made for, if it knows one."""
+    made_for = getattr(stage, "rate_in", None)
+    if sample_rate is None:
+        return made_for
+    if made_for not in (None, hertz(sample_rate)):
+        raise ArgumentError(f"sample_rate is {sample_rate!r} Hz, but the stage is made for {made_for} Hz")
+    return hertz(sample_rate)
+
+
+def _guards(stage):
+    """The guards of a stage and of those inside it, each once."""
+    guards = [stage._guard] if hasattr(stage, "_guard") else []
+    for inside in getattr(stage, "_inside", ()):
+        guards += [guard for guard in _guards(inside) if guard not in guards]
+    return guards
+
+
+def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", kind="duplex", output_channels=None):
     """Run a stage or a chain between the input and the output of a sound card.
 
     The sound card calls compiled code that never waits for Python: it plays on while Python computes, collects garbage
@@ -191,26 +240,30 @@ def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", 
     stage : stage
         With a compiled step: `Chain`, `Gain`, `Fir`, `Biquad`, `StreamConvolver`, `DryWet`, `Limiter`, `Mix`, `Jitted`,
         `Tap`, `Source`, `Sink`, a network's stream. It belongs to the sound card until that stops.
-    block_size : int
-        Samples of a block; the delay between input and output grows with it.
+    block_size : int or None
+        Samples of a block; the delay between input and output grows with it. None leaves it to the driver, which may
+        then change it from block to block.
     sample_rate : float, optional
-        In Hz; the device's own if not given.
+        In Hz; if not given, the one that the stage is made for, or the device's own if the stage knows none.
     device : int, str or a pair of them, optional
-        Number or a part of the name, one for input and output or one each; see `audioconv live --list-devices`.
+        Number or a part of the name, one for input and output or one each; see `devices`.
     latency : "low", "high" or float
         How much time the driver may take; in seconds if a number.
     kind : "duplex", "input" or "output"
         With "input" nothing is played; with "output" the chain gets silence, and begins with a `Source`.
+    output_channels : int, optional
+        Of the device. What a stage gives in one channel is played on all of them; by default on as many as the device
+        has, or on two if these are more than 8. What it gives in several is played on as many.
 
     Returns
     -------
     Live
-        Starts with `with` or `start()`; `wait`, `stop`, `close`, `statistics`, `take_peaks_db`.
+        Starts with `with` or `start()`; `wait`, `stop`, `close`, `statistics`, `take_peaks_db`, `output_channels`.
 
     Raises
     ------
     ArgumentError
-        For a stage without a compiled step, and numbers that make no sense.
+        For a stage without a compiled step, or made for another sample rate, and numbers that make no sense.
     SoundDeviceError
         If there is no such device, it cannot do this, or sounddevice or PortAudio are not installed.
     BusyError
@@ -222,7 +275,8 @@ def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", 
     >>> with ac.live(ac.Gain(-6.0), block_size=64) as sound:  # doctest: +SKIP
     ...     sound.wait(10)
     """
-    return Live(stage, block_size=block_size, sample_rate=sample_rate, device=device, latency=latency, kind=kind)
+    return Live(stage, block_size=block_size, sample_rate=sample_rate, device=device, latency=latency, kind=kind,
+                output_channels=output_channels)  # fmt: skip
 
 
 @contextmanager
@@ -246,42 +300,6 @@ def _heard(sound, tap, left):
             yield block
         else:
             time.sleep(0.01)
-
-
-def default_sample_rate(device=None, kind="duplex"):
-    """The sample rate, in Hz, that a device has if nobody asks for another."""
-    sounddevice = _sounddevice()
-    side = 0 if kind == "input" else 1
-    device = device[side] if isinstance(device, tuple) else device
-    try:
-        return round(sounddevice.query_devices(device, "input" if kind == "input" else "output")["default_samplerate"])
-    except (sounddevice.PortAudioError, ValueError) as error:
-        raise SoundDeviceError(f"{error}; there are: {_devices(sounddevice)}") from error
-
-
-def devices():
-    """The sound devices: one line each, with number, name, and channels of input and output."""
-    return str(_sounddevice().query_devices())
-
-
-def named(device):
-    """A device as it was typed: a number, or a part of a name."""
-    return int(device) if device is not None and device.strip().lstrip("-").isdigit() else device
-
-
-def _sounddevice():
-    try:
-        import sounddevice
-    except ModuleNotFoundError as error:
-        raise SoundDeviceError("live sound needs sounddevice: pip install 'audioconv[live]'") from error
-    except OSError as error:  # sounddevice is there, and PortAudio is not
-        raise SoundDeviceError(f"live sound needs PortAudio ({error}); on Debian: apt install libportaudio2") from error
-    return sounddevice
-
-
-def _devices(sounddevice):
-    names = [f"{i} {device['name']}" for i, device in enumerate(sounddevice.query_devices())]
-    return ", ".join(names) or "no sound devices"
 
 
 def _clock():

@@ -6,6 +6,7 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels import chain as kernels
 from audioconv.stream import shapes
 from audioconv.stream.sound import Ramp, Sound, compiled
+from audioconv.stream.values import above_zero, factor, finite, hertz, hertz_or_none, number
 
 
 class Gain(Sound):
@@ -14,8 +15,13 @@ class Gain(Sound):
     Parameters
     ----------
     gain_db : float
-        May be set later; the next block then goes from one gain to the other in a straight line.
+        May be set later; the next block then goes from one gain to the other in a straight line. -inf is silence.
     channels : int
+
+    Raises
+    ------
+    ArgumentError
+        For a gain that is nan, infinite, or above 770 dB.
 
     Examples
     --------
@@ -37,9 +43,7 @@ class Gain(Sound):
 
     @gain_db.setter
     def gain_db(self, value):
-        if not value < np.inf:
-            raise ArgumentError(f"gain_db must be a number below infinity, not {value!r}")
-        self._gain[1] = 10 ** (value / 20)
+        self._gain[1] = factor(value, "gain_db", silence=True)
 
     def reset(self):
         """Start with the gain as it is set."""
@@ -59,11 +63,28 @@ class Biquad(Sound):
     sos : float array, shape (sections, 6)
         As `scipy.signal` designs them (`butter(..., output="sos")`): b0 b1 b2 a0 a1 a2 a section.
     channels : int
+    sample_rate : float, optional
+        In Hz, that the sections are made for. Chains, files and sound cards of another one then refuse the stage.
+
+    Attributes
+    ----------
+    rate_in, rate_out : float or None
+        The sample rate, if it is known.
+    replaced : int
+        How many samples were not finite and have been replaced, since the signal began.
 
     Raises
     ------
     ShapeError, ArgumentError
         If sos has another shape, an a0 of 0, or numbers that are not finite.
+
+    Notes
+    -----
+    The result has as many samples as the signal: what rings after it, in principle for ever, comes out if zeros are
+    sent after it.
+
+    A sample that is not finite is taken as 0. Where a result would be beyond float32, because sections are not stable,
+    those of the channel begin anew from silence; the result is infinite there, and is counted.
 
     Examples
     --------
@@ -72,15 +93,20 @@ class Biquad(Sound):
     array([1.  , 0.5 , 0.25], dtype=float32)
     """
 
-    def __init__(self, sos, *, channels=1):
+    def __init__(self, sos, *, channels=1, sample_rate=None):
         super().__init__(channels)
+        self.rate_in = self.rate_out = hertz_or_none(sample_rate)
         self._sos = _checked_sos(sos)
-        self._ramp = Ramp(_coefficients(self._sos))
-        self._memory, self._work = np.zeros((self.channels, len(self._sos), 3)), np.empty(kernels.CHUNK)
+        self._ramp, sections = Ramp(_coefficients(self._sos)), len(self._sos)
+        self._memory, self._work = np.zeros((self.channels, sections, 3)), np.empty(kernels.CHUNK + 3 * sections)
+        self._replaced = np.zeros(1, np.int64)
 
     @property
     def sos(self):
-        """The sections, a copy; may be set to as many others, to which the next block goes in a straight line."""
+        """The sections with a0 = 1, a copy; may be set to as many others.
+
+        The next block then goes from one to the other in a straight line.
+        """
         return self._sos.copy()
 
     @sos.setter
@@ -119,32 +145,37 @@ class Biquad(Sound):
         --------
         >>> rumble = Biquad.design("highpass", 48000, 80.0)
         """
-        return cls([shapes.section(kind, sample_rate, frequency_hz, q, gain_db)], channels=channels)
+        sample_rate = hertz(sample_rate)
+        section = shapes.section(kind, sample_rate, frequency_hz, q, gain_db)
+        return cls([section], channels=channels, sample_rate=sample_rate)
 
     def reset(self):
         """Forget the signal so far."""
         self._memory.fill(0)
         self._ramp.arrive()
+        self._replaced.fill(0)
 
     def compiled_step(self):
-        slots = [*self._ramp.slots, self._memory.reshape(-1), self._work]
+        slots = [*self._ramp.slots, self._memory.reshape(-1), self._work, self._replaced]
         return compiled(kernels.biquad, [self.channels, len(self._sos), *slots])
 
     compiled_step.__doc__ = Sound.compiled_step.__doc__
 
 
 def _checked_sos(sos):
+    """The sections with a0 = 1."""
     sos = np.array(sos, np.float64)
     if sos.ndim != 2 or sos.shape[1] != 6 or not len(sos):
         raise ShapeError(f"sos must have shape (sections, 6), not {sos.shape}")
     if not np.isfinite(sos).all() or not sos[:, 3].all():
         raise ArgumentError("sos must be finite, and its a0 (column 3) not 0")
-    return sos
+    with np.errstate(over="ignore"):
+        return finite(sos / sos[:, 3:4], "sos divided by its a0 (column 3)")
 
 
 def _coefficients(sos):
     """b0 b1 b2 a1 a2 of each section."""
-    return (sos / sos[:, 3:4])[:, [0, 1, 2, 4, 5]]
+    return sos[:, [0, 1, 2, 4, 5]]
 
 
 class Mix(Sound):
@@ -169,6 +200,8 @@ class Mix(Sound):
     array([2.], dtype=float32)
     >>> middle_and_side = Mix([[0.5, 0.5], [0.5, -0.5]])
     """
+
+    _for_channels = "a matrix of {0} row(s)"
 
     def __init__(self, matrix):
         matrix = _checked_matrix(matrix)
@@ -202,9 +235,7 @@ def _checked_matrix(matrix):
     matrix = np.array(matrix, np.float64)
     if matrix.ndim != 2 or not matrix.size:
         raise ShapeError(f"matrix must have shape (channels, out_channels), not {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        raise ArgumentError("matrix must be finite")
-    return matrix
+    return finite(matrix, "matrix")
 
 
 class Limiter(Sound):
@@ -226,6 +257,10 @@ class Limiter(Sound):
     Attributes
     ----------
     latency : int, in samples
+    rate_in, rate_out : float
+        The sample rate: chains, files and sound cards of another one refuse the stage.
+    replaced : int
+        How many samples were not finite and have been replaced by zeros, since the signal began.
 
     Raises
     ------
@@ -242,13 +277,13 @@ class Limiter(Sound):
 
     def __init__(self, threshold_db=-1.0, *, sample_rate, look_ahead_ms=1.5, release_ms=50.0, channels=1):
         super().__init__(channels)
-        if not (sample_rate > 0 and look_ahead_ms >= 0 and release_ms > 0):
-            raise ArgumentError(f"sample_rate {sample_rate!r} and release_ms {release_ms!r} must be above 0, "
-                                f"look_ahead_ms {look_ahead_ms!r} not below")  # fmt: skip
+        self.rate_in = self.rate_out = sample_rate = hertz(sample_rate)
+        look_ahead_ms, release_ms = number(look_ahead_ms, "look_ahead_ms", 0), above_zero(release_ms, "release_ms")
         self.latency = round(sample_rate * look_ahead_ms / 1000)
         span = self.latency + 1
         self._numbers, self._needs, self._gains = np.zeros(5), np.ones(span), np.ones(span)
         self._queue, self._delay = np.zeros(span + 3, np.int64), np.zeros(span * self.channels, np.float32)
+        self._replaced = np.zeros(1, np.int64)
         self._numbers[kernels.RELEASE] = -np.expm1(-1000 / (release_ms * sample_rate))
         self.threshold_db = threshold_db
         self.reset()
@@ -260,15 +295,14 @@ class Limiter(Sound):
 
     @threshold_db.setter
     def threshold_db(self, value):
-        if not np.isfinite(value):
-            raise ArgumentError(f"threshold_db must be finite, not {value!r}")
-        self._numbers[1] = 10 ** (value / 20)
+        threshold = factor(value, "threshold_db")
+        if not threshold:
+            raise ArgumentError(f"threshold_db must be more than silence, not {value!r}")
+        self._numbers[1] = threshold
 
     def flush(self):
         """End the signal: the frames that are still on their way; then start afresh."""
-        rest = self.process(np.zeros((self.latency, self.channels)[: self._dims], np.float32))
-        self.reset()
-        return rest
+        return self._ended(self.latency)
 
     def reset(self):
         """Forget the signal so far."""
@@ -277,10 +311,10 @@ class Limiter(Sound):
             1,
             self.latency + 1,
         )
-        self._needs.fill(1), self._gains.fill(1), self._queue.fill(0), self._delay.fill(0)
+        self._needs.fill(1), self._gains.fill(1), self._queue.fill(0), self._delay.fill(0), self._replaced.fill(0)
 
     def compiled_step(self):
-        arrays = self._numbers, self._needs, self._gains, self._queue, self._delay
+        arrays = self._numbers, self._needs, self._gains, self._queue, self._delay, self._replaced
         return compiled(kernels.limiter, [self.channels, self.latency + 1, *arrays])
 
     compiled_step.__doc__ = Sound.compiled_step.__doc__
