@@ -79,45 +79,6 @@ def log_mel(signals, features):
     return figure
 
 
-def spectrogram(levels, *, range_db=80.0, high_hz=None):
-    """Spectrograms over seconds and hertz, a panel each, on one scale of colour.
-
-    Parameters
-    ----------
-    levels : dict of name -> features.Levels
-        Changes, after a kernel for slopes, are shown in two colours.
-    range_db : float > 0
-        From the largest level down to the darkest colour; changes are shown as far as 99.8 % of them go.
-    high_hz : float, optional
-        Where the pictures end; all frequencies by default.
-    """
-    if not range_db > 0:
-        raise ArgumentError(f"range_db must be above 0, not {range_db!r}")
-    if not levels or len({one.slopes for one in levels.values()}) > 1:
-        raise ArgumentError("levels must hold at least one spectrogram, by its name, and all levels or all changes")
-    images = {name: one.db[:, one.frequencies_hz <= (high_hz or np.inf)].T for name, one in levels.items()}
-    if not all(image.size for image in images.values()):
-        raise ShapeError(f"levels must have columns, and bins up to high_hz, {high_hz}")
-    slopes = next(iter(levels.values())).slopes
-    top = max(float(np.quantile(np.abs(image), 0.998) if slopes else image.max()) for image in images.values())
-    figure, panels = panels_of(len(images), 1, 0.7 + 2.9 * len(images), sharex=True)
-    for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
-        times_s, bin_hz = levels[name].times_s, levels[name].frequencies_hz[1]
-        step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
-        picture = panel.imshow(
-            image, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma",
-            vmin=-top if slopes else top - range_db, vmax=top,
-            extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, (len(image) - 0.5) * bin_hz),
-        )  # fmt: skip
-        panel.set_xlim(left=0)
-        label(panel, y="frequency (Hz)", title=name)
-    label(panels[-1, 0], x="time (s)")
-    bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=25 * len(images))
-    bar.set_label("change (dB)" if slopes else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
-    bar.ax.tick_params(labelsize=LETTERS)
-    return figure
-
-
 def _centres_hz(features):
     bins_hz = np.arange(features.filters.shape[1]) * features.sample_rate / features.fft_size
     return (features.filters * bins_hz).sum(axis=1) / features.filters.sum(axis=1)

@@ -35,7 +35,7 @@ def read_response(path, sample_rate, channels, *, true_stereo=False):
     except ArgumentError as error:
         raise ArgumentError(f"{path}: {error}") from error
     taps = response.reshape(len(response), -1)
-    taps, ahead = io.resample_response(taps, rate, sample_rate)
+    taps, ahead = io.resample_response(taps, rate, sample_rate, axis=0)
     return Response(_stage(taps.reshape(-1, *response.shape[1:]), channels, ahead), mapping, rate)
 
 
