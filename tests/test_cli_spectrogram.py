@@ -127,7 +127,7 @@ def test_a_kernel_from_a_file(tmp_path, clip, shown, dtype):
 def test_files_of_any_length_and_channels(tmp_path, shown, shape):
     """The longest one is more than one block."""
     x = (0.1 * np.random.default_rng(0).standard_normal(shape)).astype("float32")
-    ac.write(tmp_path / "in.wav", x, 16000, subtype="FLOAT")
+    ac.write(tmp_path / "in.wav", x, 16000, subtype="FLOAT", axis=0)
     assert run("spectrogram", tmp_path / "in.wav", tmp_path / "out.png").exit_code == 0
     ((found, _),) = shown
     expected = levels([x], len(x), 16000, transform=hann(736))
@@ -186,9 +186,10 @@ def test_axes_of_frequency(tmp_path, shown, axis):
 
 def test_wide_pictures_have_as_many_columns(tmp_path, shown):
     ac.write(tmp_path / "in.wav", np.ones(400_000, "float32") / 2, 8000)
-    for name, size in (("a.png", "1200x300"), ("b.png", "2000x300")):
+    for name, size in (("a.png", "1200x300"), ("b.png", "5000x300")):
         assert run("spectrogram", tmp_path / "in.wav", tmp_path / name, "--size", size).exit_code == 0
-    assert 800 < len(shown[0][0].db) <= 1600 < len(shown[1][0].db) <= 2000
+    assert 800 < len(shown[0][0].db) <= 1600
+    assert len(shown[1][0].db) > 4000
 
 
 def test_an_existing_picture_is_kept_unless_forced(tmp_path):

@@ -1,4 +1,4 @@
-"""Signals that lie channels first are refused unless `axis` says so, and one channel goes through a filter a channel."""
+"""Signals channels first are refused unless `axis` says so, and one channel goes through a filter a channel."""
 
 import numpy as np
 import pytest

@@ -53,8 +53,8 @@ def convolve(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=
     -----
     A sample that is not finite spoils the outputs that it has a part in; with overlap_add also others of its
     channel, at most those of the blocks that it lies in, with fft all of its channel. Stretches of digital silence are
-    left out, and their outputs are zeros exactly (but not with fft). A tap that is not finite spoils the outputs that it
-    has a part in, with every method.
+    left out, and their outputs are zeros exactly (but not with fft). A tap that is not finite spoils the outputs that
+    it has a part in, with every method.
 
     To convolve many signals with one filter, make an `Fir` of it: its spectra are then made once.
 

@@ -3,8 +3,8 @@
 Every method has the attributes
     reach   how many samples before an output's own it wants
     grain   where outputs may be cut without changing a bit: at multiples of this; None: nowhere
-and fill(x, begin, y): y[t] = sum over k of h[k] x[begin + t stride - k dilation], x being zero outside. Taps are finite,
-or finite stand-ins within `Nonfinite`.
+and fill(x, begin, y): y[t] = sum over k of h[k] x[begin + t stride - k dilation], x being zero outside. Taps are
+finite, or finite stand-ins within `Nonfinite`.
 """
 
 from math import gcd

@@ -227,7 +227,7 @@ class Stft:
     def stream(self, channels=None, dtype="float32", *, padding="zeros"):
         """A stage from samples to spectra: `process` gives the frames that a block completes.
 
-        With `channels`, blocks are (samples, channels) and frames (frames, bins, channels). `padding` is that of a call.
+        With `channels`, blocks are (samples, channels) and frames (frames, bins, channels). `padding` is as in a call.
         """
         from audioconv.signal.stft_stream import StftStream
 
