@@ -11,6 +11,8 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.report.look import BLUE, LETTERS, RED, label, panels_of
 
 COLUMNS = 1200  # of a waveform: about the pixels of a picture
+_RANGE_DB = 70.0  # of log-mel frames, from bright to dark
+_SILENT_DB = 1e-3  # between the levels of frames in which there is nothing
 
 
 def waveform(signals, sample_rate):
@@ -53,18 +55,20 @@ def log_mel(signals, features):
     Returns
     -------
     figure : matplotlib.figure.Figure
-        Energy a band in dB below the largest of all, down to -70 dB.
+        Energy a band in dB below the largest of all, down to -70 dB. Nothing but silence is all dark.
     """
     frames = {name: 10 / np.log(10) * features(samples) for name, samples in signals.items()}
     if not frames or not all(map(len, frames.values())):
         raise ShapeError("signals must hold at least one signal, each at least one frame long")
     top = max(image.max() for image in frames.values())
+    if top - min(image.min() for image in frames.values()) < _SILENT_DB:
+        top += _RANGE_DB
     hop_s = features.hop / features.sample_rate
     figure, panels = panels_of(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], frames.items(), strict=True):
         start_s = (features.window / 2 - features.margins[0]) / features.sample_rate - hop_s / 2
         picture = panel.imshow(
-            (image - top).T, origin="lower", aspect="auto", cmap="viridis", vmin=-70, vmax=0,
+            (image - top).T, origin="lower", aspect="auto", cmap="viridis", vmin=-_RANGE_DB, vmax=0,
             extent=(start_s, start_s + len(image) * hop_s, -0.5, features.mels - 0.5),
         )  # fmt: skip
         ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if features.low_hz < hz < features.high_hz]
