@@ -294,7 +294,7 @@ def stft(x, window, hop, *, padding="zeros", axis=None, **settings):
     Frames of 25 ms at 16 kHz, and what stands before and after the signal being its mirror image:
 
     >>> stft(np.ones(4096, "float32"), 400, 160, padding="even").shape
-    (29, 201)
+    (28, 201)
     """
     return Stft(window, hop, **settings)(x, padding=padding, axis=axis)
 
