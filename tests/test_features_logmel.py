@@ -141,7 +141,14 @@ def test_bad_arguments():
         LogMel(filters=np.ones((3, 3)))
     with pytest.raises(ac.DtypeError, match="32768"):
         LogMel()(np.zeros(16000, np.int16))
-    with pytest.raises(ac.ShapeError, match="not 2"):
-        LogMel()(np.zeros((16000, 2), np.float32))
+    with pytest.raises(ac.ShapeError, match="1 or 2 dimension"):
+        LogMel()(np.zeros((16000, 2, 1), np.float32))
     with pytest.raises(ac.DtypeError, match="takes float32"):
         LogMel().stream().process(np.zeros(10))
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 16000), 0), ((16000, 2), 1)])
+def test_several_channels_are_refused_with_advice(shape, axis):
+    for features in (LogMel(), ac.Mfcc()):
+        with pytest.raises(ac.ShapeError, match=rf"one channel.*samples\.mean\(axis={axis}\)"):
+            features(np.zeros(shape, "f4"))

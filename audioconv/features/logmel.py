@@ -225,7 +225,13 @@ class LogMel:
         return self._compute(self._between_margins(samples), logarithm=False)
 
     def _between_margins(self, samples):
-        samples = arrays.floating(samples, "samples", (1,))
+        samples = arrays.floating(samples, "samples", (1, 2))
+        if samples.ndim == 2:
+            channels = np.argmin(samples.shape)
+            raise ShapeError(
+                f"samples must have one channel, shape (samples,), not {samples.shape}; give one of them, or their "
+                f"mean: samples.mean(axis={channels})"
+            )
         return np.pad(samples, self.margins) if self.center else samples
 
     def pitched(self, factor):
