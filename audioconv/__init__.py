@@ -50,6 +50,7 @@ _HOME = {
     "read_chain": "stream",
     "LogMel": "features",
     "Mfcc": "features",
+    "power_to_db": "features",
     "Detection": "classify",
     "Denoise": "enhance",
     "denoise": "enhance",

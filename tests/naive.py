@@ -192,6 +192,8 @@ def source(i, size, boundary):
         return 0 if i < 0 else size - 1
     if boundary == "wrap":
         return source(i + size if i < 0 else i - size, size, boundary)
+    if boundary == "mirror":  # on the outermost value
+        return 0 if size == 1 else source(-i if i < 0 else 2 * size - 2 - i, size, boundary)
     return source(-1 - i if i < 0 else 2 * size - 1 - i, size, boundary)  # the other side of the mirror
 
 

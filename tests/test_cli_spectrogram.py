@@ -82,7 +82,8 @@ def test_what_is_drawn(tmp_path, clip, shown):
     expected = levels([clip.samples], len(clip.samples), clip.sample_rate, transform=transform)
     assert np.array_equal(found.db, expected.db)
     assert np.array_equal(found.frequencies_hz, expected.frequencies_hz)
-    assert options == {"range_db": 80.0, "high_hz": None, "title": "speech.flac"}
+    expected_options = {"range_db": 80.0, "high_hz": None, "frequency_axis": "linear", "dpi": 200}
+    assert options == expected_options | {"size_inches": (6, 3.6), "title": "speech.flac"}
 
 
 def test_window_range_and_highest_frequency(tmp_path, clip, shown):
@@ -92,7 +93,7 @@ def test_window_range_and_highest_frequency(tmp_path, clip, shown):
     ((found, options),) = shown
     assert found.db.shape[1] == hann(0.01 * clip.sample_rate).bins
     assert (options["range_db"], options["high_hz"]) == (60, 4000)
-    beyond = run("spectrogram", SPEECH, target, "--high", 1e6)
+    beyond = run("spectrogram", SPEECH, target, "--high", 1e6, "--force")
     assert beyond.stdout.endswith(f"up to {clip.sample_rate / 2:g} Hz\n")
 
 
@@ -126,7 +127,7 @@ def test_a_kernel_from_a_file(tmp_path, clip, shown, dtype):
 def test_files_of_any_length_and_channels(tmp_path, shown, shape):
     """The longest one is more than one block."""
     x = (0.1 * np.random.default_rng(0).standard_normal(shape)).astype("float32")
-    ac.write(tmp_path / "in.wav", x, 16000, subtype="FLOAT")
+    ac.write(tmp_path / "in.wav", x, 16000, subtype="FLOAT", axis=0)
     assert run("spectrogram", tmp_path / "in.wav", tmp_path / "out.png").exit_code == 0
     ((found, _),) = shown
     expected = levels([x], len(x), 16000, transform=hann(736))
@@ -144,11 +145,66 @@ def test_a_file_may_have_any_name(tmp_path, name):
     assert f"<!-- {name} -->" in (tmp_path / "out.svg").read_text()
 
 
-def test_silence(tmp_path):
+def test_silence_is_dark(tmp_path):
     ac.write(tmp_path / "in.wav", np.zeros(5000, "float32"), 16000)
-    for options in ((), ("--kernel", "onsets")):
-        result = run("spectrogram", tmp_path / "in.wav", tmp_path / "out.png", *options)
-        assert (result.exit_code, result.stderr) == (0, "")
+    result = run("spectrogram", tmp_path / "in.wav", tmp_path / "out.png")
+    assert (result.exit_code, result.stderr) == (0, "")
+    picture = matplotlib.image.imread(tmp_path / "out.png")
+    assert picture[100:600, 200:900, :3].max() < 0.1
+    result = run("spectrogram", tmp_path / "in.wav", tmp_path / "changes.png", "--kernel", "onsets")
+    assert (result.exit_code, result.stderr) == (0, "")
+    picture = matplotlib.image.imread(tmp_path / "changes.png")
+    assert picture[100:600, 200:900, :3].min() > 0.9  # no change is neither blue nor red
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [("1920x1080", (1080, 1920)), ("400x300px", (300, 400)), ("8x4.5in", (900, 1600)), ("1001x333", (333, 1001))],
+)
+def test_size_in_pixels_or_inches(tmp_path, shown, size, shape):
+    assert run("spectrogram", SPEECH, tmp_path / "out.png", "--size", size).exit_code == 0
+    assert matplotlib.image.imread(tmp_path / "out.png").shape == (*shape, 4)
+    assert shown[0][1]["dpi"] <= 200
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG"])
+def test_jpeg(tmp_path, suffix):
+    from PIL import Image
+
+    target = tmp_path / f"out{suffix}"
+    assert run("spectrogram", SPEECH, target, "--size", "900x600").exit_code == 0
+    with Image.open(target) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (900, 600))
+        assert np.unique(np.asarray(picture)[100:500, 150:600].reshape(-1, 3), axis=0).shape[0] > 1000
+
+
+@pytest.mark.parametrize("axis", ["log", "mel", "linear"])
+def test_axes_of_frequency(tmp_path, shown, axis):
+    assert run("spectrogram", SPEECH, tmp_path / "out.png", "--axis", axis).exit_code == 0
+    assert shown[0][1]["frequency_axis"] == axis
+
+
+def test_wide_pictures_have_as_many_columns(tmp_path, shown):
+    ac.write(tmp_path / "in.wav", np.ones(400_000, "float32") / 2, 8000)
+    for name, size in (("a.png", "1200x300"), ("b.png", "5000x300")):
+        assert run("spectrogram", tmp_path / "in.wav", tmp_path / name, "--size", size).exit_code == 0
+    assert 800 < len(shown[0][0].db) <= 1600
+    assert len(shown[1][0].db) > 4000
+
+
+def test_an_existing_picture_is_kept_unless_forced(tmp_path):
+    (tmp_path / "out.png").write_bytes(b"older")
+    assert "--force" in refused("spectrogram", SPEECH, tmp_path / "out.png")
+    assert (tmp_path / "out.png").read_bytes() == b"older"
+    assert run("spectrogram", SPEECH, tmp_path / "out.png", "--force").exit_code == 0
+    assert matplotlib.image.imread(tmp_path / "out.png").shape == (720, 1200, 4)
+
+
+@pytest.mark.parametrize("size", ["big", "100", "1200x", "x300", "10x10", "30000x400", "1x1in", "nanxnan", "-400x400"])
+def test_sizes_that_make_no_sense_are_refused(tmp_path, size):
+    says = refused("spectrogram", SPEECH, tmp_path / "out.png", f"--size={size}")
+    assert "--size must be width x height, in pixels from 200 to 20000 such as 1920x1080, or in inches" in says
+    assert names_in(tmp_path) == []
 
 
 # --- errors ---
@@ -222,7 +278,7 @@ def test_nothing_pickled_is_executed(tmp_path):
         ("missing.wav", "out.png", (), "missing.wav does not exist"),
         ("folder", "out.png", (), "folder"),
         ("text.wav", "out.png", (), "text.wav"),
-        ("in.wav", "out.jpg", (), "OUT must end in .png, .svg or .pdf, not 'out.jpg'"),
+        ("in.wav", "out.gif", (), "OUT must end in .png, .jpg, .svg or .pdf, not 'out.gif'"),
         ("in.wav", "out", (), "OUT must end in"),
         ("in.wav", "in.wav", (), "OUT must end in"),
         ("in.wav", "no/out.png", (), "does not exist; make it first"),
@@ -244,8 +300,8 @@ def test_errors_come_before_anything_is_written(tmp_path, source, target, option
 @pytest.mark.parametrize("options", [("--kernel", "blur"), ("--kernel", "missing.npy")])
 def test_an_older_picture_stays_after_an_error(tmp_path, options):
     (tmp_path / "out.png").write_bytes(b"older")
-    refused("spectrogram", SPEECH, tmp_path / "out.png", *options)
-    refused("spectrogram", tmp_path / "missing.wav", tmp_path / "out.png")
+    refused("spectrogram", SPEECH, tmp_path / "out.png", "--force", *options)
+    refused("spectrogram", tmp_path / "missing.wav", tmp_path / "out.png", "--force")
     assert (tmp_path / "out.png").read_bytes() == b"older"
     assert names_in(tmp_path) == ["out.png"]
 
@@ -253,7 +309,7 @@ def test_an_older_picture_stays_after_an_error(tmp_path, options):
 def test_damage_that_shows_late_leaves_the_older_picture(tmp_path):
     (tmp_path / "in.flac").write_bytes(SPEECH.read_bytes()[:-5000])
     (tmp_path / "out.png").write_bytes(b"older")
-    says = refused("spectrogram", tmp_path / "in.flac", tmp_path / "out.png")
+    says = refused("spectrogram", tmp_path / "in.flac", tmp_path / "out.png", "--force")
     assert "in.flac is damaged or cut short" in says
     assert (tmp_path / "out.png").read_bytes() == b"older"
     assert names_in(tmp_path) == ["in.flac", "out.png"]
@@ -268,7 +324,7 @@ def test_a_picture_that_cannot_be_finished_leaves_the_older_one(tmp_path, monkey
 
     monkeypatch.setattr(Figure, "savefig", half)
     (tmp_path / "out.png").write_bytes(b"older")
-    assert "No space left" in refused("spectrogram", SPEECH, tmp_path / "out.png")
+    assert "No space left" in refused("spectrogram", SPEECH, tmp_path / "out.png", "--force")
     assert (tmp_path / "out.png").read_bytes() == b"older"
     assert names_in(tmp_path) == ["out.png"]
 
@@ -304,5 +360,20 @@ def test_help_names_everything():
     result = run("spectrogram", "--help")
     assert result.exit_code == 0
     said = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
-    for word in ("IN", "OUT", "--kernel", "--window-ms", "--range", "--high", *NAMES, ".npy", ".png", ".svg", ".pdf"):
+    for word in (
+        "IN",
+        "OUT",
+        "--kernel",
+        "--window-ms",
+        "--range",
+        "--high",
+        "--size",
+        "--axis",
+        "--force",
+        *NAMES,
+        ".npy",
+        ".png",
+        ".svg",
+        ".pdf",
+    ):
         assert word in said

@@ -112,7 +112,7 @@ def test_any_cut_gives_the_same_bits_late_by_the_latency(samples, cuts, channels
     x = noise(samples * channels, seed).reshape((samples, channels)[:channels])
     x[samples // 2 :] += 0.5
     gate = Denoise(RATE, noise=noise(RATE) if known else None, channels=channels)
-    whole = denoise(x, RATE, noise=noise(RATE) if known else None)
+    whole = denoise(x, RATE, axis=0, noise=noise(RATE) if known else None)
     assert whole.shape == x.shape
     for _ in range(2):  # after flush it is as new
         edges = [0, *sorted(min(cut, samples) for cut in cuts), samples]

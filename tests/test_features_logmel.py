@@ -1,5 +1,7 @@
 """Log-mel features: against librosa in float64, and the stream against the whole clip."""
 
+import json
+
 import librosa
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ def librosa_power(samples, features):
     return librosa.feature.melspectrogram(
         y=np.pad(samples.astype(np.float64), pad), sr=features.sample_rate, n_fft=features.fft_size,
         win_length=features.window, hop_length=features.hop, center=False, n_mels=features.mels,
-        fmin=features.low_hz, fmax=features.high_hz, dtype=np.float64,
+        fmin=features.low_hz, fmax=features.high_hz, dtype=np.float64, htk=features.htk, norm=features.norm,
     ).T  # fmt: skip
 
 
@@ -45,6 +47,27 @@ def test_power_equals_librosa_on_noise(dtype, sample_rate):
 def test_power_equals_librosa_on_tones(hz):
     """A pure tone is the hardest case: bands far from it are 100 dB below the largest."""
     assert_like_librosa(np.sin(2 * np.pi * hz * np.arange(16000) / 16000).astype(np.float32))
+
+
+@pytest.mark.parametrize("htk", [True, False])
+@pytest.mark.parametrize("norm", ["slaney", None, 1, 2.0, np.inf])
+def test_mel_scales_and_norms_are_librosas(htk, norm):
+    features = LogMel(mels=30, htk=htk, norm=norm)
+    assert_like_librosa(SPEECH, features)
+    assert_like_librosa(SPEECH.astype(np.float32), features)
+    again = LogMel(**json.loads(json.dumps(features.settings())))
+    assert np.array_equal(again.filters, features.filters)
+    assert np.array_equal(again(SPEECH), features(SPEECH))
+    assert ("htk" in features.settings(), "norm" in features.settings()) == (htk, norm != "slaney")
+    assert np.array_equal(again.absolute.pitched(1.1).filters, features.pitched(1.1).filters)
+
+
+def test_the_scale_of_htk_is_another_one():
+    assert not np.allclose(LogMel(htk=True).filters, LogMel().filters)
+    with pytest.raises(ac.ArgumentError, match="norm must be 'slaney', None or a number above 0, not 'area'"):
+        LogMel(norm="area")
+    with pytest.raises(ac.ArgumentError, match="not -1"):
+        LogMel(norm=-1)
 
 
 @pytest.mark.data
@@ -118,7 +141,14 @@ def test_bad_arguments():
         LogMel(filters=np.ones((3, 3)))
     with pytest.raises(ac.DtypeError, match="32768"):
         LogMel()(np.zeros(16000, np.int16))
-    with pytest.raises(ac.ShapeError, match="not 2"):
-        LogMel()(np.zeros((16000, 2), np.float32))
+    with pytest.raises(ac.ShapeError, match="1 or 2 dimension"):
+        LogMel()(np.zeros((16000, 2, 1), np.float32))
     with pytest.raises(ac.DtypeError, match="takes float32"):
         LogMel().stream().process(np.zeros(10))
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((2, 16000), 0), ((16000, 2), 1)])
+def test_several_channels_are_refused_with_advice(shape, axis):
+    for features in (LogMel(), ac.Mfcc()):
+        with pytest.raises(ac.ShapeError, match=rf"one channel.*samples\.mean\(axis={axis}\)"):
+            features(np.zeros(shape, "f4"))

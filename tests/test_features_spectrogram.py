@@ -169,7 +169,7 @@ def test_one_sample_is_enough_and_none_is_not():
         (ArgumentError, "columns must be at least 1", [noise(100)], {"columns": 0}),
         (DtypeError, "takes float32 blocks, not float64", [np.zeros(100)], {}),
         (DtypeError, "32768", [np.zeros(100, np.int16)], {}),
-        (ShapeError, r"2 channel\(s\), not 3", [noise((50, 2)), noise((50, 3))], {}),
+        (ShapeError, r"blocks of shape \(samples, 2\), not \(50, 3\)", [noise((50, 2)), noise((50, 3))], {}),
         (ShapeError, "kernel is empty", [noise(100)], {"kernels": [np.ones((0, 3))]}),
         (ShapeError, r"kernel must have 2 dimension", [noise(100)], {"kernels": [np.ones(3)]}),
     ],

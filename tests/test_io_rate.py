@@ -1,5 +1,8 @@
 """Resampling: tones keep their frequency and level, and block by block gives the same as whole."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,6 +58,52 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ac.ShapeError, match="channels"):
         list(resample_blocks([np.zeros((5, 2)), np.zeros((5, 3))], 8000, 16000))
     assert list(resample_blocks([], 8000, 16000)) == []
+
+
+def in_another_process(code):
+    """What a script prints: a crash of libsoxr would end this process."""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, (run.returncode, run.stderr)
+    return run.stdout.strip()
+
+
+def test_no_array_ends_the_process():
+    script = """
+import numpy as np, audioconv as ac
+from audioconv.io import resample, resample_blocks
+for shape in ((2, 48000), (1, 48000), (100, 70)):
+    for call in (resample, lambda *a: list(resample_blocks([a[0]], *a[1:]))):
+        try:
+            call(np.zeros(shape, "f4"), 44100, 16000)
+        except ac.ShapeError as error:
+            print(".T" in str(error))
+print(resample(np.zeros((2, 48000), "f4"), 44100, 16000, axis=0).shape)
+"""
+    assert in_another_process(script).splitlines() == ["True"] * 5 + ["(1, 48000)"]
+
+
+@pytest.mark.parametrize("channels", [0, 1, 16, 17, 40, 64, 100])
+def test_many_channels_are_resampled_each_by_itself(channels):
+    samples = np.random.default_rng(0).standard_normal((900, channels)).astype("float32")
+    y = resample(samples, 44100, 16000, axis=0)
+    assert y.shape == (900 if channels == 0 else 327, channels)
+    for channel in range(channels):
+        assert np.array_equal(y[:, channel], resample(samples[:, channel].copy(), 44100, 16000))
+    turned = resample(np.asfortranarray(samples).T, 44100, 16000, axis=1)
+    assert np.array_equal(turned, y.T)
+
+
+@pytest.mark.parametrize("rates", [(1, 1_000_000), (2**32, 1), (10**21, 8000), (16000, 2**62)])
+def test_rates_that_are_too_far_apart_are_refused(rates):
+    for call in (
+        resample,
+        resample_response,
+        lambda x, *r: list(resample_blocks([x], *r)),
+        lambda x, *r: ac.Resample(*r),
+    ):
+        with pytest.raises(ac.ArgumentError, match="may differ by a factor of 65536"):
+            call(np.ones(10), *rates)
+    assert resample(np.ones(3, "f4"), 1, 65536).shape == (3 * 65536,)
 
 
 @pytest.mark.parametrize("rates", [(8000, 16000), (44100, 16000), (16000, 48000), (16000, 16001)])

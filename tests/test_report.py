@@ -102,6 +102,14 @@ def test_waveform_keeps_a_peak_of_one_sample(tone):
     assert drawn[drawn[:, 1].argmax(), 0] == pytest.approx(123_457 / RATE, abs=0.1)
 
 
+def test_log_mel_frames_of_silence_are_dark(tone):
+    image = report.log_mel({"silence": np.zeros(16000, "f4")}, ac.LogMel()).axes[0].images[0]
+    assert image.get_array().max() <= image.get_clim()[0] == -70
+    both = report.log_mel({"silence": np.zeros(16000, "f4"), "tone": tone}, ac.LogMel())
+    assert both.axes[0].images[0].get_array().max() < -40
+    assert both.axes[1].images[0].get_array().max() == 0
+
+
 def test_log_mel_puts_a_tone_in_its_band(tone):
     figure = report.log_mel({"tone": tone, "twice": np.tile(tone, 2)}, ac.LogMel())
     assert {"frequency (Hz)", "energy (dB)", "1000", "4000"} <= texts(figure)

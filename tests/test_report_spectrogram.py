@@ -127,3 +127,77 @@ def test_there_must_be_something_to_show():
     for wrong in ({}, {"a": found, "b": found._replace(slopes=True)}):
         with pytest.raises(ArgumentError, match="all levels or all changes"):
             report.spectrogram(wrong)
+
+
+def test_faint_sound_is_dark_and_silence_darkest():
+    found = of(1e-5 * tone())
+    for range_db, limits in ((80, (-120, -40)), (60, (-120, -60)), (200, (-120, 0)), (30, (-120, -90))):
+        assert drawn(picture_of(found, range_db=range_db))[1].get_clim() == pytest.approx(limits)
+    spoiled = found._replace(db=np.where(np.arange(len(found.db))[:, None] == 3, np.nan, found.db))
+    assert drawn(picture_of(spoiled))[1].get_clim() == pytest.approx((-120, -40))
+
+
+@pytest.mark.parametrize("axis", ["log", "mel"])
+@pytest.mark.parametrize("frequency_hz", [300, 1000, 5000])
+def test_a_tone_stands_at_its_frequency_on_any_axis(axis, frequency_hz):
+    panel, image = drawn(picture_of(of(tone(frequency_hz=frequency_hz)), frequency_axis=axis))
+    rows = np.asarray(image.get_array())
+    _, _, bottom, top = image.get_extent()
+    place = bottom + (rows[:, len(rows[0]) // 2].argmax() + 0.5) * (top - bottom) / len(rows)
+    shown_hz = 10**place if axis == "log" else 700 * (10 ** (place / 2595) - 1)
+    assert abs(shown_hz - frequency_hz) < RATE / 2048 + 0.01 * frequency_hz
+    marks = {int(text.get_text()): at for text, at in zip(panel.get_yticklabels(), panel.get_yticks(), strict=True)}
+    assert marks[1000] == pytest.approx(3 if axis == "log" else 2595 * np.log10(1 + 1000 / 700))
+    assert max(marks) == (5000 if axis == "log" else 8000)
+    assert min(marks) == (20 if axis == "log" else 0)
+
+
+@pytest.mark.parametrize("axis", ["log", "mel"])
+def test_no_row_of_another_axis_loses_a_line(axis):
+    """Several bins on a row: the largest level, or the change that is farthest from 0, is shown."""
+    db = np.full((4, 1025), -60.0, "float32")
+    db[2, 900] = 0
+    found = Levels(db, np.arange(4.0), np.arange(1025) * RATE / 2048)
+    assert np.asarray(drawn(picture_of(found, frequency_axis=axis))[1].get_array()).max() == 0
+    changes = np.where(db == 0, np.float32(-9), np.float32(2))
+    image = drawn(picture_of(found._replace(db=changes, slopes=True), frequency_axis=axis))[1]
+    assert np.asarray(image.get_array()).min() == -9
+    with pytest.raises(ShapeError, match="frequencies must reach beyond"):
+        picture_of(found, frequency_axis="log", high_hz=10)
+
+
+def test_long_titles_are_wrapped_and_their_middle_is_left_out():
+    long = "a very long file name of a recording made on a rainy day in the old town_" * 3 + ".wav"
+    for title in (long, "W" * 250, "x" * 90):
+        figure = picture_of(of(tone()), title)
+        pixels(figure)
+        drawn_title = figure.axes[0].title if figure.axes[0].title.get_text() else figure.axes[0]._left_title
+        box = drawn_title.get_window_extent()
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1
+        text = drawn_title.get_text()
+        assert text.count("\n") <= 2
+        if "\u2026" in text:
+            assert text.startswith(title[:20])
+            assert text.endswith(title[-10:])
+        else:
+            assert text.replace("\n", "") == title
+
+
+@pytest.mark.parametrize(
+    ("seconds", "name", "marks"),
+    [(0.02, "time (ms)", {"0", "10"}), (30, "time (s)", {"10"}), (600, "time (min:s)", {"0:00", "2:00", "10:00"}),
+     (7200, "time (h:min)", {"0:00", "0:30", "1:00", "2:00"})],
+)  # fmt: skip
+def test_times_are_told_in_what_fits(seconds, name, marks):
+    columns = 50
+    found = Levels(np.zeros((columns, 9), "float32"), (np.arange(columns) + 0.5) * seconds / columns, np.arange(9.0))
+    said = texts(picture_of(found))
+    assert name in said
+    assert marks <= said
+
+
+def test_size_and_pixels_are_as_wanted():
+    assert pixels(picture_of(of(tone()), size_inches=(5, 3), dpi=100)).shape == (300, 500, 4)
+    with pytest.raises(ArgumentError, match="frequency_axis must be one of 'linear', 'log', 'mel', not 'bark'"):
+        picture_of(of(tone()), frequency_axis="bark")

@@ -17,7 +17,7 @@ from tests.compare import assert_close
 
 CLOSE = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 5e-14}
 SCIPY = {"zero": "fill", "reflect": "symm", "wrap": "wrap"}
-NDIMAGE = {"zero": "constant", "reflect": "reflect", "edge": "nearest", "wrap": "wrap"}
+NDIMAGE = {"zero": "constant", "reflect": "reflect", "mirror": "mirror", "edge": "nearest", "wrap": "wrap"}
 SIZES = st.sampled_from([1, 2, 3, 7, 8, 9, 17, 40, 65, 90])
 TAPS = st.sampled_from([1, 2, 3, 4, 5, 8, 9])
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -71,7 +71,7 @@ def test_it_is_ndimages_convolve(rows, columns, down, along, method, boundary, s
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), TAPS, TAPS, METHODS, *[st.integers(1, 3)] * 4,
-       st.sampled_from(["zero", "reflect", "edge", "wrap"]), st.sampled_from(["zero", "reflect", "edge", "wrap"]),
+       *[st.sampled_from(["zero", "reflect", "mirror", "edge", "wrap"])] * 2,
        st.sampled_from(["full", "same", "causal"]), SEEDS)  # fmt: skip
 def test_strides_dilations_and_pairs(rows, columns, down, along, method, s0, s1, d0, d1, above, beside, mode, seed):
     x, kernel = noise((rows, columns), seed, np.float64), noise((down, along), seed + 1, np.float64)

@@ -48,7 +48,7 @@ def transforms(draw):
 def test_spectra_of_blocks_are_those_of_the_whole(transform, samples, sizes, kind):
     x = signal(samples, *kind)
     stream = transform.stream(kind[0], kind[1])
-    expected = transform(x)
+    expected = transform(x, axis=0)
     for _ in range(2):  # after flush as new
         joined = run(stream, x, [*sizes, 5])
         assert joined.dtype == expected.dtype
@@ -201,9 +201,9 @@ def test_messages_say_what_is_wanted():
         transform.stream().process(np.zeros(9))
     with pytest.raises(DtypeError, match="32768"):
         transform.stream().process(np.zeros(9, np.int16))
-    with pytest.raises(ShapeError, match=r"takes blocks with 2 channel\(s\), not 3"):
+    with pytest.raises(ShapeError, match=r"takes blocks of shape \(samples, 2\), not \(\d+, 3\)"):
         transform.stream(2).process(np.zeros((9, 3), "float32"))
-    with pytest.raises(ShapeError, match=r"1 dimension\(s\), not 2"):
+    with pytest.raises(ShapeError, match=r"of shape \(samples,\), not \(9, 3\); a stream made with channels=3"):
         transform.stream().process(np.zeros((9, 3), "float32"))
     with pytest.raises(DtypeError, match="this stream takes complex64 spectra, not complex128"):
         transform.inverse_stream().process(np.zeros((3, 33), complex))

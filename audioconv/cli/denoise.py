@@ -93,4 +93,4 @@ def _alone(path, about):
     from audioconv import io
 
     clip = io.read(path)
-    return io.resample(clip.samples, clip.sample_rate, about.sample_rate)
+    return io.resample(clip.samples, clip.sample_rate, about.sample_rate, axis=0)

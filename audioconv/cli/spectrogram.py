@@ -1,20 +1,36 @@
 """audioconv spectrogram: a picture of a sound file over seconds and hertz."""
 
+import re
 import warnings
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audioconv.cli.messages import watched
+from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError
 
 _BLOCK = 1 << 18  # samples read at a time
+_COLUMNS = 1600  # of the spectrogram, at least
+_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".svg": "svg", ".pdf": "pdf"}
+_JPEG_QUALITY = 92
+_PIXELS, _INCHES = (200, 20_000), (2, 100)  # the least and the most of a side
+_READABLE = 6.0, 2.4  # inches that a picture has at least, so that its letters are not too large for it
+
+
+class Axis(StrEnum):
+    """Scales of frequency."""
+
+    linear = "linear"
+    log = "log"
+    mel = "mel"
 
 
 def spectrogram(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Picture to write: .png, .svg or .pdf.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Picture to write: .png, .jpg, .svg or .pdf.")],
     kernel: Annotated[
         list[str] | None,
         typer.Option(
@@ -26,6 +42,12 @@ def spectrogram(
     window_ms: Annotated[float, typer.Option(min=1, max=1000, metavar="MS", help="Length of a spectrum.")] = 46.0,
     range_db: Annotated[float, typer.Option("--range", min=1, max=200, metavar="DB", help="Levels shown.")] = 80.0,
     high: Annotated[float | None, typer.Option(min=1, metavar="HZ", help="Highest frequency shown.")] = None,
+    axis: Annotated[Axis, typer.Option(help="Scale of the frequencies; log begins at 20 Hz.")] = Axis.linear,
+    size: Annotated[
+        str,
+        typer.Option(metavar="WxH", help="Width and height, in pixels (1920x1080) or in inches (8x4.5in)."),
+    ] = "1200x720",
+    force: Force = False,
 ):
     """Draw a spectrogram, in dB over seconds and hertz.
 
@@ -39,21 +61,46 @@ def spectrogram(
     from audioconv.report import spectrogram as draw
     from audioconv.signal.stft import hann
 
-    if target.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ArgumentError(f"OUT must end in .png, .svg or .pdf, not {target.name!r}")
+    form = _FORMATS.get(target.suffix.lower())
+    if form is None:
+        raise ArgumentError(f"OUT must end in .png, .jpg, .svg or .pdf, not {target.name!r}")
+    size_inches, dpi = _size(size)
     about = io.info(source)
-    io.writable(target)
+    check_output(target, force)
     kernels = [_kernel(name) for name in kernel or ()]
     transform = hann(about.sample_rate * window_ms / 1000)
     blocks = watched(io.blocks(source, _BLOCK), about.frames, f"reading {source.name}")
-    found = levels(blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels)
-    highest = min(high or np.inf, about.sample_rate / 2)
+    columns = max(_COLUMNS, round(size_inches[0] * dpi))
+    found = levels(blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels, columns=columns)
     title = ", ".join([source.name, *(kernel or ())])
-    figure = draw({title: found}, range_db=range_db, high_hz=high)
+    figure = draw(
+        {title: found}, range_db=range_db, high_hz=high, frequency_axis=axis.value, size_inches=size_inches, dpi=dpi
+    )
     with io.replace_when_whole(target) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font has not: boxes say that as well
-        figure.savefig(part, format=target.suffix[1:].lower())
+        options = {"pil_kwargs": {"quality": _JPEG_QUALITY}} if form == "jpeg" else {}
+        figure.savefig(part, format=form, **options)
+    highest = min(high or np.inf, about.sample_rate / 2)
     typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {highest:g} Hz")
+
+
+def _size(size):
+    """((width, height) in inches, pixels an inch) of what --size says."""
+    from audioconv.report.look import DPI
+
+    said = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)(in|px)?", size.strip().lower())
+    inches = bool(said) and said[3] == "in"
+    least, most = _INCHES if inches else _PIXELS
+    if not said or not all(least <= float(side) <= most for side in said.groups()[:2]):
+        raise ArgumentError(
+            f"--size must be width x height, in pixels from {_PIXELS[0]} to {_PIXELS[1]} such as 1920x1080, or in "
+            f"inches from {_INCHES[0]} to {_INCHES[1]} such as 8x4.5in, not {size!r}"
+        )
+    width, height = (float(side) for side in said.groups()[:2])
+    if inches:
+        return (width, height), DPI
+    dpi = min(DPI, width / _READABLE[0], height / _READABLE[1])
+    return (round(width) / dpi, round(height) / dpi), dpi
 
 
 def _kernel(name):

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from audioconv.arrays import floating, whole
+from audioconv.arrays import floating, time_first, whole
 from audioconv.enhance.presence import Presence
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.signal.stft import Stft, hann
@@ -106,7 +106,7 @@ class Denoise:
         self._clear()
 
     def _profile(self, noise):
-        noise = floating(noise, "noise", (1, 2))
+        noise = time_first(floating(noise, "noise", (1, 2)), "noise")
         if len(noise) < len(self.transform.window):
             raise ShapeError(
                 f"noise must have at least the {len(self.transform.window)} samples of a window, not {len(noise)}"
@@ -221,13 +221,16 @@ class Denoise:
         self._ready = np.zeros((self.latency, self.channels), np.float32)
 
 
-def denoise(x, sample_rate, **settings):
+def denoise(x, sample_rate, *, axis=None, **settings):
     """Take the noise out of a whole signal, with the settings of `Denoise`.
 
     Parameters
     ----------
     x : float array, shape (samples,) or (samples, channels)
     sample_rate : int, in Hz
+    axis : int, optional
+        The axis of time in a two-dimensional x. By default 0, and arrays with more channels than samples, or more than
+        64, are refused, as they are for `noise`: they are (channels, samples) far more often than meant.
 
     Returns
     -------
@@ -241,8 +244,10 @@ def denoise(x, sample_rate, **settings):
     True
     """
     x = floating(x, "x", (1, 2)).astype(np.float32, copy=False)
-    gate = Denoise(sample_rate, channels=1 if x.ndim == 1 else x.shape[1], **settings)
-    return np.concatenate((gate.process(x), gate.flush()))[gate.latency :]
+    signal = time_first(x, "x", axis)
+    gate = Denoise(sample_rate, channels=1 if x.ndim == 1 else signal.shape[1], **settings)
+    y = np.concatenate((gate.process(signal), gate.flush()))[gate.latency :]
+    return np.ascontiguousarray(y.T) if x.ndim == 2 and axis in (1, -1) else y
 
 
 def _power_of(spectra):

@@ -1,9 +1,10 @@
 """From signals to features: one code for whole clips and for streams."""
 
+from audioconv.features.decibel import power_to_db
 from audioconv.features.logmel import LogMel, LogMelStream
 from audioconv.features.mfcc import Mfcc, MfccStream
 from audioconv.features.spectrogram import Levels, levels
 
-__all__ = ["KINDS", "Levels", "LogMel", "LogMelStream", "Mfcc", "MfccStream", "levels"]
+__all__ = ["KINDS", "Levels", "LogMel", "LogMelStream", "Mfcc", "MfccStream", "levels", "power_to_db"]
 
 KINDS = {"LogMel": LogMel, "Mfcc": Mfcc}  # what a model may be made for, by the name in its file

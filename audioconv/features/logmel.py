@@ -1,5 +1,6 @@
 """Log-mel energies of a clip or of a stream."""
 
+import numbers
 from copy import copy
 from functools import cached_property
 
@@ -17,8 +18,8 @@ class LogMel:
     """Logarithm of the energy in mel bands, frame by frame: log(power + offset).
 
     A frame is `window_ms` of samples times a periodic Hann window, padded with zeros to a power of two and
-    transformed; the squared magnitudes are summed in triangular bands of equal area (Slaney's). Nothing depends on what
-    comes later, so that a clip and a stream give the same numbers.
+    transformed; the squared magnitudes are summed in triangular bands, of equal area unless `norm` says otherwise.
+    Nothing depends on what comes later, so that a clip and a stream give the same numbers.
 
     Parameters
     ----------
@@ -36,6 +37,10 @@ class LogMel:
         absolute ones.
     filters : float array, shape (mels, fft_size // 2 + 1), optional
         The bands themselves, instead of those of librosa (which is imported only to make them).
+    htk : bool
+        Space bands on the mel scale of HTK, 2595 log10(1 + f / 700), instead of Slaney's; as librosa.
+    norm : "slaney", None or float > 0
+        Bands of equal area, of height 1, or of equal norm of this order (infinity included); as librosa.
 
     Raises
     ------
@@ -44,7 +49,7 @@ class LogMel:
 
     References
     ----------
-    Davis and Mermelstein 1980; Slaney, Auditory Toolbox, 1998.
+    Davis and Mermelstein 1980; Slaney, Auditory Toolbox, 1998; Young et al., The HTK Book.
 
     Examples
     --------
@@ -58,11 +63,11 @@ class LogMel:
     """
 
     def __init__(self, sample_rate=16000, window_ms=25, hop_ms=10, mels=40, *, low_hz=20.0, high_hz=None,
-                 offset=1e-6, center=False, relative_db=None, filters=None):  # fmt: skip
+                 offset=1e-6, center=False, relative_db=None, filters=None, htk=False, norm="slaney"):  # fmt: skip
         self.sample_rate = arrays.whole(sample_rate, "sample_rate")
         self.window_ms, self.hop_ms, self.mels = window_ms, hop_ms, arrays.whole(mels, "mels")
         self.low_hz, self.high_hz = float(low_hz), float(sample_rate / 2 if high_hz is None else high_hz)
-        self.offset, self.center = float(offset), bool(center)
+        self.offset, self.center, self.htk, self.norm = float(offset), bool(center), bool(htk), _norm(norm)
         self.relative_db = None if relative_db is None else float(relative_db)
         if relative_db is not None and not 0 < relative_db < np.inf:
             raise ArgumentError(f"relative_db must be above 0, not {relative_db!r}")
@@ -90,7 +95,7 @@ class LogMel:
 
         return librosa_mel(
             sr=self.sample_rate, n_fft=self.fft_size, n_mels=self.mels, fmin=self.low_hz, fmax=self.high_hz,
-            dtype=np.float64,
+            dtype=np.float64, htk=self.htk, norm=self.norm,
         )  # fmt: skip
 
     @property
@@ -101,7 +106,10 @@ class LogMel:
     def settings(self):
         """The arguments that make this object again, without `filters`."""
         names = ("sample_rate", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "offset", "center", "relative_db")
-        return {name: getattr(self, name) for name in names}
+        scale = {"htk": (self.htk, False), "norm": (self.norm, "slaney")}  # told where not as ever
+        return {name: getattr(self, name) for name in names} | {
+            name: value for name, (value, usual) in scale.items() if value != usual
+        }
 
     def frames(self, samples):
         """Number of frames of a signal of so many samples."""
@@ -217,7 +225,13 @@ class LogMel:
         return self._compute(self._between_margins(samples), logarithm=False)
 
     def _between_margins(self, samples):
-        samples = arrays.floating(samples, "samples", (1,))
+        samples = arrays.floating(samples, "samples", (1, 2))
+        if samples.ndim == 2:
+            channels = np.argmin(samples.shape)
+            raise ShapeError(
+                f"samples must have one channel, shape (samples,), not {samples.shape}; give one of them, or their "
+                f"mean: samples.mean(axis={channels})"
+            )
         return np.pad(samples, self.margins) if self.center else samples
 
     def pitched(self, factor):
@@ -234,6 +248,14 @@ class LogMel:
     def stream(self, dtype="float32"):
         """A stage that gives the same frames block by block."""
         return LogMelStream(self, dtype)
+
+
+def _norm(norm):
+    if norm is None or norm == "slaney":
+        return norm
+    if not isinstance(norm, numbers.Real) or isinstance(norm, bool) or not norm > 0:
+        raise ArgumentError(f"norm must be 'slaney', None or a number above 0, not {norm!r}")
+    return float(norm)
 
 
 class LogMelStream:

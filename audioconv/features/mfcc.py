@@ -23,7 +23,7 @@ class Mfcc:
         At most `mels`; the first one is the level.
     mels : int, number of bands
     **settings
-        low_hz, high_hz, offset, center, relative_db, filters of `LogMel`.
+        low_hz, high_hz, offset, center, relative_db, filters, htk, norm of `LogMel`.
 
     Raises
     ------

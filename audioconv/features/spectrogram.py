@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioconv.arrays import whole
+from audioconv.arrays import MOST_CHANNELS, time_first, whole
 from audioconv.errors import ShapeError
 from audioconv.signal.stft import Stft
 from audioconv.stream.convolver2d import StreamConvolver2d
@@ -45,7 +45,7 @@ def levels(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=
     Raises
     ------
     ShapeError
-        If there are no samples, or not as many as was said.
+        If there are no samples, or not as many as was said, or if blocks seem to be channels first.
 
     Examples
     --------
@@ -72,6 +72,8 @@ def _counted(blocks, samples):
     """The blocks, if they are as long together as was said."""
     found = 0
     for block in blocks:
+        if np.ndim(block) == 2 and np.shape(block)[1] > MOST_CHANNELS:
+            time_first(block, "block")
         found += len(block)
         yield block
     if found != samples:

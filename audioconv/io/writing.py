@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from audioconv.arrays import floating, whole
+from audioconv.arrays import floating, time_first, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
 from audioconv.io.atomic import whole_file
 from audioconv.io.formats import file_format
@@ -26,7 +26,7 @@ _BLOCK = 4096  # bytes that a disk hands out at a time
 _CHUNK = 1 << 15  # samples a channel in one call: libsndfile's Vorbis writer keeps a whole call on its stack
 
 
-def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False):
+def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False, axis=None):
     """Write a sound file, whole or not at all.
 
     Parameters
@@ -45,6 +45,9 @@ def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False
     dither : bool
         Where samples are rounded to 16 bits or less, add noise first (triangular, within 1 LSB, the same each time), so
         that the error is noise rather than distortion. A sample that needs no rounding stays as it is, so silence too.
+    axis : int, optional
+        The axis of time in two-dimensional samples. By default 0, and arrays with more channels than samples, or more
+        than 64, are refused: they are (channels, samples) far more often than meant.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False
     >>> file.getvalue()[:4]
     b'RIFF'
     """
-    samples = floating(samples, "samples", (1, 2))
+    samples = time_first(floating(samples, "samples", (1, 2)), "samples", axis)
     channels = samples.shape[1] if samples.ndim == 2 else 1
     with writer(path, sample_rate, channels, subtype=subtype, format=format, dither=dither) as sink:
         sink.write(samples)

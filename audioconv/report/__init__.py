@@ -1,7 +1,8 @@
 """What is shown to people: scores, pictures, and one HTML page that holds them."""
 
+from audioconv.report._spectrogram import spectrogram
 from audioconv.report.page import Report
-from audioconv.report.plots import confusion, log_mel, posteriors, spectrogram, training_curve, waveform
+from audioconv.report.plots import confusion, log_mel, posteriors, training_curve, waveform
 from audioconv.report.scores import confusion_counts, confusion_table, wilson
 
 __all__ = [

@@ -1,16 +1,18 @@
 """What all pictures have in common: size, letters, and colours that the colour-blind tell apart."""
 
+import warnings
+
 WIDTH = 6.0  # inches
 DPI = 200
 LETTERS = 10  # points
 BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"  # Okabe and Ito's: told apart by the colour-blind
 
 
-def panels_of(rows, columns, height, **shared):
-    """A figure and its panels, shape (rows, columns), all of one look."""
+def panels_of(rows, columns, height, width=WIDTH, dpi=DPI, **shared):
+    """A figure and its panels, shape (rows, columns), all of one look; height and width in inches."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained", facecolor="white")
     panels = figure.subplots(rows, columns, squeeze=False, **shared)
     for panel in panels.flat:
         panel.spines[["top", "right"]].set_visible(False)
@@ -26,3 +28,45 @@ def label(panel, x=None, y=None, title=None):
         panel.set_ylabel(y, fontsize=LETTERS)
     if title:
         panel.set_title(title, fontsize=LETTERS + 1, loc="left", parse_math=False)  # a file may be called $^$
+
+
+def wrapped(title, inches, lines=3):
+    """A title in lines that are no wider; of one that needs more than `lines`, the middle is left out."""
+    title = " ".join(title.splitlines())
+    kept = len(title)
+    while True:
+        short = title if kept >= len(title) else f"{title[: -(-kept // 2)]} \u2026 {title[len(title) - kept // 2 :]}"
+        rows = _rows(short, inches)
+        if len(rows) <= lines or kept <= 2:
+            return "\n".join(rows)
+        kept = min(kept, len(title)) * 9 // 10
+
+
+def _rows(text, inches):
+    """The text cut where it becomes too wide: after a space or another sign that parts words, if there is one."""
+    rows, wide = [], _Wide(inches)
+    while text and wide(text):
+        low, high = 1, len(text)  # low fits, or must
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if wide(text[:middle]) else (middle, high)
+        cut = max((text.rfind(sign, low // 2, low) + 1 for sign in " _-,.;"), default=0) or low
+        rows.append(text[:cut])
+        text = text[cut:]
+    return [*rows, text] if text or not rows else rows
+
+
+class _Wide:
+    """Whether a text is wider than so many inches, in the letters of titles."""
+
+    def __init__(self, inches):
+        from matplotlib.font_manager import FontProperties
+
+        self._points, self._font = 72 * inches, FontProperties(size=LETTERS + 1)
+
+    def __call__(self, text):
+        from matplotlib.textpath import text_to_path
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # that the font has not
+            return text_to_path.get_text_width_height_descent(text, self._font, ismath=False)[0] > self._points

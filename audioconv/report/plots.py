@@ -11,6 +11,8 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.report.look import BLUE, LETTERS, RED, label, panels_of
 
 COLUMNS = 1200  # of a waveform: about the pixels of a picture
+_RANGE_DB = 70.0  # of log-mel frames, from bright to dark
+_SILENT_DB = 1e-3  # between the levels of frames in which there is nothing
 
 
 def waveform(signals, sample_rate):
@@ -53,18 +55,20 @@ def log_mel(signals, features):
     Returns
     -------
     figure : matplotlib.figure.Figure
-        Energy a band in dB below the largest of all, down to -70 dB.
+        Energy a band in dB below the largest of all, down to -70 dB. Nothing but silence is all dark.
     """
     frames = {name: 10 / np.log(10) * features(samples) for name, samples in signals.items()}
     if not frames or not all(map(len, frames.values())):
         raise ShapeError("signals must hold at least one signal, each at least one frame long")
     top = max(image.max() for image in frames.values())
+    if top - min(image.min() for image in frames.values()) < _SILENT_DB:
+        top += _RANGE_DB
     hop_s = features.hop / features.sample_rate
     figure, panels = panels_of(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], frames.items(), strict=True):
         start_s = (features.window / 2 - features.margins[0]) / features.sample_rate - hop_s / 2
         picture = panel.imshow(
-            (image - top).T, origin="lower", aspect="auto", cmap="viridis", vmin=-70, vmax=0,
+            (image - top).T, origin="lower", aspect="auto", cmap="viridis", vmin=-_RANGE_DB, vmax=0,
             extent=(start_s, start_s + len(image) * hop_s, -0.5, features.mels - 0.5),
         )  # fmt: skip
         ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if features.low_hz < hz < features.high_hz]
@@ -75,45 +79,6 @@ def log_mel(signals, features):
     label(panels[-1, 0], x="time (s)")
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=15 * len(frames))
     bar.set_label("energy (dB)", fontsize=LETTERS)
-    bar.ax.tick_params(labelsize=LETTERS)
-    return figure
-
-
-def spectrogram(levels, *, range_db=80.0, high_hz=None):
-    """Spectrograms over seconds and hertz, a panel each, on one scale of colour.
-
-    Parameters
-    ----------
-    levels : dict of name -> features.Levels
-        Changes, after a kernel for slopes, are shown in two colours.
-    range_db : float > 0
-        From the largest level down to the darkest colour; changes are shown as far as 99.8 % of them go.
-    high_hz : float, optional
-        Where the pictures end; all frequencies by default.
-    """
-    if not range_db > 0:
-        raise ArgumentError(f"range_db must be above 0, not {range_db!r}")
-    if not levels or len({one.slopes for one in levels.values()}) > 1:
-        raise ArgumentError("levels must hold at least one spectrogram, by its name, and all levels or all changes")
-    images = {name: one.db[:, one.frequencies_hz <= (high_hz or np.inf)].T for name, one in levels.items()}
-    if not all(image.size for image in images.values()):
-        raise ShapeError(f"levels must have columns, and bins up to high_hz, {high_hz}")
-    slopes = next(iter(levels.values())).slopes
-    top = max(float(np.quantile(np.abs(image), 0.998) if slopes else image.max()) for image in images.values())
-    figure, panels = panels_of(len(images), 1, 0.7 + 2.9 * len(images), sharex=True)
-    for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
-        times_s, bin_hz = levels[name].times_s, levels[name].frequencies_hz[1]
-        step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
-        picture = panel.imshow(
-            image, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma",
-            vmin=-top if slopes else top - range_db, vmax=top,
-            extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, -bin_hz / 2, (len(image) - 0.5) * bin_hz),
-        )  # fmt: skip
-        panel.set_xlim(left=0)
-        label(panel, y="frequency (Hz)", title=name)
-    label(panels[-1, 0], x="time (s)")
-    bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=25 * len(images))
-    bar.set_label("change (dB)" if slopes else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS)
     return figure
 

@@ -2,30 +2,33 @@
 
 import numpy as np
 
-from audioconv.arrays import frozen, whole
+from audioconv.arrays import frozen, time_first
 from audioconv.errors import ShapeError
 
 
-def time_axis(axis, dims):
-    """Return `axis` as an int if an x of so many dimensions has it, or say what is wrong with it."""
-    axis = whole(axis, "axis", least=-dims)
-    if axis >= dims:
-        raise ShapeError(f"axis {axis} does not exist in an x of {dims} dimension(s)")
-    return axis
+def check_shapes(signal, h, named="h", axis=None):
+    """Raise a ShapeError if the signal (time first) or the filter is empty, or if their channels do not go together.
 
-
-def check_shapes(signal, h):
-    """Raise a ShapeError if the signal (time first) or the filter is empty, or if their channels differ."""
-    for array, name, unit in ((signal, "x", "sample"), (h, "h", "tap")):
+    They do if they are as many, or one. Without an `axis` that says where time is, a filter must not look as if it lay
+    channels first, unless it has the channels of the signal.
+    """
+    for array, name, unit in ((signal, "x", "sample"), (h, named, "tap")):
         if len(array) == 0:
             raise ShapeError(f"{name} is empty (shape {array.shape}); at least one {unit} is needed")
-    if h.ndim == 2 and (signal.ndim == 1 or h.shape[1] != signal.shape[1]):
-        channels = 1 if signal.ndim == 1 else signal.shape[1]
+    if h.ndim == 1 or (signal.ndim == 2 and h.shape[1] == signal.shape[1]):
+        return
+    mono = signal.ndim == 1 or signal.shape[1] == 1
+    if not mono and h.shape[1] != 1:
+        channels = signal.shape[1]
         raise ShapeError(
-            f"h of shape {h.shape} has {h.shape[1]} channels, but x has {channels}"
-            + (" (one-dimensional)" if signal.ndim == 1 else "")
-            + "; give h as (taps,) or as (taps, channels) with the channels of x"
+            f"{named} of shape {h.shape} has {h.shape[1]} channels, but x has {channels}; "
+            + (
+                f"give {named}.T, whose shape is (taps, channels)"
+                if len(h) == channels
+                else f"give {named} as (taps,) or as (taps, channels) with the channels of x"
+            )
         )
+    time_first(h, named, None if axis is None else 0)
 
 
 def window(x, start, length):

@@ -6,7 +6,7 @@ from audioconv.arrays import floating
 from audioconv.signal.filter import Filter
 
 
-def convolve(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1, threads=None):
+def convolve(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=1, threads=None):
     """Convolve a signal with a filter (flipped, as convolution is defined), each channel by itself.
 
     Parameters
@@ -14,6 +14,7 @@ def convolve(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1, 
     x : float array, shape (samples,) or (samples, channels)
         float32 or float64; with `h` of the other one, the result is float64.
     h : float array, shape (taps,) for one filter, or (taps, channels) for a filter a channel
+        A signal of one channel goes through each of the filters.
     mode : {"full", "same", "valid", "causal"}
         full: samples + taps - 1 outputs. same: as many as x, the centre of full, as in scipy.signal.
         valid: those that need no zeros around, |samples - taps| + 1; as in scipy.signal, where h is longer than x,
@@ -22,8 +23,10 @@ def convolve(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1, 
         direct: sums of products in tap order. sparse: the same of those taps that are not zero. overlap_add: by spectra
         of blocks (of overlapping windows, so that nothing is added). fft: by one transform of all. auto: the one that
         should be fastest, which `plan` explains.
-    axis : int
-        The axis of time in a two-dimensional x; the other one holds the channels. `h` has time first.
+    axis : int, optional
+        The axis of time in a two-dimensional x; the other one holds the channels. `h` has time first. By default 0, and
+        arrays with more channels than samples (taps), or more than 64, are refused: they are (channels, samples) far
+        more often than meant.
     stride : int >= 1, in samples
         Keep each stride-th output, from the first.
     dilation : int >= 1, in samples
@@ -35,6 +38,7 @@ def convolve(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1, 
     Returns
     -------
     y : float array of x's layout
+        (samples, channels) where x has one dimension and h two.
 
     Raises
     ------
@@ -49,7 +53,8 @@ def convolve(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1, 
     -----
     A sample that is not finite spoils the outputs that it has a part in; with overlap_add also others of its
     channel, at most those of the blocks that it lies in, with fft all of its channel. Stretches of digital silence are
-    left out, and their outputs are zeros exactly (but not with fft).
+    left out, and their outputs are zeros exactly (but not with fft). A tap that is not finite spoils the outputs that
+    it has a part in, with every method.
 
     To convolve many signals with one filter, make an `Fir` of it: its spectra are then made once.
 
@@ -62,11 +67,19 @@ def convolve(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1, 
     >>> import numpy as np
     >>> convolve(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.5]))
     array([1. , 2.5, 4. , 1.5])
+
+    A mono signal in a room with two microphones:
+
+    >>> convolve(np.array([1.0, 2.0, 3.0]), np.array([[1.0, 0.0], [0.5, 1.0]]))
+    array([[1. , 0. ],
+           [2.5, 1. ],
+           [4. , 2. ],
+           [1.5, 3. ]])
     """
     return Filter(h).convolve(x, mode, method=method, axis=axis, stride=stride, dilation=dilation, threads=threads)
 
 
-def correlate(x, h, mode="full", *, method="auto", axis=0, stride=1, dilation=1, threads=None):
+def correlate(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=1, threads=None):
     """Correlate a signal with a filter: `convolve` with the filter not flipped, as scipy.signal.correlate.
 
     Output t of the full result is the sum over k of h[k] * x[t - (taps - 1 - k) * dilation].

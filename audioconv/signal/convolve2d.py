@@ -13,6 +13,7 @@ from audioconv.signal.image import (
     BOUNDARIES,
     Dense,
     Kept,
+    Nonfinite,
     Plane,
     Separable,
     Spaced,
@@ -22,6 +23,7 @@ from audioconv.signal.image import (
     spread,
     terms,
 )
+from audioconv.signal.nonfinite import stand_ins
 
 METHODS_2D = ("auto", "direct", "separable", "overlap_add")
 
@@ -42,10 +44,11 @@ def convolve2d(
         scipy.signal. valid: those that need nothing around x; where the kernel is larger in both dimensions the two
         change parts, as in scipy.signal. causal: as many as x, each of its own frame and those before it; the bins are
         those of "same".
-    boundary : {"zero", "reflect", "edge", "wrap"}, or a pair of them for (frames, bins)
+    boundary : {"zero", "reflect", "mirror", "edge", "wrap"}, or a pair of them for (frames, bins)
         What stands around x. reflect: d c b a | a b c d | d c b a, as "reflect" in scipy.ndimage and "symm" in
-        scipy.signal (and "symmetric" in numpy.pad). edge: the outermost values again. wrap: x again. However far the
-        kernel reaches.
+        scipy.signal (and "symmetric" in numpy.pad). mirror: d c b | a b c d | c b a, as "mirror" in scipy.ndimage,
+        "reflect" in numpy.pad and PyTorch, and BORDER_REFLECT_101 in OpenCV. edge: the outermost values again. wrap: x
+        again. However far the kernel reaches.
     method : {"auto", "direct", "separable", "overlap_add"}
         direct: sums of products in the order of the taps. separable: along columns, then along rows, of as many
         products of a column and a row as make the kernel. overlap_add: by spectra of overlapping tiles. auto: the one
@@ -85,7 +88,8 @@ def convolve2d(
     An x of no values gives zeros, as many as its shape makes of the mode.
 
     A value that is not finite spoils the outputs that it has a part in; with separable those of the rectangle of the
-    kernel around it, with overlap_add those of its tile.
+    kernel around it, with overlap_add those of its tile. A tap that is not finite spoils the outputs that it has a
+    part in, with every method.
 
     References
     ----------
@@ -121,9 +125,12 @@ def convolve2d(
     (rows, _, frames), (columns, first, bins) = map(
         axis_places, modes, sides, x.shape, kernel.shape, stride, dilation
     )  # fmt: skip
+    finite = stand_ins(kernel)
     made = method_for(
-        kernel, (frames, bins), dtype, method=method, stride=stride, dilation=dilation, tolerance=float(tolerance)
+        finite, (frames, bins), dtype, method=method, stride=stride, dilation=dilation, tolerance=float(tolerance)
     )
+    if finite is not kernel:
+        made = Nonfinite(made, kernel, stride, dilation)
     plane, reach = Plane(x, rows, columns, first), len(rows) - (frames - 1) * stride[0]
     y = np.empty((frames, bins), dtype) if out is None else _checked_out(out, (frames, bins), dtype, (x, kernel))
 

@@ -5,12 +5,13 @@ from functools import partial
 import numpy as np
 
 from audioconv import parallel
-from audioconv.arrays import choice, floating, frozen, whole
+from audioconv.arrays import choice, floating, frozen, time_first, whole
 from audioconv.errors import ShapeError
 from audioconv.kernels.channels import put, take
 from audioconv.signal import cost
-from audioconv.signal.checks import check_shapes, time_axis
-from audioconv.signal.methods import Blocks, Direct, Spaced
+from audioconv.signal.checks import check_shapes
+from audioconv.signal.methods import Blocks, Direct, Nonfinite, Spaced
+from audioconv.signal.nonfinite import stand_ins
 
 MODES = ("full", "same", "valid", "causal")
 METHODS = ("auto", "direct", "sparse", "overlap_add", "fft")
@@ -39,6 +40,7 @@ class Filter:
         self._taps = frozen(np.array(taps))  # a copy: the spectra are of these taps
         used = self._taps if taps.ndim == 1 else self._taps.any(axis=1)
         self._nonzero = int(np.count_nonzero(used))
+        self._finite = bool(np.isfinite(self._taps).all())
         self._made = {}
 
     def __reduce__(self):
@@ -52,49 +54,58 @@ class Filter:
         """The taps, read-only."""
         return self._taps
 
-    def convolve(self, x, mode="full", *, method="auto", axis=0, stride=1, dilation=1, threads=None):
+    def convolve(self, x, mode="full", *, method="auto", axis=None, stride=1, dilation=1, threads=None):
         """Convolve a signal with the filter; see `audioconv.convolve`."""
         x = floating(x, "x", dims=(1, 2))
         choice(mode, "mode", MODES), choice(method, "method", METHODS)
         stride, dilation = whole(stride, "stride"), whole(dilation, "dilation")
-        axis = time_axis(axis, x.ndim)
-        signal = x if axis in (0, -x.ndim) else x.T
-        check_shapes(signal, self._taps)
+        signal = time_first(x, "x", axis)
+        check_shapes(signal, self._taps, self._called, axis)
         dtype = np.result_type(x, self._taps)
         begin, length = output_range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
         count = -(-length // stride)
         way = self._way(method, len(signal), begin, count, dtype.type.__name__, stride, dilation)
         spacing = (dilation, stride)
-        if x.ndim == 1:
+        if x.ndim == self._taps.ndim == 1:
             y = np.empty(count, dtype)
             self._planar([frozen(x, dtype)], [y], way, begin, spacing, threads)
             return y
-        side_by_side = signal.shape[1] > 1 and not signal.T.flags.c_contiguous
-        if side_by_side and way.method != "fft" and len(self._taps) <= len(signal):
-            y = np.empty((count, signal.shape[1]), dtype)
-            self._interleaved(frozen(signal, dtype), y, way, begin, spacing, threads)
+        columns = signal.reshape(len(signal), -1) if signal.ndim == 1 else signal
+        side_by_side = columns.shape[1] > 1 and not columns.T.flags.c_contiguous
+        if side_by_side and way.method != "fft" and len(self._taps) <= len(signal) and self._finite:
+            y = np.empty((count, columns.shape[1]), dtype)
+            self._interleaved(frozen(columns, dtype), y, way, begin, spacing, threads)
         else:
-            rows = np.empty((signal.shape[1], count), dtype)
-            self._planar([frozen(column, dtype) for column in signal.T], list(rows), way, begin, spacing, threads)
+            signals = [frozen(column, dtype) for column in columns.T]
+            if len(signals) == 1 and self._taps.ndim == 2:  # through a filter a channel
+                signals *= self._taps.shape[1]
+            rows = np.empty((len(signals), count), dtype)
+            self._planar(signals, list(rows), way, begin, spacing, threads)
             y = rows.T
-        return np.ascontiguousarray(y if axis in (0, -x.ndim) else y.T)
+        return np.ascontiguousarray(y.T if x.ndim == 2 and axis in (1, -1) else y)
 
     def _way(self, method, samples, begin, count, dtype, stride, dilation):
         ways = cost.choose(
             samples, len(self._taps), begin, count, dtype, nonzero=self._nonzero, stride=stride, dilation=dilation
         )
-        if method == "auto":
-            return ways[0]
-        return next((way for way in ways if way.method == method), cost.Way(method, 0, 0.0))
+        way = ways[0] if method == "auto" else next((w for w in ways if w.method == method), cost.Way(method, 0, 0.0))
+        if way.fft_size and len(self._taps) > samples and not self._finite:  # as a signal, taps would spoil a block
+            return cost.Way("direct", 0, 0.0)
+        return way
 
     def _made_for(self, channel, dtype, way, spacing):
         """What the method makes of the taps of a channel, kept."""
-        column = channel if self._taps.ndim == 2 else 0
+        column = channel if self._taps.ndim == 2 and self._taps.shape[1] > 1 else 0
         key = (column, dtype, way.method, way.fft_size, spacing)
         if key not in self._made:
-            taps = frozen(self._taps if self._taps.ndim == 1 else self._taps[:, column], dtype)
-            self._made[key] = _make(taps, way, spacing)
+            self._made[key] = _make(frozen(self._column(column), dtype), way, spacing)
         return self._made[key]
+
+    def _column(self, channel):
+        """The taps of a channel: those of all, if there is but one column."""
+        if self._taps.ndim == 1:
+            return self._taps
+        return self._taps[:, channel if self._taps.shape[1] > 1 else 0]
 
     def _planar(self, signals, outputs, way, begin, spacing, threads):
         """Each signal to its output, in as many pieces as keep all threads busy."""
@@ -105,10 +116,9 @@ class Filter:
         exchanged = len(self._taps) > signals[0].size and spacing[0] == 1 and way.method != "sparse"
         jobs = []
         for channel, (signal, y) in enumerate(zip(signals, outputs, strict=True)):
-            taps = self._taps[:, channel] if self._taps.ndim == 2 else self._taps
             x, made = signal, None
             if exchanged:
-                x, made = frozen(taps, dtype), _make(signal, way, spacing)
+                x, made = frozen(self._column(channel), dtype), _make(signal, way, spacing)
             else:
                 made = self._made_for(channel, dtype, way, spacing)
             for first, last in cut(count, -(-parallel.thread_count(threads) // len(signals)), made.grain):
@@ -145,6 +155,15 @@ def _call(job):
 
 def _make(taps, way, spacing):
     """A method for these taps."""
+    finite = stand_ins(taps)
+    made = _make_finite(finite, way, spacing)
+    if finite is taps:
+        return made
+    others = np.flatnonzero(~np.isfinite(taps))
+    return Nonfinite(made, taps[others], others * spacing[0], spacing[1])
+
+
+def _make_finite(taps, way, spacing):
     dilation, stride = spacing
     if way.method in ("overlap_add", "fft"):
         if dilation > 1:

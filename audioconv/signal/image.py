@@ -17,7 +17,7 @@ from audioconv.kernels import image, ring
 from audioconv.kernels.passes import work_size
 from audioconv.kernels.simd import LANES
 
-BOUNDARIES = ("zero", "reflect", "edge", "wrap")
+BOUNDARIES = ("zero", "reflect", "mirror", "edge", "wrap")
 NEAR = 32768  # elements of a band: an eighth of the second cache in float32
 
 
@@ -30,6 +30,9 @@ def places(size, begin, count, boundary):
         return np.clip(i, 0, size - 1)
     if boundary == "wrap":
         return i % size
+    if boundary == "mirror":
+        i %= max(1, 2 * size - 2)
+        return np.minimum(i, 2 * size - 2 - i)
     i %= 2 * size
     return np.minimum(i, 2 * size - 1 - i)
 
@@ -213,6 +216,32 @@ class Tiles:
                 product = products[n * size : n * size + high * width].reshape(high, width)
                 out = y[t : t + self.grain, c : c + self._columns]
                 out[...] = product[rows - 1 : rows - 1 + len(out), columns - 1 : columns - 1 + out.shape[1]]
+
+
+class Nonfinite:
+    """Another method, made of finite stand-ins for taps that are not; to its sums the products with those are added."""
+
+    def __init__(self, method, kernel, stride, dilation):
+        self._method, self._kernel, self._stride, self._dilation = method, kernel, stride, dilation
+        self.grain = method.grain
+
+    def fill(self, plane, y):
+        self._method.fill(plane, y)
+        with np.errstate(invalid="ignore", over="ignore"):
+            for taps in np.argwhere(~np.isfinite(self._kernel)):
+                (rows, x_rows), (columns, x_columns) = map(
+                    self._places, taps, self._kernel.shape, (plane.rows, plane.columns), y.shape, self._stride,
+                    self._dilation,
+                )  # fmt: skip
+                y[np.ix_(rows, columns)] += self._kernel[tuple(taps)] * plane.x[np.ix_(x_rows, x_columns)]
+
+    @staticmethod
+    def _places(tap, taps, places, outputs, stride, dilation):
+        """Along one axis: the outputs that the tap has a part in, and which sample of the plane with."""
+        start = (taps - 1 - tap) * dilation
+        wanted = places[start : start + (outputs - 1) * stride + 1 : stride]
+        there = np.flatnonzero(wanted >= 0)
+        return there, wanted[there]
 
 
 class Kept:

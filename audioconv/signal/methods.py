@@ -3,7 +3,8 @@
 Every method has the attributes
     reach   how many samples before an output's own it wants
     grain   where outputs may be cut without changing a bit: at multiples of this; None: nowhere
-and fill(x, begin, y): y[t] = sum over k of h[k] x[begin + t stride - k dilation], x being zero outside.
+and fill(x, begin, y): y[t] = sum over k of h[k] x[begin + t stride - k dilation], x being zero outside. Taps are
+finite, or finite stand-ins within `Nonfinite`.
 """
 
 from math import gcd
@@ -12,10 +13,11 @@ import numpy as np
 
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels import ring
-from audioconv.kernels.fir import fir, fir_at
+from audioconv.kernels.fir import fir_at
 from audioconv.kernels.passes import work_size
 from audioconv.kernels.silence import fir_at_but_silence, fir_but_silence
 from audioconv.signal.checks import window
+from audioconv.signal.nonfinite import add_products
 
 SHORT = 2000  # samples that are copied rather than done in three calls, the ends apart
 
@@ -38,8 +40,7 @@ class Direct:
 
     def __init__(self, taps):
         self.reach = len(taps) - 1
-        one = fir_but_silence if np.isfinite(taps).all() else fir
-        self._compute = lambda samples, y: one(samples, taps, y)
+        self._compute = lambda samples, y: fir_but_silence(samples, taps, y)
 
     def fill(self, x, begin, y):
         _by_parts(self._compute, x, begin, self.reach, y)
@@ -54,8 +55,8 @@ class Spaced:
         self._taps, self._stride = taps, stride
         self.reach = int(delays.max(initial=0))
         self._distance = self.reach - delays
-        one, offsets = fir_at_but_silence if np.isfinite(taps).all() else fir_at, frozen(self._distance, np.int64)
-        self._compute = lambda samples, y: one(samples, taps, offsets, y)
+        offsets = frozen(self._distance, np.int64)
+        self._compute = lambda samples, y: fir_at_but_silence(samples, taps, offsets, y)
 
     def fill(self, x, begin, y):
         if not self._taps.size:
@@ -99,6 +100,18 @@ class Blocks:
         kept = self._kept or y.size
         work = aligned(work_size(self._size), y.dtype)
         ring.convolve_blocks(x, begin - lead, lead, kept, self._header, self._table, self._spectrum, work, y)
+
+
+class Nonfinite:
+    """Another method, made of finite stand-ins for taps that are not; to its sums the products with those are added."""
+
+    def __init__(self, method, taps, delays, stride):
+        self._method, self._taps, self._delays, self._stride = method, taps, delays, stride
+        self.reach, self.grain = method.reach, method.grain
+
+    def fill(self, x, begin, y):
+        self._method.fill(x, begin, y)
+        add_products(y, x, self._taps, self._delays, begin, self._stride)
 
 
 def whole_size(samples, taps, begin, outputs):

@@ -1,28 +1,31 @@
 """Short-time Fourier transform and its inverse, of whole signals and block by block."""
 
+import numbers
 from functools import cached_property
 from math import ceil
 
 import numpy as np
 
-from audioconv.arrays import aligned, float_dtype, floating, frozen, whole
+from audioconv.arrays import choice, floating, frozen, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.kernels import fft
-from audioconv.kernels import stft as kernels
-from audioconv.kernels.passes import smooth
-from audioconv.stage import Guard
+from audioconv.signal.frames import LEAST, frames_of
 
-_LEAST = 8  # samples of a transform
-_PAIRS = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
-_PARTS = {pair: part for part, pair in _PAIRS.items()}
+PAIRS = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
+PARTS = {pair: part for part, pair in PAIRS.items()}
+PADDINGS = {  # as numpy.pad calls them
+    "zeros": {"mode": "constant"},
+    "edge": {"mode": "edge"},
+    "even": {"mode": "reflect", "reflect_type": "even"},
+    "odd": {"mode": "reflect", "reflect_type": "odd"},
+}
 
 
 class Stft:
     """Short-time Fourier transform: spectra of a signal under a window that moves in hops. Immutable.
 
-    The numbers are those of `scipy.signal.ShortTimeFFT(window, hop, ..., mfft=fft_size)` in its "onesided" mode, turned
-    to (frames, bins): frame p is centred on sample p * hop, and frames begin and end where the window no longer touches
-    the signal, zeros being around it.
+    The numbers are those of `scipy.signal.ShortTimeFFT(window, hop, fs, mfft=fft_size, ...)` in its "onesided" mode,
+    turned to (frames, bins): frame p is centred on sample p * hop, and frames begin and end where the window no longer
+    touches the signal.
 
     Parameters
     ----------
@@ -30,7 +33,15 @@ class Stft:
         The window; a number stands for a periodic Hann window of so many samples.
     hop : int, in samples
     fft_size : int, optional
-        Samples of a transform, at least those of the window (the default): a power of two or three times one, from 8.
+        Samples of a transform (`mfft` of SciPy, `n_fft` of librosa), at least those of the window, which is the
+        default; zeros fill it up. Powers of two and three times these, from 8 on, are the fast ones.
+    scale_to : {"magnitude", "psd"}, optional
+        Scale the window, so that the magnitude of a spectrum is that of a line of the spectrum, or its square a power
+        spectral density (over both sides, as all of SciPy's "onesided").
+    phase_shift : int or None, in samples
+        From the middle of the window to the sample that phases count from; None: they count from its first sample.
+    sample_rate : float, in Hz
+        Of which "psd" is a density; by default 1, a density over cycles a sample.
 
     Attributes
     ----------
@@ -42,7 +53,7 @@ class Stft:
     Raises
     ------
     ArgumentError
-        For another size of transform (the next good one is said), or a hop or window that makes no sense.
+        For a transform smaller than its window, or other settings that make no sense.
 
     References
     ----------
@@ -62,18 +73,20 @@ class Stft:
     True
     """
 
-    def __init__(self, window, hop, fft_size=None):
+    def __init__(self, window, hop, fft_size=None, *, scale_to=None, phase_shift=0, sample_rate=1.0):
         self.window, self.hop = _window(window), whole(hop, "hop")
         size = len(self.window) if fft_size is None else whole(fft_size, "fft_size")
         if size < len(self.window):
             raise ArgumentError(f"fft_size must be at least the window's {len(self.window)} samples, not {size}")
-        if size < _LEAST or not smooth(size // 2) or size % 2:
-            raise ArgumentError(
-                f"fft_size must be a power of two, or three times one, from {_LEAST} on, not {size}; "
-                f"the next one is {_next_size(size)}"
-            )
+        if scale_to is not None:
+            self.window = frozen(self.window * _scale(self.window, scale_to, sample_rate))
+        self.scale_to = scale_to
+        self.phase_shift = None if phase_shift is None else whole(phase_shift, "phase_shift", least=1 - size)
+        if phase_shift is not None and phase_shift >= size:
+            raise ArgumentError(f"phase_shift must be less than fft_size = {size}, not {phase_shift}")
         self.fft_size, self.bins = size, size // 2 + 1
         self.middle = len(self.window) // 2
+        self._turn = 0 if phase_shift is None else (self.middle + self.phase_shift) % len(self.window)
 
     def __repr__(self):
         return f"Stft(<window of {len(self.window)} samples>, hop={self.hop}, fft_size={self.fft_size})"
@@ -126,33 +139,37 @@ class Stft:
         """The middles of the bins, in Hz."""
         return np.arange(self.bins) * (sample_rate / self.fft_size)
 
-    def __call__(self, x):
-        """Spectra of a signal, shape (samples,) or (samples, channels).
+    def __call__(self, x, *, padding="zeros", axis=None):
+        """Spectra of a signal.
+
+        Parameters
+        ----------
+        x : float array, shape (samples,) or (samples, channels)
+        padding : {"zeros", "edge", "even", "odd"}
+            What stands before and after the signal: zeros, its outermost samples again, or its mirror image about them,
+            as it is or with the sign turned (about the value there); as of `ShortTimeFFT.stft`.
+        axis : int, optional
+            The axis of time in a two-dimensional x. By default 0, and an x that seems to be channels first is refused.
 
         Returns
         -------
         spectra : complex array, shape (frames, bins) or (frames, bins, channels)
             complex64 of float32, complex128 of float64.
         """
-        x = floating(x, "x", dims=(1, 2))
+        x = time_first(floating(x, "x", dims=(1, 2)), "x", axis)
+        choice(padding, "padding", tuple(PADDINGS))
         frames = self.frames(len(x))
         rest = max(0, (frames - 1) * self.hop + len(self.window) - self.lead - len(x))
-        padded = np.pad(x, [(self.lead, rest), (0, 0)][: x.ndim])
-        return self._spectra(padded, frames)
+        return self._spectra(pad(x, self.lead, rest, padding if frames else "zeros"), frames)
 
     def _spectra(self, x, frames):
         """The frames from the first sample of x on."""
         columns = x.reshape(len(x), 1 if x.ndim == 1 else x.shape[1])
-        out = np.empty((columns.shape[1], frames, self.bins), _PAIRS[x.dtype])
-        tools = self._tools(self.window, x.dtype)
+        out = np.empty((columns.shape[1], frames, self.bins), PAIRS[x.dtype])
+        made = frames_of(self.fft_size, self.window, self._turn, x.dtype)
         for column, spectra in zip(columns.T, out, strict=True):
-            kernels.forward(frozen(column), self.hop, *tools, spectra.view(x.dtype).reshape(-1))
+            made.forward(column, self.hop, spectra)
         return out[0] if x.ndim == 1 else np.ascontiguousarray(np.moveaxis(out, 0, -1))
-
-    def _tools(self, window, dtype):
-        """What both kernels take of the transform."""
-        scratch = aligned(kernels.scratch_size(self.fft_size), dtype)
-        return frozen(window, dtype), self.middle, *fft.plan_real(self.fft_size, dtype.name), scratch
 
     def inverse(self, spectra, samples=None):
         """The signal of spectra: the one they are of; of others, the one with the spectra nearest to them.
@@ -179,42 +196,66 @@ class Stft:
         samples = reach if samples is None else whole(samples, "samples", least=0)
         if samples > reach:
             raise ArgumentError(f"{len(spectra)} frames reach {reach} samples, and {samples} are wanted")
-        y = np.zeros((self.lead + reach, *spectra.shape[2:]), _PARTS[spectra.dtype])
+        y = np.zeros((self.lead + reach, *spectra.shape[2:]), PARTS[spectra.dtype])
         self._add(spectra, y)
         return y[self.lead : self.lead + samples]
 
     def _checked(self, spectra):
         spectra = np.asarray(spectra)
-        if spectra.dtype not in _PARTS:
+        if spectra.dtype not in PARTS:
             raise DtypeError(f"spectra must be complex64 or complex128, not {spectra.dtype}")
         if spectra.ndim not in (2, 3) or spectra.shape[1] != self.bins:
+            turns = {(2, 0): "spectra.T", (3, 0): "np.moveaxis(spectra, 0, 1)", (3, 2): "np.moveaxis(spectra, 0, -1)"}
+            turned = [turns.get((spectra.ndim, axis)) for axis, size in enumerate(spectra.shape) if size == self.bins]
             raise ShapeError(
                 f"spectra must have shape (frames, {self.bins}) or (frames, {self.bins}, channels), not {spectra.shape}"
+                + (f"; give {turned[0]}" if turned and turned[0] else "")
             )
         return spectra
 
     def _add(self, spectra, y):
         """Add all frames to y, which begins where the first one does."""
-        tools = self._tools(self.dual, y.dtype)
+        made = frames_of(self.fft_size, self.dual, self._turn, y.dtype)
         channels = 1 if y.ndim == 1 else y.shape[1]
         columns, planes = y.reshape(len(y), channels), spectra.reshape(*spectra.shape[:2], channels)
         for channel in range(channels):
-            pairs = np.ascontiguousarray(planes[:, :, channel]).view(y.dtype).reshape(-1)
             column = np.ascontiguousarray(columns[:, channel])
-            kernels.backward(frozen(pairs), self.hop, *tools, column)
+            made.backward(planes[:, :, channel], self.hop, column)
             if channels > 1:
                 columns[:, channel] = column
 
-    def stream(self, channels=None, dtype="float32"):
+    def stream(self, channels=None, dtype="float32", *, padding="zeros"):
         """A stage from samples to spectra: `process` gives the frames that a block completes.
 
-        With `channels`, blocks are (samples, channels) and frames (frames, bins, channels).
+        With `channels`, blocks are (samples, channels) and frames (frames, bins, channels). `padding` is as in a call.
         """
-        return StftStream(self, channels, dtype)
+        from audioconv.signal.stft_stream import StftStream
+
+        return StftStream(self, channels, dtype, padding)
 
     def inverse_stream(self, channels=None, dtype="float32"):
         """A stage from spectra to samples: `process` gives the samples that no later frame reaches."""
+        from audioconv.signal.stft_stream import InverseStftStream
+
         return InverseStftStream(self, channels, dtype)
+
+
+def pad(x, before, after, padding):
+    """A signal, time first, with samples before and after it."""
+    return np.pad(x, [(before, after), (0, 0)][: x.ndim], **PADDINGS[padding])
+
+
+def _scale(window, scale_to, sample_rate):
+    """What a window is multiplied by; see `scipy.signal.ShortTimeFFT.scale_to`."""
+    choice(scale_to, "scale_to", ("magnitude", "psd"))
+    if not isinstance(sample_rate, numbers.Real) or not 0 < sample_rate < np.inf:
+        raise ArgumentError(f"sample_rate must be a number above 0, not {sample_rate!r}")
+    if scale_to == "psd":
+        return 1 / np.sqrt(np.sum(window**2) * sample_rate)
+    total = abs(np.sum(window))
+    if total <= 1e-12 * np.sum(np.abs(window)):
+        raise ArgumentError("a window whose sum is 0 cannot be scaled to 'magnitude'")
+    return 1 / total
 
 
 def _window(window):
@@ -229,30 +270,37 @@ def _window(window):
 
 def hann(samples):
     """An `Stft` with a Hann window of the next good size from so many samples on, moved by a quarter of it."""
-    size = _next_size(max(2 * _LEAST, ceil(samples)))
+    size = _next_size(max(2 * LEAST, ceil(samples)))
     return Stft(size, size // 4)
 
 
 def _next_size(size):
     """The smallest good size of a transform from `size` on."""
-    twice = max(_LEAST, 1 << (size - 1).bit_length())
-    return twice // 4 * 3 if twice > _LEAST and twice // 4 * 3 >= size else twice
+    twice = max(LEAST, 1 << (size - 1).bit_length())
+    return twice // 4 * 3 if twice > LEAST and twice // 4 * 3 >= size else twice
 
 
-def stft(x, window, hop, *, fft_size=None):
-    """Short-time Fourier transform of a signal, (samples,) to (frames, bins): `Stft(window, hop, fft_size)(x)`.
+def stft(x, window, hop, *, padding="zeros", axis=None, **settings):
+    """Short-time Fourier transform of a signal, (samples,) to (frames, bins).
+
+    It is `Stft(window, hop, **settings)(x, padding=padding, axis=axis)`; see there for what these are.
 
     Examples
     --------
     >>> import numpy as np
     >>> stft(np.ones(4096, "float32"), 1024, 256).shape
     (19, 513)
+
+    Frames of 25 ms at 16 kHz, and what stands before and after the signal being its mirror image:
+
+    >>> stft(np.ones(4096, "float32"), 400, 160, padding="even").shape
+    (28, 201)
     """
-    return Stft(window, hop, fft_size)(x)
+    return Stft(window, hop, **settings)(x, padding=padding, axis=axis)
 
 
-def istft(spectra, window, hop, *, fft_size=None, samples=None):
-    """The signal of short-time spectra: `Stft(window, hop, fft_size).inverse(spectra, samples)`.
+def istft(spectra, window, hop, *, samples=None, **settings):
+    """The signal of short-time spectra: `Stft(window, hop, **settings).inverse(spectra, samples)`.
 
     Examples
     --------
@@ -261,123 +309,4 @@ def istft(spectra, window, hop, *, fft_size=None, samples=None):
     >>> bool(np.allclose(istft(stft(x, 1024, 256), 1024, 256, samples=4096), x))
     True
     """
-    return Stft(window, hop, fft_size).inverse(spectra, samples)
-
-
-class StftStream:
-    """`Stft` block by block: `process` returns the frames that are complete, at any cut the same bits.
-
-    `latency` is 0: no frame is delayed beyond the samples that it is made of.
-    """
-
-    latency = 0
-
-    def __init__(self, transform, channels=None, dtype="float32"):
-        self.transform, self.dtype = transform, float_dtype(dtype)
-        self._shape = () if channels is None else (whole(channels, "channels"),)
-        self._guard = Guard("Stft stream")
-        self._clear()
-
-    def reset(self):
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self):
-        self._pending = np.zeros((self.transform.lead, *self._shape), self.dtype)
-        self._skip = self._samples = self._frames = 0  # skip: samples before the next frame, if the hop leaves out some
-
-    def process(self, block):
-        """Take (samples,) or (samples, channels) and return (frames, bins) or (frames, bins, channels)."""
-        block = _checked_block(block, self._shape, self.dtype)
-        with self._guard:
-            self._samples += len(block)
-            return self._taken(block)
-
-    def _taken(self, block, most=None):
-        joined = np.concatenate((self._pending, block))[self._skip :]
-        self._skip = max(0, self._skip - len(self._pending) - len(block))
-        hop, size = self.transform.hop, len(self.transform.window)
-        frames = 0 if self._skip else max(0, 1 + (len(joined) - size) // hop)
-        frames = frames if most is None else min(frames, most)
-        spectra = self.transform._spectra(joined, frames)
-        self._skip += max(0, frames * hop - len(joined))
-        self._pending = joined[frames * hop :].copy()
-        self._frames += frames
-        return spectra
-
-    def flush(self):
-        """End the signal: the frames that reach into the zeros after it; then start afresh."""
-        with self._guard:
-            rest = self.transform.frames(self._samples) - self._frames
-            zeros = self._skip + max(0, rest) * self.transform.hop + len(self.transform.window)
-            spectra = self._taken(np.zeros((zeros, *self._shape), self.dtype), rest)
-            self._clear()
-            return spectra
-
-
-class InverseStftStream:
-    """`Stft.inverse` block by block: `process` returns the samples that no later frame reaches.
-
-    `latency` is 0: no sample is delayed beyond the frames that it is made of.
-    """
-
-    latency = 0
-
-    def __init__(self, transform, channels=None, dtype="float32"):
-        self.transform, self.dtype = transform, float_dtype(dtype)
-        self._shape = () if channels is None else (whole(channels, "channels"),)
-        self._overlap = len(transform.dual) - transform.hop
-        self._guard = Guard("inverse Stft stream")
-        self._clear()
-
-    def reset(self):
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self):
-        self._sum = np.zeros((self._overlap, *self._shape), self.dtype)  # what the next frames are added to
-        self._skip = self.transform.lead
-        self._fresh = True
-
-    def process(self, spectra):
-        """Take (frames, bins) or (frames, bins, channels) and return (samples,) or (samples, channels)."""
-        spectra = self.transform._checked(spectra)
-        if spectra.dtype != _PAIRS[self.dtype]:
-            raise DtypeError(f"this stream takes {_PAIRS[self.dtype]} spectra, not {spectra.dtype}")
-        if spectra.shape[2:] != self._shape:
-            wanted = ", ".join(map(str, ("frames", self.transform.bins, *self._shape)))
-            raise ShapeError(f"this stream takes spectra of shape ({wanted}), not {spectra.shape}")
-        with self._guard:
-            return self._taken(spectra)
-
-    def _taken(self, spectra):
-        total = np.zeros((len(spectra) * self.transform.hop + self._overlap, *self._shape), self.dtype)
-        total[: self._overlap] = self._sum
-        self.transform._add(spectra, total)
-        self._sum = total[len(spectra) * self.transform.hop :].copy()
-        self._fresh = self._fresh and not len(spectra)
-        return self._from_start(total[: len(spectra) * self.transform.hop])
-
-    def _from_start(self, samples):
-        """Without those before the signal."""
-        kept = samples[self._skip :]
-        self._skip = max(0, self._skip - len(samples))
-        return kept
-
-    def flush(self):
-        """End the signal: what the last frames reach; then start afresh."""
-        with self._guard:
-            rest = self._from_start(self._sum[: 0 if self._fresh else None])
-            self._clear()
-            return rest
-
-
-def _checked_block(block, shape, dtype):
-    block = floating(block, "block", (1 + len(shape),))
-    if block.dtype != dtype:
-        raise DtypeError(f"this stream takes {dtype} blocks, not {block.dtype}")
-    if block.shape[1:] != shape:
-        raise ShapeError(f"this stream takes blocks with {shape[0]} channel(s), not {block.shape[1]}")
-    return block
+    return Stft(window, hop, **settings).inverse(spectra, samples)

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audioconv import parallel
-from audioconv.arrays import floating, frozen, whole
+from audioconv.arrays import floating, frozen, time_first, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.polyphase import polyphase
-from audioconv.signal.checks import check_shapes, time_axis, window
+from audioconv.signal.checks import check_shapes, window
+from audioconv.signal.nonfinite import add_products, stand_ins
 
 SQUARE = 8  # samples from which a row is turned by squares of vectors
 GROUP = 64  # outputs that `fir_at` computes side by side
@@ -30,19 +31,21 @@ class _Layout(NamedTuple):
     width: int  # rows in a block
 
 
-def upfirdn(h, x, up=1, down=1, *, axis=0):
+def upfirdn(h, x, up=1, down=1, *, axis=None):
     """Put up - 1 zeros behind each sample, filter (h flipped, as convolution is defined), keep each down-th output.
 
     Parameters
     ----------
     h : float array, shape (taps,) for one filter, or (taps, channels) for a filter a channel
+        A signal of one channel goes through each of the filters.
     x : float array, shape (samples,) or (samples, channels)
         float32 or float64; with `h` of the other one, the result is float64.
     up, down : int >= 1
         The rate of the result is up / down of that of x. To change the rate of a signal, `h` is a low-pass filter of
         gain `up` that cuts at the lower one of 1 / up and 1 / down.
-    axis : int
-        The axis of time in a two-dimensional x; the other one holds the channels. `h` has time first.
+    axis : int, optional
+        The axis of time in a two-dimensional x; the other one holds the channels. `h` has time first. By default 0, and
+        arrays that seem to be channels first are refused, as in `convolve`.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def upfirdn(h, x, up=1, down=1, *, axis=0):
     Notes
     -----
     Only products that are kept and not with an inserted zero are computed: taps / up for each output, in tap order. A
-    sample that is not finite spoils the outputs that it has a part in, and no others. With down = 1 this is the
+    sample or tap that is not finite spoils the outputs that it has a part in, and no others. With down = 1 this is the
     transposed convolution of stride `up`, with up = 1 the convolution of stride `down`.
 
     References
@@ -77,24 +80,40 @@ def upfirdn(h, x, up=1, down=1, *, axis=0):
     """
     x, h = floating(x, "x", dims=(1, 2)), floating(h, "h", dims=(1, 2))
     up, down = whole(up, "up"), whole(down, "down")
-    axis = time_axis(axis, x.ndim) % x.ndim
-    signal = np.moveaxis(x, axis, 0)
-    check_shapes(signal, h)
+    signal = time_first(x, "x", axis)
+    check_shapes(signal, h, axis=axis)
     if len(signal) * up + len(h) > 2**62:
         raise ArgumentError(f"up = {up} makes more samples of {len(signal)} than there are numbers for")
+    if h.ndim == 2 and (signal.ndim == 1 or signal.shape[1] == 1 != h.shape[1]):  # one channel through all filters
+        signal = np.repeat(signal.reshape(-1, 1), h.shape[1], axis=1)
+    elif h.ndim == 2 and h.shape[1] == 1:
+        h = h[:, 0]
     dtype = np.result_type(x, h)
     count = ((len(signal) - 1) * up + len(h) - 1) // down + 1
-    y = np.empty((*x.shape[:axis], count, *x.shape[axis + 1 :]), dtype)
+    turned = x.ndim == 2 and axis in (1, -1)
+    y = np.empty((signal.shape[1], count) if turned else (count, *signal.shape[1:]), dtype)
     if y.size == 0:
         return y
-    if axis == 0:
-        planes = [(x.reshape(len(x), -1), h.reshape(len(h), -1), y.reshape(count, -1))]
+    finite = stand_ins(h)
+    if not turned:
+        planes = [(signal.reshape(len(signal), -1), finite.reshape(len(h), -1), y.reshape(count, -1))]
     else:  # a channel lies by itself
-        filters = np.broadcast_to(np.atleast_2d(h.T), (len(x), len(h)))
-        planes = [(a[:, None], b[:, None], c[:, None]) for a, b, c in zip(x, filters, y, strict=True)]
+        filters = np.broadcast_to(np.atleast_2d(finite.T), (signal.shape[1], len(h)))
+        planes = [(a[:, None], b[:, None], c[:, None]) for a, b, c in zip(signal.T, filters, y, strict=True)]
     layout = _layout(len(signal), len(h), up, down, count, planes[0][0].shape[1])
     parallel.run(_run, [piece for a, b, c in planes for piece in _pieces(layout, frozen(a, dtype), b, c)])
+    if finite is not h:
+        _add_nonfinite(signal, h, up, down, y.T if turned else y)
     return y
+
+
+def _add_nonfinite(signal, h, up, down, y):
+    """To the sums with finite stand-ins, y (time first), the products with the taps that are not finite."""
+    samples, outputs = signal.reshape(len(signal), -1), y.reshape(len(y), -1) if y.ndim == 1 else y
+    for channel in range(samples.shape[1]):
+        taps = h if h.ndim == 1 else h[:, channel]
+        others = np.flatnonzero(~np.isfinite(taps))
+        add_products(outputs[:, channel], samples[:, channel], taps[others], others, 0, down, up)
 
 
 def _layout(samples, taps, up, down, count, channels):

@@ -26,9 +26,9 @@ class StreamConvolver2d:
         Of a frame.
     mode : {"same", "causal"}
         same: looks half of the kernel's rows ahead. causal: not at all.
-    boundary : {"zero", "reflect", "edge", "wrap"}, or a pair of them for (frames, bins)
-        As in `convolve2d`; before the first and after the last frame not "wrap", and with "causal" not "reflect", which
-        would look ahead.
+    boundary : {"zero", "reflect", "mirror", "edge", "wrap"}, or a pair of them for (frames, bins)
+        As in `convolve2d`; before the first and after the last frame not "wrap", and not what would look ahead further
+        than the mode does: with "causal" not "reflect" or "mirror", and "mirror" with an odd number of rows only.
     method : {"auto", "direct", "separable"}
         As in `convolve2d`; sums of products do not mind how many frames come at a time.
     dilation : int >= 1, or a pair, in frames and bins
@@ -63,15 +63,17 @@ class StreamConvolver2d:
             raise ShapeError(f"kernel is empty (shape {kernel.shape}); at least one value is needed")
         choice(mode, "mode", _MODES), choice(method, "method", _METHODS)
         self._boundary, side = boundaries(boundary)
-        if self._boundary == "wrap" or (self._boundary == "reflect" and mode == "causal"):
+        dilation = pair(dilation, "dilation")
+        self._reach = (len(kernel) - 1) * dilation[0]
+        mirrors = self._boundary in ("reflect", "mirror") and mode == "causal"
+        if self._boundary == "wrap" or mirrors or (self._boundary == "mirror" and self._reach % 2):
             raise ArgumentError(
                 f"boundary {self._boundary!r} around the frames would look ahead further than mode {mode!r} does; a "
                 f"pair such as ('edge', {side!r}) gives the bins another one"
             )
-        self.mode, self.dtype, dilation = mode, float_dtype(dtype), pair(dilation, "dilation")
+        self.mode, self.dtype = mode, float_dtype(dtype)
         with np.errstate(over="ignore"):
             kernel = finite(np.array(kernel, self.dtype), "kernel")
-        self._reach = (len(kernel) - 1) * dilation[0]
         self.latency = self._reach // 2 if mode == "same" else 0
         self._columns, self._first, _ = axis_places("same", side, self.bins, kernel.shape[1], 1, dilation[1])
         # as for many frames, so that the choice does not depend on how many come at a time

@@ -13,7 +13,7 @@ class Fir(Filter):
     Parameters
     ----------
     taps : float array, shape (taps,), or (taps, channels) for a filter a channel
-        float32 or float64; it is copied.
+        float32 or float64; it is copied. `convolve` brings a signal of one channel through each of several filters.
 
     Attributes
     ----------

@@ -4,6 +4,7 @@ import numpy as np
 
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError
+from audioconv.io.rate import rates
 from audioconv.stage import Guard
 from audioconv.stream.sound import checked_block
 
@@ -46,7 +47,7 @@ class Resample:
     latency = 0
 
     def __init__(self, rate_in, rate_out, *, channels=1, quality="HQ"):
-        self.rate_in, self.rate_out = whole(rate_in, "rate_in"), whole(rate_out, "rate_out")
+        self.rate_in, self.rate_out = rates(rate_in, rate_out)
         self.channels, self.quality = whole(channels, "channels"), choice(quality, "quality", QUALITIES)
         self._guard = Guard("Resample")
         self._open()

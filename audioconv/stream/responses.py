@@ -39,7 +39,7 @@ def read_response(path, sample_rate, channels, *, true_stereo=False):
     taps = response.reshape(len(response), -1)
     if not np.isfinite(taps).all():
         raise ArgumentError(f"{path} holds samples that are nan or infinite, and so it is no impulse response")
-    taps, ahead = io.resample_response(taps, rate, sample_rate)
+    taps, ahead = io.resample_response(taps, rate, sample_rate, axis=0)
     convolver = StreamConvolver(taps.reshape(-1, *response.shape[1:]), channels=channels, sample_rate=sample_rate)
     convolver.latency += ahead  # taps before time 0: what comes at first is what rings ahead
     return Response(Chain([convolver]), mapping, rate)

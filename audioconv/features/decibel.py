@@ -1,0 +1,55 @@
+"""Decibels of powers."""
+
+import numbers
+
+import numpy as np
+
+from audioconv.arrays import floating
+from audioconv.errors import ArgumentError, DtypeError
+
+
+def power_to_db(power, ref=1.0, amin=1e-10, top_db=80.0):
+    """Powers (squared magnitudes) in dB: 10 log10(power / ref), as `librosa.power_to_db`.
+
+    Parameters
+    ----------
+    power : float array, any shape
+    ref : float, or function of an array
+        The power that is 0 dB, or what gives it, such as `np.max`.
+    amin : float > 0
+        Powers, and `ref`, below it count as this.
+    top_db : float >= 0, optional
+        Levels further below the largest one are raised to there; None leaves them.
+
+    Returns
+    -------
+    db : float array of the same shape and dtype
+
+    Raises
+    ------
+    DtypeError
+        If power is not float32 or float64: of a complex spectrum it is np.abs(spectrum)**2.
+    ArgumentError
+        If amin is not above 0, or top_db below 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> power_to_db(np.array([1.0, 0.1, 0.0]))
+    array([  0., -10., -80.])
+    >>> power_to_db(np.array([1.0, 0.1, 0.0]), ref=np.max, top_db=None)
+    array([   0.,  -10., -100.])
+    """
+    if np.iscomplexobj(power):
+        raise DtypeError("power must be float32 or float64, not complex; that of a spectrum is np.abs(spectrum)**2")
+    power = floating(power, "power")
+    if not isinstance(amin, numbers.Real) or not 0 < amin < np.inf:
+        raise ArgumentError(f"amin must be a number above 0, not {amin!r}")
+    if top_db is not None and (not isinstance(top_db, numbers.Real) or not top_db >= 0):
+        raise ArgumentError(f"top_db must be a number from 0, or None, not {top_db!r}")
+    zero_db = ref(power) if callable(ref) else np.abs(ref)
+    least = power.dtype.type(amin)
+    db = 10 * np.log10(np.maximum(least, power)) - 10 * np.log10(np.maximum(least, power.dtype.type(zero_db)))
+    if top_db is None or not power.size:
+        return db
+    return np.maximum(db, db.max() - power.dtype.type(top_db))

@@ -1,0 +1,151 @@
+"""Pictures of spectrograms of sound."""
+
+import numpy as np
+
+from audioconv.arrays import choice
+from audioconv.errors import ArgumentError, ShapeError
+from audioconv.features.spectrogram import FLOOR_DB
+from audioconv.report.look import DPI, LETTERS, WIDTH, label, panels_of, wrapped
+
+FREQUENCY_AXES = ("linear", "log", "mel")
+_ROWS = 800  # of a picture whose frequencies are not linear
+_LEAST_HZ = 20.0  # where a logarithmic axis begins
+_LEFT = 0.85  # inches from the left edge to the title
+_LEAST_CHANGE_DB = 1.0  # is shown in the darkest colours
+_TICKS_HZ = {
+    "log": (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000),
+    "mel": (0, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000),
+}
+_STEPS_S = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
+_SHORT_S, _LONG_S = 0.1, 150  # shorter sound is shown over milliseconds, longer one over minutes or hours
+
+
+def spectrogram(levels, *, range_db=80.0, high_hz=None, frequency_axis="linear", size_inches=None, dpi=DPI):
+    """Spectrograms over seconds and hertz, a panel each, on one scale of colour.
+
+    Parameters
+    ----------
+    levels : dict of name -> features.Levels
+        Changes, after a kernel for slopes, are shown in two colours.
+    range_db : float > 0
+        From the largest level down to the darkest colour, which silence (-120 dB) always has; changes are shown as far
+        as 99.8 % of them go.
+    high_hz : float, optional
+        Where the pictures end; all frequencies by default.
+    frequency_axis : {"linear", "log", "mel"}
+        log begins at 20 Hz; mel is the scale of HTK. Where several bins fall on a row, it shows the largest one.
+    size_inches : (float, float), optional
+        Width and height; by default 6, and 2.9 a panel.
+    dpi : int
+        Pixels an inch.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        If there is nothing to show, or a setting makes no sense.
+    """
+    if not range_db > 0:
+        raise ArgumentError(f"range_db must be above 0, not {range_db!r}")
+    choice(frequency_axis, "frequency_axis", FREQUENCY_AXES)
+    if not levels or len({one.slopes for one in levels.values()}) > 1:
+        raise ArgumentError("levels must hold at least one spectrogram, by its name, and all levels or all changes")
+    images = {name: one.db[:, one.frequencies_hz <= (high_hz or np.inf)].T for name, one in levels.items()}
+    if not all(image.size for image in images.values()):
+        raise ShapeError(f"levels must have columns, and bins up to high_hz, {high_hz}")
+    slopes = next(iter(levels.values())).slopes
+    low, top = _limits(images.values(), range_db, slopes)
+    width, height = size_inches or (WIDTH, 0.7 + 2.9 * len(images))
+    figure, panels = panels_of(len(images), 1, height, width, dpi, sharex=True)
+    for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
+        times_s, bin_hz = levels[name].times_s, levels[name].frequencies_hz[1]
+        step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
+        shown, bottom, end = _on_axis(image, bin_hz, frequency_axis, slopes)
+        picture = panel.imshow(
+            shown, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma", vmin=low, vmax=top,
+            extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, bottom, end),
+        )  # fmt: skip
+        panel.set_xlim(left=0)
+        _mark_frequencies(panel, frequency_axis, bottom, end)
+        label(panel, y="frequency (Hz)", title=wrapped(name, width - _LEFT))
+    label(panels[-1, 0], x=_mark_times(panels[-1, 0]))
+    bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=25 * len(images))
+    bar.set_label("change (dB)" if slopes else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
+    bar.ax.tick_params(labelsize=LETTERS)
+    return figure
+
+
+def _limits(images, range_db, slopes):
+    """The levels of the darkest and of the brightest colour; silence is dark, however little there is besides."""
+    finite = [image[np.isfinite(image)] for image in images]
+    if slopes:
+        top = max(float(np.quantile(np.abs(image), 0.998)) if image.size else 0.0 for image in finite)
+        top = top or _LEAST_CHANGE_DB
+        return -top, top
+    range_db = min(range_db, -FLOOR_DB)
+    top = max(float(image.max(initial=FLOOR_DB)) for image in finite)
+    top = max(top, FLOOR_DB + range_db)
+    return top - range_db, top
+
+
+def _position(hz, axis):
+    """Where a frequency stands."""
+    if axis == "mel":
+        return 2595 * np.log10(1 + np.asarray(hz) / 700)
+    return np.log10(hz) if axis == "log" else np.asarray(hz)
+
+
+def _frequency(position, axis):
+    return 700 * (10 ** (position / 2595) - 1) if axis == "mel" else 10.0**position
+
+
+def _on_axis(image, bin_hz, axis, slopes=False):
+    """An image (bins, columns) as rows at equal distances on an axis, and where it begins and ends there."""
+    bins = len(image)
+    if axis == "linear":
+        return image, -bin_hz / 2, (bins - 0.5) * bin_hz
+    least_hz, highest_hz = 0.0 if axis == "mel" else _LEAST_HZ, (bins - 1) * bin_hz
+    if highest_hz <= least_hz:
+        raise ShapeError(f"frequencies must reach beyond {least_hz:g} Hz, not to {highest_hz:g} Hz")
+    edges = np.linspace(_position(least_hz, axis), _position(highest_hz, axis), _ROWS + 1)
+    edge_bins = _frequency(edges, axis) / bin_hz
+    middles = np.clip(_frequency((edges[1:] + edges[:-1]) / 2, axis) / bin_hz, 0, bins - 1)
+    below = np.minimum(middles.astype(int), bins - 2)
+    share = (middles - below)[:, None].astype(image.dtype)
+    rows = (1 - share) * image[below] + share * image[below + 1]
+    firsts, lasts = np.ceil(edge_bins[:-1]).astype(int), np.ceil(edge_bins[1:]).astype(int)
+    for row, (first, last) in enumerate(zip(firsts, np.minimum(lasts, bins), strict=True)):
+        if first < last:
+            most, least = image[first:last].max(axis=0), image[first:last].min(axis=0)
+            rows[row] = np.where(most >= -least, most, least) if slopes else most
+    return rows, edges[0], edges[-1]
+
+
+def _mark_frequencies(panel, axis, bottom, end):
+    """Ticks in Hz, if the axis is not linear."""
+    if axis == "linear":
+        return
+    ticks = [hz for hz in _TICKS_HZ[axis] if bottom - 1e-9 <= _position(hz, axis) <= end]
+    panel.set_yticks([float(_position(hz, axis)) for hz in ticks], [f"{hz}" for hz in ticks])
+
+
+def _mark_times(panel):
+    """Ticks of a short time in milliseconds, of a long one in minutes or hours; what to call the axis."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    length_s = panel.get_xlim()[1]
+    if length_s < _SHORT_S:
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{1000 * time_s:g}"))
+        return "time (ms)"
+    if length_s < _LONG_S:
+        return "time (s)"
+    step_s = next((step for step in _STEPS_S if length_s / step <= 7), _STEPS_S[-1])
+    unit_s = 3600 if length_s >= 3600 else 60
+    panel.xaxis.set_major_locator(MultipleLocator(step_s))
+    panel.xaxis.set_major_formatter(
+        FuncFormatter(lambda time_s, _: f"{time_s // unit_s:.0f}:{time_s % unit_s * 60 // unit_s:02.0f}")
+    )
+    return "time (h:min)" if unit_s == 3600 else "time (min:s)"
