@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from audioconv.cli.messages import watched
-from audioconv.cli.outputs import Force, check_output
+from audioconv.cli.outputs import Force, Partial, check_output, sound_source
 from audioconv.errors import ArgumentError
 
 _BLOCK = 1 << 18  # samples read at a time
@@ -29,7 +29,7 @@ class Axis(StrEnum):
 
 
 def spectrogram(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Sound file; - is standard input.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Picture to write: .png, .jpg, .svg or .pdf.")],
     kernel: Annotated[
         list[str] | None,
@@ -47,6 +47,7 @@ def spectrogram(
         str,
         typer.Option(metavar="WxH", help="Width and height, in pixels (1920x1080) or in inches (8x4.5in)."),
     ] = "1200x720",
+    partial: Partial = False,
     force: Force = False,
 ):
     """Draw a spectrogram, in dB over seconds and hertz.
@@ -65,14 +66,15 @@ def spectrogram(
     if form is None:
         raise ArgumentError(f"OUT must end in .png, .jpg, .svg or .pdf, not {target.name!r}")
     size_inches, dpi = _size(size)
-    about = io.info(source)
-    check_output(target, force)
     kernels = [_kernel(name) for name in kernel or ()]
-    transform = hann(about.sample_rate * window_ms / 1000)
-    blocks = watched(io.blocks(source, _BLOCK), about.frames, f"reading {source.name}")
-    columns = max(_COLUMNS, round(size_inches[0] * dpi))
-    found = levels(blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels, columns=columns)
-    title = ", ".join([source.name, *(kernel or ())])
+    with sound_source(source) as sound:
+        about, name = io.info(sound, partial=partial), Path(io.name_of(sound)).name
+        check_output(target, force)
+        transform = hann(about.sample_rate * window_ms / 1000)
+        blocks = watched(io.blocks(sound, _BLOCK, partial=partial), about.frames, f"reading {name}")
+        columns = max(_COLUMNS, round(size_inches[0] * dpi))
+        found = levels(blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels, columns=columns)
+    title = ", ".join([name, *(kernel or ())])
     figure = draw(
         {title: found}, range_db=range_db, high_hz=high, frequency_axis=axis.value, size_inches=size_inches, dpi=dpi
     )
