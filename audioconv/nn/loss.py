@@ -58,7 +58,7 @@ class Loss:
 
         def encode(plan, place):
             where = [place(t) for t in (outputs, targets, weights, gradient, total)]
-            return [row(self._step, plan.dtype, where, [channels, time * freq])]
+            return [row(self._step, plan.dtype, where, [channels, time, freq])]
 
         gradient = graph.operation(encode, [outputs, targets, weights], outputs.shape)
         gradient.producer.writes.append(total)
