@@ -20,7 +20,6 @@ from audioconv.nn.plan import Plan
 from audioconv.nn.program import Program
 from audioconv.nn.rows import row
 from audioconv.nn.summary import described
-from tests.compare import assert_close
 
 RNG, WIDE = np.random.default_rng, {"dtype": np.float64}
 LOSSES = [nn.SoftmaxCrossEntropy(0.1), nn.BinaryCrossEntropy(), nn.MeanSquaredError()]
@@ -170,7 +169,9 @@ def drawn(draw, dims, shape, depth=0):
     if kind in WINDOWED:
         return windowed(draw, kind, dims, shape)
     if kind.endswith("Pool"):
-        return one(f"{kind}{dims}d", draw(st.integers(2, 3)), draw(st.integers(1, 2)), draw(st.sampled_from([1, "valid"])))
+        return one(
+            f"{kind}{dims}d", draw(st.integers(2, 3)), draw(st.integers(1, 2)), draw(st.sampled_from([1, "valid"]))
+        )
     if kind in ("ReLU", "Swish"):
         return getattr(nn, kind)(np.float64)
     if kind == "SubSpectralNorm":

@@ -1,5 +1,6 @@
 """Steps of losses: the gradient of the outputs, and the loss of a group. Operands outputs, targets, weights of clips,
-gradient, loss; the rest: channels, time and frequencies of a clip. All in float64 within, because there is little of it.
+gradient, loss; the rest: channels, time and frequencies of a clip. All in float64 within, because there is little of
+it.
 """
 
 from math import exp, log, log1p

@@ -15,7 +15,7 @@ from audioconv.nn.debug import memory_is_checked
 from audioconv.nn.graph import Graph
 from audioconv.nn.program import Program, clip_groups, inference_plan, training_plan
 from audioconv.nn.rows import copy_rows, row
-from audioconv.nn.settings import Changes, Settings
+from audioconv.nn.settings import Changes, Settings, copy_into
 from audioconv.stage import Guard
 
 KEPT = 4  # programs of a layer, one a shape of input
@@ -46,13 +46,15 @@ class Layer(Settings):
     def __setattr__(self, name, value):
         own, gradient = self.__dict__.get(name), self.__dict__.get(f"_grad_{name}")
         if isinstance(own, np.ndarray) and not name.startswith("_"):
-            _copy_into(own, value, f"{name} of a {type(self).__name__}")
+            copy_into(own, value, f"{name} of a {type(self).__name__}")
         elif own is None and value is not None and gradient is not None:  # a bias where there was none
             own = np.empty_like(gradient)
-            _copy_into(own, value, f"{name} of a {type(self).__name__}")
+            copy_into(own, value, f"{name} of a {type(self).__name__}")
             super().__setattr__(name, own)
         elif name in self._fixed and own is not None and own != value:
-            raise AudioconvError(f"{name} of a {type(self).__name__} is fixed when it is made, here {own}; make a new one")
+            raise AudioconvError(
+                f"{name} of a {type(self).__name__} is fixed when it is made, here {own}; make a new one"
+            )
         else:
             super().__setattr__(name, value)
 
@@ -276,18 +278,6 @@ class Layer(Settings):
             array[...] = weights[name]
 
 
-def _copy_into(own, value, name):
-    """Assign to an array of a layer: it stays the same array, because gradients and optimisers belong to it."""
-    if value is own:
-        return
-    if value is None:
-        raise AudioconvError(f"the {name} cannot be taken away: fill it with zeros, or make a layer without it")
-    value = floating(value, name)
-    if value.shape != own.shape:
-        raise ShapeError(f"{name} must have shape {own.shape}, not {value.shape}")
-    own[...] = value
-
-
 def seeds_of(network, clips, seeds):
     """Seeds as programs take them; those of a new call if none are given."""
     if seeds is None:
@@ -388,6 +378,8 @@ def _add_repeated(graph):
         tensors = [graph.array(gradient), graph.array(total)]
 
         def encode(plan, place, tensors=tensors):
-            return [row(statistics.accumulate, plan.dtype, list(map(place, tensors)), [tensors[0].size, plan.group_count])]
+            return [
+                row(statistics.accumulate, plan.dtype, list(map(place, tensors)), [tensors[0].size, plan.group_count])
+            ]
 
         graph.add(encode, tensors, tensors[1:])

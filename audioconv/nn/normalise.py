@@ -7,7 +7,7 @@ from audioconv.errors import ShapeError
 from audioconv.nn import norms
 from audioconv.nn.layer import Layer
 from audioconv.nn.rows import shape3
-from audioconv.nn.settings import number
+from audioconv.nn.settings import within
 
 
 class BatchNorm(Layer):
@@ -33,7 +33,7 @@ class BatchNorm(Layer):
 
     dims = (2, 3, 4)
     bands = 1
-    _checks = {"momentum": number(above=0, most=1), "epsilon": number(above=0)}
+    _checks = {"momentum": within(above=0, most=1), "epsilon": within(above=0)}
     _fixed = ("dtype", "channels", "bands")
 
     def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, dtype=np.float32):

@@ -11,12 +11,12 @@ from audioconv.nn.graph import GROUP, Graph, Tensor
 from audioconv.nn.plan import Plan
 from audioconv.nn.program import SHARDS, Program
 from audioconv.nn.rows import row
-from audioconv.nn.settings import Changes, Settings, number, share
+from audioconv.nn.settings import Changes, Settings, share, within
 
 RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
 
 
-_learning_rate = number(0)
+_learning_rate = within(0)
 
 
 class Optimiser(Settings):
@@ -30,7 +30,7 @@ class Optimiser(Settings):
         Steps done; not those that a loss which is not finite has cancelled.
     """
 
-    _checks = {"decay": number(0), "clip_norm": number(above=0, finite=False, optional=True)}
+    _checks = {"decay": within(0), "clip_norm": within(above=0, finite=False, optional=True)}
     _step = None
     _kept = 2  # arrays a parameter
 
@@ -147,7 +147,7 @@ class AdamW(Optimiser):
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
 
-    _checks = Optimiser._checks | {"beta1": share, "beta2": share, "epsilon": number(0)}
+    _checks = Optimiser._checks | {"beta1": share, "beta2": share, "epsilon": within(0)}
     _step = kernels.adamw
 
     def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=None):
@@ -179,7 +179,7 @@ class SGD(Optimiser):
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
     """
 
-    _checks = Optimiser._checks | {"momentum": number(0), "nesterov": lambda value, name: bool(value)}
+    _checks = Optimiser._checks | {"momentum": within(0), "nesterov": lambda value, name: bool(value)}
     _step = kernels.sgd
     _kept = 1
 

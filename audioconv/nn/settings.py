@@ -4,7 +4,8 @@ import math
 import numbers
 from itertools import count
 
-from audioconv.errors import ArgumentError
+from audioconv.arrays import floating
+from audioconv.errors import ArgumentError, AudioconvError, ShapeError
 
 _numbers = count(1)
 _last = 0  # the number of the last change of any setting in this process
@@ -41,7 +42,7 @@ class Changes:
         return self._signature != before
 
 
-def number(least=None, *, above=None, most=None, below=None, finite=True, optional=False):
+def within(least=None, *, above=None, most=None, below=None, finite=True, optional=False):
     """A check that a setting is a number within bounds: at least `least`, or `above`; at most `most`, or `below`."""
     bounds = {"at least": least, "above": above, "at most": most, "below": below}
     words = " and ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None) or "finite"
@@ -58,4 +59,16 @@ def number(least=None, *, above=None, most=None, below=None, finite=True, option
     return check
 
 
-share = number(0, below=1)  # from 0 to below 1
+def copy_into(own, value, name):
+    """Assign to an array of a layer: it stays the same array, because gradients and optimisers belong to it."""
+    if value is own:
+        return
+    if value is None:
+        raise AudioconvError(f"the {name} cannot be taken away: fill it with zeros, or make a layer without it")
+    value = floating(value, name)
+    if value.shape != own.shape:
+        raise ShapeError(f"{name} must have shape {own.shape}, not {value.shape}")
+    own[...] = value
+
+
+share = within(0, below=1)  # from 0 to below 1
