@@ -142,6 +142,63 @@ def test_dropout_depends_on_the_seed_of_a_clip_alone():
     assert abs((y > 0).mean() - 0.75) < 0.05
 
 
+@pytest.mark.parametrize("offset", [0, 3, 1e3, 1e6])
+@pytest.mark.parametrize("bands", [1, 2])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(3, 5, 2, 1), (2, 9, 4, 8), (2, 3, 4, 17)])
+def test_moments_are_those_around_a_value_near_by(shape, dtype, bands, offset):
+    x, out = (noise(shape, dtype) + dtype_of(dtype)(offset)), np.full((4, bands, shape[3]), np.nan)
+    run(elementwise.moments, [x, out], [*shape[1:], bands], [CLIP, SHARED])
+    values = x.reshape(*shape[:2], bands, -1, shape[3]).transpose(2, 4, 0, 1, 3).reshape(bands, shape[3], -1)
+    plain, squares, pivot, count = out
+    near = dtype == "float32" and offset < 64
+    assert np.array_equal(pivot, 0 * pivot if near else values[..., 0].astype(float))
+    assert (count == values.shape[2]).all()
+    wide = values.astype(np.longdouble)
+    assert_close(pivot + plain / count, wide.mean(axis=2), 1e-14)
+    assert_close(squares / count - (plain / count) ** 2, wide.var(axis=2), 1e-12)
+
+
+def dtype_of(dtype):
+    return np.dtype(dtype).type
+
+
+def moments_of(parts):
+    """(groups, 4, 1): sums, squares, pivots, counts of parts of a set of numbers, each with a pivot of its own."""
+    rows = [[(p - p[0]).sum(), ((p - p[0]) ** 2).sum(), p[0], p.size] if p.size else [0, 0, 0, 0] for p in parts]
+    return np.array(rows, float)[..., None]
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6, -1e9])
+@pytest.mark.parametrize("cuts", [(), (1,), (0, 0, 30), (17, 17, 50, 99, 100)])
+def test_statistics_of_groups_are_brought_together(cuts, offset):
+    x = noise(100, "float64") * 3 + offset
+    total = moments_of(np.split(x, cuts))
+    scale, shift, mean, variance = np.array([2.0]), np.array([0.5]), np.array([1.0]), np.array([1.0])
+    k, deviation = np.full((3, 1), np.nan), np.full((2, 1), np.nan)
+    run(statistics.batch_statistics, [total, scale, shift, mean, variance, k, deviation],
+        [1, len(total), 100, 0.25, 1e-5], [SHARED] * 7, "float64")  # fmt: skip
+    assert_close(mean, [0.75 + 0.25 * x.mean()], 1e-14)
+    assert_close(variance, [0.75 + 0.25 * x.var(ddof=1)], 1e-9)
+    assert_close(deviation, [[np.sqrt(x.var() + 1e-5)], [0]], 1e-9)
+    assert_close(k, [[x.mean()], [2 / np.sqrt(x.var() + 1e-5)], [0.5]], 1e-9)
+
+
+def test_gradients_are_accumulated():
+    x, total = noise(21, "float32"), noise(21, "float32", 1)
+    expected = x + total
+    run(statistics.accumulate, [x, total], [21, 1], [SHARED, SHARED])
+    assert np.array_equal(total, expected)
+
+
+def test_an_average_follows_unless_the_step_is_cancelled():
+    weight, average = noise(9, "float32"), np.zeros(9)
+    for go, expected in ((0, np.zeros(9)), (1, 0.25 * weight.astype(float))):
+        settings = np.array([0.1, 0, 0, 0, 0, 0, 1, 0, go], float)
+        run(statistics.follow, [weight, average, settings], [9, 1, 0.75], [SHARED] * 3)
+        assert_close(average, expected, 1e-15) if go else np.testing.assert_array_equal(average, expected)
+
+
 def test_partials_are_added_in_float64():
     partials, total = np.array([[1e8, 1], [1, 2], [-1e8, 3]], "float32"), np.empty(2, "float32")
     run(statistics.add_partials, [partials, total], [2, 3, 1], [SHARED, SHARED])
@@ -184,7 +241,7 @@ def test_losses(name, dtype):
     y, g = 3 * noise((4, 2, 1, 5), dtype), np.empty((4, 2, 1, 5), dtype)
     targets = np.random.default_rng(3).dirichlet(np.ones(5), (4, 2, 1)).astype(dtype)
     weights, total = np.array([[0.1], [0.2], [0.3], [0.4]]), np.empty(1)
-    run(getattr(loss, name), [y, targets, weights, g, total], [5, 2], [CLIP, CLIP, CLIP, CLIP, SHARED])
+    run(getattr(loss, name), [y, targets, weights, g, total], [5, 2, 1], [CLIP, CLIP, CLIP, CLIP, SHARED])
     wide, t, w = y.astype(float), targets.astype(float), weights.reshape(4, 1, 1, 1)
     if name == "softmax_cross_entropy":
         share = np.exp(wide) / np.exp(wide).sum(axis=-1, keepdims=True)

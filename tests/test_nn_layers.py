@@ -67,6 +67,82 @@ def test_batch_norm_in_training_and_after():
     assert_close(layer.forward(x), expected.reshape(x.shape), 1e-6)
 
 
+LAYERS_OF_STATISTICS = {
+    "batch norm": (lambda **options: nn.BatchNorm(3, 1.0, **options), (16, 50, 3)),
+    "batch norm, planes": (lambda **options: nn.BatchNorm(3, 1.0, **options), (16, 5, 4, 3)),
+    "subspectral norm": (lambda **options: nn.SubSpectralNorm(3, 2, 1.0, **options), (16, 5, 4, 3)),
+}
+
+
+def two_passes(layer, x, grad_y):
+    """What a batch norm and its gradients are by their definition: output, mean, variance, grad of x, scale, shift."""
+    shape, bands = x.shape, layer.bands
+    cut = (shape[0] * shape[1], bands, -1, shape[-1])  # frequencies of a band, or of none, last but one
+    x, grad_y = (np.asarray(a, np.longdouble).reshape(cut) for a in (x, grad_y))
+    scale, shift = (np.asarray(a, np.longdouble).reshape(bands, 1, -1) for a in (layer.scale, layer.shift))
+    mean, count = x.mean((0, 2), keepdims=True), x.shape[0] * x.shape[2]
+    variance = ((x - mean) ** 2).mean((0, 2), keepdims=True)
+    deviation = np.sqrt(variance + layer.epsilon)
+    z = (x - mean) / deviation
+    grad_scale, grad_shift = (grad_y * z).sum((0, 2), keepdims=True), grad_y.sum((0, 2), keepdims=True)
+    grad_x = scale / deviation * (grad_y - grad_shift / count - z * grad_scale / count)
+    found = mean, variance * count / (count - 1), grad_scale, grad_shift
+    mean, variance, grad_scale, grad_shift = (a.ravel() for a in found)
+    return [(z * scale + shift).reshape(shape), mean, variance, grad_x.reshape(shape), grad_scale, grad_shift]
+
+
+@pytest.mark.parametrize("offset", [0.0, 50.0, 1e3, -1e6])
+@pytest.mark.parametrize("name", LAYERS_OF_STATISTICS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_statistics_and_gradients_far_from_zero(name, offset, dtype):
+    make, shape = LAYERS_OF_STATISTICS[name]
+    layer, rng = make(dtype=dtype), RNG(0)
+    layer.scale, layer.shift = rng.standard_normal((2, layer.scale.size))
+    x, grad_y = (rng.standard_normal(shape) + offset).astype(dtype), rng.standard_normal(shape).astype(dtype)
+    found = []
+    for threads in (1, 3):
+        y = layer.forward(x, training=True, threads=threads)
+        grad_x = layer.backward(grad_y)
+        found.append([y, layer.mean, layer.variance, grad_x, *layer.gradients().values()])
+        found[-1] = [array.copy() for array in found[-1]]
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+    expected, close = two_passes(layer, x, grad_y), 1e-9 if dtype == "float64" else 1e-5
+    for number, (a, b) in enumerate(zip(found[0], expected, strict=True)):
+        assert_close(a, b, 1e-9 if number in (1, 2) else close)
+    layer.variance *= (x.size / layer.mean.size - 1) / (x.size / layer.mean.size)  # as it was in the batch
+    assert_close(layer.forward(x), expected[0], close)
+
+
+def test_variance_of_one_value_and_of_an_outlier():
+    layer = nn.BatchNorm(1, 1.0, dtype=np.float64)
+    layer.forward(np.full((1, 1, 1), 1e6), training=True)
+    assert (layer.mean[0], layer.variance[0]) == (1e6, 0)
+    x = RNG(0).standard_normal((9, 100, 1))
+    x[0, 0] = 1e8
+    layer.forward(x, training=True)
+    assert_close(layer.variance, [x.var(ddof=1)], 1e-12)
+
+
+def test_without_seeds_each_call_drops_out_anew():
+    def masks(calls, make=lambda: nn.Sequential([nn.Dropout(0.5)])):
+        layer, x = make(), np.ones((4, 60), "float32")
+        return [layer.forward(x, training=True) for _ in range(calls)]
+
+    first = masks(4)
+    assert len({mask.tobytes() for mask in first}) == 4
+    assert all(np.array_equal(a, b) for a, b in zip(first, masks(4), strict=True))
+    layer, x = nn.Sequential([nn.Dropout(0.5)]), np.ones((4, 60), "float32")
+    for call, mask in enumerate(first):
+        assert np.array_equal(layer.forward(x, training=True, seeds=np.arange(4) + (call << 20)), mask)
+    assert np.array_equal(layer.forward(x, training=True), first[0])  # calls with seeds do not count
+    copied = pickle.loads(pickle.dumps(layer))
+    assert np.array_equal(copied.forward(x, training=True), first[1])
+    assert np.array_equal(copied.forward(x), x)
+    for seeds in (np.arange(3), np.zeros((4, 1), int), 7):
+        with pytest.raises(ShapeError, match="one a clip"):
+            layer.forward(x, training=True, seeds=seeds)
+
+
 def test_inference_folds_batch_norm_into_the_convolution():
     network = build("tc-resnet8", 4, 10, 0)
     rng = RNG(1)

@@ -228,6 +228,47 @@ def test_the_norm_of_the_gradient_is_limited():
         assert_close(array - before[name], -0.25 / norm * gradients[name], 1e-3)
 
 
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_a_step_that_is_cancelled_counts_for_nothing(name):
+    """The same as if there had been no such batch: weights, moments, average, number of steps."""
+    found = []
+    for spoilt in (False, True):
+        rng = np.random.default_rng(0)
+        trained = nn.Sequential([nn.Dense(4, 3, rng=rng), nn.ReLU(), nn.Dense(3, 2, rng=rng)])
+        optimiser, average = OPTIMISERS[name](trained), nn.MovingAverage(trained, 0.9)
+        step = nn.TrainingStep(trained, optimiser, nn.SoftmaxCrossEntropy(), average)
+        for number in range(6):
+            x = np.random.default_rng(number).standard_normal((8, 4)).astype("float32")
+            if spoilt:
+                for value in (np.nan, np.inf):
+                    bad = x.copy()
+                    bad[3] = value
+                    before, steps = bits(trained), optimiser.steps
+                    assert not np.isfinite(step(bad, nn.one_hot(np.arange(8) % 2, 2), 0.1)[0])
+                    assert bits(trained) == before
+                    assert optimiser.steps == steps == number
+            assert np.isfinite(step(x, nn.one_hot(np.arange(8) % 2, 2), 0.1)[0])
+        arrays, steps = optimiser.state()
+        assert steps == optimiser.steps == 6
+        arrays = {**arrays, **average.averages}
+        found.append((bits(trained), {key: array.tobytes() for key, array in arrays.items()}))
+    assert found[0] == found[1]
+
+
+def test_steps_without_seeds_drop_out_anew():
+    found = []
+    for _ in range(2):
+        trained = network()
+        step = nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy())
+        x, targets = clips(0)[0]
+        found.append([step(x, targets, 0.0)[0] for _ in range(4)])
+    assert len(set(found[0])) == 4
+    assert found[0] == found[1]
+    again = [step(x, targets, 0.0, seeds=np.arange(40) + (call << 20))[0] for call in range(4)]
+    assert again == found[0]
+    assert step(x, targets, 0.0, seeds=np.arange(40))[0] == found[0][0]
+
+
 def test_schedules():
     assert nn.constant(0.1)(7) == 0.1
     rates = [nn.step_decay(1.0, 3, 0.5)(step) for step in range(7)]

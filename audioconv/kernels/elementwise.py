@@ -19,13 +19,16 @@ from audioconv.kernels.vector_math import (
     where_positive,
     wide_add,
     wide_fma,
+    wide_plus,
     wide_put,
+    wide_square,
     wide_zero,
 )
 
 LINEAR, RELU, SWISH, SIGMOID = range(4)
 _1, _2, _3, _4, _5 = (rest(n) for n in range(1, 6))
 _INNER, _TIME, _FREQ = 1 + INNER, 1 + TIME, 1 + FREQ
+FAR = 64.0  # beyond which float32 counts as far from zero: sums of squares in float64 are then off by up to 1e-12
 
 
 @part
@@ -210,6 +213,46 @@ def sums(row, spaces, like, clip, clips, group, thread):
             i = band * channels + c
             wide_put(out, i, plain, channels - c)
             wide_put(out, i + bands * channels, squares, channels - c)
+
+
+@part
+def _pivot(x, first):
+    """What values are counted from: the first of them, but zero where float32 is near enough to it."""
+    if x.itemsize == 4:
+        return where_positive(first * first - splat(x, FAR * FAR), first)
+    return first
+
+
+@step
+def moments(row, spaces, like, clip, clips, group, thread):
+    """Sums of x - pivot and of its square over a group, the pivot, and how many x there are, for each band and channel.
+
+    Operands x, moments (4, bands, channels). Squares of what is far from zero would leave no digits for the variance.
+    """
+    at = (clip, clips, group)
+    x, out = floats(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
+    freq, channels, bands = row[_2 + 1], row[_2 + 2], row[_2 + 3]
+    width = bands * channels
+    for band in range(bands):
+        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        count = np.float64(clips * row[_2] * (last - first))
+        for c in range(0, channels, lanes(x)):
+            n, pivot = channels - c, zero(x)
+            if count > 0:
+                pivot = _pivot(x, take(x, place(row, 0, 0, 0, first) + c, n))
+            back = wide_add(wide_zero(x), zero(x) - pivot)
+            plain, squares = wide_zero(x), wide_zero(x)
+            for b in range(clips):
+                for t in range(row[_2]):
+                    for f in range(first, last):
+                        v = wide_add(back, take(x, place(row, 0, b, t, f) + c, n))
+                        plain, squares = wide_plus(plain, v), wide_square(squares, v)
+            i = band * channels + c
+            wide_put(out, i, plain, n)
+            wide_put(out, i + width, squares, n)
+            wide_put(out, i + 2 * width, wide_add(wide_zero(x), pivot), n)
+        for c in range(channels):
+            out[band * channels + c + 3 * width] = count
 
 
 @step

@@ -10,6 +10,7 @@ from audioconv.kernels.memory import doubles, floats, integers, real, rest
 from audioconv.kernels.vector_math import narrow, put, take, wide_add, wide_zero
 
 _2, _3, _5, _6, _7 = (rest(n) for n in (2, 3, 5, 6, 7))
+FAR = 64.0  # deviations from zero beyond which it matters how a mean is rounded to float32
 
 
 @part
@@ -20,12 +21,35 @@ def _total(sums, i, groups, step):
     return total
 
 
+@part
+def _mean_and_variance(moments, c, width, groups):
+    """Of channel c, from the moments of groups: each has its own pivot, from which they are brought to the first."""
+    pivot, known, plain, squares, count = 0.0, False, 0.0, 0.0, 0.0
+    for g in range(groups):
+        i = c + g * 4 * width
+        n = moments[i + 3 * width]
+        if n > 0:
+            if not known:
+                pivot, known = moments[i + 2 * width], True
+            shift = moments[i + 2 * width] - pivot
+            plain += moments[i] + n * shift
+            squares += moments[i + width] + shift * (2.0 * moments[i] + n * shift)
+            count += n
+    count = max(count, 1.0)
+    centre = plain / count
+    spread = squares / count - centre * centre
+    if spread < 0:  # NaN stays NaN
+        spread = 0.0
+    return pivot + centre, spread
+
+
 @step
 def batch_statistics(row, spaces, like, clip, clips, group, thread):
     """Coefficients of a batch norm, and what its running statistics become; every thread for itself.
 
-    Operands sums (groups, 2, width), scale, shift, mean and variance of all batches, coefficients (3, width),
-    deviation; the rest: width, groups, elements a channel, momentum, epsilon.
+    Operands moments (groups, 4, width), scale, shift, mean and variance of all batches, coefficients (3, width),
+    deviation (2, width), which is followed by what the coefficients have too little of the mean, where that matters;
+    the rest: width, groups, elements a channel, momentum, epsilon.
     """
     at = (clip, clips, group)
     total, scale, shift = (
@@ -39,16 +63,14 @@ def batch_statistics(row, spaces, like, clip, clips, group, thread):
     width, groups, count = row[o], row[o + 1], row[o + 2]
     momentum, epsilon = real(row, o + 3), real(row, o + 4)
     for c in range(width):
-        centre = _total(total, c, groups, 2 * width) / max(count, 1)
-        spread = _total(total, c + width, groups, 2 * width) / max(count, 1) - centre * centre
-        if spread < 0:  # NaN stays NaN
-            spread = 0.0
-        deviation[c] = np.sqrt(spread + epsilon)
-        coefficients[c], coefficients[c + width], coefficients[c + 2 * width] = (
-            centre,
-            scale[c] / deviation[c],
-            shift[c],
-        )
+        centre, spread = _mean_and_variance(total, c, width, groups)
+        deviation[c], lost = np.sqrt(spread + epsilon), 0.0
+        coefficients[c] = centre
+        if abs(centre) > FAR * deviation[c] and np.isfinite(centre):
+            lost = centre - np.float64(coefficients[c])
+        deviation[c + width] = lost
+        coefficients[c + width] = scale[c] / deviation[c]
+        coefficients[c + 2 * width] = shift[c] - lost * scale[c] / deviation[c]
         if thread == 0 and count and np.isfinite(centre + spread):
             mean[c] += momentum * (centre - mean[c])
             variance[c] += momentum * (spread * count / max(count - 1, 1) - variance[c])
@@ -59,8 +81,8 @@ def batch_gradient(row, spaces, like, clip, clips, group, thread):
     """Gradients of a batch norm's scale and shift, and the coefficients of that of x.
 
     With z = (x - mean) / deviation the gradient of x is scale / deviation * (g - mean(g) - z * mean(g * z)).
-    Operands sums (groups, 2, width) as of `normalise_sums`, scale, deviation, k (3, width), gradients of scale and
-    of shift; the rest: width, groups, elements a channel.
+    Operands sums (groups, 2, width) as of `normalise_sums`, scale, deviation (2, width) as of `batch_statistics`,
+    k (3, width), gradients of scale and of shift; the rest: width, groups, elements a channel.
     """
     at = (clip, clips, group)
     total, scale, deviation = (
@@ -74,10 +96,12 @@ def batch_gradient(row, spaces, like, clip, clips, group, thread):
     o = _6
     width, groups, count = row[o], row[o + 1], max(row[o + 2], 1)
     for c in range(width):
-        plain = _total(total, c, groups, 2 * width)
-        product = _total(total, c + width, groups, 2 * width) / deviation[c]
+        plain, lost = _total(total, c, groups, 2 * width), deviation[c + width]
+        product = (_total(total, c + width, groups, 2 * width) - plain * lost) / deviation[c]
         factor = scale[c] / deviation[c]
         k[c], k[c + width], k[c + 2 * width] = factor, -factor * product / count / deviation[c], -factor * plain / count
+        if lost != 0.0:
+            k[c + 2 * width] += factor * product / count / deviation[c] * lost
         if thread == 0:
             grad_scale[c], grad_shift[c] = product, plain
 
@@ -115,6 +139,16 @@ def add_partials(row, spaces, like, clip, clips, group, thread):
         for p in range(count):
             value = wide_add(value, take(partials, p * size + i, last - i))
         put(total, i, narrow(total, value), last - i)
+
+
+@step
+def accumulate(row, spaces, like, clip, clips, group, thread):
+    """total += x on the share of a group; operands x, total; the rest: size, groups."""
+    at = (clip, clips, group)
+    x, total = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
+    first, last = _share(row[_2], group, row[_2 + 1])
+    for i in range(first, last):
+        total[i] += x[i]
 
 
 @step
@@ -223,11 +257,17 @@ def limit_norm(row, spaces, like, clip, clips, group, thread):
 
 @step
 def follow(row, spaces, like, clip, clips, group, thread):
-    """average += (1 - decay) * (weight - average); operands weight, average; the rest: size, groups, decay."""
+    """average += (1 - decay) * (weight - average) on the share of a group, if the step is done at all.
+
+    Operands weight, average, settings as of `adamw`; the rest: size, groups, decay.
+    """
     at = (clip, clips, group)
     weight, average = floats(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
-    first, last = _share(row[_2], group, row[_2 + 1])
-    rate = 1.0 - real(row, _2 + 2)
+    settings = doubles(row, spaces, like, 2, at)
+    first, last = _share(row[_3], group, row[_3 + 1])
+    rate = 1.0 - real(row, _3 + 2)
+    if settings[8] == 0.0:
+        last = first
     for i in range(first, last):
         average[i] += rate * (np.float64(weight[i]) - average[i])
 

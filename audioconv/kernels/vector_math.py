@@ -290,6 +290,30 @@ def wide_fma(typing_context, total, u, v):
     return signature(total, total, u, v), codegen
 
 
+@operation(lambda total, wide: total + wide)
+def wide_plus(typing_context, total, wide):
+    """wide_plus(total, wide): total + wide, both sums in float64."""
+
+    def codegen(context, builder, sig, args):
+        pairs = zip(*(cgutils.unpack_tuple(builder, each) for each in args), strict=True)
+        return context.make_tuple(builder, sig.return_type, [builder.fadd(t, v) for t, v in pairs])
+
+    return signature(total, total, wide), codegen
+
+
+@operation(lambda total, wide: total + wide * wide)
+def wide_square(typing_context, total, wide):
+    """wide_square(total, wide): total + wide * wide, both sums in float64."""
+
+    def codegen(context, builder, sig, args):
+        part = vector_llvm(types.float64)
+        pairs = zip(*(cgutils.unpack_tuple(builder, each) for each in args), strict=True)
+        sums = [call_llvm(builder, "fmuladd", part, v, v, t) for t, v in pairs]
+        return context.make_tuple(builder, sig.return_type, sums)
+
+    return signature(total, total, wide), codegen
+
+
 def _numpy_wide_put(a, i, total, count):
     count = min(count, len(total))
     flat(a, i, count)[:] = total[:count]

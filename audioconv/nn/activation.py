@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from audioconv.errors import ArgumentError
 from audioconv.nn import operations
 from audioconv.nn.layer import Layer
+from audioconv.nn.settings import share
 
 
 class Activation(Layer):
@@ -55,11 +55,10 @@ class Dropout(Layer):
     """
 
     dims = (2, 3, 4)
+    _checks = {"rate": share}
 
     def __init__(self, rate, *, dtype=np.float32):
         super().__init__(dtype)
-        if not 0 <= rate < 1:
-            raise ArgumentError(f"the dropout rate must be from 0 to below 1, not {rate!r}")
         self.rate = rate
 
     def _build(self, graph, x):

@@ -256,8 +256,8 @@ class _Transposed(_Convolution):
     def __init__(self, axes, channels, filters, shape, bias, rng, dtype):
         geometry = Geometry(*axes, filters, channels)  # of the convolution that this is the transpose of
         super().__init__(geometry, shape, False, rng, dtype, gain=2.0 * filters / channels)
-        self.bias = np.zeros(filters, dtype) if bias else None
         self._grad_bias = np.zeros(filters, dtype)
+        self.bias = np.zeros(filters, dtype) if bias else None
 
     @property
     def channels(self):

@@ -86,8 +86,8 @@ def connections(layer, input_shape):
     input_shape : tuple, as for `as_dense`
     """
     numbered = copy.deepcopy(layer)
-    numbered.dtype, numbered.bias = np.dtype(np.float64), None
-    numbered.weight = np.arange(1.0, layer.weight.size + 1).reshape(layer.weight.shape)
+    weight = np.arange(1.0, layer.weight.size + 1).reshape(layer.weight.shape)
+    vars(numbered).update(dtype=weight.dtype, bias=None, weight=weight)
     return as_dense(numbered, input_shape).weight.astype(np.int64)
 
 

@@ -109,6 +109,7 @@ class Graph:
         self.stream = stream
         self.stage = 0  # of operations from now on
         self.refreshers, self.partials, self.states = [], [], []
+        self._uses, self.repeated = {}, []
         self.products = 0  # multiply-adds of a clip, forward
         self.way_back, self.gradients = [], {}
 
@@ -136,9 +137,24 @@ class Graph:
         tensor.make = make
         return tensor
 
+    def uses(self, array):
+        """The list of what was noted for an array of a layer, empty at first: a layer may be used more than once."""
+        return self._uses.setdefault(id(array), [])
+
+    def gradient_of(self, gradient):
+        """The array that one use of a layer has its gradient in: `gradient` for the first use, its own for each more.
+
+        `repeated` has the pairs (another use's, gradient), which are added up at the end.
+        """
+        uses = self.uses(gradient)
+        uses.append(gradient if not uses else np.zeros_like(gradient))
+        if len(uses) > 1:
+            self.repeated.append((uses[-1], gradient))
+        return uses[-1]
+
     def partial(self, sums, gradient):
         """Note that a gradient (a NumPy array) is the total of sums, one a group."""
-        self.partials.append((sums, gradient))
+        self.partials.append((sums, self.gradient_of(gradient)))
 
     def operation(self, encode, reads, shape, per=CLIP, wide=False, **options):
         """Add an operation with one result, and return that."""

@@ -11,36 +11,60 @@ from audioconv.arrays import aligned, floating
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
+from audioconv.nn.debug import memory_is_checked
 from audioconv.nn.graph import Graph
 from audioconv.nn.program import Program, clip_groups, inference_plan, training_plan
 from audioconv.nn.rows import copy_rows, row
+from audioconv.nn.settings import Changes, Settings, copy_into
 from audioconv.stage import Guard
 
 KEPT = 4  # programs of a layer, one a shape of input
 LARGE = 1 << 12  # elements of an array for which it is worth to align it
 
 
-class Layer:
+class Layer(Settings):
     """Base of all layers.
 
     Layers compute in their own dtype, time first and channels last: (batch, time, channels), or
     (batch, time, freq, channels), or (batch, channels) where time is gone. A layer is described once, in `_build`, as
     operations of a graph; training, inference and streams are programs made of that.
+
+    Settings and arrays of a layer may be assigned at any time: they hold from the next call on, and for streams and
+    functions of `inference` that are made afterwards. An array is copied into the layer's own, so that optimisers and
+    averages follow. A layer that a network uses more than once is one layer: its parameters appear once, by the name
+    of the first use, and their gradients are the sum over all uses.
     """
 
     dims = (3,)  # numbers of dimensions that an input may have
+    _fixed = ("dtype",)  # what is set once and for all
 
     def __init__(self, dtype=np.float32):
         self.dtype = np.dtype(dtype)
+        self._calls = 0  # in training without seeds
         self._forget()
 
+    def __setattr__(self, name, value):
+        own, gradient = self.__dict__.get(name), self.__dict__.get(f"_grad_{name}")
+        if isinstance(own, np.ndarray) and not name.startswith("_"):
+            copy_into(own, value, f"{name} of a {type(self).__name__}")
+        elif own is None and value is not None and gradient is not None:  # a bias where there was none
+            own = np.empty_like(gradient)
+            copy_into(own, value, f"{name} of a {type(self).__name__}")
+            super().__setattr__(name, own)
+        elif name in self._fixed and own is not None and own != value:
+            raise AudioconvError(
+                f"{name} of a {type(self).__name__} is fixed when it is made, here {own}; make a new one"
+            )
+        else:
+            super().__setattr__(name, value)
+
     def _forget(self):
-        self._programs, self._idle, self._lock = {}, {}, threading.Lock()
+        self._programs, self._idle, self._lock, self._changes = {}, {}, threading.Lock(), Changes()
         self._last = None  # (program, threads, shapes) of the last forward in training
         self._guard = Guard("network in training")
 
     def __getstate__(self):
-        own = ("_programs", "_idle", "_lock", "_last", "_guard")  # weights are all that is worth keeping
+        own = ("_programs", "_idle", "_lock", "_changes", "_last", "_guard")  # weights are all that is worth keeping
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state):
@@ -61,6 +85,10 @@ class Layer:
         """Arrays that training updates otherwise than by gradients, by name."""
         return {}
 
+    def inside(self):
+        """The layers that this one is made of."""
+        return ()
+
     def _build(self, graph, x):
         """Add the layer to a graph and return its output; raises ShapeError if x does not fit."""
         raise NotImplementedError
@@ -80,7 +108,9 @@ class Layer:
         threads : int, optional
             Default: `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
         seeds : int array (batch,), optional
-            What dropout draws by, one a clip. Default 0, 1, ...
+            What dropout draws by, one a clip. Default: c * 2**20 + (0, 1, ...) in the c-th call in training without
+            seeds, from 0 and those of training steps included; so each call drops out anew, and all of them the same
+            in each run of a program.
 
         Raises
         ------
@@ -96,8 +126,8 @@ class Layer:
         with self._guard:
             self._last = None  # after an error there is nothing to go back from
             program, shape = self._program(x.shape)
-            y = _new((len(x), *shape), self.dtype)
-            seeds = np.arange(len(x)) if seeds is None else np.ascontiguousarray(seeds, np.int64)
+            y = new_array((len(x), *shape), self.dtype)
+            seeds = seeds_of(self, len(x), seeds)
             threads = min(threads, 8)
             if len(x):
                 program.run({"x": x, "y": y, "seeds": seeds}, phases=slice(0, program.plan.stages[0]), threads=threads)
@@ -127,7 +157,7 @@ class Layer:
             raise ShapeError(f"grad_y must have the shape of the last output, {shape}, not {grad_y.shape}")
         with self._guard:
             self._last = None  # what was kept is used up
-            grad_x = _new(x.shape, x.dtype) if program.writes("grad_x") else np.zeros_like(x)
+            grad_x = new_array(x.shape, x.dtype) if program.writes("grad_x") else np.zeros_like(x)
             if not len(x):
                 for gradient in self.gradients().values():
                     gradient[...] = 0
@@ -148,6 +178,7 @@ class Layer:
 
     def _infer(self, x, threads):
         """Output with the weights as they are now."""
+        self._heed_changes()
         with self._lock:
             programs = self._idle.setdefault("programs", Idle(self._inference_program))
         return _apply(programs, x, threads, refresh=True)
@@ -162,6 +193,7 @@ class Layer:
 
     def _program(self, shape):
         """The program of a training step for inputs of this shape, and the shape of a clip's output."""
+        self._heed_changes()
         if shape not in self._programs:
             graph = Graph(self.dtype, True, shape[0])
             x = graph.given("x", shape[1:])
@@ -176,6 +208,17 @@ class Layer:
             add_partials(graph)
             keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
+
+    def signature(self):
+        """All that programs of the layer depend on, but the values in its arrays."""
+        own = ((n, v if not isinstance(v, np.ndarray) else v.shape) for n, v in vars(self).items() if n[0] != "_")
+        return self, tuple(own), tuple(layer.signature() for layer in self.inside())
+
+    def _heed_changes(self):
+        """Forget programs that were made with other settings."""
+        with self._lock:
+            if self._changes(self.signature):
+                self._programs, self._idle = {}, {}
 
     def stream(self, shape=None, average="clip"):
         """Return the layer as a stage for streams of frames.
@@ -235,6 +278,17 @@ class Layer:
             array[...] = weights[name]
 
 
+def seeds_of(network, clips, seeds):
+    """Seeds as programs take them; those of a new call if none are given."""
+    if seeds is None:
+        first, network._calls = network._calls << 20, network._calls + 1
+        return np.arange(first, first + clips, dtype=np.int64)
+    seeds = np.asarray(seeds)
+    if seeds.shape != (clips,):
+        raise ShapeError(f"seeds must be one a clip, shape ({clips},), not {seeds.shape}")
+    return np.ascontiguousarray(seeds, np.int64)
+
+
 def keep(programs, key, value):
     """Keep a program, and forget the oldest of too many."""
     while len(programs) >= KEPT:
@@ -269,17 +323,20 @@ def _apply(programs, x, threads, refresh=False):
     if refresh:
         for each in program.plan.graph.refreshers:
             each()
-    y = _new((len(x), *program.output_shape), x.dtype)
+    y = new_array((len(x), *program.output_shape), x.dtype)
     groups = clip_groups(len(x), program.plan.largest)
     program.run({"x": x, "y": y}, groups=groups, threads=max(1, min(threads, len(groups) - 1)))
     programs.give(program, *key)
     return y
 
 
-def _new(shape, dtype):
+def new_array(shape, dtype):
     """A new array; a large one begins on a cache line: vectors across two lines cost a depthwise layer a third more."""
     size = prod(shape)
-    return np.empty(shape, dtype) if size < LARGE else aligned(size, dtype).reshape(shape)
+    array = np.empty(shape, dtype) if size < LARGE else aligned(size, dtype).reshape(shape)
+    if memory_is_checked():
+        array[...] = np.nan
+    return array
 
 
 def output(graph, y, name, stage=0):
@@ -311,3 +368,18 @@ def add_partials(graph):
             return [row(statistics.add_partials, plan.dtype, where, [*numbers, plan.group_count])]
 
         graph.add(encode, [partial], [total], once=partial.wide)
+    _add_repeated(graph)
+
+
+def _add_repeated(graph):
+    """Add up the gradients of layers that are used more than once."""
+    graph.stage += bool(graph.repeated)
+    for gradient, total in graph.repeated:
+        tensors = [graph.array(gradient), graph.array(total)]
+
+        def encode(plan, place, tensors=tensors):
+            return [
+                row(statistics.accumulate, plan.dtype, list(map(place, tensors)), [tensors[0].size, plan.group_count])
+            ]
+
+        graph.add(encode, tensors, tensors[1:])

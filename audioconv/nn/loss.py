@@ -10,6 +10,7 @@ from audioconv.nn.layer import output
 from audioconv.nn.plan import Plan
 from audioconv.nn.program import Program
 from audioconv.nn.rows import row, shape3
+from audioconv.nn.settings import Settings, share
 
 
 def one_hot(classes, count, dtype=np.float32):
@@ -24,7 +25,7 @@ def softmax(logits):
     return (wide / wide.sum(axis=-1, keepdims=True)).astype(logits.dtype)
 
 
-class Loss:
+class Loss(Settings):
     """Base of the losses: called with outputs and targets of one shape, they give (loss, gradient of the outputs).
 
     Outputs are (batch, classes), or have time, or time and frequency, between; then the loss is the mean over these.
@@ -58,11 +59,23 @@ class Loss:
 
         def encode(plan, place):
             where = [place(t) for t in (outputs, targets, weights, gradient, total)]
-            return [row(self._step, plan.dtype, where, [channels, time * freq])]
+            return [row(self._step, plan.dtype, where, [channels, time, freq])]
 
         gradient = graph.operation(encode, [outputs, targets, weights], outputs.shape)
         gradient.producer.writes.append(total)
         return gradient
+
+
+def _class_weights(weights, name):
+    """Weights of classes, or None, as they are kept."""
+    if weights is None:
+        return None
+    weights = frozen(weights, np.float64)
+    if weights.ndim != 1:
+        raise ShapeError(f"{name} must be one a class, not of shape {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ArgumentError(f"{name} must be finite and at least 0, not {weights}")
+    return weights
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -81,12 +94,10 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     _step = kernels.softmax_cross_entropy
+    _checks = {"label_smoothing": share, "class_weights": _class_weights}
 
     def __init__(self, label_smoothing=0.0, class_weights=None):
-        if not 0 <= label_smoothing < 1:
-            raise ArgumentError(f"label_smoothing must be from 0 to below 1, not {label_smoothing!r}")
-        self.label_smoothing = label_smoothing
-        self.class_weights = None if class_weights is None else frozen(class_weights, np.float64)
+        self.label_smoothing, self.class_weights = label_smoothing, class_weights
 
     def prepare(self, targets, dtype):
         targets, weights = super().prepare(targets, dtype)

@@ -1,5 +1,6 @@
 """Layers in a row, a row of layers with a way round it, and a way through the mean over frequency."""
 
+from audioconv.arrays import choice
 from audioconv.errors import AudioconvError, ShapeError
 from audioconv.nn import operations
 from audioconv.nn.activation import Activation
@@ -14,11 +15,28 @@ class _Group(Layer):
 
     dims = (2, 3, 4)
 
+    def inside(self):
+        return tuple(self._layers.values())
+
     def _collect(self, what):
-        found = {}
+        """Arrays by name, each once: a layer may be there more than once."""
+        found, seen = {}, set()
         for name, layer in self._layers.items():
-            found |= {f"{name}.{key}": array for key, array in getattr(layer, what)().items()}
+            for key, array in getattr(layer, what)().items():
+                if id(array) not in seen:
+                    seen.add(id(array))
+                    found[f"{name}.{key}"] = array
         return found
+
+    def _take_over(self, layers):
+        """Have these layers, by name, from now on."""
+        some = [layer for layer in layers.values() if layer.inside() or not isinstance(layer, _Group)]
+        dtypes = {layer.dtype for layer in some} | {self.dtype}
+        if len(dtypes) > 1:
+            raise AudioconvError(f"the layers of a network must have one dtype, not {sorted(map(str, dtypes))}")
+        if any(self in _all_inside(layer) for layer in layers.values()):
+            raise AudioconvError(f"a {type(self).__name__} cannot be a layer of itself")
+        self._layers = dict(layers)
 
     def parameters(self):
         return self._collect("parameters")
@@ -30,8 +48,39 @@ class _Group(Layer):
         return self._collect("state")
 
 
+def _all_inside(layer):
+    """A layer and all that it is made of."""
+    yield layer
+    for inner in layer.inside():
+        yield from _all_inside(inner)
+
+
+def _part(name):
+    """The property of a group that is its layer of this name, and may be another one from the next call on."""
+
+    def assign(group, layer):
+        group._take_over(group._layers | {name: layer})
+
+    return property(lambda group: group._layers[name], assign)
+
+
+class _Layers(list):
+    """The layers of a `Sequential`, to look at."""
+
+    def _refuse(self, *args, **options):
+        raise AudioconvError(
+            "the list of a network's layers is not changed in place, where nobody would notice; "
+            "assign a new one: network.layers = [*network.layers, layer]"
+        )
+
+    append = extend = insert = pop = remove = clear = sort = reverse = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+
+
 class Sequential(_Group):
     """Layers one after the other; their weights are called "0.weight", "1.scale" and so on.
+
+    A layer may be there more than once: see `Layer`. `layers` may be assigned, and is not changed in place.
 
     An activation after a batch norm is done in its pass; outside of training both are folded into the convolution
     before them.
@@ -51,15 +100,20 @@ class Sequential(_Group):
     """
 
     def __init__(self, layers):
-        dtypes = {layer.dtype for layer in layers}
-        if len(dtypes) > 1:
-            raise AudioconvError(f"the layers of a network must have one dtype, not {sorted(map(str, dtypes))}")
-        super().__init__(*dtypes)
-        self.layers = list(layers)
-        self._layers = {str(i): layer for i, layer in enumerate(self.layers)}
+        layers = list(layers)
+        super().__init__(*[layer.dtype for layer in layers[:1]])
+        self.layers = layers
+
+    @property
+    def layers(self):
+        return _Layers(self._layers.values())
+
+    @layers.setter
+    def layers(self, layers):
+        self._take_over({str(i): layer for i, layer in enumerate(layers)})
 
     def _build(self, graph, x):
-        waiting = list(self.layers)
+        waiting = list(self._layers.values())
         while waiting:
             layer, options = waiting.pop(0), {}
             if waiting and not graph.training and isinstance(layer, _Convolution):
@@ -92,13 +146,14 @@ class Residual(_Group):
     He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 3.2.
     """
 
+    _checks = {"activation": lambda value, name: choice(value, name, ("relu", "linear"))}
+
     def __init__(self, main, shortcut=None, activation="relu"):
         super().__init__(main.dtype)
-        if activation not in ("relu", "linear"):
-            raise AudioconvError(f"the activation of a residual must be 'relu' or 'linear', not {activation!r}")
-        self._layers = {"main": main, "shortcut": Sequential([]) if shortcut is None else shortcut}
-        self.main, self.shortcut = self._layers.values()
+        self._take_over({"main": main, "shortcut": Sequential([]) if shortcut is None else shortcut})
         self.activation = activation
+
+    main, shortcut = _part("main"), _part("shortcut")
 
     def _build(self, graph, x):
         a, b = self.main._build(graph, x), self.shortcut._build(graph, x)
@@ -124,8 +179,9 @@ class Broadcast(_Group):
 
     def __init__(self, main):
         super().__init__(main.dtype)
-        self._layers = {"main": main}
-        self.main = main
+        self._take_over({"main": main})
+
+    main = _part("main")
 
     def _build(self, graph, x):
         spread = self.main._build(graph, operations.frequency_mean(graph, x))

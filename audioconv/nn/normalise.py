@@ -7,20 +7,22 @@ from audioconv.errors import ShapeError
 from audioconv.nn import norms
 from audioconv.nn.layer import Layer
 from audioconv.nn.rows import shape3
+from audioconv.nn.settings import within
 
 
 class BatchNorm(Layer):
     """Normalise each channel to mean 0 and variance 1 over batch, time and frequency, then scale and shift it.
 
     In training the statistics are those of the whole batch; otherwise their running means, which `Sequential` folds
-    into the convolution before. An activation after it is done in the same pass.
+    into the convolution before. An activation after it is done in the same pass. A layer that is used twice normalises
+    each time by itself, and its running statistics follow both, in order.
 
     Parameters
     ----------
     channels : int
-    momentum : float
+    momentum : float, 0 < momentum <= 1
         Share of the newest batch in the running statistics.
-    epsilon : float
+    epsilon : float, above 0
         Added to the variance.
     dtype : float32 or float64
 
@@ -31,6 +33,8 @@ class BatchNorm(Layer):
 
     dims = (2, 3, 4)
     bands = 1
+    _checks = {"momentum": within(above=0, most=1), "epsilon": within(above=0)}
+    _fixed = ("dtype", "channels", "bands")
 
     def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, dtype=np.float32):
         super().__init__(dtype)

@@ -31,13 +31,24 @@ def sums(graph, x, bands=1):
     return total
 
 
+def moments(graph, x, bands=1):
+    """Sums, pivots and counts of a group as `kernels.moments` gives them, (4, bands * channels) in float64."""
+    shape = shape3(x.shape)
+
+    def encode(plan, place):
+        return [row(kernels.moments, plan.dtype, [place(x), place(total)], [*shape, bands])]
+
+    total = graph.operation(encode, [x], (4, bands * shape[2]), GROUP, wide=True)
+    return total
+
+
 def batch_norm(graph, x, norm, activation, bands=1):
     """Batch norm with the statistics of the batch and an activation, and its way back.
 
     `norm` has arrays scale, shift, mean, variance, their gradients, and momentum, epsilon.
     """
     time, freq, channels = shape3(x.shape)
-    width, total = bands * channels, sums(graph, x, bands)
+    width, total = bands * channels, moments(graph, x, bands)
     count = graph.batch * time * freq // bands
     arrays = [graph.array(a) for a in (norm.scale, norm.shift, norm.mean, norm.variance)]
 
@@ -46,8 +57,10 @@ def batch_norm(graph, x, norm, activation, bands=1):
         where = [place(total).of_all(plan.group_count), *map(place, (*arrays, factors, deviation))]
         return [row(statistics.batch_statistics, plan.dtype, where, numbers)]
 
-    factors = graph.operation(encode, [total, *arrays], (3, width), THREAD, once=True)
-    deviation = _also_written(factors, (width,))
+    before = graph.uses(norm.mean)  # of the same layer: its running statistics follow one use after the other
+    factors = graph.operation(encode, [total, *arrays, *before], (3, width), THREAD, once=True)
+    before.append(factors)
+    deviation = _also_written(factors, (2, width))
     y = normalise(graph, x, factors, activation, bands)
 
     def back(grad_y):
@@ -74,7 +87,8 @@ def _batch_norm_gradient(graph, norm, tensors, kind, bands, count):
         return [row(kernels.normalise_sums, plan.dtype, where, [*shape, kind, bands])]
 
     total = graph.operation(encode_sums, [x, grad_y, factors], (2, width), GROUP, wide=True)
-    scale, grad_scale, grad_shift = map(graph.array, (norm.scale, norm.grad_scale, norm.grad_shift))
+    own = map(graph.gradient_of, (norm.grad_scale, norm.grad_shift))
+    scale, grad_scale, grad_shift = map(graph.array, (norm.scale, *own))
 
     def encode_once(plan, place):
         rest = (scale, deviation, terms, grad_scale, grad_shift)
@@ -100,5 +114,11 @@ def folded(norm):
 
 def running_norm(graph, x, norm, activation, bands=1):
     """Batch norm with the running statistics."""
-    factors = graph.derived(lambda: np.stack([norm.mean, folded(norm)[0], norm.shift]))
+
+    def make():
+        scale, lost = folded(norm)[0], norm.mean - norm.mean.astype(graph.dtype)
+        far = np.abs(norm.mean) > statistics.FAR * np.sqrt(norm.variance + norm.epsilon)
+        return np.stack([norm.mean, scale, norm.shift - np.where(far, lost, 0) * scale])
+
+    factors = graph.derived(make)
     return normalise(graph, x, factors, activation, bands)

@@ -5,35 +5,55 @@ from math import cos, pi
 import numpy as np
 
 from audioconv.arrays import whole
-from audioconv.errors import ArgumentError
+from audioconv.errors import AudioconvError
 from audioconv.kernels import statistics as kernels
 from audioconv.nn.graph import GROUP, Graph, Tensor
 from audioconv.nn.plan import Plan
 from audioconv.nn.program import SHARDS, Program
 from audioconv.nn.rows import row
+from audioconv.nn.settings import Changes, Settings, share, within
 
 RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
 
 
-class Optimiser:
+_learning_rate = within(0)
+
+
+class Optimiser(Settings):
     """Base of the optimisers: what they keep of each parameter, and the limit of the gradient's norm.
 
-    Biases, scales and shifts (parameters of one dimension) do not decay.
+    Biases, scales and shifts (parameters of one dimension) do not decay. Settings may be changed between steps.
+
+    Attributes
+    ----------
+    steps : int
+        Steps done; not those that a loss which is not finite has cancelled.
     """
 
+    _checks = {"decay": within(0), "clip_norm": within(above=0, finite=False, optional=True)}
     _step = None
     _kept = 2  # arrays a parameter
 
     def __init__(self, network, decay, clip_norm):
-        if clip_norm is not None and not clip_norm > 0:
-            raise ArgumentError(f"clip_norm must be above 0, not {clip_norm!r}")
         self.network, self.decay, self.clip_norm = network, decay, clip_norm
         self._moments = {
             name: [np.zeros(p.size) for _ in range(self._kept)] for name, p in network.parameters().items()
         }
-        self.steps = 0
+        self._steps = 0
         self.settings = np.zeros(9)
-        self._program = None
+        self._program, self._changes = None, Changes()
+
+    @property
+    def steps(self):
+        return self._steps
+
+    @steps.setter
+    def steps(self, steps):
+        self._steps = whole(steps, "steps", 0)
+
+    def signature(self):
+        """All that a program with the optimiser depends on, but what `prepare` fills in."""
+        return self.network.signature(), self.clip_norm
 
     def state(self):
         """All that a later step depends on, by name: arrays, themselves and not copies, and the number of steps."""
@@ -41,23 +61,28 @@ class Optimiser:
         return arrays, self.steps
 
     def prepare(self, learning_rate):
-        """Fill in the settings of the next step."""
-        self.steps += 1
+        """Fill in the settings of the next step; `finish` comes after it."""
         self.settings[:] = 0
-        self.settings[[RATE, FACTOR, DECAY, GO]] = learning_rate, 1, self.decay, 1
+        self.settings[[RATE, FACTOR, DECAY, GO]] = _learning_rate(learning_rate, "learning_rate"), 1, self.decay, 1
+
+    def finish(self):
+        """Count the step, if it was not cancelled."""
+        self._steps += int(self.settings[GO])
 
     def step(self, learning_rate):
         """Change the parameters by the gradients of the network's last `backward`."""
-        if self._program is None:
+        if self._changes(self.signature):
             graph = Graph(self.network.dtype, True, SHARDS)
             self.build(graph)
             self._program = Program(Plan(graph, SHARDS, 1))
         self.prepare(learning_rate)
         self._program.run({})
+        self.finish()
 
     def build(self, graph):
         """Add the step to a graph, after all that is there."""
         settings, gradients = graph.array(self.settings), self.network.gradients()
+        _check_parameters(self, {name: kept[0].size for name, kept in self._moments.items()})
         if self.clip_norm is not None:
             graph.stage += 1
             self._limit(graph, settings, gradients)
@@ -94,6 +119,17 @@ class Optimiser:
         graph.add(encode_limit, [squares], [settings], once=True)
 
 
+def _check_parameters(made, sizes):
+    """Refuse a network whose parameters are no longer those that an optimiser or an average was made for."""
+    found = {name: parameter.size for name, parameter in made.network.parameters().items()}
+    if found != sizes:
+        different = sorted(name for name in found.keys() | sizes.keys() if found.get(name) != sizes.get(name))
+        raise AudioconvError(
+            f"the network has other parameters than when its {type(made).__name__} was made ({', '.join(different)}); "
+            "make a new one after layers have changed"
+        )
+
+
 class AdamW(Optimiser):
     """Adam with decoupled weight decay.
 
@@ -111,6 +147,7 @@ class AdamW(Optimiser):
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
 
+    _checks = Optimiser._checks | {"beta1": share, "beta2": share, "epsilon": within(0)}
     _step = kernels.adamw
 
     def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=None):
@@ -119,7 +156,8 @@ class AdamW(Optimiser):
 
     def prepare(self, learning_rate):
         super().prepare(learning_rate)
-        corrections = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
+        step = self._steps + 1
+        corrections = 1 - self.beta1**step, 1 - self.beta2**step
         self.settings[1:6] = self.beta1, self.beta2, self.epsilon, *corrections
 
 
@@ -141,20 +179,23 @@ class SGD(Optimiser):
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
     """
 
+    _checks = Optimiser._checks | {"momentum": within(0), "nesterov": lambda value, name: bool(value)}
     _step = kernels.sgd
     _kept = 1
 
     def __init__(self, network, momentum=0.9, nesterov=True, decay=0.0, clip_norm=None):
         super().__init__(network, decay, clip_norm)
-        self.momentum, self.nesterov = momentum, bool(nesterov)
+        self.momentum, self.nesterov = momentum, nesterov
 
     def prepare(self, learning_rate):
         super().prepare(learning_rate)
         self.settings[1:3] = self.momentum, self.nesterov
 
 
-class MovingAverage:
+class MovingAverage(Settings):
     """Exponential moving average of the parameters of a network, which often does better than the last of them.
+
+    A step that a loss which is not finite has cancelled leaves it as it is.
 
     Parameters
     ----------
@@ -167,9 +208,9 @@ class MovingAverage:
     Polyak, Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control 30 (1992).
     """
 
+    _checks = {"decay": share}
+
     def __init__(self, network, decay=0.999):
-        if not 0 <= decay < 1:
-            raise ArgumentError(f"the decay of an average must be from 0 to below 1, not {decay!r}")
         self.network, self.decay = network, decay
         self.averages = {name: p.reshape(-1).astype(np.float64) for name, p in network.parameters().items()}
 
@@ -180,17 +221,18 @@ class MovingAverage:
             found[name][...] = average.reshape(found[name].shape)
         return found
 
-    def build(self, graph):
-        """Add the step to a graph, after all that is there."""
+    def build(self, graph, settings):
+        """Add the step to a graph, after all that is there; `settings` are those of the optimiser."""
+        _check_parameters(self, {name: average.size for name, average in self.averages.items()})
         graph.stage += 1
         for name, parameter in self.network.parameters().items():
-            arrays = [graph.array(parameter), graph.array(self.averages[name])]
+            arrays = [graph.array(each) for each in (parameter, self.averages[name], settings)]
 
             def encode(plan, place, arrays=arrays, size=parameter.size):
                 numbers = [size, plan.group_count, float(self.decay)]
                 return [row(kernels.follow, plan.dtype, list(map(place, arrays)), numbers)]
 
-            graph.add(encode, arrays, arrays[1:])
+            graph.add(encode, arrays, arrays[1:2])
 
 
 def constant(rate):

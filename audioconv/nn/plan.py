@@ -9,6 +9,7 @@ are done again in each phase that reads their result, which costs less than to w
 import numpy as np
 
 from audioconv.kernels.memory import INDEX, OWN, OWN_SUMS, SCRATCH, SUMS, WORK
+from audioconv.nn.debug import memory_is_checked
 from audioconv.nn.graph import CLIP, GROUP, NONE, SHARED, THREAD
 from audioconv.nn.rows import Location, copy_rows, fill_rows, shape3
 
@@ -41,6 +42,30 @@ class Pool:
     def give(self, start):
         self._taken = [(a, b) for a, b in self._taken if a != start]
 
+    @property
+    def length(self):
+        """Of the memory that offsets are in; `size` is what is needed of it."""
+        return self.size
+
+
+class ApartPool(Pool):
+    """Offsets in memory that is never given again; `size` is what a `Pool` would need."""
+
+    length = 0
+
+    def __init__(self):
+        super().__init__()
+        self._starts = {}
+
+    def take(self, size):
+        start = self.length
+        self._starts[start] = super().take(size)
+        self.length += -(-max(size, 1) // LINE) * LINE
+        return start
+
+    def give(self, start):
+        super().give(self._starts[start])
+
 
 class Plan:
     """The table of a program for a graph.
@@ -54,6 +79,8 @@ class Plan:
     sizes : dict of the spaces that every program has to their elements
     index : int64, offsets of rows
     arrays : list of tensors that lie outside, in the order of their spaces
+    scratch : int, elements of SCRATCH that are needed at once
+    checked : bool, whether memory is for one tensor each, to be filled with NaN (see `nn.debug`)
     """
 
     def __init__(self, graph, shards, per_shard):
@@ -63,12 +90,14 @@ class Plan:
         self.group_count, self.per_shard = count, per_shard
         self.largest = int(np.diff(self.groups).max(initial=0))
         self.arrays, self._spaces, self._tables, self._index = [], {}, {}, [0]
-        self._pools = {space: Pool() for space in (WORK, OWN, SUMS, OWN_SUMS)}
-        self._scratch = 0
+        self.checked = memory_is_checked()
+        self.pool = ApartPool if self.checked else Pool
+        self._pools = {space: self.pool() for space in (WORK, OWN, SUMS, OWN_SUMS)}
+        self.scratch, self._scratch = 0, 0
         self._kept = {}  # tensor: Location, of those that outlive their phase
         self._schedule()
         self._lay_out()
-        self.sizes = {space: pool.size for space, pool in self._pools.items()} | {SCRATCH: self._scratch}
+        self.sizes = {space: pool.length for space, pool in self._pools.items()} | {SCRATCH: self._scratch}
         self.index = np.array(self._index, np.int64)
 
     # --- when ---
@@ -132,7 +161,8 @@ class Plan:
             once, each = current.encode()
             phases.append([len(rows), len(rows) + len(once), len(rows) + len(once) + len(each)])
             rows += once + each
-            self._scratch = max(self._scratch, current.scratch.size)
+            self.scratch = max(self.scratch, current.scratch.size)
+            self._scratch = max(self._scratch, current.scratch.length)
         width = max([1, *map(len, rows)])
         self.table = np.zeros((len(rows), width), np.int64)
         for number, row in enumerate(rows):
@@ -195,7 +225,7 @@ class _Phase:
         self.order, self._done, self._copies = [], set(), {}
         for operation in operations:
             self._bring(operation)
-        self.scratch, self._places, self._starts = Pool(), {}, {}
+        self.scratch, self._places, self._starts = plan.pool(), {}, {}
         self._last, self._margins = {}, {}
         for position, operation in enumerate(self.order):
             for tensor in [*operation.reads, *operation.writes]:

@@ -19,7 +19,7 @@ MOST_GROUPS, MOST_CLIPS = 8, 16
 def training_plan(graph):
     """The plan of a training step: 8 shards whatever the threads, each in as many groups as the cache asks for."""
     plan = Plan(graph, SHARDS, 1)
-    wanted = -(-plan.sizes[SCRATCH] * plan.dtype.itemsize // CACHE)
+    wanted = -(-plan.scratch * plan.dtype.itemsize // CACHE)
     per_shard = max(1, min(wanted, MOST_GROUPS, plan.largest))
     return plan if per_shard == 1 else Plan(graph, SHARDS, per_shard)
 
@@ -27,7 +27,7 @@ def training_plan(graph):
 def inference_plan(make_graph, alone=False):
     """The plan of inference, for one clip alone or any number of them: as many at a time as fit into the cache."""
     plan = Plan(make_graph(1), 1, 1)
-    clips = 1 if alone else max(1, min(MOST_CLIPS, CACHE // max(1, plan.sizes[SCRATCH] * plan.dtype.itemsize)))
+    clips = 1 if alone else max(1, min(MOST_CLIPS, CACHE // max(1, plan.scratch * plan.dtype.itemsize)))
     plan = plan if clips == 1 else Plan(make_graph(clips), 1, 1)
     assert plan.count <= 1, "clips do not wait for each other outside of training"
     return plan
@@ -91,6 +91,7 @@ class Program:
     def run(self, arrays, groups=None, phases=None, threads=1):
         """Run the phases (a slice; all by default) with these arrays, by name, contiguous and of the right dtype."""
         groups = self.plan.groups if groups is None else groups
+        begins = phases is None or phases.indices(self.plan.count)[0] == 0
         phases = self.plan.phases if phases is None else self.plan.phases[phases]
         threads = threads if JIT_ENABLED else 1  # without JIT nothing is atomic
         all_spaces = [self._spaces(thread) for thread in range(threads)]
@@ -99,6 +100,9 @@ class Program:
                 value = _address(array) if JIT_ENABLED else array.reshape(-1)
                 for spaces in all_spaces:
                     spaces[self._names[name]] = value
+        if self.plan.checked:
+            self._run_checked(groups, phases, all_spaces, begins)
+            return
         control = np.zeros(3, np.int64)
 
         def work(thread):
@@ -109,6 +113,23 @@ class Program:
             control[kernels.ABANDONED] = 1
 
         team.together(work, threads, abandon)
+
+    def _run_checked(self, groups, phases, all_spaces, begins):
+        """The same, one thread after the other, with NaN in all memory that nothing has written."""
+        if begins:
+            own = [array for _, memory in self._threads for array in memory]
+            for array in [self._shared[WORK], self._shared[SUMS], *own]:
+                array[...] = np.nan
+        control, none = np.zeros(3, np.int64), groups[:1]
+        like, shards = self._like, self.plan.per_shard
+        for once, each, end in phases:
+            for thread, spaces in enumerate(all_spaces):
+                rows = np.array([[once, each, each]])
+                kernels.run(self.plan.table, rows, spaces, like, none, shards, control, thread, len(all_spaces))
+            for group in range(len(groups) - 1):
+                thread, rows = group // shards % len(all_spaces), np.array([[each, each, end]])
+                self._threads[thread][1][0][...] = np.nan  # as if each group were a shard, and this thread that one's
+                kernels.run(self.plan.table, rows, all_spaces[thread], like, groups, 1, control, group, len(groups))
 
 
 def _address(array):

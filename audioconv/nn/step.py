@@ -8,14 +8,17 @@ from audioconv.errors import ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
 from audioconv.nn.graph import GROUP, Graph
-from audioconv.nn.layer import add_partials, keep, output
+from audioconv.nn.layer import add_partials, keep, new_array, output, seeds_of
 from audioconv.nn.program import SHARDS, Program, training_plan
 from audioconv.nn.rows import row
+from audioconv.nn.settings import Changes, Settings
 from audioconv.stage import Guard
 
 
-class TrainingStep:
+class TrainingStep(Settings):
     """Steps of training for a network.
+
+    What is set on layers, optimiser, loss or average afterwards holds from the next step on.
 
     Parameters
     ----------
@@ -38,12 +41,12 @@ class TrainingStep:
 
     def __init__(self, network, optimiser, loss, average=None):
         self.network, self.optimiser, self.loss, self.average = network, optimiser, loss, average
-        self._programs, self._guard = {}, Guard("training step")
+        self._programs, self._changes, self._guard = {}, Changes(), Guard("training step")
 
     def __call__(self, x, targets, learning_rate, seeds=None, threads=None):
         """Do one step and return (loss, outputs).
 
-        If the loss is not finite, no weight is changed.
+        If the loss is not finite, no weight is changed, and optimiser and average are as if there had been no step.
 
         Parameters
         ----------
@@ -51,27 +54,30 @@ class TrainingStep:
         targets : float array, the shape of the outputs
         learning_rate : float
         seeds : int array (batch,), optional
-            What dropout draws by, one a clip. Default 0, 1, ...
+            What dropout draws by, one a clip. Default: as for `Layer.forward`, others in each step.
         threads : int, optional
             The result does not depend on it.
         """
         dtype = self.network.dtype
         x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
         program, shape = self.program(x.shape)
-        outputs = np.empty((len(x), *shape), dtype)
+        outputs = new_array((len(x), *shape), dtype)
         if np.shape(targets) != outputs.shape:
             raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, not {np.shape(targets)}")
         targets, weights = self.loss.prepare(targets, dtype)
         losses = np.zeros(program.plan.group_count)
-        seeds = np.arange(len(x)) if seeds is None else np.ascontiguousarray(seeds, np.int64)
+        seeds = seeds_of(self.network, len(x), seeds)
         arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
         with self._guard:
             self.optimiser.prepare(learning_rate)
             program.run(arrays, threads=min(parallel.thread_count(threads), SHARDS))
+            self.optimiser.finish()
         return float(sum(losses.tolist())), outputs
 
     def program(self, shape):
         """The program for batches of this shape, and the shape of a clip's output."""
+        if self._changes(self._signature):
+            self._programs.clear()
         if shape not in self._programs:
             graph = Graph(self.network.dtype, True, shape[0], input_gradient=False)
             y = self.network._build(graph, graph.given("x", shape[1:]))
@@ -82,9 +88,13 @@ class TrainingStep:
             add_partials(graph)
             self.optimiser.build(graph)
             if self.average is not None:
-                self.average.build(graph)
+                self.average.build(graph, self.optimiser.settings)
             keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
+
+    def _signature(self):
+        of_average = self.average and (self.average, self.average.decay)
+        return self.network.signature(), self.optimiser, self.optimiser.signature(), self.loss, of_average
 
     def _judge(self, graph):
         """Do nothing to the weights if the loss is not finite."""

@@ -17,6 +17,7 @@ from audioconv.kernels import conv, pool
 from audioconv.kernels import streaming as kernels
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.memory import INDEX, OFFSET, OPERAND, WORK, rest
+from audioconv.nn.debug import memory_is_checked
 from audioconv.nn.graph import CLIP, NONE, Graph
 from audioconv.nn.plan import FIRST_ARRAY
 from audioconv.nn.program import one_buffer
@@ -57,11 +58,12 @@ class StreamPlan:
         rows = 2 * (before + max(self.room, shape3(tensor.shape)[0])) + kernels.CHUNK + self._after.get(tensor, 0)
         self._queues[tensor] = len(self._shapes)
         fits = rows - self._after.get(tensor, 0)
-        self._shapes.append([before, fits, width, self.size, 0, low * channels, self._fill.get(tensor, 0.0)])
+        shape = [before, fits, width, self.size, 0, low * channels]
+        self._shapes.append([*shape, self._fill.get(tensor, 0.0), rows, freq * channels])
         self.size += rows * width
 
     def _location(self, tensor, read, before):
-        _, _, width, begin, _, low, _ = self._shapes[self._queues[tensor]]
+        _, _, width, begin, _, low, *_ = self._shapes[self._queues[tensor]]
         size = (self._shapes[self._queues[tensor]][1]) * width - low
         channels = shape3(tensor.shape)[2]
         place = Location(WORK, begin + low, 0, 0, 0, size, width, channels, read)
@@ -126,6 +128,11 @@ class StreamPlan:
     def shapes(self):
         """The queues as they are at the start, and what their memory is filled with."""
         return np.array([s[:6] for s in self._shapes], np.int64), [s[6] for s in self._shapes]
+
+    def unwritten(self, memory):
+        """Views of a stream's memory: what of each queue is neither written nor padding at the start."""
+        for before, _, width, begin, _, low, _, rows, size in self._shapes:
+            yield memory[begin : begin + rows * width].reshape(rows, width)[before:, low : low + size]
 
 
 def _round(graph):
@@ -219,6 +226,9 @@ class NetworkStream:
         queues, fills = self.plan.shapes()
         for (_, _, _, begin, _, _), fill in zip(queues, fills, strict=True):
             self._memory[begin:] = fill  # each begins after the one before
+        if memory_is_checked():
+            for part in self.plan.unwritten(self._memory):
+                part[...] = np.nan
         for array in self.plan.graph.states:
             array[...] = 0
         if self._step_state is not None:

@@ -48,7 +48,7 @@ class Summary:
     """
 
     def __init__(self, network, shape, *, hop_ms=10.0, clips=None, batch_size=100, threads=None):
-        self.hop_ms, self.layers = hop_ms, []
+        self.hop_ms, self.layers, self._counted = hop_ms, [], set()
         self._walk(network, "", tuple(shape))
         self.parameters = sum(p.size for p in network.parameters().values())
         self.products = described(network, shape)[1]
@@ -68,7 +68,9 @@ class Summary:
                 shape = self._walk(each, f"{name}{number}", shape)
             return shape
         result, products = described(layer, shape)
-        parameters = sum(p.size for p in layer.parameters().values())
+        new = [p for p in layer.parameters().values() if id(p) not in self._counted]  # of a layer used twice, once
+        self._counted.update(map(id, new))
+        parameters = sum(p.size for p in new)
         self.layers.append((name, type(layer).__name__, result, parameters, products))
         return result
 

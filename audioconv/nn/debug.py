@@ -1,0 +1,43 @@
+"""A mode for those who work on operations: memory that nothing has written yet is NaN, so that what reads it is seen.
+
+Programs give memory that is no longer wanted to what comes next, so that a step which reads what nothing wrote meets
+old numbers, often plausible ones. In this mode they never give it again, and fill it with NaN: what is a thread's for
+one group of clips before each group of each phase, the rest before the first phase. Streams begin with NaN wherever no
+padding is. All else is as usual, to the bit: so what was right stays the same, and what was not becomes NaN.
+"""
+
+import os
+from contextlib import contextmanager
+
+_on = os.environ.get("AUDIOCONV_DEBUG_MEMORY", "0") not in ("", "0")
+
+
+def memory_is_checked():
+    """Whether programs that are made now check their memory."""
+    return _on
+
+
+@contextmanager
+def check_memory(on=True):
+    """Within this context, networks fill memory with NaN before anything is written to it.
+
+    It holds for programs that are made within: for layers, training steps and streams that are new, or called with a
+    new shape. `AUDIOCONV_DEBUG_MEMORY=1` does the same for a whole process.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> from audioconv.nn.debug import check_memory
+    >>> with check_memory():
+    ...     layer = nn.Conv1d(3, 2, 5, rng=np.random.default_rng(0))
+    ...     y = layer.forward(np.ones((4, 9, 3), "float32"), training=True)
+    ...     bool(np.isfinite(layer.backward(y)).all())
+    True
+    """
+    global _on
+    before, _on = _on, bool(on)
+    try:
+        yield
+    finally:
+        _on = before
