@@ -4,7 +4,6 @@ import numpy as np
 
 from audioconv import parallel
 from audioconv.arrays import floating
-from audioconv.errors import ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
 from audioconv.nn.graph import GROUP, Graph
@@ -48,7 +47,7 @@ class TrainingStep:
         Parameters
         ----------
         x : float array, the batch
-        targets : float array, the shape of the outputs
+        targets : float array, the shape of the outputs, or what else the loss takes
         learning_rate : float
         seeds : int array (batch,), optional
             What dropout draws by, one a clip. Default 0, 1, ...
@@ -59,9 +58,7 @@ class TrainingStep:
         x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
         program, shape = self.program(x.shape)
         outputs = np.empty((len(x), *shape), dtype)
-        if np.shape(targets) != outputs.shape:
-            raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, not {np.shape(targets)}")
-        targets, weights = self.loss.prepare(targets, dtype)
+        targets, weights = self.loss.prepare(targets, outputs)
         losses = np.zeros(program.plan.group_count)
         seeds = np.arange(len(x)) if seeds is None else np.ascontiguousarray(seeds, np.int64)
         arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
