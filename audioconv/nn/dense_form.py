@@ -157,7 +157,7 @@ def _pool_matrix(layer, inputs, outputs):
         axes, padding = layer.windows(*inputs[:2])
     meetings = [_meetings(*each) for each in zip(axes, inputs, outputs, strict=False)]
     counts = [np.bincount(met[1])[met[1]] for met in meetings]  # elements of the window inside the input
-    if getattr(layer, "include_pad", False):
+    if getattr(layer, "count_include_pad", False):
         counts = [_counted(*each) for each in zip(meetings, axes, padding, inputs, strict=False)]
     place, output, _, _ = _crossed(*meetings)
     shares = 1 / (counts[0][:, None] * counts[1][None, :])

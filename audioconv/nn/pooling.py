@@ -31,7 +31,7 @@ _PARAMETERS = """
 class _Pool(Layer):
     """What pools over windows share."""
 
-    kind, power, signed, include_pad = None, 2.0, False, False
+    kind, power, signed, count_include_pad = None, 2.0, False, False
 
     def __init__(self, axes, ceil_mode, dtype):
         super().__init__(dtype)
@@ -58,7 +58,7 @@ class _Pool(Layer):
         if min(count) < 1:
             raise ShapeError(f"x {x.shape} is shorter than the window of {[a.taps for a in self.axes]}")
         window = Window(*zip(*((a.taps, a.stride, a.padding) for a in axes), strict=True))
-        if self.include_pad:
+        if self.count_include_pad:
             window.counted = given
         shape = seen_as((*count, channels), x.shape)
         return operations.pool(graph, x, self.kind, window, shape, self.power, self.signed)
@@ -100,7 +100,7 @@ class _Average:
         self, size, stride=None, padding="valid", *, ceil_mode=False, count_include_pad=False, dtype=np.float32
     ):
         super().__init__(size, stride, padding, ceil_mode=ceil_mode, dtype=dtype)
-        self.include_pad = bool(count_include_pad)
+        self.count_include_pad = bool(count_include_pad)
 
 
 class AveragePool1d(_Average, _Pool1d):
@@ -120,7 +120,7 @@ class AveragePool2d(_Average, _Pool2d):
 class _Lp:
     """Shared by the two Lp pools: the power."""
 
-    kind, include_pad = "lp", True
+    kind, count_include_pad = "lp", True
 
     def __init__(self, size, stride=None, padding="valid", p=2.0, *, ceil_mode=False, signed=False, dtype=np.float32):
         super().__init__(size, stride, padding, ceil_mode=ceil_mode, dtype=dtype)

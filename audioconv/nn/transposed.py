@@ -21,8 +21,8 @@ class _Transposed(_Convolution):
         taps = [axis.taps for axis in axes][: self.dims[0] - 2]
         shape = (*taps, channels // groups, filters)
         super().__init__(geometry, shape, False, rng, dtype, gain=2.0 * filters / channels)
-        self.bias = np.zeros(filters, dtype) if bias else None
         self._grad_bias = np.zeros(filters, dtype)
+        self.bias = np.zeros(filters, dtype) if bias else None
 
     @property
     def channels(self):
