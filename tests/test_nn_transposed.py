@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from audioconv import nn
 from audioconv.errors import ArgumentError, ShapeError
+from audioconv.kernels._jit import JIT_ENABLED
+from audioconv.stream import Chain
 from tests import naive
 from tests.compare import assert_close
 from tests.test_nn_stream import cut, randomised
@@ -138,6 +140,10 @@ def test_a_stream_in_a_chain_waits_for_what_may_be_cut_off(cut_off):
     assert stream.look_ahead == max(0, sum(cut_off) - 1)
     assert len(stream.process(x)) == 12 - stream.look_ahead
     assert np.array_equal(cut(layer.stream(), x, [1]), rows)
+    if JIT_ENABLED:
+        late, chain = stream.look_ahead, Chain([layer.stream()])
+        y = np.concatenate([chain.process(x[i : i + 5, 0]) for i in range(0, 12, 5)])
+        assert np.array_equal(y.reshape(12, 1), np.concatenate([np.zeros((late, 1)), rows])[:12])
 
 
 def test_two_axes_in_groups_and_longer_at_the_end():
