@@ -55,7 +55,7 @@ def test_pools(seed, dims, data):
     draw, rng = data.draw, RNG(seed)
     size, stride = ([draw(upto(5)) for _ in range(dims)] for _ in range(2))
     padding = [draw(upto(n // 2, 0)) for n in size]
-    shape = [draw(upto(12, max(1, n - 2 * p))) for n, p in zip(size, padding, strict=True)]
+    shape = [draw(upto(12)) for _ in size]
     x = rng.standard_normal((2, *shape, 3))
     ceil, zeros = draw(st.booleans()), draw(st.booleans())
     sizes, strides = (each[0] if dims == 1 else tuple(each) for each in (size, stride))
@@ -64,6 +64,12 @@ def test_pools(seed, dims, data):
     theirs = (sizes, strides, padding[0] if dims == 1 else tuple(padding))
     peers = functional.max_pool1d, functional.max_pool2d, functional.avg_pool1d, functional.avg_pool2d
     layer = (nn.MaxPool1d, nn.MaxPool2d)[dims - 1](sizes, strides, ours, **options)
+    try:
+        layer.forward(x)
+    except ShapeError:  # shorter than a window, here and there
+        with pytest.raises(RuntimeError):
+            peers[dims - 1](channels_first(x), *theirs, ceil_mode=ceil)
+        return
     assert_same(layer, lambda x: peers[dims - 1](x, *theirs, ceil_mode=ceil), x)
     layer = (nn.AveragePool1d, nn.AveragePool2d)[dims - 1](sizes, strides, ours, count_include_pad=zeros, **options)
     assert_same(layer, lambda x: peers[dims + 1](x, *theirs, ceil_mode=ceil, count_include_pad=zeros), x)
