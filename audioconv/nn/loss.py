@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import choice, floating
+from audioconv.arrays import choice, floating, frozen
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import loss as kernels
 from audioconv.nn.graph import GROUP, Graph
@@ -73,13 +73,16 @@ class Loss:
         return gradient
 
 
-def _class_numbers(values, name):
-    """Weights of classes as an array."""
-    array = np.array(values, np.float64)
-    if array.ndim != 1 or not (np.isfinite(array) & (array >= 0)).all():
-        raise ArgumentError(f"{name} must hold a finite number from 0 for each class, not {values!r}")
-    array.flags.writeable = False
-    return array
+def _class_weights(weights, name):
+    """Weights of classes, or None, as they are kept."""
+    if weights is None:
+        return None
+    weights = frozen(weights, np.float64)
+    if weights.ndim != 1:
+        raise ShapeError(f"{name} must be one a class, not of shape {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ArgumentError(f"{name} must be finite and at least 0, not {weights}")
+    return weights
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -132,12 +135,12 @@ class SoftmaxCrossEntropy(Loss):
     def __init__(self, label_smoothing=0.0, class_weights=None, *, weight=None, ignore_index=-100):
         if not 0 <= label_smoothing < 1:
             raise ArgumentError(f"label_smoothing must be from 0 to below 1, not {label_smoothing!r}")
-        if class_weights is not None and weight is not None:
-            raise ArgumentError("class_weights weigh clips and weight, as PyTorch's, classes: give one of them")
-        self.label_smoothing = label_smoothing
-        self.class_weights = None if class_weights is None else _class_numbers(class_weights, "class_weights")
-        self.weight = None if weight is None else _class_numbers(weight, "weight")
-        self.ignore_index = ignore_index
+        self.label_smoothing, self.ignore_index = label_smoothing, ignore_index
+        self.class_weights, self.weight = (
+            _class_weights(class_weights, "class_weights"),
+            _class_weights(weight, "weight"),
+        )
+        self._check_weights()
 
     def prepare(self, targets, outputs):
         known = None  # which places have a class, for class indices
@@ -147,7 +150,7 @@ class SoftmaxCrossEntropy(Loss):
             raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, or be class indices of "
                              f"shape {outputs.shape[:-1]}, not of shape {np.shape(targets)}")  # fmt: skip
         targets, weights = super().prepare(targets, outputs)
-        self._check_classes(outputs.shape[-1])
+        self._check_weights(outputs.shape[-1])
         if self.class_weights is not None:
             own = (targets @ self.class_weights).reshape(len(targets), -1).mean(axis=1)
             weights = weights * own / (own.mean() or 1)
@@ -175,10 +178,12 @@ class SoftmaxCrossEntropy(Loss):
         targets[~known] = 0
         return targets, known
 
-    def _check_classes(self, classes):
+    def _check_weights(self, classes=None):
+        if self.class_weights is not None and self.weight is not None:
+            raise ArgumentError("class_weights weigh clips and weight, as PyTorch's, classes: give one of them")
         for name in ("class_weights", "weight"):
             values = getattr(self, name)
-            if values is not None and values.shape != (classes,):
+            if classes is not None and values is not None and values.shape != (classes,):
                 raise ShapeError(f"{name} must have shape {(classes,)}, not {values.shape}")
 
 
@@ -214,7 +219,7 @@ class BinaryCrossEntropy(Loss):
 
     def __init__(self, reduction="class_sum", pos_weight=None):
         self.reduction = choice(reduction, "reduction", ("class_sum", "mean"))
-        self._pos_weight = None if pos_weight is None else _class_numbers(np.atleast_1d(pos_weight), "pos_weight")
+        self._pos_weight = _class_weights(None if pos_weight is None else np.atleast_1d(pos_weight), "pos_weight")
 
     @property
     def pos_weight(self):
