@@ -152,6 +152,78 @@ def pool1d(x, size, stride, padding, reduce):
     return y
 
 
+def pool_windows(length, size, stride, padding, ceil_mode):
+    """(Begin, end) of each window, as PyTorch says: with ceil_mode it may reach beyond the padding on the right, but
+    begins before it.
+    """
+    left, right = padding
+    last = length + left + right - size
+    count = (-(-last // stride) if ceil_mode else last // stride) + 1
+    begins = [t * stride - left for t in range(count)]
+    return [(begin, begin + size) for begin in begins if not ceil_mode or begin < length]
+
+
+def average_pool1d(x, size, stride, padding, ceil_mode=False, count_include_pad=False):
+    """The sum of each window, divided by the elements of it inside x, or inside x with its padding."""
+    length, (left, right) = x.shape[1], padding
+    rows = []
+    for begin, end in pool_windows(length, size, stride, padding, ceil_mode):
+        total = x[:, max(begin, 0) : max(end, 0)].astype(float).sum(axis=1)
+        low, high = (-left, length + right) if count_include_pad else (0, length)
+        rows.append(total / (min(end, high) - max(begin, low)))
+    return np.stack(rows, axis=1)
+
+
+def lp_pool1d(x, size, stride, padding, p, ceil_mode=False, signed=False):
+    """(Sum of powers)**(1 / p); what ceil_mode cuts off counts as if it were like the rest of its window."""
+    rows = []
+    for begin, end in pool_windows(x.shape[1], size, stride, padding, ceil_mode):
+        inside = x[:, max(begin, 0) : max(end, 0)].astype(float)
+        total = (inside**p if signed else np.abs(inside) ** p).sum(axis=1)
+        rows.append((total * size / (min(end, x.shape[1] + padding[1]) - begin)) ** (1 / p))
+    return np.stack(rows, axis=1)
+
+
+def same_keras(size, span, stride):
+    """(Left, right) padding of TensorFlow's SAME: as much as ceil(size / stride) windows need."""
+    outputs = -(-size // stride)
+    total = max((outputs - 1) * stride + span - size, 0)
+    return total // 2, total - total // 2
+
+
+def conv1d_transposed(x, weight, bias, stride, dilation, left, frames, groups=1):
+    """Each input's copy of the filters, added where it belongs: (batch, frames, filters); weight (taps, in // groups,
+    out).
+    """
+    taps, inner, filters = weight.shape
+    own = filters // groups
+    y = np.zeros((len(x), frames, filters)) + bias
+    for b, t, tap, c in np.ndindex(len(x), x.shape[1], taps, x.shape[2]):
+        row, group = t * stride + tap * dilation - left, c // inner
+        if 0 <= row < frames:
+            columns = slice(group * own, (group + 1) * own)
+            y[b, row, columns] += float(x[b, t, c]) * weight[tap, c % inner, columns].astype(float)
+    return y
+
+
+# --- losses ----------------------------------------------------------------------------------------------------
+
+
+def softmax_cross_entropy(outputs, targets):
+    """-sum of target * log softmax of each row of (rows, classes)."""
+    found = []
+    for row, target in zip(outputs.astype(np.longdouble), targets, strict=True):
+        shares = np.exp(row - row.max()) / np.exp(row - row.max()).sum()
+        found.append(-sum(t * np.log(s) for t, s in zip(target, shares, strict=True)))
+    return np.array(found)
+
+
+def binary_cross_entropy(outputs, targets, pos_weight):
+    """-(weight * target * log p + (1 - target) * log(1 - p)), summed over classes, of each row."""
+    p = 1 / (1 + np.exp(-outputs.astype(np.longdouble)))
+    return -(pos_weight * targets * np.log(p) + (1 - targets) * np.log(1 - p)).sum(axis=-1)
+
+
 def batch_norm(x, scale, shift, epsilon):
     """Each channel made mean 0 and variance 1 over batch and time, then scaled and shifted."""
     y = np.empty(x.shape)

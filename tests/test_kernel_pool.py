@@ -62,3 +62,38 @@ def test_maxout_takes_the_largest_piece():
     x = np.random.default_rng(1).standard_normal((2, 3, 12))
     y = nn.Maxout(4, dtype="float64").forward(x)
     assert np.array_equal(y, x.reshape(2, 3, 4, 3).max(axis=2))
+
+
+@settings(max_examples=30 if JIT_ENABLED else 8, deadline=None)
+@given(
+    st.integers(0, 99), st.sampled_from(["float32", "float64"]), st.integers(1, 12), st.sampled_from([1, 3, 8, 9]),
+    st.integers(1, 5), st.integers(1, 6), st.booleans(), st.booleans(), st.data(),
+)  # fmt: skip
+def test_windows_that_the_end_cuts_off_and_zeros_that_count(
+    seed, dtype, time, channels, size, stride, ceil, zeros, data
+):
+    padding = data.draw(st.tuples(st.integers(0, size // 2), st.integers(0, size // 2)))
+    if time + sum(padding) < size:
+        return
+    x = np.random.default_rng(seed).standard_normal((2, time, channels)).astype(dtype)
+    close = 1e-5 if dtype == "float32" else 1e-13
+    options = {"ceil_mode": ceil, "dtype": dtype}
+    largest = nn.MaxPool1d(size, stride, padding, **options).forward(x)
+    windows = naive.pool_windows(time, size, stride, padding, ceil)
+    assert np.array_equal(largest, np.stack([x[:, max(a, 0) : b].max(axis=1) for a, b in windows], axis=1))
+    mean = nn.AveragePool1d(size, stride, padding, count_include_pad=zeros, **options).forward(x)
+    assert_close(mean, naive.average_pool1d(x, size, stride, padding, ceil, zeros), close)
+    norm = nn.LpPool1d(size, stride, padding, 2.5, **options).forward(x)
+    assert_close(norm, naive.lp_pool1d(x, size, stride, padding, 2.5, ceil), close)
+    x = np.abs(x) * np.where(np.arange(time) % size == 0, -0.1, 1)[:, None].astype(dtype)
+    total = nn.LpPool1d(size, stride, padding, 1, signed=True, **options).forward(x)
+    assert_close(total, naive.lp_pool1d(x, size, stride, padding, 1, ceil, True), close)
+
+
+def test_powers_that_keep_their_sign():
+    x = np.array([-1.0, 2.0, -3.0, 1.0, -2.0, 0.0]).reshape(1, 6, 1)
+    with np.errstate(invalid="ignore"):  # without JIT NumPy warns
+        cubes = nn.LpPool1d(2, p=3, signed=True, dtype="float64").forward(x)[0, :, 0]
+    assert_close(cubes[:1], [7 ** (1 / 3)], 1e-14)
+    assert np.isnan(cubes[1:]).all()  # roots of -26 and -8
+    assert_close(nn.LpPool1d(2, p=3, dtype="float64").forward(x)[0, :, 0], np.cbrt([9, 28, 8]), 1e-14)

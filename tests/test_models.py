@@ -123,6 +123,52 @@ def test_a_model_may_be_a_function_that_makes_layers():
         models.model_of("resnet50")
 
 
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("TC-ResNet8", 65_168), ("TC-ResNet14-1.5", 303_000), ("DS-CNN-S", 23_180), ("DS-TCN", 23_372), ("MLP", 79_644)],
+)
+def test_networks_as_in_their_authors_code(name, count):
+    make, shape, _ = NETWORKS[name]
+    network = make(12, shape[1], as_published=True, rng=RNG(0))
+    assert sum(p.size for p in network.parameters().values()) == count
+    x = RNG(1).standard_normal((3, *shape)).astype("float32")
+    assert network.forward(x).shape == (3, 12)
+    y = network.forward(x, training=True)
+    network.backward(nn.SoftmaxCrossEntropy()(y, np.array([0, 1, 2]))[1])
+    assert all(gradient.any() for key, gradient in network.gradients().items() if key.endswith("weight"))
+
+
+def test_what_differs_in_the_authors_code():
+    tc, ds, tcn, mlp = (
+        make(12, as_published=True, rng=RNG(0))
+        for make in (models.tc_resnet8, models.ds_cnn_s, models.ds_tcn, models.mlp)
+    )
+    assert tc.layers[-1].bias is None
+    assert tc.layers[3].main.layers[0].geometry.at((98, 16)).time.padding == (3, 4)  # TensorFlow's, with a stride of 2
+    assert tc.layers[1].epsilon == ds.layers[1].epsilon == 1e-3
+    assert not [key for key in ds.parameters() if key.endswith("scale")]
+    assert not any(isinstance(layer, nn.Dropout) for layer in ds.layers)
+    assert ds.layers[0].geometry.at((49, 10, 1)).time.padding == (4, 5)
+    block = tcn.layers[2]
+    assert block.activation == "linear"
+    assert [type(layer) for layer in block.main.layers[-3:]] == [nn.BatchNorm, nn.ReLU, nn.Dropout]
+    assert mlp.layers[0].forward(np.zeros((1, 25, 10), "float32")).shape == (1, 1, 144)
+    with pytest.raises(ShapeError, match="shorter than the filter"):
+        mlp.forward(np.zeros((1, 24, 10), "float32"))
+
+
+def test_a_batch_norm_without_scale_trains_its_shift_alone():
+    norm, x = nn.BatchNorm(3, scale=False), RNG(0).standard_normal((5, 4, 3)).astype("float32")
+    y = norm.forward(x, training=True)
+    norm.backward(y)
+    assert list(norm.parameters()) == list(norm.gradients()) == ["shift"]
+    assert list(norm.weights()) == ["shift", "mean", "variance"]
+    plain = nn.BatchNorm(3)
+    assert np.array_equal(plain.forward(x, training=True), y)
+    plain.backward(y)
+    assert np.array_equal(plain.gradients()["shift"], norm.gradients()["shift"])
+
+
 def test_channels_of_larger_networks():
     network = models.bc_resnet(12, 40, scale=2, rng=RNG(0))
     assert network.parameters()["0.weight"].shape == (5, 5, 1, 32)

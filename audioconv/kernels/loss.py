@@ -1,6 +1,6 @@
 """Steps of losses: the gradient of the outputs, and the loss of a group. Operands outputs, targets, weights of clips,
-gradient, loss; the rest: channels, time and frequencies of a clip. All in float64 within, because there is little of
-it.
+gradient, loss (and for binary cross-entropy weights of positive targets, one a channel); the rest: channels, time and
+frequencies of a clip. All in float64 within, because there is little of it.
 """
 
 from math import exp, log, log1p
@@ -11,7 +11,7 @@ from audioconv.kernels._jit import part, step
 from audioconv.kernels.elementwise import place
 from audioconv.kernels.memory import doubles, floats, rest
 
-_5 = rest(5)
+_5, _6 = rest(5), rest(6)
 
 
 @part
@@ -57,17 +57,26 @@ def softmax_cross_entropy(row, spaces, like, clip, clips, group, thread):
 
 @step
 def binary_cross_entropy(row, spaces, like, clip, clips, group, thread):
-    """loss = -sum over clips and c of weight * (target * log sigmoid(y) + (1 - target) * log(1 - sigmoid(y)))."""
-    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
-    channels, total = row[_5], 0.0
-    for n in range(clips * row[_5 + 1] * row[_5 + 2]):
-        b, i, j, k = _places(row, n, _5)
+    """loss = -sum over clips and c of weight * (positive_c * target * log sigmoid(y) + (1 - target) * log(1 -
+    sigmoid(y))).
+    """
+    at = (clip, clips, group)
+    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, at)
+    positive = doubles(row, spaces, like, 5, at)
+    channels, total = row[_6], 0.0
+    for n in range(clips * row[_6 + 1] * row[_6 + 2]):
+        b, i, j, k = _places(row, n, _6)
         for c in range(channels):
             y, target = np.float64(outputs[i + c]), np.float64(targets[j + c])
-            small = exp(-abs(y))
-            total += weights[b] * (max(y, 0.0) - y * target + log1p(small))
+            small, more = exp(-abs(y)), (positive[c] - 1.0) * np.float64(targets[j + c])
+            own = max(y, 0.0) - y * target + log1p(small)
             share = 1.0 / (1.0 + small) if y >= 0 else small / (1.0 + small)
-            gradient[k + c] = weights[b] * (share - target)
+            grad = share - target
+            if more != 0:
+                own += more * (max(-y, 0.0) + log1p(small))
+                grad += more * (share - 1.0)
+            total += weights[b] * own
+            gradient[k + c] = weights[b] * grad
     loss[0] = total
 
 

@@ -2,7 +2,8 @@
 
 Operands are (clips, time, freq, channels); the input of a maximum has margins of minus infinity, that of a sum of
 zeros, and begins where the first window does. A row ends with frames, bins and channels of the output, then the window
-(time, freq), its stride (time, freq), the size of the input without margins (time, freq), its left margins, and p.
+(time, freq), its stride (time, freq), the size of what counts as input (time, freq): without margins, or with some of
+them, the left margins that do not count, p, and whether powers of an Lp pool keep their sign.
 A gradient adds to what `fill` has made zero.
 """
 
@@ -15,12 +16,12 @@ from audioconv.kernels.simd import lanes, maximum, splat, zero
 from audioconv.kernels.vector_math import put, take
 
 _2, _4 = rest(2), rest(4)
-FRAMES, BINS, CHANNELS, WINDOW, STRIDE, SIZE, MARGIN, POWER = 0, 1, 2, 3, 5, 7, 9, 11
+FRAMES, BINS, CHANNELS, WINDOW, STRIDE, SIZE, MARGIN, POWER, SIGNED = 0, 1, 2, 3, 5, 7, 9, 11, 12
 
 
 @part
 def _inside(index, window, stride, size, margin):
-    """How many elements of a window lie inside the input."""
+    """How many elements of a window count as input."""
     begin = index * stride
     return max(1, min(begin + window, margin + size) - max(begin, margin))
 
@@ -52,7 +53,7 @@ def max_pool(row, spaces, like, clip, clips, group, thread):
 
 @step
 def average_pool(row, spaces, like, clip, clips, group, thread):
-    """y = the sum of the window, in order, divided by how many of it lie inside the input."""
+    """y = the sum of the window, in order, divided by how many of it count as input."""
     at, o = (clip, clips, group), _2
     x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
     for b in range(clips):
@@ -68,9 +69,17 @@ def average_pool(row, spaces, like, clip, clips, group, thread):
                     put(y, place(row, 1, b, t, f) + c, total * splat(y, 1.0 / _count(row, o, t, f)), n)
 
 
+@part
+def _filled_up(row, o, t, f):
+    """What to multiply a sum with, as if what is missing of a window that the end cuts off were like the rest: 1 for
+    others.
+    """
+    return np.float64(row[o + WINDOW] * row[o + WINDOW + 1]) / np.float64(_count(row, o, t, f))
+
+
 @step
 def lp_pool(row, spaces, like, clip, clips, group, thread):
-    """y = (sum of |x|**p over the window)**(1 / p)."""
+    """y = (sum of |x|**p over the window)**(1 / p), or of x**p."""
     at, o = (clip, clips, group), _2
     x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
     power = real(row, o + POWER)
@@ -82,8 +91,9 @@ def lp_pool(row, spaces, like, clip, clips, group, thread):
                     for i in range(row[o + WINDOW]):
                         for j in range(row[o + WINDOW + 1]):
                             p = place(row, 0, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j)
-                            total += abs(np.float64(x[p + c])) ** power
-                    y[place(row, 1, b, t, f) + c] = total ** (1.0 / power)
+                            value = np.float64(x[p + c])
+                            total += value**power if row[o + SIGNED] else abs(value) ** power
+                    y[place(row, 1, b, t, f) + c] = (total * _filled_up(row, o, t, f)) ** (1.0 / power)
 
 
 @part
@@ -131,7 +141,9 @@ def average_pool_gradient(row, spaces, like, clip, clips, group, thread):
 
 @step
 def lp_pool_gradient(row, spaces, like, clip, clips, group, thread):
-    """Add grad_y * sign(x) * (|x| / y)**(p - 1) to grad_x; operands x, y, grad_y, grad_x."""
+    """Add grad_y * sign(x) * (|x| / y)**(p - 1) to grad_x, or grad_y * (x / y)**(p - 1); operands x, y, grad_y,
+    grad_x.
+    """
     at, o = (clip, clips, group), _4
     x, y = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
     grad_y, grad_x = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
@@ -140,12 +152,15 @@ def lp_pool_gradient(row, spaces, like, clip, clips, group, thread):
         for t in range(row[o + FRAMES]):
             for f in range(row[o + BINS]):
                 for c in range(row[o + CHANNELS]):
-                    total = np.float64(y[place(row, 1, b, t, f) + c])
+                    total, filled_up = np.float64(y[place(row, 1, b, t, f) + c]), _filled_up(row, o, t, f)
                     for i in range(row[o + WINDOW]):
                         for j in range(row[o + WINDOW + 1]):
                             s, q = t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j
                             value = np.float64(x[place(row, 0, b, s, q) + c])
-                            slope = (abs(value) / total) ** (power - 1.0) if total > 0 else 0.0
-                            slope = slope if value > 0 else -slope
-                            grad = slope * grad_y[place(row, 2, b, t, f) + c]
+                            if row[o + SIGNED]:
+                                slope = (value / total) ** (power - 1.0) if total != 0 else 0.0
+                            else:
+                                slope = (abs(value) / total) ** (power - 1.0) if total > 0 else 0.0
+                                slope = slope if value > 0 else -slope
+                            grad = slope * filled_up * grad_y[place(row, 2, b, t, f) + c]
                             grad_x[place(row, 3, b, s, q) + c] += x.dtype.type(grad)

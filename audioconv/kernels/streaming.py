@@ -66,7 +66,7 @@ def _patch(table, operation, reads, queues, patches, count, ending):
         elif kind == MARGIN:
             value -= operation[EMITTED] * reads[read, STRIDE]
         elif ending:
-            value = queues[reads[read, QUEUE], TOTAL]
+            value += queues[reads[read, QUEUE], TOTAL]
         else:
             value = ENDLESS
         table[patches[p, 0], patches[p, 1]] = value

@@ -1,4 +1,8 @@
-"""Network architectures, one a file, as published, and the features that each is made for."""
+"""Network architectures, one a file, as published, and the features that each is made for.
+
+Each function says where its network differs from its authors' code, and most make that, too: `as_published=True`
+(for a classifier, `model=functools.partial(models.tc_resnet8, as_published=True)`).
+"""
 
 from collections.abc import Callable
 from functools import partial

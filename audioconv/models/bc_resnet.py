@@ -17,7 +17,11 @@ def bc_resnet(classes, features=40, *, scale=1, rng, dtype=np.float32):
     a depthwise convolution of 5 x 5 taps and a pointwise one; the mean over time and frequency; a dense layer.
     A block convolves along frequency, then adds to all frequencies what it makes along time of their mean; then its own
     input, unless it is the first of a stage. No convolution has a bias, and the last layer has one: 9,232 parameters at
-    scale 1 with 40 features and 12 classes. Dropout is of single values.
+    scale 1 with 40 features and 12 classes.
+
+    The authors' code (github.com/Qualcomm-AI-research/bcresnet) differs in this: its dropout takes out whole channels
+    (Dropout2d), here it is single values; and initial weights are PyTorch's, here He's. Outside of training networks
+    of the same weights compute the same.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ import numpy as np
 from audioconv import nn
 
 
-def ds_cnn_s(classes, features=10, *, rng, dtype=np.float32):
+def ds_cnn_s(classes, features=10, *, as_published=False, rng, dtype=np.float32):
     """DS-CNN-S with logits as its output: (batch, frames, features, 1) to (batch, classes).
 
     A convolution to 64 channels, 10 taps in time and 4 in frequency, with stride 2 in both; dropout 0.2; four blocks,
@@ -13,10 +13,18 @@ def ds_cnn_s(classes, features=10, *, rng, dtype=np.float32):
     Batch norm and ReLU follow each convolution. All convolutions have a bias, as in the authors' code, though
     the batch norm takes it away: 23,756 parameters with 12 classes, whatever the number of features.
 
+    The authors' code (github.com/ARM-software/ML-KWS-for-MCU) differs in this: the batch norm has a shift and no scale
+    (23,180 parameters), adds 0.001 to the variance, not 1e-5, and its statistics follow by 0.04 a batch, not 0.1;
+    there is no dropout; padding is TensorFlow's "SAME", which is the same for the paper's 49 frames of 10 features.
+    That is `as_published`. Initial weights are Glorot's there and He's here in any case.
+
     Parameters
     ----------
     classes, features : int
         The paper has 49 frames of 10 features; the weights fit any number.
+    as_published : bool
+        Whether to be as the authors' code is, for weights from there; such a network does not work on streams frame
+        by frame.
     rng : numpy Generator
         Draws the initial weights.
     dtype : float32 or float64
@@ -26,11 +34,13 @@ def ds_cnn_s(classes, features=10, *, rng, dtype=np.float32):
     Zhang et al., Hello Edge: Keyword Spotting on Microcontrollers (arXiv 1711.07128), section 3 and table 5.
     """
     draw = {"rng": rng, "dtype": dtype}
+    options = {"momentum": 0.04, "epsilon": 1e-3, "scale": False} if as_published else {}
 
     def norm(conv):
-        return [conv, nn.BatchNorm(64, dtype=dtype), nn.ReLU(dtype)]
+        return [conv, nn.BatchNorm(64, dtype=dtype, **options), nn.ReLU(dtype)]
 
-    layers = norm(nn.Conv2d(1, 64, (10, 4), 2, **draw)) + [nn.Dropout(0.2, dtype=dtype)]
+    layers = norm(nn.Conv2d(1, 64, (10, 4), 2, padding="same_keras" if as_published else "same", **draw))
+    layers += [] if as_published else [nn.Dropout(0.2, dtype=dtype)]
     for _ in range(4):
         layers += norm(nn.DepthwiseConv2d(64, 3, **draw)) + norm(nn.Conv2d(64, 64, 1, **draw))
     return nn.Sequential([*layers, nn.GlobalAveragePool(dtype), nn.Dense(64, classes, **draw)])

@@ -7,17 +7,24 @@ from audioconv import nn
 CHANNELS, TAPS = 64, 8
 
 
-def ds_tcn(classes, features=40, *, rng, dtype=np.float32):
+def ds_tcn(classes, features=40, *, as_published=False, rng, dtype=np.float32):
     """DS-TCN with logits as its output: (batch, frames, features) to (batch, classes).
 
     A dense layer a frame to 64 channels and ReLU; four residual blocks, each a causal depthwise convolution of 8 taps,
     dilated by 1, 2, 4 and 8, batch norm, ReLU, a dense layer a frame and batch norm; the mean over time; a dense layer.
     All layers have a bias and the first has no batch norm, as in WeKws: 23,372 parameters with 40 features and
-    12 classes. Unlike there, ReLU follows the sum of a block.
+    12 classes.
+
+    WeKws' code (github.com/wenet-e2e/wekws, its hi_xiaowen recipe) differs in this: ReLU follows the second batch norm
+    of a block, before the sum and not after it, and then dropout 0.1. That is `as_published`; the parameters are as
+    many. There, one dense layer judges each frame for wake words (a sigmoid a word, and no mean); for Speech Commands
+    two of them judge the mean. Here it is one of the mean in any case.
 
     Parameters
     ----------
     classes, features : int
+    as_published : bool
+        Whether blocks are as in WeKws' code.
     rng : numpy Generator
         Draws the initial weights.
     dtype : float32 or float64
@@ -35,7 +42,10 @@ def ds_tcn(classes, features=40, *, rng, dtype=np.float32):
         along = nn.DepthwiseConv1d(CHANNELS, TAPS, 1, dilation, "causal", **draw)
         mix = nn.Dense(CHANNELS, CHANNELS, **draw)
         norms = [nn.BatchNorm(CHANNELS, dtype=dtype) for _ in range(2)]
-        return nn.Residual(nn.Sequential([along, norms[0], nn.ReLU(dtype), mix, norms[1]]))
+        layers = [along, norms[0], nn.ReLU(dtype), mix, norms[1]]
+        if as_published:
+            layers += [nn.ReLU(dtype), nn.Dropout(0.1, dtype=dtype)]
+        return nn.Residual(nn.Sequential(layers), activation="linear" if as_published else "relu")
 
     blocks = [block(2**number) for number in range(4)]
     first = [nn.Dense(features, CHANNELS, **draw), nn.ReLU(dtype)]

@@ -3,9 +3,7 @@
 from audioconv.nn.activation import Dropout, ReLU, Sigmoid, Swish
 from audioconv.nn.convolution import (
     Conv1d,
-    Conv1dTranspose,
     Conv2d,
-    Conv2dTranspose,
     Dense,
     DepthwiseConv1d,
     DepthwiseConv2d,
@@ -43,6 +41,7 @@ from audioconv.nn.step import TrainingStep
 from audioconv.nn.stream import NetworkStream
 from audioconv.nn.summary import Summary
 from audioconv.nn.train import History, Training
+from audioconv.nn.transposed import Conv1dTranspose, Conv2dTranspose
 
 __all__ = [
     "SGD",

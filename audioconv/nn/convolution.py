@@ -1,4 +1,4 @@
-"""Convolutional layers: shared, depthwise, transposed, tiled and unshared weights; and the dense layer."""
+"""Convolutional layers: shared, depthwise, tiled and unshared weights; and the dense layer."""
 
 from dataclasses import replace
 
@@ -9,8 +9,8 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn import convolving, operations
 from audioconv.nn.geometry import Axis, Geometry
 from audioconv.nn.layer import Layer
-from audioconv.nn.rows import seen_as, shape3
-from audioconv.nn.windows import axes_1d, axes_2d
+from audioconv.nn.rows import shape3
+from audioconv.nn.windows import axes_1d, axes_2d, check_stream
 
 
 class _Convolution(Layer):
@@ -45,11 +45,14 @@ class _Convolution(Layer):
     def _build(self, graph, x, fold=None, activation="linear"):
         """As every layer; `fold` () -> (scale, shift) of the outputs and the activation are for inference alone."""
         self._check(x, graph.stream is not None)
+        if graph.stream is not None:
+            check_stream(self.geometry.time)
+        geometry = self.geometry.at(x.shape)
         weight, bias = self._tensors(graph, fold)
-        y = self._convolve(graph, x, weight, bias, activation == "relu")
+        y = self._convolve(graph, x, weight, bias, geometry, activation == "relu")
         if activation not in ("linear", "relu"):
             y = operations.activate(graph, y, activation)
-        graph.on_the_way_back(y, lambda grad_y: self._back(graph, x, weight, grad_y))
+        graph.on_the_way_back(y, lambda grad_y: self._back(graph, x, weight, grad_y, geometry))
         return y
 
     def _tensors(self, graph, fold):
@@ -60,19 +63,19 @@ class _Convolution(Layer):
         bias = 0 if self.bias is None else self.bias
         return graph.derived(lambda: self.weight * fold()[0]), graph.derived(lambda: bias * fold()[0] + fold()[1])
 
-    def _convolve(self, graph, x, weight, bias, relu):
-        for size, axis in zip(shape3(x.shape), self.geometry.axes, strict=False):
+    def _convolve(self, graph, x, weight, bias, geometry, relu):
+        for size, axis in zip(shape3(x.shape), geometry.axes, strict=False):
             if axis.outputs(size) < 1:
                 raise ShapeError(
                     f"{size} steps padded by {axis.padding} are shorter than the filter, which spans {axis.span}"
                 )
-        return convolving.forward(graph, x, weight, bias, self.geometry, relu)
+        return convolving.forward(graph, x, weight, bias, geometry, relu)
 
-    def _back(self, graph, x, weight, grad_y):
-        graph.partial(convolving.weight_gradient(graph, x, grad_y, self.geometry), self._grad_weight)
+    def _back(self, graph, x, weight, grad_y, geometry):
+        graph.partial(convolving.weight_gradient(graph, x, grad_y, geometry), self._grad_weight)
         self._bias_back(graph, grad_y)
         if graph.wants_gradient(x):
-            grad_x = convolving.adjoint(graph, grad_y, weight, None, self.geometry, x.shape, exchange=True)
+            grad_x = convolving.adjoint(graph, grad_y, weight, None, geometry, x.shape, exchange=True)
             graph.add_gradient(x, grad_x)
 
     def _bias_back(self, graph, grad_y):
@@ -98,7 +101,11 @@ class Conv1d(_Convolution):
         Channels of the input and of the output.
     taps : int
     stride, dilation : int >= 1, in steps of time
-    padding : int, (left, right), "same", "valid" or "causal"; zeros, in steps of time
+    padding : int, (left, right), "same", "valid", "causal" or "same_keras"; zeros, in steps of time
+        "same" is left = dilation * (taps - 1) // 2 and the rest on the right, whatever stride and length: the n-th
+        output looks at the same place in a clip and in a stream of any length (PyTorch has no "same" with a stride).
+        "same_keras" is what Keras and TensorFlow call "same": as much as ceil(time / stride) outputs need, which
+        with a stride depends on the length; streams refuse it then. With stride 1 both are one.
     groups : int
         Each of so many groups of filters sees its own group of channels.
     bias : bool
@@ -250,76 +257,6 @@ def _check_places(layer, x, sizes, streams):
     return sizes
 
 
-class _Transposed(_Convolution):
-    """The transpose of the linear map that a convolution from `filters` to `channels` is."""
-
-    def __init__(self, axes, channels, filters, shape, bias, rng, dtype):
-        geometry = Geometry(*axes, filters, channels)  # of the convolution that this is the transpose of
-        super().__init__(geometry, shape, False, rng, dtype, gain=2.0 * filters / channels)
-        self._grad_bias = np.zeros(filters, dtype)
-        self.bias = np.zeros(filters, dtype) if bias else None
-
-    @property
-    def channels(self):
-        return self.geometry.filters
-
-    def _convolve(self, graph, x, weight, bias, relu):
-        shape = seen_as(self.geometry.transposed(x.shape), x.shape)
-        if min(shape) < 1:
-            raise ShapeError(f"x {x.shape} gives an output of shape {shape} after the padding is cut off")
-        return convolving.adjoint(graph, x, weight, bias, self.geometry, shape, exchange=False, relu=relu)
-
-    def _back(self, graph, x, weight, grad_y):
-        filters = self.geometry.channels
-        partial = convolving.transposed_weight_gradient(graph, x, grad_y, self.geometry, filters)
-        graph.partial(partial, self._grad_weight)
-        self._bias_back(graph, grad_y)
-        if graph.wants_gradient(x):
-            other = Geometry(*self.geometry.axes, self.channels, filters)
-            exchanged = convolving.turned(graph, weight, other, range(other.taps), exchange=True)
-            graph.add_gradient(x, convolving.forward(graph, grad_y, exchanged, None, self.geometry))
-
-
-class Conv1dTranspose(_Transposed):
-    """The transpose of a `Conv1d`: y[t * stride + tap * dilation - left] += x[t] @ weight[tap].
-
-    Parameters
-    ----------
-    channels, filters : int
-        Channels of the input and of the output.
-    taps, stride, dilation, bias, rng, dtype :
-        As for `Conv1d`; weights (taps, channels, filters).
-    padding :
-        As for `Conv1d`: so much is cut off the output, which has
-        (time - 1) * stride + dilation * (taps - 1) + 1 - left - right frames.
-
-    References
-    ----------
-    Dumoulin, Visin, A guide to convolution arithmetic for deep learning (arXiv 1603.07285), chapter 4.
-    """
-
-    def __init__(
-        self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32
-    ):
-        channels, filters, _ = _sizes(channels, filters, 1)
-        axes = axes_1d(taps, stride, dilation, padding)
-        super().__init__(axes, channels, filters, (axes[0].taps, channels, filters), bias, rng, dtype)
-
-
-class Conv2dTranspose(_Transposed):
-    """The transpose of a `Conv2d`; as `Conv1dTranspose`, with a number for both or (time, freq)."""
-
-    dims = (4,)
-
-    def __init__(
-        self, channels, filters, taps, stride=1, dilation=1, padding="valid", bias=True, *, rng, dtype=np.float32
-    ):
-        channels, filters, _ = _sizes(channels, filters, 1)
-        axes = axes_2d(taps, stride, dilation, padding)
-        shape = (axes[0].taps, axes[1].taps, channels, filters)
-        super().__init__(axes, channels, filters, shape, bias, rng, dtype)
-
-
 class Dense(_Convolution):
     """A linear map of the channels: y = x @ weight + bias, x (batch, channels), or with time and frequency between.
 
@@ -349,7 +286,7 @@ def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
     weight : float array, shape (taps, in_channels, out_channels)
     bias : float array, shape (out_channels,), optional
     stride, dilation : int >= 1, in steps of time
-    padding : int, (left, right), "same", "valid" or "causal"; zeros, in steps of time
+    padding : int, (left, right), "same", "valid", "causal" or "same_keras"; zeros, in steps of time; see `Conv1d`
 
     Returns
     -------

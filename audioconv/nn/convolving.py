@@ -161,7 +161,7 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
     channels = shape3(shape)[2]
     inner = 1 if geometry.depthwise else geometry.filters // geometry.groups
     if not exchange:
-        graph.products += int(np.prod(shape3(grad_y.shape))) * geometry.taps * channels
+        graph.products += int(np.prod(shape3(grad_y.shape))) * geometry.taps * geometry.inner
     exchange = exchange and not geometry.depthwise
     flipped = turned(graph, weight, geometry, blocks, exchange)
     start = bias if bias is not None else _zeros(graph, channels)
@@ -196,8 +196,9 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
 
 def _transposed_window(axis, before, step, phases):
     """What a transposed convolution wants in time around its input on a stream, and its window: a unit is a stride."""
-    last = max(run.base + (run.taps - 1) * step for phase in phases for run in phase.runs if run.taps)
     extra = axis.inputs(0)
+    last = max(run.base + (run.taps - 1) * step for phase in phases for run in phase.runs if run.taps)
+    last = max(last, -(extra // axis.stride))  # what may be cut off waits until it is known that more follows
     return (before, max(0, last - (-extra // axis.stride))), Window(before + last + 1, 1, axis.stride, extra)
 
 
@@ -256,16 +257,17 @@ def _weight_rows(plan, geometry, places, tile, lot_t, lot_f):
     return rows
 
 
-def transposed_weight_gradient(graph, x, grad_y, geometry, filters):
-    """The same for a transposed convolution from x to y: weights (taps, channels of x, filters)."""
-    margins, channels = geometry.margins(), shape3(x.shape)[2]
+def transposed_weight_gradient(graph, x, grad_y, geometry):
+    """The same for a transposed convolution from x to y: weights (taps, channels of x a group, filters)."""
+    margins, filters, groups = geometry.margins(), geometry.channels, geometry.groups
+    inner = geometry.filters // groups
 
     def encode(plan, place):
         source, grad, partial = place(x), place(grad_y), place(result)
         time, freq = geometry.axes
         grad = grad.moved(-time.padding[0], -freq.padding[0])
         frames, bins, _ = shape3(x.shape)
-        offsets = np.arange(channels), np.arange(channels) * filters
+        offsets = np.arange(inner), np.arange(inner) * filters
         counts = [
             (1, source.inner, grad.inner),
             (frames, source.time, grad.time * time.stride),
@@ -274,13 +276,16 @@ def transposed_weight_gradient(graph, x, grad_y, geometry, filters):
         rows = []
         for number, (i, j) in enumerate(product(range(time.taps), range(freq.taps))):
             met = grad.moved(i * time.dilation, j * freq.dilation)
-            operands = [source, met, place(zeros), partial.moved(channel=number * channels * filters)]
-            rows.append(_product(plan, kernels.product, operands, offsets, counts, (0, filters), CLIPS_ARE_SUMMED,
-                                 keep_first=True))  # fmt: skip
+            target = partial.moved(channel=number * inner * filters)
+            for group in range(groups):
+                operands = [source.moved(channel=group * inner), met, place(zeros), target]
+                columns = [n * filters // groups for n in (group, group + 1)]
+                rows.append(_product(plan, kernels.product, operands, offsets, counts, columns, CLIPS_ARE_SUMMED,
+                                     keep_first=True))  # fmt: skip
         return rows
 
     zeros = _zeros(graph, filters)
-    shape = (geometry.taps, channels, filters)
+    shape = (geometry.taps, inner, filters)
     reads = [x, grad_y, zeros]
     result = graph.operation(encode, reads, shape, GROUP, margins={grad_y: margins} if margins else {})
     return result

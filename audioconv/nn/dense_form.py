@@ -6,11 +6,12 @@ from math import prod
 import numpy as np
 
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.nn.convolution import Dense, _Convolution, _Transposed
+from audioconv.nn.convolution import Dense, _Convolution
 from audioconv.nn.geometry import Axis
 from audioconv.nn.pooling import AveragePool1d, AveragePool2d, GlobalAveragePool
 from audioconv.nn.rows import shape3
 from audioconv.nn.summary import described
+from audioconv.nn.transposed import _Transposed
 
 MOST = 2**26  # entries of a matrix: beyond, somebody asks for it who does not mean it
 
@@ -110,17 +111,23 @@ def _blocks(layer):
     weight = layer.weight.reshape(time.tiles, freq.tiles, time.taps, freq.taps, -1, geometry.filters)
     if geometry.depthwise:
         return np.where(np.eye(geometry.filters, dtype=bool), weight, layer.dtype.type(0))  # a product: 0 * inf is NaN
-    blocks = np.zeros((*weight.shape[:4], geometry.channels, geometry.filters), layer.dtype)
-    inner, filters = geometry.inner, geometry.filters // geometry.groups
-    for group in range(geometry.groups):
-        columns = slice(group * filters, (group + 1) * filters)
+    return _ungrouped(weight, geometry.groups)
+
+
+def _ungrouped(weight, groups):
+    """Weights (..., channels // groups, filters) as (..., channels, filters)."""
+    *before, inner, filters = weight.shape
+    blocks, own = np.zeros((*before, inner * groups, filters), weight.dtype), filters // groups
+    for group in range(groups):
+        columns = slice(group * own, (group + 1) * own)
         blocks[..., group * inner : (group + 1) * inner, columns] = weight[..., columns]
     return blocks
 
 
 def _matrix(layer, inputs, outputs):
     matrix = np.zeros((*inputs, *outputs), layer.dtype)
-    meetings = (_meetings(*each) for each in zip(layer.geometry.axes, inputs, outputs, strict=False))
+    axes = layer.geometry.at(inputs).axes
+    meetings = (_meetings(*each) for each in zip(axes, inputs, outputs, strict=False))
     place, output, tile, tap = _crossed(*meetings)
     matrix[place[0], place[1], :, output[0], output[1], :] = _blocks(layer)[(*tile, *tap)]
     return matrix
@@ -130,16 +137,28 @@ def _transposed_matrix(layer, inputs, outputs):
     matrix = np.zeros((*inputs, *outputs), layer.dtype)
     time, freq = axes = layer.geometry.axes
     place, met, _, tap = _crossed(*(_meetings(*each) for each in zip(axes, outputs, inputs, strict=False)))
-    weight = layer.weight.reshape(time.taps, freq.taps, layer.channels, -1)
+    weight = layer.weight.reshape(time.taps, freq.taps, -1, layer.geometry.channels)
+    weight = _ungrouped(weight, layer.geometry.groups)
     matrix[met[0], met[1], :, place[0], place[1], :] = weight[tap]
     return matrix
 
 
+def _counted(met, axis, padding, size):
+    """For each meeting how many elements of its window lie inside the input and its padding."""
+    start = met[1] * axis.stride - padding[0]
+    return np.minimum(start + axis.taps, size + padding[1]) - start
+
+
 def _pool_matrix(layer, inputs, outputs):
     matrix = np.zeros((*inputs, *outputs), layer.dtype)
-    axes = [Axis(size) for size in inputs[:2]] if isinstance(layer, GlobalAveragePool) else layer.axes
+    if isinstance(layer, GlobalAveragePool):
+        axes, padding = [Axis(size) for size in inputs[:2]], ((0, 0), (0, 0))
+    else:
+        axes, padding = layer.windows(*inputs[:2])
     meetings = [_meetings(*each) for each in zip(axes, inputs, outputs, strict=False)]
     counts = [np.bincount(met[1])[met[1]] for met in meetings]  # elements of the window inside the input
+    if getattr(layer, "count_include_pad", False):
+        counts = [_counted(*each) for each in zip(meetings, axes, padding, inputs, strict=False)]
     place, output, _, _ = _crossed(*meetings)
     shares = 1 / (counts[0][:, None] * counts[1][None, :])
     matrix[place[0], place[1], :, output[0], output[1], :] = shares[..., None, None] * np.eye(inputs[2])

@@ -10,6 +10,7 @@ from audioconv.nn.graph import Margins
 from audioconv.nn.rows import shape3
 
 ROWS = 8  # of a tile of the kernels, about
+KERAS = "same_keras"  # a padding that is known when the size of the input is
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Axis:
-    """Windows along time or frequency. With `tiles` the n-th output has the n % tiles-th set of weights."""
+    """Windows along time or frequency. With `tiles` the n-th output has the n % tiles-th set of weights.
+
+    Padding is (left, right), or KERAS until `at` a size. Of the output of a transposed convolution so much is cut off;
+    where right is negative, so much is added.
+    """
 
     taps: int
     stride: int = 1
@@ -37,9 +42,21 @@ class Axis:
     def span(self):
         return self.dilation * (self.taps - 1) + 1
 
+    def at(self, size):
+        """The same for inputs of this size, its padding in numbers."""
+        if self.padding != KERAS:
+            return self
+        padding = max((-(-size // self.stride) - 1) * self.stride + self.span - size, 0)
+        return replace(self, padding=(padding // 2, padding - padding // 2))
+
+    @property
+    def margins(self):
+        """The steps of zeros around an input that all windows lie within."""
+        return self.padding[0], max(self.padding[1], 0)
+
     def outputs(self, size):
         """How many outputs an input of this size has; negative if it is too short."""
-        return (size + sum(self.padding) - self.span) // self.stride + 1
+        return (size + sum(self.at(size).padding) - self.span) // self.stride + 1
 
     def inputs(self, size):
         """The size whose outputs a transposed convolution takes for its input."""
@@ -179,8 +196,13 @@ class Geometry:
     def step(self):
         return kernels.channelwise if self.depthwise else kernels.product
 
+    def at(self, shape):
+        """The same for inputs of this shape, its padding in numbers."""
+        time, freq, _ = shape3(shape)
+        return replace(self, time=self.time.at(time), freq=self.freq.at(freq))
+
     def margins(self):
-        return Margins(self.time.padding, self.freq.padding)
+        return Margins(self.time.margins, self.freq.margins)
 
     def outputs(self, shape):
         time, freq, _ = shape3(shape)
@@ -204,7 +226,7 @@ class Geometry:
             tiles = range(min(axis.tiles, count))
             whole, runs = [axis.whole(t, count) for t in tiles], [axis.runs(t, size, count) for t in tiles]
             cut = worth_it(chain(*runs), chain(*whole), clips * others)
-            margins.append((0, 0) if cut else axis.padding)
+            margins.append((0, 0) if cut else axis.margins)
             chosen.append(runs if cut else whole)
         return Margins(*margins), chosen
 

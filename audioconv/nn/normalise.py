@@ -24,6 +24,8 @@ class BatchNorm(Layer):
         Share of the newest batch in the running statistics.
     epsilon : float, above 0
         Added to the variance.
+    scale : bool
+        Whether there is a scale to be trained (Keras' scale); without, there is the shift alone.
     dtype : float32 or float64
 
     References
@@ -36,8 +38,9 @@ class BatchNorm(Layer):
     _checks = {"momentum": within(above=0, most=1), "epsilon": within(above=0)}
     _fixed = ("dtype", "channels", "bands")
 
-    def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, dtype=np.float32):
+    def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, scale=True, dtype=np.float32):
         super().__init__(dtype)
+        self._trained = ("scale", "shift") if scale else ("shift",)
         self.channels = whole(channels, "channels")
         width = self.channels * self.bands
         self.momentum, self.epsilon = momentum, epsilon
@@ -46,10 +49,10 @@ class BatchNorm(Layer):
         self.grad_scale, self.grad_shift = np.zeros(width, dtype), np.zeros(width, dtype)
 
     def parameters(self):
-        return {"scale": self.scale, "shift": self.shift}
+        return {name: getattr(self, name) for name in self._trained}
 
     def gradients(self):
-        return {"scale": self.grad_scale, "shift": self.grad_shift}
+        return {name: getattr(self, f"grad_{name}") for name in self._trained}
 
     def state(self):
         return {"mean": self.mean, "variance": self.variance}

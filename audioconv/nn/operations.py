@@ -130,16 +130,18 @@ def backward(graph, y, grad_y):
 
 
 class Window:
-    """Windows over time and frequency: (size, stride, margins) for each, as pairs."""
+    """Windows over time and frequency: (size, stride, margins, those of them that count as input) for each, as
+    pairs.
+    """
 
-    def __init__(self, size, stride, padding):
-        self.size, self.stride, self.padding = size, stride, padding
+    def __init__(self, size, stride, padding, counted=((0, 0), (0, 0))):
+        self.size, self.stride, self.padding, self.counted = size, stride, padding, counted
 
     def numbers(self, x, y):
-        """What rows of pools end with, but the power."""
-        time, freq, _ = shape3(x.shape)
-        (before, _), (low, _) = self.padding
-        return [*shape3(y.shape), *self.size, *self.stride, time, freq, before, low]
+        """What rows of pools end with, but the power and its sign."""
+        sizes = [size + sum(counted) for size, counted in zip(shape3(x.shape), self.counted, strict=False)]
+        before = [padding[0] - counted[0] for padding, counted in zip(self.padding, self.counted, strict=True)]
+        return [*shape3(y.shape), *self.size, *self.stride, *sizes, *before]
 
 
 POOLS = {
@@ -149,8 +151,11 @@ POOLS = {
 }
 
 
-def pool(graph, x, kind, window, shape, power=2.0):
-    """The maximum, average or Lp norm over windows, and its way back; `shape` is what the output is seen as."""
+def pool(graph, x, kind, window, shape, power=2.0, signed=False):
+    """The maximum, average or Lp norm over windows, and its way back; `shape` is what the output is seen as.
+
+    signed: an Lp norm of powers of x, not of |x|.
+    """
     step, step_back, fill = POOLS[kind]
     margins = Margins(*window.padding, fill)
     (before, _), (low, _) = window.padding
@@ -159,7 +164,9 @@ def pool(graph, x, kind, window, shape, power=2.0):
 
     def encode(plan, place):
         where = [place(x).moved(-before, -low), place(y)]
-        return [row(step, plan.dtype, where, [*window.numbers(x, y), float(power)])]
+        each = row(step, plan.dtype, where, [*window.numbers(x, y), float(power), int(signed)])
+        each.counted = sum(window.counted[0])
+        return [each]
 
     seen = graphs.Window(window.size[0], window.stride[0])
     y = graph.operation(encode, [x], shape, margins={x: margins} if margins else {}, window=seen)
@@ -172,7 +179,7 @@ def pool(graph, x, kind, window, shape, power=2.0):
             target = place(grad_whole)
             zero = row(kernels.fill, plan.dtype, [target], [*merged(whole, [target]), 0.0])
             where = [place(x).moved(-before, -low), place(y), place(grad_y), target]
-            return [zero, row(step_back, plan.dtype, where, [*window.numbers(x, y), float(power)])]
+            return [zero, row(step_back, plan.dtype, where, [*window.numbers(x, y), float(power), int(signed)])]
 
         reads = [x, y, grad_y]
         grad_whole = graph.operation(encode, reads, whole, margins={x: margins} if margins else {})

@@ -87,10 +87,10 @@ def fill_rows(plan, place, tensor, margins):
 
 class Row(list):
     """Numbers of a row, and for a stream: its `step`, what each operand is (`reads`), which of `tiles` units of time it
-    is for, and rows of its tables in each.
+    is for, and rows of its tables in each; of a pool, how many margins count as input (`counted`).
     """
 
-    tile, tiles, per_frame = 0, 1, 1
+    tile, tiles, per_frame, counted = 0, 1, 1, 0
 
 
 def row(step, dtype, locations, numbers):

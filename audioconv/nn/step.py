@@ -4,7 +4,6 @@ import numpy as np
 
 from audioconv import parallel
 from audioconv.arrays import floating
-from audioconv.errors import ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
 from audioconv.nn.graph import GROUP, Graph
@@ -51,7 +50,7 @@ class TrainingStep(Settings):
         Parameters
         ----------
         x : float array, the batch
-        targets : float array, the shape of the outputs
+        targets : float array, the shape of the outputs, or what else the loss takes
         learning_rate : float
         seeds : int array (batch,), optional
             What dropout draws by, one a clip. Default: as for `Layer.forward`, others in each step.
@@ -62,9 +61,7 @@ class TrainingStep(Settings):
         x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
         program, shape = self.program(x.shape)
         outputs = new_array((len(x), *shape), dtype)
-        if np.shape(targets) != outputs.shape:
-            raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, not {np.shape(targets)}")
-        targets, weights = self.loss.prepare(targets, dtype)
+        targets, weights = self.loss.prepare(targets, outputs)
         losses = np.zeros(program.plan.group_count)
         seeds = seeds_of(self.network, len(x), seeds)
         arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}

@@ -115,9 +115,9 @@ class StreamPlan:
                 patch(field, kernels.READ_PLACE, row[field], read)
         product = row.step in (conv.product, conv.channelwise)
         patch(rest(len(row.reads)) + product, kernels.COUNT, row.per_frame)
-        if row.step is pool.average_pool:
+        if row.step in (pool.average_pool, pool.lp_pool):
             patch(_MARGINS[0], kernels.MARGIN, row[_MARGINS[0]], row.reads[0])
-            patch(_MARGINS[1], kernels.SIZE, 0, row.reads[0])
+            patch(_MARGINS[1], kernels.SIZE, row.counted, row.reads[0])
 
     def table_of(self, offsets):
         """The location of a table of offsets (int64) in the index."""

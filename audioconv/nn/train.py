@@ -235,8 +235,11 @@ class _Totals:
         self.loss += loss * len(outputs)
         self.clips += len(outputs)
         if isinstance(kind, SoftmaxCrossEntropy) and outputs.ndim == 2:
-            labelled = targets.max(axis=1) > targets.mean(axis=1) + 1e-6  # uniform targets name no class
-            self.right += int((outputs.argmax(axis=1) == targets.argmax(axis=1))[labelled].sum())
+            if np.ndim(targets) == 1:
+                classes, labelled = targets, np.not_equal(targets, kind.ignore_index)
+            else:  # uniform targets name no class
+                classes, labelled = targets.argmax(axis=1), targets.max(axis=1) > targets.mean(axis=1) + 1e-6
+            self.right += int((outputs.argmax(axis=1) == classes)[labelled].sum())
             self.labelled += int(labelled.sum())
 
     def means(self):

@@ -1,0 +1,37 @@
+"""Training with class indices as targets."""
+
+import numpy as np
+import pytest
+
+from audioconv import nn
+from tests.compare import assert_close
+
+RNG = np.random.default_rng
+
+
+@pytest.mark.parametrize("loss", [nn.SoftmaxCrossEntropy(0.1, weight=[1, 2, 3]), nn.SoftmaxCrossEntropy()])
+def test_a_training_step_takes_class_indices(loss):
+    def made():
+        return nn.Sequential([nn.Conv1d(2, 4, 3, rng=RNG(0)), nn.GlobalAveragePool(), nn.Dense(4, 3, rng=RNG(1))])
+
+    x, indices = RNG(2).standard_normal((6, 9, 2)).astype("float32"), np.array([0, 1, 2, 2, -100, 1])
+    right = made()
+    y = right.forward(x, training=True)
+    value, gradient = loss(y, indices)
+    right.backward(gradient)
+    network = made()
+    step = nn.TrainingStep(network, nn.SGD(network), loss)
+    found, outputs = step(x, indices, learning_rate=0.0)
+    assert_close(found, value, 1e-6)
+    assert np.array_equal(outputs, y)
+    for name, wanted in right.gradients().items():
+        assert_close(network.gradients()[name], wanted, 1e-5)
+
+
+def test_a_training_counts_what_is_right_of_class_indices():
+    network = nn.Sequential([nn.Dense(3, 3, rng=RNG(0))])
+    network.layers[0].weight[:], network.layers[0].bias[:] = np.eye(3), 0
+    step = nn.TrainingStep(network, nn.SGD(network), nn.SoftmaxCrossEntropy())
+    x, indices = np.eye(3, dtype="float32")[[0, 1, 2, 2]], np.array([0, 1, 1, -100])
+    history = nn.Training(step, nn.constant(0.0), epochs=1).run(lambda epoch, start: iter([(x, indices)]))
+    assert history.epochs[0]["accuracy"] == pytest.approx(2 / 3)
