@@ -228,7 +228,7 @@ def test_what_is_cut_short_is_read_as_far_as_it_goes(tmp_path, form, part):
     path.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(ac.AudioFileError, match=r"cut short.*partial=True"):
         ac.read(path)
-    with pytest.warns(ac.AudioFileWarning, match=r"a is damaged or cut short: .*; only what is there is read"):
+    with pytest.warns(ac.AudioFileWarning, match=r"a is .*cut short.*; only what is there is read"):
         samples = ac.read(path, partial=True).samples
     assert 0.3 * part * len(whole) < len(samples) < len(whole)
     same = len(samples) - (1152 if form == "MP3" else 0)  # of the last frame there is only a part

@@ -7,7 +7,7 @@ of WAV and AIFF wrap round. In all these cases the sound goes on to the end of t
 import struct
 from typing import NamedTuple
 
-from audioconv.io.layout import Layout
+from audioconv.io.layout import Layout, cut_short
 from audioconv.io.mpeg import first_frame, mpeg_layout
 from audioconv.io.pieces import patched
 
@@ -82,7 +82,7 @@ def _chunked_layout(file, size, magic):
     length = _true_length(file, size, kind, chunks[kind.data], said)
     missing = ""
     if length > there:
-        missing, length = f"at least {length - there} byte(s) are missing", there
+        missing, length = cut_short(length - there), there
     codec = _codec(file, magic, chunks)
     if codec == _MP3:
         return _mp3_layout(file, chunks[kind.data].start, length, missing)
@@ -92,7 +92,8 @@ def _chunked_layout(file, size, magic):
     known = magic != b"BW64" and not (magic == b"riff" and codec == _EXTENSIBLE)
     if length == said and not missing and known:
         return Layout()
-    return _mended(file, magic, chunks, max(0, length - kind.lead))._replace(missing=missing)
+    mended = _mended(file, magic, chunks, max(0, length - kind.lead))
+    return mended._replace(missing=missing or mended.missing)
 
 
 def _codec(file, magic, chunks):
@@ -188,7 +189,7 @@ def _mended(file, magic, chunks, length):
             sizes = {4: struct.pack(order + "I", end - 8), at + 4: struct.pack(order + "I", length)}
             return Layout((patched(end, sizes),))
         if magic == b"RIFX":
-            return Layout(missing=f"the 32 bits of its lengths cannot hold its {length} bytes of sound")
+            return Layout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
         sizes = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, end + 28, length, 0, 0)
         return Layout(([sizes, (12, at + 4), b"\xff" * 4, (start, end)],), "WAV")
     if magic in _RF64:
@@ -237,7 +238,7 @@ def _mended_aiff(file, chunks, start, length, at):
             sizes[chunks[b"COMM"].start + 2] = struct.pack(">I", length // frame)
         return Layout((patched(end, sizes),))
     if coding not in (b"NONE", b"twos") or bits not in _AU_CODES:
-        return Layout(missing=f"the 32 bits of its lengths cannot hold its {length} bytes of sound")
+        return Layout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
     exponent, mantissa = struct.unpack_from(">HQ", common, 8)
     rate = mantissa >> (16446 - exponent) if exponent <= 16446 else 0
     header = struct.pack(">4s5I", b".snd", 24, _FULL, _AU_CODES[bits], rate, channels)
@@ -256,5 +257,5 @@ def _au_layout(head, size, order):
         return Layout((patched(size, {8: said}),))
     if length > there:
         pieces = patched(size, {8: struct.pack(order + "I", max(0, there))})
-        return Layout((pieces,), missing=f"at least {length - there} byte(s) are missing")
+        return Layout((pieces,), missing=cut_short(length - there))
     return Layout()

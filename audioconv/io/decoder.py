@@ -103,7 +103,7 @@ class SndfileDecoder:
         return self._sound_do(lambda: soundfile.SoundFile.seek(self._sound, frames)) == frames
 
     def trouble(self):
-        """What went wrong where errors are tolerated, "" if nothing did."""
+        """What went wrong where errors are tolerated, as the rest of a sentence; "" if nothing did."""
         return self._trouble
 
     def _open(self, part):
@@ -144,8 +144,10 @@ class SndfileDecoder:
         if not self._tolerant:
             raise error
         cause = error.__cause__
-        reason = cause.error_string if isinstance(cause, soundfile.LibsndfileError) else str(error).partition(";")[0]
-        self._trouble = reason.removeprefix(f"{self.name} ").rstrip(".")
+        if isinstance(cause, soundfile.LibsndfileError):
+            self._trouble = f"is damaged or cut short ({cause.error_string.rstrip('.')})"
+        else:
+            self._trouble = str(error).partition(";")[0].removeprefix(f"{self.name} ")
 
     def _count(self):
         """Samples of all parts by their headers, None where one does not tell."""
@@ -185,8 +187,8 @@ class SndfileDecoder:
             reason = error.error_string.rstrip(".")
             if self._opened or "lost sync" in reason:
                 raise AudioFileError(
-                    f"{self.name} is damaged or cut short ({reason}); a whole file is wanted, or partial=True for what "
-                    f"comes before"
+                    f"{self.name} is damaged or cut short ({reason}); a whole file is wanted, or partial=True "
+                    f"(--partial) for what comes before"
                 ) from error
             if "File does not exist" in reason:  # libsndfile says so of what is no MP3 file
                 reason = "its contents are of no format that is known"

@@ -100,7 +100,11 @@ class FfmpegDecoder:
         return False
 
     def trouble(self):
-        """What ffmpeg said was wrong, "" if nothing."""
+        """What went wrong, as the rest of a sentence; "" if nothing did."""
+        said = self._said_wrong()
+        return f"is damaged or cut short (ffmpeg: {said})" if said else ""
+
+    def _said_wrong(self):
         if self._process.poll() is None:
             self._process.wait(_PATIENCE_S)
         lines = re.findall(r"^(?:\[[^\]]*\] )?\[(?:error|fatal|panic)\] (.*)$", self._said(), re.M)
@@ -111,7 +115,7 @@ class FfmpegDecoder:
     def _read_header(self):
         data = self._bytes(12)
         if len(data) < 12:
-            trouble = self.trouble()
+            trouble = self._said_wrong()
             if "matches no streams" in self._said():
                 raise AudioFileError(
                     f"{self.name} holds no sound that ffmpeg knows; a file with a sound track is wanted"

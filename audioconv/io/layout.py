@@ -9,7 +9,12 @@ class Layout(NamedTuple):
     parts: tuple = (None,)  # one after the other; each None for the file as it is, or the pieces of a PiecedFile
     format: str | None = None  # what the file is, where its pieces are something else
     promised: bool = True  # whether the number of samples in the header is the true one
-    missing: str = ""  # what is missing or wrong, "" if nothing is known to be
+    missing: str = ""  # what is missing or wrong, as the rest of a sentence; "" if nothing is known to be
     inflate: bool = False  # claim a greater length than the pieces have, so that a decoder does not guess from it
     foreign: bool = False  # libsndfile cannot read it
     kind: str | None = None  # what a file is that is none of libsndfile's
+
+
+def cut_short(count):
+    """What is to be said of a file that lacks so many bytes."""
+    return f"is cut short: at least {count} byte(s) are missing"

@@ -117,7 +117,7 @@ def _joined(links, first, size, trouble):
             pieces = _recounted(pieces, index, link.frames)
             whole = link.frames - (cut > 0)
             if whole < index.frames:
-                missing.append(f"{whole} whole frames where its header says {index.frames}")
+                missing.append(f"is cut short: {whole} whole frames where its header says {index.frames}")
         parts.append(pieces)
     return Layout(tuple(parts) or (None,), None, promised, "; ".join(missing[:1]), inflate=not promised)
 
@@ -168,7 +168,7 @@ def _links(file, start, size, first):
                 break
             other = _header_at(file, found).kind
             if other != first.kind:
-                return links, f"from byte {found} on it is {_named(other)} where it was {_named(first.kind)}"
+                return links, f"changes at byte {found} from {_named(first.kind)} to {_named(other)}"
             at, fresh = found, True
             continue
         index = _index(file, at, frame)

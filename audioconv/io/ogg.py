@@ -4,7 +4,7 @@ import struct
 from itertools import pairwise
 from typing import NamedTuple
 
-from audioconv.io.layout import Layout
+from audioconv.io.layout import Layout, cut_short
 
 _HEADER = 27  # bytes of a page before its table
 _BEGINS = 2  # flag of the first page of a stream
@@ -34,7 +34,7 @@ def ogg_layout(file, size):
     """
     pages = list(_pages(file, size))
     lacking = pages[-1].end - size if pages else 1
-    missing = f"at least {lacking} byte(s) are missing" if lacking > 0 else ""
+    missing = cut_short(lacking) if lacking > 0 else ""
     links = _links([page for page in pages if page.end <= size])
     parts, whole = [], True
     flac = False
@@ -108,7 +108,7 @@ def _codec(file, page):
 def _holes(pages):
     """What is missing between the pages of a stream, "" if nothing is."""
     lost = sum(max(0, after.number - page.number - 1) for page, after in pairwise(pages))
-    return f"{lost} page(s) are missing in the middle" if lost else ""
+    return f"is damaged: {lost} page(s) are missing in the middle" if lost else ""
 
 
 def _packets(pages):

@@ -150,7 +150,7 @@ def _decoder(source, dtype, partial):
     with opened(source) as ready:
         layout = layout_of(ready)
         if layout.missing:
-            _say_cut_short(ready.name, layout.missing, partial)
+            _report(ready.name, layout.missing, partial)
         with closing(decoder_of(ready, layout, dtype, partial)) as decoder:
             if decoder.frames == 0:
                 raise _empty(decoder)
@@ -159,11 +159,10 @@ def _decoder(source, dtype, partial):
             yield decoder
 
 
-def _say_cut_short(name, missing, partial):
-    what = f"{name} is damaged or cut short: {missing}"
+def _report(name, missing, partial):
     if not partial:
-        raise AudioFileError(f"{what}; a whole file is wanted, or partial=True for what is there")
-    warnings.warn(f"{what}; only what is there is read", AudioFileWarning, stacklevel=4)
+        raise AudioFileError(f"{name} {missing}; a whole file is wanted, or partial=True (--partial) for what is there")
+    warnings.warn(f"{name} {missing}; only what is there is read", AudioFileWarning, stacklevel=4)
 
 
 def _empty(decoder):
@@ -209,9 +208,9 @@ def _decoded(decoder, block_size, start, stop, dtype, partial):
         yield block
     trouble = "" if stop is not None and at == stop != decoder.frames else decoder.trouble()
     if stop is not None and at < stop and decoder.frames is not None:
-        trouble = trouble or f"{at} samples where its header says {decoder.frames}"
+        trouble = trouble or f"is cut short: {at} samples where its header says {decoder.frames}"
     if trouble:
-        _say_cut_short(decoder.name, trouble, partial)
+        _report(decoder.name, trouble, partial)
     if not at:
         raise _empty(decoder)
 
