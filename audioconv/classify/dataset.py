@@ -99,6 +99,7 @@ def load_dataset(folder, *, seed=0, speaker=None, words=None, missing=False):
     if not splits:
         splits = _make_splits(labels, groups, seed)
         how = "by speaker" if _enough(groups) else "at random, because fewer than 3 speakers are known"
+        # the last of the notices, because not everybody wants to know it
         notices.append(f"{folder} has no split into train, val and test: 70 / 15 / 15 % were made {how}")
         official = False
     else:
@@ -196,17 +197,14 @@ def _read_manifest(manifest, missing, notices):
         if not row["file"] or not row["label"]:
             raise AudioFileError(f"{manifest}, line {line}: file and label must both be given")
         row["file"] = _place(manifest.parent, row["file"])
-    if "split" in columns:
-        splits = _read_splits(manifest, rows)
-        for row, split in zip(rows, splits or [None] * len(rows), strict=True):
-            row["split"] = split
-    rows = _once(manifest, rows, notices)
+    splits = _read_splits(manifest, rows) if "split" in columns else None
+    if splits is None:
+        rows = _once(manifest, rows, notices)
     absent = [row["file"] for row in rows if not Path(row["file"]).is_file()]
     if absent and not missing:
         raise AudioFileError(f"{manifest} names {len(absent)} file(s) that do not exist, such as {absent[0]}")
     speaker = next((name for name in _SPEAKER_COLUMNS if name in columns), None)
     groups = [(row[speaker] or "").strip() for row in rows] if speaker else None
-    splits = [row["split"] for row in rows] if "split" in columns and splits else None
     return [row["file"] for row in rows], [row["label"] for row in rows], groups, splits
 
 
@@ -235,7 +233,7 @@ def _once(manifest, rows, notices):
     """Each row once: a file that is named twice alike would be in two parts of a split that is made."""
     once = {}
     for row in rows:
-        once.setdefault((row["file"], row["label"], row.get("split")), row)
+        once.setdefault((row["file"], row["label"]), row)
     if len(once) < len(rows):
         notices.append(f"{manifest} names {len(rows) - len(once)} file(s) more than once; each is taken once")
     return list(once.values())

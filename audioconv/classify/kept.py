@@ -44,7 +44,7 @@ def save(classifier, path):
     labels = classifier.classes_
     settings = {
         "model": name_of(classifier.model),
-        "classes": (labels.astype(str) if labels.dtype.kind == "S" else labels).tolist(),
+        "classes": labels.tolist(),
         "dtype": labels.dtype.str,
         "sample_rate": int(classifier.sample_rate),
         "clip_s": float(classifier.clip_s),
@@ -85,8 +85,6 @@ def _plain(value):
         return {name: _plain(inner) for name, inner in value.get_params().items()}
     if isinstance(value, np.generic):
         return _plain(value.item())
-    if isinstance(value, bytes):
-        return value.decode(errors="surrogateescape")
     if isinstance(value, (tuple, list)):
         return [_plain(inner) for inner in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

@@ -23,7 +23,9 @@ def check_labels(y, clips):
         raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {np.shape(y)}") from error
     if len(labels) != clips:
         raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {labels.shape}")
-    if labels.dtype.kind not in "USifub":
+    if labels.dtype.kind == "S":
+        raise ArgumentError(f"y must hold labels as text, not as bytes such as {labels[0]!r}; decode them")
+    if labels.dtype.kind not in "Uifub":
         kinds = sorted({type(label).__name__ for label in labels})
         if len(kinds) > 1 or kinds[0] != "str":
             raise ArgumentError(f"y must hold labels of one kind, text or numbers, not {', '.join(kinds)}")

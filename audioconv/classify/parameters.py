@@ -88,6 +88,6 @@ def check_parameters(classifier):
 
 def check_silence(silence, labels):
     """Say if a class for noise has a label of another kind than clips have: text among numbers, or the reverse."""
-    if silence is not None and isinstance(silence, str) != (labels.dtype.kind in "US"):
-        kind = "text" if labels.dtype.kind in "US" else "numbers"
+    if silence is not None and isinstance(silence, str) != (labels.dtype.kind == "U"):
+        kind = "text" if labels.dtype.kind == "U" else "numbers"
         raise ArgumentError(f"silence must be a label like those of y, which are {kind}, not {silence!r}")
