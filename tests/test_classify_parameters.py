@@ -195,7 +195,7 @@ def test_a_class_of_noise_alone_is_balanced_by_its_clips_of_noise():
 def test_silence_without_anything_to_learn_it_from_is_said(capsys):
     X, y = examples(2, 0)
     make(silence="silence", augment=False, verbose=1).fit(X, y)
-    assert "nothing is there to learn 'silence' from" in capsys.readouterr().err
+    assert "there is nothing to learn 'silence' from" in capsys.readouterr().err
 
 
 # --- settings within settings -----------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def test_equal_weights_are_as_none_and_large_ones_count(model):
     [
         ([1.0] * 5, r"one number a clip: 6 clips, weights of shape \(5,\)"),
         ([1.0] * 5 + [-1.0], "at least 0"),
-        ([0.0] * 6, "not all 0"),
+        ([0.0] * 6, "at least one number that is not zero"),
         ([np.nan] * 6, "finite"),
         (["a"] * 6, "one number a clip"),
         ([0.0] * 2 + [1.0] * 2 + [0.0] * 2, "at least two labels, not one class only, 'low'"),

@@ -37,6 +37,17 @@ class _Examples(NamedTuple):
         return _Examples(X, self.labels[mask])
 
 
+class _Task(NamedTuple):
+    """What is to be learnt."""
+
+    given: _Examples
+    held: _Examples | None  # to validate
+    classes: np.ndarray
+    targets: np.ndarray  # the class of each clip
+    of_classes: np.ndarray | None  # how much clips of each class count
+    weights: np.ndarray | None  # how much each clip counts
+
+
 class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimator):
     """A small convolutional network that tells words apart, in clips and in streams.
 
@@ -172,48 +183,52 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
             If there are fewer than two labels, as many labels as clips are not given, a parameter makes no sense, or
             clips cannot be used; of files that cannot be read each is named.
         """
-        features, seed = check_parameters(self), seed_of(self.random_state)
-        given, weights = self._checked(X, y), None
-        if (sample_weight := clip_weights(sample_weight, len(given.labels))) is not None:
-            given, weights = given.select(sample_weight > 0), sample_weight[sample_weight > 0]
-        check_silence(self.silence, given.labels)
-        classes = np.unique(given.labels if self.silence is None else np.append(given.labels, self.silence))
-        if len(classes) < 2:
-            raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
-        targets = np.searchsorted(classes, given.labels)
-        held = None if validation is None else self._checked(*validation)
-        strange = [] if held is None else np.setdiff1d(held.labels, classes)
-        if len(strange):
-            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
-        augmentation, notices = self._augmentation(), Notices(self.verbose)
-        noise_clips = round(len(targets) * augmentation.noise_clips) if augmentation else 0
-        of_classes = class_weights(self.class_weight, classes, targets, noise_clips)
-        if not noise_clips and self.silence is not None and self.silence not in given.labels:
-            notices.say(
-                f"nothing is there to learn {self.silence!r} from: without augmentation there is no noise alone"
-            )
-        clips, held = self._read(given, notices), held and (self._read(held, notices), held.labels)
+        features, seed, notices = check_parameters(self), seed_of(self.random_state), Notices(self.verbose)
+        task = self._task(X, y, validation, sample_weight, notices)
+        clips, held = self._read(task.given, notices), None
+        if task.held is not None:
+            held = self._read(task.held, notices), task.held.labels
         noises = self._noises(seed, notices)
-        network = models.build(self.model, len(classes), features.size, seed, features.frames(self.clip))
+        network = models.build(self.model, len(task.classes), features.size, seed, features.frames(self.clip))
         batches = Batches(
-            clips, targets, features, noises, augmentation, seed, self.threads, batch_size=int(self.batch_size),
-            network=network, noise_target=self._noise_target(classes), weights=weights,
+            clips, task.targets, features, noises, self._augmentation(), seed, self.threads, weights=task.weights,
+            batch_size=int(self.batch_size), network=network, noise_target=self._noise_target(task.classes),
         )  # fmt: skip
         # from here on nothing is refused, so that an object that was fitted before is never half of each
-        self.classes_, self.features_, self.network_ = classes, features, network
+        self.classes_, self.features_, self.network_ = task.classes, features, network
         self.mean_, self.std_ = batches.statistics
-        recipe = self._recipe()  # if nothing is augmented, no other pitch or place was ever heard
-        self.voices_ = tuple(float(pitch) for pitch in (recipe.voices if augmentation else (1.0,)))
-        self.shifts_s_ = tuple(float(shift) for shift in (recipe.shifts_s if augmentation else (0.0,)))
+        recipe, augmented = self._recipe(), self._augmentation()  # if not, no other pitch or place was ever heard
+        self.voices_ = tuple(float(pitch) for pitch in (recipe.voices if augmented else (1.0,)))
+        self.shifts_s_ = tuple(float(shift) for shift in (recipe.shifts_s if augmented else (0.0,)))
         self.n_features_in_, self.threshold_, self._predictor = _samples(X, self.clip), THRESHOLD, None
         self.seed_, self.split_ = seed, None
         self.trained_on_, self.validated_on_ = (
             np.unique(known.digests(some, self.threads)) for some in (clips, () if held is None else held[0])
         )
-        self._train(batches, of_classes, held, None if checkpoint is None else Path(checkpoint))
+        self._train(batches, task.of_classes, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
             self._calibrate(*held, noises, seed)
         return self
+
+    def _task(self, X, y, validation, sample_weight, notices):
+        """What is to be learnt, checked as far as that can be done without reading a clip."""
+        given, weights = self._checked(X, y), clip_weights(sample_weight, len(X))
+        if weights is not None:
+            given, weights = given.select(weights > 0), weights[weights > 0]
+        check_silence(self.silence, given.labels)
+        classes = np.unique(given.labels if self.silence is None else np.append(given.labels, self.silence))
+        if len(classes) < 2:
+            raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
+        held = None if validation is None else self._checked(*validation)
+        strange = [] if held is None else np.setdiff1d(held.labels, classes)
+        if len(strange):
+            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
+        targets, augmentation = np.searchsorted(classes, given.labels), self._augmentation()
+        noise_clips = round(len(targets) * augmentation.noise_clips) if augmentation else 0
+        if not noise_clips and self.silence is not None and self.silence not in given.labels:
+            notices.say(f"there is nothing to learn {self.silence!r} from: augmentation would make noise alone")
+        of_classes = class_weights(self.class_weight, classes, targets, noise_clips)
+        return _Task(given, held, classes, targets, of_classes, weights)
 
     def _checked(self, X, y):
         """Clips and their labels, as many of the one as of the other."""

@@ -80,6 +80,8 @@ def clip_weights(wanted, clips):
         weights = np.full(clips, weights)
     if weights.shape != (clips,):
         raise ShapeError(f"sample_weight must hold one number a clip: {clips} clips, weights of shape {weights.shape}")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ArgumentError("sample_weight must hold finite numbers of at least 0, not all 0")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ArgumentError("sample_weight must hold finite numbers of at least 0")
+    if not weights.any():
+        raise ArgumentError("sample_weight must hold at least one number that is not zero")
     return weights / weights[weights > 0].mean()

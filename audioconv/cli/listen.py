@@ -35,7 +35,7 @@ def listen(
     """
     from audioconv import io
     from audioconv.classify import KeywordClassifier
-    from audioconv.classify.detector import NOT_WORDS
+    from audioconv.classify.labels import NOT_WORDS
 
     if csv is not None:
         check_output(csv, force)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import floating, frozen
+from audioconv.arrays import floating, frozen, number
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels import loss as kernels
 from audioconv.nn.graph import GROUP, Graph
@@ -83,10 +83,12 @@ class SoftmaxCrossEntropy(Loss):
     _step = kernels.softmax_cross_entropy
 
     def __init__(self, label_smoothing=0.0, class_weights=None):
-        if not 0 <= label_smoothing < 1:
-            raise ArgumentError(f"label_smoothing must be from 0 to below 1, not {label_smoothing!r}")
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = number(label_smoothing, "label_smoothing", 0, below=1)
         self.class_weights = None if class_weights is None else frozen(class_weights, np.float64)
+        if class_weights is not None and not (
+            np.isfinite(self.class_weights).all() and (self.class_weights >= 0).all()
+        ):
+            raise ArgumentError(f"class_weights must be finite numbers of at least 0, not {class_weights!r}")
 
     def prepare(self, targets, dtype):
         targets, weights = super().prepare(targets, dtype)

@@ -4,7 +4,7 @@ from math import cos, pi
 
 import numpy as np
 
-from audioconv.arrays import whole
+from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels import statistics as kernels
 from audioconv.nn.graph import GROUP, Graph, Tensor
@@ -25,9 +25,9 @@ class Optimiser:
     _kept = 2  # arrays a parameter
 
     def __init__(self, network, decay, clip_norm):
-        if clip_norm is not None and not clip_norm > 0:
-            raise ArgumentError(f"clip_norm must be above 0, not {clip_norm!r}")
-        self.network, self.decay, self.clip_norm = network, decay, clip_norm
+        if clip_norm is not None:
+            number(clip_norm, "clip_norm", above=0)
+        self.network, self.decay, self.clip_norm = network, number(decay, "decay", 0), clip_norm
         self._moments = {
             name: [np.zeros(p.size) for _ in range(self._kept)] for name, p in network.parameters().items()
         }
@@ -41,7 +41,8 @@ class Optimiser:
         return arrays, self.steps
 
     def prepare(self, learning_rate):
-        """Fill in the settings of the next step."""
+        """Fill in the settings of the next step; a learning rate that is negative or not finite is refused."""
+        number(learning_rate, "learning_rate", 0)
         self.steps += 1
         self.settings[:] = 0
         self.settings[[RATE, FACTOR, DECAY, GO]] = learning_rate, 1, self.decay, 1
@@ -76,11 +77,11 @@ class Optimiser:
 
     def _limit(self, graph, settings, gradients):
         squares = Tensor((len(gradients),), GROUP, True)
-        for number, gradient in enumerate(gradients.values()):
+        for channel, gradient in enumerate(gradients.values()):
             tensor = graph.array(gradient)
 
-            def encode(plan, place, tensor=tensor, number=number):
-                where = [place(tensor), place(squares).moved(channel=number)]
+            def encode(plan, place, tensor=tensor, channel=channel):
+                where = [place(tensor), place(squares).moved(channel=channel)]
                 return [row(kernels.square_sum, plan.dtype, where, [tensor.size, plan.group_count])]
 
             graph.add(encode, [tensor], [squares])
@@ -115,7 +116,8 @@ class AdamW(Optimiser):
 
     def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=None):
         super().__init__(network, decay, clip_norm)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.beta1, self.beta2 = number(beta1, "beta1", 0, below=1), number(beta2, "beta2", 0, below=1)
+        self.epsilon = number(epsilon, "epsilon", above=0)
 
     def prepare(self, learning_rate):
         super().prepare(learning_rate)
@@ -146,7 +148,7 @@ class SGD(Optimiser):
 
     def __init__(self, network, momentum=0.9, nesterov=True, decay=0.0, clip_norm=None):
         super().__init__(network, decay, clip_norm)
-        self.momentum, self.nesterov = momentum, bool(nesterov)
+        self.momentum, self.nesterov = number(momentum, "momentum", 0, below=1), bool(nesterov)
 
     def prepare(self, learning_rate):
         super().prepare(learning_rate)
@@ -168,9 +170,7 @@ class MovingAverage:
     """
 
     def __init__(self, network, decay=0.999):
-        if not 0 <= decay < 1:
-            raise ArgumentError(f"the decay of an average must be from 0 to below 1, not {decay!r}")
-        self.network, self.decay = network, decay
+        self.network, self.decay = network, number(decay, "decay of an average", 0, below=1)
         self.averages = {name: p.reshape(-1).astype(np.float64) for name, p in network.parameters().items()}
 
     def weights(self):
@@ -195,12 +195,13 @@ class MovingAverage:
 
 def constant(rate):
     """The function from step (0, 1, ...) to learning rate that is always `rate`."""
+    number(rate, "rate", 0)
     return lambda step: rate
 
 
 def step_decay(rate, every, factor=0.1):
     """The function from step to learning rate: `rate`, times `factor` after each `every` steps."""
-    every = whole(every, "every")
+    every, factor, rate = whole(every, "every"), number(factor, "factor", above=0), number(rate, "rate", 0)
     return lambda step: rate * factor ** (step // every)
 
 
@@ -219,8 +220,10 @@ def warmup_cosine(peak, steps, warmup=None):
     ----------
     Loshchilov, Hutter, SGDR, ICLR 2017, equation 5.
     """
-    steps = whole(steps, "steps")
+    steps, peak = whole(steps, "steps"), number(peak, "peak", 0)
     warmup = steps // 10 if warmup is None else whole(warmup, "warmup", 0)
+    if warmup > steps:
+        raise ArgumentError(f"warmup must be at most all of the {steps} steps, not {warmup}")
 
     def learning_rate(step):
         if step < warmup:
