@@ -9,7 +9,7 @@ import numpy as np
 from audioconv import models
 from audioconv.classify.augment import Augmentation
 from audioconv.classify.recipe import Recipe
-from audioconv.errors import ModelFileError
+from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.features import KINDS
 from audioconv.io import model_file
 
@@ -132,6 +132,8 @@ def load(cls, path, model=None):
         classifier.network_.load_weights(
             {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
         )
+    except ArgumentError as error:  # of its parameters
+        raise ModelFileError(f"{path} is not a whole model: {error}") from error
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
     for name in KNOWN:

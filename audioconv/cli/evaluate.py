@@ -121,7 +121,7 @@ def _unknown_to(classifier, model, part, split):
                 "right more often here than with others; --split test takes the part that training leaves alone"
             )
         return part, clips
-    known = trained | validated if split == "new" else trained
+    known = trained if split == "val" else trained | validated  # which are there to choose by
     if split in ("train", "all"):
         if known.any():
             say(f"{known.sum()} of these {len(part)} clips were trained on, which says nothing of others")
