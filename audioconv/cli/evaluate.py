@@ -123,8 +123,8 @@ def _unknown_to(classifier, model, part, split):
         return part, clips
     known = trained if split == "val" else trained | validated  # which are there to choose by
     if split in ("train", "all"):
-        if known.any():
-            say(f"{known.sum()} of these {len(part)} clips were trained on, which says nothing of others")
+        if trained.any():
+            say(f"{trained.sum()} of these {len(part)} clips were trained on, which says nothing of others")
         return part, clips
     if known.all():
         raise ArgumentError(
