@@ -90,14 +90,17 @@ def _plain(value):
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
-def _parameters(told):
+def _parameters(path, told):
     """The parameters that `_described` told, as the classifier takes them; of another version those that it knows."""
     params = dict(told)
     for name, kind in (("recipe", Recipe), ("augment", Augmentation)):
         if isinstance(params.get(name), dict):
             known = {field.name for field in fields(kind)}
             inner = {key: value for key, value in params[name].items() if key in known}
-            params[name] = kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in inner.items()})
+            try:
+                params[name] = kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in inner.items()})
+            except ArgumentError as error:
+                raise ModelFileError(f"{path} is not a whole model: of its {name}, {error}") from error
     if isinstance(params.get("class_weight"), list):
         params["class_weight"] = {label: weight for label, weight in params["class_weight"]}
     return params
@@ -116,7 +119,7 @@ def load(cls, path, model=None):
         model = settings["model"] if model is None else model
         names = cls._get_param_names()
         told = {name: value for name, value in settings.get("parameters", {"verbose": 0}).items() if name in names}
-        params = _parameters(told) | {"sample_rate": settings["sample_rate"], "clip_s": settings["clip_s"]}
+        params = _parameters(path, told) | {"sample_rate": settings["sample_rate"], "clip_s": settings["clip_s"]}
         classifier = cls(model, **params)
         labels = np.array(settings["classes"])
         classifier.classes_ = labels.astype(settings.get("dtype", labels.dtype))
@@ -132,8 +135,6 @@ def load(cls, path, model=None):
         classifier.network_.load_weights(
             {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
         )
-    except ArgumentError as error:  # of its parameters
-        raise ModelFileError(f"{path} is not a whole model: {error}") from error
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
     for name in KNOWN:
