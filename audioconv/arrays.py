@@ -111,6 +111,80 @@ def whole(value, name, least=1):
     return int(value)
 
 
+def number(value, name, least=None, most=None, *, above=None, below=None):
+    """Return `value` as a float within a range, or say what is wrong with it.
+
+    Parameters
+    ----------
+    value : float
+        Finite; no bool and no text.
+    name : str
+        What to call it in a message.
+    least, most : float, optional
+        Ends of the range that belong to it.
+    above, below : float, optional
+        Ends that do not.
+
+    Examples
+    --------
+    >>> number(1, "rate", above=0)
+    1.0
+    """
+    bounds = [("at least", least), ("above", above), ("at most", most), ("below", below)]
+    wanted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    if not is_number or not np.isfinite(value):
+        raise ArgumentError(f"{name} must be a finite number{wanted and f' {wanted}'}, not {value!r}")
+    value = float(value)
+    low = (least is None or value >= least) and (above is None or value > above)
+    high = (most is None or value <= most) and (below is None or value < below)
+    if not (low and high):
+        raise ArgumentError(f"{name} must be {wanted}, not {value:g}")
+    return value
+
+
+def interval(value, name, least=None, most=None):
+    """Return `value` as two floats (low, high) in a range, not in the wrong order, or say what is wrong with it."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ArgumentError(f"{name} must be two numbers, the lowest and the highest, not {value!r}")
+    low, high = (number(end, name, least, most) for end in value)
+    if low > high:
+        raise ArgumentError(f"{name} must be the lowest and then the highest number, not {value!r}")
+    return low, high
+
+
+def seed_of(random_state, name="random_state"):
+    """A seed, as an int of at least 0, from whatever stands for randomness in scikit-learn.
+
+    Parameters
+    ----------
+    random_state : None, int, numpy.random.RandomState, Generator, BitGenerator or SeedSequence
+        None is 0, and an int of any size itself. Of the others a seed is drawn: each call draws another one of a
+        RandomState or Generator.
+    name : str
+        What to call it in a message.
+
+    Examples
+    --------
+    >>> seed_of(None), seed_of(20250101), seed_of(np.random.RandomState(0))
+    (0, 20250101, 209652396)
+    """
+    if random_state is None:
+        return 0
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(np.iinfo(np.int32).max))  # as scikit-learn draws them for its ensembles
+    if isinstance(random_state, np.random.BitGenerator):
+        random_state = np.random.Generator(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63))
+    if isinstance(random_state, np.random.SeedSequence):
+        return int(random_state.generate_state(1, np.uint64)[0])
+    if isinstance(random_state, numbers.Real):
+        return whole(random_state, name, 0)
+    raise ArgumentError(f"{name} must be None, a whole number from 0, or a RandomState or Generator of NumPy, "
+                        f"not {random_state!r}")  # fmt: skip
+
+
 def choice(value, name, allowed):
     """Return `value` if it is one of `allowed`, or say which there are."""
     if value not in allowed:

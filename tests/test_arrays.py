@@ -56,3 +56,10 @@ def test_whole_refuses(wrong):
 def test_whole_accepts(right):
     assert arrays.whole(right, "n") == right
     assert type(arrays.whole(right, "n")) is int
+
+
+def test_an_interval_is_two_numbers_in_their_order():
+    assert arrays.interval([1, 2.5], "speed", 0, 3) == (1.0, 2.5)
+    for bad, message in (((1,), "two numbers"), (3, "two numbers"), ((2, 1), "lowest and then"), ((1, 4), "at most 3")):
+        with pytest.raises(ac.ArgumentError, match=f"speed must be .*{message}"):
+            arrays.interval(bad, "speed", 0, 3)

@@ -1,5 +1,10 @@
 """Clips that are kept on disk: read once, the same to the bit, read again when a file or a setting changes."""
 
+import errno
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -92,3 +97,48 @@ def test_a_broken_file_is_named_and_nothing_is_kept(files, tmp_path):
     assert not stored(tmp_path)
     with pytest.raises(ac.AudioFileError, match=r"none\.wav"):
         load([*files[:2], str(tmp_path / "none.wav")])
+    (tmp_path / "4.wav").write_bytes(b"no sound either")
+    with pytest.raises(ac.AudioFileError, match=r"2 of 5 files cannot be read: .*3\.wav.*; .*4\.wav"):
+        load(files)
+    assert not stored(tmp_path)
+
+
+@pytest.mark.parametrize("call", ["posix_fallocate", "pwrite"])
+def test_on_a_full_disk_clips_are_in_memory_and_nothing_is_left(files, tmp_path, monkeypatch, call):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, full, raising=False)
+    said = Said()
+    assert np.array_equal(load(files, notices=said), clips.load_clips(files, RATE, RATE))
+    assert any("clips are kept in memory, because they cannot be kept on disk" in text for text in said)
+    assert not list((tmp_path / "cache" / "clips").iterdir())
+
+
+def test_clips_are_written_where_room_cannot_be_set_aside(files, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    assert np.array_equal(load(files), clips.load_clips(files, RATE, RATE))
+
+
+TINY_DISK = """mount -t tmpfs -o size=64k tmpfs "$2" && exec "$0" -c "$1" "$2" """
+LOAD = """
+import os, sys
+from audioconv.classify.clips import load_clips
+os.environ["AUDIOCONV_CACHE"] = sys.argv[1]
+files = [f"{i}.wav" for i in range(5)]
+print(load_clips(files, 8000, 8000, keep=True).shape, os.listdir(sys.argv[1] + "/clips"))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_fills_up_does_not_kill_the_process(files, tmp_path):
+    (tmp_path / "disk").mkdir()
+    command = ["unshare", "-m", "sh", "-c", TINY_DISK, sys.executable, LOAD, str(tmp_path / "disk")]
+    path = os.pathsep.join([os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    if "mount" in done.stderr or "unshare" in done.stderr:
+        pytest.skip("no small disk can be mounted here")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(5, 8000) []"

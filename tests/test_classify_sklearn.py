@@ -10,11 +10,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import audioconv as ac
 from tests.test_classify_classifier import RATE, examples
 
+NO_INTEGERS = "samples are float32 or float64: integers are never rescaled silently"
 NO_SOUND = "the check's points of a plane are no sound: of clips a sample or two long nothing can be heard"
 EXCEPTIONS = {
-    "check_estimators_dtypes": "samples are float32 or float64: integers are never rescaled silently",
+    "check_estimators_dtypes": NO_INTEGERS,
+    "check_sample_weights_not_an_array": NO_INTEGERS,
+    "check_sample_weights_shape": NO_INTEGERS,
+    "check_sample_weight_equivalence_on_dense_data": "batches are drawn by chance: a weight scales the gradient of a "
+    "clip where that is drawn, and is no repetition of it; a weight of 0 does leave it out, to the bit",
     "check_complex_data": "arrays of a wrong kind are a TypeError here, where the check wants a ValueError",
-    "check_classifier_data_not_an_array": "samples are float32 or float64: integers are never rescaled silently",
+    "check_classifier_data_not_an_array": NO_INTEGERS,
     "check_dtype_object": "samples are float32 or float64: arrays of objects are refused",
     "check_classifiers_train": NO_SOUND,
     "check_n_features_in_after_fitting": "clips of another length are padded or cut, as files are",
@@ -49,6 +54,14 @@ def test_a_pipeline_brings_clips_into_shape():
     louder = make_pipeline(FunctionTransformer(lambda clips: 2 * clips), make(epochs=12))
     assert louder.fit(X, y).score(X, y) > 0.8
     assert clone(louder)[-1].get_params() == louder[-1].get_params()
+
+
+def test_scorers_of_probabilities_and_decisions_work():
+    X, y = examples(6, 0)
+    for scoring in ("neg_log_loss", "roc_auc_ovr", "balanced_accuracy"):
+        assert np.isfinite(cross_val_score(make(), X, y, scoring=scoring, cv=2)).all()
+    two = y != "noise"
+    assert np.isfinite(cross_val_score(make(), X[two], y[two], scoring="roc_auc", cv=2)).all()
 
 
 def test_files_and_arrays_are_the_same_clips(tmp_path):

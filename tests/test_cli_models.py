@@ -144,7 +144,7 @@ def test_evaluate_lists_errors(clips, model, tmp_path):
 def test_evaluate_refuses_what_it_cannot_compare(clips, model, tmp_path):
     assert "train, val, test" in refused("evaluate", model, clips, "--split", "folds")
     assert str(tmp_path / "no") in refused("evaluate", model, tmp_path / "no")
-    ac.write(tmp_path / "a.wav", sound("low", 0), RATE)
+    ac.write(tmp_path / "a.wav", sound("low", 50), RATE)
     write_manifest(tmp_path, [("a.wav", label, 0, "test") for label in ("low", "low", "bed", "bed")])
     closed = ac.KeywordClassifier.load(model)
     closed.classes_ = np.array(["high", "low", "other"])
@@ -339,7 +339,7 @@ def test_training_interrupted_before_the_first_epoch_leaves_an_older_model_alone
     monkeypatch.setattr("audioconv.classify.batches.Batches.__call__", interrupted)
     path = tmp_path / "older.model"
     path.write_bytes(b"older")
-    result = run("train", clips, "--out", path, "--epochs", 2)
+    result = run("train", clips, "--out", path, "--epochs", 2, "--force")
     assert result.exit_code == 130
     assert f"interrupted before the first epoch was done; nothing is written to {path}" in result.stderr
     assert path.read_bytes() == b"older"

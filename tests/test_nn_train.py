@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audioconv import nn
-from audioconv.errors import AudioconvError, ModelFileError
+from audioconv.errors import ArgumentError, AudioconvError, ModelFileError
 from tests.compare import assert_close
 
 
@@ -280,3 +280,33 @@ def test_class_weights_count():
     y, targets = np.array([[1.0, 0.0], [0.5, 2.0]]), np.eye(2)
     own = [nn.softmax_cross_entropy(y[i : i + 1], targets[i : i + 1])[0] for i in range(2)]
     assert loss(y, targets)[0] == pytest.approx((3 * own[0] + own[1]) / 4)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda n: nn.AdamW(n, decay=-0.1), "decay must be at least 0, not -0.1"),
+        (lambda n: nn.AdamW(n, beta1=1), "beta1 must be at least 0 and below 1, not 1"),
+        (lambda n: nn.AdamW(n, beta2=np.nan), "beta2 must be a finite number"),
+        (lambda n: nn.AdamW(n, epsilon=0), "epsilon must be above 0"),
+        (lambda n: nn.AdamW(n, clip_norm=0), "clip_norm must be above 0"),
+        (lambda n: nn.SGD(n, momentum=1.5), "momentum must be at least 0 and below 1, not 1.5"),
+        (lambda n: nn.SGD(n, decay="some"), "decay must be a finite number at least 0, not 'some'"),
+        (lambda n: nn.AdamW(n).step(-1), "learning_rate must be at least 0, not -1"),
+        (lambda n: nn.SGD(n).step(np.inf), "learning_rate must be a finite number"),
+        (lambda n: nn.MovingAverage(n, 1), "decay of an average must be at least 0 and below 1"),
+        (lambda n: nn.constant(-0.1), "rate must be at least 0"),
+        (lambda n: nn.step_decay(0.1, 0), "every must be at least 1"),
+        (lambda n: nn.step_decay(0.1, 3, -1), "factor must be above 0"),
+        (lambda n: nn.warmup_cosine(-2.0, 10), "peak must be at least 0"),
+        (lambda n: nn.warmup_cosine(2.0, 10, 11), "warmup must be at most all of the 10 steps, not 11"),
+        (lambda n: nn.SoftmaxCrossEntropy(1.0), "label_smoothing must be at least 0 and below 1"),
+        (lambda n: nn.SoftmaxCrossEntropy(0.0, [1.0, -1.0]), "class_weights must be finite numbers of at least 0"),
+        (lambda n: nn.Training(None, 0.1, epochs=3), "learning_rate must be a function, not 0.1; constant"),
+        (lambda n: nn.Training(None, nn.constant(0.1), epochs=0), "epochs must be at least 1"),
+        (lambda n: nn.Training(None, nn.constant(0.1), epochs=3, validate=0.9), "validate must be a function"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_when_they_are_given(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make(network())

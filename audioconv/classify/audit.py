@@ -7,42 +7,55 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv import io, parallel
+from audioconv.arrays import number
+from audioconv.classify.clips import LONG
 from audioconv.classify.dataset import SPLITS
+from audioconv.errors import ArgumentError, AudioFileError
 
 SILENT = 1e-3  # a clip whose peak is below has nothing to hear: -60 dB of full scale
 FULL, RUN = 0.999, 4  # so many samples in a row at full scale are cut off
 EDGE_S, LOUD_DB = 0.01, -12.0  # a clip whose first or last 10 ms are so near its loudest 10 ms is cut within its sound
 UNEQUAL = 3.0  # times as many clips of one label as of another
+SHORT = 0.1  # times the length that clips are brought to
+REMARKS = ("imbalance", "too long", "too short")  # what training copes with
 
 
 class Finding(NamedTuple):
     """One kind of trouble, in words, and the files that have it."""
 
-    kind: str  # leak, duplicate, contradiction, clipped, silent, truncated, imbalance
+    kind: str  # broken, leak, duplicate, contradiction, clipped, silent, truncated; or one of REMARKS
     text: str
     files: tuple
 
+    @property
+    def is_fault(self):
+        """Whether something should be done about it; a remark is only good to know."""
+        return self.kind not in REMARKS
 
-def audit(data, *, threads=None):
+
+def audit(data, *, clip_s=1.0, threads=None):
     """Look at each clip of a data set, and at what they have in common.
 
     Parameters
     ----------
     data : Dataset
+    clip_s : float, in seconds
+        Length of the clips that a classifier is trained on.
     threads : int, optional
 
     Returns
     -------
     findings : list of Finding
-        leak: a speaker in more than one split, so that the test is no test of strangers. duplicate: the same samples in
-        two files; contradiction: under two labels. clipped: at full scale for four samples or more. silent: nothing
-        above -60 dB of full scale. truncated: loud from the first or to the last moment. imbalance: three times as many
-        clips of one label as of another.
+        broken: files that cannot be read, each named. leak: a speaker in more than one split, so that the test is no
+        test of strangers. duplicate: the same samples in two files; contradiction: under two labels. clipped: at full
+        scale for four samples or more. silent: nothing above -60 dB of full scale. truncated: loud from the first or to
+        the last moment. And what is no fault (`Finding.is_fault`): imbalance, three times as many clips of one label as
+        of another; too long, of which most will be left out; too short for a word.
 
     Raises
     ------
-    AudioFileError
-        If a file cannot be read.
+    ArgumentError
+        If there are no clips.
 
     Examples
     --------
@@ -50,28 +63,46 @@ def audit(data, *, threads=None):
     >>> for finding in audit(load_dataset("data/keywords")):  # doctest: +SKIP
     ...     print(finding.text)
     """
-    about = parallel.run(_look, data.files, threads)
-    findings = [*_leaks(data), *_duplicates(data, [digest for digest, _ in about])]
+    number(clip_s, "clip_s", above=0)
+    if not len(data):
+        raise ArgumentError("data has no clips; at least one is wanted")
+    found = parallel.run(lambda file: _look(file, clip_s), data.files, threads)
+    broken = {file: look for file, look in zip(data.files, found, strict=True) if isinstance(look, AudioFileError)}
+    whole, about = data.without(broken), [look for look in found if not isinstance(look, AudioFileError)]
+    findings = [*_broken(broken, len(data)), *_leaks(data), *_duplicates(whole, [digest for digest, _ in about])]
     sayings = {
         "clipped": "reach full scale and are cut off there",
         "silent": "hold nothing louder than -60 dB of full scale",
         "truncated": "are loud from the first or to the last moment: the sound may be cut",
+        "too long": f"are longer than {LONG * clip_s:g} s: of each the loudest {clip_s:g} s are taken",
+        "too short": f"are shorter than {1000 * SHORT * clip_s:g} ms: too short for a word",
     }
     for kind, saying in sayings.items():
-        files = tuple(file for file, (_, troubles) in zip(data.files, about, strict=True) if kind in troubles)
+        files = tuple(file for file, (_, troubles) in zip(whole.files, about, strict=True) if kind in troubles)
         if files:
             findings.append(Finding(kind, f"{len(files)} of {len(data)} clips {saying}, such as {files[0]}", files))
     return findings + _imbalance(data)
 
 
-def _look(path):
-    """A digest of the samples of a file, and what is wrong with them."""
-    samples, sample_rate = io.read(path)
+def _broken(errors, clips):
+    if not errors:
+        return []
+    text = f"{len(errors)} of {clips} clips cannot be read: {'; '.join(map(str, errors.values()))}"
+    return [Finding("broken", text, tuple(errors))]
+
+
+def _look(path, clip_s):
+    """A digest of the samples of a file, and what is wrong with them; or the error that says why it cannot be read."""
+    try:
+        samples, sample_rate = io.read(path)
+    except AudioFileError as error:
+        return error
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(sample_rate).encode()).digest()
-    columns = samples.reshape(len(samples), -1)
-    peaks, troubles = np.abs(columns).max(axis=1), set()
+    columns, length_s = samples.reshape(len(samples), -1), len(samples) / sample_rate
+    lengths = {"too long": length_s > LONG * clip_s, "too short": length_s < SHORT * clip_s}
+    peaks, troubles = np.abs(columns).max(axis=1), {kind for kind, is_so in lengths.items() if is_so}
     if peaks.max() < SILENT:
-        return digest, {"silent"}
+        return digest, troubles | {"silent"}
     full = np.concatenate(([0], np.cumsum(peaks >= FULL)))
     if (full[RUN:] - full[:-RUN]).max(initial=0) == RUN:
         troubles.add("clipped")

@@ -1,20 +1,27 @@
 """Making one recording into many: settings, noises, rooms, mixtures. What is done with them to clips: variations.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from audioconv.arrays import floating
+from audioconv.arrays import floating, interval, number, whole
 from audioconv.errors import ArgumentError
 from audioconv.signal import convolve
 
 ROOMS = 64  # made for each training
 ROOM_S = (0.1, 0.6)  # reverberation times
+SLOWEST, FASTEST = 0.1, 10  # speeds, and heights of a voice
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges of the random changes; equal ends, or a chance or width of 0, switch one off."""
+    """Ranges of the random changes; equal ends, or a chance or width of 0, switch one off.
+
+    Raises
+    ------
+    ArgumentError
+        For a number that is out of its range.
+    """
 
     # Tried on digits of a speaker out of four who was not trained on, 500 steps, equaliser of 0 / 3 / 4.5 / 6 dB: 75.1,
     # 80.0, 81.0, 79.8 %; a speed of 0.7 to 1.4 instead of 0.8 to 1.25 lowered 77.6 to 72.0 % (two speakers). Of no use
@@ -35,6 +42,22 @@ class Augmentation:
     mixup: float = 0.0  # clips are mixed in shares drawn from a beta distribution of this parameter
     noise_clips: float = 0.1  # clips of noise alone for each clip of speech; their target is "any class alike"
     noise_dbfs: tuple = (-70.0, -6.0)  # their level
+
+    def __post_init__(self):
+        for name in ("shift_s", "equaliser_db", "time_mask_s", "mixup", "noise_clips"):
+            number(getattr(self, name), name, 0)
+        for name in ("noise_chance", "room_chance"):
+            number(getattr(self, name), name, 0, 1)
+        for name in ("mel_mask", "masks"):
+            whole(getattr(self, name), name, 0)
+        for name in ("speed", "vocal_tract"):
+            interval(getattr(self, name), name, SLOWEST, FASTEST)
+        for name in ("gain_db", "snr_db", "noise_dbfs"):
+            interval(getattr(self, name), name)
+
+    def get_params(self, deep=True):
+        """The settings by name, as scikit-learn's `clone` wants them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 UNCHANGED = Augmentation(

@@ -10,6 +10,7 @@ from audioconv.classify.variations import Variations, hide
 
 SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a band that never changes is not blown up
 DRAWN = 2  # changes when the same seed changes clips in other ways: a training that was begun cannot go on then
+SEED_BITS = 23  # of the 63 of a clip's seed, above 16 of the epoch and 24 of the clip
 PIECE = 25  # clips that a thread takes at a time: of 1 s, their sounds fit into its cache
 
 
@@ -18,10 +19,11 @@ class Batches:
 
     They are the same with any number of threads. Clips of noise alone are mixed in with `noise_target`, or with all
     classes alike (outlier exposure, Hendrycks et al. 2019): so the posteriors of what is no word stay low in a stream.
+    With `weights`, one a clip, targets sum to these instead of 1, as `recipe.WeightedCrossEntropy` takes them.
     """
 
     def __init__(self, clips, targets, features, noises, augmentation, seed, threads, *, batch_size, network,
-                 noise_target=None):  # fmt: skip
+                 noise_target=None, weights=None):  # fmt: skip
         self.batch_size, self._network = batch_size, network
         self._clips, self._features, self._noises = clips, features, noises
         self._augmentation, self._seed, self._threads = augmentation, seed, threads
@@ -30,6 +32,9 @@ class Batches:
         classes = targets.max() + 1 if noise_target is None else len(noise_target)
         alike = np.full(classes, 1 / classes, np.float32) if noise_target is None else noise_target
         self._targets = np.concatenate((nn.one_hot(targets, classes), np.tile(alike, (noise_clips, 1))))
+        self.weighted = weights is not None
+        if self.weighted:
+            self._targets[: len(clips)] *= np.asarray(weights, np.float32)[:, None]
         self.statistics = self._measure()
 
     def _measure(self):
@@ -73,7 +78,7 @@ class Batches:
             yield self._batch(epoch + 1, draws, chosen)
 
     def _batch(self, epoch, draws, chosen):
-        seeds = (self._seed << 40) + (epoch << 24) + chosen  # of dropout: a seed for each clip in each epoch
+        seeds = (_short(self._seed) << 40) + (epoch << 24) + chosen  # of dropout: a seed for each clip in each epoch
         parts = np.array_split(chosen, -(-len(chosen) // PIECE))
         rows = parallel.run(lambda part: self._examples(draws.of(part)), parts, self._threads)
         frames, targets = np.concatenate(rows), self._targets[chosen]
@@ -86,6 +91,14 @@ class Batches:
         """Standardised features of some clips."""
         mean, deviation = self.statistics
         return hide((self._variations.frames(draws) - mean) / deviation, draws.masks)
+
+
+def _short(seed):
+    """A seed as a number of 23 bits, which is all that the seeds of dropout have room for."""
+    if seed >> SEED_BITS == 0:
+        return seed
+    digest = hashlib.blake2b(str(seed).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") & ((1 << SEED_BITS) - 1)
 
 
 def _moments(frames):

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioconv.classify.detector import NOT_WORDS, Events
+from audioconv.arrays import number, seed_of
+from audioconv.classify.detector import Events
+from audioconv.classify.labels import NOT_WORDS
 
 NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
 LATE_S = 0.5  # a detection counts until so long after the end of its word
@@ -106,12 +108,14 @@ def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
     labels : sequence of labels
         Those in `NOT_WORDS` are placed in the stream too, to be passed over.
     noises : list of float32 arrays of unit power
+    seed : int, RandomState or Generator
 
     Returns
     -------
     threshold : float
     """
-    rng = np.random.default_rng([seed, 0xCA])
+    number(snr_db, "snr_db")
+    rng = np.random.default_rng([seed_of(seed, "seed"), 0xCA])
     rate = classifier.sample_rate
     chosen = rng.permutation(len(clips))[:300]
     background = np.concatenate([noise[: 60 * rate] for noise in noises])

@@ -1,20 +1,22 @@
 """The estimator: from clips to a trained network, with scikit-learn's contract."""
 
 import os
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models, nn, parallel
-from audioconv.arrays import whole
-from audioconv.classify import closed_form, kept
+from audioconv.arrays import seed_of
+from audioconv.classify import closed_form, kept, known
 from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.batches import Batches
-from audioconv.classify.clips import check_clips, check_labels, load_clips, read_mono
-from audioconv.classify.detector import BATCH, SILENCES, UNKNOWNS, KeywordDetector, PosteriorStream
+from audioconv.classify.clips import check_clips, load_clips, read_all, read_mono
+from audioconv.classify.judging import Judging
+from audioconv.classify.labels import SILENCES, UNKNOWNS, check_labels, class_weights, clip_weights
+from audioconv.classify.parameters import NestedParameters, check_parameters, check_silence
 from audioconv.classify.progress import Notices, Progress
 from audioconv.classify.recipe import Recipe, doubt
 from audioconv.errors import ArgumentError
@@ -24,7 +26,29 @@ STEP_MS = 50  # from one window of a stream to the next
 THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
 
 
-class KeywordClassifier(ClassifierMixin, BaseEstimator):
+class _Examples(NamedTuple):
+    """Labelled clips, checked, and read as soon as nothing else can be refused."""
+
+    X: object
+    labels: np.ndarray
+
+    def select(self, mask):
+        X = self.X[mask] if isinstance(self.X, np.ndarray) else [self.X[i] for i in np.flatnonzero(mask)]
+        return _Examples(X, self.labels[mask])
+
+
+class _Task(NamedTuple):
+    """What is to be learnt."""
+
+    given: _Examples
+    held: _Examples | None  # to validate
+    classes: np.ndarray
+    targets: np.ndarray  # the class of each clip
+    of_classes: np.ndarray | None  # how much clips of each class count
+    weights: np.ndarray | None  # how much each clip counts
+
+
+class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimator):
     """A small convolutional network that tells words apart, in clips and in streams.
 
     Parameters
@@ -43,8 +67,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         Peak of the schedule; default 0.01.
     recipe : Recipe, optional
         Weight decay, label smoothing, warm-up, moving average, and what `epochs` and `learning_rate` are by default.
+        Parameters as `recipe__label_smoothing` reach it, in `set_params` and grid searches.
     augment : bool or Augmentation
-        Change the clips anew in each epoch.
+        Change the clips anew in each epoch. Parameters as `augment__snr_db` reach it.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
         Mixed into the clips when augmenting, beside white, pink and brown noise made at run time.
     silence : str, optional
@@ -54,8 +79,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         How much clips of each label count, as in scikit-learn; balanced: as if there were as many of each.
     threads : int, optional
         Default `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
-    random_state : int, optional
-        The same number gives the same weights, bit for bit. None is 0.
+    random_state : int, RandomState or Generator, optional
+        The same number, of any size from 0, gives the same weights, bit for bit. None is 0. Of a RandomState or
+        Generator each `fit` draws another number, `seed_`.
     verbose : int
         1 shows a progress bar and notices on stderr.
 
@@ -76,6 +102,13 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         The one whose weights were kept, from 1; 0 if none was finished.
     interrupted_ : bool
         Whether Ctrl-C ended the training; the weights are the best until then.
+    seed_ : int
+        What all random numbers of the training came from.
+    trained_on_, validated_on_ : uint64 arrays, sorted
+        Digests of the clips that were trained on, and of those of `validation`; see `was_trained_on`. None if the model
+        is of a file that does not have them.
+    split_ : dict or None
+        How the clips were split, if `audioconv train` did it: speaker, words, seed.
 
     Examples
     --------
@@ -121,7 +154,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
     # --- training ---
 
-    def fit(self, X, y, groups=None, validation=None, checkpoint=None):
+    def fit(self, X, y, groups=None, validation=None, checkpoint=None, sample_weight=None):
         """Train on labelled clips.
 
         Parameters
@@ -136,6 +169,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         checkpoint : path, optional
             Where the state of the training is kept while it runs. If the file is there, the training goes on from it,
             to the same weights as if it had never stopped.
+        sample_weight : float array, shape (clips,), optional
+            How much the loss of each clip counts, beside `class_weight`; their mean does not matter. Clips of weight 0
+            are left out.
 
         Returns
         -------
@@ -144,48 +180,63 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ArgumentError, ShapeError, DtypeError, AudioFileError, ModelFileError
-            If there are fewer than two labels, as many labels as clips are not given, or a clip cannot be used.
+            If there are fewer than two labels, as many labels as clips are not given, a parameter makes no sense, or
+            clips cannot be used; of files that cannot be read each is named.
         """
-        seed = 0 if self.random_state is None else whole(self.random_state, "random_state", 0)
-        if self.epochs is not None:
-            whole(self.epochs, "epochs")
-        features = models.model_of(self.model).features(whole(self.sample_rate, "sample_rate"))
-        if not features.frames(self.clip):
-            raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {self.clip_s}")
-        notices = Notices(self.verbose)
-        clips, labels = self._labelled(X, y, notices)
-        classes = np.unique(labels if self.silence is None else np.append(labels, self.silence))
-        if len(classes) < 2:
-            raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
-        targets = np.searchsorted(classes, labels)
-        weights = _class_weights(self.class_weight, classes, targets)
-        held = None if validation is None else self._labelled(*validation, notices)
-        strange = [] if held is None else np.setdiff1d(held[1], classes)
-        if len(strange):
-            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
+        features, seed, notices = check_parameters(self), seed_of(self.random_state), Notices(self.verbose)
+        task = self._task(X, y, validation, sample_weight, notices)
+        clips, held = self._read(task.given, notices), None
+        if task.held is not None:
+            held = self._read(task.held, notices), task.held.labels
         noises = self._noises(seed, notices)
-        network = models.build(self.model, len(classes), features.size, seed, features.frames(self.clip))
+        network = models.build(self.model, len(task.classes), features.size, seed, features.frames(self.clip))
         batches = Batches(
-            clips, targets, features, noises, self._augmentation(), seed, self.threads,
-            batch_size=whole(self.batch_size, "batch_size"), network=network, noise_target=self._noise_target(classes),
+            clips, task.targets, features, noises, self._augmentation(), seed, self.threads, weights=task.weights,
+            batch_size=int(self.batch_size), network=network, noise_target=self._noise_target(task.classes),
         )  # fmt: skip
         # from here on nothing is refused, so that an object that was fitted before is never half of each
-        self.classes_, self.features_, self.network_ = classes, features, network
+        self.classes_, self.features_, self.network_ = task.classes, features, network
         self.mean_, self.std_ = batches.statistics
         recipe, augmented = self._recipe(), self._augmentation()  # if not, no other pitch or place was ever heard
         self.voices_ = tuple(float(pitch) for pitch in (recipe.voices if augmented else (1.0,)))
         self.shifts_s_ = tuple(float(shift) for shift in (recipe.shifts_s if augmented else (0.0,)))
         self.n_features_in_, self.threshold_, self._predictor = _samples(X, self.clip), THRESHOLD, None
-        self._train(batches, weights, held, None if checkpoint is None else Path(checkpoint))
+        self.seed_, self.split_ = seed, None
+        self.trained_on_, self.validated_on_ = (
+            np.unique(known.digests(some, self.threads)) for some in (clips, () if held is None else held[0])
+        )
+        self._train(batches, task.of_classes, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
             self._calibrate(*held, noises, seed)
         return self
 
-    def _labelled(self, X, y, notices):
+    def _task(self, X, y, validation, sample_weight, notices):
+        """What is to be learnt, checked as far as that can be done without reading a clip."""
+        given, weights = self._checked(X, y), clip_weights(sample_weight, len(X))
+        if weights is not None:
+            given, weights = given.select(weights > 0), weights[weights > 0]
+        check_silence(self.silence, given.labels)
+        classes = np.unique(given.labels if self.silence is None else np.append(given.labels, self.silence))
+        if len(classes) < 2:
+            raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
+        held = None if validation is None else self._checked(*validation)
+        strange = [] if held is None else np.setdiff1d(held.labels, classes)
+        if len(strange):
+            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
+        targets, augmentation = np.searchsorted(classes, given.labels), self._augmentation()
+        noise_clips = round(len(targets) * augmentation.noise_clips) if augmentation else 0
+        if not noise_clips and self.silence is not None and self.silence not in given.labels:
+            notices.say(f"there is nothing to learn {self.silence!r} from: augmentation would make noise alone")
+        of_classes = class_weights(self.class_weight, classes, targets, noise_clips)
+        return _Task(given, held, classes, targets, of_classes, weights)
+
+    def _checked(self, X, y):
         """Clips and their labels, as many of the one as of the other."""
         X = check_clips(X)
-        labels = check_labels(y, len(X))
-        return load_clips(X, self.sample_rate, self.clip, notices, self.threads, keep=True), labels
+        return _Examples(X, check_labels(y, len(X)))
+
+    def _read(self, examples, notices):
+        return load_clips(examples.X, self.sample_rate, self.clip, notices, self.threads, keep=True)
 
     def _calibrate(self, clips, labels, noises, seed):
         """Choose the threshold of detectors; Ctrl-C leaves the usual one, and the trained weights."""
@@ -210,16 +261,13 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         return (classes == own[0]).astype(np.float32) if own else np.full(len(classes), 1 / len(classes), np.float32)
 
     def _noises(self, seed, notices):
-        given = [] if self.background_noise is None else self.background_noise
-        if isinstance(given, (str, os.PathLike)):
-            raise ArgumentError(f"background_noise must be a list of paths or arrays, not the one path {str(given)!r}")
+        given = [] if self.background_noise is None else list(self.background_noise)
+        paths = [noise for noise in given if isinstance(noise, (str, os.PathLike))]
+        read = iter(read_all(lambda path: read_mono(path, self.sample_rate, notices), paths, self.threads))
         noises = synthetic_noise(self.sample_rate, seed)
         for noise in given:
-            if isinstance(noise, (str, os.PathLike)):
-                samples = read_mono(noise, self.sample_rate, notices)
-                noises.append(check_noise(samples, noise))
-            else:
-                noises.append(check_noise(noise, "given as an array"))
+            is_path = isinstance(noise, (str, os.PathLike))
+            noises.append(check_noise(next(read) if is_path else noise, noise if is_path else "given as an array"))
         return noises
 
     def _train(self, batches, weights, held, checkpoint):
@@ -232,7 +280,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         epochs = self.epochs or recipe.epochs_for(batches.steps)
         peak = recipe.learning_rate if self.learning_rate is None else float(self.learning_rate)
         training = nn.Training(
-            recipe.training_step(self.network_, weights),
+            recipe.training_step(self.network_, weights, batches.weighted),
             recipe.schedule(peak, epochs * batches.steps),
             epochs=epochs,
             validate=score,
@@ -260,78 +308,22 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
         return score
 
-    # --- use ---
-
-    def heard_features(self):
-        """The features of each of `voices_`."""
-        return [self.features_ if pitch == 1 else self.features_.pitched(pitch) for pitch in self.voices_]
-
-    def _standardised(self, features):
-        """Features (clips, frames, numbers) as the network wants them, by mean and deviation of the training set."""
-        return models.shaped(self.network_, (features - self.mean_) / self.std_)
-
-    def _judge(self, frames, network):
-        """Posteriors (clips, classes) of absolute log-mel frames (clips, voices, frames, mels); `network`: logits."""
-        hops = [round(1000 * shift / self.features_.hop_ms) for shift in self.shifts_s_]
-        silence = self.features_.absolute(np.zeros(self.features_.window, np.float32))[0]
-        heard = np.concatenate([_moved(frames, hop, silence) for hop in hops], axis=1)
-        logits = network(self._standardised(self.features_.finish(heard.reshape(-1, *frames.shape[2:]))))
-        return nn.softmax(_mean(logits.reshape(*heard.shape[:2], -1).swapaxes(0, 1)))
-
-    def judge(self, frames):
-        """Posteriors (windows, classes) of absolute log-mel frames (windows, voices, frames, mels), by one thread."""
-        if getattr(self, "_predictor", None) is None:
-            self._predictor = self.network_.inference()
-        return self._judge(frames, self._predictor)
-
-    def predict_proba(self, X):
-        """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""
-        check_is_fitted(self, "network_")
-        clips = load_clips(check_clips(X), self.sample_rate, self.clip, Notices(self.verbose), self.threads)
-        voices = [features.absolute for features in self.heard_features()]
-        rows = []
-        for begin in range(0, len(clips), BATCH):
-            part = list(clips[begin : begin + BATCH])
-            frames = parallel.run(lambda clip: np.stack([voice(clip) for voice in voices]), part, self.threads)
-            rows.append(self._judge(np.stack(frames), partial(self.network_.forward, threads=self.threads)))
-        return np.concatenate(rows)
-
-    def predict(self, X):
-        """The most probable label of each clip."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def posteriors(self, samples):
-        """Posteriors of a window that slides over a long recording.
-
-        Parameters
-        ----------
-        samples : float32 array, shape (samples,), at `sample_rate`
-
-        Returns
-        -------
-        rows : float32 array, shape (frames, classes)
-            Frame k judges samples k * step to k * step + clip; the last one is filled with zeros.
-        """
-        check_is_fitted(self, "network_")
-        stream = PosteriorStream(self)
-        return np.concatenate((stream.process(samples), stream.flush()))
-
-    def stream(self, **settings):
-        """A KeywordDetector with these settings: threshold, smoothing_s, settle_s, refractory_s, ignore."""
-        check_is_fitted(self, "network_")
-        return KeywordDetector(self, **settings)
-
     # --- files ---
 
     def save(self, path):
-        """Write the trained model to one safetensors file; it appears whole or not at all."""
+        """Write the trained model to one safetensors file, in the place of one that is there; whole or not at all.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be written, or the name has the suffix of another format.
+        """
         check_is_fitted(self, "network_")
         kept.save(self, path)
 
     @classmethod
     def load(cls, path=SHIPPED, model=None):
-        """Read a model that `save` wrote; one of a user's own function needs that function as `model`.
+        """Read a model that `save` wrote, with its parameters; one of a user's own function needs that as `model`.
 
         Without a path it is the one that comes along: ten English words, learnt from synthetic voices.
         """
@@ -343,38 +335,9 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
         return state
 
 
-def _mean(logits):
-    """Mean over voices and shifts, summed in their order, so that it does not depend on how many clips there are."""
-    return sum(logits[1:], start=logits[0]) / np.float32(len(logits))
-
-
-def _moved(frames, hops, silence):
-    """Frames (..., frames, mels) so many later, with silence where nothing was."""
-    count, result = frames.shape[-2], np.full_like(frames, silence)
-    hops = min(max(hops, -count), count)
-    result[..., max(hops, 0) : count + min(hops, 0), :] = frames[..., max(-hops, 0) : count + min(-hops, 0), :]
-    return result
-
-
 def _samples(X, clip):
     """Samples of the clips that are given as arrays; those of files are brought to `clip`."""
     return clip if isinstance(X[0], (str, os.PathLike)) else len(X[0])
-
-
-def _class_weights(wanted, classes, targets):
-    """What `class_weight` says as an array, or None."""
-    if wanted is None:
-        return None
-    if wanted == "balanced":
-        return len(targets) / (len(classes) * np.bincount(targets, minlength=len(classes)))
-    if not isinstance(wanted, dict):
-        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of label -> number, not {wanted!r}")
-    if strange := [str(label) for label in wanted if label not in classes.tolist()]:
-        raise ArgumentError(f"class_weight has labels that y does not: {', '.join(strange)}")
-    weights = np.array([wanted.get(label, 1.0) for label in classes.tolist()], float)
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ArgumentError(f"class_weight must hold numbers of at least 0, not all 0, not {wanted!r}")
-    return weights
 
 
 def _record(epoch):

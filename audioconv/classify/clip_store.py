@@ -7,6 +7,7 @@ and not features, because features are made of clips that each epoch changes ane
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from audioconv import parallel
 from audioconv.io import replace_when_whole
 
-FORMAT = 1  # changes when the same files would give other clips
+FORMAT = 2  # changes when the same files would give other clips
 MOST_BYTES = 8 << 30  # kept together; those that were not used for the longest time go first
 
 
@@ -33,8 +34,10 @@ def mapped_clips(files, sample_rate, length, read, notices, threads=None):
 
     Raises
     ------
+    AudioFileError
+        If files cannot be read, naming each.
     OSError
-        If the store cannot be written.
+        If the store cannot be written, because the disk is full or for another reason.
     """
     folder = parallel.cache_folder() / "clips"
     path = folder / f"{_key(files, sample_rate, length, threads)}.npy"
@@ -45,7 +48,10 @@ def mapped_clips(files, sample_rate, length, read, notices, threads=None):
         _write(path, said, files, length, read, threads)
         _make_room(folder, path)
         clips = _opened(path, said, (len(files), length))
-    os.utime(path)
+        if clips is None:
+            raise OSError(f"{path} is gone again")
+    with suppress(OSError):  # of another user's store; it is only put off when these clips make room
+        os.utime(path)
     for text in json.loads(said.read_text()):
         if notices is not None:
             notices.say(text)
@@ -83,16 +89,31 @@ def _opened(path, said, shape):
 
 
 def _write(path, said, files, length, read, threads):
-    heard = _Heard()
-    with replace_when_whole(path) as part:
-        rows = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=(len(files), length))
+    """Write the clips with `pwrite` into room that is the file's own: a mapped file on a full disk is a bus error."""
+    from audioconv.classify.clips import read_all
+
+    heard, size = _Heard(), 4 * length
+    with replace_when_whole(path, OSError) as part, open(part, "w+b") as file:
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False}
+        np.lib.format.write_array_header_1_0(file, header | {"shape": (len(files), length)})
+        file.flush()
+        start = file.tell()
+        if hasattr(os, "posix_fallocate"):  # said now rather than after all files were decoded
+            os.posix_fallocate(file.fileno(), 0, start + len(files) * size)
 
         def keep(i):
-            rows[i] = read(files[i], heard)
+            _write_at(file.fileno(), read(files[i], heard).astype(np.float32, copy=False).tobytes(), start + i * size)
 
-        parallel.run(keep, range(len(files)), threads)
-        rows.flush()
-        said.write_text(json.dumps(sorted(heard.texts)))
+        read_all(keep, range(len(files)), threads)
+        with replace_when_whole(said, OSError) as notes:
+            notes.write_text(json.dumps(sorted(heard.texts)))
+
+
+def _write_at(handle, data, place):
+    """Write all of the data; a disk that is full is an OSError."""
+    while data:
+        done = os.pwrite(handle, data, place)
+        data, place = data[done:], place + done
 
 
 def _make_room(folder, newest):

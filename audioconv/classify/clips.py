@@ -3,22 +3,45 @@
 import os
 
 import numpy as np
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from audioconv import arrays, io, parallel
 from audioconv.classify.clip_store import mapped_clips
-from audioconv.errors import ArgumentError, AudioconvError, ShapeError
+from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, ShapeError
+
+BLOCKS, QUIET = 32, 0.2  # of a clip; a fifth of the blocks of a long recording is taken for its background
+NEARLY, ROUNDING, TIGHT = 0.02, 1e-12, 0.05
+LONG = 2  # times the length of a clip, from which it is said that most of a file is left out
 
 
 def fit_length(samples, length):
-    """Bring a signal to `length` samples: a shorter one between zeros, of a longer one the stretch of most energy."""
+    """Bring a signal to `length` samples: a shorter one between zeros, of a longer one the loudest stretch.
+
+    Many stretches hold a short sound whole: all that have nearly the largest energy. The middle one has as much before
+    the sound as after it. Where the sound is near an end, there are zeros beyond that, as there are around short clips.
+    """
+    # Shipped words of unseen voices, somewhere in 1.3 / 2 / 5 s of digital silence (88.8 % in 1 s, in the middle): the
+    # first stretch of the most energy 75.7 / 67.5 / 59.2 %, the middle one 82.2 / 85.2 / 87.0, and with zeros beyond
+    # the ends 88.8 / 88.8 / 88.8. In noise 20 dB below: 63.9 / 65.1 / 56.2 %, now 78.7 / 82.2 / 79.9; with NEARLY of
+    # 0.004 77.5 / 78.1 / 74.0, of 0.04 78.7 / 82.8 / 81.1.
     missing = length - samples.size
     if missing >= 0:
         return np.pad(samples, (missing // 2, missing - missing // 2))
-    energy = np.concatenate(([0.0], np.cumsum(samples.astype(np.float64) ** 2)))
-    start = int(np.argmax(energy[length:] - energy[:-length]))
-    return samples[start : start + length]
+    margin = length // 2
+    squares = np.pad(np.square(samples, dtype=np.float64), margin)
+    sums = np.concatenate(([0.0], np.cumsum(squares)))
+    energies = sums[length:] - sums[:-length]  # of the stretches, by their first sample
+    best = int(np.argmax(energies))
+    block = max(1, length // BLOCKS)
+    background = np.quantile(np.diff(sums[margin : sums.size - margin : block]), QUIET) / block * length
+    least = energies[best] - NEARLY * max(energies[best] - background, 0) - ROUNDING * sums[-1]
+    fewer = np.flatnonzero(energies < least)
+    first = fewer[fewer < best].max(initial=-1) + 1
+    last = fewer[fewer > best].min(initial=energies.size) - 1
+    if last - first <= TIGHT * length:  # the sound fills it
+        first = last = best
+    start = (first + last) // 2 - margin
+    inside = samples[max(start, 0) : start + length]
+    return np.pad(inside, (max(-start, 0), length - inside.size - max(-start, 0)))
 
 
 def read_mono(path, sample_rate, notices=None):
@@ -70,28 +93,6 @@ def check_clips(X):
     return array
 
 
-def check_labels(y, clips):
-    """Return y as an array of `clips` labels, or say what is wrong with it."""
-    if y is None:
-        raise ArgumentError("KeywordClassifier requires y to be passed, but the target y is None; labels are wanted")
-    try:
-        labels = column_or_1d(y, warn=True)
-    except ValueError as error:
-        raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {np.shape(y)}") from error
-    if len(labels) != clips:
-        raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {labels.shape}")
-    if labels.dtype.kind not in "USifub":
-        kinds = sorted({type(label).__name__ for label in labels})
-        if len(kinds) > 1 or kinds[0] != "str":
-            raise ArgumentError(f"y must hold labels of one kind, text or numbers, not {', '.join(kinds)}")
-        labels = labels.astype(str)
-    try:
-        check_classification_targets(labels)
-    except ValueError as error:
-        raise ArgumentError(f"y must hold labels, not measurements: {error}") from error
-    return labels
-
-
 def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
     """Clips of equal length as one array.
 
@@ -109,12 +110,21 @@ def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
     -------
     clips : float32 array, shape (clips, length)
         Read-only if it is mapped.
+
+    Raises
+    ------
+    AudioFileError
+        If files cannot be read, naming each.
     """
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
         return np.stack([fit_length(clip, length) for clip in X.astype(np.float32, copy=False)])
 
     def read(path, notices):
-        return fit_length(read_mono(path, sample_rate, notices), length)
+        samples = read_mono(path, sample_rate, notices)
+        if samples.size > LONG * length:
+            long_s, length_s = LONG * length / sample_rate, length / sample_rate
+            _say(notices, f"of files longer than {long_s:g} s only the loudest {length_s:g} s are taken")
+        return fit_length(samples, length)
 
     if keep:
         try:
@@ -123,4 +133,29 @@ def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
             raise
         except OSError as error:
             _say(notices, f"clips are kept in memory, because they cannot be kept on disk: {error}")
-    return np.stack(parallel.run(lambda path: read(path, notices), X, threads))
+    return np.stack(read_all(lambda path: read(path, notices), X, threads))
+
+
+def read_all(read, files, threads=None):
+    """What `read` makes of each file, in order; all that cannot be read are named in one AudioFileError."""
+    found = parallel.run(lambda path: _tried(read, path), files, threads)
+    broken = [result for result in found if isinstance(result, AudioFileError)]
+    if len(broken) == 1:
+        raise broken[0]
+    if broken:
+        raise AudioFileError(f"{len(broken)} of {len(found)} files cannot be read: {'; '.join(map(str, broken))}")
+    return found
+
+
+def broken_files(files, threads=None):
+    """The files that cannot be read, each with the reason: a dict from path to AudioFileError."""
+    found = parallel.run(lambda path: _tried(io.read, path), files, threads)
+    return {path: error for path, error in zip(files, found, strict=True) if isinstance(error, AudioFileError)}
+
+
+def _tried(read, path):
+    """What `read` makes of a file, or the error that says why it cannot be read."""
+    try:
+        return read(path)
+    except AudioFileError as error:
+        return error

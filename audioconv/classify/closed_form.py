@@ -43,7 +43,7 @@ def train(classifier, batches, class_weight, score):
                     clips.append(seeds & CLIP_OF_SEED)
                     progress.batch(epoch, number, None)
             targets = np.concatenate(targets)
-            weights = None if class_weight is None else targets @ class_weight
+            targets, weights = _weighted(targets, class_weight, batches.weighted)
             fit = network.fit(
                 np.concatenate(frames), targets, weights, classifier.threads, groups=np.concatenate(clips)
             )
@@ -54,3 +54,11 @@ def train(classifier, batches, class_weight, score):
         return [], True
     record |= {"val_accuracy": None if validation is None else validation[0], "learning_rate": None}
     return [record | {"seconds": time.perf_counter() - start}], False
+
+
+def _weighted(targets, class_weight, weighted):
+    """Targets that sum to 1, and how much each counts, or None where all count alike."""
+    masses = targets.sum(axis=1) if weighted else None
+    targets = targets / masses[:, None] if weighted else targets
+    weights = None if class_weight is None else targets @ class_weight
+    return targets, masses if weights is None else weights if masses is None else weights * masses

@@ -1,19 +1,18 @@
 """Hearing words in a stream: posteriors of a sliding window, and the decision when a word was said."""
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
 
 from audioconv import arrays, parallel
+from audioconv.arrays import number
 from audioconv.classify.clips import fit_length
+from audioconv.classify.labels import NOT_WORDS
 from audioconv.errors import ArgumentError, DtypeError
 from audioconv.stage import Guard
 
 BATCH = 64  # windows in one pass of the network
-UNKNOWNS = ("unknown", "_unknown_")
-SILENCES = ("silence", "_silence_", "noise", "_noise_", "background", "_background_noise_")
-NOT_WORDS = UNKNOWNS + SILENCES
-
 SMOOTHING_S, SETTLE_S, REFRACTORY_S = 0.3, 0.4, 1.0
 
 
@@ -123,8 +122,10 @@ class Events:
 
     def __init__(self, classifier, threshold, smoothing_s=SMOOTHING_S, settle_s=SETTLE_S, refractory_s=REFRACTORY_S,
                  ignore=NOT_WORDS):  # fmt: skip
+        for name, seconds in (("smoothing_s", smoothing_s), ("settle_s", settle_s), ("refractory_s", refractory_s)):
+            number(seconds, name, 0)
         self._labels = classifier.classes_
-        no_words = {ignore} if isinstance(ignore, str) else {str(label) for label in ignore}
+        no_words = {ignore} if isinstance(ignore, str) else {str(label) for label in ignore or ()}
         self._words = np.array([str(label) not in no_words for label in self._labels])
         self._threshold, self._refractory_s = threshold, refractory_s
         self._step_s = classifier.step / classifier.sample_rate
@@ -205,9 +206,10 @@ class KeywordDetector:
 
     def __init__(self, classifier, *, threshold=None, smoothing_s=SMOOTHING_S, settle_s=SETTLE_S,
                  refractory_s=REFRACTORY_S, ignore=NOT_WORDS):  # fmt: skip
-        self.threshold = classifier.threshold_ if threshold is None else float(threshold)
-        if not 0 < self.threshold < 1:
+        threshold = classifier.threshold_ if threshold is None else threshold
+        if not isinstance(threshold, numbers.Real) or not 0 < threshold < 1:
             raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
+        self.threshold = float(threshold)
         self._posteriors = PosteriorStream(classifier)
         self._guard = Guard("keyword detector")
         self._events = Events(classifier, self.threshold, smoothing_s, settle_s, refractory_s, ignore)

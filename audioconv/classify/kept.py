@@ -1,22 +1,51 @@
 """Trained classifiers as files: the arrays and settings of one, and one made of them again."""
 
+import os
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 
 from audioconv import models
-from audioconv.errors import ModelFileError
+from audioconv.classify.augment import Augmentation
+from audioconv.classify.recipe import Recipe
+from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.features import KINDS
 from audioconv.io import model_file
 
 NETWORK = "network."  # begins the names of the network's arrays
+SUFFIXES = (".safetensors", ".model", "")  # others stand for formats that this is not
+KNOWN = ("trained_on", "validated_on")  # arrays that files of earlier versions do not have
+
+
+def check_name(path):
+    """Return `path`, or say why a model is not written under this name: its suffix is that of another format.
+
+    Raises
+    ------
+    ModelFileError
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ModelFileError(
+            f"cannot write {path}: a model is a file in the format of safetensors, not {path.suffix}; "
+            f"name it {path.with_suffix('.safetensors').name}"
+        )
+    return path
 
 
 def save(classifier, path):
     """Write a trained classifier to one safetensors file; it appears whole or not at all."""
+    check_name(path)
     arrays = {NETWORK + name: array for name, array in classifier.network_.weights().items()}
     arrays |= {"mean": classifier.mean_, "std": classifier.std_, "filters": classifier.features_.filters}
+    known = {name: getattr(classifier, f"{name}_", None) for name in KNOWN}
+    arrays |= {name: array for name, array in known.items() if array is not None}
+    labels = classifier.classes_
     settings = {
         "model": name_of(classifier.model),
-        "classes": classifier.classes_.tolist(),
+        "classes": labels.tolist(),
+        "dtype": labels.dtype.str,
         "sample_rate": int(classifier.sample_rate),
         "clip_s": float(classifier.clip_s),
         "threshold": classifier.threshold_,
@@ -25,6 +54,9 @@ def save(classifier, path):
         "features": classifier.features_.settings() | {"kind": type(classifier.features_).__name__},
         "history": classifier.history_,
         "best_epoch": classifier.best_epoch_,
+        "interrupted": classifier.interrupted_,
+        "parameters": _described(classifier),
+        "split": getattr(classifier, "split_", None),
     }
     model_file.save(path, arrays, settings)
 
@@ -32,6 +64,46 @@ def save(classifier, path):
 def name_of(model):
     """What a file says of a model: of a function its name, because nothing in a file is executed."""
     return model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
+
+
+def _described(classifier):
+    """The parameters of a classifier as JSON can say them; those that are none of the model itself are left out."""
+    params = {name: _plain(value) for name, value in classifier.get_params(deep=False).items() if name != "model"}
+    if params["random_state"] is not None and not isinstance(classifier.random_state, (int, np.integer)):
+        params["random_state"] = classifier.seed_  # of a generator what it gave
+    if isinstance(classifier.class_weight, dict):  # JSON knows only text as keys
+        params["class_weight"] = [[_plain(label), _plain(weight)] for label, weight in classifier.class_weight.items()]
+    noises = [] if classifier.background_noise is None else list(classifier.background_noise)
+    paths = [os.fspath(noise) for noise in noises if isinstance(noise, (str, os.PathLike))]
+    params["background_noise"] = None if classifier.background_noise is None else paths
+    return params
+
+
+def _plain(value):
+    """A parameter as JSON has it."""
+    if isinstance(value, (Recipe, Augmentation)):
+        return {name: _plain(inner) for name, inner in value.get_params().items()}
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, (tuple, list)):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
+
+
+def _parameters(path, told):
+    """The parameters that `_described` told, as the classifier takes them; of another version those that it knows."""
+    params = dict(told)
+    for name, kind in (("recipe", Recipe), ("augment", Augmentation)):
+        if isinstance(params.get(name), dict):
+            known = {field.name for field in fields(kind)}
+            inner = {key: value for key, value in params[name].items() if key in known}
+            try:
+                params[name] = kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in inner.items()})
+            except ArgumentError as error:
+                raise ModelFileError(f"{path} is not a whole model: of its {name}, {error}") from error
+    if isinstance(params.get("class_weight"), list):
+        params["class_weight"] = {label: weight for label, weight in params["class_weight"]}
+    return params
 
 
 def load(cls, path, model=None):
@@ -45,8 +117,12 @@ def load(cls, path, model=None):
     arrays, settings = model_file.load(path)
     try:
         model = settings["model"] if model is None else model
-        classifier = cls(model, sample_rate=settings["sample_rate"], clip_s=settings["clip_s"], verbose=0)
-        classifier.classes_ = np.array(settings["classes"])
+        names = cls._get_param_names()
+        told = {name: value for name, value in settings.get("parameters", {"verbose": 0}).items() if name in names}
+        params = _parameters(path, told) | {"sample_rate": settings["sample_rate"], "clip_s": settings["clip_s"]}
+        classifier = cls(model, **params)
+        labels = np.array(settings["classes"])
+        classifier.classes_ = labels.astype(settings.get("dtype", labels.dtype))
         classifier.threshold_, classifier.history_ = settings["threshold"], settings["history"]
         classifier.best_epoch_ = settings.get("best_epoch", len(classifier.history_))
         classifier.voices_ = tuple(settings.get("voices", (1.0,)))
@@ -61,5 +137,8 @@ def load(cls, path, model=None):
         )
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
-    classifier.n_features_in_, classifier.interrupted_ = classifier.clip, False
+    for name in KNOWN:
+        setattr(classifier, f"{name}_", arrays.get(name))
+    classifier.split_, classifier.seed_ = settings.get("split"), params.get("random_state") or 0
+    classifier.n_features_in_, classifier.interrupted_ = classifier.clip, settings.get("interrupted", False)
     return classifier

@@ -1,9 +1,13 @@
 """How a network is trained: lengths, rates and regularisers, apart from what is done to the clips."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import sqrt
 
+import numpy as np
+
 from audioconv import nn
+from audioconv.arrays import number, whole
+from audioconv.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -11,6 +15,17 @@ class Recipe:
     """Settings of a training; a rate, share or decay of 0 switches one off.
 
     Without `epochs` there are 75 of them, or more for small sets: as many as make `steps`, but at most `most_epochs`.
+
+    Raises
+    ------
+    ArgumentError
+        For a number that is out of its range.
+
+    Examples
+    --------
+    >>> import audioconv as ac
+    >>> ac.KeywordClassifier().set_params(recipe__label_smoothing=0.2).recipe.label_smoothing
+    0.2
     """
 
     epochs: int = 75  # of Speech Commands, folds as below: 47 errors with 58, 41 with 100
@@ -32,19 +47,47 @@ class Recipe:
     # digits 295 and 296 of 2,000.
     shifts_s: tuple = (-0.05, 0.05)
 
+    def __post_init__(self):
+        for name, least in (("epochs", 1), ("steps", 0), ("most_epochs", 1)):
+            whole(getattr(self, name), name, least)
+        number(self.learning_rate, "learning_rate", above=0)
+        number(self.warmup, "warmup", 0, 1)
+        number(self.weight_decay, "weight_decay", 0)
+        number(self.label_smoothing, "label_smoothing", 0, below=1)
+        number(self.average, "average, a decay,", 0, below=1)
+        for name, bounds in (("voices", {"least": 0.5, "most": 2}), ("shifts_s", {})):
+            values = getattr(self, name)
+            if not isinstance(values, (tuple, list)) or not values:
+                raise ArgumentError(f"{name} must hold at least one number, not {values!r}")
+            for value in values:
+                number(value, name, **bounds)
+
+    def get_params(self, deep=True):
+        """The settings by name, as scikit-learn's `clone` wants them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def epochs_for(self, batches):
         """Epochs of a set of so many batches."""
         return min(self.most_epochs, max(self.epochs, -(-self.steps // batches)))
 
-    def training_step(self, network, class_weights):
-        """One step of the training of a network."""
+    def training_step(self, network, class_weights, weighted=False):
+        """One step of the training of a network; if `weighted`, targets sum to the weight of their clip."""
         average = nn.MovingAverage(network, self.average) if self.average else None
-        loss = nn.SoftmaxCrossEntropy(self.label_smoothing, class_weights)
+        loss = (WeightedCrossEntropy if weighted else nn.SoftmaxCrossEntropy)(self.label_smoothing, class_weights)
         return nn.TrainingStep(network, nn.AdamW(network, decay=self.weight_decay), loss, average)
 
     def schedule(self, learning_rate, steps):
         """The learning rate of each of so many steps."""
         return nn.warmup_cosine(learning_rate, steps, round(self.warmup * steps))
+
+
+class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):
+    """Softmax cross-entropy where targets sum to how much their clip counts, instead of 1."""
+
+    def prepare(self, targets, dtype):
+        masses = np.asarray(targets, np.float64).sum(axis=-1)
+        targets, weights = super().prepare(targets / masses[:, None].astype(dtype), dtype)
+        return targets, weights * masses
 
 
 def doubt(accuracy, clips):

@@ -341,8 +341,7 @@ def _clipped(samples):
 
 def _checked(sample_rate, clip_s):
     sample_rate = arrays.whole(sample_rate, "sample_rate", 1000)
-    if not SHORT_S <= clip_s < np.inf:
-        raise ArgumentError(f"clip_s must be at least {SHORT_S:g} s, not {clip_s!r}")
+    clip_s = arrays.number(clip_s, "clip_s", SHORT_S)
     return sample_rate, round(clip_s * sample_rate)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from audioconv.cli.datasets import Speaker
 from audioconv.cli.messages import byte_bar, say
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at folders of clips, or fetch public ones.")
@@ -55,27 +56,29 @@ def fetch(
 @data.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
-    speaker: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
-    ] = None,
+    speaker: Speaker = None,
+    clip: Annotated[
+        float, typer.Option("--clip", min=0.01, metavar="S", help="Length of the clips that will be trained on.")
+    ] = 1.0,
     files: Annotated[bool, typer.Option("--files", help="Name every file, not one of each kind.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores if not given.")] = None,
 ):
     """Say what is wrong with the clips of a folder.
 
-    Speakers in more than one part, the same recording twice or under two labels, clips that are cut off at full scale,
-    silent, or cut within their sound, and labels with few clips. The exit code is 1 if anything was found.
+    Files that cannot be read, speakers in more than one part, the same recording twice or under two labels, clips that
+    are cut off at full scale, silent, or cut within their sound: the exit code is 1 then. Labels with few clips, and
+    clips that are much longer or shorter than a word, are remarks: with these alone it is 0.
     """
     from audioconv.classify import audit, load_dataset
 
-    clips = load_dataset(folder, speaker=speaker)
-    findings = audit(clips, threads=threads)
+    clips = load_dataset(folder, speaker=speaker, missing=True)
+    findings = audit(clips, clip_s=clip, threads=threads)
     for notice in clips.notices:
         typer.echo(notice)
     for finding in findings:
-        typer.echo(f"{finding.kind}: {finding.text}")
+        typer.echo(f"{'' if finding.is_fault else 'remark: '}{finding.kind}: {finding.text}")
         if files:
             typer.echo("".join(f"  {file}\n" for file in finding.files), nl=False)
     parts = ", ".join(f"{(clips.splits == split).sum()} {split}" for split in ("train", "val", "test"))
     typer.echo(f"{folder}: {len(clips)} clips of {len(set(clips.labels))} labels ({parts})")
-    raise typer.Exit(1 if findings else 0)
+    raise typer.Exit(1 if any(finding.is_fault for finding in findings) else 0)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from audioconv.cli.datasets import SkipBroken, Speaker, hint_at_skipping, load, unreadable
 from audioconv.cli.messages import say
 from audioconv.errors import ArgumentError
 
@@ -12,42 +13,39 @@ from audioconv.errors import ArgumentError
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
-    split: Annotated[str, typer.Option(help="Part to use: train, val, test or all.")] = "test",
-    speaker: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
+    split: Annotated[
+        str | None,
+        typer.Option(help="Part to use: train, val, test or all; test if the manifest has one, else all that is new."),
     ] = None,
+    speaker: Speaker = None,
     errors: Annotated[
         bool, typer.Option("--errors", help="List the clips that were taken for something else.")
     ] = False,
+    skip_broken: SkipBroken = False,
 ):
     """Count how often a model is right.
 
-    Prints accuracy with its 95 % interval, confusion matrix and the recall of each class.
+    Prints accuracy with its 95 % interval, confusion matrix and the recall of each class. Clips that the model was
+    trained on are left out, unless --split is train or all.
     """
     import numpy as np
 
-    from audioconv.classify import KeywordClassifier, load_dataset
-    from audioconv.classify.dataset import UNKNOWN
+    from audioconv.classify import KeywordClassifier
     from audioconv.report.scores import confusion_counts, confusion_table, wilson
 
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
     classes = [str(label) for label in classifier.classes_]
-    data = load_dataset(folder, speaker=speaker)
-    if UNKNOWN in classes and not set(data.labels) <= set(classes):
-        words = sorted(set(data.labels) & set(classes) - {UNKNOWN})
-        data = load_dataset(folder, speaker=speaker, words=words)
-        say(f"clips of labels that {model} does not know are {UNKNOWN!r}, as many of them as of a word")
-    for notice in data.notices:
-        say(notice)
-    part = data if split == "all" else data.part(split)
-    if not len(part.files):
-        raise ArgumentError(f"{folder} has no clips in the part {split!r}; it has {' '.join(sorted(set(data.splits)))}")
-    truth = np.asarray(part.labels, str)
-    strange = sorted(set(truth) - set(classes))
-    if strange:
+    data = _dataset(classifier, model, folder, speaker, {"skip_broken": skip_broken, "say_split": split is not None})
+    if split is None and not data.official:
+        say(f"{folder} has no split into train, val and test: all clips are used that {model} was not trained on")
+    part = _part(data, split, folder)
+    if skip_broken:
+        part = part.without(unreadable(part.files))
+    if strange := sorted(set(np.asarray(part.labels, str)) - set(classes)):
         raise ArgumentError(f"{folder} has labels that {model} does not know: {' '.join(strange)}")
-    guess = np.asarray(classifier.predict(part.files), str)
+    part, clips = _unknown_to(classifier, model, part, split or ("test" if data.official else "new"))
+    truth, guess = np.asarray(part.labels, str), np.asarray(classifier.predict(clips), str)
     right = int((guess == truth).sum())
     low, high = wilson(right, len(truth))
     typer.echo(
@@ -58,6 +56,83 @@ def evaluate(
         for file, true, said in zip(part.files, truth, guess, strict=True):
             if true != said:
                 typer.echo(f"{file}\t{true}\t{said}")
+
+
+def _dataset(classifier, model, folder, speaker, how):
+    """The clips of a folder, with labels as the model has them, and split by speaker if those of the training were."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from audioconv.classify import load_dataset
+    from audioconv.classify.labels import UNKNOWN, UNKNOWNS
+
+    speaker = speaker or _speaker_of_training(classifier, model, folder)
+    classes = {str(label) for label in classifier.classes_}
+    unknown = next((label for label in UNKNOWNS if label in classes), None)
+    labels = set(load_dataset(folder, speaker=speaker, missing=True).labels.tolist())
+    if unknown is None or labels <= classes:
+        return load(folder, **how, speaker=speaker)
+    words = sorted(labels & classes - {unknown})
+    say(f"clips of labels that {model} does not know are {unknown!r}, as many of them as of a word")
+    data = load(folder, **how, speaker=speaker, words=words)
+    return replace(data, labels=np.where(data.labels == UNKNOWN, unknown, data.labels))
+
+
+def _speaker_of_training(classifier, model, folder):
+    """The expression that found speakers when the model was trained, if it finds them in these names as well."""
+    from audioconv.classify import load_dataset
+
+    speaker = (classifier.split_ or {}).get("speaker")
+    if speaker is None:
+        return None
+    try:
+        data = load_dataset(folder, speaker=speaker, missing=True)
+    except ArgumentError:
+        return None
+    if not data.official:
+        say(f"speakers are found as when {model} was trained, by --speaker {speaker!r}")
+    return speaker
+
+
+def _part(data, split, folder):
+    """The part of a data set that was asked for; by default its official test part, or all if it has no parts."""
+    if split == "all" or (split is None and not data.official):
+        return data
+    part = data.part(split or "test")
+    if not len(part):
+        raise ArgumentError(f"{folder} has no clips in the part {split or 'test'!r}; it has "
+                            f"{' '.join(sorted(set(data.splits.tolist())))}")  # fmt: skip
+    return part
+
+
+def _unknown_to(classifier, model, part, split):
+    """Clips that the model was not trained on, and their samples; what is left out, or not known, is said."""
+    from audioconv.classify.clips import check_clips, load_clips
+    from audioconv.classify.progress import Notices
+
+    with hint_at_skipping():
+        clips = load_clips(check_clips(part.files), classifier.sample_rate, classifier.clip, Notices(1))
+    trained, validated = classifier.was_trained_on(clips)
+    if trained is None:
+        if split != "train":
+            say(
+                f"warning: {model} does not say which clips it was trained on. If some of these are among them, it is "
+                "right more often here than with others; --split test takes the part that training leaves alone"
+            )
+        return part, clips
+    known = trained if split == "val" else trained | validated  # which are there to choose by
+    if split in ("train", "all"):
+        if trained.any():
+            say(f"{trained.sum()} of these {len(part)} clips were trained on, which says nothing of others")
+        return part, clips
+    if known.all():
+        raise ArgumentError(
+            f"{model} was trained on all of these {len(part)} clips, which says nothing of others; --split all has them"
+        )
+    if known.any():
+        say(f"{known.sum()} of {len(part)} clips are left out: {model} was trained on them, or chosen by them")
+    return part.select(~known), clips[~known]
 
 
 def _print_table(table, classes):

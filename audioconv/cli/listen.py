@@ -9,6 +9,7 @@ import typer
 
 from audioconv.cli.hearing import say_converted, sound
 from audioconv.cli.messages import say
+from audioconv.cli.outputs import Force, check_output
 
 
 def listen(
@@ -25,6 +26,7 @@ def listen(
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 1600,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
+    force: Force = False,
 ):
     """Hear words from the microphone, or in a long recording.
 
@@ -33,8 +35,10 @@ def listen(
     """
     from audioconv import io
     from audioconv.classify import KeywordClassifier
-    from audioconv.classify.detector import NOT_WORDS
+    from audioconv.classify.labels import NOT_WORDS
 
+    if csv is not None:
+        check_output(csv, force)
     classifier = KeywordClassifier.load() if model is None else KeywordClassifier.load(model)
     if model is None:
         words = ", ".join(label for label in classifier.classes_ if label not in NOT_WORDS)
@@ -86,7 +90,10 @@ def _table(path):
 
     from audioconv.io import replace_when_whole
 
-    with replace_when_whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+    with (
+        replace_when_whole(path) as part,
+        open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         write = csv.writer(file).writerow
         write(("start_s", "peak_s", "label", "score"))
         yield write

@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from audioconv.cli.datasets import SkipBroken, hint_at_skipping, unreadable
+
 
 def predict(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     files: Annotated[list[Path], typer.Argument(help="Clips, one word each.")],
     top: Annotated[int, typer.Option(min=1, metavar="K", help="Number of guesses a clip.")] = 1,
+    skip_broken: SkipBroken = False,
 ):
     """Say which word each clip holds.
 
@@ -20,10 +23,16 @@ def predict(
 
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
+    names = [str(file) for file in files]
+    if skip_broken:
+        broken = unreadable(names)
+        names = [name for name in names if name not in broken]
+    with hint_at_skipping():
+        posteriors = classifier.predict_proba(names)
     rows = []
-    for file, row in zip(files, classifier.predict_proba([str(file) for file in files]), strict=True):
+    for file, row in zip(names, posteriors, strict=True):
         best = sorted(zip(row, classifier.classes_, strict=True), reverse=True)[:top]
-        rows += [(str(file), str(label), f"{probability:.4f}") for probability, label in best]
+        rows += [(file, str(label), f"{probability:.4f}") for probability, label in best]
     if not sys.stdout.isatty():
         for row in rows:
             typer.echo("\t".join(row))

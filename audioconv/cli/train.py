@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from audioconv.cli.datasets import SkipBroken, Speaker, checked, load
 from audioconv.cli.messages import say
-from audioconv.errors import ModelFileError
+from audioconv.cli.outputs import Force, check_output
+from audioconv.errors import ArgumentError, ModelFileError
 
 
 def train(
@@ -29,9 +31,7 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
     ] = None,
-    speaker: Annotated[
-        str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
-    ] = None,
+    speaker: Speaker = None,
     words: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Only these labels; all others together are 'unknown'.")
     ] = None,
@@ -39,29 +39,22 @@ def train(
     balance: Annotated[bool, typer.Option("--balance", help="Rare labels count as much as others.")] = False,
     check: Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")] = True,
     augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
+    skip_broken: SkipBroken = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     history: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")] = None,
+    force: Force = False,
 ):
     """Train a keyword classifier.
 
     Voices of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
     best weights so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
     """
-    from audioconv.classify import KeywordClassifier, audit, load_dataset
-    from audioconv.io import writable
+    from audioconv.classify import KeywordClassifier
     from audioconv.nn import History
 
-    writable(out, ModelFileError)  # said now rather than after the training
-    data = load_dataset(folder, speaker=speaker, words=words and words.split(","))
-    for notice in [*data.notices, *(finding.text for finding in (audit(data, threads=threads) if check else ()))]:
-        say(notice)
-    if history is not None:
-        writable(history)
-    checkpoint = out.with_name(f"{out.name}.training")
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
-    elif not checkpoint.exists():
-        raise ModelFileError(f"there is nothing to resume: {checkpoint} does not exist; train without --resume")
+    checkpoint = _outputs(out, history, resume, force)
+    wanted = words and words.split(",")
+    data = checked(load(folder, skip_broken, speaker=speaker, words=wanted), check, skip_broken, threads)
     part, validation = data.part("train"), data.part("val")
     classifier = KeywordClassifier(
         model=model,
@@ -81,15 +74,39 @@ def train(
         validation=(validation.files, validation.labels) if len(validation.files) else None,
         checkpoint=checkpoint,
     )
-    if history is not None:
-        History(classifier.history_).save(history)
     if classifier.interrupted_ and not classifier.history_:
         say(f"interrupted before the first epoch was done; nothing is written to {out}")
         raise typer.Exit(130)
+    classifier.split_ = {"speaker": speaker, "words": wanted, "seed": 0}
     classifier.save(out)
     if not classifier.interrupted_:
         checkpoint.unlink(missing_ok=True)
+    if history is not None:
+        History(classifier.history_).save(history)
     _report(classifier, part, validation, out)
+
+
+def _outputs(out, history, resume, force):
+    """Where the state of the training is kept; whatever cannot or shall not be written is refused before hours of work.
+
+    A training that goes on may write over what it has written until then.
+    """
+    from audioconv.classify.kept import check_name
+
+    check_output(check_name(out), force or resume, ModelFileError)
+    if history is not None and check_output(history, force or resume) == check_output(out, True):
+        raise ArgumentError(f"--history and --out are both {out}; give two names")
+    checkpoint = out.with_name(f"{out.name}.training")
+    if resume:
+        if not checkpoint.exists():
+            raise ModelFileError(f"there is nothing to resume: {checkpoint} does not exist; train without --resume")
+    elif checkpoint.exists():
+        if not force:
+            raise ModelFileError(
+                f"{checkpoint} holds a training that was stopped: --resume goes on with it, --force begins anew"
+            )
+        checkpoint.unlink()
+    return checkpoint
 
 
 def _noises(folder, clips):

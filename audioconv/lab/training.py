@@ -3,6 +3,7 @@
 import numpy as np
 
 from audioconv import nn
+from audioconv.arrays import seed_of
 
 BATCH, PEAK, DECAY = 32, 0.005, 0.01
 
@@ -16,10 +17,11 @@ def train(network, x, y, classes, steps, seed, threads=1):
         From x (examples, ...) to logits (examples, classes).
     x : float32 array
     y : int array (examples,)
-    classes, steps, seed : int
+    classes, steps : int
+    seed : int, RandomState or Generator
     """
-    step = _step(network)
-    rate, targets, rng = nn.warmup_cosine(PEAK, steps), nn.one_hot(y, classes), np.random.default_rng([seed, 0x7A])
+    step, rng = _step(network), np.random.default_rng([seed_of(seed, "seed"), 0x7A])
+    rate, targets = nn.warmup_cosine(PEAK, steps), nn.one_hot(y, classes)
     waiting = np.empty(0, int)
     for number in range(steps):
         while len(waiting) < BATCH:

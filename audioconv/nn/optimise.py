@@ -4,8 +4,8 @@ from math import cos, pi
 
 import numpy as np
 
-from audioconv.arrays import whole
-from audioconv.errors import AudioconvError
+from audioconv.arrays import number, whole
+from audioconv.errors import ArgumentError, AudioconvError
 from audioconv.kernels import statistics as kernels
 from audioconv.nn.graph import GROUP, Graph, Tensor
 from audioconv.nn.plan import Plan
@@ -101,11 +101,11 @@ class Optimiser(Settings):
 
     def _limit(self, graph, settings, gradients):
         squares = Tensor((len(gradients),), GROUP, True)
-        for number, gradient in enumerate(gradients.values()):
+        for channel, gradient in enumerate(gradients.values()):
             tensor = graph.array(gradient)
 
-            def encode(plan, place, tensor=tensor, number=number):
-                where = [place(tensor), place(squares).moved(channel=number)]
+            def encode(plan, place, tensor=tensor, channel=channel):
+                where = [place(tensor), place(squares).moved(channel=channel)]
                 return [row(kernels.square_sum, plan.dtype, where, [tensor.size, plan.group_count])]
 
             graph.add(encode, [tensor], [squares])
@@ -152,7 +152,8 @@ class AdamW(Optimiser):
 
     def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=None):
         super().__init__(network, decay, clip_norm)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.beta1, self.beta2 = number(beta1, "beta1", 0, below=1), number(beta2, "beta2", 0, below=1)
+        self.epsilon = number(epsilon, "epsilon", above=0)
 
     def prepare(self, learning_rate):
         super().prepare(learning_rate)
@@ -237,12 +238,13 @@ class MovingAverage(Settings):
 
 def constant(rate):
     """The function from step (0, 1, ...) to learning rate that is always `rate`."""
+    number(rate, "rate", 0)
     return lambda step: rate
 
 
 def step_decay(rate, every, factor=0.1):
     """The function from step to learning rate: `rate`, times `factor` after each `every` steps."""
-    every = whole(every, "every")
+    every, factor, rate = whole(every, "every"), number(factor, "factor", above=0), number(rate, "rate", 0)
     return lambda step: rate * factor ** (step // every)
 
 
@@ -261,8 +263,10 @@ def warmup_cosine(peak, steps, warmup=None):
     ----------
     Loshchilov, Hutter, SGDR, ICLR 2017, equation 5.
     """
-    steps = whole(steps, "steps")
+    steps, peak = whole(steps, "steps"), number(peak, "peak", 0)
     warmup = steps // 10 if warmup is None else whole(warmup, "warmup", 0)
+    if warmup > steps:
+        raise ArgumentError(f"warmup must be at most all of the {steps} steps, not {warmup}")
 
     def learning_rate(step):
         if step < warmup:

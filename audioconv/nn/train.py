@@ -5,6 +5,7 @@ import math
 import operator
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -78,14 +79,18 @@ class Training:
 
     def __init__(self, step, learning_rate, *, epochs, validate=None, as_good=operator.ge, patience=None,
                  checkpoint=None, identity=None):  # fmt: skip
+        for name, given in (("learning_rate", learning_rate), ("validate", validate), ("as_good", as_good)):
+            if not callable(given) and not (name == "validate" and given is None):
+                advice = "; constant(rate) gives the same one in each step" if name == "learning_rate" else ""
+                raise ArgumentError(f"{name} must be a function, not {given!r}{advice}")
         self.step, self.learning_rate, self.epochs = step, learning_rate, whole(epochs, "epochs")
         self.validate, self.as_good = validate, as_good
         self.patience = None if patience is None else whole(patience, "patience")
-        self.checkpoint, self.identity = checkpoint, identity or {}
+        self.checkpoint, self.identity = None if checkpoint is None else Path(checkpoint), identity or {}
         self.history = History()
         self._best, self._epoch, self._batch, self._steps = None, 0, 0, 0
         self._totals, self._saved, self._seconds = _Totals(), time.monotonic(), 0.0
-        if checkpoint is not None and checkpoint.exists():
+        if self.checkpoint is not None and self.checkpoint.exists():
             self._resume()
 
     @property

@@ -1,0 +1,87 @@
+"""The labels of clips, and those that stand for no word."""
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from audioconv.errors import ArgumentError, ShapeError
+
+UNKNOWN = "unknown"  # the label of words that are none of those to tell apart
+UNKNOWNS = (UNKNOWN, "_unknown_")
+BACKGROUND = "_background_noise_"  # a folder of this name holds noises to mix in, and no clips
+SILENCES = ("silence", "_silence_", "noise", "_noise_", "background", BACKGROUND)
+NOT_WORDS = UNKNOWNS + SILENCES
+
+
+def check_labels(y, clips):
+    """Return y as an array of `clips` labels, or say what is wrong with it."""
+    if y is None:
+        raise ArgumentError("KeywordClassifier requires y to be passed, but the target y is None; labels are wanted")
+    try:
+        labels = column_or_1d(y, warn=True)
+    except ValueError as error:
+        raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {np.shape(y)}") from error
+    if len(labels) != clips:
+        raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {labels.shape}")
+    if labels.dtype.kind == "S":
+        raise ArgumentError(f"y must hold labels as text, not as bytes such as {labels[0]!r}; decode them")
+    if labels.dtype.kind not in "Uifub":
+        kinds = sorted({type(label).__name__ for label in labels})
+        if len(kinds) > 1 or kinds[0] != "str":
+            raise ArgumentError(f"y must hold labels of one kind, text or numbers, not {', '.join(kinds)}")
+        labels = labels.astype(str)
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise ArgumentError(f"y must hold labels, not measurements: {error}") from error
+    return labels
+
+
+def class_weights(wanted, classes, targets, noise_clips=0):
+    """What `class_weight` says as an array, or None.
+
+    Parameters
+    ----------
+    wanted : None, "balanced" or dict of label -> number
+    classes : array of labels, sorted
+    targets : int array
+        The class of each clip.
+    noise_clips : int
+        Clips of noise alone: those of a class that has no others.
+    """
+    if wanted is None:
+        return None
+    if isinstance(wanted, str) and wanted == "balanced":
+        counts = np.bincount(targets, minlength=len(classes))
+        counts[counts == 0] = noise_clips
+        return np.where(counts > 0, counts.sum() / (len(classes) * np.maximum(counts, 1)), 1.0)
+    if not isinstance(wanted, dict):
+        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of label -> number, not {wanted!r}")
+    if strange := [str(label) for label in wanted if label not in classes.tolist()]:
+        raise ArgumentError(f"class_weight has labels that y does not: {', '.join(strange)}")
+    try:
+        weights = np.array([wanted.get(label, 1.0) for label in classes.tolist()], float)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"class_weight must hold numbers of at least 0, not {wanted!r}") from error
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ArgumentError(f"class_weight must hold numbers of at least 0, not all 0, not {wanted!r}")
+    return weights
+
+
+def clip_weights(wanted, clips):
+    """What `sample_weight` says as a float64 array of one weight a clip, or None; of mean 1 over clips that count."""
+    if wanted is None:
+        return None
+    try:
+        weights = np.asarray(wanted, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"sample_weight must hold one number a clip, not {wanted!r}") from error
+    if weights.ndim == 0:
+        weights = np.full(clips, weights)
+    if weights.shape != (clips,):
+        raise ShapeError(f"sample_weight must hold one number a clip: {clips} clips, weights of shape {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ArgumentError("sample_weight must hold finite numbers of at least 0")
+    if not weights.any():
+        raise ArgumentError("sample_weight must hold at least one number that is not zero")
+    return weights / weights[weights > 0].mean()

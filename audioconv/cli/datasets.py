@@ -1,0 +1,78 @@
+"""Folders of clips as commands take them: what is wrong is said, and broken clips are passed over if that is wanted."""
+
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from audioconv.cli.messages import say
+from audioconv.errors import AudioFileError
+
+Speaker = Annotated[
+    str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
+]
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Go on without files that cannot be read, and say which.")
+]
+
+
+def load(folder, skip_broken, say_split=True, **options):
+    """A folder of labelled clips, its notices said; with `skip_broken` files of its manifest may be missing."""
+    from audioconv.classify import load_dataset
+
+    data = load_dataset(folder, missing=skip_broken, **options)
+    for notice in data.notices if say_split or data.official else data.notices[:-1]:
+        say(notice)
+    return data
+
+
+@contextmanager
+def hint_at_skipping():
+    """Add what helps to the message of files that cannot be read."""
+    try:
+        yield
+    except AudioFileError as error:
+        raise AudioFileError(f"{error}; --skip-broken goes on without what cannot be read") from error
+
+
+def checked(data, check, skip_broken, threads=None):
+    """The clips of a data set that can be read, after all that is wrong with them was said.
+
+    Raises
+    ------
+    AudioFileError
+        If some cannot be read, naming each, and they are not to be skipped.
+    """
+    from audioconv.classify import audit
+
+    if not check:
+        return data.without(unreadable(data.files, threads)) if skip_broken else data
+    broken = ()
+    for finding in audit(data, threads=threads):
+        if finding.kind != "broken":
+            say(finding.text)
+            continue
+        if not skip_broken:
+            raise AudioFileError(f"{finding.text}; --skip-broken goes on without them")
+        broken = finding.files
+        say(f"skipped: {finding.text}")
+    return data.without(broken)
+
+
+def unreadable(files, threads=None):
+    """The files that cannot be read, which is said, to be skipped.
+
+    Raises
+    ------
+    AudioFileError
+        If none can be read.
+    """
+    from audioconv.classify.clips import broken_files
+
+    broken = broken_files(files, threads)
+    if broken:
+        reasons = "; ".join(map(str, broken.values()))
+        if len(broken) == len(files):
+            raise AudioFileError(f"none of {len(files)} clips can be read: {reasons}")
+        say(f"skipped: {len(broken)} of {len(files)} clips cannot be read: {reasons}")
+    return set(broken)
