@@ -157,9 +157,8 @@ def on_small_disk(folder, options):
 
 
 def may_mount(folder):
-    return shutil.which("unshare") and not subprocess.run(
-        [*on_small_disk(folder, "size=16k"), "true"], capture_output=True, check=False
-    ).returncode
+    command = [*on_small_disk(folder, "size=16k"), "true"]
+    return shutil.which("unshare") and not subprocess.run(command, capture_output=True, check=False).returncode
 
 
 def test_a_full_disk_costs_a_warning_and_leaves_no_half_files(package):
@@ -208,7 +207,7 @@ def files(tmp_path):
 def give_away(path, monkeypatch):
     """Make a file look as if it belonged to another user."""
     if os.geteuid():
-        monkeypatch.setattr(os, "geteuid", lambda user=os.geteuid(): user + 1)
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
     else:
         os.chown(path, 12345, -1)
 

@@ -5,8 +5,8 @@ never written again. Here the name of a file says which kernel, types and proces
 index; a file begins with a hash of what follows, so that one that a power cut, a full disk or a killed process left
 behind counts as missing and is written anew; and a file appears under its name whole or not at all.
 
-What these files hold is unpickled and its machine code is called, so they must be the user's own: the folder and the files
-belong to the user (or to root) and nobody else can write there. Otherwise they are neither read nor written.
+What these files hold is unpickled and its machine code is called, so they must be the user's own: the folder and the
+files belong to the user (or to root) and nobody else can write there. Otherwise they are neither read nor written.
 """
 
 import hashlib
