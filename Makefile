@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNEL_TESTS := tests/test_kernel_*.py
 
-.PHONY: demo test test-data test-live test-long lint bench clean
+.PHONY: demo test test-data test-live test-long test-peers lint bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,13 @@ test-live: .venv/ready
 
 test-long: .venv/ready
 	AUDIOCONV_LONG=1 $(BIN)/python -m pytest -m long
+
+.venv/peers: .venv/ready
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers]'
+	touch $@
+
+test-peers: .venv/peers
+	AUDIOCONV_PEERS=1 $(BIN)/python -m pytest tests/peers
 
 lint: .venv/ready
 	$(BIN)/ruff check .

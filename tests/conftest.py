@@ -14,7 +14,10 @@ DATA = os.environ.get("AUDIOCONV_DATA")
 
 def pytest_collection_modifyitems(items):
     skip = pytest.mark.skip(reason="AUDIOCONV_DATA does not point at a folder of recordings")
+    no_peers = pytest.mark.skip(reason="compares with other packages; AUDIOCONV_PEERS=1 runs it (make test-peers)")
     for item in items:
+        if item.get_closest_marker("peers") and "AUDIOCONV_PEERS" not in os.environ:
+            item.add_marker(no_peers)
         if "data" in item.keywords and not (DATA and Path(DATA).is_dir()):
             item.add_marker(skip)
     items.sort(key=lambda item: item.path.name == "test_signatures.py")  # it counts what all others compiled

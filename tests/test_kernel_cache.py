@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import audioconv
+from audioconv.kernels._cache import ABANDONED_S, KernelFiles
 from audioconv.kernels._jit import JIT_ENABLED
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
@@ -42,16 +44,27 @@ def package(tmp_path):
     (kernels / "probe_callee.py").write_text(CALLEE.format(constant=1))
     (kernels / "probe_caller.py").write_text(CALLER)
 
-    def call(cache=tmp_path / "cache", **environment):
+    def begin(cache=tmp_path / "cache", before=(), **environment):
         code = "from audioconv.kernels.probe_caller import twice, thrice; print(twice(1), thrice(1))"
         outside = {name: value for name, value in os.environ.items() if name != "NUMBA_CPU_NAME"}
         environment = outside | {"PYTHONPATH": str(tmp_path), "AUDIOCONV_CACHE": str(cache)} | environment
-        return subprocess.run(
-            [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
-        )
+        return subprocess.Popen(
+            [*before, sys.executable, "-c", code], env=environment, cwd=tmp_path, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
 
-    call.kernels, call.cache = kernels, tmp_path / "cache"
+    def call(**options):
+        process = begin(**options)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        return subprocess.CompletedProcess(process.args, 0, out, err)
+
+    call.begin, call.kernels, call.cache = begin, kernels, tmp_path / "cache"
     return call
+
+
+def kept(cache):
+    return sorted(path for path in cache.rglob("*") if not path.is_dir() or path.suffix == ".nbc")
 
 
 def test_an_edit_of_a_callee_in_another_file_is_seen_by_its_caller(package):
@@ -74,15 +87,189 @@ def test_another_processor_target_is_compiled_for_itself(package):
     assert package().stderr == ""
 
 
-def test_a_damaged_cache_is_compiled_anew(package):
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def cut_in_the_middle(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def filled_with_noise(path):
+    path.write_bytes(os.urandom(path.stat().st_size))
+
+
+def with_one_byte_changed(path):
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+
+
+def replaced_by_a_folder(path):
+    path.unlink()
+    path.mkdir()
+    (path / "something").write_text("")
+
+
+def open_to_others(path):
+    path.chmod(0o666)
+
+
+@pytest.mark.parametrize(
+    "damages",
+    [
+        (emptied, cut_in_the_middle, filled_with_noise),
+        (with_one_byte_changed, replaced_by_a_folder, open_to_others),
+        (lambda path: path.chmod(0), lambda path: path.parent.chmod(0o777), emptied),
+    ],
+)
+def test_damaged_files_are_compiled_once_and_written_anew(package, damages):
     package()
-    files = [path for path in package.cache.rglob("*") if path.is_file()]
-    assert files
-    for path in files:
-        path.write_bytes(path.read_bytes()[:-20])
+    files = kept(package.cache)
+    assert len(files) == 3
+    for damage, path in zip(damages, files, strict=True):
+        damage(path)
     damaged = package()
     assert damaged.stdout == "4 6\n"
     assert "compiling kernels" in damaged.stderr
+    assert "Warning" not in damaged.stderr
+    assert kept(package.cache) == files
+    again = package()
+    assert (again.stdout, again.stderr) == ("4 6\n", "")
+
+
+def test_processes_that_begin_at_once_keep_whole_files(package):
+    package()
+    files = kept(package.cache)
+    for attempt in range(2):
+        emptied(files[attempt])
+        together = [package.begin() for _ in range(3)]
+        said = [process.communicate() for process in together]
+        assert [out for out, _ in said] == ["4 6\n"] * 3, said
+        assert not any("Warning" in err for _, err in said), said
+        assert kept(package.cache) == files
+        assert package().stderr == ""
+
+
+def on_small_disk(folder, options):
+    """The beginning of a command that sees a disk of its own in `folder`."""
+    return "unshare", "-m", "sh", "-c", f'mount -t tmpfs -o {options} tmpfs "{folder}" && exec "$@"', "sh"
+
+
+def may_mount(folder):
+    command = [*on_small_disk(folder, "size=16k"), "true"]
+    return shutil.which("unshare") and not subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def test_a_full_disk_costs_a_warning_and_leaves_no_half_files(package):
+    package.cache.mkdir()
+    if not may_mount(package.cache):
+        pytest.skip("a small disk takes the right to mount one")
+    listing = 'out=$("$0" "$@"); find . -type f -size 0 -o -name "*.part"; echo "$out"; df . | tail -1'
+    size_k = 36  # for one of three kernels
+    before = (*on_small_disk(package.cache, f"size={size_k}k"), "sh", "-c", f"cd {package.cache}; {listing}")
+    result = package(before=before)
+    printed, disk = result.stdout.splitlines()
+    assert printed == "4 6"
+    assert int(disk.split()[2]) < size_k, "what could not be written whole is gone"
+    assert result.stderr.count("RuntimeWarning: audioconv cannot keep compiled kernels") == 1
+    assert "No space left" in result.stderr
+
+
+def test_a_read_only_disk_costs_a_warning(package):
+    package.cache.mkdir()
+    if not may_mount(package.cache):
+        pytest.skip("a small disk takes the right to mount one")
+    result = package(before=on_small_disk(package.cache, "size=16k,ro"))
+    assert result.stdout == "4 6\n"
+    assert result.stderr.count("RuntimeWarning: audioconv cannot keep compiled kernels") == 1
+    assert "Read-only file system" in result.stderr
+
+
+def test_kept_kernels_are_read_from_a_disk_that_is_read_only(package):
+    package()
+    if not may_mount(package.cache):
+        pytest.skip("a small disk takes the right to mount one")
+    read_only = f"mount --bind {package.cache} {package.cache} && mount -o remount,ro,bind {package.cache}"
+    result = package(before=("unshare", "-m", "sh", "-c", read_only + ' && exec "$@"', "sh"))
+    assert (result.stdout, result.stderr) == ("4 6\n", "")
+
+
+@pytest.fixture
+def files(tmp_path):
+    files = KernelFiles(tmp_path / "cache" / "kernels", "fir")
+    files.save("key", [1, 2])
+    assert files.load("key") == [1, 2]
+    assert files.load("another key") is None
+    return files
+
+
+def give_away(path, monkeypatch):
+    """Make a file look as if it belonged to another user."""
+    if os.geteuid():
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    else:
+        os.chown(path, 12345, -1)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users are told apart by other means")
+class TestTheFolderIsTheUsersOwn:
+    def test_it_is_made_for_the_user_alone(self, files, tmp_path):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "cache").rglob("*")}
+        assert modes.pop("kernels") == 0o700
+        assert list(modes.values()) == [0o600]
+        assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
+
+    def test_a_file_of_another_user_is_not_believed(self, files, tmp_path, monkeypatch):
+        (path,) = (tmp_path / "cache" / "kernels").iterdir()
+        with monkeypatch.context() as other:
+            give_away(path, other)
+            assert files.load("key") is None
+        files.save("key", [3])
+        assert files.load("key") == [3]
+
+    def test_a_folder_of_another_user_is_neither_read_nor_written(self, files, tmp_path, monkeypatch):
+        give_away(tmp_path / "cache" / "kernels", monkeypatch)
+        assert files.load("key") is None
+        with pytest.raises(PermissionError, match="belongs to another user"):
+            files.save("key", [3])
+
+    def test_a_folder_that_others_can_write_to_is_closed_first(self, files, tmp_path):
+        (tmp_path / "cache" / "kernels").chmod(0o777)
+        assert files.load("key") is None
+        files.save("key", [3])
+        assert files.load("key") == [3]
+        assert (tmp_path / "cache" / "kernels").stat().st_mode & 0o777 == 0o700
+
+    def test_a_link_is_not_followed(self, files, tmp_path):
+        (tmp_path / "cache" / "kernels").rename(tmp_path / "elsewhere")
+        (tmp_path / "cache" / "kernels").symlink_to(tmp_path / "elsewhere")
+        assert files.load("key") is None
+        with pytest.raises(PermissionError, match="is a link"):
+            files.save("key", [3])
+
+
+def test_what_a_killed_process_left_is_removed_when_it_is_old(tmp_path):
+    old, new = tmp_path / "a.nbc.1.part", tmp_path / "b.nbc.2.part"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 2 * ABANDONED_S,) * 2)
+    KernelFiles(tmp_path, "fir").save("key", 1)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_an_interrupted_save_leaves_nothing(files, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        files.save("second key", 1)
+    monkeypatch.undo()
+    assert len(kept(tmp_path)) == 1
+    files.flush()
+    assert kept(tmp_path) == []
 
 
 def test_a_cache_that_cannot_be_written_warns_once(package, tmp_path):

@@ -12,7 +12,6 @@ import os
 import platform
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import llvmlite
@@ -20,6 +19,7 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.ccallback import CFunc
 
+from audioconv.kernels._cache import KernelFiles, warn_once
 from audioconv.parallel import cache_folder
 
 # Without _nrt kernels do not count references to arrays, of which none makes one: a quarter less to compile, and no
@@ -48,6 +48,9 @@ class _Locator(_CacheLocator):
     def __init__(self, py_func, py_file):
         self._py_file = py_file
         self._name = py_func.__name__
+
+    def ensure_cache_path(self):
+        pass  # `KernelFiles` makes it, for this user alone
 
     def get_cache_path(self):
         return os.fspath(kernel_folder())
@@ -96,19 +99,6 @@ class _Notice:
 
 
 notice = _Notice()
-_warned = False
-
-
-def _warn_once(error):
-    global _warned
-    if not _warned:
-        _warned = True
-        warnings.warn(
-            f"audioconv cannot keep compiled kernels in {kernel_folder()} ({error}); "
-            "they are compiled again in each process",
-            RuntimeWarning,
-            stacklevel=2,
-        )
 
 
 def _constants(function):
@@ -142,6 +132,10 @@ class _Cache(FunctionCache):
 
     _impl_class = _CacheImpl
 
+    def __init__(self, py_func):
+        super().__init__(py_func)
+        self._cache_file = KernelFiles(Path(self.cache_path), self._impl.filename_base)
+
     def _index_key(self, sig, codegen):
         # Numba pickles closures here; a kernel in a closure pickles differently in each process.
         # The stamp covers every source, so the constants of a factory are all that is left to tell apart.
@@ -150,7 +144,7 @@ class _Cache(FunctionCache):
     def load_overload(self, sig, target_context):
         try:
             found = super().load_overload(sig, target_context)
-        except Exception:  # a damaged file must not stop the program; it is compiled and written anew
+        except Exception:  # whatever a file holds must not stop the program; it is compiled and written anew
             found = None
         if found is None:
             notice.begin((self._py_func, sig))
@@ -161,7 +155,7 @@ class _Cache(FunctionCache):
         try:
             super().save_overload(sig, data)
         except Exception as error:  # a read-only or full disk: nothing is lost but time
-            _warn_once(error)
+            warn_once(self.cache_path, error)
 
 
 KERNELS = []  # every dispatcher, so that a test can count signatures and `doctor --warm` can list them

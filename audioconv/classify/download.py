@@ -1,0 +1,250 @@
+"""An archive from the network: goes on where an earlier try stopped; what is no archive is refused.
+
+Networks answer for servers: a hotel's login page, a proxy's complaint, a mirror's excuse all come with status 200. So
+the first bytes are looked at before anything is written, and a page neither replaces a part that came earlier nor
+gets the archive's name.
+"""
+
+import gzip
+import os
+import re
+import shutil
+import zlib
+from contextlib import suppress
+from itertools import chain
+from urllib.parse import urlsplit
+
+from audioconv.errors import DownloadError
+
+TIMEOUT_S = 30
+CHUNK = 1 << 14  # so much at most is lost when a connection breaks
+PEEK = 512  # bytes that tell archives apart
+MOST_TOLD = 80  # characters of a page
+PART, NOTHING_BEHIND = 206, 416  # status: partial content, range not satisfiable
+GZIP = b"\x1f\x8b"
+MAGICS = (GZIP, b"PK\x03\x04", b"PK\x05\x06", b"BZh", b"\xfd7zXZ\0")  # gzip, zip, an empty zip, bzip2, xz
+TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
+OTHER_MEANS = "download it by other means, and give the file as --archive"
+
+
+def download(url, path, sha256=None, progress=lambda what, done, total: None):
+    """Download an archive to `path`, unless it is there already.
+
+    Parameters
+    ----------
+    url : str
+    path : pathlib.Path
+        Parts are kept beside it. What is there already and is no archive is downloaded anew.
+    sha256 : str, optional
+        Of the archive; another file is downloaded anew, and refused if it comes again.
+    progress : callable
+        progress("downloading", done, total), in bytes.
+
+    Raises
+    ------
+    DownloadError
+        If it cannot be had (what came is kept, and the next call goes on from there), or is not what it should be
+        (nothing of it is kept).
+    """
+    import pooch
+    import requests
+
+    if path.is_file() and not is_archive(_first(path)):
+        path.unlink()
+    options = {"downloader": _Resuming(path.with_name(f"{path.name}.part"), progress)}
+    try:
+        pooch.get_logger().setLevel("ERROR")  # the bar says what happens
+        pooch.retrieve(url, f"sha256:{sha256}" if sha256 else None, path.name, path.parent, **options)
+    except requests.RequestException as error:
+        raise DownloadError(f"cannot download {url}: {_reason(error)}; try again to go on, or {OTHER_MEANS}") from error
+    except ValueError as error:  # pooch's, when the digest differs; it has removed the file
+        raise DownloadError(
+            f"what came from {url} is not what it should be: {error}; it is removed: try again, or {OTHER_MEANS}"
+        ) from error
+    except DownloadError:
+        raise
+    except OSError as error:
+        raise DownloadError(
+            f"cannot write {path}: {error.strerror or error}; what came is kept: mend this and try again to go on"
+        ) from error
+
+
+def is_archive(first):
+    """Whether a file that begins with these bytes, `PEEK` or more, is an archive of a kind that is unpacked here."""
+    return first.startswith(MAGICS) or first[TAR_MAGIC_AT:].startswith(TAR_MAGIC)
+
+
+def _first(path):
+    with open(path, "rb") as file:
+        return file.read(PEEK)
+
+
+def _reason(error):
+    """The last cause in a chain of errors, which says most."""
+    answer = getattr(error, "response", None)
+    if answer is not None:
+        return f"the server says {answer.status_code} {answer.reason}"
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return str(error) or type(error).__name__
+
+
+class _Resuming:
+    """A downloader for pooch that goes on where an earlier one stopped, if the file at the server is still the same."""
+
+    def __init__(self, part, progress):
+        self._part, self._notes, self._progress = part, part.with_name(f"{part.name}.etag"), progress
+
+    def __call__(self, url, output_file, pooch):
+        import requests
+
+        have, validator, total = self._kept()
+        headers = {"Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+            if validator:
+                headers["If-Range"] = validator
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
+            if have and answer.status_code in (PART, NOTHING_BEHIND) and not _fits(answer, have, validator, total):
+                self._forget()
+                return self(url, output_file, pooch)
+            if answer.status_code != NOTHING_BEHIND or not have:  # else all of it is here
+                answer.raise_for_status()
+                self._take(answer, have if answer.status_code == PART else 0)
+        _unwrapped(self._part)
+        os.replace(self._part, output_file)
+        self._forget()
+        return None
+
+    def _kept(self):
+        """What an earlier try left: bytes, what tells the server's file from another, and its length or 0."""
+        if not self._part.is_file() or not is_archive(_first(self._part)):
+            self._forget()
+            return 0, "", 0
+        lines = self._notes.read_text().splitlines() if self._notes.is_file() else []
+        validator, total = [*lines, "", ""][:2]
+        return self._part.stat().st_size, validator, int(total or 0)
+
+    def _forget(self):
+        for path in (self._part, self._notes):
+            path.unlink(missing_ok=True)
+
+    def _take(self, answer, have):
+        """Write what comes behind `have` bytes of an earlier part, if it is (of) an archive."""
+        import requests
+
+        total = have + int(answer.headers.get("Content-Length") or 0)
+        chunks = _chunks(answer)
+        if not have:
+            first, chunks = _peek(chunks)
+            _refuse_pages(answer, first)
+            self._notes.write_text(f"{_validator(answer)}\n{total or ''}\n")
+        with open(self._part, "ab" if have else "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                have += len(chunk)
+                self._progress("downloading", have, max(total, have))
+        if have < total:
+            raise requests.ConnectionError(f"the connection ended after {have} of {total} bytes")
+
+
+def _chunks(answer):
+    """What was sent, as it was sent: a `.tar.gz` is often said to be a tar in gzip encoding, and would be unpacked."""
+    import requests
+    import urllib3
+
+    answer.raw.enforce_content_length = False  # `_take` counts, and says it in plainer words
+    try:
+        yield from answer.raw.stream(CHUNK, decode_content=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
+
+
+def _peek(chunks):
+    """The first bytes, and all chunks again."""
+    taken = []
+    while sum(map(len, taken)) < PEEK and (chunk := next(chunks, b"")):
+        taken.append(chunk)
+    return b"".join(taken), chain(taken, chunks)
+
+
+def _validator(answer):
+    """What tells this version of the server's file from another, for If-Range; or an empty string."""
+    tag = answer.headers.get("ETag", "")
+    return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
+
+
+def _fits(answer, have, validator, total):
+    """Whether an answer goes on behind `have` bytes of the same file, or says that there is no more of it."""
+    span, _, size = answer.headers.get("Content-Range", "").removeprefix("bytes").strip().partition("/")
+    if answer.status_code == NOTHING_BEHIND:
+        return bool(validator) and size == str(have) == str(total)
+    same = _validator(answer) in ("", validator) or not validator
+    return same and span.startswith(f"{have}-") and (not total or size in ("*", str(total)))
+
+
+def _refuse_pages(answer, first):
+    if first.startswith(GZIP) and answer.headers.get("Content-Encoding", "").lower().strip() in ("gzip", "x-gzip"):
+        inner = _gunzipped(first)
+        first = inner if _text(inner) else first
+    if is_archive(first):
+        return
+    asked = (answer.history or [answer])[0].url
+    raise DownloadError(
+        f"what came from {asked} is no archive: {_described(answer, first)}. A login page of this network, or a proxy? "
+        f"Nothing of it is kept; once the network is in order try again, or {OTHER_MEANS}"
+    )
+
+
+def _described(answer, first):
+    """What the server sent instead of an archive, in a line."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip() or "data of no stated kind"
+    said = _text(first)
+    if not first:
+        what = "nothing (0 bytes)"
+    elif said:
+        what = f"{kind}, {said!r}"
+    else:
+        what = f"{kind} that begins with the bytes {first[:4].hex(' ')}"
+    if not answer.history:
+        return f"the server sent {what}"
+    place = urlsplit(answer.url)
+    return f"the server sent us on to {place.scheme}://{place.netloc}{place.path} and that sent {what}"
+
+
+def _text(first):
+    """The first words of a page, or an empty string for data that is no text."""
+    if b"\0" in first or not first.strip():
+        return ""
+    page = first.decode("utf-8", errors="replace")
+    if page.count("\ufffd") > len(page) // 20 + 1:
+        return ""
+    title = re.search(r"<title[^>]*>(.*?)</title", page, re.DOTALL | re.IGNORECASE)
+    plain = re.sub(
+        r"<(script|style)\b.*?</\1>|<[^>]*>", " ", title[1] if title else page, flags=re.DOTALL | re.IGNORECASE
+    )
+    words = " ".join(plain.split())
+    return words if len(words) <= MOST_TOLD else words[: MOST_TOLD - 3] + "..."
+
+
+def _gunzipped(first):
+    with suppress(zlib.error):
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(first, PEEK)
+    return b""
+
+
+def _unwrapped(part):
+    """Take off the gzip layer that some proxies put around what is packed already."""
+    with open(part, "rb") as file:
+        first = file.read(CHUNK)
+    if not (first.startswith(GZIP) and _gunzipped(first).startswith(MAGICS)):
+        return
+    inner = part.with_name(f"{part.name}.inner")
+    try:
+        with gzip.open(part) as packed, open(inner, "wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        os.replace(inner, part)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        pass  # cut short: unpacking it will say so
+    finally:
+        inner.unlink(missing_ok=True)

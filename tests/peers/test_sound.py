@@ -1,0 +1,69 @@
+"""Spectra, features and sample rates against librosa and soxr, over drawn settings."""
+
+from itertools import pairwise
+
+import librosa
+import numpy as np
+import soxr
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import audioconv as ac
+from tests.compare import assert_close
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def noise(seed, samples, dtype=np.float64):
+    return np.random.default_rng(seed).standard_normal(samples).astype(dtype)
+
+
+@given(
+    size=st.sampled_from([16, 48, 64, 256, 1024]), share=st.integers(1, 8), samples=st.integers(1024, 5000), seed=seeds,
+    dtype=st.sampled_from(["float32", "float64"]),
+)  # fmt: skip
+def test_stft_is_librosas(size, share, samples, seed, dtype):
+    hop, x = max(1, size // share), noise(seed, samples, dtype)
+    transform = ac.Stft(size, hop)
+    theirs = librosa.stft(x, n_fft=size, hop_length=hop, window="hann", center=True, pad_mode="constant").T
+    first = -transform.first_frame
+    found = transform(x)[first : first + len(theirs)]
+    turn = np.exp(-2j * np.pi * np.arange(transform.bins) * (size // 2) / size)  # librosa's phase is the first sample's
+    assert_close(found * turn, theirs[: len(found)], 2e-6 if dtype == "float32" else 1e-12)
+
+
+@given(
+    sample_rate=st.sampled_from([8000, 16000, 22050, 44100]), window_ms=st.sampled_from([20, 25, 32, 40]),
+    hop_ms=st.sampled_from([5, 10, 16]), mels=st.integers(8, 64), low_hz=st.sampled_from([0, 20, 125]),
+    samples=st.integers(2000, 9000), seed=seeds,
+)  # fmt: skip
+@settings(max_examples=25)
+def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, low_hz, samples, seed):
+    options = {"sample_rate": sample_rate, "window_ms": window_ms, "hop_ms": hop_ms, "mels": mels, "low_hz": low_hz}
+    try:
+        features = ac.LogMel(**options)
+    except ac.ArgumentError:  # bands so narrow that some hold no bin
+        assume(False)
+    x = noise(seed, samples)
+    pad = (features.fft_size - features.window) // 2
+    power = librosa.feature.melspectrogram(
+        y=np.pad(x, pad), sr=sample_rate, n_fft=features.fft_size, win_length=features.window, dtype=np.float64,
+        hop_length=features.hop, center=False, n_mels=mels, fmin=low_hz,
+    )  # fmt: skip
+    found = features(x)
+    assert_close(found, np.log(power + features.offset).T[: len(found)], 1e-6)
+    mfcc = ac.Mfcc(coefficients=min(mels, 13), **options)
+    assert_close(mfcc(x), librosa.feature.mfcc(S=np.log(power + 1e-6), n_mfcc=mfcc.size).T[: len(found)], 1e-6)
+
+
+@given(
+    rates=st.tuples(*[st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000])] * 2),
+    cuts=st.lists(st.integers(0, 4000), max_size=6), quality=st.sampled_from(["LQ", "HQ", "VHQ"]),
+    channels=st.integers(1, 3), seed=seeds,
+)  # fmt: skip
+def test_a_stream_that_is_resampled_is_what_soxr_makes_of_the_whole(rates, cuts, quality, channels, seed):
+    shape = (4000, channels) if channels > 1 else 4000
+    x = noise(seed, shape, np.float32)
+    stage, edges = ac.Resample(*rates, channels=channels, quality=quality), [0, *sorted(cuts), len(x)]
+    joined = np.concatenate([*(stage.process(x[a:b]) for a, b in pairwise(edges)), stage.flush()])
+    assert_close(joined, soxr.resample(x, *rates, quality), 1e-5)
