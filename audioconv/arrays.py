@@ -99,12 +99,18 @@ def frozen(x, dtype=None):
     return view
 
 
+def is_number(value):
+    """Whether a value is a real number, which truth values, text and arrays of one dimension or more are not."""
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def whole(value, name, least=1):
     """Return `value` as an int of at least `least`, or say what is wrong with it."""
     if type(value) is int and value >= least:
         return value
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-    if not is_number or not np.isfinite(value) or value != value // 1:
+    if not is_number(value) or not np.isfinite(value) or value != value // 1:
         raise ArgumentError(f"{name} must be a whole number, not {value!r}")
     if value < least:
         raise ArgumentError(f"{name} must be at least {least}, not {value!r}")
@@ -132,8 +138,7 @@ def number(value, name, least=None, most=None, *, above=None, below=None):
     """
     bounds = [("at least", least), ("above", above), ("at most", most), ("below", below)]
     wanted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-    if not is_number or not np.isfinite(value):
+    if not is_number(value) or not np.isfinite(value):
         raise ArgumentError(f"{name} must be a finite number{wanted and f' {wanted}'}, not {value!r}")
     value = float(value)
     low = (least is None or value >= least) and (above is None or value > above)

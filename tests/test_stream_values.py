@@ -102,7 +102,7 @@ def test_parameters_must_be_numbers(name, made, bad):
         ("threshold_db must be more than silence", lambda: ac.Limiter(-1e6, sample_rate=RATE)),
         ("look_ahead_ms must be at least 0", lambda: ac.Limiter(sample_rate=RATE, look_ahead_ms=-1)),
         ("release_ms must be above 0", lambda: ac.Limiter(sample_rate=RATE, release_ms=0)),
-        ("sample_rate must be above 0 Hz", lambda: ac.Limiter(sample_rate=-1)),
+        ("sample_rate must be above 0", lambda: ac.Limiter(sample_rate=-1)),
         ("tail must be at least 0", lambda: ac.Jitted(slower, np.zeros(1), tail=-1)),
         ("gain_db must be a finite", lambda: ac.Biquad.design("peak", RATE, 100, gain_db=1e6)),
         ("sos must be finite", lambda: ac.Biquad.design("peak", RATE, 100, q=1e-320)),

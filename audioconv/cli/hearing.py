@@ -3,30 +3,36 @@
 from contextlib import contextmanager
 
 from audioconv.cli.messages import say
+from audioconv.cli.outputs import sound_source
 
 
 @contextmanager
-def sound(file, device, block, seconds=None):
-    """Blocks of one channel, and their sample rate: of a file if one is given, else of the microphone for so long."""
-    from audioconv import io
-    from audioconv.stream.devices import named
-    from audioconv.stream.sound_card import microphone
+def sound(file, device, block, wanted_rate, *, seconds=None, partial=False):
+    """Blocks of one channel, and their sample rate: of a file if one is given, else of the microphone for so long.
 
-    if file is not None:
-        yield _mono(io.blocks(file, block)), io.info(file).sample_rate
+    What is done to it to have one channel of the wanted rate is said.
+    """
+    if file is None:
+        from audioconv.stream.devices import named
+        from audioconv.stream.sound_card import microphone
+
+        with microphone(device=named(device), seconds=seconds) as (blocks, sample_rate):
+            _say_converted("the microphone", sample_rate, wanted_rate, 1)
+            yield blocks, sample_rate
         return
-    with microphone(device=named(device), seconds=seconds) as (blocks, sample_rate):
-        yield blocks, sample_rate
-
-
-def say_converted(file, sample_rate, wanted_rate):
-    """Say what is done to what is heard."""
     from audioconv import io
 
+    with sound_source(file) as source:
+        about = io.info(source, partial=partial)
+        _say_converted(io.name_of(source), about.sample_rate, wanted_rate, about.channels)
+        yield _mono(io.blocks(source, block, partial=partial)), about.sample_rate
+
+
+def _say_converted(name, sample_rate, wanted_rate, channels):
     if sample_rate != wanted_rate:
-        say(f"{file or 'the microphone'} is resampled from {sample_rate} to {wanted_rate} Hz")
-    if file is not None and (channels := io.info(file).channels) > 1:
-        say(f"the {channels} channels of {file} are averaged")
+        say(f"{name} is resampled from {sample_rate} to {wanted_rate} Hz")
+    if channels > 1:
+        say(f"the {channels} channels of {name} are averaged")
 
 
 def _mono(blocks):

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from audioconv.cli.hearing import say_converted, sound
+from audioconv.cli.hearing import sound
 from audioconv.cli.messages import say
-from audioconv.cli.outputs import Force, check_output
+from audioconv.cli.outputs import Force, Partial, check_output
 
 
 def listen(
@@ -17,7 +17,10 @@ def listen(
         Path | None, typer.Argument(help="Model file; by default the one that comes along, which knows ten words.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="Recording to listen to, of any length, instead of the microphone.")
+        str | None,
+        typer.Option(
+            "--file", help="Recording to listen to, of any length, instead of the microphone; - is standard input."
+        ),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Microphone, by number or name.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so long.")] = None,
@@ -26,6 +29,7 @@ def listen(
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 1600,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
+    partial: Partial = False,
     force: Force = False,
 ):
     """Hear words from the microphone, or in a long recording.
@@ -45,12 +49,13 @@ def listen(
         say(f"no model is given; listening for {words}, as synthetic voices say them")
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
     counts, heard_s = Counter(), [0.0]
-    with _table(csv) as write_row, sound(file, device, block, seconds) as (blocks, sample_rate):
-        say_converted(file, sample_rate, classifier.sample_rate)
+    rate = classifier.sample_rate
+    heard = sound(file, device, block, rate, seconds=seconds, partial=partial)
+    with _table(csv) as write_row, heard as (blocks, sample_rate):
         if file is None:
             say("listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
         counted = _counted(blocks, sample_rate, seconds, heard_s)
-        for found in _detections(detector, io.resample_blocks(counted, sample_rate, classifier.sample_rate)):
+        for found in _detections(detector, io.resample_blocks(counted, sample_rate, rate)):
             counts[found.label] += 1
             typer.echo(f"{found.peak_s:10.2f} s  {found.label:<16} {found.score:.3f}")
             write_row((f"{found.start_s:.3f}", f"{found.peak_s:.3f}", found.label, f"{found.score:.4f}"))

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from audioconv.cli.hearing import say_converted, sound
+from audioconv.cli.hearing import sound
 from audioconv.cli.messages import level_bar, say
+from audioconv.cli.outputs import Partial
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
 
 _SPEAKER = "^(.+)_"  # finds the speaker in the names given here
@@ -36,10 +37,12 @@ def record(
         bool, typer.Option("--continuous", help="Keep one clip after the other, wait for no word: for noise.")
     ] = False,
     file: Annotated[
-        Path | None, typer.Option("--file", help="Recording of any length to cut, instead of the microphone.")
+        str | None,
+        typer.Option("--file", help="Recording of any length to cut, instead of the microphone; - is standard input."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="Microphone, by number or name.")] = None,
     rate: Annotated[int, typer.Option(min=1000, metavar="HZ", help="Sample rate of the clips.")] = 16000,
+    partial: Partial = False,
 ):
     """Record clips of a word for training.
 
@@ -60,8 +63,7 @@ def record(
             io.write(path, take.samples, rate)
         return folder / path.name
 
-    with sound(file, device, 1600 if file else 1024) as (blocks, sample_rate), _made(folder):
-        say_converted(file, sample_rate, rate)
+    with sound(file, device, 1600 if file else 1024, rate, partial=partial) as (blocks, sample_rate), _made(folder):
         prompt = _Prompt(label, wanted, continuous) if file is None else _Silent()
         with prompt:
             heard = prompt.watched(io.resample_blocks(blocks, sample_rate, rate))

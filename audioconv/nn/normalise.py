@@ -35,7 +35,7 @@ class BatchNorm(Layer):
 
     dims = (2, 3, 4)
     bands = 1
-    _checks = {"momentum": within(above=0, most=1), "epsilon": within(above=0)}
+    _checks = {"momentum": within(most=1, above=0), "epsilon": within(above=0)}
     _fixed = ("dtype", "channels", "bands")
 
     def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, scale=True, dtype=np.float32):

@@ -30,7 +30,7 @@ class Optimiser(Settings):
         Steps done; not those that a loss which is not finite has cancelled.
     """
 
-    _checks = {"decay": within(0), "clip_norm": within(above=0, finite=False, optional=True)}
+    _checks = {"decay": within(0), "clip_norm": within(above=0, optional=True)}
     _step = None
     _kept = 2  # arrays a parameter
 
@@ -180,7 +180,7 @@ class SGD(Optimiser):
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
     """
 
-    _checks = Optimiser._checks | {"momentum": within(0), "nesterov": lambda value, name: bool(value)}
+    _checks = Optimiser._checks | {"momentum": share, "nesterov": lambda value, name: bool(value)}
     _step = kernels.sgd
     _kept = 1
 

@@ -1,11 +1,9 @@
 """Settings of layers, optimisers, losses and averages: checked whenever they are set, heeded from the next call on."""
 
-import math
-import numbers
 from itertools import count
 
-from audioconv.arrays import floating
-from audioconv.errors import ArgumentError, AudioconvError, ShapeError
+from audioconv.arrays import floating, number
+from audioconv.errors import AudioconvError, ShapeError
 
 _numbers = count(1)
 _last = 0  # the number of the last change of any setting in this process
@@ -42,19 +40,11 @@ class Changes:
         return self._signature != before
 
 
-def within(least=None, *, above=None, most=None, below=None, finite=True, optional=False):
-    """A check that a setting is a number within bounds: at least `least`, or `above`; at most `most`, or `below`."""
-    bounds = {"at least": least, "above": above, "at most": most, "below": below}
-    words = " and ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None) or "finite"
+def within(least=None, most=None, *, above=None, below=None, optional=False):
+    """A check that a setting is a number as `arrays.number` says, or None if it is `optional`."""
 
     def check(value, name):
-        if optional and value is None:
-            return None
-        good = isinstance(value, numbers.Real) and not math.isnan(value) and (not finite or math.isfinite(value))
-        good = good and (least is None or value >= least) and (above is None or value > above)
-        if not (good and (most is None or value <= most) and (below is None or value < below)):
-            raise ArgumentError(f"{name} must be {'None or ' * optional}a number {words}, not {value!r}")
-        return float(value)
+        return None if optional and value is None else number(value, name, least, most, above=above, below=below)
 
     return check
 

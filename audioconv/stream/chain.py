@@ -4,13 +4,12 @@ from itertools import groupby
 
 import numpy as np
 
-from audioconv.arrays import aligned
+from audioconv.arrays import aligned, number
 from audioconv.errors import ArgumentError
 from audioconv.kernels import chain as kernels
 from audioconv.stream.fir import Fir
 from audioconv.stream.jitted import Jitted
 from audioconv.stream.sound import Sound, checked_block, compiled, for_channels, width_after
-from audioconv.stream.values import number
 
 
 class Chain(Sound):

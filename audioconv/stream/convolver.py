@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from audioconv.arrays import float_dtype, floating, time_first, whole
+from audioconv.arrays import float_dtype, floating, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import voices
 from audioconv.kernels.partition_layout import Shape
 from audioconv.signal.schedule import schedule
 from audioconv.stage import Guard
 from audioconv.stream.sound import Sound, for_channels, table_of_steps
-from audioconv.stream.values import finite, hertz_or_none, number
+from audioconv.stream.values import finite, hertz_or_none
 from audioconv.stream.voice import Voice, Voices
 
 REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz

@@ -5,15 +5,15 @@ Bristow-Johnson, Audio EQ Cookbook (W3C Note, 2021).
 
 from math import cos, pi, sin, sqrt
 
-from audioconv.arrays import choice
+from audioconv.arrays import choice, number
 from audioconv.errors import ArgumentError
-from audioconv.stream.values import above_zero, factor, number
+from audioconv.stream.values import factor
 
 
 def section(kind, sample_rate, frequency_hz, q, gain_db):
     """b0 b1 b2 a0 a1 a2 of a shape; see `Biquad.design`."""
     make = _SHAPES[choice(kind, "kind", tuple(_SHAPES))]
-    frequency_hz, q = number(frequency_hz, "frequency_hz"), above_zero(q, "q")
+    frequency_hz, q = number(frequency_hz, "frequency_hz"), number(q, "q", above=0)
     if not 0 < frequency_hz < sample_rate / 2:
         raise ArgumentError(
             f"frequency_hz must be between 0 and half of the sample rate {sample_rate}, not {frequency_hz!r}"

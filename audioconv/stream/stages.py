@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from audioconv.arrays import number
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels import chain as kernels
 from audioconv.stream import shapes
 from audioconv.stream.sound import Ramp, Sound, compiled
-from audioconv.stream.values import above_zero, factor, finite, hertz, hertz_or_none, number
+from audioconv.stream.values import factor, finite, hertz, hertz_or_none
 
 
 class Gain(Sound):
@@ -278,7 +279,7 @@ class Limiter(Sound):
     def __init__(self, threshold_db=-1.0, *, sample_rate, look_ahead_ms=1.5, release_ms=50.0, channels=1):
         super().__init__(channels)
         self.rate_in = self.rate_out = sample_rate = hertz(sample_rate)
-        look_ahead_ms, release_ms = number(look_ahead_ms, "look_ahead_ms", 0), above_zero(release_ms, "release_ms")
+        look_ahead_ms, release_ms = number(look_ahead_ms, "look_ahead_ms", 0), number(release_ms, "release_ms", above=0)
         self.latency = round(sample_rate * look_ahead_ms / 1000)
         span = self.latency + 1
         self._numbers, self._needs, self._gains = np.zeros(5), np.ones(span), np.ones(span)
