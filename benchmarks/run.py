@@ -17,6 +17,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     train     steps of training of four networks, against PyTorch; and memory
     infer     inference of the same, against PyTorch and ONNX Runtime
     keywords  words in a stream of noise; needs AUDIOCONV_DATA
+    shipped   the model that comes along, in streams; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
 PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW
@@ -49,6 +50,7 @@ NAMES = (
     "train",
     "infer",
     "keywords",
+    "shipped",
     "classifiers",
 )
 RESULTS = Path(__file__).parent / "results"

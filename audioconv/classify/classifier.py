@@ -21,7 +21,7 @@ from audioconv.classify.progress import Notices, Progress
 from audioconv.classify.recipe import Recipe, doubt
 from audioconv.errors import ArgumentError
 
-SHIPPED = Path(__file__).with_name("keywords.safetensors")  # of `examples/train_keywords.py data/keywords`
+SHIPPED = Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
 STEP_MS = 50  # from one window of a stream to the next
 THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
 
@@ -325,7 +325,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
     def load(cls, path=SHIPPED, model=None):
         """Read a model that `save` wrote, with its parameters; one of a user's own function needs that as `model`.
 
-        Without a path it is the one that comes along: ten English words, learnt from synthetic voices.
+        Without a path it is the one that comes along: ten English words, learnt from people and from synthetic voices.
         """
         return kept.load(cls, path, model)
 

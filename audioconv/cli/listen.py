@@ -46,7 +46,7 @@ def listen(
     classifier = KeywordClassifier.load() if model is None else KeywordClassifier.load(model)
     if model is None:
         words = ", ".join(label for label in classifier.classes_ if label not in NOT_WORDS)
-        say(f"no model is given; listening for {words}, as synthetic voices say them")
+        say(f"no model is given; listening for {words}")
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
     counts, heard_s = Counter(), [0.0]
     rate = classifier.sample_rate
