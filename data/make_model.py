@@ -18,6 +18,7 @@ from audioconv.classify.clips import load_clips, read_mono
 
 RATE = 16000
 KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
+NOT_CC_BY = ("1-40730-A", "2-96460-A")  # of ESC-10: Sampling+
 HELD_NOISES = ("doing_the_dishes", "dude_miaowing")
 OTHERS = {"train": 200, "val": 25}  # clips of each word that is no keyword
 EPOCHS = 40
