@@ -1,5 +1,7 @@
 """audioconv denoise: the gate of `Denoise` over files of any format, length and number of channels."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,18 @@ def test_a_file_says_what_the_noise_is_at_another_rate(tmp_path, source, noisy):
     found = ac.read(tmp_path / "clean.wav").samples
     # the uppermost 9 % of the band are lost on the way, so that the noise there is not known
     assert np.std(found[: RATE // 2]) < 0.3 * np.std(noisy[: RATE // 2])
+
+
+def test_a_file_of_noise_that_is_cut_short_is_taken_as_far_as_it_goes(tmp_path, source, noisy):
+    ac.write(tmp_path / "hiss.wav", noisy[: RATE * 9 // 10], RATE, subtype="FLOAT")
+    os.truncate(tmp_path / "hiss.wav", (tmp_path / "hiss.wav").stat().st_size - 4000)
+    words = ("denoise", source, tmp_path / "clean.wav", "--noise-file", tmp_path / "hiss.wav")
+    assert "hiss.wav is cut short" in refused(*words)
+    result = run(*words, "--partial")
+    assert result.exit_code == 0, result.output
+    assert "hiss.wav is cut short" in result.stderr
+    expected = ac.denoise(noisy, RATE, noise=noisy[: RATE * 9 // 10 - 1000])
+    assert np.array_equal(ac.read(tmp_path / "clean.wav").samples, expected)
 
 
 def test_format_and_channels_are_kept(tmp_path, noisy):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -45,12 +46,39 @@ def test_standard_input_and_output_are_sound(tmp_path):
     assert done.stdout == (tmp_path / "out.flac").read_bytes()
     done = audioconv(tmp_path / "plain", "filter", "-", "out.wav", "--gain", 1, data=content[:9000])
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"error: <stdin> is damaged or cut short" in done.stderr
-    assert b"--partial" in done.stderr
+    assert b"error: <stdin> is cut short" in done.stderr
+    assert b"wanted, or --partial for what is there" in done.stderr
     done = audioconv(tmp_path / "plain", "filter", "-", "-", "--gain", 1)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr == b"audioconv: error: <stdin> is empty (0 bytes); a sound file is wanted\n"
     assert list((tmp_path / "plain").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+def test_what_comes_through_a_named_pipe_is_sound(tmp_path):
+    response = np.float32([0.5, 0.25])
+    content = put(tmp_path / "in.wav", noise(5000)).read_bytes()
+    taps = put(tmp_path / "ir.wav", response).read_bytes()
+    for name, data in (("sound", content), ("taps", taps)):
+        os.mkfifo(tmp_path / name)
+        threading.Thread(target=(tmp_path / name).write_bytes, args=(data,), daemon=True).start()
+    done = audioconv(tmp_path, "filter", "sound", "out.wav", "--ir", "taps", "--wet", 1)
+    assert (done.returncode, done.stdout[:9]) == (0, b"out.wav: "), done.stderr
+    expected = ac.convolve(ac.read(tmp_path / "in.wav").samples, response)
+    assert np.allclose(ac.read(tmp_path / "out.wav").samples, expected, atol=1e-6)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closed streams as POSIX has them")
+@pytest.mark.parametrize(("files", "closed", "name"), [("- out.wav", "<&-", b"input"), ("in.wav -", ">&-", b"output")])
+def test_standard_streams_that_are_closed_are_said_to_be(tmp_path, files, closed, name):
+    put(tmp_path / "in.wav", noise(500))
+    command = f"{sys.executable} -m audioconv filter {files} --gain 1 {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, env=ENVIRONMENT, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"audioconv: error: ")
+    assert b"standard " + name in done.stderr
+    assert b"closed" in done.stderr
+    assert os.listdir(tmp_path) == ["in.wav"]
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
@@ -69,10 +97,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
 def test_part_of_a_file_is_filtered_with_one_warning(tmp_path):
     source = put(tmp_path / "in.wav", noise(5000), subtype="PCM_16")
     source.write_bytes(source.read_bytes()[:-2000])
-    assert "or --partial" in refused("filter", source, tmp_path / "out.wav", "--gain", 1)
+    assert "wanted, or --partial for what is there" in refused("filter", source, tmp_path / "out.wav", "--gain", 1)
     result = run("filter", source, tmp_path / "out.wav", "--gain", 1, "--partial")
     assert result.exit_code == 0
-    assert result.stderr.startswith(f"audioconv: warning: {source} is damaged or cut short: at least 2000 byte(s)")
+    assert result.stderr.startswith(f"audioconv: warning: {source} is cut short: at least 2000 byte(s)")
     assert result.stderr.count("\n") == 1
     assert info(tmp_path / "out.wav").frames == 4000
 

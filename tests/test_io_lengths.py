@@ -193,6 +193,15 @@ def test_joined_mp3_files_are_read_one_after_the_other(tmp_path, tags):
     assert len(read_all(written(tmp_path / "bare.mp3", bare, bare))) == 2 * count
 
 
+def test_indices_of_mp3_that_were_mended_are_no_reason_to_complain(tmp_path, capfd):
+    (bare, count), data = mp3_without_index(), mp3(mode="VARIABLE")
+    assert len(read_all(written(tmp_path / "a.mp3", bare, data))) == count + RATE * 2
+    assert len(read_all(written(tmp_path / "b.mp3", data, bare))) > count + RATE * 2
+    with pytest.warns(ac.AudioFileWarning, match="cut short"):
+        ac.read(written(tmp_path / "cut.mp3", data[: len(data) // 2]), partial=True)
+    assert capfd.readouterr().err == ""
+
+
 def test_joined_mp3_files_of_two_rates_are_refused(tmp_path):
     path = written(tmp_path / "a.mp3", mp3(), mp3(rate=48000))
     with pytest.raises(ac.AudioFileError, match=r"changes at byte \d+ from 44100 Hz .* to 48000 Hz"):

@@ -1,6 +1,7 @@
 """Where sound comes from: paths of any bytes, file objects, pipes, a part of a file, and ffmpeg for the rest."""
 
 import io
+import mmap
 import os
 import shutil
 import subprocess
@@ -104,6 +105,17 @@ def test_file_objects_that_are_none():
         ac.read(at_end)
     with pytest.raises(ac.AudioFileError, match="<BytesIO> cannot be read as a sound file"):
         ac.read(io.BytesIO(bytes(5000)))
+    with pytest.raises(ac.ArgumentError, match=r"not the 40046 bytes of a file; io.BytesIO\(data\)"):
+        ac.read(KINDS["wav"]())
+    at_end.close()
+    with pytest.raises(ac.ArgumentError, match="closed file"):
+        ac.read(at_end)
+
+
+def test_a_mapped_file_gives_what_the_file_gives(tmp_path):
+    (tmp_path / "a").write_bytes(KINDS["wav"]())
+    with open(tmp_path / "a", "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        assert np.array_equal(ac.read(mapped).samples, ac.read(tmp_path / "a").samples)
 
 
 @posix
@@ -199,8 +211,39 @@ def test_a_part_across_links_and_of_unknown_length(tmp_path):
         (tmp_path / "a").write_bytes(data)
         whole = ac.read(tmp_path / "a").samples
         assert np.array_equal(ac.read(tmp_path / "a", 0.4, 0.6).samples, whole[17640:26460])
-        with pytest.raises(ac.ArgumentError, match="start_s must lie before the end"):
-            ac.read(tmp_path / "a", 77)
+        assert np.array_equal(ac.read(tmp_path / "a", 0.4, 1e300).samples, whole[17640:])
+        for times in ((77,), (len(whole) / RATE,), (len(whole) / RATE, 1e300)):
+            with pytest.raises(ac.ArgumentError, match="start_s must lie before the end"):
+                ac.read(tmp_path / "a", *times)
+            with pytest.raises(ac.ArgumentError, match="start_s must lie before the end"):
+                list(blocks(tmp_path / "a", 1000, *times))
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
+def test_a_part_of_what_is_cut_short_is_that_of_what_is_there(tmp_path, form):
+    data = encoded(NOISE, form)
+    (tmp_path / "a").write_bytes(data[: len(data) // 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ac.AudioFileWarning)
+        there = ac.read(tmp_path / "a", partial=True).samples
+        assert RATE // 2 < len(there) < len(NOISE)
+        assert np.array_equal(ac.read(tmp_path / "a", 0.2, 0.4, partial=True).samples, there[8820:17640])
+        for start_s in (len(there) / RATE, 1.9):
+            with pytest.raises(ac.ArgumentError, match="start_s must lie before the end"):
+                ac.read(tmp_path / "a", start_s, partial=True)
+            with pytest.raises(ac.ArgumentError, match="start_s must lie before the end"):
+                list(blocks(tmp_path / "a", 1000, start_s, partial=True))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+def test_the_last_packet_of_sds_is_read_in_any_blocks(subtype):
+    data = encoded(SHORT[:9001], "SDS", subtype, 8000)
+    whole = ac.read(io.BytesIO(data)).samples
+    assert len(whole) == 9001
+    for size in (1, 500, 4500, 8999, 9000):
+        assert np.array_equal(np.concatenate(list(blocks(io.BytesIO(data), size))), whole)
+    for start in (8990, 9000):
+        assert np.array_equal(ac.read(io.BytesIO(data), start / 8000).samples, whole[start:])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -104,9 +105,20 @@ def test_a_file_object_gets_nothing_if_the_sound_is_not_whole():
     with pytest.raises(ac.ArgumentError, match=r"<BytesIO> has no name .*format='WAV'"):
         write(file, TONE, 16000)
     assert file.getvalue() == b""
-    for wrong in (io.StringIO(), io.BufferedReader(io.BytesIO())):
-        with pytest.raises(ac.ArgumentError, match="open it with mode 'wb'"):
-            write(wrong, TONE, 16000, format="WAV")
+    with tempfile.SpooledTemporaryFile(mode="w") as text:
+        for wrong in (io.StringIO(), io.BufferedReader(io.BytesIO()), text):
+            with pytest.raises(ac.ArgumentError, match="open it with mode 'wb'"):
+                write(wrong, TONE, 16000, format="WAV")
+    file.close()
+    with pytest.raises(ac.ArgumentError, match="<BytesIO> cannot be written to: I/O operation on closed file"):
+        write(file, TONE, 16000, format="WAV")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names as POSIX has them")
+@pytest.mark.parametrize("name", ["a" * 300 + ".wav", "a\0b.wav"])
+def test_a_name_that_no_file_can_have_is_one_clear_error(tmp_path, name):
+    with pytest.raises(ac.AudioFileError, match=r"cannot write .*: (File name too long|embedded null byte)"):
+        write(tmp_path / name, TONE, 16000)
 
 
 def test_objects_that_take_little_at_a_time_or_say_nothing_get_all():
@@ -146,7 +158,7 @@ def test_a_name_that_is_not_utf8_can_be_written(tmp_path):
     folder = tmp_path / os.fsdecode(b"f\xfcr")
     folder.mkdir()
     path = folder / os.fsdecode(b"caf\xe9.wav")
-    write(path, TONE, 16000, subtype="FLOAT")
+    write(os.fsencode(path), TONE, 16000, subtype="FLOAT")
     assert os.listdir(os.fsencode(folder)) == [b"caf\xe9.wav"]
     assert np.array_equal(ac.read(path).samples, TONE)
     with pytest.warns(RuntimeWarning, match=r"caf\\xe9\.wav are beyond"):

@@ -57,7 +57,7 @@ def denoise(
         if noise is not None:
             known = _stretch(sound, about, noise, partial)
         elif noise_file is not None:
-            known = _alone(noise_file, about)
+            known = _alone(noise_file, about, partial)
         gate = Denoise(
             about.sample_rate, noise=known, reduction_db=reduction, threshold_db=threshold, memory_s=memory,
             channels=about.channels,
@@ -88,9 +88,9 @@ def _stretch(source, about, words, partial):
     return np.concatenate(list(parts))
 
 
-def _alone(path, about):
+def _alone(path, about, partial):
     """The samples of a file of noise, at the sample rate of another file."""
     from audioconv import io
 
-    clip = io.read(path)
+    clip = io.read(path, partial=partial)
     return io.resample(clip.samples, clip.sample_rate, about.sample_rate, axis=0)

@@ -116,16 +116,25 @@ def _check_options(ir, true_stereo, wet, gain, peak, loudness):
 def _stages(about, chain, ir, ir_rate, true_stereo, wet):
     """The stages of the chain file and the impulse response, and how the channels of the latter are used."""
     from audioconv import io
-    from audioconv.stream import read_chain, read_response
+    from audioconv.stream import read_chain
 
     stages = [] if chain is None else [read_chain(chain, about.sample_rate, about.channels)]
     if ir is None:
         return stages, None
-    sample_rate, channels = _end(about, stages)
+    with io.seekable(ir) as response:
+        added, mapping = _responding(response, *_end(about, stages), ir_rate, true_stereo, wet)
+    return stages + added, mapping
+
+
+def _responding(ir, sample_rate, channels, ir_rate, true_stereo, wet):
+    """The stages of an impulse response, and how its channels are used."""
+    from audioconv import io
+    from audioconv.stream import read_response
+
     ir_hz = io.info(ir).sample_rate
     if ir_hz != sample_rate and ir_rate is IrRate.strict:
         raise ArgumentError(
-            f"{io.shown(ir)} has {ir_hz} Hz for a file of {sample_rate} Hz, which --ir-rate strict refuses; "
+            f"{io.name_of(ir)} has {ir_hz} Hz for a file of {sample_rate} Hz, which --ir-rate strict refuses; "
             f"--ir-rate convert resamples it"
         )
     try:
@@ -133,8 +142,8 @@ def _stages(about, chain, ir, ir_rate, true_stereo, wet):
     except ArgumentError as error:
         raise ArgumentError(str(error).replace("if that is said", "with --true-stereo")) from error
     if ir_hz != sample_rate:
-        say(f"{io.shown(ir)} is resampled from {ir_hz} to {sample_rate} Hz")
-    stages += [response.stage] if wet is None else _beside_dry(response.stage, ir, sample_rate, wet)
+        say(f"{io.name_of(ir)} is resampled from {ir_hz} to {sample_rate} Hz")
+    stages = [response.stage] if wet is None else _beside_dry(response.stage, ir, sample_rate, wet)
     return stages, response.mapping
 
 

@@ -43,14 +43,13 @@ def check_output(path: Path, force: bool, error: type[Exception] = AudioFileErro
 
 @contextmanager
 def sound_source(name: str):
-    """Give a sound file to read: the path, or for `-` standard input, kept on disk meanwhile if it is a pipe."""
+    """Give a sound file to read: the path, or for `-` standard input; a pipe is kept on disk meanwhile."""
     from audioconv.io import seekable
 
-    if name not in _INPUT:
-        with _advised(name):
-            yield Path(name)
-        return
-    with seekable(sys.stdin.buffer) as file, _advised(file):
+    source = Path(name) if name not in _INPUT else getattr(sys.stdin, "buffer", None)
+    if source is None:
+        raise ArgumentError("standard input is closed; a sound file is wanted there")
+    with seekable(source) as file, _advised(file):
         yield file
 
 
@@ -65,7 +64,7 @@ def _advised(source):
         text = str(error)
         if not text.startswith(name_of(source)):
             raise
-        raise AudioFileError(text.replace("partial=True", "--partial")) from error
+        raise AudioFileError(text.replace("partial=True (--partial)", "--partial")) from error
 
 
 def sound_target(name: str, force: bool, subtype: str | None, format: str | None):
@@ -73,6 +72,8 @@ def sound_target(name: str, force: bool, subtype: str | None, format: str | None
     from audioconv import io
 
     if name in _OUTPUT:
+        if sys.stdout is None:
+            raise ArgumentError("OUT is standard output, which is closed; send it to a file or a pipe")
         if sys.stdout.isatty():
             raise ArgumentError("OUT is standard output, which is a terminal; send it to a file or a pipe")
         target, format = sys.stdout.buffer, format or "WAV"

@@ -1,6 +1,5 @@
 """Files that appear whole or not at all."""
 
-import io
 import os
 import re
 import secrets
@@ -45,7 +44,7 @@ def copy_when_whole(file, error=AudioFileError):
     >>> file.getvalue()
     b'whole'
     """
-    if isinstance(file, io.TextIOBase) or not getattr(file, "writable", lambda: hasattr(file, "write"))():
+    if hasattr(file, "encoding") or not _takes_bytes(file):
         raise ArgumentError(f"{name_of(file)} cannot be written to as a binary file; open it with mode 'wb'")
     with TemporaryDirectory(prefix="audioconv-") as folder:
         part = Path(folder) / "part"
@@ -56,6 +55,13 @@ def copy_when_whole(file, error=AudioFileError):
             raise
         except OSError as failed:
             raise error(f"cannot write {name_of(file)}: {failed.strerror or failed}") from failed
+
+
+def _takes_bytes(file):
+    try:
+        return getattr(file, "writable", lambda: hasattr(file, "write"))()
+    except ValueError as error:
+        raise ArgumentError(f"{name_of(file)} cannot be written to: {error}") from error
 
 
 def _copy(part, file):
@@ -107,7 +113,11 @@ def replace_when_whole(path, error=AudioFileError):
 
 def writable(path, error=AudioFileError):
     """Return where `path` really is, or say why no file can be written there; for a check before hours of work."""
-    target = Path(os.path.realpath(path))
+    try:
+        target = Path(os.path.realpath(os.fsdecode(path)))
+        target.exists()
+    except (OSError, ValueError) as failed:  # a name that is too long, or has a zero byte
+        raise error(f"cannot write {shown(path)}: {getattr(failed, 'strerror', None) or failed}") from failed
     if not target.parent.is_dir():
         raise error(f"cannot write {shown(path)}: the folder {shown(target.parent)} does not exist; make it first")
     if target.exists() and not target.is_file():  # os.replace would put a file in the place of /dev/null

@@ -15,7 +15,8 @@ _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample types in which se
 _UNKNOWN = 1 << 62  # samples; libsndfile says so many, or more, where it does not know
 _BUFFER = 1 << 15  # bytes
 _INFLATED = 1 << 40  # bytes that a file claims to have, so that nothing is concluded from its length
-_GRID = 4096  # samples decoded at a time where errors are tolerated: what comes before one must not depend on blocks
+_GRID = 4080  # samples decoded at a time where it must not depend on blocks what comes, or what comes before an error
+_GRIDDED = ("SDS",)  # libsndfile loses what is left of their last packet (30, 40 or 60 samples) after a call
 
 
 def decoder_of(source, layout, dtype, tolerant):
@@ -73,7 +74,7 @@ class SndfileDecoder:
 
     def __init__(self, source, layout, tolerant):
         self.name = source.name
-        self._tolerant, self._trouble, self._left = tolerant, "", ()
+        self._tolerant, self._gridded, self._trouble, self._left = tolerant, tolerant, "", ()
         self._source, self._layout = source, layout
         self._part, self._file, self._sound, self._opened = 0, None, None, False
         self._open(0)
@@ -81,6 +82,7 @@ class SndfileDecoder:
         sound = self._sound
         self.sample_rate, self.channels, self.subtype = sound.samplerate, sound.channels, sound.subtype
         self.format = layout.format or sound.format
+        self._gridded |= self.format in _GRIDDED
         self.frames = self._count() if layout.promised else None
 
     def close(self):
@@ -98,7 +100,7 @@ class SndfileDecoder:
 
     def skip(self, frames, dtype):
         """Go on by so many samples if that can be done at once; return whether it was."""
-        if self.frames is None or len(self._layout.parts) > 1 or not self.subtype.startswith(_EXACT):
+        if self.frames is None or len(self._layout.parts) > 1 or self._gridded or not self.subtype.startswith(_EXACT):
             return False
         return self._sound_do(lambda: soundfile.SoundFile.seek(self._sound, frames)) == frames
 
@@ -114,7 +116,7 @@ class SndfileDecoder:
         else:
             pieces = [(0, source.size)] if pieces is None else pieces
             moved = [p if isinstance(p, bytes) else (source.start + p[0], source.start + p[1]) for p in pieces]
-            file = PiecedFile(source.file, moved, _INFLATED if self._layout.inflate else None)
+            file = PiecedFile(source.file, moved, _INFLATED if part in self._layout.inflated else None)
             opened = io.BufferedReader(file, _BUFFER)
         self._file = file
         if self._sound is not None:
@@ -161,7 +163,7 @@ class SndfileDecoder:
         return count if count < _UNKNOWN else None
 
     def _read(self, frames, dtype):
-        if not self._tolerant:
+        if not self._gridded:
             return self._sound_do(lambda: self._sound.read(frames, dtype=dtype))
         if not len(self._left) and not self._trouble:
             self._left = self._before_error(dtype)

@@ -10,7 +10,7 @@ class Layout(NamedTuple):
     format: str | None = None  # what the file is, where its pieces are something else
     promised: bool = True  # whether the number of samples in the header is the true one
     missing: str = ""  # what is missing or wrong, as the rest of a sentence; "" if nothing is known to be
-    inflate: bool = False  # claim a greater length than the pieces have, so that a decoder does not guess from it
+    inflated: tuple = ()  # numbers of parts that claim a greater length than theirs, so that no decoder guesses from it
     foreign: bool = False  # libsndfile cannot read it
     kind: str | None = None  # what a file is that is none of libsndfile's
 

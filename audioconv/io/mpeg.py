@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from audioconv.io.layout import Layout
+from audioconv.io.pieces import length_of, patched
 from audioconv.io.tags import tag_end
 
 _KBITS = {  # (version 1?, layer): kbit/s by index
@@ -42,6 +43,7 @@ class _Index(NamedTuple):
     frames: int
     length: int  # bytes of the stream, 0 if it does not say
     audible: bool  # whether decoders do not know it, and make sound of it
+    length_at: int  # offset of that length, 0 if there is none
     padding_at: int  # offset of the two bytes whose last 12 bits are the encoder's padding, 0 if there are none
     padding: bytes  # the two bytes
 
@@ -103,7 +105,7 @@ def mpeg_layout(file, start, size):
 
 
 def _joined(links, first, size, trouble):
-    parts, promised, missing = [], True, [trouble] if trouble else []
+    parts, inflated, missing = [], [], [trouble] if trouble else []
     for link in links:
         index, ranges = link.index, list(link.ranges)
         if not link.frames:
@@ -112,26 +114,30 @@ def _joined(links, first, size, trouble):
         ranges[-1] = (ranges[-1][0], min(ranges[-1][1], size))
         pieces = [*ranges, bytes(cut)]
         if index is None or index.audible:
-            promised = False
+            inflated.append(len(parts))
         else:
             pieces = _recounted(pieces, index, link.frames)
             whole = link.frames - (cut > 0)
             if whole < index.frames:
                 missing.append(f"is cut short: {whole} whole frames where its header says {index.frames}")
         parts.append(pieces)
-    return Layout(tuple(parts) or (None,), None, promised, "; ".join(missing[:1]), inflate=not promised)
+    return Layout(tuple(parts) or (None,), None, not inflated, "; ".join(missing[:1]), tuple(inflated))
 
 
 def _recounted(pieces, index, frames):
-    """The pieces of a link with another number of frames in its index, and the end of the last one not cut off."""
-    if frames == index.frames:
-        return pieces
+    """The pieces of a link with the true number of frames and bytes in its index.
+
+    Where there are others than it says, the end of the last one is not cut off.
+    """
     (start, end), *others = pieces
-    first, after = [(start, index.at), struct.pack(">I", frames)], index.at + 4
-    if index.padding_at:
-        first += [(after, index.padding_at), bytes([index.padding[0] & 0xF0, 0])]
-        after = index.padding_at + 2
-    return [*first, (after, end), *others]
+    patches = {}
+    if index.length_at:
+        patches[index.length_at] = struct.pack(">I", min(sum(map(length_of, pieces)), 0xFFFFFFFF))
+    if frames != index.frames:
+        patches[index.at] = struct.pack(">I", frames)
+        if index.padding_at:
+            patches[index.padding_at] = bytes([index.padding[0] & 0xF0, 0])
+    return [*patched(end, patches, start), *others]
 
 
 def _index(file, at, frame):
@@ -145,14 +151,14 @@ def _index(file, at, frame):
     if data[place : place + 4] in (b"Xing", b"Info") and len(data) >= place + 16:
         flags, frames, length = struct.unpack_from(">III", data, place + 4)
         if not flags & _FRAMES or not frames:
-            return _Index(0, 0, 0, True, 0, b"")
+            return _Index(0, 0, 0, True, 0, 0, b"")
         padding_at = place + _LAME_PADDING if flags & _ALL == _ALL and len(data) >= place + _LAME_PADDING + 2 else 0
         padding = data[padding_at : padding_at + 2]
-        length = length if flags & _BYTES else 0
-        return _Index(at + place + 8, frames, length, False, padding_at and at + padding_at, padding)
+        length, length_at = (length, at + place + 12) if flags & _BYTES else (0, 0)
+        return _Index(at + place + 8, frames, length, False, length_at, padding_at and at + padding_at, padding)
     if data[36:40] == b"VBRI" and len(data) >= 54:
         length, frames = struct.unpack_from(">II", data, 46)
-        return _Index(at + 50, frames, length, True, 0, b"")
+        return _Index(at + 50, frames, length, True, 0, 0, b"")
     return None
 
 

@@ -29,8 +29,8 @@ class PiecedFile(io.RawIOBase):
     def __init__(self, file, pieces, claimed=None):
         super().__init__()
         self._file = file
-        self._pieces = [piece for piece in pieces if _length(piece)]
-        self._starts = [0, *accumulate(map(_length, self._pieces))]
+        self._pieces = [piece for piece in pieces if length_of(piece)]
+        self._starts = [0, *accumulate(map(length_of, self._pieces))]
         self._size = self._starts[-1]
         self._claimed = self._size if claimed is None else claimed
         self._at = 0
@@ -78,12 +78,13 @@ class PiecedFile(io.RawIOBase):
         return self._file.read(min(wanted, piece[1] - piece[0] - inside))
 
 
-def _length(piece):
+def length_of(piece):
+    """Bytes of a piece."""
     return len(piece) if isinstance(piece, bytes) else max(0, piece[1] - piece[0])
 
 
-def patched(end, patches):
-    """The pieces of a file up to `end` with some bytes replaced.
+def patched(end, patches, start=0):
+    """The pieces of a file from `start` to `end` with some bytes replaced.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def patched(end, patches):
     patches : dict of int to bytes
         What stands at which offset; may not overlap.
     """
-    pieces, at = [], 0
+    pieces, at = [], start
     for offset, new in sorted(patches.items()):
         pieces += [(at, offset), new]
         at = offset + len(new)

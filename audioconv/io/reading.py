@@ -92,7 +92,7 @@ def read(
     choice(dtype, "dtype", ("float32", "float64"))
     with _decoder(source, dtype, partial) as decoder:
         start, stop = _range(decoder, start_s, stop_s)
-        block_size = _CHUNK if stop is None or partial else stop - start
+        block_size = _CHUNK if decoder.frames is None or partial else stop - start
         try:
             parts = list(_decoded(decoder, block_size, start, stop, dtype, partial))
             samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -197,8 +197,6 @@ def _decoded(decoder, block_size, start, stop, dtype, partial):
     at = start if start and decoder.skip(start, dtype) else 0
     while at < start and len(block := decoder.read(min(_CHUNK, start - at), dtype)):
         at += len(block)
-    if at < start and not decoder.trouble():
-        raise _beyond(decoder.name, start / decoder.sample_rate, at, decoder.sample_rate)
     while stop is None or at < stop:
         block = decoder.read(block_size if stop is None else min(block_size, stop - at), dtype)
         if not len(block):
@@ -213,6 +211,8 @@ def _decoded(decoder, block_size, start, stop, dtype, partial):
         _report(decoder.name, trouble, partial)
     if not at:
         raise _empty(decoder)
+    if at <= start:
+        raise _beyond(decoder.name, start / decoder.sample_rate, at, decoder.sample_rate)
 
 
 def _check_finite(name, samples, start, sample_rate):

@@ -10,9 +10,10 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import shown
+from audioconv.io.paths import is_path, shown
 
 _COPIED = 1 << 20  # bytes at a time from a pipe to disk
+_LONGEST_NAME = 4096  # bytes; no system has longer ones
 
 
 class Source(NamedTuple):
@@ -26,7 +27,8 @@ class Source(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes from its start on."""
-        return self.file.seek(0, os.SEEK_END) - self.start
+        self.file.seek(0, os.SEEK_END)
+        return self.file.tell() - self.start  # as seek of an mmap returns nothing
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to so many bytes from an offset after its start."""
@@ -36,7 +38,7 @@ class Source(NamedTuple):
 
 def name_of(source) -> str:
     """Return what a path or file object is called in messages."""
-    if isinstance(source, (str, bytes, os.PathLike)):
+    if is_path(source):
         return shown(source)
     name = getattr(source, "name", None)
     return shown(name) if isinstance(name, (str, bytes)) and name else f"<{type(source).__name__}>"
@@ -62,7 +64,7 @@ def opened(source):
     """
     name = name_of(source)
     try:
-        if isinstance(source, (str, bytes, os.PathLike)):
+        if is_path(source):
             with _open(source, name) as file, seekable(file) as ready:
                 yield _filled(Source(name, ready, 0, source if ready is file else None))
             return
@@ -79,6 +81,9 @@ def opened(source):
 
 
 def _open(path, name):
+    if isinstance(path, bytes) and len(path) > _LONGEST_NAME:
+        raise ArgumentError(f"a path or a binary file object is wanted, not the {len(path)} bytes of a file; "
+                            f"io.BytesIO(data) makes an object of them")  # fmt: skip
     if not os.path.lexists(path):
         raise AudioFileError(f"{name} does not exist; a sound file is wanted")
     mode = os.stat(path).st_mode
@@ -115,7 +120,7 @@ def seekable(source):
     ArgumentError
         For what is neither a path nor a binary file object.
     """
-    if isinstance(source, (str, bytes, os.PathLike)):
+    if is_path(source):
         if not stat.S_ISFIFO(_mode(source)):
             yield source
             return
