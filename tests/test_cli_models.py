@@ -345,6 +345,14 @@ def test_training_interrupted_before_the_first_epoch_leaves_an_older_model_alone
     assert path.read_bytes() == b"older"
 
 
+def test_a_training_that_cannot_begin_leaves_one_that_was_stopped_alone(tmp_path):
+    path, checkpoint = tmp_path / "m.model", tmp_path / "m.model.training"
+    checkpoint.write_bytes(b"hours of work")
+    for force in ((), ("--force",)):
+        assert run("train", tmp_path / "nowhere", "--out", path, *force).exit_code != 0
+        assert checkpoint.read_bytes() == b"hours of work"
+
+
 def test_a_training_that_was_killed_is_resumed_to_the_same_file(clips, tmp_path):
     whole, path = tmp_path / "whole.safetensors", tmp_path / "model.safetensors"
     args = ("train", clips, "--epochs", 6, "--seed", 3, "--no-augment")

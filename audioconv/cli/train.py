@@ -56,6 +56,8 @@ def train(
     wanted = words and words.split(",")
     data = checked(load(folder, skip_broken, speaker=speaker, words=wanted), check, skip_broken, threads)
     part, validation = data.part("train"), data.part("val")
+    if not resume:
+        checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
     classifier = KeywordClassifier(
         model=model,
         epochs=epochs,
@@ -100,12 +102,10 @@ def _outputs(out, history, resume, force):
     if resume:
         if not checkpoint.exists():
             raise ModelFileError(f"there is nothing to resume: {checkpoint} does not exist; train without --resume")
-    elif checkpoint.exists():
-        if not force:
-            raise ModelFileError(
-                f"{checkpoint} holds a training that was stopped: --resume goes on with it, --force begins anew"
-            )
-        checkpoint.unlink()
+    elif checkpoint.exists() and not force:
+        raise ModelFileError(
+            f"{checkpoint} holds a training that was stopped: --resume goes on with it, --force begins anew"
+        )
     return checkpoint
 
 
