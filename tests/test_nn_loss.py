@@ -42,7 +42,7 @@ def test_weights_of_clips_count_what_is_not_ignored():
     terms = -np.log(nn.softmax(outputs))
     known = [terms[0, t, c] for t, c in enumerate(indices[0])], [terms[1, 0, 1]]
     alike, gradient = nn.SoftmaxCrossEntropy(class_weights=[3.0, 3.0])(outputs, indices)
-    assert_close(alike, np.mean(sum(known, [])), 1e-12)
+    assert_close(alike, np.mean([*known[0], *known[1]]), 1e-12)
     assert_close(gradient, nn.SoftmaxCrossEntropy()(outputs, indices)[1], 1e-12)
     assert not gradient[indices == -100].any()
     first, second = 1 + 2 + 2 + 1, 2.0  # the weights of what the two clips say
