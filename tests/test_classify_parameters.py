@@ -11,6 +11,7 @@ from audioconv.arrays import number, seed_of
 from audioconv.classify import Augmentation, KeywordDetector, Recipe
 from audioconv.classify.batches import _short
 from audioconv.classify.labels import class_weights
+from tests.compare import assert_close
 from tests.test_classify_classifier import examples
 
 
@@ -281,6 +282,39 @@ def test_weights_that_make_no_sense_are_refused(given, message):
     X, y = examples(2, 0)
     with pytest.raises(ac.ArgumentError, match=message):
         make().fit(X, y, sample_weight=given)
+
+
+@pytest.mark.parametrize("model", ["tc-resnet8", "minirocket"])
+def test_weights_of_any_size_train(model):
+    X, y = examples(2, 0)
+    for given in (np.full(6, 1e308), np.full(6, 1e-320), [1e-60, 1, 1, 1, 1, 1]):
+        probabilities = make(model=model).fit(X, y, sample_weight=given).predict_proba(X)
+        assert_close(probabilities.sum(axis=1), np.ones(6), 1e-6)
+
+
+def test_clips_may_come_one_by_one():
+    X, y = examples(2, 0)
+    assert np.array_equal(weights(make().fit(iter(X), y, sample_weight=np.ones(6))), weights(make().fit(X, y, None)))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([1, 2**63 + 5], np.uint64),
+        np.array([-3, 2], np.int8),
+        np.array([False, True]),
+        np.array([np.str_("x"), np.str_("y")], object),
+        np.array(["x", "longer"], np.dtypes.StringDType()),
+    ],
+)
+def test_labels_are_the_same_in_the_file(labels, tmp_path):
+    X, _ = examples(2, 0)
+    fitted = make().fit(X, labels[np.arange(6) % 2])
+    fitted.save(tmp_path / "model")
+    loaded = ac.KeywordClassifier.load(tmp_path / "model")
+    assert sorted(loaded.classes_.tolist()) == sorted(labels.tolist())
+    assert loaded.classes_.dtype == fitted.classes_.dtype
+    assert np.array_equal(loaded.predict(X), fitted.predict(X))
 
 
 def test_scores_take_weights():

@@ -35,3 +35,16 @@ def test_a_training_counts_what_is_right_of_class_indices():
     x, indices = np.eye(3, dtype="float32")[[0, 1, 2, 2]], np.array([0, 1, 1, -100])
     history = nn.Training(step, nn.constant(0.0), epochs=1).run(lambda epoch, start: iter([(x, indices)]))
     assert history.epochs[0]["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_weights_of_clips_count_what_is_not_ignored():
+    outputs, indices = RNG(0).standard_normal((3, 4, 2)), np.array([[0, 1, 1, 0], [1, -100, -100, -100], [-100] * 4])
+    terms = -np.log(nn.softmax(outputs))
+    known = [terms[0, t, c] for t, c in enumerate(indices[0])], [terms[1, 0, 1]]
+    alike, gradient = nn.SoftmaxCrossEntropy(class_weights=[3.0, 3.0])(outputs, indices)
+    assert_close(alike, np.mean([*known[0], *known[1]]), 1e-12)
+    assert_close(gradient, nn.SoftmaxCrossEntropy()(outputs, indices)[1], 1e-12)
+    assert not gradient[indices == -100].any()
+    first, second = 1 + 2 + 2 + 1, 2.0  # the weights of what the two clips say
+    found, _ = nn.SoftmaxCrossEntropy(class_weights=[1.0, 2.0])(outputs, indices)
+    assert_close(found, (first * np.mean(known[0]) + second * known[1][0]) / (first + second), 1e-12)

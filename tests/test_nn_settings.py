@@ -143,7 +143,7 @@ BAD = [
     (lambda: nn.AdamW(network()), "decay", (-0.1, np.nan)),
     (lambda: nn.AdamW(network()), "beta1", (1.0, -0.1)),
     (lambda: nn.AdamW(network()), "beta2", (1.0, -0.1)),
-    (lambda: nn.AdamW(network()), "epsilon", (-1e-8,)),
+    (lambda: nn.AdamW(network()), "epsilon", (-1e-8, 0.0)),
     (lambda: nn.AdamW(network()), "clip_norm", (0.0, -1.0, np.nan)),
     (lambda: nn.SGD(network()), "momentum", (-0.5, np.nan)),
     (lambda: nn.MovingAverage(network()), "decay", (1.0, -0.1)),
@@ -156,12 +156,66 @@ def test_settings_are_checked_when_they_are_set(make, name, values):
     made = make()
     kept = getattr(made, name)
     for value in values:
-        with pytest.raises(ArgumentError, match=f"{name} must be .*not {value!r}"):
+        shown = f"{value:g}" if isinstance(value, (int, float)) and np.isfinite(value) else repr(value)
+        with pytest.raises(ArgumentError, match=f"{name} must be .*not {shown}"):
             setattr(made, name, value)
         with pytest.raises(ArgumentError, match=name):
             type(made)(*{"Dropout": (), "BatchNorm": (3,), "SubSpectralNorm": (3, 2), "SoftmaxCrossEntropy": ()}.get(
                 type(made).__name__, (network(),)), **{name: value})  # fmt: skip
         assert getattr(made, name) == kept
+
+
+def test_settings_of_pools_and_losses_are_checked_when_they_are_set():
+    pool, x = nn.LpPool1d(2, p=1), np.array([[[3.0], [4.0], [0.0], [-2.0]]])
+    assert pool.forward(x).ravel().tolist() == [7, 2]
+    pool.p = 2
+    assert pool.forward(x).ravel().tolist() == [5, 2]
+    assert pool.power == pool.p == 2
+    maxout, bce = nn.Maxout(2), nn.BinaryCrossEntropy()
+    bad = ((pool, "p", 0.5), (pool, "power", np.inf), (pool, "p", "2"), (maxout, "pieces", 0), (maxout, "pieces", 1.5),
+           (nn.SoftmaxCrossEntropy(), "ignore_index", 0.5), (bce, "reduction", "sum"))  # fmt: skip
+    for made, name, value in bad:
+        before = getattr(made, name)
+        with pytest.raises(ArgumentError, match="p must be" if name == "power" else f"{name} must be"):
+            setattr(made, name, value)
+        assert getattr(made, name) == before
+    average = nn.AveragePool1d(3, 1, 1)
+    assert average.forward(x[:, :2]).ravel().tolist() == [3.5, 3.5]
+    average.count_include_pad = 1
+    assert_close(average.forward(x[:, :2]).ravel(), [7 / 3, 7 / 3], 1e-6)
+
+
+def fixed(kind, *sizes, **options):
+    return kind(*sizes, **options, rng=RNG(0))
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "value"),
+    [
+        (fixed(nn.Conv1d, 3, 4, 3), "stride", 2),
+        (fixed(nn.Conv1d, 3, 4, 3), "channels", 2),
+        (fixed(nn.Conv1d, 3, 4, 3), "geometry", fixed(nn.Conv1d, 3, 4, 5).geometry),
+        (fixed(nn.Conv2dTranspose, 3, 4, 3), "output_padding", 1),
+        (fixed(nn.DepthwiseConv2d, 3, 3), "dilation", 2),
+        (fixed(nn.LocallyConnected1d, 3, 4, 3, 5), "frames", 6),
+        (fixed(nn.Dense, 3, 4), "units", 5),
+        (nn.MaxPool1d(2), "size", 3),
+        (nn.MaxPool2d(2), "axes", nn.MaxPool2d(3).axes),
+        (nn.AveragePool1d(2), "padding", 1),
+        (nn.BatchNorm(4), "bands", 2),
+        (nn.SubSpectralNorm(4, 2), "bands", 3),
+    ],
+)
+def test_what_a_layer_is_made_from_is_fixed(layer, name, value):
+    with pytest.raises(AudioconvError, match=f"{name} of a {type(layer).__name__} is fixed when it is made"):
+        setattr(layer, name, value)
+
+
+@pytest.mark.parametrize("dtype", ["float16", int, "complex64"])
+def test_layers_have_float32_or_float64(dtype):
+    for make in (lambda: nn.ReLU(dtype), lambda: nn.BatchNorm(3, dtype=dtype), lambda: nn.MaxPool1d(2, dtype=dtype)):
+        with pytest.raises(ArgumentError, match="dtype must be 'float32' or 'float64'"):
+            make()
 
 
 @pytest.mark.parametrize("rate", [-0.1, np.nan, np.inf])

@@ -200,7 +200,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
         recipe, augmented = self._recipe(), self._augmentation()  # if not, no other pitch or place was ever heard
         self.voices_ = tuple(float(pitch) for pitch in (recipe.voices if augmented else (1.0,)))
         self.shifts_s_ = tuple(float(shift) for shift in (recipe.shifts_s if augmented else (0.0,)))
-        self.n_features_in_, self.threshold_, self._predictor = _samples(X, self.clip), THRESHOLD, None
+        self.n_features_in_, self.threshold_, self._predictor = _samples(task.given.X, self.clip), THRESHOLD, None
         self.seed_, self.split_ = seed, None
         self.trained_on_, self.validated_on_ = (
             np.unique(known.digests(some, self.threads)) for some in (clips, () if held is None else held[0])
@@ -212,7 +212,8 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
 
     def _task(self, X, y, validation, sample_weight, notices):
         """What is to be learnt, checked as far as that can be done without reading a clip."""
-        given, weights = self._checked(X, y), clip_weights(sample_weight, len(X))
+        given = self._checked(X, y)
+        weights = clip_weights(sample_weight, len(given.X))
         if weights is not None:
             given, weights = given.select(weights > 0), weights[weights > 0]
         check_silence(self.silence, given.labels)

@@ -59,6 +59,6 @@ def train(classifier, batches, class_weight, score):
 def _weighted(targets, class_weight, weighted):
     """Targets that sum to 1, and how much each counts, or None where all count alike."""
     masses = targets.sum(axis=1) if weighted else None
-    targets = targets / masses[:, None] if weighted else targets
+    targets = targets / np.where(masses > 0, masses, 1)[:, None] if weighted else targets
     weights = None if class_weight is None else targets @ class_weight
     return targets, masses if weights is None else weights if masses is None else weights * masses

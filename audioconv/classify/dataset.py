@@ -157,7 +157,7 @@ def _walk(folder, notices):
         if name.startswith(".") or (name.startswith("_") and name not in NOT_WORDS):
             passed.append(name)
             continue
-        found = [path for path in io.sound_files(place) if not _hidden(path.relative_to(place))]
+        found = io.sound_files(place)
         files += [str(path) for path in found]
         labels += [name] * len(found)
     passed = [name for name in passed if _sounds(folder / name)]
@@ -166,16 +166,11 @@ def _walk(folder, notices):
             f"{folder}: clips in {', '.join(passed)} are passed over, because of the first character of the name; "
             "rename a folder that is a label"
         )
-    if files and (loose := [path for path in _sounds(folder) if path.parent == folder and not _hidden(path)]):
+    if files and (loose := [path for path in _sounds(folder) if path.parent == folder]):
         notices.append(
             f"{folder}: {len(loose)} sound file(s) are in no folder of a label and passed over, such as {loose[0]}"
         )
     return files, labels
-
-
-def _hidden(path):
-    """Whether a file or a folder on the way to it is hidden: `._a.wav` of a Mac is no sound."""
-    return any(part.startswith(".") and part != ".." for part in path.parts)
 
 
 def _sounds(folder):

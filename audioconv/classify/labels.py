@@ -26,10 +26,10 @@ def check_labels(y, clips):
     if labels.dtype.kind == "S":
         raise ArgumentError(f"y must hold labels as text, not as bytes such as {labels[0]!r}; decode them")
     if labels.dtype.kind not in "Uifub":
-        kinds = sorted({type(label).__name__ for label in labels})
-        if len(kinds) > 1 or kinds[0] != "str":
+        kinds = sorted({"str" if isinstance(label, str) else type(label).__name__ for label in labels})
+        if kinds != ["str"]:
             raise ArgumentError(f"y must hold labels of one kind, text or numbers, not {', '.join(kinds)}")
-        labels = labels.astype(str)
+        labels = np.array(labels.tolist(), str)
     try:
         check_classification_targets(labels)
     except ValueError as error:
@@ -84,4 +84,5 @@ def clip_weights(wanted, clips):
         raise ArgumentError("sample_weight must hold finite numbers of at least 0")
     if not weights.any():
         raise ArgumentError("sample_weight must hold at least one number that is not zero")
+    weights = weights / weights.max()  # so that no sum of them is infinite
     return weights / weights[weights > 0].mean()

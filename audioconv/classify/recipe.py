@@ -84,9 +84,10 @@ class Recipe:
 class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):
     """Softmax cross-entropy where targets sum to how much their clip counts, instead of 1."""
 
-    def prepare(self, targets, dtype):
+    def prepare(self, targets, outputs):
         masses = np.asarray(targets, np.float64).sum(axis=-1)
-        targets, weights = super().prepare(targets / masses[:, None].astype(dtype), dtype)
+        shares = targets / np.where(masses > 0, masses, 1)[:, None].astype(outputs.dtype)
+        targets, weights = super().prepare(shares, outputs)
         return targets, weights * masses
 
 

@@ -128,7 +128,8 @@ def _unknown_to(classifier, model, part, split):
         return part, clips
     if known.all():
         raise ArgumentError(
-            f"{model} was trained on all of these {len(part)} clips, which says nothing of others; --split all has them"
+            f"{model} was trained on all of these {len(part)} clips, or chosen by them, which says nothing of others; "
+            "--split all has them"
         )
     if known.any():
         say(f"{known.sum()} of {len(part)} clips are left out: {model} was trained on them, or chosen by them")

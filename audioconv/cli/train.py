@@ -1,11 +1,12 @@
 """audioconv train: a folder of clips becomes a keyword model."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audioconv.cli.datasets import SkipBroken, Speaker, checked, load
+from audioconv.cli.datasets import SkipBroken, Speaker, checked, hint_at_skipping, load, unreadable
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError, ModelFileError
@@ -56,24 +57,27 @@ def train(
     wanted = words and words.split(",")
     data = checked(load(folder, skip_broken, speaker=speaker, words=wanted), check, skip_broken, threads)
     part, validation = data.part("train"), data.part("val")
+    if not resume:
+        checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
     classifier = KeywordClassifier(
         model=model,
         epochs=epochs,
         augment=augment,
-        background_noise=_noises(noise, folder),
+        background_noise=_noises(noise, folder, skip_broken),
         silence="silence" if silence else None,
         class_weight="balanced" if balance else None,
         threads=threads,
         random_state=seed,
         verbose=1,
     )
-    classifier.fit(
-        part.files,
-        part.labels,
-        groups=part.groups,
-        validation=(validation.files, validation.labels) if len(validation.files) else None,
-        checkpoint=checkpoint,
-    )
+    with nullcontext() if skip_broken else hint_at_skipping():
+        classifier.fit(
+            part.files,
+            part.labels,
+            groups=part.groups,
+            validation=(validation.files, validation.labels) if len(validation.files) else None,
+            checkpoint=checkpoint,
+        )
     if classifier.interrupted_ and not classifier.history_:
         say(f"interrupted before the first epoch was done; nothing is written to {out}")
         raise typer.Exit(130)
@@ -100,23 +104,23 @@ def _outputs(out, history, resume, force):
     if resume:
         if not checkpoint.exists():
             raise ModelFileError(f"there is nothing to resume: {checkpoint} does not exist; train without --resume")
-    elif checkpoint.exists():
-        if not force:
-            raise ModelFileError(
-                f"{checkpoint} holds a training that was stopped: --resume goes on with it, --force begins anew"
-            )
-        checkpoint.unlink()
+    elif checkpoint.exists() and not force:
+        raise ModelFileError(
+            f"{checkpoint} holds a training that was stopped: --resume goes on with it, --force begins anew"
+        )
     return checkpoint
 
 
-def _noises(folder, clips):
+def _noises(folder, clips, skip_broken):
     """The recordings of a folder of noises; by default of the one beside the labels, if there is one."""
     beside = clips / "_background_noise_"
     if folder is None and not beside.is_dir():
         return None
     from audioconv.io import sound_files
 
-    return sound_files(beside if folder is None else folder)
+    noises = sound_files(beside if folder is None else folder)
+    broken = unreadable(noises) if skip_broken else ()
+    return [noise for noise in noises if noise not in broken]
 
 
 def _report(classifier, part, validation, out):

@@ -1,7 +1,5 @@
 """Convolutional layers: shared, depthwise, tiled and unshared weights; and the dense layer."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from audioconv.arrays import floating, whole
@@ -15,6 +13,11 @@ from audioconv.nn.windows import axes_1d, axes_2d, check_stream
 
 class _Convolution(Layer):
     """Weights, bias and gradients of all convolutional layers; `geometry` says which it is."""
+
+    _fixed = ("dtype", "geometry")
+    _given = ("channels", "filters", "units", "taps", "stride", "dilation", "padding", "groups", "output_padding",
+              "tiles", "frames", "places")  # fmt: skip
+    _unshared = False  # whether each output has weights of its own
 
     def __init__(self, geometry, shape, bias, rng, dtype, gain=2.0):
         super().__init__(dtype)
@@ -201,7 +204,8 @@ class TiledConv1d(_Convolution):
         self, channels, filters, taps, tiles, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
     ):
         channels, filters, _ = _sizes(channels, filters, 1)
-        geometry = Geometry(*axes_1d(taps, stride, dilation, padding, tiles), channels, filters)
+        axes = axes_1d(taps, stride, dilation, padding, tiles)
+        geometry = Geometry(*axes, channels, filters, unshared=self._unshared)
         super().__init__(geometry, (geometry.time.tiles, geometry.taps, channels, filters), bias, rng, dtype)
 
 
@@ -214,7 +218,8 @@ class TiledConv2d(_Convolution):
         self, channels, filters, taps, tiles, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
     ):
         channels, filters, _ = _sizes(channels, filters, 1)
-        geometry = Geometry(*axes_2d(taps, stride, dilation, padding, tiles), channels, filters)
+        axes = axes_2d(taps, stride, dilation, padding, tiles)
+        geometry = Geometry(*axes, channels, filters, unshared=self._unshared)
         time, freq = geometry.axes
         shape = (time.tiles, freq.tiles, time.taps, freq.taps, channels, filters)
         super().__init__(geometry, shape, bias, rng, dtype)
@@ -229,9 +234,10 @@ class LocallyConnected1d(TiledConv1d):
         Output frames; an input that gives another number is refused.
     """
 
+    _unshared = True
+
     def __init__(self, channels, filters, taps, frames, *args, **options):
         super().__init__(channels, filters, taps, frames, *args, **options)
-        self.geometry = replace(self.geometry, unshared=True)
 
     def _check(self, x, streams=False):
         return _check_places(self, x, super()._check(x)[:1], streams)
@@ -240,9 +246,10 @@ class LocallyConnected1d(TiledConv1d):
 class LocallyConnected2d(TiledConv2d):
     """As `Conv2d`, with weights of its own for each output (frame, bin); `places` is (frames, bins)."""
 
+    _unshared = True
+
     def __init__(self, channels, filters, taps, places, *args, **options):
         super().__init__(channels, filters, taps, places, *args, **options)
-        self.geometry = replace(self.geometry, unshared=True)
 
     def _check(self, x, streams=False):
         return _check_places(self, x, super()._check(x), streams)

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from audioconv import parallel
-from audioconv.arrays import aligned, floating
+from audioconv.arrays import aligned, float_dtype, floating
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
 from audioconv.kernels import statistics
 from audioconv.nn import operations
@@ -37,9 +37,10 @@ class Layer(Settings):
 
     dims = (3,)  # numbers of dimensions that an input may have
     _fixed = ("dtype",)  # what is set once and for all
+    _given = ()  # what a layer is made from, and does not have: to set it would change nothing
 
     def __init__(self, dtype=np.float32):
-        self.dtype = np.dtype(dtype)
+        self.dtype = float_dtype(dtype)
         self._calls = 0  # in training without seeds
         self._forget()
 
@@ -51,10 +52,8 @@ class Layer(Settings):
             own = np.empty_like(gradient)
             copy_into(own, value, f"{name} of a {type(self).__name__}")
             super().__setattr__(name, own)
-        elif name in self._fixed and own is not None and own != value:
-            raise AudioconvError(
-                f"{name} of a {type(self).__name__} is fixed when it is made, here {own}; make a new one"
-            )
+        elif name in self._given or (name in self._fixed and own is not None and own != value):
+            raise AudioconvError(f"{name} of a {type(self).__name__} is fixed when it is made; make a new one")
         else:
             super().__setattr__(name, value)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import choice, floating, frozen
+from audioconv.arrays import choice, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import loss as kernels
 from audioconv.nn.graph import GROUP, Graph
@@ -132,7 +132,10 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     _step = kernels.softmax_cross_entropy
-    _checks = {"label_smoothing": share, "class_weights": _class_weights, "weight": _class_weights}
+    _checks = {
+        "label_smoothing": share, "class_weights": _class_weights, "weight": _class_weights,
+        "ignore_index": lambda value, name: whole(value, name, np.iinfo(np.int64).min),
+    }  # fmt: skip
 
     def __init__(self, label_smoothing=0.0, class_weights=None, *, weight=None, ignore_index=-100):
         self.label_smoothing, self.ignore_index = label_smoothing, ignore_index
@@ -151,6 +154,9 @@ class SoftmaxCrossEntropy(Loss):
         if self.class_weights is not None:
             own = (targets @ self.class_weights).reshape(len(targets), -1).mean(axis=1)
             weights = weights * own / (own.mean() or 1)
+            if known is not None:  # the loss of a clip is the mean of what of it counts
+                places = known.reshape(len(known), -1)
+                weights = weights * (places.shape[1] / np.maximum(places.sum(axis=1), 1))
         elif known is not None:
             total = known.sum() if self.weight is None else (targets @ self.weight).sum()
             weights = np.full(len(targets), 1 / (total or 1))
@@ -213,9 +219,10 @@ class BinaryCrossEntropy(Loss):
     """
 
     _step = kernels.binary_cross_entropy
+    _checks = {"reduction": lambda value, name: choice(value, name, ("class_sum", "mean"))}
 
     def __init__(self, reduction="class_sum", pos_weight=None):
-        self.reduction = choice(reduction, "reduction", ("class_sum", "mean"))
+        self.reduction = reduction
         self._pos_weight = _class_weights(None if pos_weight is None else np.atleast_1d(pos_weight), "pos_weight")
 
     @property

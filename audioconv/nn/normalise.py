@@ -41,7 +41,7 @@ class BatchNorm(Layer):
     def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, scale=True, dtype=np.float32):
         super().__init__(dtype)
         self._trained = ("scale", "shift") if scale else ("shift",)
-        self.channels = whole(channels, "channels")
+        self.channels, self.bands = whole(channels, "channels"), self.bands  # of this layer, and fixed
         width = self.channels * self.bands
         self.momentum, self.epsilon = momentum, epsilon
         self.scale, self.shift = np.ones(width, dtype), np.zeros(width, dtype)

@@ -11,7 +11,7 @@ from audioconv.nn.graph import GROUP, Graph, Tensor
 from audioconv.nn.plan import Plan
 from audioconv.nn.program import SHARDS, Program
 from audioconv.nn.rows import row
-from audioconv.nn.settings import Changes, Settings, share, within
+from audioconv.nn.settings import Changes, Settings, share, truth, within
 
 RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
 
@@ -147,13 +147,12 @@ class AdamW(Optimiser):
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
 
-    _checks = Optimiser._checks | {"beta1": share, "beta2": share, "epsilon": within(0)}
+    _checks = Optimiser._checks | {"beta1": share, "beta2": share, "epsilon": within(above=0)}
     _step = kernels.adamw
 
     def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=None):
         super().__init__(network, decay, clip_norm)
-        self.beta1, self.beta2 = number(beta1, "beta1", 0, below=1), number(beta2, "beta2", 0, below=1)
-        self.epsilon = number(epsilon, "epsilon", above=0)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def prepare(self, learning_rate):
         super().prepare(learning_rate)
@@ -180,7 +179,7 @@ class SGD(Optimiser):
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
     """
 
-    _checks = Optimiser._checks | {"momentum": share, "nesterov": lambda value, name: bool(value)}
+    _checks = Optimiser._checks | {"momentum": share, "nesterov": truth}
     _step = kernels.sgd
     _kept = 1
 

@@ -5,12 +5,13 @@ from math import isfinite
 
 import numpy as np
 
-from audioconv.arrays import whole
+from audioconv.arrays import is_number, whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn import operations
 from audioconv.nn.layer import Layer
 from audioconv.nn.operations import Window
 from audioconv.nn.rows import seen_as, shape3
+from audioconv.nn.settings import truth
 from audioconv.nn.windows import axes_1d, axes_2d, check_stream, pair
 
 _PARAMETERS = """
@@ -28,10 +29,20 @@ _PARAMETERS = """
         (PyTorch's ceil_mode)."""
 
 
+def _power(p, name):
+    """p of an Lp pool, as it is kept."""
+    if not (is_number(p) and p >= 1 and isfinite(p)):
+        raise ArgumentError(f"p must be a number from 1, not {p!r}; the limit of large p is MaxPool of |x|")
+    return float(p)
+
+
 class _Pool(Layer):
     """What pools over windows share."""
 
     kind, power, signed, count_include_pad = None, 2.0, False, False
+    _checks = {"power": _power, "signed": truth, "ceil_mode": truth, "count_include_pad": truth}
+    _fixed = ("dtype", "axes")
+    _given = ("kind", "size", "stride", "padding")
 
     def __init__(self, axes, ceil_mode, dtype):
         super().__init__(dtype)
@@ -100,7 +111,7 @@ class _Average:
         self, size, stride=None, padding="valid", *, ceil_mode=False, count_include_pad=False, dtype=np.float32
     ):
         super().__init__(size, stride, padding, ceil_mode=ceil_mode, dtype=dtype)
-        self.count_include_pad = bool(count_include_pad)
+        self.count_include_pad = count_include_pad
 
 
 class AveragePool1d(_Average, _Pool1d):
@@ -124,9 +135,15 @@ class _Lp:
 
     def __init__(self, size, stride=None, padding="valid", p=2.0, *, ceil_mode=False, signed=False, dtype=np.float32):
         super().__init__(size, stride, padding, ceil_mode=ceil_mode, dtype=dtype)
-        if not (p >= 1 and isfinite(p)):
-            raise ArgumentError(f"p must be a number from 1, not {p!r}; the limit of large p is MaxPool of |x|")
-        self.power, self.signed = float(p), bool(signed)
+        self.power, self.signed = p, signed
+
+    @property
+    def p(self):
+        return self.power
+
+    @p.setter
+    def p(self, p):
+        self.power = p
 
 
 class LpPool1d(_Lp, _Pool1d):
@@ -180,10 +197,11 @@ class Maxout(Layer):
     """
 
     dims = (2, 3, 4)
+    _checks = {"pieces": whole}
 
     def __init__(self, pieces, *, dtype=np.float32):
         super().__init__(dtype)
-        self.pieces = whole(pieces, "pieces")
+        self.pieces = pieces
 
     def _build(self, graph, x):
         channels = x.shape[-1]

@@ -19,10 +19,9 @@ class Settings:
 
     def __setattr__(self, name, value):
         global _last
+        super().__setattr__(name, self._checks[name](value, name) if name in self._checks else value)
         if not name.startswith("_"):
-            value = self._checks[name](value, name) if name in self._checks else value
-            _last = next(_numbers)
-        super().__setattr__(name, value)
+            _last = next(_numbers)  # after it, so that who sees the number sees the setting
 
 
 class Changes:
@@ -59,6 +58,11 @@ def copy_into(own, value, name):
     if value.shape != own.shape:
         raise ShapeError(f"{name} must have shape {own.shape}, not {value.shape}")
     own[...] = value
+
+
+def truth(value, name):
+    """A check that takes anything for true or false."""
+    return bool(value)
 
 
 share = within(0, below=1)  # from 0 to below 1

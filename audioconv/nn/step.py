@@ -45,7 +45,8 @@ class TrainingStep(Settings):
     def __call__(self, x, targets, learning_rate, seeds=None, threads=None):
         """Do one step and return (loss, outputs).
 
-        If the loss is not finite, no weight is changed, and optimiser and average are as if there had been no step.
+        If the loss is not finite, no weight is changed, and optimiser and average are as if there had been no step;
+        running statistics of batch norms follow the batch, if it is finite where they are.
 
         Parameters
         ----------
@@ -59,13 +60,13 @@ class TrainingStep(Settings):
         """
         dtype = self.network.dtype
         x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
-        program, shape = self.program(x.shape)
-        outputs = new_array((len(x), *shape), dtype)
-        targets, weights = self.loss.prepare(targets, outputs)
-        losses = np.zeros(program.plan.group_count)
-        seeds = seeds_of(self.network, len(x), seeds)
-        arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
         with self._guard:
+            program, shape = self.program(x.shape)
+            outputs = new_array((len(x), *shape), dtype)
+            targets, weights = self.loss.prepare(targets, outputs)
+            losses = np.zeros(program.plan.group_count)
+            seeds = seeds_of(self.network, len(x), seeds)
+            arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
             self.optimiser.prepare(learning_rate)
             program.run(arrays, threads=min(parallel.thread_count(threads), SHARDS))
             self.optimiser.finish()
