@@ -144,7 +144,7 @@ def number(value, name, least=None, most=None, *, above=None, below=None):
     low = (least is None or value >= least) and (above is None or value > above)
     high = (most is None or value <= most) and (below is None or value < below)
     if not (low and high):
-        raise ArgumentError(f"{name} must be {wanted}, not {value:g}")
+        raise ArgumentError(f"{name} must be {wanted}, not {value!r}")
     return value
 
 
