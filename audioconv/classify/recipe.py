@@ -84,9 +84,9 @@ class Recipe:
 class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):
     """Softmax cross-entropy where targets sum to how much their clip counts, instead of 1."""
 
-    def prepare(self, targets, dtype):
+    def prepare(self, targets, outputs):
         masses = np.asarray(targets, np.float64).sum(axis=-1)
-        targets, weights = super().prepare(targets / masses[:, None].astype(dtype), dtype)
+        targets, weights = super().prepare(targets / masses[:, None].astype(outputs.dtype), outputs)
         return targets, weights * masses
 
 
