@@ -195,12 +195,11 @@ def test_pools(dims, kind, ceil, zeros, batch, channels, data, seed):
     def theirs(x, _):
         return channels_last(peer[dims - 1](channels_first(x), size, stride, padding, **options))
 
-    if min(n + 2 * p - k for n, p, k in zip(x.shape[1:], padding, size, strict=False)) < 0:
-        with pytest.raises(ShapeError):  # shorter than a window, here and there
-            layer.forward(x)
-        if not ceil:
-            with pytest.raises(RuntimeError):
-                theirs(torch.tensor(x), None)
+    try:
+        layer.forward(x)
+    except ShapeError:  # shorter than a window, here and there
+        with pytest.raises(RuntimeError):
+            theirs(torch.tensor(x), None)
         return
     assert_like_torch(layer, theirs, x)
 
