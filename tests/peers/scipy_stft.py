@@ -14,19 +14,15 @@ from tests.peers.scipy_adapter import NotOfferedError, count, parts
 class ShortTimeFFT(ScipyShortTimeFFT):
     """scipy's class; what it checks and keeps is its own, what it computes is audioconv's."""
 
-    def _ours(self, **settings):
+    def _ours(self, window=None, hop=None, **settings):
         count()
         if np.iscomplexobj(self.win):
             raise NotOfferedError("a complex window")
-        return ac.Stft(np.asarray(self.win), self.hop, **settings)
+        return ac.Stft(np.asarray(self.win) if window is None else window, hop or self.hop, **settings)
 
     def _transform(self, window=None, hop=None):
-        """With the size and the phase of this one, and maybe another window and hop."""
-        count()
-        if np.iscomplexobj(self.win):
-            raise NotOfferedError("a complex window")
-        window, hop = np.asarray(self.win) if window is None else window, hop or self.hop
-        return ac.Stft(window, hop, self.mfft, phase_shift=self.phase_shift)
+        """With the size and the phase of this one."""
+        return self._ours(window, hop, fft_size=self.mfft, phase_shift=self.phase_shift)
 
     @property
     def dual_win(self):
@@ -125,8 +121,8 @@ class ShortTimeFFT(ScipyShortTimeFFT):
         first, last = self.p_range(x.shape[axis], p0, p1)
         lines = np.moveaxis(x, axis, 0)
         if k_offset:
-            if padding != "zeros":
-                raise NotOfferedError("k_offset without zeros around the signal")
+            if padding != "zeros" or k_offset < 0:
+                raise NotOfferedError("a negative k_offset, or one without zeros around the signal")
             more = -(-k_offset // self.hop)  # frames that zeros before the signal make up for
             first, last = first + more, last + more
             around = more * self.hop - k_offset, max(0, (last + 1) * self.hop)
