@@ -42,6 +42,11 @@ def pytest_collection_modifyitems(config, items):
         (kept if chosen_one and TOO_LARGE not in item.name else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+    for params in (item.callspec.params for item in items if hasattr(item, "callspec")):
+        for argument, value in params.items():
+            name = getattr(value, "__name__", None)
+            if name in OURS and value is getattr(scipy.signal, name):
+                params[argument] = OURS[name]
     for module in {item.module for item in items}:
         for name, own in OURS.items():
             if hasattr(module, name):
