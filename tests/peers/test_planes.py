@@ -13,7 +13,7 @@ seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 23)
 taps = st.integers(1, 9)
 METHODS = ["auto", "direct", "separable", "overlap_add"]
-NDIMAGE = {"zero": "constant", "reflect": "reflect", "edge": "nearest", "wrap": "wrap"}
+NDIMAGE = {"zero": "constant", "reflect": "reflect", "mirror": "mirror", "edge": "nearest", "wrap": "wrap"}
 
 
 def drawn(seed, dtype, *shapes):
@@ -48,11 +48,15 @@ def test_one_row_or_column_is_ndimages_correlate1d(shape, axis, half, boundary, 
 @pytest.mark.peers
 @given(
     shape=st.tuples(st.integers(5, 40), st.integers(5, 40)), rows=st.integers(0, 2), columns=st.integers(0, 2),
-    boundary=st.sampled_from(["zero", "reflect", "edge"]), dtype=st.sampled_from(["float32", "float64"]), seed=seeds,
+    boundary=st.sampled_from(["zero", "reflect", "mirror", "edge"]), dtype=st.sampled_from(["float32", "float64"]),
+    seed=seeds,
 )  # fmt: skip
 def test_it_is_opencvs_filter2d(shape, rows, columns, boundary, dtype, seed):
     cv2 = pytest.importorskip("cv2", reason="make test-peers installs OpenCV")
-    borders = {"zero": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT, "edge": cv2.BORDER_REPLICATE}
+    borders = {
+        "zero": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT, "mirror": cv2.BORDER_REFLECT_101,
+        "edge": cv2.BORDER_REPLICATE,
+    }  # fmt: skip
     x, kernel = drawn(seed, dtype, shape, (2 * rows + 1, 2 * columns + 1))
     expected = cv2.filter2D(x, -1, np.ascontiguousarray(np.flip(kernel)), borderType=borders[boundary])
     found = ac.convolve2d(x, kernel, "same", boundary=boundary)

@@ -12,34 +12,56 @@ import audioconv as ac
 from tests.compare import assert_close
 
 seeds = st.integers(0, 2**32 - 1)
+SOME = settings(max_examples=25)
 
 
 def noise(seed, samples, dtype=np.float64):
     return np.random.default_rng(seed).standard_normal(samples).astype(dtype)
 
 
+PADS = {"zeros": "constant", "edge": "edge", "even": "reflect"}  # ours: librosa's
+
+
 @given(
-    size=st.sampled_from([16, 48, 64, 256, 1024]), share=st.integers(1, 8), samples=st.integers(1024, 5000), seed=seeds,
-    dtype=st.sampled_from(["float32", "float64"]),
+    window=st.integers(2, 500), more=st.sampled_from([0, 1, 12, 100]), share=st.integers(1, 8),
+    samples=st.integers(1024, 3000), channels=st.integers(1, 3), padding=st.sampled_from(sorted(PADS)),
+    dtype=st.sampled_from(["float32", "float64"]), seed=seeds,
 )  # fmt: skip
-def test_stft_is_librosas(size, share, samples, seed, dtype):
-    hop, x = max(1, size // share), noise(seed, samples, dtype)
-    transform = ac.Stft(size, hop)
-    theirs = librosa.stft(x, n_fft=size, hop_length=hop, window="hann", center=True, pad_mode="constant").T
-    first = -transform.first_frame
-    found = transform(x)[first : first + len(theirs)]
-    turn = np.exp(-2j * np.pi * np.arange(transform.bins) * (size // 2) / size)  # librosa's phase is the first sample's
-    assert_close(found * turn, theirs[: len(found)], 2e-6 if dtype == "float32" else 1e-12)
+@SOME
+def test_stft_and_istft_are_librosas(window, more, share, samples, channels, padding, dtype, seed):
+    size, hop, x = window + more, max(1, window // share), noise(seed, (channels, samples), dtype)
+    assume(size % 2 or window % 2 == 0)  # else the middle of librosa's window is not that of its transform
+    options = {"n_fft": size, "hop_length": hop, "win_length": window, "window": "hann", "center": True}
+    expected = librosa.stft(x, pad_mode=PADS[padding], **options)
+    transform = ac.Stft(window, hop, size, phase_shift=None)
+    turn = np.exp(
+        -2j * np.pi * np.arange(transform.bins) * ((size - window) // 2) / size
+    )  # librosa's phase begins there
+    first, turn = -transform.first_frame, turn.astype(expected.dtype)
+    found = np.moveaxis(transform(x, padding=padding, axis=1)[first:], -1, 0).swapaxes(1, 2)
+    frames, close = min(found.shape[-1], expected.shape[-1]), 3e-6 if dtype == "float32" else 1e-12
+    if padding == "even":  # at the end librosa may mirror only what its last frames reach; scipy does as we do
+        frames = (samples - size // 2) // hop
+    assert_close(found[..., :frames] * turn[:, None], expected[..., :frames], close)
+    if share == 1:
+        return  # there is no inverse
+    changed = expected * noise(seed, expected.shape, dtype)
+    spectra = np.moveaxis(changed / turn[:, None], (2, 1, 0), (0, 1, 2))
+    y = transform.inverse(np.pad(spectra, ((first, 0), (0, 0), (0, 0))))
+    inner = slice(window, (expected.shape[-1] - 1) * hop - window)  # where as many frames meet as everywhere
+    assert_close(y[inner].T, librosa.istft(changed, **options)[:, inner], close)
 
 
 @given(
     sample_rate=st.sampled_from([8000, 16000, 22050, 44100]), window_ms=st.sampled_from([20, 25, 32, 40]),
     hop_ms=st.sampled_from([5, 10, 16]), mels=st.integers(8, 64), low_hz=st.sampled_from([0, 20, 125]),
-    samples=st.integers(2000, 9000), seed=seeds,
+    samples=st.integers(2000, 9000), htk=st.booleans(), norm=st.sampled_from(["slaney", None, 1, 2.5, np.inf]),
+    seed=seeds,
 )  # fmt: skip
-@settings(max_examples=25)
-def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, low_hz, samples, seed):
-    options = {"sample_rate": sample_rate, "window_ms": window_ms, "hop_ms": hop_ms, "mels": mels, "low_hz": low_hz}
+@SOME
+def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, low_hz, samples, htk, norm, seed):
+    options = {"sample_rate": sample_rate, "window_ms": window_ms, "hop_ms": hop_ms, "mels": mels, "low_hz": low_hz,
+               "htk": htk, "norm": norm}  # fmt: skip
     try:
         features = ac.LogMel(**options)
     except ac.ArgumentError:  # bands so narrow that some hold no bin
@@ -48,7 +70,7 @@ def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, low
     pad = (features.fft_size - features.window) // 2
     power = librosa.feature.melspectrogram(
         y=np.pad(x, pad), sr=sample_rate, n_fft=features.fft_size, win_length=features.window, dtype=np.float64,
-        hop_length=features.hop, center=False, n_mels=mels, fmin=low_hz,
+        hop_length=features.hop, center=False, n_mels=mels, fmin=low_hz, htk=htk, norm=norm,
     )  # fmt: skip
     found = features(x)
     assert_close(found, np.log(power + features.offset).T[: len(found)], 1e-6)
