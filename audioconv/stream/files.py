@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv import io
-from audioconv.arrays import whole
+from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.stage import Stage
 from audioconv.stream.chain import Chain
@@ -235,8 +235,8 @@ class _Level(NamedTuple):
 
 def _level(normalize, peak_db, loudness_lufs):
     for name, value, least in (("peak_db", peak_db, -200), ("loudness_lufs", loudness_lufs, -70)):
-        if value is not None and not least <= value <= 0:
-            raise ArgumentError(f"{name} must be from {least} to 0, not {value!r}")
+        if value is not None:
+            number(value, name, least, 0)
     if peak_db is not None and loudness_lufs is not None:
         raise ArgumentError("peak_db and loudness_lufs both say how loud the result is; one of them is wanted")
     return _Level(bool(normalize), peak_db, loudness_lufs)
