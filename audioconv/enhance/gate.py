@@ -280,7 +280,8 @@ def _tent(width):
 def _mean_over_least(memory, size, kernel, shape):
     """How many times its least power the mean power of white noise is, transformed and looked back at as here."""
     transform = Stft(min(size, 256), min(size, 256) // 4)
-    samples = np.random.default_rng(0).standard_normal(_TRIAL_FRAMES * transform.hop).astype(np.float32)
+    frames = max(_TRIAL_FRAMES, memory + _TRIAL_FRAMES // 10)
+    samples = np.random.default_rng(0).standard_normal(frames * transform.hop).astype(np.float32)
     spectra = transform(samples)
     smooth = _smoothing(np.frombuffer(kernel, np.float32).reshape(shape), transform.bins)
     power = smooth.process(_power_of(spectra[:, :, None]))[smooth.latency :]
