@@ -82,9 +82,13 @@ class LogMel:
                 f"bands must lie in 0 <= low_hz < high_hz <= {sample_rate / 2:g}, not {low_hz:g} ... {self.high_hz:g}"
             )
         self.fft_size = max(128, 1 << (self.window - 1).bit_length())
-        self.filters = self._librosa_filters() if filters is None else np.asarray(filters, np.float64)
+        self.filters = (
+            self._librosa_filters() if filters is None else arrays.floating(filters, "filters").astype(np.float64)
+        )
         if self.filters.shape != (self.mels, self.fft_size // 2 + 1):
             raise ShapeError(f"filters must have shape {(self.mels, self.fft_size // 2 + 1)}, not {self.filters.shape}")
+        if not np.isfinite(self.filters).all():
+            raise ArgumentError("filters must be finite")
         if not self.filters.any(axis=1).all():
             raise ArgumentError(f"{self.mels} bands are too many for transforms of {self.fft_size}: some hold no bin")
 

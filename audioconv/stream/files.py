@@ -18,6 +18,7 @@ from audioconv.stage import Stage
 from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
 from audioconv.stream.loudness import LoudnessMeter
+from audioconv.stream.sound import for_channels
 
 _KEPT = 1 << 18  # samples that are read at a time of what is kept on disk
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -175,9 +176,11 @@ def _fitting(stage, source, about):
     channels, rate = getattr(stage, "channels", about.channels), getattr(stage, "rate_in", None) or about.sample_rate
     name = io.name_of(source)
     if channels != about.channels:
-        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}")
+        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}; make it with "
+                            f"{for_channels(stage, about.channels)}")  # fmt: skip
     if rate != about.sample_rate:
-        raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz")
+        raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz; make it "
+                            f"with that sample rate, or resample the file")  # fmt: skip
     return Chain([stage]) if hasattr(stage, "compiled_step") and not isinstance(stage, Chain) else stage
 
 
