@@ -176,8 +176,8 @@ def _fitting(stage, source, about):
     channels, rate = getattr(stage, "channels", about.channels), getattr(stage, "rate_in", None) or about.sample_rate
     name = io.name_of(source)
     if channels != about.channels:
-        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}; make it with "
-                            f"{for_channels(stage, about.channels)}")  # fmt: skip
+        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}; make it "
+                            f"with {for_channels(stage, about.channels)}")  # fmt: skip
     if rate != about.sample_rate:
         raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz; make it "
                             f"with that sample rate, or resample the file")  # fmt: skip
