@@ -381,7 +381,7 @@ def test_silence_has_no_level_and_half_a_second_is_needed(tmp_path):
     with pytest.raises(ac.ArgumentError, match=r"over 0\.4 s at least"):
         ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), loudness_lufs=-16.0)
     for wanted in ({"peak_db": 1.0}, {"peak_db": np.nan}, {"loudness_lufs": 3.0}):
-        with pytest.raises(ac.ArgumentError, match="must be at least -"):
+        with pytest.raises(ac.ArgumentError, match="at least -"):
             ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), **wanted)
     with pytest.raises(ac.ArgumentError, match="one of them is wanted"):
         ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), peak_db=-1.0, loudness_lufs=-16.0)
