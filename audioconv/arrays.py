@@ -3,6 +3,7 @@
 One form for inputs means one compiled signature a dtype, whether the caller's array was strided, read-only or not.
 """
 
+import math
 import numbers
 
 import numpy as np
@@ -106,11 +107,19 @@ def is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def is_finite(value):
+    """Whether a value is a real number, and one that a float can hold."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:  # of an int
+        return False
+
+
 def whole(value, name, least=1):
     """Return `value` as an int of at least `least`, or say what is wrong with it."""
     if type(value) is int and value >= least:
         return value
-    if not is_number(value) or not np.isfinite(value) or value != value // 1:
+    if not is_finite(value) or value != value // 1:
         raise ArgumentError(f"{name} must be a whole number, not {value!r}")
     if value < least:
         raise ArgumentError(f"{name} must be at least {least}, not {value!r}")
@@ -138,7 +147,7 @@ def number(value, name, least=None, most=None, *, above=None, below=None):
     """
     bounds = [("at least", least), ("above", above), ("at most", most), ("below", below)]
     wanted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
-    if not is_number(value) or not np.isfinite(value):
+    if not is_finite(value):
         raise ArgumentError(f"{name} must be a finite number{wanted and f' {wanted}'}, not {value!r}")
     value = float(value)
     low = (least is None or value >= least) and (above is None or value > above)
@@ -191,8 +200,8 @@ def seed_of(random_state, name="random_state"):
 
 
 def choice(value, name, allowed):
-    """Return `value` if it is one of `allowed`, or say which there are."""
-    if value not in allowed:
+    """Return a text if it is one of `allowed`, or say which there are."""
+    if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     return value
 

@@ -1,5 +1,7 @@
 """Checks on arrays, and the one form in which kernels take them."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -46,16 +48,32 @@ def test_frozen_of_a_misaligned_array():
     assert np.array_equal(arrays.frozen(x), np.arange(3.0))
 
 
-@pytest.mark.parametrize("wrong", [1.5, True, "3", None, [1], 0, np.nan])
+@pytest.mark.parametrize("wrong", [1.5, True, "3", None, [1], 0, np.nan, Fraction(1, 3), np.ones(2)])
 def test_whole_refuses(wrong):
     with pytest.raises(ac.ArgumentError, match="n must be"):
         arrays.whole(wrong, "n")
 
 
-@pytest.mark.parametrize("right", [1, 1.0, np.int64(7), np.float32(3)])
+@pytest.mark.parametrize("right", [1, 1.0, np.int64(7), np.float32(3), Fraction(6, 3), np.array(2)])
 def test_whole_accepts(right):
     assert arrays.whole(right, "n") == right
     assert type(arrays.whole(right, "n")) is int
+
+
+@pytest.mark.parametrize("wrong", [np.ones(2), [1.0], "1", None, True, 1j, np.nan, -np.inf, 10**400])
+def test_a_number_is_one_finite_real_number(wrong):
+    with pytest.raises(ac.ArgumentError, match="x must be a finite number above 0"):
+        arrays.number(wrong, "x", above=0)
+
+
+def test_fractions_and_arrays_without_dimensions_are_numbers():
+    assert [arrays.number(right, "x") for right in (Fraction(1, 4), np.array(0.25), np.float32(0.25))] == [0.25] * 3
+
+
+@pytest.mark.parametrize("wrong", [np.ones(2), ["a"], {}, None, 1, "c"])
+def test_a_choice_is_one_of_the_texts(wrong):
+    with pytest.raises(ac.ArgumentError, match="x must be one of 'a', 'b', not"):
+        arrays.choice(wrong, "x", ("a", "b"))
 
 
 def test_an_interval_is_two_numbers_in_their_order():

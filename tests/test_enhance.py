@@ -249,6 +249,13 @@ def test_settings_that_make_no_sense_are_refused(settings, error, says):
         Denoise(RATE, **settings)
 
 
+@pytest.mark.parametrize("settings", [{"window_ms": 1}, {"window_ms": 2, "memory_s": 5}, {"memory_s": 60}])
+def test_short_windows_and_long_memories_take_noise_away_too(settings):
+    x = noise(4 * RATE)
+    y = denoise(x, RATE, **settings)[2 * RATE :]
+    assert 0 < y.std() < 0.25 * x.std()
+
+
 def test_wrong_blocks_are_refused_and_change_nothing():
     x, gate = noise(5000), Denoise(RATE)
     expected = Denoise(RATE).process(x)

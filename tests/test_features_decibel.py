@@ -38,8 +38,11 @@ def test_names_and_defaults_are_librosas():
     [
         (np.ones(3, complex), {}, ac.DtypeError, r"np\.abs\(spectrum\)\*\*2"),
         (np.ones(3, int), {}, ac.DtypeError, "power must be float32"),
-        (np.ones(3), {"amin": 0}, ac.ArgumentError, "amin must be a number above 0, not 0"),
-        (np.ones(3), {"top_db": -1}, ac.ArgumentError, "top_db must be a number from 0, or None, not -1"),
+        (np.ones(3), {"amin": 0}, ac.ArgumentError, "amin must be above 0, not 0"),
+        (np.ones(3), {"amin": np.ones(2)}, ac.ArgumentError, "amin must be a finite number above 0"),
+        (np.ones(3), {"ref": "max"}, ac.ArgumentError, "ref must be a finite number, not 'max'"),
+        (np.ones(3), {"ref": np.ones(2)}, ac.ArgumentError, "ref must be a finite number"),
+        (np.ones(3), {"top_db": -1}, ac.ArgumentError, "top_db must be at least 0, not -1"),
     ],
 )
 def test_what_is_no_power_is_refused(power, settings, error, says):

@@ -147,6 +147,26 @@ def test_bad_arguments():
         LogMel().stream().process(np.zeros(10))
 
 
+@pytest.mark.parametrize("bad", [np.ones(2), "x", 1j, np.nan, np.inf])
+@pytest.mark.parametrize("name", ["window_ms", "hop_ms", "low_hz", "high_hz", "offset", "relative_db"])
+def test_settings_are_finite_numbers(name, bad):
+    with pytest.raises(ac.ArgumentError, match=f"{name} must be a finite number"):
+        ac.LogMel(**{name: bad})
+
+
+@pytest.mark.parametrize("bad", [np.ones(2), "x", [1], -1, True])
+def test_norms_are_numbers_or_slaney(bad):
+    with pytest.raises(ac.ArgumentError, match="norm must be 'slaney', None or a number above 0"):
+        ac.LogMel(norm=bad)
+
+
+def test_filters_are_finite():
+    filters = ac.LogMel().filters.copy()
+    filters[0, 3] = np.nan
+    with pytest.raises(ac.ArgumentError, match="filters must be finite"):
+        ac.LogMel(filters=filters)
+
+
 @pytest.mark.parametrize(("shape", "axis"), [((2, 16000), 0), ((16000, 2), 1)])
 def test_several_channels_are_refused_with_advice(shape, axis):
     for features in (LogMel(), ac.Mfcc()):

@@ -115,7 +115,7 @@ def test_a_title_is_no_formula(title):
 
 @pytest.mark.parametrize("range_db", [0, -3.0, np.nan])
 def test_ranges_that_make_no_sense_are_refused(range_db):
-    with pytest.raises(ArgumentError, match="range_db must be above 0"):
+    with pytest.raises(ArgumentError, match=r"range_db must be .*above 0"):
         picture_of(of(tone(3000)), range_db=range_db)
 
 

@@ -321,7 +321,7 @@ def test_transforms_that_make_no_sense_are_refused(error, says, arguments):
     ("says", "settings"),
     [
         ("scale_to must be one of 'magnitude', 'psd', not 'power'", {"scale_to": "power"}),
-        ("sample_rate must be a number above 0, not 0", {"scale_to": "psd", "sample_rate": 0}),
+        ("sample_rate must be above 0, not 0", {"scale_to": "psd", "sample_rate": 0}),
         ("phase_shift must be less than fft_size = 16, not 16", {"phase_shift": 16}),
         ("phase_shift must be at least -15, not -16", {"phase_shift": -16}),
         ("padding must be one of 'zeros', 'edge', 'even', 'odd', not 'reflect'", {"padding": "reflect"}),

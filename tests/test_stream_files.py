@@ -235,6 +235,13 @@ def test_another_rate_and_other_channels(tmp_path):
     assert_close(ac.read(tmp_path / "out.wav").samples, expected, 2e-6)
     with pytest.raises(ac.ArgumentError, match="has 8000 Hz, but the stage is made for 44100 Hz"):
         ac.process_file(tmp_path / "in.wav", tmp_path / "no.wav", ac.Resample(44100, 8000, channels=2))
+    with pytest.raises(
+        ac.ArgumentError, match=r"has 2 channel\(s\), but .* for 1; make it with Gain\(\.\.\., channels=2\)"
+    ):
+        ac.process_file(tmp_path / "in.wav", tmp_path / "no.wav", ac.Gain())
+    for bad in ("x", np.ones(2), 1j, np.nan, 1, -201):
+        with pytest.raises(ac.ArgumentError, match="peak_db must be"):
+            ac.process_file(tmp_path / "in.wav", tmp_path / "no.wav", ac.Gain(channels=2), peak_db=bad)
     with pytest.raises(ac.ArgumentError, match="a stage is wanted"):
         ac.process_file(tmp_path / "in.wav", tmp_path / "no.wav", np.abs)
     assert names(tmp_path) == ["in.wav", "out.wav"]
@@ -374,7 +381,7 @@ def test_silence_has_no_level_and_half_a_second_is_needed(tmp_path):
     with pytest.raises(ac.ArgumentError, match=r"over 0\.4 s at least"):
         ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), loudness_lufs=-16.0)
     for wanted in ({"peak_db": 1.0}, {"peak_db": np.nan}, {"loudness_lufs": 3.0}):
-        with pytest.raises(ac.ArgumentError, match="must be from -"):
+        with pytest.raises(ac.ArgumentError, match="at least -"):
             ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), **wanted)
     with pytest.raises(ac.ArgumentError, match="one of them is wanted"):
         ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", ac.Gain(), peak_db=-1.0, loudness_lufs=-16.0)

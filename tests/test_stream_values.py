@@ -14,7 +14,7 @@ from tests.compare import assert_close
 from tests.streaming import noise, run
 
 RATE = 8000
-NO_NUMBERS = (np.nan, np.inf, True, "1", None, [1.0])
+NO_NUMBERS = (np.nan, np.inf, True, "1", None, [1.0], np.ones(2), 1j)
 IR = np.array([1.0, 0.5, 0.25], "float32")
 
 
@@ -111,6 +111,29 @@ def test_parameters_must_be_numbers(name, made, bad):
 def test_parameters_have_their_ranges(match, made):
     with pytest.raises(ac.ArgumentError, match=match):
         made()
+
+
+@pytest.mark.parametrize(
+    "bad", ["x", 1j, None, {}, [[1.0, 0, 0, 1, 0, 0], [1.0]], np.ones((1, 6), complex), [["1"] * 6]]
+)
+def test_tables_are_rows_of_real_numbers(bad):
+    for made, name in ((ac.Biquad, "sos"), (ac.Mix, "matrix")):
+        with pytest.raises(ac.ArgumentError, match=f"{name} must be rows of numbers"):
+            made(bad)
+
+
+@pytest.mark.parametrize("bad", [np.ones(2), ["cut"], {}, None, "x"])
+def test_choices_are_texts(bad):
+    with pytest.raises(ac.ArgumentError, match="tail must be one of 'cut', 'ring'"):
+        ac.StreamConvolver(IR).set_ir(IR, tail=bad)
+    with pytest.raises(ac.ArgumentError, match="kind must be one of"):
+        ac.Biquad.design(bad, RATE, 100.0)
+
+
+@pytest.mark.parametrize("bad", [ac.Gain(), None, 3])
+def test_a_chain_is_made_of_a_list(bad):
+    with pytest.raises(ac.ArgumentError, match="a chain is made of a list of stages, not"):
+        ac.Chain(bad)
 
 
 def test_a_parameter_that_is_refused_stays_as_it_was():

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from audioconv.arrays import floating, time_first, whole
+from audioconv.arrays import floating, number, time_first, whole
 from audioconv.enhance.presence import Presence
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.signal.stft import Stft, hann
@@ -78,14 +78,14 @@ class Denoise:
                  memory_s=1.5, window_ms=64.0, channels=1):  # fmt: skip
         self.sample_rate = self.rate_in = self.rate_out = whole(sample_rate, "sample_rate")
         self.channels = whole(channels, "channels")
-        self.threshold_db = _number(threshold_db, "threshold_db", -20, 60)
-        self.reduction_db = _number(reduction_db, "reduction_db", 0, 200)
-        self.transform = hann(self.sample_rate * _number(window_ms, "window_ms", 1, 1000) / 1000)
+        self.threshold_db = number(threshold_db, "threshold_db", -20, 60)
+        self.reduction_db = number(reduction_db, "reduction_db", 0, 200)
+        self.transform = hann(self.sample_rate * number(window_ms, "window_ms", 1, 1000) / 1000)
         hop_s, bin_hz = self.transform.hop / self.sample_rate, self.sample_rate / self.transform.fft_size
-        self._kernel = _tent(_number(smooth_ms, "smooth_ms", 0, 1000) / 1000 / hop_s)[:, None] * _tent(
-            _number(smooth_hz, "smooth_hz", 0, sample_rate) / bin_hz
+        self._kernel = _tent(number(smooth_ms, "smooth_ms", 0, 1000) / 1000 / hop_s)[:, None] * _tent(
+            number(smooth_hz, "smooth_hz", 0, sample_rate) / bin_hz
         )
-        self._memory = max(2, round(_number(memory_s, "memory_s", 0.1, 60) / hop_s))
+        self._memory = max(2, round(number(memory_s, "memory_s", 0.1, 60) / hop_s))
         self._noise = None if noise is None else self._profile(noise)
         self._smooth = [_smoothing(self._kernel, bins) for bins in (self.transform.bins, None)]
         averaging = np.full((_AVERAGED, 1), 1 / _AVERAGED, np.float32)
@@ -269,12 +269,6 @@ def _smoothing(kernel, bins, mode="same"):
     return StreamConvolver2d(kernel, bins, mode=mode, boundary=("edge", "reflect"))
 
 
-def _number(value, name, least, most):
-    if not isinstance(value, (int, float, np.number)) or not least <= value <= most:
-        raise ArgumentError(f"{name} must be a number from {least:g} to {most:g}, not {value!r}")
-    return float(value)
-
-
 def _tent(width):
     """A triangle of so many steps at half its height, its sum 1."""
     half = max(1, round(width))
@@ -286,7 +280,8 @@ def _tent(width):
 def _mean_over_least(memory, size, kernel, shape):
     """How many times its least power the mean power of white noise is, transformed and looked back at as here."""
     transform = Stft(min(size, 256), min(size, 256) // 4)
-    samples = np.random.default_rng(0).standard_normal(_TRIAL_FRAMES * transform.hop).astype(np.float32)
+    frames = max(_TRIAL_FRAMES, memory + _TRIAL_FRAMES // 10)
+    samples = np.random.default_rng(0).standard_normal(frames * transform.hop).astype(np.float32)
     spectra = transform(samples)
     smooth = _smoothing(np.frombuffer(kernel, np.float32).reshape(shape), transform.bins)
     power = smooth.process(_power_of(spectra[:, :, None]))[smooth.latency :]

@@ -1,11 +1,9 @@
 """Decibels of powers."""
 
-import numbers
-
 import numpy as np
 
-from audioconv.arrays import floating
-from audioconv.errors import ArgumentError, DtypeError
+from audioconv.arrays import floating, is_number, number
+from audioconv.errors import DtypeError
 
 
 def power_to_db(power, ref=1.0, amin=1e-10, top_db=80.0):
@@ -30,7 +28,7 @@ def power_to_db(power, ref=1.0, amin=1e-10, top_db=80.0):
     DtypeError
         If power is not float32 or float64: of a complex spectrum it is np.abs(spectrum)**2.
     ArgumentError
-        If amin is not above 0, or top_db below 0.
+        If amin is not above 0, top_db below 0, or ref no number.
 
     Examples
     --------
@@ -43,12 +41,9 @@ def power_to_db(power, ref=1.0, amin=1e-10, top_db=80.0):
     if np.iscomplexobj(power):
         raise DtypeError("power must be float32 or float64, not complex; that of a spectrum is np.abs(spectrum)**2")
     power = floating(power, "power")
-    if not isinstance(amin, numbers.Real) or not 0 < amin < np.inf:
-        raise ArgumentError(f"amin must be a number above 0, not {amin!r}")
-    if top_db is not None and (not isinstance(top_db, numbers.Real) or not top_db >= 0):
-        raise ArgumentError(f"top_db must be a number from 0, or None, not {top_db!r}")
-    zero_db = ref(power) if callable(ref) else np.abs(ref)
-    least = power.dtype.type(amin)
+    least = power.dtype.type(number(amin, "amin", above=0))
+    top_db = None if top_db is None or (is_number(top_db) and top_db == np.inf) else number(top_db, "top_db", 0)
+    zero_db = ref(power) if callable(ref) else abs(number(ref, "ref"))
     db = 10 * np.log10(np.maximum(least, power)) - 10 * np.log10(np.maximum(least, power.dtype.type(zero_db)))
     if top_db is None or not power.size:
         return db

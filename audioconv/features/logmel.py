@@ -1,13 +1,12 @@
 """Log-mel energies of a clip or of a stream."""
 
-import numbers
 from copy import copy
 from functools import cached_property
 
 import numpy as np
 
 from audioconv import arrays
-from audioconv.arrays import frozen
+from audioconv.arrays import frozen, is_number, number
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.features.level import relative_level
 from audioconv.kernels import fft, mel
@@ -65,14 +64,13 @@ class LogMel:
     def __init__(self, sample_rate=16000, window_ms=25, hop_ms=10, mels=40, *, low_hz=20.0, high_hz=None,
                  offset=1e-6, center=False, relative_db=None, filters=None, htk=False, norm="slaney"):  # fmt: skip
         self.sample_rate = arrays.whole(sample_rate, "sample_rate")
+        number(window_ms, "window_ms", above=0), number(hop_ms, "hop_ms", above=0)
         self.window_ms, self.hop_ms, self.mels = window_ms, hop_ms, arrays.whole(mels, "mels")
-        self.low_hz, self.high_hz = float(low_hz), float(sample_rate / 2 if high_hz is None else high_hz)
-        self.offset, self.center, self.htk, self.norm = float(offset), bool(center), bool(htk), _norm(norm)
-        self.relative_db = None if relative_db is None else float(relative_db)
-        if relative_db is not None and not 0 < relative_db < np.inf:
-            raise ArgumentError(f"relative_db must be above 0, not {relative_db!r}")
-        if not (np.isfinite(window_ms) and np.isfinite(hop_ms)):
-            raise ArgumentError(f"window_ms and hop_ms must be finite, not {window_ms} and {hop_ms}")
+        self.low_hz = number(low_hz, "low_hz")
+        self.high_hz = number(sample_rate / 2 if high_hz is None else high_hz, "high_hz")
+        self.offset, self.norm = number(offset, "offset", 0), _norm(norm)
+        self.center, self.htk = bool(center), bool(htk)
+        self.relative_db = None if relative_db is None else number(relative_db, "relative_db", above=0)
         self.window = round(sample_rate * window_ms / 1000)
         self.hop = round(sample_rate * hop_ms / 1000)
         if self.window < 1 or self.hop < 1:
@@ -84,9 +82,13 @@ class LogMel:
                 f"bands must lie in 0 <= low_hz < high_hz <= {sample_rate / 2:g}, not {low_hz:g} ... {self.high_hz:g}"
             )
         self.fft_size = max(128, 1 << (self.window - 1).bit_length())
-        self.filters = self._librosa_filters() if filters is None else np.asarray(filters, np.float64)
+        self.filters = (
+            self._librosa_filters() if filters is None else arrays.floating(filters, "filters").astype(np.float64)
+        )
         if self.filters.shape != (self.mels, self.fft_size // 2 + 1):
             raise ShapeError(f"filters must have shape {(self.mels, self.fft_size // 2 + 1)}, not {self.filters.shape}")
+        if not np.isfinite(self.filters).all():
+            raise ArgumentError("filters must be finite")
         if not self.filters.any(axis=1).all():
             raise ArgumentError(f"{self.mels} bands are too many for transforms of {self.fft_size}: some hold no bin")
 
@@ -251,9 +253,9 @@ class LogMel:
 
 
 def _norm(norm):
-    if norm is None or norm == "slaney":
+    if norm is None or (isinstance(norm, str) and norm == "slaney"):
         return norm
-    if not isinstance(norm, numbers.Real) or isinstance(norm, bool) or not norm > 0:
+    if not is_number(norm) or not norm > 0:
         raise ArgumentError(f"norm must be 'slaney', None or a number above 0, not {norm!r}")
     return float(norm)
 

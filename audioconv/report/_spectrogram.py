@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import choice
+from audioconv.arrays import choice, number
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.features.spectrogram import FLOOR_DB
 from audioconv.report.look import DPI, LETTERS, WIDTH, label, panels_of, wrapped
@@ -48,12 +48,12 @@ def spectrogram(levels, *, range_db=80.0, high_hz=None, frequency_axis="linear",
     ArgumentError, ShapeError
         If there is nothing to show, or a setting makes no sense.
     """
-    if not range_db > 0:
-        raise ArgumentError(f"range_db must be above 0, not {range_db!r}")
+    range_db = number(range_db, "range_db", above=0)
+    high_hz = np.inf if high_hz is None else number(high_hz, "high_hz")
     choice(frequency_axis, "frequency_axis", FREQUENCY_AXES)
     if not levels or len({one.slopes for one in levels.values()}) > 1:
         raise ArgumentError("levels must hold at least one spectrogram, by its name, and all levels or all changes")
-    images = {name: one.db[:, one.frequencies_hz <= (high_hz or np.inf)].T for name, one in levels.items()}
+    images = {name: one.db[:, one.frequencies_hz <= high_hz].T for name, one in levels.items()}
     if not all(image.size for image in images.values()):
         raise ShapeError(f"levels must have columns, and bins up to high_hz, {high_hz}")
     slopes = next(iter(levels.values())).slopes

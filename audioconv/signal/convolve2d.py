@@ -1,11 +1,9 @@
 """Convolution of planes: images, and spectrograms (frames, bins)."""
 
-import numbers
-
 import numpy as np
 
 from audioconv import parallel
-from audioconv.arrays import choice, floating, frozen, whole
+from audioconv.arrays import choice, floating, frozen, number, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import cost2d
 from audioconv.signal.filter import MODES, cut, output_range
@@ -110,8 +108,7 @@ def convolve2d(
     choice(mode, "mode", MODES), choice(method, "method", METHODS_2D)
     sides = boundaries(boundary)
     stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
-    if not isinstance(tolerance, numbers.Real) or not 0 <= tolerance < 1:
-        raise ArgumentError(f"tolerance must be a number from 0 to below 1, not {tolerance!r}")
+    tolerance = number(tolerance, "tolerance", 0, below=1)
     if mode == "valid":
         x, kernel = _valid_order(x, kernel, dilation)
     dtype = np.result_type(x, kernel)
@@ -127,7 +124,7 @@ def convolve2d(
     )  # fmt: skip
     finite = stand_ins(kernel)
     made = method_for(
-        finite, (frames, bins), dtype, method=method, stride=stride, dilation=dilation, tolerance=float(tolerance)
+        finite, (frames, bins), dtype, method=method, stride=stride, dilation=dilation, tolerance=tolerance
     )
     if finite is not kernel:
         made = Nonfinite(made, kernel, stride, dilation)

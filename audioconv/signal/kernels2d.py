@@ -1,10 +1,8 @@
 """Kernels for spectrograms (frames, bins), as `convolve2d` takes them: the usual ones, by name."""
 
-import numbers
-
 import numpy as np
 
-from audioconv.arrays import whole
+from audioconv.arrays import is_finite, number, whole
 from audioconv.errors import ArgumentError
 
 _SMOOTH = np.array([1.0, 2.0, 1.0]) / 4
@@ -26,7 +24,7 @@ def gaussian(sigma=1.5, side=None):
     (9, 9)
     """
     sigmas = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
-    if len(sigmas) != 2 or not all(isinstance(one, numbers.Real) and 0 < one < np.inf for one in sigmas):
+    if len(sigmas) != 2 or not all(is_finite(one) and one > 0 for one in sigmas):
         raise ArgumentError(f"sigma must be a number above 0, or two, not {sigma!r}")
     sides = side if isinstance(side, (tuple, list)) else (side, side)
     if len(sides) != 2 or any(one is not None and not whole(one, "side") % 2 for one in sides):
@@ -51,8 +49,7 @@ def partials():
 
 def unsharp(sigma=1.5, amount=1.0):
     """What stands out becomes more so: (1 + amount) times the plane minus amount times its blur."""
-    if not isinstance(amount, numbers.Real) or not np.isfinite(amount):
-        raise ArgumentError(f"amount must be a finite number, not {amount!r}")
+    amount = number(amount, "amount")
     kernel = -amount * gaussian(sigma)
     kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] += 1 + amount
     return kernel.astype(np.float32)

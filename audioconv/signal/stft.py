@@ -1,12 +1,11 @@
 """Short-time Fourier transform and its inverse, of whole signals and block by block."""
 
-import numbers
 from functools import cached_property
 from math import ceil
 
 import numpy as np
 
-from audioconv.arrays import choice, floating, frozen, time_first, whole
+from audioconv.arrays import choice, floating, frozen, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal.frames import LEAST, frames_of
 
@@ -248,8 +247,7 @@ def pad(x, before, after, padding):
 def _scale(window, scale_to, sample_rate):
     """What a window is multiplied by; see `scipy.signal.ShortTimeFFT.scale_to`."""
     choice(scale_to, "scale_to", ("magnitude", "psd"))
-    if not isinstance(sample_rate, numbers.Real) or not 0 < sample_rate < np.inf:
-        raise ArgumentError(f"sample_rate must be a number above 0, not {sample_rate!r}")
+    sample_rate = number(sample_rate, "sample_rate", above=0)
     if scale_to == "psd":
         return 1 / np.sqrt(np.sum(window**2) * sample_rate)
     total = abs(np.sum(window))

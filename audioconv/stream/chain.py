@@ -59,6 +59,8 @@ class Chain(Sound):
     _for_channels = "stages of channels={0}"
 
     def __init__(self, stages):
+        if not isinstance(stages, (list, tuple)):
+            raise ArgumentError(f"a chain is made of a list of stages, not {stages!r}")
         stages = [each for stage in stages for each in (stage.stages if isinstance(stage, Chain) else [stage])]
         if not stages:
             raise ArgumentError("a chain needs at least one stage")

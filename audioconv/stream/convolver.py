@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import float_dtype, floating, number, time_first, whole
+from audioconv.arrays import choice, float_dtype, floating, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels import voices
 from audioconv.kernels.partition_layout import Shape
@@ -158,8 +158,7 @@ class StreamConvolver(Sound):
         ShapeError, DtypeError, ArgumentError
             The filter stays as it was.
         """
-        if tail not in MODES:
-            raise ArgumentError(f"tail must be 'cut' or 'ring', not {tail!r}")
+        choice(tail, "tail", tuple(MODES))
         fade_s = number(fade_s, "fade_s", 0)
         responses, out_channels, matrix = self._responses(ir)
         if matrix != self._voices.newest.shape.matrix or out_channels != self.out_channels:

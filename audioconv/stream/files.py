@@ -12,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv import io
-from audioconv.arrays import whole
+from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.stage import Stage
 from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
 from audioconv.stream.loudness import LoudnessMeter
+from audioconv.stream.sound import for_channels
 
 _KEPT = 1 << 18  # samples that are read at a time of what is kept on disk
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -175,9 +176,11 @@ def _fitting(stage, source, about):
     channels, rate = getattr(stage, "channels", about.channels), getattr(stage, "rate_in", None) or about.sample_rate
     name = io.name_of(source)
     if channels != about.channels:
-        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}")
+        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}; make it "
+                            f"with {for_channels(stage, about.channels)}")  # fmt: skip
     if rate != about.sample_rate:
-        raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz")
+        raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz; make it "
+                            f"with that sample rate, or resample the file")  # fmt: skip
     return Chain([stage]) if hasattr(stage, "compiled_step") and not isinstance(stage, Chain) else stage
 
 
@@ -235,8 +238,8 @@ class _Level(NamedTuple):
 
 def _level(normalize, peak_db, loudness_lufs):
     for name, value, least in (("peak_db", peak_db, -200), ("loudness_lufs", loudness_lufs, -70)):
-        if value is not None and not least <= value <= 0:
-            raise ArgumentError(f"{name} must be from {least} to 0, not {value!r}")
+        if value is not None:
+            number(value, name, least, 0)
     if peak_db is not None and loudness_lufs is not None:
         raise ArgumentError("peak_db and loudness_lufs both say how loud the result is; one of them is wanted")
     return _Level(bool(normalize), peak_db, loudness_lufs)

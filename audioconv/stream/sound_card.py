@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioconv.arrays import whole
+from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError, SoundDeviceError
 from audioconv.kernels import callback as kernels
 from audioconv.kernels._jit import JIT_ENABLED
@@ -61,8 +61,7 @@ class Live:
     """
 
     def __init__(self, stage, *, block_size, sample_rate, device, latency, kind, output_channels):
-        if kind not in KINDS:
-            raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        choice(kind, "kind", tuple(KINDS))
         if not JIT_ENABLED:
             raise SoundDeviceError("live sound needs compiled code, and NUMBA_DISABLE_JIT is set")
         self.stage = stage.stream() if isinstance(stage, Fir) else stage

@@ -7,7 +7,7 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels import chain as kernels
 from audioconv.stream import shapes
 from audioconv.stream.sound import Ramp, Sound, compiled
-from audioconv.stream.values import factor, finite, hertz, hertz_or_none
+from audioconv.stream.values import factor, finite, finite_table, hertz, hertz_or_none
 
 
 class Gain(Sound):
@@ -165,11 +165,11 @@ class Biquad(Sound):
 
 def _checked_sos(sos):
     """The sections with a0 = 1."""
-    sos = np.array(sos, np.float64)
+    sos = finite_table(sos, "sos")
     if sos.ndim != 2 or sos.shape[1] != 6 or not len(sos):
         raise ShapeError(f"sos must have shape (sections, 6), not {sos.shape}")
-    if not np.isfinite(sos).all() or not sos[:, 3].all():
-        raise ArgumentError("sos must be finite, and its a0 (column 3) not 0")
+    if not sos[:, 3].all():
+        raise ArgumentError("a0 (column 3) of sos must not be 0")
     with np.errstate(over="ignore"):
         return finite(sos / sos[:, 3:4], "sos divided by its a0 (column 3)")
 
@@ -233,10 +233,10 @@ class Mix(Sound):
 
 
 def _checked_matrix(matrix):
-    matrix = np.array(matrix, np.float64)
+    matrix = finite_table(matrix, "matrix")
     if matrix.ndim != 2 or not matrix.size:
         raise ShapeError(f"matrix must have shape (channels, out_channels), not {matrix.shape}")
-    return finite(matrix, "matrix")
+    return matrix
 
 
 class Limiter(Sound):

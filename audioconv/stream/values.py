@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.arrays import is_number, number
+from audioconv.arrays import is_finite, is_number, number
 from audioconv.errors import ArgumentError
 
 LOUDEST_DB = 20 * np.log10(float(np.finfo(np.float32).max))  # 770.6: a factor beyond is no float32 number
@@ -23,10 +23,21 @@ def factor(value_db, name, silence=False):
     """Return the factor of a gain in decibels; -inf is 0 where `silence` is allowed."""
     if silence and is_number(value_db) and value_db == -np.inf:
         return 0.0
-    if not is_number(value_db) or not -np.inf < value_db <= LOUDEST_DB:
+    if not is_finite(value_db) or value_db > LOUDEST_DB:
         least = "or -inf, which is silence; " if silence else ""
         raise ArgumentError(f"{name} must be a finite number of dB up to 770, {least}not {value_db!r}")
     return 10 ** (float(value_db) / 20)
+
+
+def finite_table(values, name):
+    """Return a copy of numbers, in rows, as a float64 array, or say what is wrong with them."""
+    try:
+        table = np.array(values)
+    except (TypeError, ValueError):  # rows of different lengths
+        table = np.empty(0, object)
+    if table.dtype.kind not in "iuf":
+        raise ArgumentError(f"{name} must be rows of numbers, all of one length, not {values!r}")
+    return finite(table.astype(np.float64), name)
 
 
 def finite(array, name):
