@@ -11,7 +11,7 @@ WORDS = ["down", "go", "left", "no", "off", "on", "right", "stop", "unknown", "u
 
 
 def test_it_is_small_and_knows_its_words():
-    assert SHIPPED.stat().st_size < 400_000
+    assert SHIPPED.stat().st_size < 550_000  # 163,000 of them say which clips it was trained on
     classifier = ac.KeywordClassifier.load()
     assert classifier.classes_.tolist() == WORDS
     part = load_dataset("data/keywords").part("val")
