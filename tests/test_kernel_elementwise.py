@@ -241,14 +241,17 @@ def test_losses(name, dtype):
     y, g = 3 * noise((4, 2, 1, 5), dtype), np.empty((4, 2, 1, 5), dtype)
     targets = np.random.default_rng(3).dirichlet(np.ones(5), (4, 2, 1)).astype(dtype)
     weights, total = np.array([[0.1], [0.2], [0.3], [0.4]]), np.empty(1)
-    run(getattr(loss, name), [y, targets, weights, g, total], [5, 2, 1], [CLIP, CLIP, CLIP, CLIP, SHARED])
+    more = [np.array([1, 2, 0.5, 0, 1])] if name == "binary_cross_entropy" else []  # weights of positive targets
+    where = [CLIP, CLIP, CLIP, CLIP, SHARED, SHARED][: 5 + len(more)]
+    run(getattr(loss, name), [y, targets, weights, g, total, *more], [5, 2, 1], where)
     wide, t, w = y.astype(float), targets.astype(float), weights.reshape(4, 1, 1, 1)
     if name == "softmax_cross_entropy":
         share = np.exp(wide) / np.exp(wide).sum(axis=-1, keepdims=True)
         expected, slope = -(w * t * np.log(share)).sum(), share - t
     elif name == "binary_cross_entropy":
         share = 1 / (1 + np.exp(-wide))
-        expected, slope = -(w * (t * np.log(share) + (1 - t) * np.log(1 - share))).sum(), share - t
+        expected = -(w * (more[0] * t * np.log(share) + (1 - t) * np.log(1 - share))).sum()
+        slope = share - t + (more[0] - 1) * t * (share - 1)
     else:
         expected, slope = (w * (wide - t) ** 2).sum(), 2 * (wide - t)
     assert_close(total, [expected], 1e-6 if dtype == "float32" else 1e-13)
