@@ -189,7 +189,7 @@ def test_places_are_where_a_boundary_says(size, begin, count, boundary):
     expected = [naive.source(i, size, boundary) for i in range(begin, begin + count)]
     assert places(size, begin, count, boundary).tolist() == [-1 if i is None else i for i in expected]
     if boundary != "zero" and count:
-        mode = {"reflect": "symmetric", "edge": "edge", "wrap": "wrap"}[boundary]
+        mode = {"reflect": "symmetric", "mirror": "reflect", "edge": "edge", "wrap": "wrap"}[boundary]
         padded = np.pad(np.arange(size), 80, mode)
         assert np.array_equal(padded[80 + begin : 80 + begin + count], places(size, begin, count, boundary))
 
