@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNEL_TESTS := tests/test_kernel_*.py
 
-.PHONY: demo test test-data test-live test-long test-peers lint bench clean
+.PHONY: demo test test-kernels test-data test-live test-long test-peers lint bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -16,8 +16,12 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/python -m pytest
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(KERNEL_TESTS)
-	NUMBA_CPU_NAME=generic $(BIN)/python -m pytest -q $(KERNEL_TESTS)
+	$(MAKE) test-kernels
+
+# Without JIT and for a generic processor, side by side: each keeps one core busy.
+test-kernels: .venv/ready
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q $(KERNEL_TESTS) & without_jit=$$!; \
+	NUMBA_CPU_NAME=generic $(BIN)/python -m pytest -q $(KERNEL_TESTS) && wait $$without_jit
 
 test-data: .venv/ready
 	@test -d "$(AUDIOCONV_DATA)" || { echo "set AUDIOCONV_DATA to a folder of recordings"; exit 2; }
