@@ -41,7 +41,7 @@ def main(options):
 
 def sounds(root):
     """(What, whether the model was trained on it, samples)."""
-    yield "steps of DC, one a second", False, np.float32(0.2 * (np.arange(60 * RATE) // RATE % 2))
+    yield "steps of DC, one a second", True, np.float32(0.2 * (np.arange(60 * RATE) // RATE % 2))
     yield "ESC-10, folds 1 to 3", True, np.concatenate(events(root, (1, 2, 3)))
     yield "ESC-10, fold 4", False, np.concatenate(events(root, (4,)))
     yield "read sentences without a keyword", False, np.concatenate(sentences(root, "val"))
