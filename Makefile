@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-KERNEL_TESTS := tests/test_kernel_*.py
+KERNEL_TESTS := tests/kernels
 
 .PHONY: demo test test-kernels test-data test-live test-long test-peers lint bench clean
 

@@ -9,8 +9,8 @@ import numpy as np
 from side_by_side import least_s, show
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels.fir import fir, fir_at
-from audioconv.kernels.simd import fma, lanes, load, store
+from audioconv.kernels.dsp._fir import fir, fir_at
+from audioconv.kernels.simd.vector import fma, lanes, load, store
 
 TAPS = (8, 9, 12, 15, 16, 20, 24, 31, 32, 48, 64, 100, 128, 255, 256, 512)
 OUTPUTS = 8192

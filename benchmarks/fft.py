@@ -6,8 +6,8 @@ import numpy as np
 from side_by_side import check_equal, medians_s, show
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels import fft as kernels
-from audioconv.kernels.passes import work_size
+from audioconv.kernels.dsp import _fft as kernels
+from audioconv.kernels.dsp.passes import work_size
 
 SIZES = tuple(2**k for k in range(8, 17))
 MOST_ERROR = {"float32": 1e-6, "float64": 2e-15}

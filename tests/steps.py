@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from audioconv.nn.graph import CLIP, SHARED, Graph
-from audioconv.nn.plan import Plan
-from audioconv.nn.program import Program
-from audioconv.nn.rows import row
+from audioconv.nn.ops.graph import CLIP, SHARED, Graph
+from audioconv.nn.ops.rows import row
+from audioconv.nn.runtime.plan import Plan
+from audioconv.nn.runtime.program import Program
 
 
 def run(step, arrays, numbers, per=None, dtype=None):

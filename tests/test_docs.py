@@ -14,7 +14,7 @@ from tests import jack
 from tests.command import refused, run
 from tests.compare import assert_close
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "chains.md"
 
 

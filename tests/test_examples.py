@@ -8,7 +8,7 @@ import pytest
 
 import audioconv as ac
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, DATA = ROOT / "examples", ROOT / "data"
 
 

@@ -1,6 +1,6 @@
 """From activations to decisions: data sets, takes, augmentation, the classifier, detection in streams, calibration."""
 
-from audioconv.classify.audit import Finding, audit
+from audioconv.classify._audit import Finding, audit
 from audioconv.classify.augment import Augmentation
 from audioconv.classify.classifier import KeywordClassifier
 from audioconv.classify.dataset import Dataset, load_dataset

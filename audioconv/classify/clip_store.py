@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audioconv import parallel
+from audioconv import cache, parallel
 from audioconv.io import replace_when_whole
 
 FORMAT = 2  # changes when the same files would give other clips
@@ -39,7 +39,7 @@ def mapped_clips(files, sample_rate, length, read, notices, threads=None):
     OSError
         If the store cannot be written, because the disk is full or for another reason.
     """
-    folder = parallel.cache_folder() / "clips"
+    folder = cache.cache_folder() / "clips"
     path = folder / f"{_key(files, sample_rate, length, threads)}.npy"
     said = path.with_suffix(".json")
     clips = _opened(path, said, (len(files), length))

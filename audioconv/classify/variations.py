@@ -12,7 +12,7 @@ import numpy as np
 
 from audioconv.arrays import frozen
 from audioconv.classify.augment import synthetic_rooms
-from audioconv.kernels import sounds as kernels
+from audioconv.kernels.dsp import augment as kernels
 from audioconv.signal import convolve
 
 WAVES = np.arange(1, 5, dtype=np.float32)[:, None]  # half periods of the equaliser's waves over the bands

@@ -12,20 +12,20 @@ import typer
 from typer.core import TyperGroup
 
 import audioconv
-from audioconv.cli.bench import bench
-from audioconv.cli.data import data
-from audioconv.cli.denoise import denoise
-from audioconv.cli.doctor import doctor
-from audioconv.cli.evaluate import evaluate
-from audioconv.cli.filter import filter_file
-from audioconv.cli.lab import lab
-from audioconv.cli.listen import listen
-from audioconv.cli.live import live
+from audioconv.cli._bench import bench
+from audioconv.cli._data import data
+from audioconv.cli._denoise import denoise
+from audioconv.cli._doctor import doctor
+from audioconv.cli._evaluate import evaluate
+from audioconv.cli._filter import filter_file
+from audioconv.cli._lab import lab
+from audioconv.cli._listen import listen
+from audioconv.cli._live import live
+from audioconv.cli._predict import predict
+from audioconv.cli._record import record
+from audioconv.cli._spectrogram import spectrogram
+from audioconv.cli._train import train
 from audioconv.cli.messages import say, warnings_shown
-from audioconv.cli.predict import predict
-from audioconv.cli.record import record
-from audioconv.cli.spectrogram import spectrogram
-from audioconv.cli.train import train
 from audioconv.errors import AudioconvError
 
 

@@ -13,7 +13,7 @@ def sound(file, device, block, wanted_rate, *, seconds=None, partial=False):
     What is done to it to have one channel of the wanted rate is said.
     """
     if file is None:
-        from audioconv.stream.devices import named
+        from audioconv.stream._devices import named
         from audioconv.stream.sound_card import microphone
 
         with microphone(device=named(device), seconds=seconds) as (blocks, sample_rate):

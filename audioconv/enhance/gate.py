@@ -7,7 +7,7 @@ import numpy as np
 from audioconv.arrays import floating, number, time_first, whole
 from audioconv.enhance.presence import Presence
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.signal.stft import Stft, hann
+from audioconv.signal._stft import Stft, hann
 from audioconv.stage import Guard
 from audioconv.stream.convolver2d import StreamConvolver2d
 from audioconv.stream.sound import checked_block

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audioconv.arrays import frozen
-from audioconv.kernels import level
+from audioconv.kernels.dsp import level
 
 LEAST = 1e-5  # mean power of a frame that counts as loud at all, so that silence is not blown up
 

@@ -9,7 +9,8 @@ from audioconv import arrays
 from audioconv.arrays import frozen, is_number, number
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.features.level import relative_level
-from audioconv.kernels import fft, mel
+from audioconv.kernels.dsp import _fft as fft
+from audioconv.kernels.dsp import mel
 from audioconv.stage import Guard
 
 

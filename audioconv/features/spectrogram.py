@@ -6,7 +6,7 @@ import numpy as np
 
 from audioconv.arrays import MOST_CHANNELS, time_first, whole
 from audioconv.errors import ShapeError
-from audioconv.signal.stft import Stft
+from audioconv.signal._stft import Stft
 from audioconv.stream.convolver2d import StreamConvolver2d
 
 FLOOR_DB = -120.0  # what is softer is shown as this

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from numba.core.serialize import dumps
 
-from audioconv.parallel import is_private, make_private
+from audioconv.cache import is_private, make_private
 
 MAGIC = b"audioconv kernel 1\n"
 DIGEST_BYTES = hashlib.sha256().digest_size

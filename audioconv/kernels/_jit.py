@@ -19,8 +19,8 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.ccallback import CFunc
 
+from audioconv.cache import cache_folder
 from audioconv.kernels._cache import KernelFiles, warn_once
-from audioconv.parallel import cache_folder
 
 # Without _nrt kernels do not count references to arrays, of which none makes one: a quarter less to compile, and no
 # atomic counting around calls from kernel to kernel.
@@ -31,8 +31,9 @@ JIT_ENABLED = not numba.config.DISABLE_JIT
 def _stamp():
     digest = hashlib.sha256(repr((sorted(OPTIONS.items()), numba.__version__, llvmlite.__version__)).encode())
     digest.update(platform.python_version().encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    folder = Path(__file__).parent
+    for source in sorted(folder.rglob("*.py")):
+        digest.update(source.relative_to(folder).as_posix().encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:20]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from audioconv import nn
 from audioconv.errors import ArgumentError
-from audioconv.nn.summary import described
+from audioconv.nn.layers.summary import described
 
 KINDS = ("dense", "locally connected", "tiled", "convolutional", "depthwise-separable")
 TAPS, TILES = 3, 2  # along both axes

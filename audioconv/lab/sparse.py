@@ -7,7 +7,7 @@ import numpy as np
 from audioconv import nn, signal
 from audioconv.lab import pictures
 from audioconv.lab.timing import medians_s
-from audioconv.nn.summary import described
+from audioconv.nn.layers.summary import described
 
 TAPS, SHARES = 1024, (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 SAMPLES, QUICK_SAMPLES = 480_000, 48_000

@@ -14,12 +14,12 @@ from audioconv import nn
 from audioconv.arrays import choice
 from audioconv.errors import ArgumentError
 from audioconv.features import LogMel, Mfcc
-from audioconv.models.bc_resnet import bc_resnet
-from audioconv.models.ds_cnn import ds_cnn_s
-from audioconv.models.ds_tcn import ds_tcn
-from audioconv.models.minirocket import MiniRocket
-from audioconv.models.mlp import mlp
-from audioconv.models.tc_resnet import tc_resnet8, tc_resnet14_15
+from audioconv.models._bc_resnet import bc_resnet
+from audioconv.models._ds_cnn import ds_cnn_s
+from audioconv.models._ds_tcn import ds_tcn
+from audioconv.models._minirocket import MiniRocket
+from audioconv.models._mlp import mlp
+from audioconv.models._tc_resnet import tc_resnet8, tc_resnet14_15
 
 __all__ = [
     "MODELS",

@@ -1,7 +1,10 @@
 """Layers with forward and backward passes, losses, optimisers and the training loop."""
 
-from audioconv.nn.activation import Dropout, ReLU, Sigmoid, Swish
-from audioconv.nn.convolution import (
+from audioconv.nn.layers.activation import Dropout, ReLU, Sigmoid, Swish
+from audioconv.nn.layers.base import Layer
+from audioconv.nn.layers.batch_norm import BatchNorm, SubSpectralNorm
+from audioconv.nn.layers.containers import Broadcast, Residual, Sequential
+from audioconv.nn.layers.convolution import (
     Conv1d,
     Conv2d,
     Dense,
@@ -13,21 +16,7 @@ from audioconv.nn.convolution import (
     TiledConv2d,
     conv1d,
 )
-from audioconv.nn.dense_form import as_dense, connections
-from audioconv.nn.layer import Layer
-from audioconv.nn.loss import (
-    BinaryCrossEntropy,
-    Loss,
-    MeanSquaredError,
-    SoftmaxCrossEntropy,
-    one_hot,
-    softmax,
-    softmax_cross_entropy,
-)
-from audioconv.nn.network import Broadcast, Residual, Sequential
-from audioconv.nn.normalise import BatchNorm, SubSpectralNorm
-from audioconv.nn.optimise import SGD, AdamW, MovingAverage, constant, step_decay, warmup_cosine
-from audioconv.nn.pooling import (
+from audioconv.nn.layers.pooling import (
     AveragePool1d,
     AveragePool2d,
     GlobalAveragePool,
@@ -37,11 +26,22 @@ from audioconv.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
 )
-from audioconv.nn.step import TrainingStep
-from audioconv.nn.stream import NetworkStream
-from audioconv.nn.summary import Summary
-from audioconv.nn.train import History, Training
-from audioconv.nn.transposed import Conv1dTranspose, Conv2dTranspose
+from audioconv.nn.layers.summary import Summary
+from audioconv.nn.layers.toeplitz import as_dense, connections
+from audioconv.nn.layers.transposed import Conv1dTranspose, Conv2dTranspose
+from audioconv.nn.runtime.stream import NetworkStream
+from audioconv.nn.training.losses import (
+    BinaryCrossEntropy,
+    Loss,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+    one_hot,
+    softmax,
+    softmax_cross_entropy,
+)
+from audioconv.nn.training.optimisers import SGD, AdamW, MovingAverage, constant, step_decay, warmup_cosine
+from audioconv.nn.training.step import TrainingStep, epoch_time_s
+from audioconv.nn.training.trainer import History, Training
 
 __all__ = [
     "SGD",
@@ -89,6 +89,7 @@ __all__ = [
     "connections",
     "constant",
     "conv1d",
+    "epoch_time_s",
     "one_hot",
     "softmax",
     "softmax_cross_entropy",

@@ -1,12 +1,12 @@
 """Signal in, signal out: the checked API over the kernels."""
 
 from audioconv.signal import kernels2d
-from audioconv.signal.convolve import convolve, correlate
-from audioconv.signal.convolve2d import convolve2d
+from audioconv.signal._convolve import convolve, correlate
+from audioconv.signal._convolve2d import convolve2d
+from audioconv.signal._plan import Plan, plan
+from audioconv.signal._stft import Stft, istft, stft
+from audioconv.signal._upfirdn import upfirdn
 from audioconv.signal.filter import Filter
-from audioconv.signal.plan import Plan, plan
-from audioconv.signal.stft import Stft, istft, stft
-from audioconv.signal.upfirdn import upfirdn
 
 __all__ = [
     "Filter",

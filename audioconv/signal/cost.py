@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audioconv.parallel import cache_folder
+from audioconv.cache import cache_folder
 from audioconv.signal.methods import whole_size
 
 # Taps at which a direct filter is measured; between them its cost is taken to be linear.

@@ -7,7 +7,7 @@ import numpy as np
 from audioconv import parallel
 from audioconv.arrays import choice, floating, frozen, time_first, whole
 from audioconv.errors import ShapeError
-from audioconv.kernels.channels import put, take
+from audioconv.kernels.dsp.interleave import put, take
 from audioconv.signal import cost
 from audioconv.signal.checks import check_shapes
 from audioconv.signal.methods import Blocks, Direct, Nonfinite, Spaced

@@ -9,9 +9,9 @@ Both have the methods
 import numpy as np
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels import fft
-from audioconv.kernels import stft as kernels
-from audioconv.kernels.passes import smooth
+from audioconv.kernels.dsp import _fft as fft
+from audioconv.kernels.dsp import stft as kernels
+from audioconv.kernels.dsp.passes import smooth
 
 LEAST = 8  # samples of a transform of the kernels
 _BATCH = 2**17  # samples that SciPy transforms at once

@@ -13,9 +13,10 @@ from math import gcd
 import numpy as np
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels import image, ring
-from audioconv.kernels.passes import work_size
-from audioconv.kernels.simd import LANES
+from audioconv.kernels.dsp import planes as image
+from audioconv.kernels.dsp import right_angle as ring
+from audioconv.kernels.dsp.passes import work_size
+from audioconv.kernels.simd.vector import LANES
 
 BOUNDARIES = ("zero", "reflect", "mirror", "edge", "wrap")
 NEAR = 32768  # elements of a band: an eighth of the second cache in float32

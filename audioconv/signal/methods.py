@@ -12,10 +12,10 @@ from math import gcd
 import numpy as np
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels import ring
-from audioconv.kernels.fir import fir_at
-from audioconv.kernels.passes import work_size
-from audioconv.kernels.silence import fir_at_but_silence, fir_but_silence
+from audioconv.kernels.dsp import right_angle as ring
+from audioconv.kernels.dsp._fir import fir_at
+from audioconv.kernels.dsp.passes import work_size
+from audioconv.kernels.dsp.skip_zeros import fir_at_but_silence, fir_but_silence
 from audioconv.signal.checks import window
 from audioconv.signal.nonfinite import add_products
 

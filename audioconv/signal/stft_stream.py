@@ -4,7 +4,7 @@ import numpy as np
 
 from audioconv.arrays import choice, float_dtype, floating, whole
 from audioconv.errors import DtypeError, ShapeError
-from audioconv.signal.stft import PADDINGS, PAIRS, pad
+from audioconv.signal._stft import PADDINGS, PAIRS, pad
 from audioconv.stage import Guard
 
 

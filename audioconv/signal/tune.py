@@ -7,10 +7,10 @@ import time
 import numpy as np
 
 from audioconv.arrays import frozen
-from audioconv.kernels.chain import run_chain
-from audioconv.kernels.memory import address_of
-from audioconv.kernels.partition import advance
-from audioconv.kernels.partition_layout import Level, Shape, layout, spaces_of, spectra_of
+from audioconv.kernels.dsp.partition import advance
+from audioconv.kernels.dsp.partition_layout import Level, Shape, layout, spaces_of, spectra_of
+from audioconv.kernels.realtime.chain import run_chain
+from audioconv.kernels.simd.pointers import address_of
 from audioconv.signal import cost
 from audioconv.signal.filter import Filter
 from audioconv.signal.image import Dense, Plane, Separable, Tiles, places

@@ -1,10 +1,10 @@
 """Signal processing block by block, as sound comes in."""
 
+from audioconv.stream._devices import Device, devices
 from audioconv.stream.chain import Chain, DryWet
 from audioconv.stream.chain_file import read_chain
 from audioconv.stream.convolver import StreamConvolver
 from audioconv.stream.convolver2d import StreamConvolver2d
-from audioconv.stream.devices import Device, devices
 from audioconv.stream.files import Processed, process_file
 from audioconv.stream.fir import Fir
 from audioconv.stream.jitted import Jitted

@@ -6,7 +6,7 @@ import numpy as np
 
 from audioconv.arrays import aligned, number
 from audioconv.errors import ArgumentError
-from audioconv.kernels import chain as kernels
+from audioconv.kernels.realtime import chain as kernels
 from audioconv.stream.fir import Fir
 from audioconv.stream.jitted import Jitted
 from audioconv.stream.sound import Sound, checked_block, compiled, for_channels, width_after

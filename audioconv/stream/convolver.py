@@ -4,9 +4,9 @@ import numpy as np
 
 from audioconv.arrays import choice, float_dtype, floating, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.kernels import voices
-from audioconv.kernels.partition_layout import Shape
-from audioconv.signal.schedule import schedule
+from audioconv.kernels.dsp.partition_layout import Shape
+from audioconv.kernels.realtime import crossfade as voices
+from audioconv.signal._schedule import schedule
 from audioconv.stage import Guard
 from audioconv.stream.sound import Sound, for_channels, table_of_steps
 from audioconv.stream.values import finite, hertz_or_none

@@ -4,7 +4,7 @@ import numpy as np
 
 from audioconv.arrays import choice, float_dtype, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.signal.convolve2d import axis_places, boundaries, method_for, pair
+from audioconv.signal._convolve2d import axis_places, boundaries, method_for, pair
 from audioconv.signal.image import Plane, places
 from audioconv.stage import Guard
 from audioconv.stream.values import finite

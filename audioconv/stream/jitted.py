@@ -4,7 +4,7 @@ import numpy as np
 
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError
-from audioconv.kernels.jitted import jitted_step
+from audioconv.kernels.realtime.jit_stage import jitted_step
 from audioconv.stream.sound import Sound, compiled
 from audioconv.stream.values import hertz_or_none
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from audioconv.arrays import MOST_CHANNELS, floating, whole
 from audioconv.errors import DtypeError, ShapeError
-from audioconv.kernels import chain as kernels
 from audioconv.kernels._jit import JIT_ENABLED
+from audioconv.kernels.realtime import chain as kernels
 from audioconv.stage import Guard
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError, SoundDeviceError
-from audioconv.kernels import callback as kernels
 from audioconv.kernels._jit import JIT_ENABLED
-from audioconv.kernels.memory import address_of
-from audioconv.stream.devices import default_sample_rate, loudspeakers, sounddevice, there_are
+from audioconv.kernels.realtime import _callback as kernels
+from audioconv.kernels.simd.pointers import address_of
+from audioconv.stream._devices import default_sample_rate, loudspeakers, sounddevice, there_are
 from audioconv.stream.fir import Fir
 from audioconv.stream.sound import table_of, width_after
 from audioconv.stream.taps import Tap

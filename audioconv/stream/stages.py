@@ -4,7 +4,7 @@ import numpy as np
 
 from audioconv.arrays import number
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.kernels import chain as kernels
+from audioconv.kernels.realtime import chain as kernels
 from audioconv.stream import shapes
 from audioconv.stream.sound import Ramp, Sound, compiled
 from audioconv.stream.values import factor, finite, finite_table, hertz, hertz_or_none

@@ -4,7 +4,7 @@ import numpy as np
 
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, DtypeError
-from audioconv.kernels import callback as kernels
+from audioconv.kernels.realtime import _callback as kernels
 from audioconv.stream.sound import Sound, compiled
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 
 from audioconv.arrays import aligned
-from audioconv.kernels import ring, voices
-from audioconv.kernels.memory import address_of
-from audioconv.kernels.partition import advance
-from audioconv.kernels.partition_layout import clear, layout, spaces_of, spectra_of
+from audioconv.kernels.dsp import right_angle as ring
+from audioconv.kernels.dsp.partition import advance
+from audioconv.kernels.dsp.partition_layout import clear, layout, spaces_of, spectra_of
+from audioconv.kernels.realtime import crossfade as voices
+from audioconv.kernels.simd.pointers import address_of
 from audioconv.stream.sound import compiled, table_of_steps
 
 

@@ -1,0 +1,84 @@
+"""audioconv data: public sets of labelled clips, and what one wants to know of a folder of them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audioconv.cli.datasets import Speaker
+from audioconv.cli.messages import byte_bar, say
+
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at folders of clips, or fetch public ones.")
+
+
+@data.command("list")
+def show_catalogue():
+    """Name the public sets that can be fetched."""
+    from audioconv.classify.catalogue import CATALOGUE
+
+    for entry in CATALOGUE.values():
+        typer.echo(f"{entry.name:20}{entry.megabytes:5} MB  {entry.licence:13} {entry.title}")
+
+
+@data.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="One that `audioconv data list` names.")],
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where; ./NAME if not given.")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The archive, if it was downloaded by other means.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the archive in the cache folder.")] = False,
+):
+    """Download a public set, check and unpack it, and write its manifest.csv.
+
+    A download that was stopped goes on where it was. Official splits are honoured.
+    """
+    from audioconv.arrays import choice
+    from audioconv.classify._fetch import fetch as fetch_set
+    from audioconv.classify.catalogue import CATALOGUE
+
+    entry = CATALOGUE[choice(name, "NAME", tuple(CATALOGUE))]
+    folder = Path(name) if to is None else to
+    if (folder / "manifest.csv").exists():
+        typer.echo(f"{folder} is there already, with its manifest")
+        return
+    try:
+        with byte_bar(entry.name) as show:
+            clips, digest = fetch_set(entry, folder, archive=archive, keep=keep, progress=show)
+    except KeyboardInterrupt:
+        say("interrupted; what came is kept, and the same command goes on from there")
+        raise typer.Exit(130) from None
+    if entry.sha256 is None:
+        say(f"its owner may change this archive, so it could not be checked; SHA-256 {digest}")
+    typer.echo(f"{folder}: {clips} clips, {entry.licence}")
+
+
+@data.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
+    speaker: Speaker = None,
+    clip: Annotated[
+        float, typer.Option("--clip", min=0.01, metavar="S", help="Length of the clips that will be trained on.")
+    ] = 1.0,
+    files: Annotated[bool, typer.Option("--files", help="Name every file, not one of each kind.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores if not given.")] = None,
+):
+    """Say what is wrong with the clips of a folder.
+
+    Files that cannot be read, speakers in more than one part, the same recording twice or under two labels, clips that
+    are cut off at full scale, silent, or cut within their sound: the exit code is 1 then. Labels with few clips, and
+    clips that are much longer or shorter than a word, are remarks: with these alone it is 0.
+    """
+    from audioconv.classify import audit, load_dataset
+
+    clips = load_dataset(folder, speaker=speaker, missing=True)
+    findings = audit(clips, clip_s=clip, threads=threads)
+    for notice in clips.notices:
+        typer.echo(notice)
+    for finding in findings:
+        typer.echo(f"{'' if finding.is_fault else 'remark: '}{finding.kind}: {finding.text}")
+        if files:
+            typer.echo("".join(f"  {file}\n" for file in finding.files), nl=False)
+    parts = ", ".join(f"{(clips.splits == split).sum()} {split}" for split in ("train", "val", "test"))
+    typer.echo(f"{folder}: {len(clips)} clips of {len(set(clips.labels))} labels ({parts})")
+    raise typer.Exit(1 if any(finding.is_fault for finding in findings) else 0)

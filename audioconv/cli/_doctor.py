@@ -1,0 +1,83 @@
+"""audioconv doctor: what this machine and this installation are, and the kernels compiled for them."""
+
+import time
+from typing import Annotated
+
+import typer
+
+_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "soundfile", "soxr", "librosa", "scikit-learn", "safetensors")
+
+
+def doctor(
+    warm: Annotated[bool, typer.Option("--warm", help="Compile now what the public calls use in float32.")] = False,
+    clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Remove all compiled kernels first.")] = False,
+):
+    """Show versions, SIMD target, cache."""
+    from audioconv.cache import clear
+    from audioconv.kernels._about import about
+
+    if clear_cache:
+        count = clear()
+        typer.echo(f"removed {count} files of compiled kernels")
+    if warm:
+        start = time.perf_counter()
+        _warm()
+        typer.echo(f"everything for float32 is compiled ({time.perf_counter() - start:.1f} s)")
+    for name, value in {**_versions(), **about()}.items():
+        typer.echo(f"{name:<14} {value}")
+
+
+def _versions():
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import audioconv
+    from audioconv.parallel import thread_count
+
+    found = {"audioconv": audioconv.__version__, "python": f"{platform.python_version()} on {platform.platform()}"}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            found[library] = "not installed"
+    return {**found, "threads": thread_count()}
+
+
+def _warm():
+    """Call each public thing once, on as little as makes it compile all that it uses."""
+    import numpy as np
+
+    import audioconv as ac
+    from audioconv.kernels.realtime._callback import callback
+
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((40, 16000)).astype("float32") / 10
+    for method in ("direct", "sparse", "overlap_add", "fft"):
+        for stride, dilation in ((1, 1), (2, 1), (1, 2)):
+            ac.convolve(noise[0], noise[1, :300], method=method, stride=stride, dilation=dilation)
+    ac.convolve(noise[:2], noise[2, :300], axis=1)
+    ac.convolve(noise[:2].T, noise[2, :300])
+    ac.upfirdn(noise[2, :300], noise[0], 2, 3)
+    for taps in (10, 5000):
+        stream = ac.StreamConvolver(noise[1, :taps])
+        stream.process(noise[0, :512])
+        stream.set_ir(noise[2, :taps])
+        stream.process(noise[0, :512])
+        stream.flush()
+    stages = [ac.Source(noise[0]), ac.Gain(), ac.Biquad.design("lowpass", 16000, 1000.0), ac.DryWet(stream), ac.Tap(),
+              ac.Mix([[1.0]]), ac.Limiter(sample_rate=16000), ac.Sink(512)]  # fmt: skip
+    ac.Chain(stages).process(noise[0, :512])
+    stages[4].read()
+    callback.address(np.dtype("float32"))
+    for method in ("direct", "separable", "overlap_add"):
+        ac.convolve2d(noise, noise[:3, :3], method=method)
+    ac.convolve2d(noise, noise[:3, :3], stride=2)
+    ac.denoise(noise[0], 16000)
+    labels = ["quiet", "loud"] * 20
+    noise[1::2] *= 9
+    classifier = ac.KeywordClassifier(epochs=1, verbose=0).fit(noise, labels, validation=(noise, labels))
+    classifier.predict(noise)
+    detector = classifier.stream()
+    for row in noise[:2]:
+        detector.process(row)
+    detector.flush()

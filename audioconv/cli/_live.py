@@ -1,0 +1,119 @@
+"""audioconv live: sound from the microphone through responses and chains to the loudspeakers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audioconv.cli.messages import level_bar, say
+from audioconv.errors import ArgumentError
+
+
+def live(
+    ir: Annotated[Path | None, typer.Option("--ir", help="Impulse response.")] = None,
+    chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")] = None,
+    gain: Annotated[
+        float | None, typer.Option(metavar="DB", help="Gain in dB, from -200 to 200; 0 plays the input as it is.")
+    ] = None,
+    channels: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Channels of the input; a result of one is played on all.")
+    ] = 1,
+    device: Annotated[
+        str | None, typer.Option(help="Sound card by number or name; IN,OUT for one each. See --list-devices.")
+    ] = None,
+    list_devices: Annotated[bool, typer.Option("--list-devices", help="Show the sound cards, and end.")] = False,
+    sample_rate: Annotated[
+        int | None, typer.Option(min=1, metavar="HZ", help="Sample rate; the card's own if not given.")
+    ] = None,
+    block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 64,
+    seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so long.")] = None,
+    meter: Annotated[bool, typer.Option("--meter", help="Show levels, load and dropouts.")] = False,
+):
+    """Play the microphone through responses and chains.
+
+    In this order: --chain, --ir, --gain. The sound card runs compiled code alone. Ctrl-C ends it, and says how it went.
+    Beware of loudspeakers that the microphone hears.
+    """
+    from audioconv.stream._devices import default_sample_rate, devices, named
+    from audioconv.stream.sound_card import live
+
+    if list_devices:
+        typer.echo("\n".join(map(_in_words, devices())) or "there are no sound devices")
+        return
+    if ir is None and chain is None and gain is None:
+        raise ArgumentError("there is nothing to do: at least one of --chain, --ir and --gain is wanted")
+    if gain is not None and not -200 <= gain <= 200:
+        raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
+    cards = None if device is None else [named(part) for part in device.split(",")]
+    card = cards if cards is None or len(cards) > 1 else cards[0]
+    card = tuple(card) if isinstance(card, list) else card
+    rate = sample_rate or default_sample_rate(card)
+    stage, mapping = _stage(chain, ir, gain or 0.0, rate, channels)
+    with live(stage, block, sample_rate=rate, device=card) as playing:
+        delay_ms = 1000 * sum(playing.latency_s)
+        say(f"{playing.sample_rate:g} Hz, {playing.input_channels} channel(s) in, {playing.output_channels} out, "
+            f"blocks of {block}, {delay_ms:.1f} ms from input to output{mapping}; Ctrl-C ends it")  # fmt: skip
+        try:
+            if meter:
+                _show(playing, seconds)
+            else:
+                playing.wait(seconds)
+        except KeyboardInterrupt:  # the way to end it
+            pass
+        done = playing.statistics
+    typer.echo(f"{done.frames / playing.sample_rate:.1f} s in {done.blocks} blocks; dropouts {done.dropouts}, "
+               f"late blocks {done.late_blocks}, load {100 * done.load_mean:.1f} % (longest block "
+               f"{100 * done.load_worst:.0f} %)")  # fmt: skip
+
+
+def _in_words(device):
+    """A device as a line: `*` stands for the one that hears and plays if none is named, `<` and `>` for each alone."""
+    mark = "*" if device.default_input and device.default_output else ">" if device.default_output else ""
+    mark = mark or ("<" if device.default_input else " ")
+    return (f"{mark} {device.index} {device.name}, {device.driver} ({device.input_channels} in, "
+            f"{device.output_channels} out, {device.sample_rate:g} Hz)")  # fmt: skip
+
+
+def _stage(chain, ir, gain, sample_rate, channels):
+    """The chain, and how the channels of the response are used."""
+    from audioconv.stream import Chain, Gain, read_chain, read_response
+
+    stages = [] if chain is None else [read_chain(chain, sample_rate, channels)]
+    mapping = ""
+    if stages and stages[0].rate_out not in (None, sample_rate):
+        raise ArgumentError(f"{chain} changes the sample rate to {stages[0].rate_out} Hz, which a sound card cannot: "
+                            f"leave its stage of type resample out")  # fmt: skip
+    if ir is not None:
+        response = read_response(ir, sample_rate, stages[-1].out_channels if stages else channels)
+        stages.append(response.stage)
+        mapping = f", {response.mapping}"
+        if response.sample_rate != sample_rate:
+            say(f"{ir} is resampled from {response.sample_rate} to {sample_rate} Hz")
+    return Chain([*stages, Gain(gain, channels=stages[-1].out_channels if stages else channels)]), mapping
+
+
+def _show(playing, seconds):
+    """Meters until the end, ten times a second."""
+    import time
+
+    from rich.console import Console
+    from rich.live import Live
+
+    end = float("inf") if seconds is None else time.monotonic() + seconds
+    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as screen:
+        while playing.active and time.monotonic() < end:
+            screen.update(_meters(playing), refresh=True)
+            time.sleep(0.1)
+
+
+def _meters(playing):
+    from rich.table import Table
+
+    done = playing.statistics
+    table = Table.grid(padding=(0, 2))
+    for name, level_db in zip(("in", "out"), playing.take_peaks_db(), strict=True):
+        said = f"{level_db:6.1f} dB" if level_db > -200 else "  silent"
+        table.add_row(name, level_bar(level_db), said, "clips" if level_db > 0 else "")
+    table.add_row("load", f"{100 * done.load_mean:.1f} %, longest block {100 * done.load_worst:.0f} %")
+    table.add_row("lost", f"{done.dropouts} dropouts, {done.late_blocks} late blocks of {done.blocks}")
+    return table

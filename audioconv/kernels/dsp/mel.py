@@ -1,0 +1,72 @@
+"""Log-mel frames of signals: window, real transform, power, triangular bands, logarithm, frame by frame."""
+
+from audioconv.kernels._jit import kernel
+from audioconv.kernels.dsp._fft import rfft
+from audioconv.kernels.dsp.passes import POINTS, work_size
+from audioconv.kernels.simd.vector import at, fma, lanes, load, splat, store, zero
+from audioconv.kernels.simd.vector_math import lane_sum, log, put, take
+from audioconv.kernels.simd.views import reading
+
+WIDEST = 8  # lanes of the widest vector: weights of a band are filled up with zeros to a multiple of it
+
+
+def scratch_size(size):
+    """Elements of the work space for transforms of `size` samples: frame, spectrum, power, and the transform's own."""
+    return 3 * size + work_size(size)
+
+
+@kernel
+def _windowed(x, start, window, frame):
+    """frame = x[start : start + window.size] * window, then zeros to the end."""
+    size, width = window.size, lanes(x)
+    vectors = size - size % width
+    for j in range(0, vectors, width):
+        store(frame, j, load(x, start + j) * load(window, j))
+    for j in range(vectors, size):
+        frame[j] = at(x, start + j) * at(window, j)
+    frame[size:] = 0
+
+
+@kernel
+def _power(spectrum, power):
+    """Squared magnitudes of bins 0 ... n/2 from the packed spectrum of rfft."""
+    half = spectrum.size // 2
+    for k in range(0, half, lanes(spectrum)):
+        r, i = load(spectrum, k), load(spectrum, half + k)
+        store(power, k, fma(r, r, i * i))
+    power[0] = at(spectrum, 0) * at(spectrum, 0)
+    power[half] = at(spectrum, half) * at(spectrum, half)
+
+
+@kernel
+def mel_frames(sounds, hops, pitches, window, bands, weights, offset, header, table, scratch, out):
+    """out[r, f, b] = sum of weights * |rfft(sounds[r, f * hops[r] :] * window)|^2 over a band, as log(. + offset[0]).
+
+    Without an offset there is no logarithm. Row pitches[r] * mels + b of `bands` has the first bin of band b, how
+    many weights and the place of the first; they are 0 beyond the last bin. header, table: `fft.plan_real` of n
+    samples; scratch has `scratch_size(n)` elements.
+    """
+    size, mels, width = 2 * header[POINTS], out.shape[2], lanes(sounds)
+    frame, spectrum, power, work = (
+        scratch[:size],
+        scratch[size : 2 * size],
+        scratch[2 * size : 3 * size],
+        scratch[3 * size :],
+    )
+    power[size // 2 + 1 :] = 0  # the bins that weights of 0 meet
+    for r in range(out.shape[0]):
+        for f in range(out.shape[1]):
+            _windowed(sounds, r * sounds.shape[1] + f * hops[r], window, frame)
+            rfft(reading(frame), spectrum, work, header, table)
+            _power(spectrum, power)
+            for b in range(mels):
+                band = pitches[r] * mels + b
+                first, place = bands[band, 0], bands[band, 2]
+                total = zero(power)
+                for k in range(0, bands[band, 1], width):
+                    total = fma(load(power, first + k), load(weights, place + k), total)
+                out[r, f, b] = lane_sum(total)
+            if offset.size:
+                row = (r * out.shape[1] + f) * mels
+                for b in range(0, mels, width):
+                    put(out, row + b, log(take(out, row + b, mels - b) + splat(out, offset[0])), mels - b)

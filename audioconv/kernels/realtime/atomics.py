@@ -1,0 +1,89 @@
+"""Atomic loads, additions and exchanges of what threads share; a clock; giving way to another thread."""
+
+import time
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import signature
+
+from audioconv.kernels.simd._emit import operation
+
+
+def _flat_pointer(context, builder, array_type, array, index):
+    return builder.gep(context.make_array(array_type)(context, builder, value=array).data, [index])
+
+
+def _numpy_add_atomic(a, i, value):
+    before = a[i]
+    a[i] += value
+    return before
+
+
+@operation(_numpy_add_atomic)
+def add_atomic(typing_context, a, i, value):
+    """add_atomic(a, i, value): a[i] += value on an int64 array that threads share; returns what was there."""
+
+    def codegen(context, builder, sig, args):
+        pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
+        return builder.atomic_rmw("add", pointer, args[2], "seq_cst")
+
+    return signature(types.int64, a, types.intp, types.int64), codegen
+
+
+@operation(lambda a, i: a[i])
+def load_atomic(typing_context, a, i):
+    """load_atomic(a, i): a[i] as other threads have left it; what they wrote before is seen after."""
+
+    def codegen(context, builder, sig, args):
+        pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
+        return builder.load_atomic(pointer, "seq_cst", 8)
+
+    return signature(types.int64, a, types.intp), codegen
+
+
+@operation(lambda a, i: time.perf_counter_ns())
+def nanoseconds(typing_context, a, i):
+    """nanoseconds(a, i): a clock, by the function clock_gettime of which the address is a[i]; 0 where that is 0."""
+
+    def codegen(context, builder, sig, args):
+        integer, number = ir.IntType(64), ir.IntType(32)
+        address = builder.load(builder.gep(args[0], [args[1]]))
+        seconds = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(integer, 2), [0, 0]))
+        with builder.if_then(builder.icmp_unsigned("!=", address, ir.Constant(integer, 0))):
+            function = ir.FunctionType(number, [number, seconds.type])
+            builder.call(builder.inttoptr(address, function.as_pointer()), [ir.Constant(number, 1), seconds])
+        parts = builder.load(seconds)
+        whole = builder.mul(builder.extract_value(parts, 0), ir.Constant(integer, 10**9))
+        return builder.add(whole, builder.extract_value(parts, 1))
+
+    return signature(types.int64, a, types.intp), codegen
+
+
+def _numpy_exchange_atomic(a, i, value):
+    before = a[i]
+    a[i] = value
+    return before
+
+
+@operation(_numpy_exchange_atomic)
+def exchange_atomic(typing_context, a, i, value):
+    """exchange_atomic(a, i, value): a[i] = value on an int64 array that threads share; returns what was there."""
+
+    def codegen(context, builder, sig, args):
+        pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
+        return builder.atomic_rmw("xchg", pointer, args[2], "seq_cst")
+
+    return signature(types.int64, a, types.intp, types.int64), codegen
+
+
+@operation(lambda: None)
+def give_way(typing_context):
+    """give_way(): let another thread have this core."""
+
+    def codegen(context, builder, sig, args):
+        function = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, function, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return signature(types.none), codegen

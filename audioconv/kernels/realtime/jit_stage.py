@@ -1,0 +1,44 @@
+"""A user's own function as a step of chains."""
+
+from itertools import dropwhile, takewhile
+
+from audioconv.errors import ArgumentError
+from audioconv.kernels._jit import Step, _of_chain, users_function
+from audioconv.kernels.simd.pointers import doubles_at, viewed
+
+
+def jitted_step(function, shape):
+    """The step that calls function(block, memory); block (frames, channels) of float32, memory of that shape.
+
+    Its state: channels, address of the memory. The function gets `out`, into which `in` was copied.
+    """
+    function, size = _compiled(function, len(shape)), 1
+    for length in shape:
+        size *= length
+
+    def jitted(state, x, y, frames):
+        channels = state[0]
+        source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+        for i in range(frames * channels):
+            target[i] = source[i]
+        function(target.reshape((frames, channels)), doubles_at(state, 1, 0, size, state).reshape(shape))
+
+    return Step(jitted, _of_chain, users=True)
+
+
+def _compiled(function, memory_dims):
+    name = getattr(function, "__name__", repr(function))
+    try:
+        return users_function(function, 2, memory_dims)
+    except Exception as error:  # of numba's, or a TypeError where it does not take two arguments
+        raise ArgumentError(
+            f"{name} cannot be compiled for (block, memory): {_reason(error)}; it must run in numba's nopython mode"
+        ) from error
+
+
+def _reason(error):
+    """What numba says, without where in numba and in the source it is said."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = dropwhile(lambda line: not line or line.startswith("Failed in"), lines)
+    said = list(takewhile(lambda line: not line.startswith(("During:", "File ", "There are ", "This error")), lines))
+    return " ".join(filter(None, said[:3])).rstrip(".:") or type(error).__name__

@@ -1,0 +1,112 @@
+"""Arrays at addresses: views of memory that nobody owns, by a table of addresses or by a pointer."""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import signature
+
+from audioconv.kernels._jit import JIT_ENABLED
+from audioconv.kernels.simd._emit import operation
+
+
+def _array_of(context, builder, array_type, address, size):
+    """An array over memory that nobody owns."""
+    array = context.make_array(array_type)(context, builder)
+    itemsize = context.get_constant(types.intp, array_type.dtype.bitwidth // 8)
+    context.populate_array(
+        array,
+        data=builder.inttoptr(address, context.get_data_type(array_type.dtype).as_pointer()),
+        shape=cgutils.pack_array(builder, [size]),
+        strides=cgutils.pack_array(builder, [itemsize]),
+        itemsize=itemsize,
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+def _declare_space(name, element, doc, readonly=False):
+    def numpy_body(spaces, space, start, size, like):
+        array = spaces[space]
+        assert 0 <= start <= start + size <= array.size, f"[{start}, {start + size}) of {array.size}"
+        return array[start : start + size]
+
+    def llvm_body(typing_context, spaces, space, start, size, like):
+        array_type = types.Array(element or like.dtype, 1, "C", readonly=readonly)
+
+        def codegen(context, builder, sig, args):
+            table, space, start, size, _ = args
+            first = builder.load(builder.gep(table, [space]))
+            width = ir.Constant(start.type, sig.return_type.dtype.bitwidth // 8)
+            return _array_of(context, builder, sig.return_type, builder.add(first, builder.mul(start, width)), size)
+
+        return signature(array_type, spaces, types.intp, types.intp, types.intp, like), codegen
+
+    llvm_body.__name__, llvm_body.__doc__ = name, doc
+    return operation(numpy_body)(llvm_body)
+
+
+floats_at = _declare_space("floats_at", None, "floats_at(spaces, space, start, size, like): a view of a space.")
+
+
+doubles_at = _declare_space("doubles_at", types.float64, "The same, of float64.")
+
+
+integers_at = _declare_space("integers_at", types.int64, "The same, of int64.")
+
+
+frozen_floats_at = _declare_space("frozen_floats_at", None, "The same as floats_at, read-only.", True)
+
+
+def _numpy_viewed(pointer, size):
+    assert size <= pointer.size, f"{size} of {pointer.size}"
+    return pointer[:size]
+
+
+@operation(_numpy_viewed)
+def viewed(typing_context, pointer, size):
+    """viewed(pointer, size): the array of so many elements that a pointer points at."""
+    array_type = types.Array(pointer.dtype, 1, "C")
+
+    def codegen(context, builder, sig, args):
+        address = builder.ptrtoint(args[0], args[1].type)
+        return _array_of(context, builder, sig.return_type, address, args[1])
+
+    return signature(array_type, pointer, types.intp), codegen
+
+
+@operation(lambda pointer: pointer is not None)
+def given(typing_context, pointer):
+    """given(pointer): whether it points anywhere."""
+
+    def codegen(context, builder, sig, args):
+        return builder.icmp_unsigned("!=", builder.ptrtoint(args[0], ir.IntType(64)), ir.Constant(ir.IntType(64), 0))
+
+    return signature(types.boolean, pointer), codegen
+
+
+ROWS = {}  # without JIT: what stands for addresses
+
+
+def address_of(row):
+    """The address of an array, for `row_at`; the caller keeps the array alive."""
+    if JIT_ENABLED:
+        return row.ctypes.data
+    ROWS[id(row)] = row
+    return id(row)
+
+
+def _numpy_row_at(a, i):
+    return ROWS[a[i]] if isinstance(a[i], (int, np.integer)) else a[i]
+
+
+@operation(_numpy_row_at)
+def row_at(typing_context, a, i):
+    """row_at(a, i): a pointer to the numbers that lie at the address a[i]; a is an int64 array or such a pointer."""
+
+    def codegen(context, builder, sig, args):
+        start = args[0] if isinstance(sig.args[0], types.CPointer) else context.make_array(sig.args[0])(
+            context, builder, value=args[0]).data  # fmt: skip
+        return builder.inttoptr(builder.load(builder.gep(start, [args[1]])), ir.IntType(64).as_pointer())
+
+    return signature(types.CPointer(types.int64), a, types.intp), codegen

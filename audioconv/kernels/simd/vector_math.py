@@ -1,0 +1,351 @@
+"""What activations and sums need beyond `simd`: rows that fill no vector, exp and log, sums in float64."""
+
+from math import factorial, sqrt
+from math import log as natural_log
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import signature
+
+from audioconv.kernels.simd._emit import (
+    LANES,
+    LANES_OF,
+    call_llvm,
+    flat,
+    load_from,
+    operation,
+    pointer_to,
+    splat_over,
+    vector_llvm,
+)
+from audioconv.kernels.simd.vector import Vector
+
+
+def _numpy_take(a, i, count):
+    lanes = LANES[a.dtype]
+    result = np.zeros(lanes, a.dtype)
+    result[: min(count, lanes)] = flat(a, i, min(count, lanes))
+    return result
+
+
+def _mask(builder, count, lanes):
+    """True in the first `count` lanes."""
+    numbers = ir.Constant(ir.VectorType(count.type, lanes), list(range(lanes)))
+    return builder.icmp_signed("<", numbers, splat_over(builder, count, numbers.type))
+
+
+def _masked(builder, name, vector, result, arguments):
+    kind = "f32" if isinstance(vector.element, ir.FloatType) else "f64"
+    full = f"llvm.masked.{name}.v{vector.count}{kind}.p0"
+    function_type = ir.FunctionType(result, [a.type for a in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, full), arguments)
+
+
+@operation(_numpy_take)
+def take(typing_context, a, i, count):
+    """take(a, i, count): the vector a[i : i + count], zeros in the lanes beyond; of more than `lanes` the first."""
+
+    def codegen(context, builder, sig, args):
+        part = vector_llvm(sig.args[0].dtype)
+        array, index, count = args
+        whole = builder.icmp_signed(">=", count, ir.Constant(count.type, part.count))
+        with builder.if_else(whole) as (then, otherwise):
+            with then:
+                full, full_block = load_from(context, builder, sig.args[0], array, index, part), builder.block
+            with otherwise:
+                pointer = pointer_to(context, builder, sig.args[0], array, index, part)
+                align = ir.Constant(ir.IntType(32), sig.args[0].dtype.bitwidth // 8)
+                arguments = [pointer, align, _mask(builder, count, part.count), ir.Constant(part, None)]
+                some, some_block = _masked(builder, "load", part, part, arguments), builder.block
+        result = builder.phi(part)
+        result.add_incoming(full, full_block)
+        result.add_incoming(some, some_block)
+        return result
+
+    return signature(Vector(a.dtype), a, types.intp, types.intp), codegen
+
+
+def _numpy_put(a, i, v, count):
+    count = min(count, len(v))
+    flat(a, i, count)[:] = v[:count]
+
+
+@operation(_numpy_put)
+def put(typing_context, a, i, v, count):
+    """put(a, i, v, count): a[i : i + count] = v, at most as much of it as there are lanes."""
+
+    def codegen(context, builder, sig, args):
+        array, index, value, count = args
+        pointer = pointer_to(context, builder, sig.args[0], array, index, value.type)
+        whole = builder.icmp_signed(">=", count, ir.Constant(count.type, value.type.count))
+        align = sig.args[0].dtype.bitwidth // 8
+        with builder.if_else(whole) as (then, otherwise):
+            with then:
+                builder.store(value, pointer).align = align
+            with otherwise:
+                mask = _mask(builder, count, value.type.count)
+                arguments = [value, pointer, ir.Constant(ir.IntType(32), align), mask]
+                _masked(builder, "store", value.type, ir.VoidType(), arguments)
+        return context.get_dummy_value()
+
+    return signature(types.none, a, types.intp, v, types.intp), codegen
+
+
+@operation(lambda x, g: np.where(x <= 0, x.dtype.type(0), g))
+def where_positive(typing_context, x, g):
+    """where_positive(x, g): the lanes of g where x > 0 or x is NaN, and zeros elsewhere."""
+
+    def codegen(context, builder, sig, args):
+        zero = ir.Constant(args[0].type, None)
+        return builder.select(builder.fcmp_ordered("<=", args[0], zero), zero, args[1])
+
+    return signature(x, x, x), codegen
+
+
+@operation(lambda x, y: x / y)
+def divide(typing_context, x, y):
+    """divide(x, y): x / y, lane by lane."""
+    return signature(x, x, x), lambda context, builder, sig, args: builder.fdiv(*args)
+
+
+# For each dtype: bits, the number whose sum with another rounds that to a whole number in its last bits, the exponent's
+# place, the bits of 1, the range of arguments, terms of the series; the logarithm of 2 as the sum of a short and a
+# small number.
+_EXP = {
+    np.dtype(np.float32): (32, 1.5 * 2**23, 23, 127 << 23, (-87.3, 88.7), 8, 0.693359375, -2.12194440054690583e-4),
+    np.dtype(np.float64): (
+        64,
+        1.5 * 2**52,
+        52,
+        1023 << 52,
+        (-708.3, 709.7),
+        14,
+        0.693145751953125,
+        1.428606820309417e-6,
+    ),
+}
+
+
+def _numpy_exp(x):
+    low, high = _EXP[x.dtype][4]
+    return np.exp(np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high)))
+
+
+@operation(_numpy_exp)
+def exp(typing_context, x):
+    """exp(x): the exponential of each lane, right to a few units in the last place; beyond its range the last finite.
+
+    x = n log 2 + r, exp(r) by its Taylor series, 2^n by writing n into the exponent. (`math.exp` lane by lane takes ten
+    times as long.)
+    """
+
+    def codegen(context, builder, sig, args):
+        part = args[0].type
+        bits, rounder, place, one, (low, high), terms, long, short = _EXP[np.dtype(str(sig.args[0].dtype))]
+
+        def constant(value):
+            return ir.Constant(part, [value] * part.count)
+
+        x = call_llvm(builder, "maximum", part, args[0], constant(low))
+        x = call_llvm(builder, "minimum", part, x, constant(high))
+        shifted = call_llvm(builder, "fmuladd", part, x, constant(1 / natural_log(2)), constant(rounder))
+        n = builder.fsub(shifted, constant(rounder))
+        r = call_llvm(builder, "fmuladd", part, n, constant(-long), x)
+        r = call_llvm(builder, "fmuladd", part, n, constant(-short), r)
+        value = constant(1 / factorial(terms - 1))
+        for k in range(terms - 2, -1, -1):
+            value = call_llvm(builder, "fmuladd", part, value, r, constant(1 / factorial(k)))
+        whole = ir.VectorType(ir.IntType(bits), part.count)
+        power = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [place] * part.count))
+        power = builder.add(power, ir.Constant(whole, [one] * part.count))
+        return builder.fmul(value, builder.bitcast(power, part))
+
+    return signature(x, x), codegen
+
+
+_LOG_TERMS = {32: 5, 64: 11}  # of the series, by bits
+
+
+def _numpy_log(x):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(x)
+
+
+@operation(_numpy_log)
+def log(typing_context, x):
+    """log(x): the natural logarithm of each lane, right to a few units in the last place; of 0, infinity and NaN, too.
+
+    x = 2^n m with m between the roots of 1/2 and 2; log m = 2 artanh f = 2 (f + f^3 / 3 + ...), f = (m - 1) / (m + 1).
+    """
+
+    def codegen(context, builder, sig, args):
+        (x,), part = args, args[0].type
+        kind = np.dtype(str(sig.args[0].dtype))
+        bits, _, place, one, _, _, long, short = _EXP[kind]
+        whole = ir.VectorType(ir.IntType(bits), part.count)
+
+        def constant(value, of=part):
+            return ir.Constant(of, [value] * part.count)
+
+        tiny = builder.fcmp_ordered("<", x, constant(float(np.finfo(kind).tiny)))  # fewer bits than a mantissa has
+        scaled = builder.select(tiny, builder.fmul(x, constant(2.0**place)), x)
+        pattern = builder.bitcast(scaled, whole)
+        n = builder.sub(builder.lshr(pattern, constant(place, whole)), constant(one >> place, whole))
+        n = builder.sub(n, builder.select(tiny, constant(place, whole), constant(0, whole)))
+        m = builder.or_(builder.and_(pattern, constant((1 << place) - 1, whole)), constant(one, whole))
+        m = builder.bitcast(m, part)
+        large = builder.fcmp_ordered(">", m, constant(sqrt(2)))
+        m = builder.select(large, builder.fmul(m, constant(0.5)), m)
+        n = builder.sitofp(builder.add(n, builder.zext(large, whole)), part)
+        f = builder.fdiv(builder.fsub(m, constant(1.0)), builder.fadd(m, constant(1.0)))
+        square, series = builder.fmul(f, f), constant(2 / (2 * _LOG_TERMS[bits] - 1))
+        for k in range(_LOG_TERMS[bits] - 2, -1, -1):
+            series = call_llvm(builder, "fmuladd", part, series, square, constant(2 / (2 * k + 1)))
+        value = call_llvm(builder, "fmuladd", part, n, constant(short), builder.fmul(f, series))
+        value = call_llvm(builder, "fmuladd", part, n, constant(long), value)
+        usual = builder.and_(
+            builder.fcmp_ordered(">", x, constant(0.0)), builder.fcmp_ordered("<", x, constant(float("inf")))
+        )
+        nothing = builder.fcmp_ordered("==", x, constant(0.0))
+        other = builder.select(nothing, constant(float("-inf")), constant(float("nan")))
+        other = builder.select(builder.fcmp_ordered("==", x, constant(float("inf"))), x, other)
+        return builder.select(usual, value, other)
+
+    return signature(x, x), codegen
+
+
+def _numpy_lane_sum(x):
+    while len(x) > 1:
+        x = x[: len(x) // 2] + x[len(x) // 2 :]
+    return x[0]
+
+
+@operation(_numpy_lane_sum)
+def lane_sum(typing_context, x):
+    """lane_sum(x): the sum of all lanes, the two halves of the vector being added until one number is left."""
+
+    def codegen(context, builder, sig, args):
+        (x,), index = args, ir.IntType(32)
+        count = x.type.count
+        while count > 1:
+            count //= 2
+            low, high = list(range(count)), list(range(count, 2 * count))
+            halves = [builder.shuffle_vector(x, x, ir.Constant(ir.VectorType(index, count), h)) for h in (low, high)]
+            x = builder.fadd(*halves)
+        return builder.extract_element(x, ir.Constant(index, 0))
+
+    return signature(x.dtype, x), codegen
+
+
+def _pair(dtype):
+    """The type of as many float64 as a vector of `dtype` has lanes."""
+    return types.UniTuple(Vector(types.float64), LANES_OF[dtype] // LANES_OF[types.float64])
+
+
+def _widened(builder, v):
+    """A vector as vectors of four float64."""
+    double = ir.VectorType(ir.DoubleType(), v.type.count)
+    wide = builder.fpext(v, double) if isinstance(v.type.element, ir.FloatType) else v
+    index = ir.VectorType(ir.IntType(32), 4)
+    quarters = [list(range(k, k + 4)) for k in range(0, v.type.count, 4)]
+    undefined = ir.Constant(double, ir.Undefined)
+    return [wide if len(quarters) == 1 else builder.shuffle_vector(wide, undefined, ir.Constant(index, q))
+            for q in quarters]  # fmt: skip
+
+
+@operation(lambda a: np.zeros(LANES[a.dtype]))
+def wide_zero(typing_context, a):
+    """wide_zero(a): zeros in float64, one a lane of a's vectors."""
+
+    def codegen(context, builder, sig, args):
+        part = vector_llvm(types.float64)
+        return context.make_tuple(builder, sig.return_type, [ir.Constant(part, None)] * len(sig.return_type))
+
+    return signature(_pair(a.dtype), a), codegen
+
+
+@operation(lambda total, v: total + v)
+def wide_add(typing_context, total, v):
+    """wide_add(total, v): total + v in float64."""
+
+    def codegen(context, builder, sig, args):
+        pairs = zip(cgutils.unpack_tuple(builder, args[0]), _widened(builder, args[1]), strict=True)
+        return context.make_tuple(builder, sig.return_type, [builder.fadd(t, v) for t, v in pairs])
+
+    return signature(total, total, v), codegen
+
+
+@operation(lambda total, u, v: total + u.astype(np.float64) * v)
+def wide_fma(typing_context, total, u, v):
+    """wide_fma(total, u, v): total + u * v in float64."""
+
+    def codegen(context, builder, sig, args):
+        parts = [cgutils.unpack_tuple(builder, args[0]), _widened(builder, args[1]), _widened(builder, args[2])]
+        part = vector_llvm(types.float64)
+        sums = [call_llvm(builder, "fmuladd", part, u, v, t) for t, u, v in zip(*parts, strict=True)]
+        return context.make_tuple(builder, sig.return_type, sums)
+
+    return signature(total, total, u, v), codegen
+
+
+@operation(lambda total, wide: total + wide)
+def wide_plus(typing_context, total, wide):
+    """wide_plus(total, wide): total + wide, both sums in float64."""
+
+    def codegen(context, builder, sig, args):
+        pairs = zip(*(cgutils.unpack_tuple(builder, each) for each in args), strict=True)
+        return context.make_tuple(builder, sig.return_type, [builder.fadd(t, v) for t, v in pairs])
+
+    return signature(total, total, wide), codegen
+
+
+@operation(lambda total, wide: total + wide * wide)
+def wide_square(typing_context, total, wide):
+    """wide_square(total, wide): total + wide * wide, both sums in float64."""
+
+    def codegen(context, builder, sig, args):
+        part = vector_llvm(types.float64)
+        pairs = zip(*(cgutils.unpack_tuple(builder, each) for each in args), strict=True)
+        sums = [call_llvm(builder, "fmuladd", part, v, v, t) for t, v in pairs]
+        return context.make_tuple(builder, sig.return_type, sums)
+
+    return signature(total, total, wide), codegen
+
+
+def _numpy_wide_put(a, i, total, count):
+    count = min(count, len(total))
+    flat(a, i, count)[:] = total[:count]
+
+
+@operation(_numpy_wide_put)
+def wide_put(typing_context, a, i, total, count):
+    """wide_put(a, i, total, count): a[i : i + count] = total for an array of float64, at most all lanes."""
+
+    def codegen(context, builder, sig, args):
+        array, index, total, count = args
+        for v in cgutils.unpack_tuple(builder, total):
+            pointer = pointer_to(context, builder, sig.args[0], array, index, v.type)
+            arguments = [v, pointer, ir.Constant(ir.IntType(32), 8), _mask(builder, count, 4)]
+            _masked(builder, "store", v.type, ir.VoidType(), arguments)
+            index = builder.add(index, ir.Constant(index.type, 4))
+            count = builder.sub(count, ir.Constant(count.type, 4))
+        return context.get_dummy_value()
+
+    return signature(types.none, a, types.intp, total, types.intp), codegen
+
+
+@operation(lambda a, total: total.astype(a.dtype))
+def narrow(typing_context, a, total):
+    """narrow(a, total): sums in float64 as a vector of a's dtype."""
+
+    def codegen(context, builder, sig, args):
+        part = vector_llvm(sig.args[0].dtype)
+        parts = cgutils.unpack_tuple(builder, args[1])
+        if len(parts) == 1:
+            return parts[0]
+        index = ir.Constant(ir.VectorType(ir.IntType(32), part.count), list(range(part.count)))
+        return builder.fptrunc(builder.shuffle_vector(*parts, index), part)
+
+    return signature(Vector(a.dtype), a, total), codegen

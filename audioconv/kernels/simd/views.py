@@ -1,0 +1,17 @@
+"""The same memory under another type."""
+
+from numba.core.imputils import impl_ret_borrowed
+from numba.core.typing.templates import signature
+
+from audioconv.arrays import frozen
+from audioconv.kernels.simd._emit import operation
+
+
+@operation(frozen)
+def reading(typing_context, a):
+    """reading(a): the same memory as a read-only array, so that a kernel has one signature wherever it reads from."""
+
+    def codegen(context, builder, sig, args):
+        return impl_ret_borrowed(context, builder, sig.return_type, args[0])
+
+    return signature(a.copy(readonly=True), a), codegen

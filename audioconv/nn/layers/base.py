@@ -1,0 +1,281 @@
+"""What all layers share: how they are asked, how their programs are made and kept, names of weights."""
+
+import copy
+import threading
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.arrays import float_dtype, floating
+from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
+from audioconv.nn.layers.summary import Summary
+from audioconv.nn.ops import operations
+from audioconv.nn.ops.graph import Graph
+from audioconv.nn.ops.outputs import add_partials, output
+from audioconv.nn.runtime.program import Program, inference_plan, training_plan
+from audioconv.nn.runtime.program_pool import Idle, apply_pooled, keep, new_array
+from audioconv.nn.runtime.stream import NetworkStream
+from audioconv.nn.settings import Changes, Settings, copy_into
+from audioconv.stage import Guard
+
+
+class Layer(Settings):
+    """Base of all layers.
+
+    Layers compute in their own dtype, time first and channels last: (batch, time, channels), or
+    (batch, time, freq, channels), or (batch, channels) where time is gone. A layer is described once, in `_build`, as
+    operations of a graph; training, inference and streams are programs made of that.
+
+    Settings and arrays of a layer may be assigned at any time: they hold from the next call on, and for streams and
+    functions of `inference` that are made afterwards. An array is copied into the layer's own, so that optimisers and
+    averages follow. A layer that a network uses more than once is one layer: its parameters appear once, by the name
+    of the first use, and their gradients are the sum over all uses.
+    """
+
+    dims = (3,)  # numbers of dimensions that an input may have
+    _fixed = ("dtype",)  # what is set once and for all
+    _given = ()  # what a layer is made from, and does not have: to set it would change nothing
+
+    def __init__(self, dtype=np.float32):
+        self.dtype = float_dtype(dtype)
+        self._calls = 0  # in training without seeds
+        self._forget()
+
+    def __setattr__(self, name, value):
+        own, gradient = self.__dict__.get(name), self.__dict__.get(f"_grad_{name}")
+        if isinstance(own, np.ndarray) and not name.startswith("_"):
+            copy_into(own, value, f"{name} of a {type(self).__name__}")
+        elif own is None and value is not None and gradient is not None:  # a bias where there was none
+            own = np.empty_like(gradient)
+            copy_into(own, value, f"{name} of a {type(self).__name__}")
+            super().__setattr__(name, own)
+        elif name in self._given or (name in self._fixed and own is not None and own != value):
+            raise AudioconvError(f"{name} of a {type(self).__name__} is fixed when it is made; make a new one")
+        else:
+            super().__setattr__(name, value)
+
+    def _forget(self):
+        self._programs, self._idle, self._lock, self._changes = {}, {}, threading.Lock(), Changes()
+        self._last = None  # (program, threads, shapes) of the last forward in training
+        self._guard = Guard("network in training")
+
+    def __getstate__(self):
+        own = ("_programs", "_idle", "_lock", "_changes", "_last", "_guard")  # weights are all that is worth keeping
+        return {name: value for name, value in self.__dict__.items() if name not in own}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._forget()
+
+    # --- what a layer defines ---
+
+    def parameters(self):
+        """Trained arrays by name, themselves and not copies."""
+        return {}
+
+    def gradients(self):
+        """Gradients of the last `backward` by the names of `parameters`."""
+        return {}
+
+    def state(self):
+        """Arrays that training updates otherwise than by gradients, by name."""
+        return {}
+
+    def inside(self):
+        """The layers that this one is made of."""
+        return ()
+
+    def _build(self, graph, x):
+        """Add the layer to a graph and return its output; raises ShapeError if x does not fit."""
+        raise NotImplementedError
+
+    # --- what a layer offers ---
+
+    def forward(self, x, training=False, threads=None, seeds=None):
+        """Return the layer's output for a batch.
+
+        Parameters
+        ----------
+        x : float array, shape (batch, time, channels) or as the layer says
+            Converted to the layer's dtype.
+        training : bool
+            Use the statistics of the batch, drop out, and keep what `backward` needs. Otherwise nothing is kept,
+            and a clip gives the same bits in whatever batch it is.
+        threads : int, optional
+            Default: `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
+        seeds : int array (batch,), optional
+            What dropout draws by, one a clip. Default: c * 2**20 + (0, 1, ...) in the c-th call in training without
+            seeds, from 0 and those of training steps included; so each call drops out anew, and all of them the same
+            in each run of a program.
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If x does not fit.
+        BusyError
+            If two threads train one network at once.
+        """
+        x = np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype)
+        threads = parallel.thread_count(threads)
+        if not training:
+            return self._infer(x, threads)
+        with self._guard:
+            self._last = None  # after an error there is nothing to go back from
+            program, shape = self._program(x.shape)
+            y = new_array((len(x), *shape), self.dtype)
+            seeds = seeds_of(self, len(x), seeds)
+            threads = min(threads, 8)
+            if len(x):
+                program.run({"x": x, "y": y, "seeds": seeds}, phases=slice(0, program.plan.stages[0]), threads=threads)
+            self._last = program, threads, x, y.shape, seeds
+            return y
+
+    def backward(self, grad_y):
+        """Set the gradients of the parameters and return the gradient of the input of the last `forward`.
+
+        Parameters
+        ----------
+        grad_y : float array, the shape of the output
+            Gradient of a scalar by the output of the last `forward(x, training=True)`.
+
+        Raises
+        ------
+        AudioconvError
+            Without such a `forward`.
+        ShapeError
+            For another shape.
+        """
+        if self._last is None:
+            raise AudioconvError("backward needs a forward(x, training=True) before it")
+        program, threads, x, shape, seeds = self._last
+        grad_y = np.ascontiguousarray(floating(grad_y, "grad_y"), dtype=self.dtype)
+        if grad_y.shape != shape:
+            raise ShapeError(f"grad_y must have the shape of the last output, {shape}, not {grad_y.shape}")
+        with self._guard:
+            self._last = None  # what was kept is used up
+            grad_x = new_array(x.shape, x.dtype) if program.writes("grad_x") else np.zeros_like(x)
+            if not len(x):
+                for gradient in self.gradients().values():
+                    gradient[...] = 0
+                return grad_x
+            arrays = {"x": x, "grad_y": grad_y, "grad_x": grad_x, "seeds": seeds}
+            program.run(arrays, phases=slice(program.plan.stages[0], None), threads=threads)
+        return grad_x
+
+    def inference(self):
+        """Return a function from x to y with the weights as they are now; any thread may call it."""
+        # programs are made when a shape first comes, which may be after the weights have changed
+        programs = Idle(copy.deepcopy(self)._inference_program)
+
+        def apply(x, threads=1):
+            return apply_pooled(programs, np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype), threads)
+
+        return apply
+
+    def _infer(self, x, threads):
+        """Output with the weights as they are now."""
+        self._heed_changes()
+        with self._lock:
+            programs = self._idle.setdefault("programs", Idle(self._inference_program))
+        return apply_pooled(programs, x, threads, refresh=True)
+
+    def _inference_program(self, shape, alone):
+        return Program(inference_plan(lambda batch: self._inference_graph(shape, batch), alone))
+
+    def _inference_graph(self, shape, batch):
+        graph = Graph(self.dtype, False, batch)
+        output(graph, self._build(graph, graph.given("x", shape)), "y")
+        return graph
+
+    def _program(self, shape):
+        """The program of a training step for inputs of this shape, and the shape of a clip's output."""
+        self._heed_changes()
+        if shape not in self._programs:
+            graph = Graph(self.dtype, True, shape[0])
+            x = graph.given("x", shape[1:])
+            y = self._build(graph, x)
+            graph.stage += 1
+            operations.backward(graph, y, graph.given("grad_y", y.shape))
+            output(graph, y, "y", stage=0)
+            grad_x = operations.gradient(graph, x)
+            if grad_x is not None:
+                output(graph, grad_x, "grad_x", graph.stage)
+            graph.stage += 1
+            add_partials(graph)
+            keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
+        return self._programs[shape]
+
+    def signature(self):
+        """All that programs of the layer depend on, but the values in its arrays."""
+        own = ((n, v if not isinstance(v, np.ndarray) else v.shape) for n, v in vars(self).items() if n[0] != "_")
+        return self, tuple(own), tuple(layer.signature() for layer in self.inside())
+
+    def _heed_changes(self):
+        """Forget programs that were made with other settings."""
+        with self._lock:
+            if self._changes(self.signature):
+                self._programs, self._idle = {}, {}
+
+    def stream(self, shape=None, average="clip"):
+        """Return the layer as a stage for streams of frames.
+
+        Parameters
+        ----------
+        shape : tuple, optional
+            Of a frame: (channels,), or (freq, channels). Default: the channels of the first layer.
+        average : "clip" or int
+            Global averages run over all frames since the start, or over the last so many.
+
+        Returns
+        -------
+        stream : NetworkStream
+            With the weights as they are now.
+        """
+        if shape is None:
+            first = self
+            while not hasattr(first, "channels"):
+                inside = getattr(first, "layers", None) or [getattr(first, "main", None)]
+                first = inside[0]
+                if first is None:
+                    raise ArgumentError("say what a frame is: stream((channels,)) or stream((freq, channels))")
+            shape = (first.channels,)
+        return NetworkStream(self, shape, average)
+
+    def summary(self, shape, **options):
+        """What the layer makes of clips of this shape, what it costs and how it streams; see `nn.Summary`."""
+        return Summary(self, shape, **options)
+
+    def weights(self):
+        """All that makes the trained layer, by name: parameters and running statistics, themselves and not copies."""
+        return {**self.parameters(), **self.state()}
+
+    def load_weights(self, weights):
+        """Take over arrays as `weights` gives them.
+
+        Raises
+        ------
+        ModelFileError
+            If a name is missing or unknown; nothing is changed.
+        ShapeError
+            If a shape differs; nothing is changed.
+        """
+        own = self.weights()
+        if own.keys() != weights.keys():
+            missing, unknown = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+            raise ModelFileError(f"the weights do not fit the network: missing {missing}, unknown {unknown}")
+        for name, array in own.items():
+            if np.shape(weights[name]) != array.shape:
+                raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(weights[name])}")
+        for name, array in own.items():
+            array[...] = weights[name]
+
+
+def seeds_of(network, clips, seeds):
+    """Seeds as programs take them; those of a new call if none are given."""
+    if seeds is None:
+        first, network._calls = network._calls << 20, network._calls + 1
+        return np.arange(first, first + clips, dtype=np.int64)
+    seeds = np.asarray(seeds)
+    if seeds.shape != (clips,):
+        raise ShapeError(f"seeds must be one a clip, shape ({clips},), not {seeds.shape}")
+    return np.ascontiguousarray(seeds, np.int64)

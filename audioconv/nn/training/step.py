@@ -1,0 +1,147 @@
+"""One step of training in one compiled call: forward, loss, backward, optimiser."""
+
+import copy
+import time
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.arrays import floating
+from audioconv.kernels.nn import optimisers as kernels
+from audioconv.nn.layers.base import seeds_of
+from audioconv.nn.ops import operations
+from audioconv.nn.ops.graph import GROUP, Graph
+from audioconv.nn.ops.outputs import add_partials, output
+from audioconv.nn.ops.rows import row
+from audioconv.nn.runtime.program import SHARDS, Program, training_plan
+from audioconv.nn.runtime.program_pool import keep, new_array
+from audioconv.nn.settings import Changes, Settings
+from audioconv.nn.training.losses import MeanSquaredError
+from audioconv.nn.training.optimisers import SGD
+from audioconv.stage import Guard
+
+
+class TrainingStep(Settings):
+    """Steps of training for a network.
+
+    What is set on layers, optimiser, loss or average afterwards holds from the next step on.
+
+    Parameters
+    ----------
+    network : Layer
+    optimiser : AdamW or SGD, of the same network
+    loss : Loss
+    average : MovingAverage, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> network = nn.Sequential([nn.Dense(3, 2, rng=np.random.default_rng(0))])
+    >>> step = nn.TrainingStep(network, nn.SGD(network), nn.MeanSquaredError())
+    >>> x, wanted = np.eye(3, dtype="float32"), np.ones((3, 2), "float32")
+    >>> losses = [step(x, wanted, learning_rate=0.1)[0] for _ in range(40)]
+    >>> losses[-1] < 0.05 * losses[0]
+    True
+    """
+
+    def __init__(self, network, optimiser, loss, average=None):
+        self.network, self.optimiser, self.loss, self.average = network, optimiser, loss, average
+        self._programs, self._changes, self._guard = {}, Changes(), Guard("training step")
+
+    def __call__(self, x, targets, learning_rate, seeds=None, threads=None):
+        """Do one step and return (loss, outputs).
+
+        If the loss is not finite, no weight is changed, and optimiser and average are as if there had been no step;
+        running statistics of batch norms follow the batch, if it is finite where they are.
+
+        Parameters
+        ----------
+        x : float array, the batch
+        targets : float array, the shape of the outputs, or what else the loss takes
+        learning_rate : float
+        seeds : int array (batch,), optional
+            What dropout draws by, one a clip. Default: as for `Layer.forward`, others in each step.
+        threads : int, optional
+            The result does not depend on it.
+        """
+        dtype = self.network.dtype
+        x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
+        with self._guard:
+            program, shape = self.program(x.shape)
+            outputs = new_array((len(x), *shape), dtype)
+            targets, weights = self.loss.prepare(targets, outputs)
+            losses = np.zeros(program.plan.group_count)
+            seeds = seeds_of(self.network, len(x), seeds)
+            arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
+            self.optimiser.prepare(learning_rate)
+            program.run(arrays, threads=min(parallel.thread_count(threads), SHARDS))
+            self.optimiser.finish()
+        return float(sum(losses.tolist())), outputs
+
+    def program(self, shape):
+        """The program for batches of this shape, and the shape of a clip's output."""
+        if self._changes(self._signature):
+            self._programs.clear()
+        if shape not in self._programs:
+            graph = Graph(self.network.dtype, True, shape[0], input_gradient=False)
+            y = self.network._build(graph, graph.given("x", shape[1:]))
+            output(graph, y, "y")
+            operations.backward(graph, y, self.loss.build(graph, y))
+            graph.stage += 1
+            self._judge(graph)
+            add_partials(graph)
+            self.optimiser.build(graph)
+            if self.average is not None:
+                self.average.build(graph, self.optimiser.settings)
+            keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
+        return self._programs[shape]
+
+    def _signature(self):
+        of_average = self.average and (self.average, self.average.decay)
+        return self.network.signature(), self.optimiser, self.optimiser.signature(), self.loss, of_average
+
+    def _judge(self, graph):
+        """Do nothing to the weights if the loss is not finite."""
+        losses, settings = graph.given("loss", (1,), GROUP, wide=True), graph.array(self.optimiser.settings)
+
+        def encode(plan, place):
+            where = [place(losses).of_all(plan.group_count), place(settings)]
+            return [row(kernels.judge, plan.dtype, where, [plan.group_count])]
+
+        graph.add(encode, [losses], [settings], once=True)
+
+
+def epoch_time_s(network, shape, clips, batch_size=100, threads=None):
+    """Predict how long an epoch of training takes: steps on random clips are measured, on a copy of the network.
+
+    Parameters
+    ----------
+    network : Layer
+    shape : tuple
+        Of a clip: (time, channels) or (time, freq, channels).
+    clips : int
+        In the training set.
+    batch_size, threads : int, optional
+
+    Returns
+    -------
+    time_s : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> nn.epoch_time_s(nn.Dense(4, 2, rng=np.random.default_rng(0)), (4,), clips=1000) > 0
+    True
+    """
+    network = copy.deepcopy(network)
+    step = TrainingStep(network, SGD(network), MeanSquaredError())
+    x = np.random.default_rng(0).standard_normal((batch_size, *shape)).astype(network.dtype)
+    targets = np.zeros((batch_size, *step.program(x.shape)[1]), network.dtype)
+    times_s = []
+    for _ in range(4):
+        start = time.perf_counter()
+        step(x, targets, 0.0, threads=threads)
+        times_s.append(time.perf_counter() - start)
+    return min(times_s) * clips / batch_size

@@ -1,0 +1,253 @@
+"""Training that can be stopped and gone on with: batches, steps, the best weights by a validation score."""
+
+import csv
+import math
+import operator
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from audioconv.arrays import whole
+from audioconv.errors import ArgumentError, AudioconvError, ModelFileError
+from audioconv.io import model_file
+from audioconv.io.atomic import replace_when_whole
+from audioconv.nn.training.diagnose import culprit
+from audioconv.nn.training.losses import SoftmaxCrossEntropy
+
+CHECKPOINT_S = 30  # between two checkpoints within an epoch
+
+
+@dataclass
+class History:
+    """What happened in training.
+
+    Attributes
+    ----------
+    epochs : list of dict
+        For each finished epoch: epoch (from 1), loss and accuracy on the training batches (accuracy against the
+        largest target, over the clips that have one; NaN without any), score (None without validation),
+        learning_rate of the last step, seconds.
+    best_epoch : int
+        The epoch whose weights the network has now; 0 if none was finished.
+    interrupted : bool
+        Whether Ctrl-C ended the training.
+    """
+
+    epochs: list = field(default_factory=list)
+    best_epoch: int = 0
+    interrupted: bool = False
+
+    def save(self, path):
+        """Write one line an epoch as CSV; a score of several numbers gets a column each."""
+        rows = []
+        for epoch in self.epochs:
+            score = epoch.get("score")
+            parts = score if isinstance(score, (tuple, list)) else [] if score is None else [score]
+            row = {name: value for name, value in epoch.items() if name != "score"}
+            rows.append(row | {f"score_{i}" if i else "score": value for i, value in enumerate(parts)})
+        with replace_when_whole(path) as part, open(part, "w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0] if rows else ["epoch"])
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+class Training:
+    """The training of a network, which leaves it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    step : TrainingStep
+    learning_rate : callable
+        From step (0, 1, ...) over all epochs to the learning rate, as `warmup_cosine` gives.
+    epochs : int
+    validate : callable, optional
+        validate(network) gives a score (or a tuple) after each epoch, larger is better, of equal ones the later.
+        Without it the last epoch is the best. With a moving average, it is that which is validated and kept.
+    as_good : callable, optional
+        as_good(score, best) says whether weights with a score are kept, the best score so far being `best`. Default:
+        those that are the best or equal to it.
+    patience : int, optional
+        Stop when the score has not grown for so many epochs.
+    checkpoint : path, optional
+        Where the state of the training is kept: after each epoch, and within one every half a minute. If the file is
+        there, the training goes on from it, to the same bits as if it had never stopped.
+    identity : dict, optional
+        What must be the same to go on (seed, data ...); plain values. A checkpoint of another training is refused.
+    """
+
+    def __init__(self, step, learning_rate, *, epochs, validate=None, as_good=operator.ge, patience=None,
+                 checkpoint=None, identity=None):  # fmt: skip
+        for name, given in (("learning_rate", learning_rate), ("validate", validate), ("as_good", as_good)):
+            if not callable(given) and not (name == "validate" and given is None):
+                advice = "; constant(rate) gives the same one in each step" if name == "learning_rate" else ""
+                raise ArgumentError(f"{name} must be a function, not {given!r}{advice}")
+        self.step, self.learning_rate, self.epochs = step, learning_rate, whole(epochs, "epochs")
+        self.validate, self.as_good = validate, as_good
+        self.patience = None if patience is None else whole(patience, "patience")
+        self.checkpoint, self.identity = None if checkpoint is None else Path(checkpoint), identity or {}
+        self.history = History()
+        self._best, self._epoch, self._batch, self._steps = None, 0, 0, 0
+        self._totals, self._saved, self._seconds = _Totals(), time.monotonic(), 0.0
+        if self.checkpoint is not None and self.checkpoint.exists():
+            self._resume()
+
+    @property
+    def place(self):
+        """(epoch, batch) that comes next, both from 0."""
+        return self._epoch, self._batch
+
+    def run(self, batches, on_batch=None, on_epoch=None, threads=None):
+        """Train, or go on.
+
+        Parameters
+        ----------
+        batches : callable
+            batches(epoch, start), both from 0, gives an iterable of the batches of an epoch from number `start` on,
+            each (x, targets) or (x, targets, seeds); seeds, one a clip, are what dropout draws by.
+        on_batch : callable, optional
+            on_batch(epoch, batch, loss), both numbers from 0, after each batch.
+        on_epoch : callable, optional
+            on_epoch(record) with the dict that `History.epochs` gets.
+        threads : int, optional
+            The trained weights do not depend on it.
+
+        Returns
+        -------
+        history : History
+            After Ctrl-C with interrupted = True; the network has the best weights so far.
+
+        Raises
+        ------
+        AudioconvError
+            If the loss of a batch is not finite, naming the batch and the layer, or an epoch has no batches. The
+            network then has the best weights so far.
+        """
+        try:
+            while self._epoch < self.epochs and not self._patience_is_over():
+                self._one_epoch(batches, on_batch, threads)
+                if on_epoch:
+                    on_epoch(self.history.epochs[-1])
+        except KeyboardInterrupt:
+            self.history.interrupted = True
+        finally:
+            if self._best is not None:
+                self.step.network.load_weights(self._best)
+        return self.history
+
+    def _patience_is_over(self):
+        return self.patience is not None and len(self.history.epochs) - self.history.best_epoch >= self.patience
+
+    def _one_epoch(self, batches, on_batch, threads):
+        begin = time.perf_counter() - self._seconds
+        for x, targets, *seeds in batches(self._epoch, self._batch):
+            rate = self.learning_rate(self._steps)
+            drawn = seeds[0] if seeds else np.arange(len(x)) + (self._steps << 20)
+            loss, outputs = self.step(x, targets, rate, drawn, threads)
+            if not math.isfinite(loss):
+                self._complain(loss, x, drawn)
+            self._totals.add(loss, outputs, targets, self.step.loss)
+            self._batch, self._steps = self._batch + 1, self._steps + 1
+            if on_batch:
+                on_batch(self._epoch, self._batch - 1, loss)
+            self._seconds = time.perf_counter() - begin
+            if self.checkpoint and time.monotonic() - self._saved > CHECKPOINT_S:
+                self._save()
+        record = {"epoch": self._epoch + 1, **self._totals.means(), "score": self._judge()}
+        record |= {"learning_rate": self.learning_rate(self._steps - 1), "seconds": time.perf_counter() - begin}
+        self.history.epochs.append(record)
+        self._epoch, self._batch, self._totals, self._seconds = self._epoch + 1, 0, _Totals(), 0.0
+        if self.checkpoint:
+            self._save()
+
+    def _judge(self):
+        """Score the weights as they are, and keep them if they are the best so far."""
+        network, average = self.step.network, self.step.average
+        raw = {name: array.copy() for name, array in network.weights().items()}
+        candidate = raw if average is None else average.weights()
+        score = None
+        if self.validate:
+            network.load_weights(candidate)
+            score = self.validate(network)
+            network.load_weights(raw)
+        scores = [] if score is None else [score, *(epoch["score"] for epoch in self.history.epochs)]
+        if self._best is None or score is None or self.as_good(score, max(scores)):
+            self._best, self.history.best_epoch = candidate, self._epoch + 1
+        return score
+
+    def _complain(self, loss, x, seeds):
+        where = f"the loss of batch {self._batch + 1} of epoch {self._epoch + 1} is {loss}: "
+        raise AudioconvError(where + culprit(self.step.network, x, seeds))
+
+    # --- checkpoints ---
+
+    def _arrays(self):
+        """All arrays that the rest of the training depends on, themselves and not copies."""
+        arrays = {f"weights.{name}": array for name, array in self.step.network.weights().items()}
+        arrays |= {f"optimiser.{name}": array for name, array in self.step.optimiser.state()[0].items()}
+        if self.step.average is not None:
+            arrays |= {f"average.{name}": array for name, array in self.step.average.averages.items()}
+        return arrays
+
+    def _save(self):
+        arrays = self._arrays() | {f"best.{name}": array for name, array in (self._best or {}).items()}
+        state = {
+            "place": [self._epoch, self._batch, self._steps, self._seconds],
+            "optimiser_steps": self.step.optimiser.state()[1],
+            "totals": vars(self._totals),
+            "history": [self.history.epochs, self.history.best_epoch],
+            "identity": self.identity,
+        }
+        model_file.save(self.checkpoint, arrays, {"training": state})
+        self._saved = time.monotonic()
+
+    def _resume(self):
+        found, settings = model_file.load(self.checkpoint)
+        state, own = settings.get("training"), self._arrays()
+        if state is None:
+            raise ModelFileError(f"{self.checkpoint} is a model but no checkpoint of a training")
+        if state["identity"] != self.identity:
+            theirs, mine = state["identity"], self.identity
+            different = sorted(k for k in theirs.keys() | mine.keys() if theirs.get(k) != mine.get(k))
+            raise ModelFileError(
+                f"{self.checkpoint} belongs to another training: {', '.join(different)} differ; "
+                "go on with the same settings and clips, or remove it to start afresh"
+            )
+        if any(name not in found or found[name].shape != array.shape for name, array in own.items()):
+            raise ModelFileError(
+                f"{self.checkpoint} belongs to another network or optimiser; remove it to start afresh"
+            )
+        for name, array in own.items():
+            array[...] = found[name]
+        best = {name.removeprefix("best."): array for name, array in found.items() if name.startswith("best.")}
+        self._best = best or None
+        self._epoch, self._batch, self._steps, self._seconds = state["place"]
+        self.step.optimiser.steps = state["optimiser_steps"]
+        self._totals = _Totals(**state["totals"])
+        self.history.epochs, self.history.best_epoch = state["history"]
+        for epoch in self.history.epochs:  # JSON has no tuples
+            epoch["score"] = tuple(epoch["score"]) if isinstance(epoch["score"], list) else epoch["score"]
+
+
+class _Totals:
+    """Sums over the batches of an epoch."""
+
+    def __init__(self, loss=0.0, clips=0, right=0, labelled=0):
+        self.loss, self.clips, self.right, self.labelled = loss, clips, right, labelled
+
+    def add(self, loss, outputs, targets, kind):
+        self.loss += loss * len(outputs)
+        self.clips += len(outputs)
+        if isinstance(kind, SoftmaxCrossEntropy) and outputs.ndim == 2:
+            if np.ndim(targets) == 1:
+                classes, labelled = targets, np.not_equal(targets, kind.ignore_index)
+            else:  # uniform targets name no class
+                classes, labelled = targets.argmax(axis=1), targets.max(axis=1) > targets.mean(axis=1) + 1e-6
+            self.right += int((outputs.argmax(axis=1) == classes)[labelled].sum())
+            self.labelled += int(labelled.sum())
+
+    def means(self):
+        if not self.clips:
+            raise ArgumentError("an epoch has no clips: batches(epoch, start) gave none")
+        return {"loss": self.loss / self.clips, "accuracy": self.right / self.labelled if self.labelled else math.nan}

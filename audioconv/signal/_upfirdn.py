@@ -1,0 +1,171 @@
+"""Filtering and a change of rate in one, by the phases of the filter."""
+
+from math import gcd
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audioconv import parallel
+from audioconv.arrays import floating, frozen, time_first, whole
+from audioconv.errors import ArgumentError
+from audioconv.kernels.dsp._polyphase import polyphase
+from audioconv.signal.checks import check_shapes, window
+from audioconv.signal.nonfinite import add_products, stand_ins
+
+SQUARE = 8  # samples from which a row is turned by squares of vectors
+GROUP = 64  # outputs that `fir_at` computes side by side
+WIDTH = 3 * GROUP  # rows in a block: 128 to 512 cost the same, but powers of two meet on the same cache lines
+SCRATCH = 2**16  # samples; what a few rows need more than that for is computed one by one
+PIECE = 2**18  # outputs that a thread computes at once
+
+
+class _Layout(NamedTuple):
+    """How `polyphase` sees signal and filter; see there. `order` has the taps of h column by column."""
+
+    order: Any
+    offsets: Any
+    bounds: Any
+    columns: int  # outputs in a row
+    hop: int  # samples of x from one row to the next
+    reach: int  # rows of x before its own that a row needs
+    width: int  # rows in a block
+
+
+def upfirdn(h, x, up=1, down=1, *, axis=None):
+    """Put up - 1 zeros behind each sample, filter (h flipped, as convolution is defined), keep each down-th output.
+
+    Parameters
+    ----------
+    h : float array, shape (taps,) for one filter, or (taps, channels) for a filter a channel
+        A signal of one channel goes through each of the filters.
+    x : float array, shape (samples,) or (samples, channels)
+        float32 or float64; with `h` of the other one, the result is float64.
+    up, down : int >= 1
+        The rate of the result is up / down of that of x. To change the rate of a signal, `h` is a low-pass filter of
+        gain `up` that cuts at the lower one of 1 / up and 1 / down.
+    axis : int, optional
+        The axis of time in a two-dimensional x; the other one holds the channels. `h` has time first. By default 0, and
+        arrays that seem to be channels first are refused, as in `convolve`.
+
+    Returns
+    -------
+    y : float array of x's layout
+        ((samples - 1) * up + taps - 1) // down + 1 outputs, as scipy.signal.upfirdn.
+
+    Raises
+    ------
+    DtypeError
+        If x or h is not float32 or float64.
+    ShapeError
+        If x or h is empty, or has other dimensions or channels.
+    ArgumentError
+        If up or down is below 1, or no whole number.
+
+    Notes
+    -----
+    Only products that are kept and not with an inserted zero are computed: taps / up for each output, in tap order. A
+    sample or tap that is not finite spoils the outputs that it has a part in, and no others. With down = 1 this is the
+    transposed convolution of stride `up`, with up = 1 the convolution of stride `down`.
+
+    References
+    ----------
+    Crochiere, Rabiner, Multirate Digital Signal Processing (1983), section 3.3. Vaidyanathan, Multirate Systems and
+    Filter Banks (1993), section 4.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> upfirdn(np.array([1.0, 1.0, 1.0]), np.array([1.0, 2.0]), up=3)
+    array([1., 1., 1., 2., 2., 2.])
+    """
+    x, h = floating(x, "x", dims=(1, 2)), floating(h, "h", dims=(1, 2))
+    up, down = whole(up, "up"), whole(down, "down")
+    signal = time_first(x, "x", axis)
+    check_shapes(signal, h, axis=axis)
+    if len(signal) * up + len(h) > 2**62:
+        raise ArgumentError(f"up = {up} makes more samples of {len(signal)} than there are numbers for")
+    if h.ndim == 2 and (signal.ndim == 1 or signal.shape[1] == 1 != h.shape[1]):  # one channel through all filters
+        signal = np.repeat(signal.reshape(-1, 1), h.shape[1], axis=1)
+    elif h.ndim == 2 and h.shape[1] == 1:
+        h = h[:, 0]
+    dtype = np.result_type(x, h)
+    count = ((len(signal) - 1) * up + len(h) - 1) // down + 1
+    turned = x.ndim == 2 and axis in (1, -1)
+    y = np.empty((signal.shape[1], count) if turned else (count, *signal.shape[1:]), dtype)
+    if y.size == 0:
+        return y
+    finite = stand_ins(h)
+    if not turned:
+        planes = [(signal.reshape(len(signal), -1), finite.reshape(len(h), -1), y.reshape(count, -1))]
+    else:  # a channel lies by itself
+        filters = np.broadcast_to(np.atleast_2d(finite.T), (signal.shape[1], len(h)))
+        planes = [(a[:, None], b[:, None], c[:, None]) for a, b, c in zip(signal.T, filters, y, strict=True)]
+    layout = _layout(len(signal), len(h), up, down, count, planes[0][0].shape[1])
+    parallel.run(_run, [piece for a, b, c in planes for piece in _pieces(layout, frozen(a, dtype), b, c)])
+    if finite is not h:
+        _add_nonfinite(signal, h, up, down, y.T if turned else y)
+    return y
+
+
+def _add_nonfinite(signal, h, up, down, y):
+    """To the sums with finite stand-ins, y (time first), the products with the taps that are not finite."""
+    samples, outputs = signal.reshape(len(signal), -1), y.reshape(len(y), -1) if y.ndim == 1 else y
+    for channel in range(samples.shape[1]):
+        taps = h if h.ndim == 1 else h[:, channel]
+        others = np.flatnonzero(~np.isfinite(taps))
+        add_products(outputs[:, channel], samples[:, channel], taps[others], others, 0, down, up)
+
+
+def _layout(samples, taps, up, down, count, channels):
+    """Lay out the filter's columns, those of several rows side by side where one row is narrow."""
+    common = gcd(up, down)
+    fold = -(-SQUARE // (min(up, down) // common * channels))
+    columns = min(up // common * fold, count)
+    newest, phase = np.divmod(np.arange(columns) * min(down, samples * up + taps), up)
+    hop = down // common * fold if count > columns else int(newest[-1]) + 1
+
+    sizes = np.maximum(-(-(taps - phase) // up), 0)
+    bounds = np.concatenate(([0], np.cumsum(sizes)))
+    column = np.repeat(np.arange(columns), sizes)
+    age = np.arange(bounds[-1]) - bounds[column]
+    reach = -(-(int(sizes.max()) - 1) // hop)
+    width = _width(-(-count // columns), (columns + hop) * channels)
+    row, place = np.divmod(newest[column] - age + reach * hop, hop)
+    offsets = place * channels * (width + reach) + row
+    order = phase[column] + age * up
+    return _Layout(order, frozen(offsets, np.int64), frozen(bounds, np.int64), columns, hop, reach, width)
+
+
+def _width(rows, samples):
+    """How many rows of so many samples, in and out, make a block."""
+    if rows < GROUP and rows * samples > SCRATCH:
+        return rows
+    return min(WIDTH, -(-rows // GROUP) * GROUP)
+
+
+def _pieces(layout, x, h, y):
+    """The work on a plane (samples, channels), in pieces that do not depend on the number of threads."""
+    taps = frozen(h[layout.order].T.ravel(), x.dtype)
+    rows, each = -(-len(y) // layout.columns), layout.columns * x.shape[1]
+    step = max(PIECE // each // layout.width, 1) * layout.width
+    for first in range(0, rows, step):
+        yield layout, x, taps, y.reshape(-1), first, min(first + step, rows)
+
+
+def _run(piece):
+    """Compute rows first ... last of the result y; those at the ends of x from a copy with zeros around."""
+    layout, x, taps, y, first, last = piece
+    size_in, size_out = layout.hop * x.shape[1], layout.columns * x.shape[1]
+    phases = np.zeros((size_in, layout.width + layout.reach), y.dtype)
+    sums = np.zeros((size_out, layout.width), y.dtype)
+    low = min(max(layout.reach, first), last)
+    high = min(max(x.size // size_in, low), last)
+    for begin, end in ((first, low), (low, high), (high, last)):
+        if begin == end:
+            continue
+        part = window(x.reshape(-1), (begin - layout.reach) * size_in, (end - begin + layout.reach) * size_in)
+        out = y[begin * size_out : end * size_out]
+        rows = out if out.size == (end - begin) * size_out else np.empty((end - begin) * size_out, y.dtype)
+        polyphase(part, taps, layout.offsets, layout.bounds, phases, sums, rows)
+        if rows is not out:
+            out[:] = rows[: out.size]
