@@ -24,7 +24,7 @@ def callee(x):
 """
 CALLER = """
 from audioconv.kernels._jit import kernel
-from audioconv.kernels.probe_callee import callee
+from audioconv.kernels.simd.probe_callee import callee
 
 def make(factor):
     @kernel
@@ -41,7 +41,7 @@ def package(tmp_path):
     """A copy of the package with two kernels in two files, and a function that calls them in a process of its own."""
     kernels = tmp_path / "audioconv" / "kernels"
     shutil.copytree(Path(audioconv.__file__).parent, kernels.parent, ignore=shutil.ignore_patterns("__pycache__"))
-    (kernels / "probe_callee.py").write_text(CALLEE.format(constant=1))
+    (kernels / "simd" / "probe_callee.py").write_text(CALLEE.format(constant=1))
     (kernels / "probe_caller.py").write_text(CALLER)
 
     def begin(cache=tmp_path / "cache", before=(), **environment):
@@ -67,7 +67,7 @@ def kept(cache):
     return sorted(path for path in cache.rglob("*") if not path.is_dir() or path.suffix == ".nbc")
 
 
-def test_an_edit_of_a_callee_in_another_file_is_seen_by_its_caller(package):
+def test_an_edit_of_a_callee_in_another_folder_is_seen_by_its_caller(package):
     first = package()
     assert first.stdout == "4 6\n"
     assert first.stderr.count("compiling kernels") == 1
@@ -75,7 +75,7 @@ def test_an_edit_of_a_callee_in_another_file_is_seen_by_its_caller(package):
     again = package()
     assert again.stdout == "4 6\n"
     assert again.stderr == "", "a second process loads what the first compiled"
-    (package.kernels / "probe_callee.py").write_text(CALLEE.format(constant=9))
+    (package.kernels / "simd" / "probe_callee.py").write_text(CALLEE.format(constant=9))
     edited = package()
     assert edited.stdout == "20 30\n"
     assert "compiling kernels" in edited.stderr
@@ -284,7 +284,7 @@ def test_numba_configuration_is_left_alone():
     code = (
         "import numba; names = [n for n in dir(numba.config) if n.isupper()];"
         "before = {n: getattr(numba.config, n) for n in names};"
-        "import audioconv.kernels.fir, audioconv.kernels.fft, audioconv.kernels.conv;"
+        "import audioconv.kernels.dsp._fir, audioconv.kernels.dsp._fft, audioconv.kernels.nn.conv;"
         "assert before == {n: getattr(numba.config, n) for n in names}"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
