@@ -1,0 +1,48 @@
+"""Rows of numbers with named fields: what a step keeps between calls, and what an operation of a program is told.
+
+A row is int64, one number or address a field; float64 numbers stand in rows of their own. A layout is declared once,
+beside the kernel that reads it, and gives each field its offset, which is a constant for Numba:
+
+    GAIN = layout("GAIN", "channels", "gain")
+    ... state[GAIN.gain] ...                            # in the kernel
+    row = GAIN.pack(channels=2, gain=address)           # in the stage
+"""
+
+from collections import namedtuple
+
+RESERVED = ("pack", "row_size", "names")
+
+
+def layout(name, *fields, first=0):
+    """Return the offsets of named fields, from `first` on: a named tuple, with `pack`, `names` and `row_size`.
+
+    A field is a name, or a pair (name, count) for so many numbers in a row, of which the offset is that of the first.
+
+    Examples
+    --------
+    >>> RAMP = layout("RAMP", "now", ("target", 2), "turns")
+    >>> RAMP.turns, RAMP.row_size
+    (3, 4)
+    >>> RAMP.pack(now=1, target=(5, 6), turns=0)
+    [1, 5, 6, 0]
+    """
+    names = [field if isinstance(field, str) else field[0] for field in fields]
+    counts = [1 if isinstance(field, str) else field[1] for field in fields]
+    if bad := [n for n in names if n in RESERVED]:
+        raise ValueError(f"{', '.join(bad)} cannot be a field of {name}")
+    offsets = [first + sum(counts[:i]) for i in range(len(counts))]
+
+    def pack(self, **values):
+        """The numbers of a row in order: every field once, by name."""
+        if values.keys() != set(names):
+            raise TypeError(f"{name} has the fields {', '.join(names)}, not {', '.join(values)}")
+        row = []
+        for field, count in zip(names, counts, strict=True):
+            numbers = [values[field]] if count == 1 else list(values[field])
+            if len(numbers) != count:
+                raise ValueError(f"{field} of {name} has {count} numbers, not {len(numbers)}")
+            row += numbers
+        return row
+
+    members = {"__slots__": (), "pack": pack, "names": tuple(names), "row_size": sum(counts)}
+    return type(name, (namedtuple(name, names),), members)(*offsets)
