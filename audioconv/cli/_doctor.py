@@ -64,8 +64,8 @@ def _warm():
         stream.set_ir(noise[2, :taps])
         stream.process(noise[0, :512])
         stream.flush()
-    stages = [ac.Source(noise[0]), ac.Gain(), ac.Biquad.design("lowpass", 16000, 1000.0), ac.DryWet(stream), ac.Tap(),
-              ac.Mix([[1.0]]), ac.Limiter(sample_rate=16000), ac.Sink(512)]  # fmt: skip
+    stages = [ac.Source(noise[0]), ac.Gain(), ac.Biquad.design("lowpass", 16000, 1000.0), ac.DryWet(stream),
+              ac.Monitor(), ac.MatrixMixer([[1.0]]), ac.Limiter(sample_rate=16000), ac.Sink(512)]  # fmt: skip
     ac.Chain(stages).process(noise[0, :512])
     stages[4].read()
     callback.address(np.dtype("float32"))

@@ -151,12 +151,12 @@ def _beside_dry(stage, ir, sample_rate, wet):
     """The stages that give a part of the signal as it came, on all channels that the impulse response gives."""
     import numpy as np
 
-    from audioconv.stream import DryWet, Mix, read_response
+    from audioconv.stream import DryWet, MatrixMixer, read_response
 
     channels = stage.out_channels
     if stage.channels == channels:
         return [DryWet(stage, wet)]
-    return [Mix(np.ones((1, channels))), DryWet(read_response(ir, sample_rate, channels).stage, wet)]
+    return [MatrixMixer(np.ones((1, channels))), DryWet(read_response(ir, sample_rate, channels).stage, wet)]
 
 
 def _end(about, stages):

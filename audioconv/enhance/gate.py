@@ -10,7 +10,7 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.signal._stft import Stft, hann
 from audioconv.stage import Guard
 from audioconv.stream.convolver2d import StreamConvolver2d
-from audioconv.stream.sound import checked_block
+from audioconv.stream.processor import checked_block
 
 _CHUNK = 64  # frames that go through all steps together, so that memory does not grow with the block
 _AVERAGED = 4  # frames of which the mean is looked at for the least power: fewer are too often small by chance

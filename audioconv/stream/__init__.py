@@ -7,12 +7,12 @@ from audioconv.stream.convolver import StreamConvolver
 from audioconv.stream.convolver2d import StreamConvolver2d
 from audioconv.stream.files import Processed, process_file
 from audioconv.stream.fir import Fir
-from audioconv.stream.jitted import Jitted
+from audioconv.stream.jit_stage import JitStage
+from audioconv.stream.monitors import Monitor, Sink, Source
 from audioconv.stream.resample import Resample
 from audioconv.stream.responses import Response, read_response, response_matrix
 from audioconv.stream.sound_card import Live, Statistics, live
-from audioconv.stream.stages import Biquad, Gain, Limiter, Mix
-from audioconv.stream.taps import Sink, Source, Tap
+from audioconv.stream.stages import Biquad, Gain, Limiter, MatrixMixer
 
 __all__ = [
     "Biquad",
@@ -21,10 +21,11 @@ __all__ = [
     "DryWet",
     "Fir",
     "Gain",
-    "Jitted",
+    "JitStage",
     "Limiter",
     "Live",
-    "Mix",
+    "MatrixMixer",
+    "Monitor",
     "Processed",
     "Resample",
     "Response",
@@ -33,7 +34,6 @@ __all__ = [
     "Statistics",
     "StreamConvolver",
     "StreamConvolver2d",
-    "Tap",
     "devices",
     "live",
     "process_file",

@@ -8,20 +8,20 @@ from audioconv.arrays import aligned, number
 from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime import chain as kernels
 from audioconv.stream.fir import Fir
-from audioconv.stream.jitted import Jitted
-from audioconv.stream.sound import Sound, checked_block, compiled, for_channels, width_after
+from audioconv.stream.jit_stage import JitStage
+from audioconv.stream.processor import Processor, checked_block, compiled, for_channels, width_after
 
 
-class Chain(Sound):
+class Chain(Processor):
     """Stages one after the other, in one compiled call a block.
 
     Parameters
     ----------
     stages : list of stages
-        In float32, and each for as many channels as the one before it gives: `Gain`, `Biquad`, `Mix`, `Limiter`,
-        `DryWet`, `StreamConvolver`, `Jitted`, chains; or `Fir`, which is streamed. They are the chain's own from then
-        on. A stage without a compiled step (`Resample`, or what else has process, flush, reset, latency and channels)
-        runs between the compiled calls of those before and after it.
+        In float32, and each for as many channels as the one before it gives: `Gain`, `Biquad`, `MatrixMixer`,
+        `Limiter`, `DryWet`, `StreamConvolver`, `JitStage`, chains; or `Fir`, which is streamed. They are the chain's
+        own from then on. A stage without a compiled step (`Resample`, or what else has process, flush, reset, latency
+        and channels) runs between the compiled calls of those before and after it.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Chain(Sound):
         Of the result, at its sample rate (rounded where the rate changes on the way).
     rate_in, rate_out : int or None
         The sample rates, in Hz, for which its stages are made, and which they give; None if no stage knows one.
-    replaced : int
+    nonfinite_count : int
         How many samples its stages have replaced because they were not finite.
 
     Raises
@@ -89,7 +89,7 @@ class Chain(Sound):
                 block = part.process(block)
             return block
 
-    process.__doc__ = Sound.process.__doc__
+    process.__doc__ = Processor.process.__doc__
 
     def flush(self):
         """End the signal: what is still due of each stage, through those after it; then start afresh."""
@@ -111,9 +111,9 @@ class Chain(Sound):
         return process
 
     @property
-    def replaced(self):
+    def nonfinite_count(self):
         """How many samples the stages have replaced because they were not finite, since the signal began."""
-        return sum(getattr(stage, "replaced", 0) for stage in self.stages)
+        return sum(getattr(stage, "nonfinite_count", 0) for stage in self.stages)
 
     def reset(self):
         """Forget the signal so far."""
@@ -127,7 +127,7 @@ class Chain(Sound):
         slots = [len(self.stages), self._table_inside(), self._widths, self._work, self._work.size]
         return compiled(kernels.whole_chain, slots)
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
 
     def _without_step(self):
         return next(type(stage).__name__ for stage in self.stages if not _has_step(stage))
@@ -146,7 +146,7 @@ def _fitting(stages):
         if isinstance(stage, Fir):
             stage = stage.stream(channels=width)
         elif callable(stage) and not hasattr(stage, "process"):
-            stage = Jitted(stage, channels=width)
+            stage = JitStage(stage, channels=width)
         if not all(hasattr(stage, name) for name in ("process", "flush", "reset", "latency", "channels")):
             raise ArgumentError(f"{name} cannot be a stage of a chain: it has no process, flush, reset, latency and "
                                 f"channels, as stages of sound have")  # fmt: skip
@@ -195,7 +195,7 @@ def _drained(stages, processes):
     return due
 
 
-class DryWet(Sound):
+class DryWet(Processor):
     """A part of the signal as it came, the rest through a stage: (1 - wet) x + wet y.
 
     Parameters
@@ -211,7 +211,7 @@ class DryWet(Sound):
         The stage's.
     rate_in, rate_out : float or None
         The sample rate for which the stage is made, if it knows one.
-    replaced : int
+    nonfinite_count : int
         How many samples were not finite and have been replaced by zeros, since the signal began.
 
     Raises
@@ -236,7 +236,7 @@ class DryWet(Sound):
             raise ArgumentError(f"a stage beside the dry signal must give as many channels as it takes, and this one "
                                 f"takes {inside.channels} and gives {inside.out_channels}")  # fmt: skip
         self._inside, self.latency = [inside], inside.latency
-        self.rate_in, self.rate_out, self._replaced = inside.rate_in, inside.rate_out, np.zeros(1, np.int64)
+        self.rate_in, self.rate_out, self._nonfinite = inside.rate_in, inside.rate_out, np.zeros(1, np.int64)
         self._wet, self._work = np.zeros(2), aligned(kernels.CHUNK * self.channels, np.float32)
         self._line, self._place = np.zeros(self.latency * self.channels, np.float32), np.zeros(1, np.int64)
         self.wet = wet
@@ -270,10 +270,10 @@ class DryWet(Sound):
     def _clear(self):
         self._wet[0] = self._wet[1]
         self._line.fill(0)
-        self._place[0] = self._replaced[0] = 0
+        self._place[0] = self._nonfinite[0] = 0
 
     def compiled_step(self):
-        arrays = [self._table_inside(), self._work, self._line, self._line.size, self._place, self._replaced]
+        arrays = [self._table_inside(), self._work, self._line, self._line.size, self._place, self._nonfinite]
         return compiled(kernels.dry_wet, [self.channels, self._wet, *arrays])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__

@@ -11,10 +11,10 @@ import numpy as np
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
 from audioconv.stream.chain import Chain, DryWet
+from audioconv.stream.processor import width_after
 from audioconv.stream.resample import Resample
 from audioconv.stream.responses import read_response
-from audioconv.stream.sound import width_after
-from audioconv.stream.stages import Biquad, Gain, Limiter, Mix
+from audioconv.stream.stages import Biquad, Gain, Limiter, MatrixMixer
 
 
 class _Place(NamedTuple):
@@ -37,7 +37,7 @@ def read_chain(path, sample_rate, channels):
         - biquad: kind, frequency_hz; q, gain_db
         - sections: sos, rows of b0 b1 b2 a0 a1 a2
         - convolver: ir, a sound file beside the TOML file; wet, true_stereo (see `response_matrix`)
-        - mix: matrix, a row for each channel in; or channels: as many of one channel, one as the mean of all
+        - matrix_mixer: matrix, a row for each channel in; or channels: as many of one channel, one as the mean of all
         - limiter: threshold_db, look_ahead_ms, release_ms
         - resample: rate_out; quality
     sample_rate : int, in Hz
@@ -154,18 +154,18 @@ def _convolver(place, ir: str, wet: float = 1.0, true_stereo: bool = False):
         return DryWet(stage, wet)
     # a mono signal that becomes wider is on all channels, dry as well
     ways = read_response(path, place.sample_rate, stage.out_channels).stage
-    return Chain([Mix([[1.0] * stage.out_channels]), DryWet(ways, wet)])
+    return Chain([MatrixMixer([[1.0] * stage.out_channels]), DryWet(ways, wet)])
 
 
-def _mix(place, matrix: list | None = None, channels: int | None = None):
+def _matrix_mixer(place, matrix: list | None = None, channels: int | None = None):
     if (matrix is None) == (channels is None):
-        raise ArgumentError("mix needs either matrix, a row for each channel in, or channels, how many come out")
+        raise ArgumentError("matrix_mixer needs either matrix, a row for each channel in, or channels, that come out")
     if channels is not None:
-        return Mix(_usual_mix(place.channels, whole(channels, "channels")))
+        return MatrixMixer(_usual_mix(place.channels, whole(channels, "channels")))
     if len(matrix) != place.channels:
         raise ArgumentError(f"matrix has {len(matrix)} row(s), but there are {place.channels} channel(s); channels = "
                             f"{len(matrix[0])} instead of matrix does for one or as many")  # fmt: skip
-    return Mix(matrix)
+    return MatrixMixer(matrix)
 
 
 def _usual_mix(before, after):
@@ -192,7 +192,7 @@ _TYPES = {
     "biquad": _biquad,
     "sections": _sections,
     "convolver": _convolver,
-    "mix": _mix,
+    "matrix_mixer": _matrix_mixer,
     "limiter": _limiter,
     "resample": _resample,
 }

@@ -5,20 +5,20 @@ import numpy as np
 from audioconv.arrays import choice, float_dtype, floating, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.dsp.partition_layout import Shape
-from audioconv.kernels.realtime import crossfade as voices
+from audioconv.kernels.realtime import crossfade as kernels
 from audioconv.signal._schedule import schedule
 from audioconv.stage import Guard
-from audioconv.stream.sound import Sound, for_channels, table_of_steps
+from audioconv.stream.crossfade import ConvolverInstance, Crossfade
+from audioconv.stream.processor import Processor, for_channels, table_of_steps
 from audioconv.stream.values import finite, hertz_or_none
-from audioconv.stream.voice import Voice, Voices
 
 REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz
 FADE_RATE = 48000  # Hz, by which the seconds of a fade are counted if nothing is known
 WARM_UP = 24  # blocks of silence at first, or the first block of sound would take 5 to 15 times as long as others
-MODES = {"cut": voices.CUT, "ring": voices.RING}
+MODES = {"cut": kernels.CUT, "fade_input": kernels.FADE_INPUT}
 
 
-class StreamConvolver(Sound):
+class StreamConvolver(Processor):
     """Convolve a signal that comes block by block.
 
     The blocks of results, joined, and then `flush()` are `latency` zeros and then `convolve(signal, ir)`, within 2e-6
@@ -43,8 +43,8 @@ class StreamConvolver(Sound):
         counted by it, else by 48000.
     max_taps : int, optional
         The longest response that `set_ir` may bring; if not given, len(ir) or 480,000, whichever is larger.
-    guard : bool
-        Replace samples that are not finite by zeros; `replaced` counts them.
+    replace_nonfinite : bool
+        Replace samples that are not finite by zeros; `nonfinite_count` counts them.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class StreamConvolver(Sound):
 
     Notes
     -----
-    Without `guard` a sample that is not finite spoils results of its own channel, or of its matrix, for at most
-    taps + three partitions; `reset` forgets it.
+    Without `replace_nonfinite` a sample that is not finite spoils results of its own channel, or of its matrix, for at
+    most taps + three partitions; `reset` forgets it.
 
     References
     ----------
@@ -84,7 +84,7 @@ class StreamConvolver(Sound):
     """
 
     def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32", sample_rate=None,
-                 max_taps=None, guard=False):  # fmt: skip
+                 max_taps=None, replace_nonfinite=False):  # fmt: skip
         self._dtype, self._max_block = float_dtype(dtype), whole(max_block, "max_block")
         self.channels = whole(channels, "channels")
         # `responses` adds to the public one what rings ahead of a resampled response
@@ -96,17 +96,17 @@ class StreamConvolver(Sound):
         self._max_taps = max(taps, REMEMBERED) if max_taps is None else whole(max_taps, "max_taps")
         if self._max_taps < taps:
             raise ArgumentError(f"max_taps is {max_taps}, but ir has {taps} taps")
-        self._voices = Voices(
-            self._voice(responses, matrix), self._max_taps + self._latency + max(self._max_block, 65536)
+        self._crossfade = Crossfade(
+            self._instance(responses, matrix), self._max_taps + self._latency + max(self._max_block, 65536)
         )
-        if guard:
-            self._voices.guarded = True
+        if replace_nonfinite:
+            self._crossfade.replace_nonfinite = True
         self._changing = Guard("StreamConvolver's set_ir")
         self._prepare()
         silence = np.zeros((min(self._max_block, 64), self.channels), self._dtype)
         for _ in range(WARM_UP):
             self.process(silence)
-        self._voices.rewind()
+        self._crossfade.rewind()
         self._dims = 1 + (self.out_channels > 1)
 
     def flush(self):
@@ -118,7 +118,7 @@ class StreamConvolver(Sound):
             taps are those of the longest response that is still heard.
         """
         with self._guard, self._changing:
-            frames = max(voice.shape.latency + voice.shape.taps for _, voice in self._voices.in_use()) - 1
+            frames = max(instance.shape.latency + instance.shape.taps for _, instance in self._crossfade.in_use()) - 1
             rest = np.empty((frames, self.out_channels), self._dtype)
             self._run(np.zeros((frames, self.channels), self._dtype), rest)
             rest = self._shaped(rest)
@@ -131,7 +131,7 @@ class StreamConvolver(Sound):
             self._begin()
 
     def _begin(self):
-        self._voices.begin()
+        self._crossfade.begin()
         self._dims = 1 + (self.out_channels > 1)
 
     def set_ir(self, ir, fade_s=0.02, tail="cut"):
@@ -141,7 +141,7 @@ class StreamConvolver(Sound):
         from the next block on, and x the input since the stream began:
 
         - "cut": the result is (1 - g) (x * old) + g (x * new);
-        - "ring": it is ((1 - g) x) * old + (g x) * new, so that what went into the old filter rings until it is over.
+        - "fade_input": it is ((1 - g) x) * old + (g x) * new: what went into the old filter rings until it is over.
 
         A change during a fade fades from the mix of the moment; of changes between two blocks the last one counts.
 
@@ -151,7 +151,7 @@ class StreamConvolver(Sound):
             With as many dimensions and channels as the first one, of up to `max_taps` taps.
         fade_s : float >= 0
             In seconds, by the stream's `sample_rate`.
-        tail : "cut" or "ring"
+        tail : "cut" or "fade_input"
 
         Raises
         ------
@@ -161,21 +161,21 @@ class StreamConvolver(Sound):
         choice(tail, "tail", tuple(MODES))
         fade_s = number(fade_s, "fade_s", 0)
         responses, out_channels, matrix = self._responses(ir)
-        if matrix != self._voices.newest.shape.matrix or out_channels != self.out_channels:
+        if matrix != self._crossfade.newest.shape.matrix or out_channels != self.out_channels:
             raise ShapeError(f"ir of shape {np.shape(ir)} makes other channels than the stream has, which are "
                              f"{self.channels} in and {self.out_channels} out")  # fmt: skip
         if responses.shape[1] > self._max_taps:
             raise ArgumentError(
                 f"ir has {responses.shape[1]} taps, but the stream remembers the past for max_taps = {self._max_taps}"
             )
-        voice = self._voice(responses, matrix)
+        instance = self._instance(responses, matrix)
         with self._changing:
-            self._voices.post(voice, MODES[tail], round(fade_s * (self.rate_in or FADE_RATE)))
+            self._crossfade.post(instance, MODES[tail], round(fade_s * (self.rate_in or FADE_RATE)))
 
     def get_state(self):
         """All that the stream has heard and is doing, for `set_state`; it can be pickled."""
         with self._guard, self._changing:
-            return {"made_with": self._made_with(), "voices": self._voices.snapshot()}
+            return {"made_with": self._made_with(), "instances": self._crossfade.snapshot()}
 
     def set_state(self, state):
         """Go on from a state of this stream, or of one made with the same arguments; the state stays as it is.
@@ -188,29 +188,29 @@ class StreamConvolver(Sound):
         with self._guard, self._changing:
             if state["made_with"] != self._made_with():
                 raise ArgumentError(f"the state is of a stream with {state['made_with']}, not {self._made_with()}")
-            self._voices.restore(state["voices"])
+            self._crossfade.restore(state["instances"])
 
     @property
     def plan(self):
         """The `Schedule` of the newest filter."""
-        shape = self._voices.newest.shape
+        shape = self._crossfade.newest.shape
         return schedule(shape.taps, latency=shape.latency, inputs=shape.inputs, outputs=shape.outputs,
                         matrix=shape.matrix, dtype=self._dtype.name, block=self._max_block)  # fmt: skip
 
     @property
-    def replaced(self):
-        """How many samples were not finite and have been replaced since the signal began, if the stream has a guard."""
-        return self._voices.replaced
+    def nonfinite_count(self):
+        """How many samples were not finite and have been replaced since the signal began, with `replace_nonfinite`."""
+        return self._crossfade.nonfinite_count
 
     def compiled_step(self):
         if self._dtype != np.float32:
             raise DtypeError(f"a step of a chain takes float32, and this stream {self._dtype}")
-        return self._voices.step()
+        return self._crossfade.step()
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
 
     def _whole_table(self):
-        return table_of_steps([self._voices.step()])
+        return table_of_steps([self._crossfade.step()])
 
     def _made_with(self):
         sizes = {"channels": self.channels, "out_channels": self.out_channels, "latency": self._latency}
@@ -236,10 +236,10 @@ class StreamConvolver(Sound):
             f"many it is made with {for_channels(self, ir.shape[1])}"
         )
 
-    def _voice(self, responses, matrix):
+    def _instance(self, responses, matrix):
         filters, taps = responses.shape
         outputs = self.out_channels
         chosen = schedule(taps, latency=self._latency, inputs=self.channels, outputs=outputs, matrix=matrix,
                           dtype=self._dtype.name, block=self._max_block)  # fmt: skip
         shape = Shape(chosen.levels, self._latency, taps, self.channels, outputs, filters, matrix, self._dtype)
-        return Voice(responses, shape)
+        return ConvolverInstance(responses, shape)

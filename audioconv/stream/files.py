@@ -18,7 +18,7 @@ from audioconv.stage import Stage
 from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
 from audioconv.stream.loudness import LoudnessMeter
-from audioconv.stream.sound import for_channels
+from audioconv.stream.processor import for_channels
 
 _KEPT = 1 << 18  # samples that are read at a time of what is kept on disk
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -197,16 +197,16 @@ def _through(stage, blocks):
     """What a stage makes of blocks, its flush included."""
     for block in blocks:
         result = stage.process(block)
-        if _replaced(stage):
+        if _nonfinite(stage):
             raise ArgumentError("a stage gave samples that are NaN or infinite, of finite ones: is a filter unstable?")
         yield result
     yield stage.flush()
 
 
-def _replaced(stage):
+def _nonfinite(stage):
     """How many samples that are not finite the stages have met so far and replaced; a file has none."""
     inside = getattr(stage, "stages", None) or getattr(stage, "_inside", None) or ()
-    return getattr(stage, "replaced", 0) or sum(map(_replaced, inside))
+    return getattr(stage, "nonfinite_count", 0) or sum(map(_nonfinite, inside))
 
 
 def _from(start, blocks):

@@ -6,7 +6,7 @@ from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError
 from audioconv.io.rate import rates
 from audioconv.stage import Guard
-from audioconv.stream.sound import checked_block
+from audioconv.stream.processor import checked_block
 
 QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
 

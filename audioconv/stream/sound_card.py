@@ -16,8 +16,8 @@ from audioconv.kernels.realtime import _callback as kernels
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.stream._devices import default_sample_rate, loudspeakers, sounddevice, there_are
 from audioconv.stream.fir import Fir
-from audioconv.stream.sound import table_of, width_after
-from audioconv.stream.taps import Tap
+from audioconv.stream.monitors import Monitor
+from audioconv.stream.processor import table_of, width_after
 from audioconv.stream.values import hertz
 
 _ABANDONED = []  # what a callback could still read
@@ -42,7 +42,7 @@ class Statistics(NamedTuple):
     late_blocks: int
     load_mean: float
     load_worst: float
-    not_finite: int  # samples of output, which were played as silence
+    nonfinite_count: int  # samples of output, which were played as silence
 
     @property
     def dropouts(self):
@@ -68,7 +68,7 @@ class Live:
         if not (hasattr(self.stage, "compiled_step") and hasattr(self.stage, "channels")):
             raise ArgumentError(
                 f"{type(stage).__name__} has no compiled step and cannot run on a sound card: "
-                f"let it read a Tap from Python"
+                f"let it read a Monitor from Python"
             )
         self.block_size, self._kind = None if block_size is None else whole(block_size, "block_size"), kind
         rate = _fitting_rate(self.stage, sample_rate)
@@ -151,7 +151,7 @@ class Live:
         numbers = (count[i] for i in (kernels.BLOCKS, kernels.FRAMES, kernels.INPUT_OVERFLOWS, kernels.INPUT_UNDERFLOWS,
                                       kernels.OUTPUT_OVERFLOWS, kernels.OUTPUT_UNDERFLOWS, kernels.LATE))  # fmt: skip
         mean, worst = count[kernels.BUSY_NS] / (megaframes * whole_load), count[kernels.WORST_NS] / whole_load
-        return Statistics(*map(int, numbers), float(mean), float(worst), int(count[kernels.NOT_FINITE]))
+        return Statistics(*map(int, numbers), float(mean), float(worst), int(count[kernels.NONFINITE]))
 
     def take_peaks_db(self):
         """The peaks of input and output since the last time, in dB of full scale; -inf for silence."""
@@ -206,7 +206,7 @@ class Live:
             return made if made > 1 else max(1, loudspeakers(device))
         if whole(wanted, "output_channels") != made > 1:
             raise ArgumentError(f"output_channels is {wanted}, but the stage gives {made} channels; only one channel "
-                                f"is played on several, and a Mix makes others")  # fmt: skip
+                                f"is played on several, and a MatrixMixer makes others")  # fmt: skip
         return int(wanted)
 
 
@@ -237,8 +237,8 @@ def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", 
     Parameters
     ----------
     stage : stage
-        With a compiled step: `Chain`, `Gain`, `Fir`, `Biquad`, `StreamConvolver`, `DryWet`, `Limiter`, `Mix`, `Jitted`,
-        `Tap`, `Source`, `Sink`, a network's stream. It belongs to the sound card until that stops.
+        With a compiled step: `Chain`, `Gain`, `Fir`, `Biquad`, `StreamConvolver`, `DryWet`, `Limiter`, `MatrixMixer`,
+        `JitStage`, `Monitor`, `Source`, `Sink`, a network's stream. It belongs to the sound card until that stops.
     block_size : int or None
         Samples of a block; the delay between input and output grows with it. None leaves it to the driver, which may
         then change it from block to block.
@@ -286,14 +286,14 @@ def microphone(*, device=None, seconds=None, block_size=1024):
     by more than ten seconds, samples are lost.
     """
     rate = default_sample_rate(device, "input")
-    tap = Tap(10 * rate)
-    with live(tap, block_size, sample_rate=rate, device=device, latency="high", kind="input") as sound:
-        yield _heard(sound, tap, np.inf if seconds is None else round(seconds * rate)), rate
+    monitor = Monitor(10 * rate)
+    with live(monitor, block_size, sample_rate=rate, device=device, latency="high", kind="input") as sound:
+        yield _heard(sound, monitor, np.inf if seconds is None else round(seconds * rate)), rate
 
 
-def _heard(sound, tap, left):
-    while left > 0 and (sound.active or tap.waiting):
-        block = tap.read(int(min(left, tap.waiting)))
+def _heard(sound, monitor, left):
+    while left > 0 and (sound.active or monitor.available):
+        block = monitor.read(int(min(left, monitor.available)))
         left -= len(block)
         if len(block):
             yield block

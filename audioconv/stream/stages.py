@@ -5,12 +5,12 @@ import numpy as np
 from audioconv.arrays import number
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels.realtime import chain as kernels
-from audioconv.stream import shapes
-from audioconv.stream.sound import Ramp, Sound, compiled
+from audioconv.stream import biquad_design
+from audioconv.stream.processor import Processor, SmoothedParameter, compiled
 from audioconv.stream.values import factor, finite, finite_table, hertz, hertz_or_none
 
 
-class Gain(Sound):
+class Gain(Processor):
     """Louder or softer.
 
     Parameters
@@ -53,10 +53,10 @@ class Gain(Sound):
     def compiled_step(self):
         return compiled(kernels.gain, [self.channels, self._gain])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
 
 
-class Biquad(Sound):
+class Biquad(Processor):
     """Second-order sections, one after the other, computed in float64.
 
     Parameters
@@ -71,7 +71,7 @@ class Biquad(Sound):
     ----------
     rate_in, rate_out : float or None
         The sample rate, if it is known.
-    replaced : int
+    nonfinite_count : int
         How many samples were not finite and have been replaced, since the signal began.
 
     Raises
@@ -98,9 +98,9 @@ class Biquad(Sound):
         super().__init__(channels)
         self.rate_in = self.rate_out = hertz_or_none(sample_rate)
         self._sos = _checked_sos(sos)
-        self._ramp, sections = Ramp(_coefficients(self._sos)), len(self._sos)
+        self._smoothed, sections = SmoothedParameter(_coefficients(self._sos)), len(self._sos)
         self._memory, self._work = np.zeros((self.channels, sections, 3)), np.empty(kernels.CHUNK + 3 * sections)
-        self._replaced = np.zeros(1, np.int64)
+        self._nonfinite = np.zeros(1, np.int64)
 
     @property
     def sos(self):
@@ -115,7 +115,7 @@ class Biquad(Sound):
         value = _checked_sos(value)
         if value.shape != self._sos.shape:
             raise ShapeError(f"sos must have as many sections as before, {len(self._sos)}, not {len(value)}")
-        self._ramp.aim, self._sos = _coefficients(value), value
+        self._smoothed.aim, self._sos = _coefficients(value), value
 
     @classmethod
     def design(cls, kind, sample_rate, frequency_hz, *, q=0.5**0.5, gain_db=0.0, channels=1):
@@ -147,20 +147,20 @@ class Biquad(Sound):
         >>> rumble = Biquad.design("highpass", 48000, 80.0)
         """
         sample_rate = hertz(sample_rate)
-        section = shapes.section(kind, sample_rate, frequency_hz, q, gain_db)
+        section = biquad_design.section(kind, sample_rate, frequency_hz, q, gain_db)
         return cls([section], channels=channels, sample_rate=sample_rate)
 
     def reset(self):
         """Forget the signal so far."""
         self._memory.fill(0)
-        self._ramp.arrive()
-        self._replaced.fill(0)
+        self._smoothed.arrive()
+        self._nonfinite.fill(0)
 
     def compiled_step(self):
-        slots = [*self._ramp.slots, self._memory.reshape(-1), self._work, self._replaced]
+        slots = [*self._smoothed.slots, self._memory.reshape(-1), self._work, self._nonfinite]
         return compiled(kernels.biquad, [self.channels, len(self._sos), *slots])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
 
 
 def _checked_sos(sos):
@@ -179,7 +179,7 @@ def _coefficients(sos):
     return sos[:, [0, 1, 2, 4, 5]]
 
 
-class Mix(Sound):
+class MatrixMixer(Processor):
     """Each channel of the result is a sum of those of the signal, each times its factor: y = x @ matrix.
 
     Parameters
@@ -194,12 +194,12 @@ class Mix(Sound):
     Examples
     --------
     >>> import numpy as np
-    >>> Mix([[1.0, 1.0]]).process(np.array([1.0, 2.0], "float32"))  # one channel on two
+    >>> MatrixMixer([[1.0, 1.0]]).process(np.array([1.0, 2.0], "float32"))  # one channel on two
     array([[1., 1.],
            [2., 2.]], dtype=float32)
-    >>> Mix([[0.5], [0.5]]).process(np.array([[1.0, 3.0]], "float32"))  # the mean of two
+    >>> MatrixMixer([[0.5], [0.5]]).process(np.array([[1.0, 3.0]], "float32"))  # the mean of two
     array([2.], dtype=float32)
-    >>> middle_and_side = Mix([[0.5, 0.5], [0.5, -0.5]])
+    >>> middle_and_side = MatrixMixer([[0.5, 0.5], [0.5, -0.5]])
     """
 
     _for_channels = "a matrix of {0} row(s)"
@@ -207,12 +207,12 @@ class Mix(Sound):
     def __init__(self, matrix):
         matrix = _checked_matrix(matrix)
         super().__init__(*matrix.shape)
-        self._ramp, self._frame = Ramp(matrix), np.empty(self.channels)
+        self._smoothed, self._frame = SmoothedParameter(matrix), np.empty(self.channels)
 
     @property
     def matrix(self):
         """The factors, a copy; may be set to others of this shape, to which the next block goes in a straight line."""
-        return self._ramp.aim.reshape(self.channels, self.out_channels).copy()
+        return self._smoothed.aim.reshape(self.channels, self.out_channels).copy()
 
     @matrix.setter
     def matrix(self, value):
@@ -220,16 +220,16 @@ class Mix(Sound):
         if value.shape != (self.channels, self.out_channels):
             raise ShapeError(f"matrix must have shape {(self.channels, self.out_channels)} as before, "
                              f"not {value.shape}")  # fmt: skip
-        self._ramp.aim = value
+        self._smoothed.aim = value
 
     def reset(self):
         """Start with the matrix as it is set."""
-        self._ramp.arrive()
+        self._smoothed.arrive()
 
     def compiled_step(self):
-        return compiled(kernels.mix, [self.channels, self.out_channels, *self._ramp.slots, self._frame])
+        return compiled(kernels.matrix_mixer, [self.channels, self.out_channels, *self._smoothed.slots, self._frame])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
 
 
 def _checked_matrix(matrix):
@@ -239,7 +239,7 @@ def _checked_matrix(matrix):
     return matrix
 
 
-class Limiter(Sound):
+class Limiter(Processor):
     """No sample beyond a threshold, and no corner in the gain: it looks ahead.
 
     Each frame gets the mean of gains over as many frames as it looks ahead, each of which is small enough for all of
@@ -260,7 +260,7 @@ class Limiter(Sound):
     latency : int, in samples
     rate_in, rate_out : float
         The sample rate: chains, files and sound cards of another one refuse the stage.
-    replaced : int
+    nonfinite_count : int
         How many samples were not finite and have been replaced by zeros, since the signal began.
 
     Raises
@@ -284,7 +284,7 @@ class Limiter(Sound):
         span = self.latency + 1
         self._numbers, self._needs, self._gains = np.zeros(5), np.ones(span), np.ones(span)
         self._queue, self._delay = np.zeros(span + 3, np.int64), np.zeros(span * self.channels, np.float32)
-        self._replaced = np.zeros(1, np.int64)
+        self._nonfinite = np.zeros(1, np.int64)
         self._numbers[kernels.RELEASE] = -np.expm1(-1000 / (release_ms * sample_rate))
         self.threshold_db = threshold_db
         self.reset()
@@ -312,10 +312,10 @@ class Limiter(Sound):
             1,
             self.latency + 1,
         )
-        self._needs.fill(1), self._gains.fill(1), self._queue.fill(0), self._delay.fill(0), self._replaced.fill(0)
+        self._needs.fill(1), self._gains.fill(1), self._queue.fill(0), self._delay.fill(0), self._nonfinite.fill(0)
 
     def compiled_step(self):
-        arrays = self._numbers, self._needs, self._gains, self._queue, self._delay, self._replaced
+        arrays = self._numbers, self._needs, self._gains, self._queue, self._delay, self._nonfinite
         return compiled(kernels.limiter, [self.channels, self.latency + 1, *arrays])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__

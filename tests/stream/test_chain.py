@@ -137,9 +137,9 @@ def test_a_bad_sample_does_no_lasting_harm(channels, sizes):
         assert np.array_equal(y[:before], run(make(), x, sizes)[:before])  # what came before keeps its bits
         stage.process(spoilt[:1000])
         copied = pickle.loads(pickle.dumps(stage))
-        assert stage.replaced == copied.replaced == (1 if channels == 1 else 3)
+        assert stage.nonfinite_count == copied.nonfinite_count == (1 if channels == 1 else 3)
         stage.flush()
-        assert stage.replaced == 0
+        assert stage.nonfinite_count == 0
         assert np.array_equal(run(stage, clean, sizes), y)  # as new
 
 

@@ -223,13 +223,13 @@ def test_a_wav_file_of_the_extensible_kind_keeps_its_24_bits(tmp_path):
 
 def test_another_rate_and_other_channels(tmp_path):
     x = a_file(tmp_path / "in.wav", 2)
-    middle = ac.Mix([[0.5], [0.5]])
+    middle = ac.MatrixMixer([[0.5], [0.5]])
     done = ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", middle, sample_rate=16000, subtype="FLOAT")
     y, rate = ac.read(tmp_path / "out.wav")
     assert (rate, len(y), done.frames) == (16000, 10000, 10000)
     expected = soxr.resample(x.mean(axis=1), 8000, 16000)
     assert_close(y, expected, 2e-6)
-    chain = ac.Chain([ac.Mix([[0.5], [0.5]]), ac.Resample(8000, 16000), ac.Limiter(20.0, sample_rate=16000)])
+    chain = ac.Chain([ac.MatrixMixer([[0.5], [0.5]]), ac.Resample(8000, 16000), ac.Limiter(20.0, sample_rate=16000)])
     ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", chain, subtype="FLOAT")
     assert ac.read(tmp_path / "out.wav").sample_rate == 16000
     assert_close(ac.read(tmp_path / "out.wav").samples, expected, 2e-6)

@@ -13,7 +13,7 @@ import pytest
 
 import audioconv as ac
 from audioconv.kernels._jit import JIT_ENABLED
-from audioconv.stream import Sink, Source, Tap, sound_card
+from audioconv.stream import Monitor, Sink, Source, sound_card
 from tests import jack
 from tests.command import refused, run
 from tests.compare import assert_close
@@ -54,7 +54,7 @@ def test_what_is_played_is_the_offline_result(block):
 
 def test_channels_in_and_out_may_differ():
     x, sink = noise(RATE, 2), Sink(RATE)
-    chain = ac.Chain([Source(x, channels=1), ac.Mix([[0.5], [0.5]]), sink])
+    chain = ac.Chain([Source(x, channels=1), ac.MatrixMixer([[0.5], [0.5]]), sink])
     with ac.live(chain) as sound:
         sound.wait(0.2)
     assert_close(sink.recorded, x.mean(axis=1)[: len(sink.recorded)], 1e-6)
@@ -104,22 +104,22 @@ def test_a_response_changes_while_it_plays():
 
 
 def test_a_tap_is_read_while_it_plays():
-    x, tap = noise(2 * RATE), Tap(RATE)
+    x, monitor = noise(2 * RATE), Monitor(RATE)
     heard = []
-    with ac.live(ac.Chain([Source(x), tap])) as sound:
+    with ac.live(ac.Chain([Source(x), monitor])) as sound:
         while sum(map(len, heard)) < RATE // 4 and sound.active:
-            heard.append(tap.read())
+            heard.append(monitor.read())
             time.sleep(0.01)
     y = np.concatenate(heard)
     assert np.array_equal(y, x[: len(y)])
-    assert tap.lost == 0
+    assert monitor.dropped == 0
 
 
 def test_only_input_and_only_output():
-    tap = Tap(RATE)
-    with ac.live(tap, kind="input") as sound:
+    monitor = Monitor(RATE)
+    with ac.live(monitor, kind="input") as sound:
         sound.wait(0.1)
-    assert len(tap.read()) > 1000
+    assert len(monitor.read()) > 1000
     sink = Sink(RATE)
     with ac.live(ac.Chain([Source(noise(RATE)), sink]), kind="output") as sound:
         sound.wait(0.1)
@@ -161,7 +161,7 @@ def test_what_is_inside_a_stage_that_plays_is_in_use_too():
 
 
 def test_one_channel_is_played_on_all():
-    for stage, played in ((ac.Gain(0.0), 2), (ac.Gain(0.0, channels=2), 2), (ac.Mix([[1.0], [1.0]]), 2)):
+    for stage, played in ((ac.Gain(0.0), 2), (ac.Gain(0.0, channels=2), 2), (ac.MatrixMixer([[1.0], [1.0]]), 2)):
         with ac.live(stage) as sound:
             assert (sound.input_channels, sound.output_channels) == (stage.channels, played)
             sound.wait(0.1)
@@ -214,8 +214,8 @@ def test_a_sample_that_is_not_finite_silences_nothing():
     chain, sink = ac.Chain([Source(x), ac.Biquad([[1.0, 0, 0, 1, -0.5, 0]])]), Sink(RATE)
     with ac.live(ac.Chain([chain, sink])) as sound:
         sound.wait(0.1)
-        assert sound.stage.replaced == 1
-        assert sound.statistics.not_finite == 0
+        assert sound.stage.nonfinite_count == 1
+        assert sound.statistics.nonfinite_count == 0
     y = sink.recorded
     assert_close(y[:100], 2 - 0.5 ** np.arange(100), 1e-6)
     assert_close(y[100:103], [1.0, 1.5, 1.75], 1e-6)
@@ -232,7 +232,7 @@ def test_a_stage_is_free_again_if_the_sound_cannot_begin():
 
 
 def test_what_cannot_run_is_refused():
-    with pytest.raises(ac.ArgumentError, match="Tap"):
+    with pytest.raises(ac.ArgumentError, match="Monitor"):
         ac.live(ac.Resample(48000, 16000))
     with pytest.raises(ac.ArgumentError, match="compiled step"):
         ac.live(ac.Chain([ac.Resample(48000, 16000)]))

@@ -34,7 +34,7 @@ def a_chain():
     ir = np.random.default_rng(1).standard_normal(100).astype("float32")
     return ac.Chain([
         ac.Gain(-6.0), ac.Limiter(0.0, sample_rate=48000, look_ahead_ms=1), ac.Resample(48000, 16000),
-        ac.Mix([[1.0, -1.0]]), ac.StreamConvolver(ir, channels=2), ac.Resample(16000, 32000, channels=2),
+        ac.MatrixMixer([[1.0, -1.0]]), ac.StreamConvolver(ir, channels=2), ac.Resample(16000, 32000, channels=2),
         ac.Gain(2.0, channels=2),
     ])  # fmt: skip
 

@@ -97,7 +97,7 @@ def test_a_chain_is_what_its_file_says(tmp_path):
         *('[[stage]]\ntype = "gain"', "gain_db = -3"),
         *('[[stage]]\ntype = "biquad"', 'kind = "peak"', "frequency_hz = 1000", "q = 2.0", "gain_db = 6"),
         *('[[stage]]\ntype = "sections"', "sos = [[1.0, 0.5, 0, 1, -0.25, 0]]"),
-        *('[[stage]]\ntype = "mix"', "matrix = [[1, 0.5]]"),
+        *('[[stage]]\ntype = "matrix_mixer"', "matrix = [[1, 0.5]]"),
         *('[[stage]]\ntype = "convolver"', 'ir = "room.wav"', "wet = 0.25"),
         *('[[stage]]\ntype = "limiter"', "threshold_db = -1", "look_ahead_ms = 2"),
         *('[[stage]]\ntype = "resample"', "rate_out = 8000"),
@@ -107,7 +107,7 @@ def test_a_chain_is_what_its_file_says(tmp_path):
     assert (chain.channels, chain.out_channels, chain.rate_in, chain.rate_out, chain.latency) == (1, 2, 16000, 8000, 24)
     by_hand = ac.Chain([
         ac.Gain(-3.0), ac.Biquad.design("peak", 16000, 1000.0, q=2.0, gain_db=6.0),
-        ac.Biquad([[1.0, 0.5, 0, 1, -0.25, 0]]), ac.Mix([[1.0, 0.5]]),
+        ac.Biquad([[1.0, 0.5, 0, 1, -0.25, 0]]), ac.MatrixMixer([[1.0, 0.5]]),
         ac.DryWet(ac.StreamConvolver(ac.read(h).samples, channels=2), 0.25),
         ac.Limiter(-1.0, sample_rate=16000, look_ahead_ms=2, channels=2), ac.Resample(16000, 8000, channels=2),
         ac.Limiter(-1.0, sample_rate=8000, look_ahead_ms=1, channels=2),
@@ -130,13 +130,13 @@ def test_a_chain_is_what_its_file_says(tmp_path):
         (["[[stage]]", 'type = "gain"', 'gain_db = "1"'], "gain_db must be a number, not '1'"),
         (["[[stage]]", 'type = "gain"', "gain_db = true"], "gain_db must be a number, not True"),
         (["[[stage]]", 'type = "gain"', "gain_db = nan"], "stage 1: gain_db must be a finite number of dB up to 770"),
-        (["[[stage]]", 'type = "mix"', "matrix = [1, 2]"], "matrix must be rows of numbers"),
-        (["[[stage]]", 'type = "mix"', "matrix = [[1, 2], [1]]"], "matrix must be rows of numbers"),
-        (["[[stage]]", 'type = "mix"', "matrix = [[1], [2]]"], r"matrix has 2 row\(s\), but there are 1"),
-        (["[[stage]]", 'type = "mix"'], "mix needs either matrix, .* or channels"),
-        (["[[stage]]", 'type = "mix"', "matrix = [[1]]", "channels = 1"], "mix needs either matrix, .* or channels"),
-        (["[[stage]]", 'type = "mix"', "channels = 1.5"], "channels must be a whole number, not 1.5"),
-        (["[[stage]]", 'type = "mix"', "channels = 0"], "channels must be at least 1"),
+        (["[[stage]]", 'type = "matrix_mixer"', "matrix = [1, 2]"], "matrix must be rows of numbers"),
+        (["[[stage]]", 'type = "matrix_mixer"', "matrix = [[1, 2], [1]]"], "matrix must be rows of numbers"),
+        (["[[stage]]", 'type = "matrix_mixer"', "matrix = [[1], [2]]"], r"matrix has 2 row\(s\), but there are 1"),
+        (["[[stage]]", 'type = "matrix_mixer"'], "matrix_mixer needs either matrix, .* or channels"),
+        (["[[stage]]", 'type = "matrix_mixer"', "matrix = [[1]]", "channels = 1"], "matrix_mixer needs either matrix"),
+        (["[[stage]]", 'type = "matrix_mixer"', "channels = 1.5"], "channels must be a whole number, not 1.5"),
+        (["[[stage]]", 'type = "matrix_mixer"', "channels = 0"], "channels must be at least 1"),
         (["[[stage]]", 'type = "sections"', "sos = [[1, 2]]"], "sos must have shape"),
         (["[[stage]]", 'type = "resample"', "rate_out = 8000.5"], "rate_out must be a whole number"),
         (["[[stage]]", 'type = "biquad"', 'kind = "bell"', "frequency_hz = 9"], "kind must be one of"),
@@ -154,10 +154,10 @@ def test_a_chain_file_that_makes_no_sense_says_where(tmp_path, lines, says):
 def test_channels_of_a_mix_are_what_everybody_means(tmp_path):
     path = tmp_path / "chain.toml"
     for before, after, matrix in ((1, 3, [[1, 1, 1]]), (4, 1, [[0.25]] * 4), (2, 2, np.eye(2)), (1, 1, [[1]])):
-        written(path, "[[stage]]", 'type = "mix"', f"channels = {after}")
+        written(path, "[[stage]]", 'type = "matrix_mixer"', f"channels = {after}")
         chain = ac.read_chain(path, 16000, channels=before)
         assert np.array_equal(chain.stages[0].matrix, matrix)
-    written(path, "[[stage]]", 'type = "mix"', "channels = 2")
+    written(path, "[[stage]]", 'type = "matrix_mixer"', "channels = 2")
     with pytest.raises(ac.ArgumentError, match="stage 1: channels is 2, and there are 3: only one becomes many"):
         ac.read_chain(path, 16000, channels=3)
 

@@ -43,8 +43,8 @@ def spoilt(shape, bad):
         lambda bad: ac.StreamConvolver(IR).set_ir(spoilt(9, bad)),
         lambda bad: ac.StreamConvolver2d(spoilt((3, 3), bad), 4),
         lambda bad: ac.Fir(spoilt(9, bad)),
-        lambda bad: ac.Mix(spoilt((2, 2), bad)),
-        lambda bad: setattr(ac.Mix(np.eye(2)), "matrix", spoilt((2, 2), bad)),
+        lambda bad: ac.MatrixMixer(spoilt((2, 2), bad)),
+        lambda bad: setattr(ac.MatrixMixer(np.eye(2)), "matrix", spoilt((2, 2), bad)),
         lambda bad: ac.Biquad([[1.0, 0, bad, 1, 0, 0]]),
         lambda bad: setattr(ac.Biquad([[1.0, 0, 0, 1, 0, 0]]), "sos", [[1.0, 0, bad, 1, 0, 0]]),
     ],
@@ -80,9 +80,9 @@ def test_what_does_not_fit_into_the_dtype_is_not_finite():
         ("gain_db", lambda bad: ac.Biquad.design("peak", RATE, 100, gain_db=bad)),
         ("sample_rate", lambda bad: ac.Biquad([[1, 0, 0, 1, 0, 0]], sample_rate=0 if bad is None else bad)),
         ("sample_rate", lambda bad: ac.StreamConvolver(IR, sample_rate=0 if bad is None else bad)),
-        ("sample_rate", lambda bad: ac.Jitted(slower, np.zeros(1), sample_rate=0 if bad is None else bad)),
-        ("tail", lambda bad: ac.Jitted(slower, np.zeros(1), tail=bad)),
-        ("latency", lambda bad: ac.Jitted(slower, np.zeros(1), latency=bad)),
+        ("sample_rate", lambda bad: ac.JitStage(slower, np.zeros(1), sample_rate=0 if bad is None else bad)),
+        ("tail", lambda bad: ac.JitStage(slower, np.zeros(1), tail=bad)),
+        ("latency", lambda bad: ac.JitStage(slower, np.zeros(1), latency=bad)),
         ("fade_s", lambda bad: ac.StreamConvolver(IR).set_ir(IR, fade_s=bad)),
         ("rate_in", lambda bad: ac.Resample(bad, RATE)),
         ("rate_out", lambda bad: ac.Resample(RATE, bad)),
@@ -103,7 +103,7 @@ def test_parameters_must_be_numbers(name, made, bad):
         ("look_ahead_ms must be at least 0", lambda: ac.Limiter(sample_rate=RATE, look_ahead_ms=-1)),
         ("release_ms must be above 0", lambda: ac.Limiter(sample_rate=RATE, release_ms=0)),
         ("sample_rate must be above 0", lambda: ac.Limiter(sample_rate=-1)),
-        ("tail must be at least 0", lambda: ac.Jitted(slower, np.zeros(1), tail=-1)),
+        ("tail must be at least 0", lambda: ac.JitStage(slower, np.zeros(1), tail=-1)),
         ("gain_db must be a finite", lambda: ac.Biquad.design("peak", RATE, 100, gain_db=1e6)),
         ("sos must be finite", lambda: ac.Biquad.design("peak", RATE, 100, q=1e-320)),
     ],
@@ -117,14 +117,14 @@ def test_parameters_have_their_ranges(match, made):
     "bad", ["x", 1j, None, {}, [[1.0, 0, 0, 1, 0, 0], [1.0]], np.ones((1, 6), complex), [["1"] * 6]]
 )
 def test_tables_are_rows_of_real_numbers(bad):
-    for made, name in ((ac.Biquad, "sos"), (ac.Mix, "matrix")):
+    for made, name in ((ac.Biquad, "sos"), (ac.MatrixMixer, "matrix")):
         with pytest.raises(ac.ArgumentError, match=f"{name} must be rows of numbers"):
             made(bad)
 
 
 @pytest.mark.parametrize("bad", [np.ones(2), ["cut"], {}, None, "x"])
 def test_choices_are_texts(bad):
-    with pytest.raises(ac.ArgumentError, match="tail must be one of 'cut', 'ring'"):
+    with pytest.raises(ac.ArgumentError, match="tail must be one of 'cut', 'fade_input'"):
         ac.StreamConvolver(IR).set_ir(IR, tail=bad)
     with pytest.raises(ac.ArgumentError, match="kind must be one of"):
         ac.Biquad.design(bad, RATE, 100.0)
@@ -160,7 +160,7 @@ def test_a_parameter_that_is_refused_stays_as_it_was():
         ("limiter", "release_ms", "release_ms = inf"),
         ("biquad", "q", 'kind = "peak"\nfrequency_hz = 100\nq = inf'),
         ("biquad", "frequency_hz", 'kind = "peak"\nfrequency_hz = nan'),
-        ("mix", "matrix", "matrix = [[nan]]"),
+        ("matrix_mixer", "matrix", "matrix = [[nan]]"),
         ("sections", "sos", "sos = [[nan, 0, 0, 1, 0, 0]]"),
     ],
 )
@@ -202,7 +202,7 @@ def knowing(rate):
     design = ac.Biquad.design("highpass", rate, 80.0)
     return [
         design, ac.Biquad(design.sos, sample_rate=rate), ac.Limiter(sample_rate=rate),
-        ac.StreamConvolver(IR, sample_rate=rate), ac.Jitted(slower, np.zeros(1), sample_rate=rate),
+        ac.StreamConvolver(IR, sample_rate=rate), ac.JitStage(slower, np.zeros(1), sample_rate=rate),
         ac.DryWet(ac.Limiter(sample_rate=rate)), ac.Chain([ac.Gain(), ac.Limiter(sample_rate=rate), ac.Gain()]),
         ac.DryWet(ac.Chain([ac.Gain(), ac.DryWet(ac.StreamConvolver(IR, sample_rate=rate))]), 0.1),
     ]  # fmt: skip
@@ -214,8 +214,9 @@ def test_stages_know_their_sample_rate(rate):
         for same in (stage, pickle.loads(pickle.dumps(stage)), copy.deepcopy(stage), ac.Chain([ac.Gain(), stage])):
             assert same.rate_in == same.rate_out == rate
             assert isinstance(same.rate_in, int) == (rate == RATE)
-    for stage in (ac.Gain(), ac.Biquad([[1.0, 0, 0, 1, 0, 0]]), ac.StreamConvolver(IR), ac.Jitted(slower, np.zeros(1)),
-                  ac.Mix(np.eye(1)), ac.DryWet(ac.Gain()), ac.Chain([ac.Gain()])):  # fmt: skip
+    for stage in (ac.Gain(), ac.Biquad([[1.0, 0, 0, 1, 0, 0]]), ac.StreamConvolver(IR),
+                  ac.JitStage(slower, np.zeros(1)), ac.MatrixMixer(np.eye(1)),
+                  ac.DryWet(ac.Gain()), ac.Chain([ac.Gain()])):  # fmt: skip
         assert stage.rate_in is stage.rate_out is None
 
 
@@ -272,7 +273,7 @@ def test_fades_are_counted_by_the_sample_rate():
         (lambda: ac.StreamConvolver(IR), (480, 2), r"made with StreamConvolver\(..., channels=2\)"),
         (lambda: ac.Resample(16000, 8000), (480, 2), r"made with Resample\(..., channels=2\)"),
         (lambda: ac.Denoise(16000), (480, 2), r"made with Denoise\(..., channels=2\)"),
-        (lambda: ac.Mix(np.eye(2)), (480,), r"made with a matrix of 1 row\(s\)"),
+        (lambda: ac.MatrixMixer(np.eye(2)), (480,), r"made with a matrix of 1 row\(s\)"),
         (lambda: ac.Chain([ac.Gain()]), (480, 2), "made with stages of channels=2"),
         (lambda: ac.Chain([ac.Resample(16000, 8000)]), (480, 2), "made with stages of channels=2"),
         (lambda: ac.DryWet(ac.Gain()), (480, 2), "made with a stage of channels=2"),

@@ -19,7 +19,7 @@ INPUTS, OUTPUTS, TABLE, COUNTERS, SILENCE, UNHEARD, MOST, CLOCK, MEGAFRAME_NS, P
 # blocks that took longer than they last, ns in all, and ns of 10^6 frames of the block that took longest for its
 # length; the peaks of input and output in 2^-30; samples of output that were not finite.
 (BLOCKS, FRAMES, INPUT_UNDERFLOWS, INPUT_OVERFLOWS, OUTPUT_UNDERFLOWS, OUTPUT_OVERFLOWS, LATE, BUSY_NS, WORST_NS,
- PEAK_IN, PEAK_OUT, NOT_FINITE, COUNT) = range(13)  # fmt: skip
+ PEAK_IN, PEAK_OUT, NONFINITE, COUNT) = range(13)  # fmt: skip
 FULL_SCALE = 2**30
 
 
@@ -40,7 +40,7 @@ def _spare_the_ears(counters, samples):
     for i in range(samples.size):
         if samples[i] - samples[i] != 0:
             samples[i] = 0
-            counters[NOT_FINITE] += 1
+            counters[NONFINITE] += 1
 
 
 @part
@@ -128,15 +128,16 @@ def sink(state, x, y, frames):
     add_atomic(filled, 0, min(frames, length - filled[0]))
 
 
-WRITTEN, READ, LOST, TAPPED = range(4)  # frames that went into a ring, that came out of it, that found no place
+# Counters of `monitor`: frames written into its ring buffer, read from it, and dropped because it was full.
+WRITTEN, READ, DROPPED, MONITOR_COUNTERS = range(4)
 
 
-# state of `tap`: channels, address of the ring, its frames, address of the counters
+# state of `monitor`: channels, address of the ring, its frames, address of the counters
 @stage_step
-def tap(state, x, y, frames):
-    """What comes goes on, and into a ring that one other thread reads; what finds no place in it is lost there."""
+def monitor(state, x, y, frames):
+    """What comes goes on, and into a ring that one other thread reads; what finds no place in it is dropped."""
     channels, length = state[0], state[2]
-    ring, counters = floats_at(state, 1, 0, length * channels, x), integers_at(state, 3, 0, TAPPED, state)
+    ring, counters = floats_at(state, 1, 0, length * channels, x), integers_at(state, 3, 0, MONITOR_COUNTERS, state)
     samples, target = viewed(x, frames * channels), viewed(y, frames * channels)
     kept = min(frames, length - (counters[WRITTEN] - load_atomic(counters, READ)))
     place = counters[WRITTEN] % length * channels
@@ -145,12 +146,12 @@ def tap(state, x, y, frames):
         if i < kept * channels:
             ring[place] = target[i]
             place = place + 1 if place + 1 < ring.size else 0
-    counters[LOST] += frames - kept
+    counters[DROPPED] += frames - kept
     add_atomic(counters, WRITTEN, kept)
 
 
 @kernel
-def read_tap(ring, counters, y, channels):
+def read_monitor(ring, counters, y, channels):
     """Take y.size // channels frames out of a ring that has them."""
     place = counters[READ] * channels % ring.size
     for i in range(y.size):

@@ -137,9 +137,9 @@ def _arrive(now, aim):
         now[i] = aim[i]
 
 
-# state of `mix`: channels in and out, addresses of rows of factors (in, out), of their turns, of work space
+# state of `matrix_mixer`: channels in and out, addresses of rows of factors (in, out), of their turns, of work space
 @stage_step
-def mix(state, x, y, frames):
+def matrix_mixer(state, x, y, frames):
     """Each channel of y is a sum of those of x, each times its factor; in float64."""
     before, after = state[0], state[1]
     now, aim, moving = _rows(state, 2, before * after)

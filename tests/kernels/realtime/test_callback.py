@@ -8,8 +8,8 @@ import pytest
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.realtime import _callback as kernels
 from audioconv.kernels.simd.pointers import address_of
-from audioconv.stream import Gain, Sink, Source, Tap
-from audioconv.stream.sound import table_of
+from audioconv.stream import Gain, Monitor, Sink, Source
+from audioconv.stream.processor import table_of
 
 
 def noise(*shape):
@@ -44,17 +44,17 @@ def test_a_sink_keeps_what_it_has_room_for_and_passes_all_on(channels):
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_tap_gives_each_sample_once_and_counts_what_is_lost(channels):
-    x, tap, heard = noise(1000, channels), Tap(100, channels=channels), []
+    x, monitor, heard = noise(1000, channels), Monitor(100, channels=channels), []
     for first in range(0, 900, 30):
-        assert np.array_equal(tap.process(x[first : first + 30]), x[first : first + 30])
+        assert np.array_equal(monitor.process(x[first : first + 30]), x[first : first + 30])
         if first % 90 == 60:
-            heard += [tap.read(37), tap.read()]
+            heard += [monitor.read(37), monitor.read()]
     assert np.array_equal(np.concatenate(heard).reshape(-1, channels), x[:900])
-    assert tap.lost == 0
-    tap.process(x[:150])
-    assert tap.lost == 50
-    assert np.array_equal(tap.read().reshape(-1, channels), x[:100])
-    assert len(tap.read()) == 0
+    assert monitor.dropped == 0
+    monitor.process(x[:150])
+    assert monitor.dropped == 50
+    assert np.array_equal(monitor.read().reshape(-1, channels), x[:100])
+    assert len(monitor.read()) == 0
 
 
 def called(stage, x, y, flags=0, frames=64, played=1, clock=0, counters=None):
@@ -90,10 +90,10 @@ def test_a_card_without_input_or_output_is_silence():
     y = np.ones(64, "float32")
     called(Gain(20.0), None, y)
     assert not y.any()
-    tap = Tap(64)
+    monitor = Monitor(64)
     x = noise(64)
-    called(tap, x, None)
-    assert np.array_equal(tap.read(), x)
+    called(monitor, x, None)
+    assert np.array_equal(monitor.read(), x)
 
 
 @compiled
@@ -102,7 +102,7 @@ def test_what_is_not_finite_is_played_as_silence_and_shown():
     x[5] = np.nan
     counters = called(Gain(0.0), x, y)
     assert counters[kernels.PEAK_IN] == kernels.FULL_SCALE**2
-    assert counters[kernels.NOT_FINITE] == 1
+    assert counters[kernels.NONFINITE] == 1
     x[5] = 0
     assert np.array_equal(y, x)
 

@@ -37,7 +37,7 @@ def test_gain(length, channels):
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (3, 2), (2, 2)])
 def test_mix(length, before, after):
     x, (m, n) = noise(length, before), np.random.default_rng(1).standard_normal((2, before, after))
-    y = twice(ac.Mix(m), x, lambda mix: setattr(mix, "matrix", n))
+    y = twice(ac.MatrixMixer(m), x, lambda mix: setattr(mix, "matrix", n))
     columns = x.reshape(length, before)
     moving = np.einsum("tio,ti->to", way(m, n, 1) + (way(0, 1, length)[:, None, None] - 1) * (n - m), columns)
     assert_close(y, np.concatenate([columns @ m, moving]), 1e-6)
@@ -78,7 +78,7 @@ def test_dry_and_wet(length, late):
 def test_a_chain_of_many_widths(length):
     x, rng = noise(length), np.random.default_rng(3)
     a, b, c = rng.standard_normal((1, 2)), rng.standard_normal((2, 5)), rng.standard_normal((5, 1))
-    chain = ac.Chain([ac.Mix(a), ac.Gain(6.0, channels=2), ac.Mix(b), ac.Mix(c)])
+    chain = ac.Chain([ac.MatrixMixer(a), ac.Gain(6.0, channels=2), ac.MatrixMixer(b), ac.MatrixMixer(c)])
     expected = x[:, None].astype(float) @ a @ b @ c * 10 ** (6 / 20)
     assert_close(chain.process(x), expected[:, 0], 1e-6)
     assert_close(chain.process(x, out=x), expected[:, 0], 1e-6)
@@ -93,7 +93,7 @@ def test_a_function_of_ones_own():
                 memory[c] = now
 
     x = noise(20, 2)
-    y = ac.Jitted(difference, np.zeros(2), channels=2).process(x)
+    y = ac.JitStage(difference, np.zeros(2), channels=2).process(x)
     assert_close(y, np.diff(x, axis=0, prepend=0), 1e-6)
 
 
@@ -114,7 +114,7 @@ def test_sections_take_what_is_not_finite_as_zeros_and_count_it(length, channels
     stage = ac.Biquad(sos, channels=channels)
     y, made = stage.process(x), [naive.sections(column, sos) for column in x.T]
     assert_close(y, np.stack([column for column, _ in made], axis=1), 1e-6, zeros_allowed=length == 1 == channels)
-    assert stage.replaced == sum(count for _, count in made) == len({0, length // 2, length - 1})
+    assert stage.nonfinite_count == sum(count for _, count in made) == len({0, length // 2, length - 1})
     clean = np.where(np.isfinite(x), x, np.float32(0))
     assert np.array_equal(ac.Biquad(sos, channels=channels).process(clean), y)
 
@@ -131,12 +131,12 @@ def test_sections_that_are_not_stable_begin_anew(length, cut):
     expected = np.stack([column for column, _ in made], axis=1)
     assert np.array_equal(np.isinf(y), np.isinf(expected))
     assert_close(y[np.isfinite(y)], expected[np.isfinite(y)], 1e-6)
-    assert stage.replaced == sum(count for _, count in made) == np.isinf(y).sum() > length // 3
+    assert stage.nonfinite_count == sum(count for _, count in made) == np.isinf(y).sum() > length // 3
     stage.sos = [tame, tame]
     settled = np.concatenate([stage.process(x) for _ in range(3)])[-length:]
     assert np.isfinite(settled).all()
     stage.reset()
-    assert stage.replaced == 0
+    assert stage.nonfinite_count == 0
     assert np.array_equal(stage.process(x), ac.Biquad([tame, tame], channels=2).process(x))
 
 
@@ -149,7 +149,7 @@ def test_sections_on_their_way_recover():
         stage.sos = new
     y, clean = stages[0].process(x), stages[1].process(np.where(np.isfinite(x), x, np.float32(0)))
     assert np.array_equal(y, clean)
-    assert (stages[0].replaced, stages[1].replaced) == (2, 0)
+    assert (stages[0].nonfinite_count, stages[1].nonfinite_count) == (2, 0)
     assert np.isfinite(y).all()
 
 
@@ -168,9 +168,9 @@ def test_what_looks_ahead_or_waits_takes_what_is_not_finite_as_zeros(made, bad):
     x[[0, 30, CHUNK + 1], [0, 1, 0]] = bad
     stage, clean = made(), np.where(np.isfinite(x), x, np.float32(0))
     y = [stage.process(x[:100]), stage.process(x[100:])]
-    assert stage.replaced == 3
+    assert stage.nonfinite_count == 3
     other = made()
     expected = np.concatenate([other.process(clean[:100]), other.process(clean[100:]), other.flush()])
     assert np.array_equal(np.concatenate([*y, stage.flush()]), expected)
     assert np.isfinite(expected).all()
-    assert stage.replaced == other.replaced == 0
+    assert stage.nonfinite_count == other.nonfinite_count == 0

@@ -1,9 +1,9 @@
-"""Voices and their mix against the formulas, on short filters, so that it also runs without JIT."""
+"""Instances and their mix against the formulas, on short filters, so that it also runs without JIT."""
 
 import numpy as np
 import pytest
 
-from audioconv.kernels.realtime import crossfade as voices
+from audioconv.kernels.realtime import crossfade as kernels
 from audioconv.stream import StreamConvolver
 from tests.compare import assert_close
 
@@ -21,7 +21,7 @@ def convolved(x, h):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("mode", ["cut", "ring"])
+@pytest.mark.parametrize("mode", ["cut", "fade_input"])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_change_is_the_mix_that_it_says(dtype, mode, channels):
     x, old, new = noise((260, channels), dtype), noise((40, channels), dtype, 1), noise((25, channels), dtype, 2)
@@ -43,18 +43,18 @@ def test_old_voices_leave_when_they_have_rung():
     stream = StreamConvolver(noise(10, "float32"), max_block=1000, max_taps=10)
     stream.process(noise(100, "float32"))
     for _ in range(3):
-        stream.set_ir(noise(10, "float32"), 1 / 48000, "ring")
+        stream.set_ir(noise(10, "float32"), 1 / 48000, "fade_input")
         stream.process(noise(10, "float32"))
-    assert stream._voices._control[voices.COUNT] == 4
+    assert stream._crossfade._control[kernels.COUNT] == 4
     stream.process(noise(900, "float32"))
-    assert stream._voices._control[voices.COUNT] == 1
+    assert stream._crossfade._control[kernels.COUNT] == 1
 
 
 def test_a_matrix_and_a_guard():
     x, h = noise((120, 2), "float32"), noise((30, 2, 1), "float32", 1)
     spoilt = x.copy()
     spoilt[7, 1], x[7, 1] = np.inf, 0
-    stream = StreamConvolver(h, channels=2, max_block=120, guard=True)
+    stream = StreamConvolver(h, channels=2, max_block=120, replace_nonfinite=True)
     expected = convolved(x[:, :1], h[:, 0]) + convolved(x[:, 1:], h[:, 1])
     assert_close(stream.process(spoilt).reshape(-1, 1), expected, 2e-6)
-    assert stream.replaced == 1
+    assert stream.nonfinite_count == 1

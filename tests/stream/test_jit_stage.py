@@ -28,7 +28,7 @@ def times(block, memory):
 @pytest.mark.parametrize("function", [smooth, numba.njit(smooth)])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_function_of_ones_own_is_a_stage(function, channels):
-    x, stage = noise(500, channels), ac.Jitted(function, np.zeros((channels, 1)), channels=channels)
+    x, stage = noise(500, channels), ac.JitStage(function, np.zeros((channels, 1)), channels=channels)
     expected = signal.lfilter([1.0], [1.0, -0.5], x.astype(float), axis=0)
     for _ in range(2):  # a flush leaves it as new
         assert_close(run(stage, x, [3, 0, 77]), expected, 1e-7)
@@ -38,7 +38,7 @@ def test_a_function_of_ones_own_is_a_stage(function, channels):
 
 def test_the_memory_begins_as_it_was_given_and_may_be_set():
     first = np.array([3.0])
-    stage = ac.Jitted(times, first)
+    stage = ac.JitStage(times, first)
     first[0] = 9.0
     assert np.array_equal(stage.process(np.ones(2, "float32")), [3, 3])
     stage.memory[0] = 5.0
@@ -53,7 +53,7 @@ def test_a_function_may_have_no_memory():
     def negative(block, memory):
         block[:] = -block
 
-    assert np.array_equal(ac.Jitted(negative).process(np.ones(2, "float32")), [-1, -1])
+    assert np.array_equal(ac.JitStage(negative).process(np.ones(2, "float32")), [-1, -1])
 
 
 def echo(block, memory):
@@ -68,7 +68,7 @@ def echo(block, memory):
 
 
 def echoed(channels):
-    return ac.Jitted(echo, np.zeros((44, channels)), channels=channels, latency=3, tail=40)
+    return ac.JitStage(echo, np.zeros((44, channels)), channels=channels, latency=3, tail=40)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -100,7 +100,7 @@ def test_what_rings_on_comes_out_at_the_end(tmp_path, channels, sizes):
 
 
 def test_a_pickled_stage_goes_on_where_it_was():
-    stage, x = ac.Jitted(smooth, np.zeros((1, 1))), noise(100)
+    stage, x = ac.JitStage(smooth, np.zeros((1, 1))), noise(100)
     stage.process(x[:40])
     copy = pickle.loads(pickle.dumps(stage))
     assert np.array_equal(copy.process(x[40:]), stage.process(x[40:]))
@@ -118,17 +118,17 @@ def test_a_function_that_cannot_be_compiled_is_refused_with_the_reason():
         with pytest.raises(
             ac.ArgumentError, match=r"strange cannot be compiled .*Unknown attribute 'no_such_thing'"
         ) as e:
-            ac.Jitted(function)
+            ac.JitStage(function)
         assert len(str(e.value)) < 250
     with pytest.raises(ac.ArgumentError, match="2 argument types given, but function takes 1"):
-        ac.Jitted(one)
+        ac.JitStage(one)
 
 
 def test_what_is_refused():
     with pytest.raises(ac.ArgumentError, match=r"a function of \(block, memory\) is wanted, not 3"):
-        ac.Jitted(3)
+        ac.JitStage(3)
     with pytest.raises(ac.DtypeError, match="memory must be"):
-        ac.Jitted(times, np.zeros(2, int))
+        ac.JitStage(times, np.zeros(2, int))
 
 
 def test_a_function_in_a_chain_is_one():

@@ -5,10 +5,10 @@ import numpy as np
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, DtypeError
 from audioconv.kernels.realtime import _callback as kernels
-from audioconv.stream.sound import Sound, compiled
+from audioconv.stream.processor import Processor, compiled
 
 
-class Source(Sound):
+class Source(Processor):
     """Sound from an array, whatever comes in: to play a recording, or to try a chain without a microphone.
 
     Parameters
@@ -41,10 +41,10 @@ class Source(Sound):
         frames = self._samples.size // self.out_channels
         return compiled(kernels.source, [self.channels, self.out_channels, self._samples, frames, self._place])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
 
 
-class Sink(Sound):
+class Sink(Processor):
     """What passes is also written into memory, until that is full.
 
     Parameters
@@ -82,10 +82,10 @@ class Sink(Sound):
     def compiled_step(self):
         return compiled(kernels.sink, [self.channels, self._memory, self._frames, self._filled])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
 
 
-class Tap(Sound):
+class Monitor(Processor):
     """What passes can be read from Python, by one thread, while a sound card plays on.
 
     The reader never makes the sound wait. Where it is late by more than there is room for, it misses samples, which are
@@ -100,25 +100,25 @@ class Tap(Sound):
     Examples
     --------
     >>> import numpy as np
-    >>> tap = Tap(4)
-    >>> _ = tap.process(np.arange(6, dtype="float32"))
-    >>> tap.read(), tap.lost
+    >>> monitor = Monitor(4)
+    >>> _ = monitor.process(np.arange(6, dtype="float32"))
+    >>> monitor.read(), monitor.dropped
     (array([0., 1., 2., 3.], dtype=float32), 2)
     """
 
     def __init__(self, frames=65536, *, channels=1):
         super().__init__(channels)
-        self._frames, self._counters = whole(frames, "frames"), np.zeros(kernels.TAPPED, np.int64)
+        self._frames, self._counters = whole(frames, "frames"), np.zeros(kernels.MONITOR_COUNTERS, np.int64)
         self._ring = np.zeros(self._frames * self.channels, np.float32)
         self._ring.fill(0)  # touches it, so that the sound card need not wait for it
 
     @property
-    def lost(self):
+    def dropped(self):
         """Frames for which there was no room."""
-        return int(self._counters[kernels.LOST])
+        return int(self._counters[kernels.DROPPED])
 
     @property
-    def waiting(self):
+    def available(self):
         """How many frames can be read."""
         return int(self._counters[kernels.WRITTEN] - self._counters[kernels.READ])
 
@@ -132,9 +132,9 @@ class Tap(Sound):
         """
         if most is not None and most < 0:
             raise ArgumentError(f"most must not be negative, and it is {most}")
-        frames = self.waiting if most is None else min(self.waiting, most)
+        frames = self.available if most is None else min(self.available, most)
         samples = np.empty(frames * self.channels, np.float32)
-        kernels.read_tap(self._ring, self._counters, samples, self.channels)
+        kernels.read_monitor(self._ring, self._counters, samples, self.channels)
         return samples if self.channels == 1 else samples.reshape(-1, self.channels)
 
     def reset(self):
@@ -142,6 +142,6 @@ class Tap(Sound):
         self._counters.fill(0)
 
     def compiled_step(self):
-        return compiled(kernels.tap, [self.channels, self._ring, self._frames, self._counters])
+        return compiled(kernels.monitor, [self.channels, self._ring, self._frames, self._counters])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__

@@ -37,7 +37,7 @@ def width_after(stage):
     return getattr(stage, "out_channels", stage.channels)
 
 
-class Sound:
+class Processor:
     """Base of stages that take float32 blocks (samples,) or (samples, channels) and give as many samples.
 
     The results have `out_channels` columns, as many as the block if a stage does not say otherwise.
@@ -46,7 +46,7 @@ class Sound:
     latency = 0
     rate_in = rate_out = None  # the sample rates, in Hz, for which a stage is made, if it knows one, and which it gives
     _dtype, _max_block = np.dtype(np.float32), None
-    _replaced = None  # how many samples were replaced, where a stage counts them
+    _nonfinite = None  # how many samples were replaced, where a stage counts them
     _for_channels = "{name}(..., channels={0})"  # what makes such a stage for other channels
     _inside = ()  # stages of which this one's step calls the steps, by a table of theirs
 
@@ -167,13 +167,14 @@ class Sound:
         return samples.reshape((-1, self.out_channels)[: self._dims])
 
     @property
-    def replaced(self):
+    def nonfinite_count(self):
         """How many samples were not finite and have been replaced, since the signal began.
 
-        Stages that remember, `Biquad`, `DryWet` and `Limiter`, always replace them, `StreamConvolver` with a guard.
+        Stages that remember, `Biquad`, `DryWet` and `Limiter`, always replace them; `StreamConvolver` does so with
+        `replace_nonfinite`.
         """
-        own = 0 if self._replaced is None else int(self._replaced[0])
-        return own + sum(getattr(stage, "replaced", 0) for stage in self._inside)
+        own = 0 if self._nonfinite is None else int(self._nonfinite[0])
+        return own + sum(getattr(stage, "nonfinite_count", 0) for stage in self._inside)
 
     def flush(self):
         """End the signal: what is still due, here nothing; then start afresh."""
@@ -190,7 +191,7 @@ class Sound:
         """Forget the signal so far."""
 
 
-class Ramp:
+class SmoothedParameter:
     """Numbers that a step brings from where they are to an aim over a block, in a straight line.
 
     The aim is written where no step looks and then made to hold, so that a step in another thread sees all of it or
@@ -222,8 +223,8 @@ class Ramp:
 
 
 def checked_block(block, stage, most=None):
-    """A block as an array, if it is one for that stage: of its channels, and of `Sound._dtype` if it says nothing."""
-    array, channels, dtype = np.asarray(block), stage.channels, getattr(stage, "_dtype", Sound._dtype)
+    """A block as an array, if it fits that stage: its channels, and its dtype (float32 if it does not say)."""
+    array, channels, dtype = np.asarray(block), stage.channels, getattr(stage, "_dtype", Processor._dtype)
     if array.dtype != dtype:
         array = floating(array, "block")  # brings it to the byte order of this machine, or says what is wrong with it
     if array.dtype != dtype:
@@ -238,7 +239,7 @@ def checked_block(block, stage, most=None):
 
 def for_channels(stage, channels):
     """How a stage like this one is made for so many channels."""
-    wanted = getattr(stage, "_for_channels", Sound._for_channels)
+    wanted = getattr(stage, "_for_channels", Processor._for_channels)
     return wanted.format(channels, name=type(stage).__name__)
 
 

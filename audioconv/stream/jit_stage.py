@@ -5,11 +5,11 @@ import numpy as np
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime.jit_stage import jitted_step
-from audioconv.stream.sound import Sound, compiled
+from audioconv.stream.processor import Processor, compiled
 from audioconv.stream.values import hertz_or_none
 
 
-class Jitted(Sound):
+class JitStage(Processor):
     """A function of one's own as a stage, compiled by Numba and called without Python.
 
     Parameters
@@ -50,7 +50,7 @@ class Jitted(Sound):
     ...     for t in range(len(block)):
     ...         memory[0] = 0.5 * memory[0] + block[t, 0]
     ...         block[t, 0] = memory[0]
-    >>> stage = Jitted(slower, np.zeros(1), tail=2)
+    >>> stage = JitStage(slower, np.zeros(1), tail=2)
     >>> stage.process(np.array([1, 0, 0], "float32")), stage.flush()
     (array([1.  , 0.5 , 0.25], dtype=float32), array([0.125 , 0.0625], dtype=float32))
     """
@@ -93,4 +93,4 @@ class Jitted(Sound):
     def compiled_step(self):
         return compiled(self._compiled, [self.channels, self._memory.reshape(-1)])
 
-    compiled_step.__doc__ = Sound.compiled_step.__doc__
+    compiled_step.__doc__ = Processor.compiled_step.__doc__
