@@ -49,4 +49,4 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist demo .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -62,7 +62,7 @@ _PARTS = ("classify", "enhance", "features", "io", "models", "nn", "report", "si
 __all__ = [*_HOME, *_PARTS, "__version__"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in _PARTS:
         return import_module(f"audioconv.{name}")
     if name == "__version__":
@@ -75,7 +75,7 @@ def __getattr__(name):
     return value
 
 
-def _version():
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version  # takes longer than all else here
 
     try:
@@ -84,5 +84,5 @@ def _version():
         return "0+unknown"
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

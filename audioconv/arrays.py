@@ -5,15 +5,24 @@ One form for inputs means one compiled signature a dtype, whether the caller's a
 
 import math
 import numbers
+from collections.abc import Collection
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS: tuple[np.dtype[np.floating[Any]], ...] = (np.dtype(np.float32), np.dtype(np.float64))
+RandomState: TypeAlias = (
+    int | np.random.RandomState | np.random.Generator | np.random.BitGenerator | np.random.SeedSequence | None
+)
+_Name = TypeVar("_Name", bound=str)
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-def floating(x, name, dims=None):
+def floating(x: ArrayLike, name: str, dims: tuple[int, ...] | None = None) -> FloatArray:
     """Return `x` as an array of float32 or float64, or say what is wrong with it.
 
     Parameters
@@ -24,12 +33,22 @@ def floating(x, name, dims=None):
     dims : tuple of int, optional
         The numbers of dimensions that are allowed.
 
+    Returns
+    -------
+    array : float array
+        A view of `x` where it is an array in the machine's own byte order.
+
     Raises
     ------
     DtypeError
         For integer, half, complex, object and other arrays: nothing is rescaled silently.
     ShapeError
         For another number of dimensions.
+
+    Examples
+    --------
+    >>> floating([0.5, 1.0], "x", dims=(1, 2)).dtype
+    dtype('float64')
     """
     array = np.asarray(x)
     if not array.dtype.isnative:
@@ -49,7 +68,7 @@ def floating(x, name, dims=None):
 MOST_CHANNELS = 64  # more side by side are taken for samples, unless `axis` says which is which
 
 
-def time_first(x, name, axis=None):
+def time_first(x: NDArray[_Scalar], name: str, axis: int | None = None) -> NDArray[_Scalar]:
     """Return a signal with time along axis 0, or refuse one that has it along the other.
 
     Parameters
@@ -82,7 +101,7 @@ def time_first(x, name, axis=None):
     return x
 
 
-def float_dtype(dtype):
+def float_dtype(dtype: DTypeLike) -> np.dtype[np.floating[Any]]:
     """Return `dtype` as float32 or float64, or say what is wrong with it."""
     try:
         return FLOATS[FLOATS.index(np.dtype(dtype))]
@@ -90,24 +109,27 @@ def float_dtype(dtype):
         raise ArgumentError(f"dtype must be 'float32' or 'float64', not {dtype!r}") from None
 
 
-def frozen(x, dtype=None):
+def frozen(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
     """The form of a kernel's input: contiguous, aligned, read-only; copied only where it must be."""
-    ready = type(x) is np.ndarray and (dtype is None or x.dtype == dtype) and x.flags.c_contiguous and x.flags.aligned
-    view = x if ready else np.require(x, dtype=dtype, requirements="CA").view(np.ndarray)  # which takes 2 us
+    view: Array
+    if type(x) is np.ndarray and (dtype is None or x.dtype == dtype) and x.flags.c_contiguous and x.flags.aligned:
+        view = x
+    else:
+        view = np.require(x, dtype=dtype, requirements=("C", "A")).view(np.ndarray)  # which takes 2 us
     if view.flags.writeable:
         view = view.view()
         view.flags.writeable = False
     return view
 
 
-def is_number(value):
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a real number, which truth values, text and arrays of one dimension or more are not."""
     if getattr(value, "ndim", None) == 0:
         value = value.item()
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def is_finite(value):
+def is_finite(value: object) -> TypeGuard[float]:
     """Whether a value is a real number, and one that a float can hold."""
     try:
         return is_number(value) and math.isfinite(value)
@@ -115,7 +137,7 @@ def is_finite(value):
         return False
 
 
-def whole(value, name, least=1):
+def whole(value: object, name: str, least: int = 1) -> int:
     """Return `value` as an int of at least `least`, or say what is wrong with it."""
     if type(value) is int and value >= least:
         return value
@@ -126,7 +148,15 @@ def whole(value, name, least=1):
     return int(value)
 
 
-def number(value, name, least=None, most=None, *, above=None, below=None):
+def number(
+    value: object,
+    name: str,
+    least: float | None = None,
+    most: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
     """Return `value` as a float within a range, or say what is wrong with it.
 
     Parameters
@@ -139,6 +169,14 @@ def number(value, name, least=None, most=None, *, above=None, below=None):
         Ends of the range that belong to it.
     above, below : float, optional
         Ends that do not.
+
+    Returns
+    -------
+    value : float
+
+    Raises
+    ------
+    ArgumentError
 
     Examples
     --------
@@ -157,7 +195,7 @@ def number(value, name, least=None, most=None, *, above=None, below=None):
     return value
 
 
-def interval(value, name, least=None, most=None):
+def interval(value: object, name: str, least: float | None = None, most: float | None = None) -> tuple[float, float]:
     """Return `value` as two floats (low, high) in a range, not in the wrong order, or say what is wrong with it."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise ArgumentError(f"{name} must be two numbers, the lowest and the highest, not {value!r}")
@@ -167,7 +205,7 @@ def interval(value, name, least=None, most=None):
     return low, high
 
 
-def seed_of(random_state, name="random_state"):
+def seed_of(random_state: RandomState, name: str = "random_state") -> int:
     """A seed, as an int of at least 0, from whatever stands for randomness in scikit-learn.
 
     Parameters
@@ -177,6 +215,14 @@ def seed_of(random_state, name="random_state"):
         RandomState or Generator.
     name : str
         What to call it in a message.
+
+    Returns
+    -------
+    seed : int
+
+    Raises
+    ------
+    ArgumentError
 
     Examples
     --------
@@ -199,14 +245,14 @@ def seed_of(random_state, name="random_state"):
                         f"not {random_state!r}")  # fmt: skip
 
 
-def choice(value, name, allowed):
+def choice(value: object, name: str, allowed: Collection[_Name]) -> _Name:
     """Return a text if it is one of `allowed`, or say which there are."""
     if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
-    return value
+    return value  # type: ignore[return-value]  # one of `allowed`, as was just seen
 
 
-def aligned(size, dtype):
+def aligned(size: int, dtype: DTypeLike) -> Array:
     """A new array of `size` elements that begins on a cache line, as NumPy's own do only by chance."""
     line = 64 // np.dtype(dtype).itemsize
     memory = np.empty(size + line, dtype)

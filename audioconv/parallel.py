@@ -6,16 +6,23 @@ work is cut into pieces by its size alone, and pieces are joined in order.
 
 import multiprocessing
 import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
 
-_pools = {}  # threads -> executor; kept for the life of the process, because starting threads costs more than work
-os.register_at_fork(after_in_child=_pools.clear) if hasattr(os, "register_at_fork") else None
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+# By their number of threads; kept for the life of the process, because starting threads costs more than work.
+_pools: dict[int, ThreadPoolExecutor] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pools.clear)
 
 
-def thread_count(threads=None):
+def thread_count(threads: int | None = None) -> int:
     """Number of threads to use: `threads`, or `AUDIOCONV_THREADS`, or the cores that this process may use."""
     if threads is None:
         text = os.environ.get("AUDIOCONV_THREADS", "")
@@ -29,7 +36,7 @@ def thread_count(threads=None):
     return whole(threads, "threads")
 
 
-def run(function, items, threads=None):
+def run(function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int | None = None) -> list[_Result]:
     """Call `function` on each item and return the results in order; the first error is raised."""
     items = list(items)
     count = thread_count(threads)

@@ -13,11 +13,11 @@ def doctor(
     clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Remove all compiled kernels first.")] = False,
 ):
     """Show versions, SIMD target, cache."""
-    from audioconv.cache import clear
+    from audioconv.cache import clear_kernels
     from audioconv.kernels._about import about
 
     if clear_cache:
-        count = clear()
+        count = clear_kernels()
         typer.echo(f"removed {count} files of compiled kernels")
     if warm:
         start = time.perf_counter()
