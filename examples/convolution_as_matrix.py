@@ -5,10 +5,10 @@ import numpy as np
 from audioconv import nn
 
 signal = np.array([0, 0, 1, 1, 3, 3, 3, 0], np.float32).reshape(1, 8, 1)
-difference = nn.Conv1d(1, 1, taps=2, padding="valid", rng=np.random.default_rng(0))
+difference = nn.Conv1d(1, 1, kernel_size=2, padding="valid", rng=np.random.default_rng(0))
 difference.weight[:, 0, 0] = -1, 1
 
-dense = nn.as_dense(difference, input_shape=(8, 1))
+dense = nn.to_matrix(difference, input_shape=(8, 1))
 print("the convolution says", difference.forward(signal).ravel())
 print("the dense layer says", dense.forward(signal.reshape(1, 8)).ravel())
 free, used = difference.weight.size, np.count_nonzero(dense.weight)

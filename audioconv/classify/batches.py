@@ -55,7 +55,7 @@ class Batches:
         return -(-len(self._targets) // self.batch_size)
 
     @property
-    def identity(self):
+    def fingerprint(self):
         """What makes these batches, as plain values: a training can only go on with the same."""
         digest = hashlib.sha256(self._targets.tobytes())
         for clip in self._clips:  # one after the other: there may be more of them than memory

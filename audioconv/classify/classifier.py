@@ -280,14 +280,14 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
         recipe = self._recipe()
         epochs = self.epochs or recipe.epochs_for(batches.steps)
         peak = recipe.learning_rate if self.learning_rate is None else float(self.learning_rate)
-        training = nn.Training(
+        training = nn.Trainer(
             recipe.training_step(self.network_, weights, batches.weighted),
             recipe.schedule(peak, epochs * batches.steps),
             epochs=epochs,
             validate=score,
-            as_good=lambda score, best: score[0] >= best[0] - doubt(best[0], len(held[1])),
+            is_improvement=lambda score, best: score[0] >= best[0] - doubt(best[0], len(held[1])),
             checkpoint=checkpoint,
-            identity=batches.identity
+            fingerprint=batches.fingerprint
             | {"epochs": epochs, "learning_rate": peak, "model": kept.name_of(self.model), "recipe": repr(recipe)}
             | ({} if weights is None else {"class_weight": weights.tolist()}),
         )

@@ -37,7 +37,7 @@ def check_name(path):
 def save(classifier, path):
     """Write a trained classifier to one safetensors file; it appears whole or not at all."""
     check_name(path)
-    arrays = {NETWORK + name: array for name, array in classifier.network_.weights().items()}
+    arrays = {NETWORK + name: array for name, array in classifier.network_.state_dict().items()}
     arrays |= {"mean": classifier.mean_, "std": classifier.std_, "filters": classifier.features_.filters}
     known = {name: getattr(classifier, f"{name}_", None) for name in KNOWN}
     arrays |= {name: array for name, array in known.items() if array is not None}
@@ -131,7 +131,7 @@ def load(cls, path, model=None):
         classifier.mean_, classifier.std_ = arrays["mean"], arrays["std"]
         size, frames = classifier.features_.size, classifier.features_.frames(classifier.clip)
         classifier.network_ = models.build(model, len(classifier.classes_), size, 0, frames)
-        classifier.network_.load_weights(
+        classifier.network_.load_state_dict(
             {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
         )
     except (KeyError, TypeError) as error:

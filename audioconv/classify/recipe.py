@@ -38,7 +38,7 @@ class Recipe:
     warmup: float = 0.1  # share of the steps until the peak
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
-    average: float = 0.0  # decay of the moving average of weights that is kept instead of the last ones
+    ema_decay: float = 0.0  # decay of the moving average of weights that is kept instead of the last ones
     # A clip is judged so many times as high, too, and the mean of the logits decides. Digits of a speaker out of four
     # who was not trained on: 80.3 % with (1.0,) became 82.5 %.
     voices: tuple = (0.88, 0.94, 1.0, 1.06, 1.13)
@@ -54,7 +54,7 @@ class Recipe:
         number(self.warmup, "warmup", 0, 1)
         number(self.weight_decay, "weight_decay", 0)
         number(self.label_smoothing, "label_smoothing", 0, below=1)
-        number(self.average, "average, a decay,", 0, below=1)
+        number(self.ema_decay, "ema_decay", 0, below=1)
         for name, bounds in (("voices", {"least": 0.5, "most": 2}), ("shifts_s", {})):
             values = getattr(self, name)
             if not isinstance(values, (tuple, list)) or not values:
@@ -72,9 +72,9 @@ class Recipe:
 
     def training_step(self, network, class_weights, weighted=False):
         """One step of the training of a network; if `weighted`, targets sum to the weight of their clip."""
-        average = nn.MovingAverage(network, self.average) if self.average else None
+        ema = nn.ExponentialMovingAverage(network, self.ema_decay) if self.ema_decay else None
         loss = (WeightedCrossEntropy if weighted else nn.SoftmaxCrossEntropy)(self.label_smoothing, class_weights)
-        return nn.TrainingStep(network, nn.AdamW(network, decay=self.weight_decay), loss, average)
+        return nn.TrainingStep(network, nn.AdamW(network, weight_decay=self.weight_decay), loss, ema)
 
     def schedule(self, learning_rate, steps):
         """The learning rate of each of so many steps."""

@@ -10,7 +10,7 @@ from audioconv.lab import data, networks, pictures, training
 from audioconv.lab.timing import medians_s
 
 SHARES = (0.01, 0.05, 0.1, 0.5, 1.0)
-BUDGETS = {"parameters": (12_000, "parameters"), "products": (100_000, "multiply-adds")}
+BUDGETS = {"parameters": (12_000, "parameters"), "multiply_adds": (100_000, "multiply-adds")}
 STEPS, QUICK_STEPS = 250, 60
 LIMIT_S, QUICK_LIMIT_S = 450, 35
 NEAR = 0.1  # a budget missed by more is said to be
@@ -111,10 +111,10 @@ def show(report, settings):
         f"Five kinds of network, each with and without pooling, all with two hidden layers, ReLU, and a dense layer at "
         f"the end; trained for {steps} steps of {training.BATCH} examples with the same optimiser and the same rates, "
         f"whatever the share of the data. Seeds: {len(settings.seeds)}. Their widths are as large as "
-        f"{BUDGETS['parameters'][0]:,} parameters or {BUDGETS['products'][0]:,} multiply-adds for one example allow. "
-        "Locally connected layers have windows as convolutions have, but weights of their own at each place; tiled "
-        f"ones {networks.TILES} x {networks.TILES} sets of weights in rotation. Pooling takes maxima of 2 x 2 after "
-        "each hidden layer; a dense layer has no places, so there its input is averaged over 2 x 2.\n\n"
+        f"{BUDGETS['parameters'][0]:,} parameters or {BUDGETS['multiply_adds'][0]:,} multiply-adds for one example "
+        "allow. Locally connected layers have windows as convolutions have, but weights of their own at each place; "
+        f"tiled ones {networks.TILES} x {networks.TILES} sets of weights in rotation. Pooling takes maxima of 2 x 2 "
+        "after each hidden layer; a dense layer has no places, so there its input is averaged over 2 x 2.\n\n"
         "Memory is that of the parameters and of the outputs of all layers in float32. Times are medians on one "
         "thread: a step of training for a batch, and the prediction of one example."
     )
@@ -161,7 +161,7 @@ COSTS = ("network", "widths", "parameters", "multiply-adds", "memory (kB)", "ste
 def costs_of(row):
     """A row of the table of costs."""
     network = row.network
-    counts = (f"{network.parameters:,}", f"{network.products:,}", f"{network.memory_bytes / 1e3:,.0f}")
+    counts = (f"{network.parameters:,}", f"{network.multiply_adds:,}", f"{network.memory_bytes / 1e3:,.0f}")
     widths = " x ".join(map(str, network.widths))
     return (network.name, widths, *counts, f"{1e3 * row.step_s:.2f}", f"{1e6 * row.predict_s:.0f}")
 

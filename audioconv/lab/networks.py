@@ -21,7 +21,7 @@ class Network(NamedTuple):
     pooled: bool
     widths: tuple  # channels after the first and after the second layer
     parameters: int
-    products: int  # multiply-adds
+    multiply_adds: int
     activations: int  # numbers that come out of all layers
 
     @property
@@ -86,16 +86,16 @@ def _layer(kind, channels, width, stride, shape, separable, rng):
 def measured(kind, pooled, widths, shape, classes):
     """A `Network` with what it costs, counted from the layers themselves."""
     network = build(kind, pooled, widths, shape, classes, np.random.default_rng(0))
-    products, activations = 0, 0
+    multiply_adds, activations = 0, 0
     for layer in network.layers:
         shape, each = described(layer, shape)
-        products, activations = products + each, activations + int(np.prod(shape))
+        multiply_adds, activations = multiply_adds + each, activations + int(np.prod(shape))
     parameters = sum(p.size for p in network.parameters().values())
-    return Network(kind, pooled, tuple(widths), parameters, products, activations)
+    return Network(kind, pooled, tuple(widths), parameters, multiply_adds, activations)
 
 
 def within(budget, amount, kind, pooled, shape, classes):
-    """The network of a kind that comes nearest to an amount of "parameters" or "products".
+    """The network of a kind that comes nearest to an amount of "parameters" or "multiply_adds".
 
     The widths of its two layers are equal or differ by one; a width of one may be more than the budget.
     """

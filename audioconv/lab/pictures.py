@@ -43,7 +43,7 @@ def accuracy_by_cost(rows, budgets):
     """Dots of accuracy against parameters, multiply-adds, memory, and times of a step and of a prediction."""
     costs = {
         "parameters": lambda row: row.network.parameters,
-        "multiply-adds": lambda row: row.network.products,
+        "multiply-adds": lambda row: row.network.multiply_adds,
         "memory (kB)": lambda row: row.network.memory_bytes / 1e3,
         "training step (ms)": lambda row: 1e3 * row.step_s,
         "prediction (µs)": lambda row: 1e6 * row.predict_s,
@@ -52,7 +52,7 @@ def accuracy_by_cost(rows, budgets):
     for panel, (name, cost) in zip(panels.flat, costs.items(), strict=False):
         for row in rows:
             colour, mark = KINDS[row.network.kind]
-            size = 8 if row.budget == "products" else 5
+            size = 8 if row.budget == "multiply_adds" else 5
             panel.plot(cost(row), _percent(row.accuracy)[-1], mark, color=colour, ms=size,
                        fillstyle="full" if row.network.pooled else "none", label=row.network.kind)  # fmt: skip
         _log(panel)

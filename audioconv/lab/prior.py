@@ -45,7 +45,7 @@ def as_matrix(name, layer, shape):
     """A `Matrix`; raises AssertionError if the dense layer gives something else than the convolution."""
     x = np.random.default_rng(1).standard_normal((5, *shape)).astype(np.float32)
     y = layer.forward(x)
-    difference = np.abs(nn.as_dense(layer, shape).forward(x.reshape(5, -1)) - y.reshape(5, -1)).max() / np.abs(y).max()
+    difference = np.abs(nn.to_matrix(layer, shape).forward(x.reshape(5, -1)) - y.reshape(5, -1)).max() / np.abs(y).max()
     if not difference <= TOLERANCE:
         raise AssertionError(f"{name}: the dense layer differs by {difference:.1e} of the largest output")
     return Matrix(name, nn.connections(layer, shape), float(difference))
@@ -85,7 +85,7 @@ def show(report, settings):
     found = matrices()
     report.text(
         "A convolution is a dense layer of which we are sure, before any data, that most weights are zero and that the "
-        "others are the same at every place. nn.as_dense gives that layer. "
+        "others are the same at every place. nn.to_matrix gives that layer. "
         f"Its outputs are those of the convolution{_within(max(matrix.difference for matrix in found))}."
     )
     report.figure(

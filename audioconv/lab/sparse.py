@@ -22,7 +22,7 @@ class Layer(NamedTuple):
     output: tuple
     weights: int
     connections: int
-    products: int  # multiply-adds as the layer counts them, those with zeros at the edges included
+    multiply_adds: int  # multiply-adds as the layer counts them, those with zeros at the edges included
     dense: int  # weights, connections and multiply-adds of the dense layer
 
 
@@ -49,9 +49,10 @@ def layers():
 
 def counted(name, layer, shape):
     """A `Layer`: connections counted in the matrix that it is."""
-    output, products = described(layer, shape)
+    output, multiply_adds = described(layer, shape)
     connections = int(np.count_nonzero(nn.connections(layer, shape)))
-    return Layer(name, shape, output, layer.weight.size, connections, products, int(np.prod(shape) * np.prod(output)))
+    dense = int(np.prod(shape) * np.prod(output))
+    return Layer(name, shape, output, layer.weight.size, connections, multiply_adds, dense)
 
 
 def pruned(samples, repeats):
@@ -109,7 +110,7 @@ def show(report, settings):
         ["layer", "input", "output", "weights", "connections", "multiply-adds", "each if dense", "times fewer"],
         [
             (row.name, _by(row.shape), _by(row.output), f"{row.weights:,}", f"{row.connections:,}",
-             f"{row.products:,}", f"{row.dense:,}", f"{row.dense / row.connections:,.0f}")
+             f"{row.multiply_adds:,}", f"{row.dense:,}", f"{row.dense / row.connections:,.0f}")
             for row in rows
         ],
     )  # fmt: skip

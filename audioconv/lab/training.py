@@ -38,7 +38,7 @@ def stepper(network, x, y, classes):
 
 
 def _step(network):
-    return nn.TrainingStep(network, nn.AdamW(network, decay=DECAY), nn.SoftmaxCrossEntropy())
+    return nn.TrainingStep(network, nn.AdamW(network, weight_decay=DECAY), nn.SoftmaxCrossEntropy())
 
 
 def accuracy(network, x, y, threads=1):

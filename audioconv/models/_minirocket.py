@@ -151,7 +151,7 @@ class MiniRocket:
             If clips do not fit, or are not finite, or there are no two that are not versions of each other.
         """
         x, targets = self._checked(frames), np.asarray(targets, float)
-        if targets.shape != (len(x), self.dense.weights()["bias"].size) or not len(x):
+        if targets.shape != (len(x), self.dense.state_dict()["bias"].size) or not len(x):
             raise ShapeError(f"targets must have a row a clip and a column a class, not shape {targets.shape}")
         if not np.isfinite(x).all():
             raise ArgumentError("frames must be finite")
@@ -163,7 +163,7 @@ class MiniRocket:
         wanted = targets[found.left_out]
         counts = np.ones(len(wanted)) if weights is None else np.asarray(weights, float)[found.left_out]
         sharpness = _sharpness(found.said, wanted, counts)
-        self.dense.load_weights({"weight": found.weight * sharpness, "bias": found.bias * sharpness})
+        self.dense.load_state_dict({"weight": found.weight * sharpness, "bias": found.bias * sharpness})
         right = (found.said.argmax(axis=1) == wanted.argmax(axis=1)) @ counts / counts.sum()
         loss = _cross_entropy(found.said * sharpness, wanted, counts)
         return Fit(loss, float(right), found.penalty, sharpness)
@@ -204,12 +204,12 @@ class MiniRocket:
         """What training sets, by name: themselves and not copies."""
         return {"biases": self._biases, **self.dense.parameters()}
 
-    def weights(self):
+    def state_dict(self):
         """All that makes the trained model, by name; `channels` (rows, 9) are the bands of each kernel, then -1."""
         return {"channels": self._channels, **self.parameters()}
 
-    def load_weights(self, weights):
-        """Take over arrays as `weights` gives them.
+    def load_state_dict(self, state_dict):
+        """Take over arrays as `state_dict` gives them.
 
         Raises
         ------
@@ -218,18 +218,18 @@ class MiniRocket:
         ShapeError
             If a shape differs; nothing is changed.
         """
-        own = self.weights()
-        if own.keys() != weights.keys():
-            raise ModelFileError(f"the weights do not fit the model: {sorted(weights)}, wanted {sorted(own)}")
+        own = self.state_dict()
+        if own.keys() != state_dict.keys():
+            raise ModelFileError(f"the weights do not fit the model: {sorted(state_dict)}, wanted {sorted(own)}")
         for name, array in own.items():
-            if np.shape(weights[name]) != array.shape:
-                raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(weights[name])}")
-        channels = np.array(weights["channels"], np.int32)
+            if np.shape(state_dict[name]) != array.shape:
+                raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(state_dict[name])}")
+        channels = np.array(state_dict["channels"], np.int32)
         if channels.min() < -1 or channels.max() >= self.features or channels[:, 0].min() < 0:
             raise ModelFileError(f"the weights name bands that clips of {self.features} do not have")
         self._plan_for(channels)
-        self._biases = np.array(weights["biases"], np.float32)
-        self.dense.load_weights({name: weights[name] for name in self.dense.weights()})
+        self._biases = np.array(state_dict["biases"], np.float32)
+        self.dense.load_state_dict({name: state_dict[name] for name in self.dense.state_dict()})
 
     def summary(self, shape=None, **options):
         """What the model is and costs; see `nn.Summary`. Additions and comparisons count as multiply-adds."""
@@ -245,8 +245,8 @@ class _Summary(Summary):
             ("0", "Shares", (size,), network._biases.size, shares),
             ("1", "Dense", dense["bias"].shape, sum(p.size for p in dense.values()), dense["weight"].size),
         ]
-        self.parameters, self.products = (sum(layer[k] for layer in self.layers) for k in (3, 4))
-        self.stream, self.epoch_s, self.frame_products = None, None, None
+        self.parameters, self.multiply_adds = (sum(layer[k] for layer in self.layers) for k in (3, 4))
+        self.stream, self.epoch_s, self.frame_multiply_adds = None, None, None
         self.stream_error = "windows of a stream are judged each by itself"
 
 

@@ -27,7 +27,7 @@ from audioconv.nn.layers.pooling import (
     MaxPool2d,
 )
 from audioconv.nn.layers.summary import Summary
-from audioconv.nn.layers.toeplitz import as_dense, connections
+from audioconv.nn.layers.toeplitz import connections, to_matrix
 from audioconv.nn.layers.transposed import Conv1dTranspose, Conv2dTranspose
 from audioconv.nn.runtime.stream import NetworkStream
 from audioconv.nn.training.losses import (
@@ -39,9 +39,9 @@ from audioconv.nn.training.losses import (
     softmax,
     softmax_cross_entropy,
 )
-from audioconv.nn.training.optimisers import SGD, AdamW, MovingAverage, constant, step_decay, warmup_cosine
-from audioconv.nn.training.step import TrainingStep, epoch_time_s
-from audioconv.nn.training.trainer import History, Training
+from audioconv.nn.training.optimisers import SGD, AdamW, ExponentialMovingAverage, constant, step_decay, warmup_cosine
+from audioconv.nn.training.trainer import History, Trainer
+from audioconv.nn.training.training_step import TrainingStep, epoch_time_s
 
 __all__ = [
     "SGD",
@@ -59,6 +59,7 @@ __all__ = [
     "DepthwiseConv1d",
     "DepthwiseConv2d",
     "Dropout",
+    "ExponentialMovingAverage",
     "GlobalAveragePool",
     "History",
     "Layer",
@@ -71,7 +72,6 @@ __all__ = [
     "MaxPool2d",
     "Maxout",
     "MeanSquaredError",
-    "MovingAverage",
     "NetworkStream",
     "ReLU",
     "Residual",
@@ -83,9 +83,8 @@ __all__ = [
     "Swish",
     "TiledConv1d",
     "TiledConv2d",
-    "Training",
+    "Trainer",
     "TrainingStep",
-    "as_dense",
     "connections",
     "constant",
     "conv1d",
@@ -94,5 +93,6 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "step_decay",
+    "to_matrix",
     "warmup_cosine",
 ]

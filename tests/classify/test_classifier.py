@@ -73,10 +73,11 @@ def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads(threads):
     X, y = examples(9, 0)
     one = make(epochs=2, threads=1).fit(X, y)
     many = make(epochs=2, threads=threads).fit(X, y)
-    for name, array in one.network_.weights().items():
-        assert np.array_equal(array, many.network_.weights()[name]), name
+    for name, array in one.network_.state_dict().items():
+        assert np.array_equal(array, many.network_.state_dict()[name]), name
     assert not np.array_equal(
-        make(epochs=2, random_state=2).fit(X, y).network_.weights()["0.weight"], one.network_.weights()["0.weight"]
+        make(epochs=2, random_state=2).fit(X, y).network_.state_dict()["0.weight"],
+        one.network_.state_dict()["0.weight"],
     )
 
 
@@ -106,7 +107,7 @@ def test_a_clip_is_judged_by_several_voices():
     several = make(epochs=3, recipe=Recipe(voices=(0.9, 1.0, 1.2), shifts_s=(0.0,))).fit(X, y)
     assert several.voices_ == (0.9, 1.0, 1.2)
     assert make(epochs=1, augment=False).fit(X, y).voices_ == (1.0,)
-    assert np.array_equal(one.network_.weights()["0.weight"], several.network_.weights()["0.weight"])
+    assert np.array_equal(one.network_.state_dict()["0.weight"], several.network_.state_dict()["0.weight"])
     logits = []
     for pitch in several.voices_:
         one.features_ = several.features_.pitched(pitch)

@@ -20,7 +20,7 @@ def make(**settings):
 
 
 def weights(fitted):
-    return fitted.network_.weights()["0.weight"]
+    return fitted.network_.state_dict()["0.weight"]
 
 
 # --- seeds ----------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_parameters_are_checked_before_a_clip_is_read(change, message, monkeypat
         ({"warmup": 1.5}, "warmup must be at least 0 and at most 1, not 1.5"),
         ({"weight_decay": -0.1}, "weight_decay must be at least 0"),
         ({"label_smoothing": 1}, "label_smoothing must be at least 0 and below 1, not 1"),
-        ({"average": 1}, "average, a decay, must be at least 0 and below 1"),
+        ({"ema_decay": 1}, "ema_decay must be at least 0 and below 1"),
         ({"voices": ()}, "voices must hold at least one number"),
         ({"voices": (1.0, 20)}, "voices must be at least 0.5 and at most 2, not 20"),
         ({"shifts_s": (np.nan,)}, "shifts_s must be a finite number, not nan"),

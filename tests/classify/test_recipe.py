@@ -27,28 +27,28 @@ def test_the_schedule_rises_falls_and_ends_at_nothing():
 
 def weights(**changes):
     fitted = make(epochs=2, recipe=dataclasses.replace(Recipe(), **changes)).fit(*examples(6, 0))
-    return np.concatenate([array.ravel() for array in fitted.network_.weights().values()])
+    return np.concatenate([array.ravel() for array in fitted.network_.state_dict().values()])
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"learning_rate": 0.001}, {"warmup": 0.5}, {"weight_decay": 1.0}, {"label_smoothing": 0}, {"average": 0.9}],
+    [{"learning_rate": 0.001}, {"warmup": 0.5}, {"weight_decay": 1.0}, {"label_smoothing": 0}, {"ema_decay": 0.9}],
 )
 def test_each_setting_changes_the_weights(change):
     assert not np.array_equal(weights(), weights(**change))
 
 
 def test_the_average_is_what_is_kept():
-    fitted = make(epochs=2, recipe=Recipe(average=0.999999)).fit(*examples(6, 0))
+    fitted = make(epochs=2, recipe=Recipe(ema_decay=0.999999)).fit(*examples(6, 0))
     begun = make(epochs=2, recipe=Recipe(learning_rate=1e-12)).fit(*examples(6, 0))
-    wanted, found = begun.network_.weights(), fitted.network_.weights()
+    wanted, found = begun.network_.state_dict(), fitted.network_.state_dict()
     assert np.allclose(found["0.weight"], wanted["0.weight"], atol=1e-3)
     assert np.abs(found["0.weight"]).max() > 0.1
 
 
 def test_recipes_that_make_no_sense_are_refused():
     with pytest.raises(ac.ArgumentError, match="decay"):
-        make(recipe=Recipe(average=1.5)).fit(*examples(2, 0))
+        make(recipe=Recipe(ema_decay=1.5)).fit(*examples(2, 0))
 
 
 def test_a_clip_more_or_less_is_within_doubt():

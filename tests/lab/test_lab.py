@@ -85,20 +85,20 @@ def test_networks_of_all_kinds_give_logits_and_are_counted_as_they_are(kind, poo
     assert network.forward(x).shape == (2, 7)
     found = networks.measured(kind, pooled, (3, 4), shape, 7)
     assert found.parameters == sum(p.size for p in network.parameters().values())
-    assert found.products == described(network, shape)[1]
+    assert found.multiply_adds == described(network, shape)[1]
     assert found.memory_bytes == 4 * (found.parameters + found.activations)
 
 
-def test_products_of_a_convolution_are_what_one_counts():
+def test_multiply_adds_of_a_convolution_are_what_one_counts():
     found = networks.measured("convolutional", False, (3, 4), (8, 8, 1), 7)
-    assert found.products == 64 * 9 * 3 + 64 * 9 * 3 * 4 + 64 * 4 * 7
+    assert found.multiply_adds == 64 * 9 * 3 + 64 * 9 * 3 * 4 + 64 * 4 * 7
     assert found.parameters == 9 * 3 + 3 + 9 * 12 + 4 + 64 * 4 * 7 + 7
     assert found.activations == 2 * 64 * 3 + 2 * 64 * 4 + 2 * 7
     dense = networks.measured("dense", False, (5, 6), (8, 8, 1), 7)
-    assert dense.products == 64 * 5 + 5 * 6 + 6 * 7
+    assert dense.multiply_adds == 64 * 5 + 5 * 6 + 6 * 7
 
 
-@pytest.mark.parametrize("budget", ["parameters", "products"])
+@pytest.mark.parametrize("budget", ["parameters", "multiply_adds"])
 @pytest.mark.parametrize("kind", networks.KINDS)
 def test_a_budget_is_met_as_nearly_as_widths_allow(budget, kind):
     amount = 12_000
@@ -165,7 +165,7 @@ def test_the_comparison_is_shown_with_what_was_finished_after_ctrl_c(digits, mon
 
 def test_connections_are_those_of_windows_inside_the_input():
     row = sparse.counted("one", nn.Conv1d(2, 3, 3, rng=RNG(0)), (5, 2))
-    assert (row.weights, row.connections, row.products) == (18, (3 * 5 - 2) * 6, 15 * 6)
+    assert (row.weights, row.connections, row.multiply_adds) == (18, (3 * 5 - 2) * 6, 15 * 6)
     assert row.dense == 5 * 2 * 5 * 3
 
 
@@ -274,9 +274,9 @@ def test_matrices_are_those_of_the_layers():
 
 def test_a_wrong_matrix_is_not_told(monkeypatch):
     layer = nn.Conv1d(1, 1, 3, rng=RNG(0))
-    right = nn.as_dense(layer, (6, 1))
+    right = nn.to_matrix(layer, (6, 1))
     right.weight[0, 0] += 0.1
-    monkeypatch.setattr(nn, "as_dense", lambda *_: right)
+    monkeypatch.setattr(nn, "to_matrix", lambda *_: right)
     with pytest.raises(AssertionError, match="differs by"):
         prior.as_matrix("one", layer, (6, 1))
 

@@ -48,13 +48,13 @@ def test_there_are_84_kernels_and_9996_features():
     assert KERNELS.shape == (84, 3)
     assert len({tuple(taps) for taps in KERNELS.tolist()}) == 84
     assert network.size == 9996
-    assert network.weights()["weight"].shape == (9996, 12)
-    rows = network.weights()["channels"]
+    assert network.state_dict()["weight"].shape == (9996, 12)
+    rows = network.state_dict()["channels"]
     counts = (rows >= 0).sum(axis=1)
     assert rows.shape == (84 * 12, 9)
     assert (counts.min(), counts.max()) == (1, 9)
     assert all(len(set(row[row >= 0].tolist())) == count for row, count in zip(rows, counts, strict=True))
-    assert network.weights()["channels"].max() == 39
+    assert network.state_dict()["channels"].max() == 39
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_features_are_shares_of_naive_convolutions():
     x = data(2, seed=9)[0]
     shares = network.transform(x)
     assert shares.shape == (2, 840)
-    rows, (found, counts), start = network.weights()["channels"], dilations(98, 10), 0
+    rows, (found, counts), start = network.state_dict()["channels"], dilations(98, 10), 0
     for i in range(len(rows)):
         place, kernel = divmod(i, 84)
         end = start + counts[place]
         if i % 29 == 0:
-            bands, biases = rows[i][rows[i] >= 0], network.weights()["biases"][start:end]
+            bands, biases = rows[i][rows[i] >= 0], network.state_dict()["biases"][start:end]
             args = x[1], KERNELS[kernel], found[place], (place + kernel) % 2 == 0, bands
             # float32 sums may fall on the other side of a bias that is as close as their rounding
             least, most = (naive.ppv(*args, biases + side) for side in (1e-4, -1e-4))
@@ -179,7 +179,7 @@ def test_the_same_bits_with_any_number_of_threads_and_in_any_batch():
     logits = one.forward(x)
     for threads in (2, 3):
         many, _ = fitted(threads)
-        assert all(np.array_equal(array, many.weights()[name]) for name, array in one.weights().items())
+        assert all(np.array_equal(array, many.state_dict()[name]) for name, array in one.state_dict().items())
         assert np.array_equal(many.forward(x, threads=threads), logits)
     assert np.array_equal(np.concatenate([one.forward(clip[None]) for clip in x]), logits)
     assert np.array_equal(one.inference()(x), logits)
@@ -203,7 +203,7 @@ def test_weights_are_taken_over_by_another_and_pickled():
     x = data(4, seed=3)[0]
     other = MiniRocket(2, 5, frames=98, rng=RNG(77), size=840)
     assert not np.array_equal(other.forward(x), network.forward(x))
-    other.load_weights({name: array.copy() for name, array in network.weights().items()})
+    other.load_state_dict({name: array.copy() for name, array in network.state_dict().items()})
     assert np.array_equal(other.forward(x), network.forward(x))
     for again in (pickle.loads(pickle.dumps(network)), copy.deepcopy(network)):
         assert np.array_equal(again.forward(x), network.forward(x))
@@ -212,15 +212,15 @@ def test_weights_are_taken_over_by_another_and_pickled():
 @compiled
 def test_weights_that_do_not_fit_are_refused():
     network, _ = fitted()
-    x, kept = data(2)[0], {name: array.copy() for name, array in network.weights().items()}
+    x, kept = data(2)[0], {name: array.copy() for name, array in network.state_dict().items()}
     before = network.forward(x)
     with pytest.raises(ModelFileError, match="do not fit the model"):
-        network.load_weights({"bias": kept["bias"]})
+        network.load_state_dict({"bias": kept["bias"]})
     with pytest.raises(ShapeError, match=r"weight biases must have shape \(840,\)"):
-        network.load_weights(kept | {"biases": kept["biases"][1:]})
+        network.load_state_dict(kept | {"biases": kept["biases"][1:]})
     for band in (5, -2):
         with pytest.raises(ModelFileError, match="bands that clips of 5 do not have"):
-            network.load_weights(kept | {"channels": np.full_like(kept["channels"], band)})
+            network.load_state_dict(kept | {"channels": np.full_like(kept["channels"], band)})
     assert np.array_equal(network.forward(x), before)
 
 
@@ -301,8 +301,8 @@ def test_the_classifier_has_the_same_bits_with_any_number_of_threads(augment):
     X, y = examples(3, 0)
     one, *others = (make(small, epochs=2, threads=threads, augment=augment).fit(X, y) for threads in (1, 2, 3))
     for other in others:
-        for name, array in one.network_.weights().items():
-            assert np.array_equal(array, other.network_.weights()[name]), name
+        for name, array in one.network_.state_dict().items():
+            assert np.array_equal(array, other.network_.state_dict()[name]), name
     assert not np.array_equal(make(small, augment=augment).fit(X, y).predict_proba(X), one.predict_proba(X)) or (
         not augment  # passes over clips that do not change are all the same
     )

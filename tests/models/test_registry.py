@@ -163,7 +163,7 @@ def test_a_batch_norm_without_scale_trains_its_shift_alone():
     y = norm.forward(x, training=True)
     norm.backward(y)
     assert list(norm.parameters()) == list(norm.gradients()) == ["shift"]
-    assert list(norm.weights()) == ["shift", "mean", "variance"]
+    assert list(norm.state_dict()) == ["shift", "mean", "variance"]
     plain = nn.BatchNorm(3)
     assert np.array_equal(plain.forward(x, training=True), y)
     plain.backward(y)

@@ -14,7 +14,7 @@ def test_parameter_count_of_the_paper():
 
 
 def test_the_seed_makes_the_network():
-    first, again, other = (models.build("tc-resnet8", 3, 10, seed).weights() for seed in (5, 5, 6))
+    first, again, other = (models.build("tc-resnet8", 3, 10, seed).state_dict() for seed in (5, 5, 6))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["0.weight"], other["0.weight"])
 

@@ -172,14 +172,14 @@ def train_steps(threads, batch, steps=2):
         _, grad = nn.softmax_cross_entropy(logits, targets, 0.1)
         outputs += [logits, network.backward(grad), *(g.copy() for g in network.gradients().values())]
         optimiser.step(0.01)
-    return outputs + [w.copy() for w in network.weights().values()]
+    return outputs + [w.copy() for w in network.state_dict().values()]
 
 
 @pytest.mark.parametrize("make", [lambda r: nn.Dense(4, 3, rng=r), lambda r: nn.Sequential([nn.Dense(4, 3, rng=r)])])
 def test_inference_keeps_the_weights_that_it_was_made_with(make):
     layer, x = make(RNG(0)), RNG(1).standard_normal((2, 4)).astype("float32")
     before, infer = layer.forward(x), layer.inference()
-    layer.load_weights({name: 2 * array + 1 for name, array in layer.weights().items()})
+    layer.load_state_dict({name: 2 * array + 1 for name, array in layer.state_dict().items()})
     np.testing.assert_array_equal(infer(x), before)
     np.testing.assert_array_equal(infer(x[:1]), before[:1])
     assert not np.array_equal(layer.forward(x), before)
@@ -224,15 +224,15 @@ def test_weights_go_from_one_network_to_another():
     x = RNG(0).standard_normal((9, 50, 7)).astype("float32")
     first.forward(x, training=True)
     assert not np.array_equal(first.forward(x), second.forward(x))
-    second.load_weights(first.weights())
+    second.load_state_dict(first.state_dict())
     assert np.array_equal(first.forward(x), second.forward(x))
-    assert "3.main.0.weight" in first.weights()
-    weights = dict(first.weights())
+    assert "3.main.0.weight" in first.state_dict()
+    weights = dict(first.state_dict())
     bias = weights.pop("8.bias")
     with pytest.raises(ModelFileError, match="bias"):
-        second.load_weights(weights)
+        second.load_state_dict(weights)
     with pytest.raises(ShapeError, match="bias"):
-        second.load_weights(weights | {"8.bias": bias[:2]})
+        second.load_state_dict(weights | {"8.bias": bias[:2]})
 
 
 def test_what_layers_refuse():
@@ -263,7 +263,7 @@ def test_a_pickled_network_carries_its_weights_and_not_its_batches():
     network.backward(network.forward(x, training=True))
     stored = pickle.dumps(network)
     assert np.array_equal(pickle.loads(stored).forward(x), network.forward(x))
-    assert len(stored) < 4 * sum(w.nbytes for w in network.weights().values())
+    assert len(stored) < 4 * sum(w.nbytes for w in network.state_dict().values())
 
 
 def test_two_threads_cannot_train_one_network():

@@ -33,7 +33,7 @@ def test_a_training_counts_what_is_right_of_class_indices():
     network.layers[0].weight[:], network.layers[0].bias[:] = np.eye(3), 0
     step = nn.TrainingStep(network, nn.SGD(network), nn.SoftmaxCrossEntropy())
     x, indices = np.eye(3, dtype="float32")[[0, 1, 2, 2]], np.array([0, 1, 1, -100])
-    history = nn.Training(step, nn.constant(0.0), epochs=1).run(lambda epoch, start: iter([(x, indices)]))
+    history = nn.Trainer(step, nn.constant(0.0), epochs=1).run(lambda epoch, start: iter([(x, indices)]))
     assert history.epochs[0]["accuracy"] == pytest.approx(2 / 3)
 
 

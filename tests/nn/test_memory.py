@@ -99,7 +99,7 @@ def gradients_of_a_step(network, x, targets, loss, checked, threads=2):
             gradient[...] = np.nan
         step = nn.TrainingStep(network, nn.SGD(network), loss)
         value, y = step(x, targets, learning_rate=0.0, seeds=np.arange(len(x)), threads=threads)
-    return [y, np.array(value), *network.gradients().values(), *network.state().values()]
+    return [y, np.array(value), *network.gradients().values(), *network.buffers().values()]
 
 
 def check_step(network, x, loss):
@@ -109,7 +109,7 @@ def check_step(network, x, loss):
     targets = RNG(5).dirichlet(np.ones(y.shape[-1]), y.shape[:-1])
     value, grad = loss(y, targets)
     reference.backward(grad)
-    expected = [y, np.array(value), *reference.gradients().values(), *reference.state().values()]
+    expected = [y, np.array(value), *reference.gradients().values(), *reference.buffers().values()]
     usual = gradients_of_a_step(network, x, targets, loss, False)
     for again in (usual, *(gradients_of_a_step(network, x, targets, loss, True, n) for n in (1, 3))):
         for found, bits, close in zip(again, usual, expected, strict=True):

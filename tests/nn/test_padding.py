@@ -24,7 +24,7 @@ def test_same_keras_is_the_padding_of_the_length(taps, stride, dilation, time, b
     x = RNG(time).standard_normal((batch, time, 2))
     padding = naive.same_keras(time, dilation * (taps - 1) + 1, stride)
     wanted = nn.Conv1d(2, 3, taps, stride, dilation, padding, **DRAW)
-    wanted.load_weights(layer.weights())
+    wanted.load_state_dict(layer.state_dict())
     y = layer.forward(x, training=True)
     assert y.shape == (batch, -(-time // stride), 3)
     assert np.array_equal(y, wanted.forward(x, training=True))
@@ -33,7 +33,7 @@ def test_same_keras_is_the_padding_of_the_length(taps, stride, dilation, time, b
     grad_y = RNG(1).standard_normal(y.shape)
     assert np.array_equal(layer.backward(grad_y), wanted.backward(grad_y))
     assert np.array_equal(layer.gradients()["weight"], wanted.gradients()["weight"])
-    assert np.array_equal(nn.as_dense(layer, x.shape[1:]).weight, nn.as_dense(wanted, x.shape[1:]).weight)
+    assert np.array_equal(nn.to_matrix(layer, x.shape[1:]).weight, nn.to_matrix(wanted, x.shape[1:]).weight)
 
 
 def kinds():
@@ -115,7 +115,7 @@ def test_pools_have_gradients_and_streams(name, size, stride, ceil, time, data):
 def test_average_pools_are_their_matrices(options):
     layer = nn.AveragePool2d((3, 2), (2, 3), ((1, 1), (1, 0)), **options, **WIDE)
     x = RNG(0).standard_normal((2, 6, 6, 3))
-    y, dense = layer.forward(x), nn.as_dense(layer, x.shape[1:])
+    y, dense = layer.forward(x), nn.to_matrix(layer, x.shape[1:])
     assert_close(dense.forward(x.reshape(2, -1)).reshape(y.shape), y, 1e-12)
     assert layer.summary(x.shape[1:]).layers[0][2] == y.shape[1:]
 

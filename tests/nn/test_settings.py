@@ -40,7 +40,7 @@ def test_settings_of_layers_hold_from_the_next_step_on(name, values):
         z = trained.forward(x, training=True, seeds=np.arange(8))
         grad_x = trained.backward(z)
         made = [trained.forward(x), trained.inference()(x)]
-        return [np.array(value), y, z, grad_x, *made, *trained.gradients().values(), *trained.state().values()]
+        return [np.array(value), y, z, grad_x, *made, *trained.gradients().values(), *trained.buffers().values()]
 
     def step_of(trained):
         return nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy())
@@ -50,7 +50,7 @@ def test_settings_of_layers_hold_from_the_next_step_on(name, values):
     before = use(changed, step)
     for value in values:
         fresh = network(**{name: value})
-        fresh.load_weights(changed.weights())
+        fresh.load_state_dict(changed.state_dict())
         assign(changed, name, value)
         after, expected = use(changed, step), use(fresh, step_of(fresh))
         assert all(np.array_equal(a, b) for a, b in zip(after, expected, strict=True))
@@ -93,7 +93,7 @@ def test_assigned_arrays_are_copied_into_those_of_the_layer():
     assert np.array_equal(own, new.astype("float32"))
     assert_close(layer.forward(x), x @ new + [1, -1], 1e-5)
     other = nn.Sequential([nn.Dense(3, 2, rng=RNG(9)), nn.BatchNorm(2)])
-    other.load_weights(trained.weights())
+    other.load_state_dict(trained.state_dict())
     expected = nn.TrainingStep(other, nn.SGD(other), nn.MeanSquaredError())(x, np.zeros((4, 2), "float32"), 0.0)[1]
     assert np.array_equal(step(x, np.zeros((4, 2), "float32"), 0.0)[1], expected)
     layer.weight *= 2
@@ -140,13 +140,13 @@ BAD = [
     (lambda: nn.BatchNorm(3), "momentum", (0.0, 1.5, -1, np.inf)),
     (lambda: nn.BatchNorm(3), "epsilon", (0.0, -1e-5, np.nan)),
     (lambda: nn.SubSpectralNorm(3, 2), "epsilon", (0.0,)),
-    (lambda: nn.AdamW(network()), "decay", (-0.1, np.nan)),
+    (lambda: nn.AdamW(network()), "weight_decay", (-0.1, np.nan)),
     (lambda: nn.AdamW(network()), "beta1", (1.0, -0.1)),
     (lambda: nn.AdamW(network()), "beta2", (1.0, -0.1)),
     (lambda: nn.AdamW(network()), "epsilon", (-1e-8, 0.0)),
-    (lambda: nn.AdamW(network()), "clip_norm", (0.0, -1.0, np.nan)),
+    (lambda: nn.AdamW(network()), "clip_grad_norm", (0.0, -1.0, np.nan)),
     (lambda: nn.SGD(network()), "momentum", (-0.5, np.nan)),
-    (lambda: nn.MovingAverage(network()), "decay", (1.0, -0.1)),
+    (lambda: nn.ExponentialMovingAverage(network()), "decay", (1.0, -0.1)),
     (lambda: nn.SoftmaxCrossEntropy(), "label_smoothing", (1.0, -0.1)),
 ]
 
@@ -221,15 +221,18 @@ def test_layers_have_float32_or_float64(dtype):
 @pytest.mark.parametrize("rate", [-0.1, np.nan, np.inf])
 def test_the_learning_rate_is_checked(rate):
     trained = network()
-    step, before = nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy()), copy.deepcopy(trained.weights())
+    step, before = (
+        nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy()),
+        copy.deepcopy(trained.state_dict()),
+    )
     with pytest.raises(ArgumentError, match="learning_rate"):
         step(x_of(8, 12, 3), nn.one_hot(np.arange(8) % 2, 2), rate)
-    assert all(np.array_equal(before[name], array) for name, array in trained.weights().items())
+    assert all(np.array_equal(before[name], array) for name, array in trained.state_dict().items())
 
 
 CHANGES = {
-    "decay": (nn.AdamW, 0.3), "beta1": (nn.AdamW, 0.2), "beta2": (nn.AdamW, 0.5), "epsilon": (nn.AdamW, 0.1),
-    "clip_norm": (nn.AdamW, 0.01), "momentum": (nn.SGD, 0.1), "nesterov": (nn.SGD, False),
+    "weight_decay": (nn.AdamW, 0.3), "beta1": (nn.AdamW, 0.2), "beta2": (nn.AdamW, 0.5), "epsilon": (nn.AdamW, 0.1),
+    "clip_grad_norm": (nn.AdamW, 0.01), "momentum": (nn.SGD, 0.1), "nesterov": (nn.SGD, False),
 }  # fmt: skip
 
 
@@ -260,17 +263,17 @@ def test_settings_of_optimisers_hold_from_the_next_step_on(name, kind, value):
 
 def test_decay_of_an_average_losses_and_averages_may_be_changed():
     trained, x, targets = network(), x_of(8, 12, 3), nn.one_hot(np.arange(8) % 2, 2)
-    average = nn.MovingAverage(trained, 0.9)
-    step = nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy(), average)
+    ema = nn.ExponentialMovingAverage(trained, 0.9)
+    step = nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy(), ema)
     first = step(x, targets, 0.1, seeds=np.arange(8))[0]
-    average.decay = 0.0
+    ema.decay = 0.0
     step(x, targets, 0.1)
-    assert all(np.array_equal(average.weights()[n], p) for n, p in trained.parameters().items())
-    step.average = other = nn.MovingAverage(trained, 0.0)
-    kept = {name: array.copy() for name, array in average.averages.items()}
+    assert all(np.array_equal(ema.state_dict()[n], p) for n, p in trained.parameters().items())
+    step.ema = other = nn.ExponentialMovingAverage(trained, 0.0)
+    kept = {name: array.copy() for name, array in ema.averages.items()}
     step(x, targets, 0.1)
-    assert all(np.array_equal(other.weights()[n], p) for n, p in trained.parameters().items())
-    assert all(np.array_equal(average.averages[n], p) for n, p in kept.items())
+    assert all(np.array_equal(other.state_dict()[n], p) for n, p in trained.parameters().items())
+    assert all(np.array_equal(ema.averages[n], p) for n, p in kept.items())
     fresh = network()
     step = nn.TrainingStep(fresh, nn.SGD(fresh), nn.MeanSquaredError())
     step(x, targets, 0.0)
@@ -288,7 +291,10 @@ def test_decay_of_an_average_losses_and_averages_may_be_changed():
 def test_layers_are_changed_by_assigning_them():
     trained, x = network(), x_of(8, 12, 3)
     targets = nn.one_hot(np.arange(8) % 2, 2)
-    step, kept = nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy()), copy.deepcopy(trained.weights())
+    step, kept = (
+        nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy()),
+        copy.deepcopy(trained.state_dict()),
+    )
     before = step(x, targets, 0.0, seeds=np.arange(8))[1], trained.forward(x), trained.stream(average=4).process(x[0])
     for change in (
         lambda: trained.layers.append(nn.ReLU()), lambda: trained.layers.pop(), lambda: trained.layers.clear(),
@@ -301,7 +307,7 @@ def test_layers_are_changed_by_assigning_them():
     def sigmoid(y):
         return 1 / (1 + np.exp(-y.astype(float)))
 
-    trained.load_weights(kept)
+    trained.load_state_dict(kept)
     after = step(x, targets, 0.0, seeds=np.arange(8))[1], trained.forward(x), trained.stream(average=4).process(x[0])
     for y, z in zip(before, after, strict=True):
         assert_close(z, sigmoid(y), 1e-6)
@@ -310,10 +316,10 @@ def test_layers_are_changed_by_assigning_them():
     assert "7.weight" in trained.parameters()
     with pytest.raises(AudioconvError, match=r"SGD was made \(7.bias, 7.weight\); make a new one"):
         step(x, targets, 0.1)
-    average = nn.MovingAverage(network())
-    average.network = trained
-    step = nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy(), average)
-    with pytest.raises(AudioconvError, match="MovingAverage"):
+    ema = nn.ExponentialMovingAverage(network())
+    ema.network = trained
+    step = nn.TrainingStep(trained, nn.SGD(trained), nn.SoftmaxCrossEntropy(), ema)
+    with pytest.raises(AudioconvError, match="ExponentialMovingAverage"):
         step(x, targets, 0.1)
 
 

@@ -93,7 +93,7 @@ def test_parameters_appear_once_and_make_one_step(name):
             again = copy.deepcopy(shared)
             step = nn.TrainingStep(again, nn.SGD(again, momentum=0.0), loss)
             step(x, targets, learning_rate=rate, threads=threads)
-        found.append({key: p.tobytes() for key, p in again.weights().items()})
+        found.append({key: p.tobytes() for key, p in again.state_dict().items()})
     assert found[0] == found[1] == found[2]
     step = nn.TrainingStep(shared, nn.SGD(shared, momentum=0.0), loss)
     step(x, targets, learning_rate=rate)
@@ -141,14 +141,14 @@ def test_dropout_used_twice_drops_twice():
 def test_names_weights_and_sizes_of_a_network_that_shares():
     dense, norm = nn.Dense(3, 3, rng=RNG(0)), nn.BatchNorm(3)
     network = row(dense, norm, dense, norm, row(dense))
-    assert list(network.weights()) == ["0.weight", "0.bias", "1.scale", "1.shift", "1.mean", "1.variance"]
+    assert list(network.state_dict()) == ["0.weight", "0.bias", "1.scale", "1.shift", "1.mean", "1.variance"]
     summary = network.summary((5, 3))
     assert summary.parameters == 9 + 3 + 6 == sum(layer[3] for layer in summary.layers)
     other = pickle.loads(pickle.dumps(network))
     assert other.layers[0] is other.layers[2] is not dense
-    other.load_weights({name: array + 1 for name, array in network.weights().items()})
+    other.load_state_dict({name: array + 1 for name, array in network.state_dict().items()})
     assert np.array_equal(other.layers[4].layers[0].weight, dense.weight + 1)
-    assert len(nn.AdamW(network).state()[0]) == 2 * 4
+    assert len(nn.AdamW(network).state_dict()) == 2 * 4
 
 
 def test_a_layer_is_no_layer_of_itself():

@@ -66,7 +66,7 @@ def layers(draw, channels=5, depth=2):
 
 
 def randomised(network, rng):
-    for name, array in network.weights().items():
+    for name, array in network.state_dict().items():
         array += 0.2 * (rng.random(array.shape) if "variance" in name else rng.standard_normal(array.shape))
     return network
 
@@ -220,7 +220,7 @@ def test_summary_says_what_a_network_is():
     network = tc_resnet8(12, 40, rng=RNG(0))
     summary = network.summary((98, 40))
     assert summary.parameters == 65180
-    assert 1.3e6 < summary.products < 1.7e6
+    assert 1.3e6 < summary.multiply_adds < 1.7e6
     assert summary.stream.receptive_field == 171
     assert nn.epoch_time_s(network, (98, 40), 1000, threads=1) > 0
     text = str(summary)

@@ -21,7 +21,7 @@ def probed(layer, shape):
 
 
 def assert_equal_maps(layer, shape, seed=0):
-    dense = nn.as_dense(layer, shape)
+    dense = nn.to_matrix(layer, shape)
     x = RNG(seed).standard_normal((3, *shape))
     y = layer.forward(x)
     expected = probed(layer, shape)
@@ -87,7 +87,7 @@ def test_the_first_layer_of_ds_cnn_is_connected_where_its_windows_lie():
 
 def test_tied_entries_are_equal_and_the_others_zero():
     layer = nn.Conv1d(4, 6, 3, 2, 2, groups=2, rng=RNG(0))
-    tied, dense = nn.connections(layer, (9, 4)), nn.as_dense(layer, (9, 4))
+    tied, dense = nn.connections(layer, (9, 4)), nn.to_matrix(layer, (9, 4))
     assert tied.max() == layer.weight.size
     np.testing.assert_array_equal(dense.weight, np.append(0, layer.weight.ravel()).astype("float32")[tied])
     assert np.count_nonzero(tied) < tied.size / 4
@@ -96,17 +96,17 @@ def test_tied_entries_are_equal_and_the_others_zero():
 def test_zeros_stay_zeros_beside_weights_that_are_not_finite():
     layer = nn.DepthwiseConv1d(2, 1, rng=RNG(0))
     layer.weight[0] = np.inf, np.nan
-    np.testing.assert_array_equal(nn.as_dense(layer, (1, 2)).weight, [[np.inf, 0], [0, np.nan]])
+    np.testing.assert_array_equal(nn.to_matrix(layer, (1, 2)).weight, [[np.inf, 0], [0, np.nan]])
 
 
 def test_what_is_no_linear_map_or_does_not_fit_is_refused():
     with pytest.raises(ac.ArgumentError, match="a convolution or an average pool, not MaxPool1d"):
-        nn.as_dense(nn.MaxPool1d(2), (4, 1))
+        nn.to_matrix(nn.MaxPool1d(2), (4, 1))
     with pytest.raises(ac.ShapeError, match="takes 4 channels, not 3"):
-        nn.as_dense(nn.Conv1d(4, 2, 3, rng=RNG(0)), (9, 3))
+        nn.to_matrix(nn.Conv1d(4, 2, 3, rng=RNG(0)), (9, 3))
     with pytest.raises(ac.ShapeError, match="whole numbers from 1"):
-        nn.as_dense(nn.Conv1d(4, 2, 3, rng=RNG(0)), (0, 4))
+        nn.to_matrix(nn.Conv1d(4, 2, 3, rng=RNG(0)), (0, 4))
     with pytest.raises(ac.ShapeError, match="would have 6,400,000,000 entries"):
-        nn.as_dense(nn.Conv1d(1, 1, 3, rng=RNG(0)), (80_000, 1))
+        nn.to_matrix(nn.Conv1d(1, 1, 3, rng=RNG(0)), (80_000, 1))
     with pytest.raises(ac.ShapeError, match="does not fit Conv1d"):
-        nn.as_dense(nn.Conv1d(4, 2, 3, rng=RNG(0)), (9, 2, 4))
+        nn.to_matrix(nn.Conv1d(4, 2, 3, rng=RNG(0)), (9, 2, 4))

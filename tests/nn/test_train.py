@@ -27,9 +27,9 @@ def accuracy(trained):
     return float(np.mean([(trained.forward(x).argmax(1) == t.argmax(1)).mean() for x, t in clips(999)]))
 
 
-def training(trained, epochs=15, optimiser=None, average=None, **options):
-    step = nn.TrainingStep(trained, optimiser or nn.AdamW(trained), nn.SoftmaxCrossEntropy(), average)
-    return nn.Training(step, nn.warmup_cosine(0.02, 2 * epochs), epochs=epochs, **options)
+def training(trained, epochs=15, optimiser=None, ema=None, **options):
+    step = nn.TrainingStep(trained, optimiser or nn.AdamW(trained), nn.SoftmaxCrossEntropy(), ema)
+    return nn.Trainer(step, nn.warmup_cosine(0.02, 2 * epochs), epochs=epochs, **options)
 
 
 def fit(trained, epochs=15, batches=clips, threads=None, on_batch=None, on_epoch=None, **options):
@@ -52,24 +52,24 @@ def test_the_best_epoch_wins():
     trained, scores, weights = network(), iter([0.1, 0.9, 0.5]), []
 
     def validate(current):
-        weights.append({name: array.copy() for name, array in current.weights().items()})
+        weights.append({name: array.copy() for name, array in current.state_dict().items()})
         return next(scores)
 
     history = fit(trained, epochs=3, validate=validate)
     assert history.best_epoch == 2
-    assert all(np.array_equal(weights[1][name], array) for name, array in trained.weights().items())
+    assert all(np.array_equal(weights[1][name], array) for name, array in trained.state_dict().items())
 
 
 def test_a_later_epoch_wins_that_is_as_good_as_it_must_be():
     scores, weights, trained = iter([0.1, 0.9, 0.85, 0.7, 0.86]), [], network()
 
     def validate(current):
-        weights.append({name: array.copy() for name, array in current.weights().items()})
+        weights.append({name: array.copy() for name, array in current.state_dict().items()})
         return next(scores)
 
-    history = fit(trained, epochs=4, validate=validate, as_good=lambda score, best: score >= best - 0.05)
+    history = fit(trained, epochs=4, validate=validate, is_improvement=lambda score, best: score >= best - 0.05)
     assert history.best_epoch == 3
-    assert all(np.array_equal(trained.weights()[name], array) for name, array in weights[2].items())
+    assert all(np.array_equal(trained.state_dict()[name], array) for name, array in weights[2].items())
 
 
 def test_interruption_keeps_the_best_so_far():
@@ -80,12 +80,12 @@ def test_interruption_keeps_the_best_so_far():
             raise KeyboardInterrupt
 
     def on_epoch(record):
-        kept.update({name: array.copy() for name, array in trained.weights().items()})
+        kept.update({name: array.copy() for name, array in trained.state_dict().items()})
 
     history = fit(trained, on_batch=on_batch, on_epoch=on_epoch)
     assert history.interrupted
     assert history.best_epoch == len(history.epochs) == 2
-    assert all(np.array_equal(kept[name], array) for name, array in trained.weights().items())
+    assert all(np.array_equal(kept[name], array) for name, array in trained.state_dict().items())
 
 
 def test_a_loss_that_is_not_a_number_names_its_batch():
@@ -128,19 +128,19 @@ def test_weights_decay_but_scales_and_biases_do_not():
     x = clips(0)[0][0]
     trained.backward(0 * trained.forward(x, training=True))
     before = {name: array.copy() for name, array in trained.parameters().items()}
-    nn.AdamW(trained, decay=0.5).step(0.1)
+    nn.AdamW(trained, weight_decay=0.5).step(0.1)
     for name, array in trained.parameters().items():
         factor = 0.95 if name in ("0.weight", "5.weight") else 1
         assert np.allclose(array, factor * before[name], rtol=1e-6, atol=0)
 
 
 def bits(trained):
-    return {name: array.tobytes() for name, array in trained.weights().items()}
+    return {name: array.tobytes() for name, array in trained.state_dict().items()}
 
 
 OPTIMISERS = {
-    "adamw": lambda network: nn.AdamW(network, clip_norm=0.5),
-    "sgd": lambda network: nn.SGD(network, decay=1e-3),
+    "adamw": lambda network: nn.AdamW(network, clip_grad_norm=0.5),
+    "sgd": lambda network: nn.SGD(network, weight_decay=1e-3),
 }
 
 
@@ -149,8 +149,8 @@ def test_threads_do_not_matter(name):
     found = []
     for threads in (1, 2, 3, 8):
         trained = network()
-        average = nn.MovingAverage(trained, 0.9)
-        fit(trained, 3, threads=threads, optimiser=OPTIMISERS[name](trained), average=average)
+        ema = nn.ExponentialMovingAverage(trained, 0.9)
+        fit(trained, 3, threads=threads, optimiser=OPTIMISERS[name](trained), ema=ema)
         found.append(bits(trained))
     assert found[0] == found[1] == found[2] == found[3]
 
@@ -159,7 +159,7 @@ def test_threads_do_not_matter(name):
 def test_it_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path, monkeypatch, stop):
     monkeypatch.setattr("audioconv.nn.training.trainer.CHECKPOINT_S", 0)
     whole, path = network(), tmp_path / "training"
-    history = fit(whole, 4, validate=accuracy, average=nn.MovingAverage(whole, 0.9))
+    history = fit(whole, 4, validate=accuracy, ema=nn.ExponentialMovingAverage(whole, 0.9))
 
     class KilledError(Exception):
         pass
@@ -170,9 +170,11 @@ def test_it_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path, monkeypatch, st
 
     first = network()
     with pytest.raises(KilledError):
-        fit(first, 4, validate=accuracy, average=nn.MovingAverage(first, 0.9), checkpoint=path, on_batch=on_batch)
+        fit(
+            first, 4, validate=accuracy, ema=nn.ExponentialMovingAverage(first, 0.9), checkpoint=path, on_batch=on_batch
+        )
     second = network(seed=9)
-    resumed = training(second, 4, validate=accuracy, average=nn.MovingAverage(second, 0.9), checkpoint=path)
+    resumed = training(second, 4, validate=accuracy, ema=nn.ExponentialMovingAverage(second, 0.9), checkpoint=path)
     assert resumed.place == divmod(stop, 2)  # the batch at which it stopped was not saved
     again = resumed.run(clips)
     assert bits(second) == bits(whole)
@@ -182,12 +184,12 @@ def test_it_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path, monkeypatch, st
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     path = tmp_path / "training"
-    fit(network(), 1, checkpoint=path, identity={"seed": 1})
+    fit(network(), 1, checkpoint=path, fingerprint={"seed": 1})
     with pytest.raises(ModelFileError, match="seed differ"):
-        training(network(), 1, checkpoint=path, identity={"seed": 2})
+        training(network(), 1, checkpoint=path, fingerprint={"seed": 2})
     other = nn.Sequential([nn.Dense(3, 2, rng=np.random.default_rng(0))])
     with pytest.raises(ModelFileError, match="another network"):
-        training(other, 1, checkpoint=path, identity={"seed": 1})
+        training(other, 1, checkpoint=path, fingerprint={"seed": 1})
 
 
 def test_patience_ends_a_training_that_gets_no_better():
@@ -222,7 +224,7 @@ def test_the_norm_of_the_gradient_is_limited():
     gradients = {name: array.astype(float) for name, array in trained.gradients().items()}
     norm = np.sqrt(sum((g**2).sum() for g in gradients.values()))
     before = {name: array.astype(float) for name, array in trained.parameters().items()}
-    nn.SGD(trained, momentum=0.0, clip_norm=0.25).step(1.0)
+    nn.SGD(trained, momentum=0.0, clip_grad_norm=0.25).step(1.0)
     assert norm > 1
     for name, array in trained.parameters().items():
         assert_close(array - before[name], -0.25 / norm * gradients[name], 1e-3)
@@ -235,8 +237,8 @@ def test_a_step_that_is_cancelled_counts_for_nothing(name):
     for spoilt in (False, True):
         rng = np.random.default_rng(0)
         trained = nn.Sequential([nn.Dense(4, 3, rng=rng), nn.ReLU(), nn.Dense(3, 2, rng=rng)])
-        optimiser, average = OPTIMISERS[name](trained), nn.MovingAverage(trained, 0.9)
-        step = nn.TrainingStep(trained, optimiser, nn.SoftmaxCrossEntropy(), average)
+        optimiser, ema = OPTIMISERS[name](trained), nn.ExponentialMovingAverage(trained, 0.9)
+        step = nn.TrainingStep(trained, optimiser, nn.SoftmaxCrossEntropy(), ema)
         for number in range(6):
             x = np.random.default_rng(number).standard_normal((8, 4)).astype("float32")
             if spoilt:
@@ -248,9 +250,9 @@ def test_a_step_that_is_cancelled_counts_for_nothing(name):
                     assert bits(trained) == before
                     assert optimiser.steps == steps == number
             assert np.isfinite(step(x, nn.one_hot(np.arange(8) % 2, 2), 0.1)[0])
-        arrays, steps = optimiser.state()
-        assert steps == optimiser.steps == 6
-        arrays = {**arrays, **average.averages}
+        arrays = optimiser.state_dict()
+        assert optimiser.steps == 6
+        arrays = {**arrays, **ema.averages}
         found.append((bits(trained), {key: array.tobytes() for key, array in arrays.items()}))
     assert found[0] == found[1]
 
@@ -285,16 +287,16 @@ def test_class_weights_count():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda n: nn.AdamW(n, decay=-0.1), "decay must be at least 0, not -0.1"),
+        (lambda n: nn.AdamW(n, weight_decay=-0.1), "weight_decay must be at least 0, not -0.1"),
         (lambda n: nn.AdamW(n, beta1=1), "beta1 must be at least 0 and below 1, not 1"),
         (lambda n: nn.AdamW(n, beta2=np.nan), "beta2 must be a finite number"),
         (lambda n: nn.AdamW(n, epsilon=0), "epsilon must be above 0"),
-        (lambda n: nn.AdamW(n, clip_norm=0), "clip_norm must be above 0"),
+        (lambda n: nn.AdamW(n, clip_grad_norm=0), "clip_grad_norm must be above 0"),
         (lambda n: nn.SGD(n, momentum=1.5), "momentum must be at least 0 and below 1, not 1.5"),
-        (lambda n: nn.SGD(n, decay="some"), "decay must be a finite number at least 0, not 'some'"),
+        (lambda n: nn.SGD(n, weight_decay="some"), "weight_decay must be a finite number at least 0, not 'some'"),
         (lambda n: nn.AdamW(n).step(-1), "learning_rate must be at least 0, not -1"),
         (lambda n: nn.SGD(n).step(np.inf), "learning_rate must be a finite number"),
-        (lambda n: nn.MovingAverage(n, 1), "decay must be at least 0 and below 1"),
+        (lambda n: nn.ExponentialMovingAverage(n, 1), "decay must be at least 0 and below 1"),
         (lambda n: nn.constant(-0.1), "rate must be at least 0"),
         (lambda n: nn.step_decay(0.1, 0), "every must be at least 1"),
         (lambda n: nn.step_decay(0.1, 3, -1), "factor must be above 0"),
@@ -302,9 +304,9 @@ def test_class_weights_count():
         (lambda n: nn.warmup_cosine(2.0, 10, 11), "warmup must be at most all of the 10 steps, not 11"),
         (lambda n: nn.SoftmaxCrossEntropy(1.0), "label_smoothing must be at least 0 and below 1"),
         (lambda n: nn.SoftmaxCrossEntropy(0.0, [1.0, -1.0]), "class_weights must be finite and at least 0"),
-        (lambda n: nn.Training(None, 0.1, epochs=3), "learning_rate must be a function, not 0.1; constant"),
-        (lambda n: nn.Training(None, nn.constant(0.1), epochs=0), "epochs must be at least 1"),
-        (lambda n: nn.Training(None, nn.constant(0.1), epochs=3, validate=0.9), "validate must be a function"),
+        (lambda n: nn.Trainer(None, 0.1, epochs=3), "learning_rate must be a function, not 0.1; constant"),
+        (lambda n: nn.Trainer(None, nn.constant(0.1), epochs=0), "epochs must be at least 1"),
+        (lambda n: nn.Trainer(None, nn.constant(0.1), epochs=3, validate=0.9), "validate must be a function"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused_when_they_are_given(make, message):

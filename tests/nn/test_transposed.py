@@ -69,7 +69,7 @@ def test_it_is_its_matrix(case):
     layer, x, numbers = case
     if frames_of(layer, x, numbers) < 1:
         return
-    y, dense = layer.forward(x), nn.as_dense(layer, x.shape[1:])
+    y, dense = layer.forward(x), nn.to_matrix(layer, x.shape[1:])
     assert_close(dense.forward(x.reshape(len(x), -1)).reshape(y.shape), y, 1e-11)
     tied = nn.connections(layer, x.shape[1:])
     assert np.array_equal(dense.weight, np.append(0, layer.weight.ravel())[tied])
@@ -161,7 +161,8 @@ def test_two_axes_in_groups_and_longer_at_the_end():
     assert_close(y, expected[:, 1:11, :12] + layer.bias, 1e-13)
     stream = layer.stream((4, 4))
     assert np.array_equal(cut(stream, x[0], [1]), y[0])
-    assert layer.summary((5, 4, 4)).products == 5 * 4 * 4 * 6 * 3  # each input meets 6 taps and 3 filters of its group
+    # each input meets 6 taps and 3 filters of its group
+    assert layer.summary((5, 4, 4)).multiply_adds == 5 * 4 * 4 * 6 * 3
 
 
 @pytest.mark.parametrize(("taps", "stride"), [(4, 2), (3, 2), (5, 3), (2, 3), (1, 2), (3, 1)])

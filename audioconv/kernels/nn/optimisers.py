@@ -71,7 +71,7 @@ def sgd(row, spaces, like, clip, clips, group, thread):
 
 
 @step
-def limit_norm(row, spaces, like, clip, clips, group, thread):
+def clip_grad_norm(row, spaces, like, clip, clips, group, thread):
     """settings[6] = the factor that brings the norm of the gradient to at most `largest`, never above 1.
 
     Operands sums (count,) of squares, settings; the rest: count, largest. Only thread 0 does it.
@@ -85,7 +85,7 @@ def limit_norm(row, spaces, like, clip, clips, group, thread):
 
 
 @step
-def follow(row, spaces, like, clip, clips, group, thread):
+def ema_update(row, spaces, like, clip, clips, group, thread):
     """average += (1 - decay) * (weight - average) on the share of a group, if the step is done at all.
 
     Operands weight, average, settings as of `adamw`; the rest: size, groups, decay.
@@ -102,7 +102,7 @@ def follow(row, spaces, like, clip, clips, group, thread):
 
 
 @step
-def judge(row, spaces, like, clip, clips, group, thread):
+def check_finite(row, spaces, like, clip, clips, group, thread):
     """settings[8] = whether the whole loss is finite; operands losses of groups, settings; the rest: groups."""
     at = (clip, clips, group)
     losses, settings = doubles(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)

@@ -77,11 +77,11 @@ class Layer(Settings):
         """Gradients of the last `backward` by the names of `parameters`."""
         return {}
 
-    def state(self):
+    def buffers(self):
         """Arrays that training updates otherwise than by gradients, by name."""
         return {}
 
-    def inside(self):
+    def children(self):
         """The layers that this one is made of."""
         return ()
 
@@ -208,7 +208,7 @@ class Layer(Settings):
     def signature(self):
         """All that programs of the layer depend on, but the values in its arrays."""
         own = ((n, v if not isinstance(v, np.ndarray) else v.shape) for n, v in vars(self).items() if n[0] != "_")
-        return self, tuple(own), tuple(layer.signature() for layer in self.inside())
+        return self, tuple(own), tuple(layer.signature() for layer in self.children())
 
     def _heed_changes(self):
         """Forget programs that were made with other settings."""
@@ -245,12 +245,12 @@ class Layer(Settings):
         """What the layer makes of clips of this shape, what it costs and how it streams; see `nn.Summary`."""
         return Summary(self, shape, **options)
 
-    def weights(self):
+    def state_dict(self):
         """All that makes the trained layer, by name: parameters and running statistics, themselves and not copies."""
-        return {**self.parameters(), **self.state()}
+        return {**self.parameters(), **self.buffers()}
 
-    def load_weights(self, weights):
-        """Take over arrays as `weights` gives them.
+    def load_state_dict(self, state_dict):
+        """Take over arrays as `state_dict` gives them.
 
         Raises
         ------
@@ -259,15 +259,15 @@ class Layer(Settings):
         ShapeError
             If a shape differs; nothing is changed.
         """
-        own = self.weights()
-        if own.keys() != weights.keys():
-            missing, unknown = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+        own = self.state_dict()
+        if own.keys() != state_dict.keys():
+            missing, unknown = sorted(own.keys() - state_dict.keys()), sorted(state_dict.keys() - own.keys())
             raise ModelFileError(f"the weights do not fit the network: missing {missing}, unknown {unknown}")
         for name, array in own.items():
-            if np.shape(weights[name]) != array.shape:
-                raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(weights[name])}")
+            if np.shape(state_dict[name]) != array.shape:
+                raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(state_dict[name])}")
         for name, array in own.items():
-            array[...] = weights[name]
+            array[...] = state_dict[name]
 
 
 def seeds_of(network, clips, seeds):

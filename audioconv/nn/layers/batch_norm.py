@@ -54,7 +54,7 @@ class BatchNorm(Layer):
     def gradients(self):
         return {name: getattr(self, f"grad_{name}") for name in self._trained}
 
-    def state(self):
+    def buffers(self):
         return {"mean": self.mean, "variance": self.variance}
 
     def affine(self):

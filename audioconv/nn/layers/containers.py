@@ -15,7 +15,7 @@ class _Group(Layer):
 
     dims = (2, 3, 4)
 
-    def inside(self):
+    def children(self):
         return tuple(self._layers.values())
 
     def _collect(self, what):
@@ -30,11 +30,11 @@ class _Group(Layer):
 
     def _take_over(self, layers):
         """Have these layers, by name, from now on."""
-        some = [layer for layer in layers.values() if layer.inside() or not isinstance(layer, _Group)]
+        some = [layer for layer in layers.values() if layer.children() or not isinstance(layer, _Group)]
         dtypes = {layer.dtype for layer in some} | {self.dtype}
         if len(dtypes) > 1:
             raise AudioconvError(f"the layers of a network must have one dtype, not {sorted(map(str, dtypes))}")
-        if any(self in _all_inside(layer) for layer in layers.values()):
+        if any(self in _descendants(layer) for layer in layers.values()):
             raise AudioconvError(f"a {type(self).__name__} cannot be a layer of itself")
         self._layers = dict(layers)
 
@@ -44,15 +44,15 @@ class _Group(Layer):
     def gradients(self):
         return self._collect("gradients")
 
-    def state(self):
-        return self._collect("state")
+    def buffers(self):
+        return self._collect("buffers")
 
 
-def _all_inside(layer):
+def _descendants(layer):
     """A layer and all that it is made of."""
     yield layer
-    for inner in layer.inside():
-        yield from _all_inside(inner)
+    for inner in layer.children():
+        yield from _descendants(inner)
 
 
 def _part(name):

@@ -16,8 +16,8 @@ class _Convolution(Layer):
     """Weights, bias and gradients of all convolutional layers; `geometry` says which it is."""
 
     _fixed = ("dtype", "geometry")
-    _given = ("channels", "filters", "units", "taps", "stride", "dilation", "padding", "groups", "output_padding",
-              "tiles", "frames", "places")  # fmt: skip
+    _given = ("channels", "filters", "units", "kernel_size", "stride", "dilation", "padding", "groups",
+              "output_padding", "tiles", "frames", "places")  # fmt: skip
     _unshared = False  # whether each output has weights of its own
 
     def __init__(self, geometry, shape, bias, rng, dtype, gain=2.0):
@@ -103,18 +103,20 @@ class Conv1d(_Convolution):
     ----------
     channels, filters : int
         Channels of the input and of the output.
-    taps : int
+    kernel_size : int
     stride, dilation : int >= 1, in steps of time
     padding : int, (left, right), "same", "valid", "causal" or "same_keras"; zeros, in steps of time
-        "same" is left = dilation * (taps - 1) // 2 and the rest on the right, whatever stride and length: the n-th
-        output looks at the same place in a clip and in a stream of any length (PyTorch has no "same" with a stride).
+        "same" is left = dilation * (kernel_size - 1) // 2 and the rest on the right, whatever stride and length: the
+        n-th output looks at the same place in a clip and in a stream of any length (PyTorch has no "same" with
+        a stride).
         "same_keras" is what Keras and TensorFlow call "same": as much as ceil(time / stride) outputs need, which
         with a stride depends on the length; streams refuse it then. With stride 1 both are one.
     groups : int
         Each of so many groups of filters sees its own group of channels.
     bias : bool
     rng : numpy Generator
-        Draws the weights (taps, channels // groups, filters): normal, variance 2 / (taps * channels // groups).
+        Draws the weights (kernel_size, channels // groups, filters): normal, variance
+        2 / (kernel_size * channels // groups).
     dtype : float32 or float64
 
     References
@@ -127,7 +129,7 @@ class Conv1d(_Convolution):
         self,
         channels,
         filters,
-        taps,
+        kernel_size,
         stride=1,
         dilation=1,
         padding="same",
@@ -138,7 +140,7 @@ class Conv1d(_Convolution):
         dtype=np.float32,
     ):
         channels, filters, groups = _sizes(channels, filters, groups)
-        geometry = Geometry(*axes_1d(taps, stride, dilation, padding), channels, filters, groups)
+        geometry = Geometry(*axes_1d(kernel_size, stride, dilation, padding), channels, filters, groups)
         super().__init__(geometry, (geometry.taps, geometry.inner, filters), bias, rng, dtype)
 
 
@@ -155,7 +157,7 @@ class Conv2d(_Convolution):
         self,
         channels,
         filters,
-        taps,
+        kernel_size,
         stride=1,
         dilation=1,
         padding="same",
@@ -166,17 +168,19 @@ class Conv2d(_Convolution):
         dtype=np.float32,
     ):
         channels, filters, groups = _sizes(channels, filters, groups)
-        geometry = Geometry(*axes_2d(taps, stride, dilation, padding), channels, filters, groups)
+        geometry = Geometry(*axes_2d(kernel_size, stride, dilation, padding), channels, filters, groups)
         shape = (geometry.time.taps, geometry.freq.taps, geometry.inner, filters)
         super().__init__(geometry, shape, bias, rng, dtype)
 
 
 class DepthwiseConv1d(_Convolution):
-    """A filter along time for each channel: weights (taps, channels)."""
+    """A filter along time for each channel: weights (kernel_size, channels)."""
 
-    def __init__(self, channels, taps, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32):
+    def __init__(
+        self, channels, kernel_size, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
+    ):
         channels = whole(channels, "channels")
-        geometry = Geometry(*axes_1d(taps, stride, dilation, padding), channels, channels, depthwise=True)
+        geometry = Geometry(*axes_1d(kernel_size, stride, dilation, padding), channels, channels, depthwise=True)
         super().__init__(geometry, (geometry.taps, channels), bias, rng, dtype)
 
 
@@ -185,16 +189,19 @@ class DepthwiseConv2d(_Convolution):
 
     dims = (4,)
 
-    def __init__(self, channels, taps, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32):
+    def __init__(
+        self, channels, kernel_size, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
+    ):
         channels = whole(channels, "channels")
-        geometry = Geometry(*axes_2d(taps, stride, dilation, padding), channels, channels, depthwise=True)
+        geometry = Geometry(*axes_2d(kernel_size, stride, dilation, padding), channels, channels, depthwise=True)
         shape = (geometry.time.taps, geometry.freq.taps, channels)
         super().__init__(geometry, shape, bias, rng, dtype)
 
 
 class TiledConv1d(_Convolution):
-    """As `Conv1d`, with `tiles` sets of weights in rotation: output t has set t % tiles. Weights (tiles, taps, in,
-    out).
+    """As `Conv1d`, with `tiles` sets of weights in rotation: output t has set t % tiles.
+
+    Weights (tiles, kernel_size, in, out).
 
     References
     ----------
@@ -202,10 +209,21 @@ class TiledConv1d(_Convolution):
     """
 
     def __init__(
-        self, channels, filters, taps, tiles, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
+        self,
+        channels,
+        filters,
+        kernel_size,
+        tiles,
+        stride=1,
+        dilation=1,
+        padding="same",
+        bias=True,
+        *,
+        rng,
+        dtype=np.float32,
     ):
         channels, filters, _ = _sizes(channels, filters, 1)
-        axes = axes_1d(taps, stride, dilation, padding, tiles)
+        axes = axes_1d(kernel_size, stride, dilation, padding, tiles)
         geometry = Geometry(*axes, channels, filters, unshared=self._unshared)
         super().__init__(geometry, (geometry.time.tiles, geometry.taps, channels, filters), bias, rng, dtype)
 
@@ -216,10 +234,21 @@ class TiledConv2d(_Convolution):
     dims = (4,)
 
     def __init__(
-        self, channels, filters, taps, tiles, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
+        self,
+        channels,
+        filters,
+        kernel_size,
+        tiles,
+        stride=1,
+        dilation=1,
+        padding="same",
+        bias=True,
+        *,
+        rng,
+        dtype=np.float32,
     ):
         channels, filters, _ = _sizes(channels, filters, 1)
-        axes = axes_2d(taps, stride, dilation, padding, tiles)
+        axes = axes_2d(kernel_size, stride, dilation, padding, tiles)
         geometry = Geometry(*axes, channels, filters, unshared=self._unshared)
         time, freq = geometry.axes
         shape = (time.tiles, freq.tiles, time.taps, freq.taps, channels, filters)
@@ -227,7 +256,7 @@ class TiledConv2d(_Convolution):
 
 
 class LocallyConnected1d(TiledConv1d):
-    """As `Conv1d`, with weights of its own for each output frame: weights (frames, taps, in, out).
+    """As `Conv1d`, with weights of its own for each output frame: weights (frames, kernel_size, in, out).
 
     Parameters
     ----------
@@ -237,8 +266,8 @@ class LocallyConnected1d(TiledConv1d):
 
     _unshared = True
 
-    def __init__(self, channels, filters, taps, frames, *args, **options):
-        super().__init__(channels, filters, taps, frames, *args, **options)
+    def __init__(self, channels, filters, kernel_size, frames, *args, **options):
+        super().__init__(channels, filters, kernel_size, frames, *args, **options)
 
     def _check(self, x, streams=False):
         return _check_places(self, x, super()._check(x)[:1], streams)
@@ -249,8 +278,8 @@ class LocallyConnected2d(TiledConv2d):
 
     _unshared = True
 
-    def __init__(self, channels, filters, taps, places, *args, **options):
-        super().__init__(channels, filters, taps, places, *args, **options)
+    def __init__(self, channels, filters, kernel_size, places, *args, **options):
+        super().__init__(channels, filters, kernel_size, places, *args, **options)
 
     def _check(self, x, streams=False):
         return _check_places(self, x, super()._check(x), streams)
@@ -291,7 +320,7 @@ def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
     Parameters
     ----------
     x : float array, shape (batch, time, in_channels)
-    weight : float array, shape (taps, in_channels, out_channels)
+    weight : float array, shape (kernel_size, in_channels, out_channels)
     bias : float array, shape (out_channels,), optional
     stride, dilation : int >= 1, in steps of time
     padding : int, (left, right), "same", "valid", "causal" or "same_keras"; zeros, in steps of time; see `Conv1d`
@@ -299,7 +328,7 @@ def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
     Returns
     -------
     y : float array, shape (batch, frames, out_channels)
-        frames = (left + time + right - dilation * (taps - 1) - 1) // stride + 1
+        frames = (left + time + right - dilation * (kernel_size - 1) - 1) // stride + 1
 
     Raises
     ------
@@ -320,15 +349,15 @@ def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
     array([0., 1., 0., 2.])
     """
     x, weight = floating(x, "x", (3,)), floating(weight, "weight", (3,))
-    taps, channels, width = weight.shape
-    if taps < 1 or channels != x.shape[2]:
+    kernel_size, channels, width = weight.shape
+    if kernel_size < 1 or channels != x.shape[2]:
         raise ShapeError(
-            f"weight must have shape (taps >= 1, {x.shape[2]}, out) to fit x {x.shape}, not {weight.shape}"
+            f"weight must have shape (kernel_size >= 1, {x.shape[2]}, out) to fit x {x.shape}, not {weight.shape}"
         )
     bias = np.zeros(width, weight.dtype) if bias is None else floating(bias, "bias", (1,))
     if bias.shape != (width,):
         raise ShapeError(f"bias must have shape ({width},), not {bias.shape}")
     dtype = np.result_type(x, weight, bias)
-    layer = Conv1d(channels, width, taps, stride, dilation, padding, rng=np.random.default_rng(0), dtype=dtype)
+    layer = Conv1d(channels, width, kernel_size, stride, dilation, padding, rng=np.random.default_rng(0), dtype=dtype)
     layer.weight[:], layer.bias[:] = weight, bias
     return layer.forward(x)

@@ -18,7 +18,7 @@ class Summary:
     Attributes
     ----------
     layers : list of (name, kind, output shape, parameters, multiply-adds of a clip)
-    parameters, products : int
+    parameters, multiply_adds : int
     stream : NetworkStream or None, if the network cannot work on one
 
     Examples
@@ -40,13 +40,13 @@ class Summary:
         self.hop_ms, self.layers, self._counted = hop_ms, [], set()
         self._walk(network, "", tuple(shape))
         self.parameters = sum(p.size for p in network.parameters().values())
-        self.products = described(network, shape)[1]
+        self.multiply_adds = described(network, shape)[1]
         try:
             self.stream = network.stream(tuple(shape)[1:])
             self.stream_error = None
         except AudioconvError as error:
             self.stream, self.stream_error = None, str(error)
-        self.frame_products = self._frame_products(network, shape) if self.stream else None
+        self.frame_multiply_adds = self._frame_multiply_adds(network, shape) if self.stream else None
 
     def _walk(self, layer, name, shape):
         """Note a layer and what is in it; returns the shape of its output."""
@@ -55,23 +55,25 @@ class Summary:
             for number, each in enumerate(inside):
                 shape = self._walk(each, f"{name}{number}", shape)
             return shape
-        result, products = described(layer, shape)
+        result, multiply_adds = described(layer, shape)
         new = [p for p in layer.parameters().values() if id(p) not in self._counted]  # of a layer used twice, once
         self._counted.update(map(id, new))
         parameters = sum(p.size for p in new)
-        self.layers.append((name, type(layer).__name__, result, parameters, products))
+        self.layers.append((name, type(layer).__name__, result, parameters, multiply_adds))
         return result
 
-    def _frame_products(self, network, shape):
+    def _frame_multiply_adds(self, network, shape):
         """Multiply-adds that one more frame costs, on average."""
         few, more = (described(network, (shape[0] + n, *shape[1:]), stream="clip")[1] for n in (0, 64))
         return round((more - few) / 64)
 
     def __str__(self):
         lines = [f"{'layer':<25}{'output':<14}{'parameters':>10}{'multiply-adds':>15}"]
-        for name, kind, shape, parameters, products in self.layers:
-            lines.append(f"{name + '  ' + kind:<25}{' x '.join(map(str, shape)):<14}{parameters:>10,}{products:>15,}")
-        lines.append(f"{'all':<39}{self.parameters:>9,}{self.products:>15,}")
+        for name, kind, shape, parameters, multiply_adds in self.layers:
+            lines.append(
+                f"{name + '  ' + kind:<25}{' x '.join(map(str, shape)):<14}{parameters:>10,}{multiply_adds:>15,}"
+            )
+        lines.append(f"{'all':<39}{self.parameters:>9,}{self.multiply_adds:>15,}")
         if self.stream is None:
             lines.append(f"stream: no; {self.stream_error}")
         else:
@@ -79,7 +81,7 @@ class Summary:
             lines.append(
                 f"stream: receptive field {field} frames ({field * self.hop_ms:g} ms), "
                 f"look-ahead {ahead} frames ({ahead * self.hop_ms:g} ms), "
-                f"{self.frame_products:,} multiply-adds a frame, state {self.stream.bytes / 1e3:.1f} kB"
+                f"{self.frame_multiply_adds:,} multiply-adds a frame, state {self.stream.bytes / 1e3:.1f} kB"
             )
         return "\n".join(lines)
 

@@ -16,7 +16,7 @@ from audioconv.nn.ops.rows import shape3
 MOST = 2**26  # entries of a matrix: beyond, somebody asks for it who does not mean it
 
 
-def as_dense(layer, input_shape):
+def to_matrix(layer, input_shape):
     """Return the dense layer that gives what a convolution gives, from all of its input to all of its output.
 
     A convolution is a matrix product with an infinitely strong prior: most weights are zero, and the others are tied.
@@ -51,14 +51,14 @@ def as_dense(layer, input_shape):
     >>> from audioconv import nn
     >>> difference = nn.Conv1d(1, 1, 2, padding="valid", rng=np.random.default_rng(0))
     >>> difference.weight[:, 0, 0] = -1, 1
-    >>> nn.as_dense(difference, (4, 1)).weight.T
+    >>> nn.to_matrix(difference, (4, 1)).weight.T
     array([[-1.,  1.,  0.,  0.],
            [ 0., -1.,  1.,  0.],
            [ 0.,  0., -1.,  1.]], dtype=float32)
     """
     pool = isinstance(layer, (AveragePool1d, AveragePool2d, GlobalAveragePool))
     if not pool and not isinstance(layer, _Convolution):
-        raise ArgumentError(f"as_dense takes a convolution or an average pool, not {type(layer).__name__}")
+        raise ArgumentError(f"to_matrix takes a convolution or an average pool, not {type(layer).__name__}")
     if not all(isinstance(n, (int, np.integer)) and n > 0 for n in input_shape):
         raise ShapeError(f"input_shape must hold whole numbers from 1, not {input_shape!r}")
     output_shape, _ = described(layer, tuple(input_shape))
@@ -79,17 +79,17 @@ def as_dense(layer, input_shape):
 
 
 def connections(layer, input_shape):
-    """Which weight each entry of the matrix of `as_dense` is: int array (inputs, outputs), from 1; 0 is none.
+    """Which weight each entry of the matrix of `to_matrix` is: int array (inputs, outputs), from 1; 0 is none.
 
     Parameters
     ----------
     layer : convolution of any kind
-    input_shape : tuple, as for `as_dense`
+    input_shape : tuple, as for `to_matrix`
     """
     numbered = copy.deepcopy(layer)
     weight = np.arange(1.0, layer.weight.size + 1).reshape(layer.weight.shape)
     vars(numbered).update(dtype=weight.dtype, bias=None, weight=weight)
-    return as_dense(numbered, input_shape).weight.astype(np.int64)
+    return to_matrix(numbered, input_shape).weight.astype(np.int64)
 
 
 def _meetings(axis, size, outputs):

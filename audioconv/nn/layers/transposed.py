@@ -62,11 +62,11 @@ class Conv1dTranspose(_Transposed):
     ----------
     channels, filters : int
         Channels of the input and of the output.
-    taps, stride, dilation, bias, dtype :
+    kernel_size, stride, dilation, bias, dtype :
         As for `Conv1d`.
     padding :
         As for `Conv1d`: so much is cut off the output, which has
-        (time - 1) * stride + dilation * (taps - 1) + 1 - left - right + output_padding frames.
+        (time - 1) * stride + dilation * (kernel_size - 1) + 1 - left - right + output_padding frames.
         "same_keras" is what Keras calls "same": time * stride frames, of clips and on streams; where taps do not
         reach so far, the last ones are the bias alone.
     groups : int
@@ -76,8 +76,9 @@ class Conv1dTranspose(_Transposed):
         bias. Below stride or dilation. With it the output has the length of any input of the `Conv1d` that this is
         the transpose of.
     rng : numpy Generator
-        Draws the weights (taps, channels // groups, filters): normal, variance 2 / (taps * channels // groups). (For
-        PyTorch's, (channels, filters // groups, taps), each group is turned by itself.)
+        Draws the weights (kernel_size, channels // groups, filters): normal, variance
+        2 / (kernel_size * channels // groups). (For PyTorch's, (channels, filters // groups, kernel_size),
+        each group is turned by itself.)
 
     References
     ----------
@@ -97,7 +98,7 @@ class Conv1dTranspose(_Transposed):
         self,
         channels,
         filters,
-        taps,
+        kernel_size,
         stride=1,
         dilation=1,
         padding="valid",
@@ -109,7 +110,7 @@ class Conv1dTranspose(_Transposed):
         dtype=np.float32,
     ):
         channels, filters, groups = _sizes(channels, filters, groups)
-        time, freq = axes_1d(taps, stride, dilation, padding)
+        time, freq = axes_1d(kernel_size, stride, dilation, padding)
         axes = _cut(time, whole(output_padding, "output_padding", 0)), freq
         super().__init__(axes, channels, filters, groups, bias, rng, dtype)
 
@@ -123,7 +124,7 @@ class Conv2dTranspose(_Transposed):
         self,
         channels,
         filters,
-        taps,
+        kernel_size,
         stride=1,
         dilation=1,
         padding="valid",
@@ -135,6 +136,6 @@ class Conv2dTranspose(_Transposed):
         dtype=np.float32,
     ):
         channels, filters, groups = _sizes(channels, filters, groups)
-        both = axes_2d(taps, stride, dilation, padding), pair(output_padding, "output_padding", 0)
+        both = axes_2d(kernel_size, stride, dilation, padding), pair(output_padding, "output_padding", 0)
         axes = [_cut(*each) for each in zip(*both, strict=True)]
         super().__init__(axes, channels, filters, groups, bias, rng, dtype)

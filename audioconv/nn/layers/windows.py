@@ -5,11 +5,11 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.ops.geometry import KERAS, Axis
 
 
-def padding_of(padding, taps, dilation, stride=1):
+def padding_of(padding, kernel_size, dilation, stride=1):
     """Return (left, right) for a padding: "same", "valid", "causal", an int, or (left, right); KERAS as it is, unless
     it does not depend on the size of the input.
     """
-    span = dilation * (taps - 1)
+    span = dilation * (kernel_size - 1)
     same = span // 2, span - span // 2
     named = {"same": same, "valid": (0, 0), "causal": (span, 0), KERAS: same if stride == 1 else KERAS}
     if isinstance(padding, str):
@@ -30,13 +30,13 @@ def pair(value, name, least=1):
     return tuple(whole(v, name, least) for v in values)
 
 
-def paddings(padding, taps, dilation, stride):
+def paddings(padding, kernel_size, dilation, stride):
     """Padding along time and frequency: one for both ("causal" is "same" along frequency), or (time, freq)."""
     both = (padding, "same" if padding == "causal" else padding)
     each = padding if isinstance(padding, (tuple, list)) else both
     if len(each) != 2:
         raise ArgumentError(f"padding must be one for both or (time, freq), not {padding!r}")
-    return tuple(padding_of(*numbers) for numbers in zip(each, taps, dilation, stride, strict=True))
+    return tuple(padding_of(*numbers) for numbers in zip(each, kernel_size, dilation, stride, strict=True))
 
 
 def check_stream(axis):
@@ -48,16 +48,23 @@ def check_stream(axis):
         )
 
 
-def axes_1d(taps, stride, dilation, padding, tiles=1):
+def axes_1d(kernel_size, stride, dilation, padding, tiles=1):
     """The axes of windows along time."""
-    taps, stride, dilation = whole(taps, "taps"), whole(stride, "stride"), whole(dilation, "dilation")
-    return Axis(taps, stride, dilation, padding_of(padding, taps, dilation, stride), whole(tiles, "tiles")), Axis(1)
-
-
-def axes_2d(taps, stride, dilation, padding, tiles=1):
-    """The axes of windows along time and frequency."""
-    taps, stride, dilation, tiles = (
-        pair(v, n) for v, n in ((taps, "taps"), (stride, "stride"), (dilation, "dilation"), (tiles, "tiles"))
+    kernel_size, stride, dilation = (
+        whole(kernel_size, "kernel_size"),
+        whole(stride, "stride"),
+        whole(dilation, "dilation"),
     )
-    both = paddings(padding, taps, dilation, stride)
-    return tuple(Axis(*each) for each in zip(taps, stride, dilation, both, tiles, strict=True))
+    return Axis(
+        kernel_size, stride, dilation, padding_of(padding, kernel_size, dilation, stride), whole(tiles, "tiles")
+    ), Axis(1)
+
+
+def axes_2d(kernel_size, stride, dilation, padding, tiles=1):
+    """The axes of windows along time and frequency."""
+    kernel_size, stride, dilation, tiles = (
+        pair(v, n)
+        for v, n in ((kernel_size, "kernel_size"), (stride, "stride"), (dilation, "dilation"), (tiles, "tiles"))
+    )
+    both = paddings(padding, kernel_size, dilation, stride)
+    return tuple(Axis(*each) for each in zip(kernel_size, stride, dilation, both, tiles, strict=True))

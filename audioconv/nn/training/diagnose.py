@@ -8,14 +8,14 @@ def culprit(network, x, seeds):
     bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if bad.any():
         return f"its input has NaN or infinite values, in clip {np.flatnonzero(bad)[0]} of the batch"
-    for name, array in network.weights().items():
+    for name, array in network.state_dict().items():
         if not np.isfinite(array).all():
             return f"the weight {name} has NaN or infinite values"
-    kept = {name: array.copy() for name, array in network.state().items()}
+    kept = {name: array.copy() for name, array in network.buffers().items()}
     try:
         found = _first_layer(network, x, seeds)
     finally:
-        for name, array in network.state().items():
+        for name, array in network.buffers().items():
             array[...] = kept[name]
     return f"{found or 'the loss itself'} makes values that are not finite; try a smaller learning rate"
 

@@ -30,12 +30,12 @@ class Optimiser(Settings):
         Steps done; not those that a loss which is not finite has cancelled.
     """
 
-    _checks = {"decay": within(0), "clip_norm": within(above=0, optional=True)}
+    _checks = {"weight_decay": within(0), "clip_grad_norm": within(above=0, optional=True)}
     _step = None
     _kept = 2  # arrays a parameter
 
-    def __init__(self, network, decay, clip_norm):
-        self.network, self.decay, self.clip_norm = network, decay, clip_norm
+    def __init__(self, network, weight_decay, clip_grad_norm):
+        self.network, self.weight_decay, self.clip_grad_norm = network, weight_decay, clip_grad_norm
         self._moments = {
             name: [np.zeros(p.size) for _ in range(self._kept)] for name, p in network.parameters().items()
         }
@@ -53,17 +53,21 @@ class Optimiser(Settings):
 
     def signature(self):
         """All that a program with the optimiser depends on, but what `prepare` fills in."""
-        return self.network.signature(), self.clip_norm
+        return self.network.signature(), self.clip_grad_norm
 
-    def state(self):
-        """All that a later step depends on, by name: arrays, themselves and not copies, and the number of steps."""
-        arrays = {f"{name}.{i}": a for name, moments in self._moments.items() for i, a in enumerate(moments)}
-        return arrays, self.steps
+    def state_dict(self):
+        """All that a later step depends on beside `steps`, by name: arrays, themselves and not copies."""
+        return {f"{name}.{i}": a for name, moments in self._moments.items() for i, a in enumerate(moments)}
 
     def prepare(self, learning_rate):
         """Fill in the settings of the next step; `finish` comes after it."""
         self.settings[:] = 0
-        self.settings[[RATE, FACTOR, DECAY, GO]] = _learning_rate(learning_rate, "learning_rate"), 1, self.decay, 1
+        self.settings[[RATE, FACTOR, DECAY, GO]] = (
+            _learning_rate(learning_rate, "learning_rate"),
+            1,
+            self.weight_decay,
+            1,
+        )
 
     def finish(self):
         """Count the step, if it was not cancelled."""
@@ -83,9 +87,9 @@ class Optimiser(Settings):
         """Add the step to a graph, after all that is there."""
         settings, gradients = graph.array(self.settings), self.network.gradients()
         _check_parameters(self, {name: kept[0].size for name, kept in self._moments.items()})
-        if self.clip_norm is not None:
+        if self.clip_grad_norm is not None:
             graph.stage += 1
-            self._limit(graph, settings, gradients)
+            self._clip_grad_norm(graph, settings, gradients)
         graph.stage += 1
         for name, parameter in self.network.parameters().items():
             kept = self._moments[name]
@@ -99,7 +103,7 @@ class Optimiser(Settings):
 
         graph.add(encode, arrays, arrays[:1])
 
-    def _limit(self, graph, settings, gradients):
+    def _clip_grad_norm(self, graph, settings, gradients):
         squares = Tensor((len(gradients),), GROUP, True)
         for channel, gradient in enumerate(gradients.values()):
             tensor = graph.array(gradient)
@@ -110,13 +114,18 @@ class Optimiser(Settings):
 
             graph.add(encode, [tensor], [squares])
 
-        def encode_limit(plan, place):
-            numbers = [len(gradients) * plan.group_count, float(self.clip_norm)]
+        def encode_clip(plan, place):
+            numbers = [len(gradients) * plan.group_count, float(self.clip_grad_norm)]
             return [
-                row(kernels.limit_norm, plan.dtype, [place(squares).of_all(plan.group_count), place(settings)], numbers)
+                row(
+                    kernels.clip_grad_norm,
+                    plan.dtype,
+                    [place(squares).of_all(plan.group_count), place(settings)],
+                    numbers,
+                )
             ]
 
-        graph.add(encode_limit, [squares], [settings], once=True)
+        graph.add(encode_clip, [squares], [settings], once=True)
 
 
 def _check_parameters(made, sizes):
@@ -136,10 +145,10 @@ class AdamW(Optimiser):
     Parameters
     ----------
     network : Layer
-    decay : float
-        Weight decay; each step takes learning_rate * decay of a weight from it.
+    weight_decay : float
+        Each step takes learning_rate * weight_decay of a weight from it.
     beta1, beta2, epsilon : float
-    clip_norm : float, optional
+    clip_grad_norm : float, optional
         The largest norm of the whole gradient; a larger one is scaled down to it.
 
     References
@@ -150,8 +159,8 @@ class AdamW(Optimiser):
     _checks = Optimiser._checks | {"beta1": share, "beta2": share, "epsilon": within(above=0)}
     _step = kernels.adamw
 
-    def __init__(self, network, decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=None):
-        super().__init__(network, decay, clip_norm)
+    def __init__(self, network, weight_decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_grad_norm=None):
+        super().__init__(network, weight_decay, clip_grad_norm)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def prepare(self, learning_rate):
@@ -169,9 +178,9 @@ class SGD(Optimiser):
     network : Layer
     momentum : float
     nesterov : bool
-    decay : float
+    weight_decay : float
         Times the weight, added to its gradient.
-    clip_norm : float, optional
+    clip_grad_norm : float, optional
         As for `AdamW`.
 
     References
@@ -183,8 +192,8 @@ class SGD(Optimiser):
     _step = kernels.sgd
     _kept = 1
 
-    def __init__(self, network, momentum=0.9, nesterov=True, decay=0.0, clip_norm=None):
-        super().__init__(network, decay, clip_norm)
+    def __init__(self, network, momentum=0.9, nesterov=True, weight_decay=0.0, clip_grad_norm=None):
+        super().__init__(network, weight_decay, clip_grad_norm)
         self.momentum, self.nesterov = momentum, nesterov
 
     def prepare(self, learning_rate):
@@ -192,7 +201,7 @@ class SGD(Optimiser):
         self.settings[1:3] = self.momentum, self.nesterov
 
 
-class MovingAverage(Settings):
+class ExponentialMovingAverage(Settings):
     """Exponential moving average of the parameters of a network, which often does better than the last of them.
 
     A step that a loss which is not finite has cancelled leaves it as it is.
@@ -214,9 +223,9 @@ class MovingAverage(Settings):
         self.network, self.decay = network, decay
         self.averages = {name: p.reshape(-1).astype(np.float64) for name, p in network.parameters().items()}
 
-    def weights(self):
+    def state_dict(self):
         """The weights of the network with the averages for its parameters: copies."""
-        found = {name: array.copy() for name, array in self.network.weights().items()}
+        found = {name: array.copy() for name, array in self.network.state_dict().items()}
         for name, average in self.averages.items():
             found[name][...] = average.reshape(found[name].shape)
         return found
@@ -230,7 +239,7 @@ class MovingAverage(Settings):
 
             def encode(plan, place, arrays=arrays, size=parameter.size):
                 numbers = [size, plan.group_count, float(self.decay)]
-                return [row(kernels.follow, plan.dtype, list(map(place, arrays)), numbers)]
+                return [row(kernels.ema_update, plan.dtype, list(map(place, arrays)), numbers)]
 
             graph.add(encode, arrays, arrays[1:2])
 

@@ -53,7 +53,7 @@ class History:
             writer.writerows(rows)
 
 
-class Training:
+class Trainer:
     """The training of a network, which leaves it with the weights of its best epoch.
 
     Parameters
@@ -65,28 +65,32 @@ class Training:
     validate : callable, optional
         validate(network) gives a score (or a tuple) after each epoch, larger is better, of equal ones the later.
         Without it the last epoch is the best. With a moving average, it is that which is validated and kept.
-    as_good : callable, optional
-        as_good(score, best) says whether weights with a score are kept, the best score so far being `best`. Default:
-        those that are the best or equal to it.
+    is_improvement : callable, optional
+        is_improvement(score, best) says whether weights with a score are kept, the best score so far being `best`.
+        Default: those that are the best or equal to it.
     patience : int, optional
         Stop when the score has not grown for so many epochs.
     checkpoint : path, optional
         Where the state of the training is kept: after each epoch, and within one every half a minute. If the file is
         there, the training goes on from it, to the same bits as if it had never stopped.
-    identity : dict, optional
+    fingerprint : dict, optional
         What must be the same to go on (seed, data ...); plain values. A checkpoint of another training is refused.
     """
 
-    def __init__(self, step, learning_rate, *, epochs, validate=None, as_good=operator.ge, patience=None,
-                 checkpoint=None, identity=None):  # fmt: skip
-        for name, given in (("learning_rate", learning_rate), ("validate", validate), ("as_good", as_good)):
+    def __init__(self, step, learning_rate, *, epochs, validate=None, is_improvement=operator.ge, patience=None,
+                 checkpoint=None, fingerprint=None):  # fmt: skip
+        for name, given in (
+            ("learning_rate", learning_rate),
+            ("validate", validate),
+            ("is_improvement", is_improvement),
+        ):
             if not callable(given) and not (name == "validate" and given is None):
                 advice = "; constant(rate) gives the same one in each step" if name == "learning_rate" else ""
                 raise ArgumentError(f"{name} must be a function, not {given!r}{advice}")
         self.step, self.learning_rate, self.epochs = step, learning_rate, whole(epochs, "epochs")
-        self.validate, self.as_good = validate, as_good
+        self.validate, self.is_improvement = validate, is_improvement
         self.patience = None if patience is None else whole(patience, "patience")
-        self.checkpoint, self.identity = None if checkpoint is None else Path(checkpoint), identity or {}
+        self.checkpoint, self.fingerprint = None if checkpoint is None else Path(checkpoint), fingerprint or {}
         self.history = History()
         self._best, self._epoch, self._batch, self._steps = None, 0, 0, 0
         self._totals, self._saved, self._seconds = _Totals(), time.monotonic(), 0.0
@@ -133,7 +137,7 @@ class Training:
             self.history.interrupted = True
         finally:
             if self._best is not None:
-                self.step.network.load_weights(self._best)
+                self.step.network.load_state_dict(self._best)
         return self.history
 
     def _patience_is_over(self):
@@ -146,7 +150,7 @@ class Training:
             drawn = seeds[0] if seeds else np.arange(len(x)) + (self._steps << 20)
             loss, outputs = self.step(x, targets, rate, drawn, threads)
             if not math.isfinite(loss):
-                self._complain(loss, x, drawn)
+                self._raise_nonfinite(loss, x, drawn)
             self._totals.add(loss, outputs, targets, self.step.loss)
             self._batch, self._steps = self._batch + 1, self._steps + 1
             if on_batch:
@@ -154,29 +158,29 @@ class Training:
             self._seconds = time.perf_counter() - begin
             if self.checkpoint and time.monotonic() - self._saved > CHECKPOINT_S:
                 self._save()
-        record = {"epoch": self._epoch + 1, **self._totals.means(), "score": self._judge()}
+        record = {"epoch": self._epoch + 1, **self._totals.means(), "score": self._validate()}
         record |= {"learning_rate": self.learning_rate(self._steps - 1), "seconds": time.perf_counter() - begin}
         self.history.epochs.append(record)
         self._epoch, self._batch, self._totals, self._seconds = self._epoch + 1, 0, _Totals(), 0.0
         if self.checkpoint:
             self._save()
 
-    def _judge(self):
+    def _validate(self):
         """Score the weights as they are, and keep them if they are the best so far."""
-        network, average = self.step.network, self.step.average
-        raw = {name: array.copy() for name, array in network.weights().items()}
-        candidate = raw if average is None else average.weights()
+        network, ema = self.step.network, self.step.ema
+        raw = {name: array.copy() for name, array in network.state_dict().items()}
+        candidate = raw if ema is None else ema.state_dict()
         score = None
         if self.validate:
-            network.load_weights(candidate)
+            network.load_state_dict(candidate)
             score = self.validate(network)
-            network.load_weights(raw)
+            network.load_state_dict(raw)
         scores = [] if score is None else [score, *(epoch["score"] for epoch in self.history.epochs)]
-        if self._best is None or score is None or self.as_good(score, max(scores)):
+        if self._best is None or score is None or self.is_improvement(score, max(scores)):
             self._best, self.history.best_epoch = candidate, self._epoch + 1
         return score
 
-    def _complain(self, loss, x, seeds):
+    def _raise_nonfinite(self, loss, x, seeds):
         where = f"the loss of batch {self._batch + 1} of epoch {self._epoch + 1} is {loss}: "
         raise AudioconvError(where + culprit(self.step.network, x, seeds))
 
@@ -184,20 +188,20 @@ class Training:
 
     def _arrays(self):
         """All arrays that the rest of the training depends on, themselves and not copies."""
-        arrays = {f"weights.{name}": array for name, array in self.step.network.weights().items()}
-        arrays |= {f"optimiser.{name}": array for name, array in self.step.optimiser.state()[0].items()}
-        if self.step.average is not None:
-            arrays |= {f"average.{name}": array for name, array in self.step.average.averages.items()}
+        arrays = {f"weights.{name}": array for name, array in self.step.network.state_dict().items()}
+        arrays |= {f"optimiser.{name}": array for name, array in self.step.optimiser.state_dict().items()}
+        if self.step.ema is not None:
+            arrays |= {f"ema.{name}": array for name, array in self.step.ema.averages.items()}
         return arrays
 
     def _save(self):
         arrays = self._arrays() | {f"best.{name}": array for name, array in (self._best or {}).items()}
         state = {
             "place": [self._epoch, self._batch, self._steps, self._seconds],
-            "optimiser_steps": self.step.optimiser.state()[1],
+            "optimiser_steps": self.step.optimiser.steps,
             "totals": vars(self._totals),
             "history": [self.history.epochs, self.history.best_epoch],
-            "identity": self.identity,
+            "fingerprint": self.fingerprint,
         }
         model_file.save(self.checkpoint, arrays, {"training": state})
         self._saved = time.monotonic()
@@ -207,8 +211,8 @@ class Training:
         state, own = settings.get("training"), self._arrays()
         if state is None:
             raise ModelFileError(f"{self.checkpoint} is a model but no checkpoint of a training")
-        if state["identity"] != self.identity:
-            theirs, mine = state["identity"], self.identity
+        if state["fingerprint"] != self.fingerprint:
+            theirs, mine = state["fingerprint"], self.fingerprint
             different = sorted(k for k in theirs.keys() | mine.keys() if theirs.get(k) != mine.get(k))
             raise ModelFileError(
                 f"{self.checkpoint} belongs to another training: {', '.join(different)} differ; "

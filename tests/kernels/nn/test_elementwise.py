@@ -195,7 +195,7 @@ def test_an_average_follows_unless_the_step_is_cancelled():
     weight, average = noise(9, "float32"), np.zeros(9)
     for go, expected in ((0, np.zeros(9)), (1, 0.25 * weight.astype(float))):
         settings = np.array([0.1, 0, 0, 0, 0, 0, 1, 0, go], float)
-        run(optimisers.follow, [weight, average, settings], [9, 1, 0.75], [SHARED] * 3)
+        run(optimisers.ema_update, [weight, average, settings], [9, 1, 0.75], [SHARED] * 3)
         assert_close(average, expected, 1e-15) if go else np.testing.assert_array_equal(average, expected)
 
 

@@ -24,14 +24,14 @@ from audioconv.stage import Guard
 class TrainingStep(Settings):
     """Steps of training for a network.
 
-    What is set on layers, optimiser, loss or average afterwards holds from the next step on.
+    What is set on layers, optimiser, loss or moving average afterwards holds from the next step on.
 
     Parameters
     ----------
     network : Layer
     optimiser : AdamW or SGD, of the same network
     loss : Loss
-    average : MovingAverage, optional
+    ema : ExponentialMovingAverage, optional
 
     Examples
     --------
@@ -45,15 +45,15 @@ class TrainingStep(Settings):
     True
     """
 
-    def __init__(self, network, optimiser, loss, average=None):
-        self.network, self.optimiser, self.loss, self.average = network, optimiser, loss, average
+    def __init__(self, network, optimiser, loss, ema=None):
+        self.network, self.optimiser, self.loss, self.ema = network, optimiser, loss, ema
         self._programs, self._changes, self._guard = {}, Changes(), Guard("training step")
 
     def __call__(self, x, targets, learning_rate, seeds=None, threads=None):
         """Do one step and return (loss, outputs).
 
-        If the loss is not finite, no weight is changed, and optimiser and average are as if there had been no step;
-        running statistics of batch norms follow the batch, if it is finite where they are.
+        If the loss is not finite, no weight is changed, and optimiser and moving average are as if there had been no
+        step; running statistics of batch norms follow the batch, if it is finite where they are.
 
         Parameters
         ----------
@@ -89,25 +89,25 @@ class TrainingStep(Settings):
             output(graph, y, "y")
             operations.backward(graph, y, self.loss.build(graph, y))
             graph.stage += 1
-            self._judge(graph)
+            self._check_finite(graph)
             add_partials(graph)
             self.optimiser.build(graph)
-            if self.average is not None:
-                self.average.build(graph, self.optimiser.settings)
+            if self.ema is not None:
+                self.ema.build(graph, self.optimiser.settings)
             keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
     def _signature(self):
-        of_average = self.average and (self.average, self.average.decay)
-        return self.network.signature(), self.optimiser, self.optimiser.signature(), self.loss, of_average
+        of_ema = self.ema and (self.ema, self.ema.decay)
+        return self.network.signature(), self.optimiser, self.optimiser.signature(), self.loss, of_ema
 
-    def _judge(self, graph):
+    def _check_finite(self, graph):
         """Do nothing to the weights if the loss is not finite."""
         losses, settings = graph.given("loss", (1,), GROUP, wide=True), graph.array(self.optimiser.settings)
 
         def encode(plan, place):
             where = [place(losses).of_all(plan.group_count), place(settings)]
-            return [row(kernels.judge, plan.dtype, where, [plan.group_count])]
+            return [row(kernels.check_finite, plan.dtype, where, [plan.group_count])]
 
         graph.add(encode, [losses], [settings], once=True)
 
