@@ -34,7 +34,7 @@ def main(options):
         times_s = _inference_s(network, x) | _clip_s(network, x[:1])
         stream = network.stream(x.shape[2:])
         if stream.look_ahead == 0:
-            features = LogMel(SAMPLE_RATE, mels=x.shape[2]).stream()
+            features = LogMel(SAMPLE_RATE, n_mels=x.shape[2]).stream()
             times_s["a frame on a stream, 1 thread"] = {"audioconv": _frame_s(stream, x[0])}
             times_s["10 ms of samples on a stream, 1 thread"] = {"audioconv": _samples_s(features, stream)}
         rows += [row(name, what, ways, PEERS) for what, ways in times_s.items()]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import audioconv as ac
-from audioconv.features import levels
+from audioconv.features import spectrogram_db
 from audioconv.report import spectrogram
 
 SPEECH = Path(__file__).parent.parent / "data/recordings/speech.flac"
@@ -23,8 +23,8 @@ def main(folder="."):
     }
     for name, samples in signals.items():
         ac.write(Path(folder) / f"{name}.wav", samples, rate)
-    pictures = {name: levels([samples], len(samples), rate, columns=400) for name, samples in signals.items()}
-    spectrogram(pictures, high_hz=5000).savefig(Path(folder) / "denoised.png", dpi=75)
+    pictures = {name: spectrogram_db([samples], len(samples), rate, columns=400) for name, samples in signals.items()}
+    spectrogram(pictures, fmax=5000).savefig(Path(folder) / "denoised.png", dpi=75)
 
 
 if __name__ == "__main__":

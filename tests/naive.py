@@ -44,14 +44,14 @@ def istft(spectra, window, hop):
 
 def log_mel(x, features):
     """Log-mel frames of x with the settings and filters of a LogMel, from the definition."""
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(features.window) / features.window)
-    starts = range(0, len(x) - features.window + 1, features.hop)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(features.win_length) / features.win_length)
+    starts = range(0, len(x) - features.win_length + 1, features.hop)
     rows = []
     for start in starts:
         frame = np.zeros(features.fft_size)
-        frame[: features.window] = x[start : start + features.window] * hann
+        frame[: features.win_length] = x[start : start + features.win_length] * hann
         rows.append(np.log((features.filters * np.abs(rfft(frame)) ** 2).sum(axis=1) + features.offset))
-    return np.array(rows, dtype=float).reshape(len(rows), features.mels)
+    return np.array(rows, dtype=float).reshape(len(rows), features.n_mels)
 
 
 def ppv(x, taps, dilation, padded, channels, biases):

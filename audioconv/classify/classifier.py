@@ -189,7 +189,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
         if task.held is not None:
             held = self._read(task.held, notices), task.held.labels
         noises = self._noises(seed, notices)
-        network = models.build(self.model, len(task.classes), features.size, seed, features.frames(self.clip))
+        network = models.build(self.model, len(task.classes), features.n_features, seed, features.frames(self.clip))
         batches = Batches(
             clips, task.targets, features, noises, self._augmentation(), seed, self.threads, weights=task.weights,
             batch_size=int(self.batch_size), network=network, noise_target=self._noise_target(task.classes),

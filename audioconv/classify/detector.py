@@ -49,7 +49,7 @@ class PosteriorStream:
         self._seen = 0  # samples
         self._rows = 0  # posteriors given out
         self._first = 0  # number of the oldest frame that is kept
-        self._frames = np.empty((len(self._voices), 0, self._classifier.features_.absolute.size), np.float32)
+        self._frames = np.empty((len(self._voices), 0, self._classifier.features_.absolute.n_features), np.float32)
         self._opening = []  # the samples, while there are fewer than a clip
 
     def reset(self):

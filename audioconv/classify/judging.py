@@ -17,7 +17,7 @@ class Judging:
 
     def heard_features(self):
         """The features of each of `voices_`."""
-        return [self.features_ if pitch == 1 else self.features_.pitched(pitch) for pitch in self.voices_]
+        return [self.features_ if pitch == 1 else self.features_.with_pitch_factor(pitch) for pitch in self.voices_]
 
     def _standardised(self, features):
         """Features (clips, frames, numbers) as the network wants them, by mean and deviation of the training set."""
@@ -26,9 +26,9 @@ class Judging:
     def _logits(self, frames, network):
         """Mean logits (clips, classes) of absolute log-mel frames (clips, voices, frames, mels)."""
         hops = [round(1000 * shift / self.features_.hop_ms) for shift in self.shifts_s_]
-        silence = self.features_.absolute(np.zeros(self.features_.window, np.float32))[0]
+        silence = self.features_.absolute(np.zeros(self.features_.win_length, np.float32))[0]
         heard = np.concatenate([_moved(frames, hop, silence) for hop in hops], axis=1)
-        logits = network(self._standardised(self.features_.finish(heard.reshape(-1, *frames.shape[2:]))))
+        logits = network(self._standardised(self.features_.from_absolute(heard.reshape(-1, *frames.shape[2:]))))
         return _mean(logits.reshape(*heard.shape[:2], -1).swapaxes(0, 1))
 
     def judge(self, frames):

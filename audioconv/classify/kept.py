@@ -129,7 +129,7 @@ def load(cls, path, model=None):
         kind = KINDS[settings["features"].pop("kind", "LogMel")]
         classifier.features_ = kind(**settings["features"], filters=arrays["filters"])
         classifier.mean_, classifier.std_ = arrays["mean"], arrays["std"]
-        size, frames = classifier.features_.size, classifier.features_.frames(classifier.clip)
+        size, frames = classifier.features_.n_features, classifier.features_.frames(classifier.clip)
         classifier.network_ = models.build(model, len(classifier.classes_), size, 0, frames)
         classifier.network_.load_state_dict(
             {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}

@@ -69,7 +69,7 @@ class Variations:
 
     @cached_property
     def _frames_of(self):
-        return self._features.absolute.varied(self._percents / 100)
+        return self._features.absolute.perturbed(self._percents / 100)
 
     def draw(self, epoch):
         """What is done to all clips in this epoch."""
@@ -115,7 +115,7 @@ class Variations:
 
         References: Park et al., SpecAugment, 2019.
         """
-        settings, frames, bands = self._settings, self._frames, self._features.size
+        settings, frames, bands = self._settings, self._frames, self._features.n_features
         longest = min(round(1000 * settings.time_mask_s / self._features.hop_ms), frames // 2)
         widths = rng.integers(0, [longest + 1, min(settings.mel_mask, bands // 2) + 1], (count, settings.masks, 2))
         first = np.floor(rng.random(widths.shape) * ([frames, bands] - widths + 1)).astype(np.int64)
@@ -136,7 +136,7 @@ class Variations:
         frames = self._frames_of(self.sounds(draws), draws.hops, draws.pitches, self._frames)
         if self._settings.equaliser_db:
             frames += equaliser(draws.waves, frames.shape[2], self._settings.equaliser_db)[:, None]
-        return self._features.finish(frames)
+        return self._features.from_absolute(frames)
 
 
 def equaliser(strengths, bands, deviation_db):

@@ -41,7 +41,7 @@ def spectrogram(
     ] = None,
     window_ms: Annotated[float, typer.Option(min=1, max=1000, metavar="MS", help="Length of a spectrum.")] = 46.0,
     range_db: Annotated[float, typer.Option("--range", min=1, max=200, metavar="DB", help="Levels shown.")] = 80.0,
-    high: Annotated[float | None, typer.Option(min=1, metavar="HZ", help="Highest frequency shown.")] = None,
+    fmax: Annotated[float | None, typer.Option(min=1, metavar="HZ", help="Highest frequency shown.")] = None,
     axis: Annotated[Axis, typer.Option(help="Scale of the frequencies; log begins at 20 Hz.")] = Axis.linear,
     size: Annotated[
         str,
@@ -58,7 +58,7 @@ def spectrogram(
     import numpy as np
 
     from audioconv import io
-    from audioconv.features import levels
+    from audioconv.features import spectrogram_db
     from audioconv.report import spectrogram as draw
     from audioconv.signal._stft import hann
 
@@ -73,16 +73,18 @@ def spectrogram(
         transform = hann(about.sample_rate * window_ms / 1000)
         blocks = watched(io.blocks(sound, _BLOCK, partial=partial), about.frames, f"reading {name}")
         columns = max(_COLUMNS, round(size_inches[0] * dpi))
-        found = levels(blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels, columns=columns)
+        found = spectrogram_db(
+            blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels, columns=columns
+        )
     title = ", ".join([name, *(kernel or ())])
     figure = draw(
-        {title: found}, range_db=range_db, high_hz=high, frequency_axis=axis.value, size_inches=size_inches, dpi=dpi
+        {title: found}, range_db=range_db, fmax=fmax, frequency_axis=axis.value, size_inches=size_inches, dpi=dpi
     )
     with io.replace_when_whole(target) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font has not: boxes say that as well
         options = {"pil_kwargs": {"quality": _JPEG_QUALITY}} if form == "jpeg" else {}
         figure.savefig(part, format=form, **options)
-    highest = min(high or np.inf, about.sample_rate / 2)
+    highest = min(fmax or np.inf, about.sample_rate / 2)
     typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {highest:g} Hz")
 
 

@@ -8,7 +8,7 @@ from audioconv.kernels.dsp import level
 LEAST = 1e-5  # mean power of a frame that counts as loud at all, so that silence is not blown up
 
 
-def relative_level(frames, range_db, loudest=None):
+def causal_top_db(frames, range_db, loudest=None):
     """Log-mel frames less the level of the loudest frame so far, down to `range_db` below it, where they level out.
 
     It is causal: a clip, and a window of a stream that begins where the clip does, give the same numbers.
@@ -31,7 +31,7 @@ def relative_level(frames, range_db, loudest=None):
     --------
     >>> import numpy as np
     >>> frames = np.log(np.array([[1.0, 1.0], [4.0, 4.0], [2.0, 1e-9]]))
-    >>> relative, loudest = relative_level(frames, 30)
+    >>> relative, loudest = causal_top_db(frames, 30)
     >>> np.exp(relative).round(3).tolist()
     [[1.001, 1.001], [1.001, 1.001], [0.501, 0.001]]
     """

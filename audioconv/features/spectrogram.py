@@ -12,16 +12,16 @@ from audioconv.stream.convolver2d import StreamConvolver2d
 FLOOR_DB = -120.0  # what is softer is shown as this
 
 
-class Levels(NamedTuple):
+class Spectrogram(NamedTuple):
     """A spectrogram, and where it lies."""
 
     db: np.ndarray  # float32 (columns, bins); 0 dB is a sine of full scale
     times_s: np.ndarray  # (columns,), the middles
     frequencies_hz: np.ndarray  # (bins,)
-    slopes: bool = False  # whether they are changes, after a kernel whose sum is 0, on both sides of 0
+    signed: bool = False  # whether they are changes, after a kernel whose sum is 0, on both sides of 0
 
 
-def levels(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=1600):
+def spectrogram_db(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=1600):
     """Levels in dB of a signal that comes in blocks; many channels by their mean power.
 
     Parameters
@@ -40,7 +40,7 @@ def levels(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=
 
     Returns
     -------
-    Levels
+    Spectrogram
 
     Raises
     ------
@@ -51,7 +51,7 @@ def levels(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=
     --------
     >>> import numpy as np
     >>> tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000).astype("float32")
-    >>> found = levels([tone], 16000, 16000)
+    >>> found = spectrogram_db([tone], 16000, 16000)
     >>> float(found.db.max().round(1)), float(found.frequencies_hz[found.db.max(axis=0).argmax()])
     (0.0, 1000.0)
     """
@@ -61,11 +61,11 @@ def levels(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=
         raise ShapeError("a spectrogram needs at least one sample")
     group = -(-frames // whole(columns, "columns"))
     stages = [StreamConvolver2d(kernel, transform.bins, boundary="edge") for kernel in kernels]
-    slopes = any(abs(np.sum(kernel)) <= 1e-6 * np.abs(kernel).sum() for kernel in kernels)
+    signed = any(abs(np.sum(kernel)) <= 1e-6 * np.abs(kernel).sum() for kernel in kernels)
     planes = _grouped(_filtered(_db(_counted(blocks, samples), transform), stages), group)
-    db = np.concatenate([_pooled(plane, group, slopes) for plane in planes])
+    db = np.concatenate([_pooled(plane, group, signed) for plane in planes])
     middles = transform.first_frame + np.arange(len(db)) * group + (group - 1) / 2
-    return Levels(db, middles * transform.hop / sample_rate, transform.frequencies_hz(sample_rate), slopes)
+    return Spectrogram(db, middles * transform.hop / sample_rate, transform.frequencies_hz(sample_rate), signed)
 
 
 def _counted(blocks, samples):
@@ -127,11 +127,11 @@ def _grouped(planes, group):
         yield waiting
 
 
-def _pooled(plane, group, slopes):
+def _pooled(plane, group, signed):
     """Of each `group` rows (the last may have fewer) the value that is to be seen."""
     starts = np.arange(0, len(plane), group)
     most = np.maximum.reduceat(plane, starts)
-    if not slopes:
+    if not signed:
         return most
     least = np.minimum.reduceat(plane, starts)
     return np.where(most >= -least, most, least)

@@ -42,7 +42,7 @@ __all__ = [
 # equaliser and five voices 30, 24, 18, 14, 10 dB gave 81.0, 82.7, 84.9, 83.0, 82.2 %. Speech Commands (2 errors of 554
 # with 30 and 18) and ESC-10 (87.5 and 88.1 %) hardly change. Two speakers, 800 steps, 30 dB: absolute levels 72.0 %,
 # PCEN 74.5 %, the mean of each band out 75.9 %, or a running one weighted by loudness 75.3 %.
-HEARD = {"offset": 1e-10, "relative_db": 18}
+HEARD = {"offset": 1e-10, "top_db": 18}
 
 
 class Model(NamedTuple):

@@ -20,17 +20,17 @@ _STEPS_S = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200
 _SHORT_S, _LONG_S = 0.1, 150  # shorter sound is shown over milliseconds, longer one over minutes or hours
 
 
-def spectrogram(levels, *, range_db=80.0, high_hz=None, frequency_axis="linear", size_inches=None, dpi=DPI):
+def spectrogram(spectrograms, *, range_db=80.0, fmax=None, frequency_axis="linear", size_inches=None, dpi=DPI):
     """Spectrograms over seconds and hertz, a panel each, on one scale of colour.
 
     Parameters
     ----------
-    levels : dict of name -> features.Levels
-        Changes, after a kernel for slopes, are shown in two colours.
+    spectrograms : dict of name -> features.Spectrogram
+        Signed ones (changes, after a derivative kernel) are shown in two colours.
     range_db : float > 0
         From the largest level down to the darkest colour, which silence (-120 dB) always has; changes are shown as far
         as 99.8 % of them go.
-    high_hz : float, optional
+    fmax : float, optional
         Where the pictures end; all frequencies by default.
     frequency_axis : {"linear", "log", "mel"}
         log begins at 20 Hz; mel is the scale of HTK. Where several bins fall on a row, it shows the largest one.
@@ -49,23 +49,23 @@ def spectrogram(levels, *, range_db=80.0, high_hz=None, frequency_axis="linear",
         If there is nothing to show, or a setting makes no sense.
     """
     range_db = number(range_db, "range_db", above=0)
-    high_hz = np.inf if high_hz is None else number(high_hz, "high_hz")
+    fmax = np.inf if fmax is None else number(fmax, "fmax")
     choice(frequency_axis, "frequency_axis", FREQUENCY_AXES)
-    if not levels or len({one.slopes for one in levels.values()}) > 1:
-        raise ArgumentError("levels must hold at least one spectrogram, by its name, and all levels or all changes")
-    images = {name: one.db[:, one.frequencies_hz <= high_hz].T for name, one in levels.items()}
+    if not spectrograms or len({one.signed for one in spectrograms.values()}) > 1:
+        raise ArgumentError("spectrograms must hold at least one, by its name, and all levels or all signed")
+    images = {name: one.db[:, one.frequencies_hz <= fmax].T for name, one in spectrograms.items()}
     if not all(image.size for image in images.values()):
-        raise ShapeError(f"levels must have columns, and bins up to high_hz, {high_hz}")
-    slopes = next(iter(levels.values())).slopes
-    low, top = _limits(images.values(), range_db, slopes)
+        raise ShapeError(f"spectrograms must have columns, and bins up to fmax, {fmax}")
+    signed = next(iter(spectrograms.values())).signed
+    low, top = _limits(images.values(), range_db, signed)
     width, height = size_inches or (WIDTH, 0.7 + 2.9 * len(images))
     figure, panels = panels_of(len(images), 1, height, width, dpi, sharex=True)
     for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
-        times_s, bin_hz = levels[name].times_s, levels[name].frequencies_hz[1]
+        times_s, bin_hz = spectrograms[name].times_s, spectrograms[name].frequencies_hz[1]
         step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
-        shown, bottom, end = _on_axis(image, bin_hz, frequency_axis, slopes)
+        shown, bottom, end = _on_axis(image, bin_hz, frequency_axis, signed)
         picture = panel.imshow(
-            shown, origin="lower", aspect="auto", cmap="RdBu_r" if slopes else "magma", vmin=low, vmax=top,
+            shown, origin="lower", aspect="auto", cmap="RdBu_r" if signed else "magma", vmin=low, vmax=top,
             extent=(times_s[0] - step_s / 2, times_s[-1] + step_s / 2, bottom, end),
         )  # fmt: skip
         panel.set_xlim(left=0)
@@ -73,15 +73,15 @@ def spectrogram(levels, *, range_db=80.0, high_hz=None, frequency_axis="linear",
         label(panel, y="frequency (Hz)", title=wrapped(name, width - _LEFT))
     label(panels[-1, 0], x=_mark_times(panels[-1, 0]))
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=25 * len(images))
-    bar.set_label("change (dB)" if slopes else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
+    bar.set_label("change (dB)" if signed else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
     bar.ax.tick_params(labelsize=LETTERS)
     return figure
 
 
-def _limits(images, range_db, slopes):
+def _limits(images, range_db, signed):
     """The levels of the darkest and of the brightest colour; silence is dark, however little there is besides."""
     finite = [image[np.isfinite(image)] for image in images]
-    if slopes:
+    if signed:
         top = max(float(np.quantile(np.abs(image), 0.998)) if image.size else 0.0 for image in finite)
         top = top or _LEAST_CHANGE_DB
         return -top, top
@@ -102,7 +102,7 @@ def _frequency(position, axis):
     return 700 * (10 ** (position / 2595) - 1) if axis == "mel" else 10.0**position
 
 
-def _on_axis(image, bin_hz, axis, slopes=False):
+def _on_axis(image, bin_hz, axis, signed=False):
     """An image (bins, columns) as rows at equal distances on an axis, and where it begins and ends there."""
     bins = len(image)
     if axis == "linear":
@@ -120,7 +120,7 @@ def _on_axis(image, bin_hz, axis, slopes=False):
     for row, (first, last) in enumerate(zip(firsts, np.minimum(lasts, bins), strict=True)):
         if first < last:
             most, least = image[first:last].max(axis=0), image[first:last].min(axis=0)
-            rows[row] = np.where(most >= -least, most, least) if slopes else most
+            rows[row] = np.where(most >= -least, most, least) if signed else most
     return rows, edges[0], edges[-1]
 
 

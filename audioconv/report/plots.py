@@ -66,13 +66,13 @@ def log_mel(signals, features):
     hop_s = features.hop / features.sample_rate
     figure, panels = panels_of(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], frames.items(), strict=True):
-        start_s = (features.window / 2 - features.margins[0]) / features.sample_rate - hop_s / 2
+        start_s = (features.win_length / 2 - features.padding[0]) / features.sample_rate - hop_s / 2
         picture = panel.imshow(
             (image - top).T, origin="lower", aspect="auto", cmap="viridis", vmin=-_RANGE_DB, vmax=0,
-            extent=(start_s, start_s + len(image) * hop_s, -0.5, features.mels - 0.5),
+            extent=(start_s, start_s + len(image) * hop_s, -0.5, features.n_mels - 0.5),
         )  # fmt: skip
-        ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if features.low_hz < hz < features.high_hz]
-        panel.set_yticks(np.interp(ticks, _centres_hz(features), np.arange(features.mels)))
+        ticks = [hz for hz in (500, 1000, 2000, 4000, 8000, 16000) if features.fmin < hz < features.fmax]
+        panel.set_yticks(np.interp(ticks, _centres_hz(features), np.arange(features.n_mels)))
         panel.set_yticklabels(ticks)
         label(panel, y="frequency (Hz)", title=name)
     panels[-1, 0].set_xlim(0, max(len(image) for image in frames.values()) * hop_s)

@@ -52,23 +52,23 @@ def voice(times_s):
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.95, 1.1, 1.25])
-@pytest.mark.parametrize("features", [ac.LogMel(), ac.LogMel(hop_ms=7, mels=23), ac.Mfcc()])
+@pytest.mark.parametrize("features", [ac.LogMel(), ac.LogMel(hop_ms=7, n_mels=23), ac.Mfcc()])
 def test_frames_of_another_pace_and_pitch_are_those_of_the_resampled_sound(features, factor):
     times_s = np.arange(RATE) / RATE
     wanted = features(voice(times_s * factor))
     hop = round(features.hop * factor)
-    frames = min(len(wanted), 1 + (RATE - features.window) // hop)
-    frames_of = features.absolute.varied([1.0, factor])
+    frames = min(len(wanted), 1 + (RATE - features.win_length) // hop)
+    frames_of = features.absolute.perturbed([1.0, factor])
     found, usual = frames_of(voice(times_s)[None].repeat(2, 0), [hop, features.hop], [1, 0], min(frames, 98))
     frames = min(frames, 98) - 4  # those at the end reach beyond one of the two
-    worst = np.abs(features.finish(found)[:frames] - wanted[:frames]).mean()
-    moved = np.abs(features.finish(usual)[:frames] - wanted[:frames]).mean()
+    worst = np.abs(features.from_absolute(found)[:frames] - wanted[:frames]).mean()
+    moved = np.abs(features.from_absolute(usual)[:frames] - wanted[:frames]).mean()
     assert worst < 0.35 * moved
-    assert np.array_equal(features.finish(usual)[:frames], features(voice(times_s))[:frames])
+    assert np.array_equal(features.from_absolute(usual)[:frames], features(voice(times_s))[:frames])
 
 
 def test_bands_from_beyond_the_spectrum_hold_nothing():
-    frames = ac.LogMel().pitched(0.75)(np.random.default_rng(0).standard_normal(RATE).astype("float32"))
+    frames = ac.LogMel().with_pitch_factor(0.75)(np.random.default_rng(0).standard_normal(RATE).astype("float32"))
     assert np.allclose(frames[:, -2:], np.log(1e-6))
     assert frames[:, :-4].min() > -6
 
@@ -154,7 +154,7 @@ def test_masks_stay_in_their_limits():
         widths.append((len(rows), len(bands)))
     assert np.max(widths, axis=0).tolist() == [10, 5]
     assert np.min(widths, axis=0).tolist() == [0, 0]
-    tiny = variations(features=ac.LogMel(mels=1), clips=CLIP[None, :400], masks=1)
+    tiny = variations(features=ac.LogMel(n_mels=1), clips=CLIP[None, :400], masks=1)
     assert hide(np.ones((1, 1, 1)), tiny.draw(1).masks).sum() == 1
 
 
@@ -170,7 +170,7 @@ def test_noise_of_any_length_is_drawn_in_full(size):
 
 
 def test_paces_and_pitches_that_a_sound_does_not_have_are_refused():
-    frames_of, sound = ac.LogMel().varied([1.0, 1.1]), np.zeros((1, 15920), np.float32)
+    frames_of, sound = ac.LogMel().perturbed([1.0, 1.1]), np.zeros((1, 15920), np.float32)
     assert frames_of(sound, [160], [1], 98).shape == (1, 98, 40)
     with pytest.raises(ac.ShapeError, match="98 frames need 97 samples more than 15920"):
         frames_of(sound, [161], [0], 98)

@@ -110,7 +110,7 @@ def test_a_clip_is_judged_by_several_voices():
     assert np.array_equal(one.network_.state_dict()["0.weight"], several.network_.state_dict()["0.weight"])
     logits = []
     for pitch in several.voices_:
-        one.features_ = several.features_.pitched(pitch)
+        one.features_ = several.features_.with_pitch_factor(pitch)
         proba = np.log(one.predict_proba(X))
         logits.append(proba)
     mean = np.exp(np.mean(logits, axis=0))

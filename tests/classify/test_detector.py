@@ -21,7 +21,7 @@ def classifier():
     """A classifier whose network was never trained: what it says is arbitrary, but never flat."""
     clf = ac.KeywordClassifier(verbose=0, threads=1)
     clf.classes_, clf.threshold_ = np.array(["no", "unknown", "yes"]), 0.5
-    clf.features_, clf.voices_, clf.shifts_s_ = ac.LogMel(relative_db=30), (0.9, 1.0), (0.0, 0.05)
+    clf.features_, clf.voices_, clf.shifts_s_ = ac.LogMel(top_db=30), (0.9, 1.0), (0.0, 0.05)
     clf.mean_, clf.std_ = np.full(40, 0, np.float32), np.full(40, 2, np.float32)
     clf.network_ = models.build("tc-resnet8", 3, 40, seed=1)
     return clf

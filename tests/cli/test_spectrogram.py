@@ -11,7 +11,7 @@ import pytest
 
 import audioconv as ac
 from audioconv import report
-from audioconv.features import levels
+from audioconv.features import spectrogram_db
 from audioconv.signal import kernels2d
 from audioconv.signal._stft import hann
 from tests.command import refused, run
@@ -79,21 +79,21 @@ def test_what_is_drawn(tmp_path, clip, shown):
     assert run("spectrogram", SPEECH, tmp_path / "out.png").exit_code == 0
     ((found, options),) = shown
     transform = hann(0.046 * clip.sample_rate)
-    expected = levels([clip.samples], len(clip.samples), clip.sample_rate, transform=transform)
+    expected = spectrogram_db([clip.samples], len(clip.samples), clip.sample_rate, transform=transform)
     assert np.array_equal(found.db, expected.db)
     assert np.array_equal(found.frequencies_hz, expected.frequencies_hz)
-    expected_options = {"range_db": 80.0, "high_hz": None, "frequency_axis": "linear", "dpi": 200}
+    expected_options = {"range_db": 80.0, "fmax": None, "frequency_axis": "linear", "dpi": 200}
     assert options == expected_options | {"size_inches": (6, 3.6), "title": "speech.flac"}
 
 
 def test_window_range_and_highest_frequency(tmp_path, clip, shown):
     target = tmp_path / "out.png"
-    result = run("spectrogram", SPEECH, target, "--window-ms", 10, "--range", 60, "--high", 4000)
+    result = run("spectrogram", SPEECH, target, "--window-ms", 10, "--range", 60, "--fmax", 4000)
     assert result.stdout.endswith("up to 4000 Hz\n")
     ((found, options),) = shown
     assert found.db.shape[1] == hann(0.01 * clip.sample_rate).bins
-    assert (options["range_db"], options["high_hz"]) == (60, 4000)
-    beyond = run("spectrogram", SPEECH, target, "--high", 1e6, "--force")
+    assert (options["range_db"], options["fmax"]) == (60, 4000)
+    beyond = run("spectrogram", SPEECH, target, "--fmax", 1e6, "--force")
     assert beyond.stdout.endswith(f"up to {clip.sample_rate / 2:g} Hz\n")
 
 
@@ -105,9 +105,9 @@ def test_kernels_by_name_and_in_order(tmp_path, clip, shown, names):
     kernels = [kernels2d.BY_NAME[name]() for name in names]
     transform = hann(0.046 * clip.sample_rate)
     x, rate = clip.samples, clip.sample_rate
-    expected = levels([x], len(x), rate, transform=transform, kernels=kernels)
+    expected = spectrogram_db([x], len(x), rate, transform=transform, kernels=kernels)
     assert np.array_equal(found.db, expected.db)
-    assert found.slopes == ("onsets" in names or "partials" in names)
+    assert found.signed == ("onsets" in names or "partials" in names)
     assert drawn["title"] == ", ".join(["speech.flac", *names])
 
 
@@ -119,7 +119,7 @@ def test_a_kernel_from_a_file(tmp_path, clip, shown, dtype):
     assert run("spectrogram", SPEECH, tmp_path / "out.png", *options).exit_code == 0
     ((found, _),) = shown
     kernels, transform = [kernel.astype("float32"), kernels2d.onsets()], hann(0.046 * clip.sample_rate)
-    expected = levels([clip.samples], len(clip.samples), clip.sample_rate, transform=transform, kernels=kernels)
+    expected = spectrogram_db([clip.samples], len(clip.samples), clip.sample_rate, transform=transform, kernels=kernels)
     assert np.array_equal(found.db, expected.db)
 
 
@@ -130,7 +130,7 @@ def test_files_of_any_length_and_channels(tmp_path, shown, shape):
     ac.write(tmp_path / "in.wav", x, 16000, subtype="FLOAT", axis=0)
     assert run("spectrogram", tmp_path / "in.wav", tmp_path / "out.png").exit_code == 0
     ((found, _),) = shown
-    expected = levels([x], len(x), 16000, transform=hann(736))
+    expected = spectrogram_db([x], len(x), 16000, transform=hann(736))
     assert np.array_equal(found.db, expected.db)
 
 
@@ -337,9 +337,9 @@ def test_a_picture_that_cannot_be_finished_leaves_the_older_one(tmp_path, monkey
         ("--window-ms", "nan"),
         ("--range", "0"),
         ("--range", "nan"),
-        ("--high", "0"),
-        ("--high", "nan"),
-        ("--high", "much"),
+        ("--fmax", "0"),
+        ("--fmax", "nan"),
+        ("--fmax", "much"),
         ("--unknown",),
         ("third",),
     ],
@@ -366,7 +366,7 @@ def test_help_names_everything():
         "--kernel",
         "--window-ms",
         "--range",
-        "--high",
+        "--fmax",
         "--size",
         "--axis",
         "--force",

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import audioconv as ac
-from audioconv.features.level import relative_level
+from audioconv.features.level import causal_top_db
 from tests.compare import assert_close
 
 RATE = 16000
-HEARD = {"offset": 1e-10, "relative_db": 18}
+HEARD = {"offset": 1e-10, "top_db": 18}
 
 
 def word(seed=0):
@@ -33,7 +33,7 @@ def naive(frames, range_db):
 @given(st.integers(0, 9), st.integers(1, 5), st.integers(0, 99))
 def test_it_is_what_it_says(frames, bands, seed):
     x = np.random.default_rng(seed).normal(-3, 4, (frames, bands)).astype(np.float32)
-    found, _ = relative_level(x, 25)
+    found, _ = causal_top_db(x, 25)
     assert found.dtype == np.float32
     assert found.shape == x.shape
     if frames:
@@ -65,22 +65,22 @@ def test_a_window_is_a_clip_that_begins_with_it(make):
     long = np.concatenate((word(1) * 8, word(2)))
     absolute = features.absolute(long)
     window = absolute[RATE // features.hop :][: features.frames(RATE)]
-    assert_close(features.finish(window), features(word(2)), 1e-5)
-    stacked = features.finish(np.stack([window, window * 0]))
-    assert np.array_equal(stacked[0], features.finish(window))
+    assert_close(features.from_absolute(window), features(word(2)), 1e-5)
+    stacked = features.from_absolute(np.stack([window, window * 0]))
+    assert np.array_equal(stacked[0], features.from_absolute(window))
 
 
 def test_silence_is_not_blown_up():
     features = ac.LogMel(**HEARD)
-    floor = np.log(10 ** (-HEARD["relative_db"] / 10))
+    floor = np.log(10 ** (-HEARD["top_db"] / 10))
     assert features(np.zeros(RATE, np.float32)).max() == pytest.approx(floor, abs=1e-3)
     hiss = 1e-5 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     assert features(hiss).max() < floor + 0.5
 
 
 def test_settings_are_kept_and_checked():
-    assert ac.LogMel(**ac.LogMel(**HEARD).settings()).relative_db == HEARD["relative_db"]
-    assert ac.LogMel().absolute.relative_db is None
+    assert ac.LogMel(**ac.LogMel(**HEARD).settings()).top_db == HEARD["top_db"]
+    assert ac.LogMel().absolute.top_db is None
     for bad in (0, -3, np.inf):
-        with pytest.raises(ac.ArgumentError, match=r"relative_db must be .*above 0"):
-            ac.LogMel(relative_db=bad)
+        with pytest.raises(ac.ArgumentError, match=r"top_db must be .*above 0"):
+            ac.LogMel(top_db=bad)

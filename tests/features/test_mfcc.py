@@ -14,21 +14,21 @@ from tests.compare import assert_close
 
 
 @pytest.mark.parametrize(("dtype", "close"), [(np.float32, 2e-6), (np.float64, 1e-13)])
-@pytest.mark.parametrize("settings", [{}, {"coefficients": 13, "hop_ms": 10}, {"coefficients": 40}, {"mels": 26}])
+@pytest.mark.parametrize("settings", [{}, {"n_mfcc": 13, "hop_ms": 10}, {"n_mfcc": 40}, {"n_mels": 26}])
 def test_it_is_librosas_of_log_mel_frames(settings, dtype, close):
     features = ac.Mfcc(**settings)
     x = np.random.default_rng(0).standard_normal(16000).astype(dtype)
     found = features(x)
     assert found.dtype == dtype
-    assert found.shape == (features.frames(16000), features.size)
-    expected = librosa.feature.mfcc(S=features.log_mel(x.astype(float)).T, n_mfcc=features.size).T
+    assert found.shape == (features.frames(16000), features.n_features)
+    expected = librosa.feature.mfcc(S=features.log_mel(x.astype(float)).T, n_mfcc=features.n_features).T
     assert_close(found, expected, close)
 
 
 def test_a_second_has_49_frames_of_10():
     features = ac.Mfcc()
-    assert (features.frames(16000), features.size, features.window, features.hop) == (49, 10, 640, 320)
-    assert features.settings()["coefficients"] == 10
+    assert (features.frames(16000), features.n_features, features.win_length, features.hop) == (49, 10, 640, 320)
+    assert features.settings()["n_mfcc"] == 10
     again = ac.Mfcc(**features.settings(), filters=features.filters)
     x = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
     assert np.array_equal(again(x), features(x))
@@ -45,9 +45,9 @@ def test_streams_give_the_bits_of_the_whole(samples, cuts, seed):
 
 
 def test_what_makes_no_sense_is_refused():
-    with pytest.raises(ArgumentError, match="at most mels = 40, not 41"):
-        ac.Mfcc(coefficients=41)
-    with pytest.raises(ArgumentError, match="coefficients"):
-        ac.Mfcc(coefficients=0)
+    with pytest.raises(ArgumentError, match="at most n_mels = 40, not 41"):
+        ac.Mfcc(n_mfcc=41)
+    with pytest.raises(ArgumentError, match="n_mfcc"):
+        ac.Mfcc(n_mfcc=0)
     with pytest.raises(AttributeError):
         _ = ac.Mfcc().pitch

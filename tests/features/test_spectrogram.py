@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from audioconv import ArgumentError, DtypeError, ShapeError, Stft
-from audioconv.features import levels
+from audioconv.features import spectrogram_db
 from audioconv.features.spectrogram import FLOOR_DB
 from audioconv.signal import kernels2d
 from tests.compare import assert_close
@@ -29,10 +29,10 @@ def sine(samples, frequency_hz, amplitude=1.0):
 
 
 def of(x, **options):
-    return levels([x], len(x), RATE, **options)
+    return spectrogram_db([x], len(x), RATE, **options)
 
 
-# --- levels ---
+# --- spectrogram_db ---
 
 
 @pytest.mark.parametrize("window", [1024, 2048, np.ones(1024), np.hamming(1000)])
@@ -54,7 +54,7 @@ def test_levels_are_those_of_the_transform():
     assert np.abs(found.db - 10 * np.log10(power)).max() < 0.01
     assert_close(found.times_s, SMALL.times_s(len(power), RATE), 1e-15)
     assert_close(found.frequencies_hz, SMALL.frequencies_hz(RATE), 1e-15)
-    assert not found.slopes
+    assert not found.signed
 
 
 def test_a_tone_stands_at_its_time_and_frequency():
@@ -99,10 +99,10 @@ def test_the_same_however_the_blocks_are_cut(cuts, channels, names, columns):
     kernels = [kernels2d.BY_NAME[name]() for name in names]
     whole = of(x, transform=SMALL, kernels=kernels, columns=columns)
     blocks = np.split(x, np.cumsum(cuts)[:-1])
-    found = levels(iter(blocks), len(x), RATE, transform=SMALL, kernels=kernels, columns=columns)
+    found = spectrogram_db(iter(blocks), len(x), RATE, transform=SMALL, kernels=kernels, columns=columns)
     assert np.array_equal(found.db, whole.db)
     assert np.array_equal(found.times_s, whole.times_s)
-    assert found.slopes == whole.slopes == bool({"onsets", "partials"} & set(names))
+    assert found.signed == whole.signed == bool({"onsets", "partials"} & set(names))
 
 
 @pytest.mark.parametrize("samples", [1, 2, 63, 64, 65, 5000])
@@ -123,7 +123,7 @@ def test_columns_are_a_bound_and_hold_the_largest_level(samples, columns):
 def test_a_click_of_one_sample_is_not_lost(columns, place):
     x = np.zeros(400_000, "float32")
     x[place] = 1
-    found = levels(np.split(x, 8), len(x), RATE, columns=columns)
+    found = spectrogram_db(np.split(x, 8), len(x), RATE, columns=columns)
     column = found.db.max(axis=1).argmax()
     assert found.db.max() > of(x).db.max() - 1e-3 > -65
     step_s = found.times_s[1] - found.times_s[0]
@@ -139,10 +139,10 @@ def test_kernels_are_convolved_with_the_levels(names):
     for kernel in kernels:
         expected = ac.convolve2d(expected, kernel, "same", boundary="edge")
     assert_close(found.db, expected, 2e-6)
-    assert found.slopes == ("onsets" in names or "partials" in names)
+    assert found.signed == ("onsets" in names or "partials" in names)
 
 
-def test_of_slopes_the_change_farthest_from_0_is_seen():
+def test_of_a_signed_spectrogram_the_change_farthest_from_0_is_seen():
     x, kernels = noise(9000), [kernels2d.onsets()]
     every = of(x, transform=SMALL, kernels=kernels).db
     found = of(x, transform=SMALL, kernels=kernels, columns=20).db
@@ -157,7 +157,7 @@ def test_one_sample_is_enough_and_none_is_not():
     assert of(noise(1)).db.shape[1] == 1025
     for blocks in ([], [noise(0)]):
         with pytest.raises(ShapeError, match="needs at least one sample"):
-            levels(blocks, 0, RATE)
+            spectrogram_db(blocks, 0, RATE)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_one_sample_is_enough_and_none_is_not():
 )
 def test_wrong_inputs_are_refused(error, says, blocks, options):
     with pytest.raises(error, match=says):
-        levels(blocks, 100, RATE, **options)
+        spectrogram_db(blocks, 100, RATE, **options)
 
 
 # --- kernels for spectrograms ---

@@ -104,8 +104,8 @@ def test_gradient_along_random_directions(name, relus, monkeypatch):
 def test_each_model_is_made_for_its_features(name):
     made = models.model_of(name)
     features = made.features(16000)
-    network = models.build(name, 12, features.size, 0, features.frames(16000))
-    clip = np.zeros((2, features.frames(16000), features.size), "float32")
+    network = models.build(name, 12, features.n_features, 0, features.frames(16000))
+    clip = np.zeros((2, features.frames(16000), features.n_features), "float32")
     assert network.forward(models.shaped(network, clip)).shape == (2, 12)
     counts = {"bc-resnet-3": 54_168, "bc-resnet-2": 27_284, "bc-resnet-1": 9_232, "ds-cnn-s": 23_756, "mlp": 79_644}
     if name in counts:

@@ -54,27 +54,27 @@ def test_stft_and_istft_are_librosas(window, more, share, samples, channels, pad
 
 @given(
     sample_rate=st.sampled_from([8000, 16000, 22050, 44100]), window_ms=st.sampled_from([20, 25, 32, 40]),
-    hop_ms=st.sampled_from([5, 10, 16]), mels=st.integers(8, 64), low_hz=st.sampled_from([0, 20, 125]),
+    hop_ms=st.sampled_from([5, 10, 16]), n_mels=st.integers(8, 64), fmin=st.sampled_from([0, 20, 125]),
     samples=st.integers(2000, 9000), htk=st.booleans(), norm=st.sampled_from(["slaney", None, 1, 2.5, np.inf]),
     seed=seeds,
 )  # fmt: skip
 @SOME
-def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, low_hz, samples, htk, norm, seed):
-    options = {"sample_rate": sample_rate, "window_ms": window_ms, "hop_ms": hop_ms, "mels": mels, "low_hz": low_hz,
+def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, fmin, samples, htk, norm, seed):
+    options = {"sample_rate": sample_rate, "window_ms": window_ms, "hop_ms": hop_ms, "n_mels": mels, "fmin": fmin,
                "htk": htk, "norm": norm}  # fmt: skip
     try:
         features = ac.LogMel(**options)
     except ac.ArgumentError:  # bands so narrow that some hold no bin
         assume(False)
     x = noise(seed, samples)
-    pad = (features.fft_size - features.window) // 2
+    pad = (features.fft_size - features.win_length) // 2
     power = librosa.feature.melspectrogram(
-        y=np.pad(x, pad), sr=sample_rate, n_fft=features.fft_size, win_length=features.window, dtype=np.float64,
-        hop_length=features.hop, center=False, n_mels=mels, fmin=low_hz, htk=htk, norm=norm,
+        y=np.pad(x, pad), sr=sample_rate, n_fft=features.fft_size, win_length=features.win_length, dtype=np.float64,
+        hop_length=features.hop, center=False, n_mels=mels, fmin=fmin, htk=htk, norm=norm,
     )  # fmt: skip
     found = features(x)
     assert_close(found, np.log(power + features.offset).T[: len(found)], 1e-6)
-    mfcc = ac.Mfcc(coefficients=min(mels, 13), **options)
+    mfcc = ac.Mfcc(n_mfcc=min(mels, 13), **options)
     assert_close(mfcc(x), librosa.feature.mfcc(S=np.log(power + 1e-6), n_mfcc=mfcc.size).T[: len(found)], 1e-6)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audioconv import ArgumentError, ShapeError, Stft, report
-from audioconv.features import Levels, levels
+from audioconv.features import Spectrogram, spectrogram_db
 from audioconv.signal import kernels2d
 from tests.report.test_plots import pixels, texts
 
@@ -16,7 +16,7 @@ def tone(samples=RATE, frequency_hz=2000):
 
 
 def of(x, **options):
-    return levels([x], len(x), RATE, **options)
+    return spectrogram_db([x], len(x), RATE, **options)
 
 
 def picture_of(found, title="a tone", **options):
@@ -36,8 +36,8 @@ def test_labels_title_and_colour_bar():
     both = report.spectrogram({"one": of(tone()), "two": of(tone(3000))})
     assert {"one", "two"} <= texts(both)
     assert both.axes[0].images[0].get_clim() == both.axes[1].images[0].get_clim()
-    slopes = picture_of(of(tone(), kernels=[kernels2d.onsets()]))
-    assert "change (dB)" in texts(slopes)
+    changes = picture_of(of(tone(), kernels=[kernels2d.onsets()]))
+    assert "change (dB)" in texts(changes)
 
 
 def test_limits_are_seconds_and_hertz():
@@ -55,10 +55,10 @@ def test_limits_are_seconds_and_hertz():
 
 def test_high_hz_ends_the_picture():
     found = of(tone())
-    panel, image = drawn(picture_of(found, high_hz=3000))
+    panel, image = drawn(picture_of(found, fmax=3000))
     assert panel.get_ylim()[1] == pytest.approx(3000 + RATE / 2048 / 2)
     assert np.array_equal(image.get_array(), found.db[:, found.frequencies_hz <= 3000].T)
-    panel, _ = drawn(picture_of(found, high_hz=99999))
+    panel, _ = drawn(picture_of(found, fmax=99999))
     assert panel.get_ylim()[1] < 8010
 
 
@@ -66,10 +66,10 @@ def test_colours_span_the_range():
     found = of(tone())
     _, image = drawn(picture_of(found, range_db=50))
     assert image.get_clim() == pytest.approx((found.db.max() - 50, found.db.max()))
-    slopes = of(tone(), kernels=[kernels2d.partials()])
-    low, high = drawn(picture_of(slopes))[1].get_clim()
+    changes = of(tone(), kernels=[kernels2d.partials()])
+    low, high = drawn(picture_of(changes))[1].get_clim()
     assert low == -high < 0
-    beyond = np.count_nonzero(np.abs(slopes.db) > high) / slopes.db.size
+    beyond = np.count_nonzero(np.abs(changes.db) > high) / changes.db.size
     assert 0 < beyond <= 0.0021
 
 
@@ -121,11 +121,11 @@ def test_ranges_that_make_no_sense_are_refused(range_db):
 
 def test_there_must_be_something_to_show():
     found = of(tone(3000))
-    for wrong, high_hz in ((found, -1), (Levels(found.db[:0], found.times_s[:0], found.frequencies_hz), None)):
+    for wrong, fmax in ((found, -1), (Spectrogram(found.db[:0], found.times_s[:0], found.frequencies_hz), None)):
         with pytest.raises(ShapeError, match="columns, and bins"):
-            picture_of(wrong, high_hz=high_hz)
-    for wrong in ({}, {"a": found, "b": found._replace(slopes=True)}):
-        with pytest.raises(ArgumentError, match="all levels or all changes"):
+            picture_of(wrong, fmax=fmax)
+    for wrong in ({}, {"a": found, "b": found._replace(signed=True)}):
+        with pytest.raises(ArgumentError, match="all levels or all signed"):
             report.spectrogram(wrong)
 
 
@@ -157,13 +157,13 @@ def test_no_row_of_another_axis_loses_a_line(axis):
     """Several bins on a row: the largest level, or the change that is farthest from 0, is shown."""
     db = np.full((4, 1025), -60.0, "float32")
     db[2, 900] = 0
-    found = Levels(db, np.arange(4.0), np.arange(1025) * RATE / 2048)
+    found = Spectrogram(db, np.arange(4.0), np.arange(1025) * RATE / 2048)
     assert np.asarray(drawn(picture_of(found, frequency_axis=axis))[1].get_array()).max() == 0
     changes = np.where(db == 0, np.float32(-9), np.float32(2))
-    image = drawn(picture_of(found._replace(db=changes, slopes=True), frequency_axis=axis))[1]
+    image = drawn(picture_of(found._replace(db=changes, signed=True), frequency_axis=axis))[1]
     assert np.asarray(image.get_array()).min() == -9
     with pytest.raises(ShapeError, match="frequencies must reach beyond"):
-        picture_of(found, frequency_axis="log", high_hz=10)
+        picture_of(found, frequency_axis="log", fmax=10)
 
 
 def test_long_titles_are_wrapped_and_their_middle_is_left_out():
@@ -191,7 +191,9 @@ def test_long_titles_are_wrapped_and_their_middle_is_left_out():
 )  # fmt: skip
 def test_times_are_told_in_what_fits(seconds, name, marks):
     columns = 50
-    found = Levels(np.zeros((columns, 9), "float32"), (np.arange(columns) + 0.5) * seconds / columns, np.arange(9.0))
+    found = Spectrogram(
+        np.zeros((columns, 9), "float32"), (np.arange(columns) + 0.5) * seconds / columns, np.arange(9.0)
+    )
     said = texts(picture_of(found))
     assert name in said
     assert marks <= said

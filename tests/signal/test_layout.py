@@ -5,7 +5,7 @@ import pytest
 
 import audioconv as ac
 from audioconv import io
-from audioconv.features import levels
+from audioconv.features import spectrogram_db
 
 
 def noise(shape, dtype=np.float32, seed=0):
@@ -78,8 +78,8 @@ def test_files_are_not_written_channels_first(tmp_path):
 
 def test_levels_of_blocks_that_lie_channels_first_are_refused_at_once():
     with pytest.raises(ac.ShapeError, match=r"give block\.T"):
-        levels([noise((2, 9000))], 9000, 16000)
-    assert levels([noise((1, 2))] * 900, 900, 16000).db.shape[1] == 1025
+        spectrogram_db([noise((2, 9000))], 9000, 16000)
+    assert spectrogram_db([noise((1, 2))] * 900, 900, 16000).db.shape[1] == 1025
 
 
 @pytest.mark.parametrize("stage", [ac.Stft(64, 16).stream(2), ac.Stft(64, 16).stream()])
