@@ -53,7 +53,7 @@ def test_wrong_thread_counts(wrong):
 
 def _in_worker(_):
     together = []
-    thread_team.together(together.append, 2, lambda: None)
+    thread_team.run_together(together.append, 2, lambda: None)
     return parallel.thread_count(), parallel.run(lambda i: i + 1, range(4), threads=2), sorted(together)
 
 
@@ -61,7 +61,7 @@ def _in_worker(_):
 def test_worker_processes_use_one_thread_and_a_pool_of_their_own(method, monkeypatch):
     monkeypatch.delenv("AUDIOCONV_THREADS", raising=False)
     assert parallel.run(lambda i: i, range(4), threads=2) == [0, 1, 2, 3]  # the parent has a pool
-    thread_team.together(lambda thread: None, 2, lambda: None)  # and a team
+    thread_team.run_together(lambda thread: None, 2, lambda: None)  # and a team
     with multiprocessing.get_context(method).Pool(1) as pool:
         assert pool.map(_in_worker, [0], chunksize=1) == [(1, [1, 2, 3, 4], [0, 1])]
 
@@ -81,7 +81,7 @@ def test_threads_that_work_together_all_run_at_once():
         meeting.wait()
         seen.append(thread)
 
-    thread_team.together(work, 3, meeting.abort)
+    thread_team.run_together(work, 3, meeting.abort)
     assert sorted(seen) == [0, 1, 2]
 
 
@@ -89,7 +89,7 @@ def test_threads_that_work_together_all_run_at_once():
 def test_a_team_is_there_again_whether_it_sleeps_or_not(pause_s):
     for _ in range(20):
         seen = []
-        thread_team.together(seen.append, 3, lambda: None)
+        thread_team.run_together(seen.append, 3, lambda: None)
         assert sorted(seen) == [0, 1, 2]
         time.sleep(pause_s)
 
@@ -103,7 +103,7 @@ def test_calls_of_a_team_from_many_threads_take_turns():
         time.sleep(1e-3)
         running.remove(thread)
 
-    callers = [threading.Thread(target=thread_team.together, args=(work, 2, lambda: None)) for _ in range(8)]
+    callers = [threading.Thread(target=thread_team.run_together, args=(work, 2, lambda: None)) for _ in range(8)]
     for caller in callers:
         caller.start()
     for caller in callers:
@@ -124,5 +124,5 @@ def test_one_that_fails_does_not_leave_the_others_waiting(failing):
 
     start = time.monotonic()
     with pytest.raises(ValueError, match="mine"):
-        thread_team.together(work, 2, meeting.abort)
+        thread_team.run_together(work, 2, meeting.abort)
     assert time.monotonic() - start < 30

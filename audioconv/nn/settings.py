@@ -39,7 +39,7 @@ class Changes:
         return self._signature != before
 
 
-def within(least=None, most=None, *, above=None, below=None, optional=False):
+def bounded(least=None, most=None, *, above=None, below=None, optional=False):
     """A check that a setting is a number as `arrays.number` says, or None if it is `optional`."""
 
     def check(value, name):
@@ -60,9 +60,9 @@ def copy_into(own, value, name):
     own[...] = value
 
 
-def truth(value, name):
+def boolean(value, name):
     """A check that takes anything for true or false."""
     return bool(value)
 
 
-share = within(0, below=1)  # from 0 to below 1
+fraction = bounded(0, below=1)  # from 0 to below 1

@@ -284,7 +284,7 @@ def test_numba_configuration_is_left_alone():
     code = (
         "import numba; names = [n for n in dir(numba.config) if n.isupper()];"
         "before = {n: getattr(numba.config, n) for n in names};"
-        "import audioconv.kernels.dsp._fir, audioconv.kernels.dsp._fft, audioconv.kernels.nn.conv;"
+        "import audioconv.kernels.dsp._fir, audioconv.kernels.dsp._fft, audioconv.kernels.nn.implicit_gemm;"
         "assert before == {n: getattr(numba.config, n) for n in names}"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,8 +5,8 @@ import pytest
 
 from audioconv import models, nn
 from audioconv.errors import ArgumentError, ShapeError
+from audioconv.nn.ops import addition, pointwise
 from audioconv.nn.ops import batch_norm as norms
-from audioconv.nn.ops import operations
 from audioconv.nn.ops.graph import Graph
 from audioconv.nn.ops.outputs import output
 from audioconv.nn.runtime.program import Program, training_plan
@@ -45,10 +45,10 @@ def choices_of(network, x, monkeypatch):
         return note
 
     with monkeypatch.context() as patch:
-        for module, name in ((norms, "normalise"), (operations, "add"), (operations, "activate")):
+        for module, name in ((norms, "normalise"), (addition, "add"), (pointwise, "activate")):
             patch.setattr(module, name, noting(getattr(module, name)))
         graph = Graph(network.dtype, True, len(x))
-        y = network._build(graph, graph.given("x", x.shape[1:]))
+        y = network._build(graph, graph.placeholder("x", x.shape[1:]))
     arrays = {"x": x, "seeds": np.arange(len(x))}
     for name, tensor in [("y", y), *((f"choice {n}", t) for n, t in enumerate(found))]:
         output(graph, tensor, name)

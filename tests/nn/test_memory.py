@@ -17,7 +17,7 @@ from audioconv.kernels.nn import elementwise
 from audioconv.nn.debug import check_memory, memory_is_checked
 from audioconv.nn.layers.summary import described
 from audioconv.nn.ops.graph import Graph
-from audioconv.nn.ops.rows import row
+from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
 
@@ -218,13 +218,13 @@ def test_a_step_that_reads_what_nothing_wrote_is_seen(checked):
     """An operation that writes the first of two channels, and one that reads both."""
     with check_memory(checked):
         graph = Graph("float64", True, 3)
-        x, y = graph.given("x", (4, 2)), graph.given("y", (4, 2))
+        x, y = graph.placeholder("x", (4, 2)), graph.placeholder("y", (4, 2))
 
         def first(plan, place):
-            return [row(elementwise.scaled, plan.dtype, [place(x), place(half)], [4, 1, 1, 1.0])]
+            return [instruction(elementwise.scaled, plan.dtype, [place(x), place(half)], [4, 1, 1, 1.0])]
 
         def second(plan, place):
-            return [row(elementwise.scaled, plan.dtype, [place(half), place(y)], [4, 1, 2, 1.0])]
+            return [instruction(elementwise.scaled, plan.dtype, [place(half), place(y)], [4, 1, 2, 1.0])]
 
         half = graph.operation(first, [x], (4, 2))
         graph.add(second, [half], [y])

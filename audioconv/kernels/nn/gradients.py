@@ -64,7 +64,7 @@ def accumulate(row, spaces, like, clip, clips, group, thread):
 
 
 @step
-def turn_weights(row, spaces, like, clip, clips, group, thread):
+def flip_weights(row, spaces, like, clip, clips, group, thread):
     """Weights with taps in another order, and input and output exchanged: out[p, o, i] = w[taps[p], i, o].
 
     Operands w (taps, in // channel_groups, out), taps, out (taps, out // channel_groups, in); the rest: taps, in and

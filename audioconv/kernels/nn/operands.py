@@ -26,7 +26,7 @@ from audioconv.kernels.simd._emit import operation
 from audioconv.kernels.simd.pointers import doubles_at, floats_at, integers_at
 
 OPERAND = 8
-SPACE, OFFSET, CLIP, GROUP, INNER, SIZE, TIME, FREQ = range(OPERAND)
+SPACE, OFFSET, CLIP, MICRO_BATCH, INNER, SIZE, TIME, FREQ = range(OPERAND)
 
 # The spaces that every program has; those of single arrays come after them.
 WORK, SCRATCH, OWN, SUMS, OWN_SUMS, INDEX = range(6)
@@ -52,7 +52,7 @@ def real(typing_context, row, i):
 @part
 def _start(row, i, clip, group):
     o = 1 + OPERAND * i
-    return row[o + OFFSET] + clip * row[o + CLIP] + group * row[o + GROUP]
+    return row[o + OFFSET] + clip * row[o + CLIP] + group * row[o + MICRO_BATCH]
 
 
 @part

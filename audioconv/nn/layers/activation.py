@@ -3,8 +3,8 @@
 import numpy as np
 
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.ops import operations
-from audioconv.nn.settings import share
+from audioconv.nn.ops import pointwise
+from audioconv.nn.settings import fraction
 
 
 class Activation(Layer):
@@ -14,7 +14,7 @@ class Activation(Layer):
     name = None
 
     def _build(self, graph, x):
-        return operations.activate(graph, x, self.name)
+        return pointwise.activate(graph, x, self.name)
 
 
 class ReLU(Activation):
@@ -55,11 +55,11 @@ class Dropout(Layer):
     """
 
     dims = (2, 3, 4)
-    _checks = {"rate": share}
+    _checks = {"rate": fraction}
 
     def __init__(self, rate, *, dtype=np.float32):
         super().__init__(dtype)
         self.rate = rate
 
     def _build(self, graph, x):
-        return operations.drop(graph, x, self.rate) if graph.training and self.rate else x
+        return pointwise.dropout(graph, x, self.rate) if graph.training and self.rate else x

@@ -9,11 +9,11 @@ from audioconv import parallel
 from audioconv.arrays import float_dtype, floating
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
 from audioconv.nn.layers.summary import Summary
-from audioconv.nn.ops import operations
+from audioconv.nn.ops import backward
 from audioconv.nn.ops.graph import Graph
 from audioconv.nn.ops.outputs import add_partials, output
 from audioconv.nn.runtime.program import Program, inference_plan, training_plan
-from audioconv.nn.runtime.program_pool import Idle, apply_pooled, keep, new_array
+from audioconv.nn.runtime.program_cache import ProgramCache, cache_program, new_array, run_inference
 from audioconv.nn.runtime.stream import NetworkStream
 from audioconv.nn.settings import Changes, Settings, copy_into
 from audioconv.stage import Guard
@@ -165,10 +165,10 @@ class Layer(Settings):
     def inference(self):
         """Return a function from x to y with the weights as they are now; any thread may call it."""
         # programs are made when a shape first comes, which may be after the weights have changed
-        programs = Idle(copy.deepcopy(self)._inference_program)
+        programs = ProgramCache(copy.deepcopy(self)._inference_program)
 
         def apply(x, threads=1):
-            return apply_pooled(programs, np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype), threads)
+            return run_inference(programs, np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype), threads)
 
         return apply
 
@@ -176,15 +176,15 @@ class Layer(Settings):
         """Output with the weights as they are now."""
         self._heed_changes()
         with self._lock:
-            programs = self._idle.setdefault("programs", Idle(self._inference_program))
-        return apply_pooled(programs, x, threads, refresh=True)
+            programs = self._idle.setdefault("programs", ProgramCache(self._inference_program))
+        return run_inference(programs, x, threads, refresh=True)
 
     def _inference_program(self, shape, alone):
         return Program(inference_plan(lambda batch: self._inference_graph(shape, batch), alone))
 
     def _inference_graph(self, shape, batch):
         graph = Graph(self.dtype, False, batch)
-        output(graph, self._build(graph, graph.given("x", shape)), "y")
+        output(graph, self._build(graph, graph.placeholder("x", shape)), "y")
         return graph
 
     def _program(self, shape):
@@ -192,17 +192,17 @@ class Layer(Settings):
         self._heed_changes()
         if shape not in self._programs:
             graph = Graph(self.dtype, True, shape[0])
-            x = graph.given("x", shape[1:])
+            x = graph.placeholder("x", shape[1:])
             y = self._build(graph, x)
             graph.stage += 1
-            operations.backward(graph, y, graph.given("grad_y", y.shape))
+            backward.backward(graph, y, graph.placeholder("grad_y", y.shape))
             output(graph, y, "y", stage=0)
-            grad_x = operations.gradient(graph, x)
+            grad_x = backward.gradient(graph, x)
             if grad_x is not None:
                 output(graph, grad_x, "grad_x", graph.stage)
             graph.stage += 1
             add_partials(graph)
-            keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
+            cache_program(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
     def signature(self):

@@ -6,8 +6,8 @@ from audioconv.arrays import whole
 from audioconv.errors import ShapeError
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.ops import batch_norm as norms
-from audioconv.nn.ops.rows import shape3
-from audioconv.nn.settings import within
+from audioconv.nn.ops.tensor_view import shape3
+from audioconv.nn.settings import bounded
 
 
 class BatchNorm(Layer):
@@ -35,7 +35,7 @@ class BatchNorm(Layer):
 
     dims = (2, 3, 4)
     bands = 1
-    _checks = {"momentum": within(most=1, above=0), "epsilon": within(above=0)}
+    _checks = {"momentum": bounded(most=1, above=0), "epsilon": bounded(above=0)}
     _fixed = ("dtype", "channels", "bands")
 
     def __init__(self, channels, momentum=0.1, epsilon=1e-5, *, scale=True, dtype=np.float32):

@@ -6,8 +6,8 @@ from audioconv.nn.layers.activation import Activation
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.batch_norm import BatchNorm
 from audioconv.nn.layers.convolution import _Convolution
-from audioconv.nn.ops import operations
-from audioconv.nn.ops.rows import shape3
+from audioconv.nn.ops import addition, reductions
+from audioconv.nn.ops.tensor_view import shape3
 
 
 class _Group(Layer):
@@ -159,7 +159,7 @@ class Residual(_Group):
         a, b = self.main._build(graph, x), self.shortcut._build(graph, x)
         if a.shape != b.shape:
             raise ShapeError(f"main gives shape {a.shape} and the shortcut {b.shape}; they must be equal to be added")
-        return operations.add(graph, a, b, self.activation)
+        return addition.add(graph, a, b, self.activation)
 
 
 class Broadcast(_Group):
@@ -184,8 +184,8 @@ class Broadcast(_Group):
     main = _part("main")
 
     def _build(self, graph, x):
-        spread = self.main._build(graph, operations.frequency_mean(graph, x))
+        spread = self.main._build(graph, reductions.frequency_mean(graph, x))
         time, _, channels = shape3(x.shape)
         if spread.shape != (time, 1, channels):
             raise ShapeError(f"main must keep the shape {(time, 1, channels)}, not make it {spread.shape}")
-        return operations.add(graph, x, spread)
+        return addition.add(graph, x, spread)

@@ -7,9 +7,9 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.windows import axes_1d, axes_2d, check_stream
 from audioconv.nn.ops import convolution as convolving
-from audioconv.nn.ops import operations
+from audioconv.nn.ops import pointwise
 from audioconv.nn.ops.geometry import Axis, Geometry
-from audioconv.nn.ops.rows import shape3
+from audioconv.nn.ops.tensor_view import shape3
 
 
 class _Convolution(Layer):
@@ -55,17 +55,21 @@ class _Convolution(Layer):
         weight, bias = self._tensors(graph, fold)
         y = self._convolve(graph, x, weight, bias, geometry, activation == "relu")
         if activation not in ("linear", "relu"):
-            y = operations.activate(graph, y, activation)
-        graph.on_the_way_back(y, lambda grad_y: self._back(graph, x, weight, grad_y, geometry))
+            y = pointwise.activate(graph, y, activation)
+        graph.record_gradient(y, lambda grad_y: self._back(graph, x, weight, grad_y, geometry))
         return y
 
     def _tensors(self, graph, fold):
         if graph.training:
             return graph.array(self.weight), None if self.bias is None else graph.array(self.bias)
         if fold is None:
-            return graph.derived(lambda: self.weight), None if self.bias is None else graph.derived(lambda: self.bias)
+            return graph.folded_constant(lambda: self.weight), None if self.bias is None else graph.folded_constant(
+                lambda: self.bias
+            )
         bias = 0 if self.bias is None else self.bias
-        return graph.derived(lambda: self.weight * fold()[0]), graph.derived(lambda: bias * fold()[0] + fold()[1])
+        return graph.folded_constant(lambda: self.weight * fold()[0]), graph.folded_constant(
+            lambda: bias * fold()[0] + fold()[1]
+        )
 
     def _convolve(self, graph, x, weight, bias, geometry, relu):
         for size, axis in zip(shape3(x.shape), geometry.axes, strict=False):
@@ -78,8 +82,8 @@ class _Convolution(Layer):
     def _back(self, graph, x, weight, grad_y, geometry):
         graph.partial(convolving.weight_gradient(graph, x, grad_y, geometry), self._grad_weight)
         self._bias_back(graph, grad_y)
-        if graph.wants_gradient(x):
-            grad_x = convolving.adjoint(graph, grad_y, weight, None, geometry, x.shape, exchange=True)
+        if graph.needs_gradient(x):
+            grad_x = convolving.input_gradient(graph, grad_y, weight, None, geometry, x.shape, exchange=True)
             graph.add_gradient(x, grad_x)
 
     def _bias_back(self, graph, grad_y):

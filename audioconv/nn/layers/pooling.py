@@ -9,10 +9,11 @@ from audioconv.arrays import is_number, whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.windows import axes_1d, axes_2d, check_stream, pair
-from audioconv.nn.ops import operations
-from audioconv.nn.ops.operations import Window
-from audioconv.nn.ops.rows import seen_as, shape3
-from audioconv.nn.settings import truth
+from audioconv.nn.ops import pooling as pooling_ops
+from audioconv.nn.ops import reductions
+from audioconv.nn.ops.pooling import PoolWindow
+from audioconv.nn.ops.tensor_view import shape3, squeeze_like
+from audioconv.nn.settings import boolean
 
 _PARAMETERS = """
     Parameters
@@ -40,7 +41,7 @@ class _Pool(Layer):
     """What pools over windows share."""
 
     kind, power, signed, count_include_pad = None, 2.0, False, False
-    _checks = {"power": _power, "signed": truth, "ceil_mode": truth, "count_include_pad": truth}
+    _checks = {"power": _power, "signed": boolean, "ceil_mode": boolean, "count_include_pad": boolean}
     _fixed = ("dtype", "axes")
     _given = ("kind", "size", "stride", "padding")
 
@@ -68,11 +69,11 @@ class _Pool(Layer):
         count = [axis.outputs(size) for axis, size in zip(axes, (time, freq), strict=True)]
         if min(count) < 1:
             raise ShapeError(f"x {x.shape} is shorter than the window of {[a.taps for a in self.axes]}")
-        window = Window(*zip(*((a.taps, a.stride, a.padding) for a in axes), strict=True))
+        window = PoolWindow(*zip(*((a.taps, a.stride, a.padding) for a in axes), strict=True))
         if self.count_include_pad:
             window.counted = given
-        shape = seen_as((*count, channels), x.shape)
-        return operations.pool(graph, x, self.kind, window, shape, self.power, self.signed)
+        shape = squeeze_like((*count, channels), x.shape)
+        return pooling_ops.pool(graph, x, self.kind, window, shape, self.power, self.signed)
 
 
 class _Pool1d(_Pool):
@@ -175,12 +176,12 @@ class GlobalAveragePool(Layer):
         if not time * freq:
             raise ShapeError(f"there is no mean over no time (x {x.shape})")
         if graph.stream == "clip":
-            return operations.running_mean(graph, x)
+            return reductions.running_mean(graph, x)
         if graph.stream:
-            window = Window((graph.stream, freq), (1, 1), ((graph.stream - 1, 0), (0, 0)))
-            return operations.pool(graph, x, "average", window, (time, channels))
-        window = Window((time, freq), (1, 1), ((0, 0), (0, 0)))
-        return operations.pool(graph, x, "average", window, (channels,))
+            window = PoolWindow((graph.stream, freq), (1, 1), ((graph.stream - 1, 0), (0, 0)))
+            return pooling_ops.pool(graph, x, "average", window, (time, channels))
+        window = PoolWindow((time, freq), (1, 1), ((0, 0), (0, 0)))
+        return pooling_ops.pool(graph, x, "average", window, (channels,))
 
 
 class Maxout(Layer):
@@ -207,4 +208,4 @@ class Maxout(Layer):
         channels = x.shape[-1]
         if channels % self.pieces:
             raise ShapeError(f"{channels} channels cannot be cut into {self.pieces} pieces (x {x.shape})")
-        return operations.maxout(graph, x, self.pieces)
+        return pooling_ops.maxout(graph, x, self.pieces)

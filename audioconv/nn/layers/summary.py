@@ -92,4 +92,4 @@ def described(layer, shape, stream=None):
         raise ShapeError(f"a clip of shape {tuple(shape)} does not fit {type(layer).__name__}, which takes "
                          f"{' or '.join(str(d - 1) for d in layer.dims)} dimensions")  # fmt: skip
     graph = Graph(layer.dtype, False, 1, stream=stream)
-    return layer._build(graph, graph.given("x", shape)).shape, graph.products
+    return layer._build(graph, graph.placeholder("x", shape)).shape, graph.multiply_adds

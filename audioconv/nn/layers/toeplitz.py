@@ -11,7 +11,7 @@ from audioconv.nn.layers.pooling import AveragePool1d, AveragePool2d, GlobalAver
 from audioconv.nn.layers.summary import described
 from audioconv.nn.layers.transposed import _Transposed
 from audioconv.nn.ops.geometry import Axis
-from audioconv.nn.ops.rows import shape3
+from audioconv.nn.ops.tensor_view import shape3
 
 MOST = 2**26  # entries of a matrix: beyond, somebody asks for it who does not mean it
 

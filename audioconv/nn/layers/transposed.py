@@ -10,7 +10,7 @@ from audioconv.nn.layers.convolution import _Convolution, _sizes
 from audioconv.nn.layers.windows import axes_1d, axes_2d, pair
 from audioconv.nn.ops import convolution as convolving
 from audioconv.nn.ops.geometry import KERAS, Geometry
-from audioconv.nn.ops.rows import seen_as
+from audioconv.nn.ops.tensor_view import squeeze_like
 
 
 class _Transposed(_Convolution):
@@ -29,17 +29,17 @@ class _Transposed(_Convolution):
         return self.geometry.filters
 
     def _convolve(self, graph, x, weight, bias, geometry, relu):
-        shape = seen_as(geometry.transposed(x.shape), x.shape)
+        shape = squeeze_like(geometry.transposed(x.shape), x.shape)
         if min(shape) < 1:
             raise ShapeError(f"x {x.shape} gives an output of shape {shape} after the padding is cut off")
-        return convolving.adjoint(graph, x, weight, bias, geometry, shape, exchange=False, relu=relu)
+        return convolving.input_gradient(graph, x, weight, bias, geometry, shape, exchange=False, relu=relu)
 
     def _back(self, graph, x, weight, grad_y, geometry):
         graph.partial(convolving.transposed_weight_gradient(graph, x, grad_y, geometry), self._grad_weight)
         self._bias_back(graph, grad_y)
-        if graph.wants_gradient(x):
+        if graph.needs_gradient(x):
             other = Geometry(*geometry.axes, geometry.filters, geometry.channels, geometry.groups)
-            exchanged = convolving.turned(graph, weight, other, range(other.taps), exchange=True)
+            exchanged = convolving.flipped_weights(graph, weight, other, range(other.taps), exchange=True)
             graph.add_gradient(x, convolving.forward(graph, grad_y, exchanged, None, geometry))
 
 

@@ -4,9 +4,10 @@ import numpy as np
 
 from audioconv.kernels.nn import batch_norm as kernels
 from audioconv.kernels.nn import elementwise
-from audioconv.nn.ops.graph import GROUP, THREAD, Tensor
-from audioconv.nn.ops.operations import ACTIVATIONS
-from audioconv.nn.ops.rows import row, shape3
+from audioconv.nn.ops.graph import MICRO_BATCH, THREAD, Tensor
+from audioconv.nn.ops.instructions import instruction
+from audioconv.nn.ops.pointwise import ACTIVATIONS
+from audioconv.nn.ops.tensor_view import shape3
 
 
 def normalise(graph, x, factors, activation, bands=1):
@@ -15,10 +16,12 @@ def normalise(graph, x, factors, activation, bands=1):
 
     def encode(plan, place):
         return [
-            row(elementwise.normalise, plan.dtype, [place(x), place(factors), place(y)], [*shape3(x.shape), *numbers])
+            instruction(
+                elementwise.normalise, plan.dtype, [place(x), place(factors), place(y)], [*shape3(x.shape), *numbers]
+            )
         ]
 
-    y = graph.operation(encode, [x, factors], x.shape, cheap=True)
+    y = graph.operation(encode, [x, factors], x.shape, rematerialised=True)
     return y
 
 
@@ -27,9 +30,9 @@ def sums(graph, x, bands=1):
     shape = shape3(x.shape)
 
     def encode(plan, place):
-        return [row(elementwise.sums, plan.dtype, [place(x), place(total)], [*shape, bands])]
+        return [instruction(elementwise.sums, plan.dtype, [place(x), place(total)], [*shape, bands])]
 
-    total = graph.operation(encode, [x], (2, bands * shape[2]), GROUP, wide=True)
+    total = graph.operation(encode, [x], (2, bands * shape[2]), MICRO_BATCH, accumulator=True)
     return total
 
 
@@ -38,9 +41,9 @@ def moments(graph, x, bands=1):
     shape = shape3(x.shape)
 
     def encode(plan, place):
-        return [row(elementwise.moments, plan.dtype, [place(x), place(total)], [*shape, bands])]
+        return [instruction(elementwise.moments, plan.dtype, [place(x), place(total)], [*shape, bands])]
 
-    total = graph.operation(encode, [x], (4, bands * shape[2]), GROUP, wide=True)
+    total = graph.operation(encode, [x], (4, bands * shape[2]), MICRO_BATCH, accumulator=True)
     return total
 
 
@@ -55,9 +58,9 @@ def batch_norm(graph, x, norm, activation, bands=1):
     arrays = [graph.array(a) for a in (norm.scale, norm.shift, norm.mean, norm.variance)]
 
     def encode(plan, place):
-        numbers = [width, plan.group_count, count, float(norm.momentum), float(norm.epsilon)]
-        where = [place(total).of_all(plan.group_count), *map(place, (*arrays, factors, deviation))]
-        return [row(kernels.batch_statistics, plan.dtype, where, numbers)]
+        numbers = [width, plan.micro_batch_count, count, float(norm.momentum), float(norm.epsilon)]
+        where = [place(total).all_micro_batches(plan.micro_batch_count), *map(place, (*arrays, factors, deviation))]
+        return [instruction(kernels.batch_statistics, plan.dtype, where, numbers)]
 
     before = graph.uses(norm.mean)  # of the same layer: its running statistics follow one use after the other
     factors = graph.operation(encode, [total, *arrays, *before], (3, width), THREAD, once=True)
@@ -68,7 +71,7 @@ def batch_norm(graph, x, norm, activation, bands=1):
     def back(grad_y):
         _batch_norm_gradient(graph, norm, (x, grad_y, factors, deviation), ACTIVATIONS[activation], bands, count)
 
-    graph.on_the_way_back(y, back)
+    graph.record_gradient(y, back)
     return y
 
 
@@ -86,25 +89,25 @@ def _batch_norm_gradient(graph, norm, tensors, kind, bands, count):
 
     def encode_sums(plan, place):
         where = [place(t) for t in (x, grad_y, factors, total)]
-        return [row(elementwise.normalise_sums, plan.dtype, where, [*shape, kind, bands])]
+        return [instruction(elementwise.normalise_sums, plan.dtype, where, [*shape, kind, bands])]
 
-    total = graph.operation(encode_sums, [x, grad_y, factors], (2, width), GROUP, wide=True)
+    total = graph.operation(encode_sums, [x, grad_y, factors], (2, width), MICRO_BATCH, accumulator=True)
     own = map(graph.gradient_of, (norm.grad_scale, norm.grad_shift))
     scale, grad_scale, grad_shift = map(graph.array, (norm.scale, *own))
 
     def encode_once(plan, place):
         rest = (scale, deviation, terms, grad_scale, grad_shift)
-        where = [place(total).of_all(plan.group_count), *map(place, rest)]
-        return [row(kernels.batch_gradient, plan.dtype, where, [width, plan.group_count, count])]
+        where = [place(total).all_micro_batches(plan.micro_batch_count), *map(place, rest)]
+        return [instruction(kernels.batch_gradient, plan.dtype, where, [width, plan.micro_batch_count, count])]
 
     terms = graph.operation(encode_once, [total, scale, deviation], (3, width), THREAD, once=True)
     terms.producer.writes += [grad_scale, grad_shift]
 
     def encode(plan, place):
         where = [place(t) for t in (x, grad_y, factors, terms, grad_x)]
-        return [row(elementwise.normalise_gradient, plan.dtype, where, [*shape, kind, bands])]
+        return [instruction(elementwise.normalise_gradient, plan.dtype, where, [*shape, kind, bands])]
 
-    grad_x = graph.operation(encode, [x, grad_y, factors, terms], x.shape, cheap=True)
+    grad_x = graph.operation(encode, [x, grad_y, factors, terms], x.shape, rematerialised=True)
     graph.add_gradient(x, grad_x)
 
 
@@ -122,5 +125,5 @@ def running_norm(graph, x, norm, activation, bands=1):
         far = np.abs(norm.mean) > kernels.FAR * np.sqrt(norm.variance + norm.epsilon)
         return np.stack([norm.mean, scale, norm.shift - np.where(far, lost, 0) * scale])
 
-    factors = graph.derived(make)
+    factors = graph.folded_constant(make)
     return normalise(graph, x, factors, activation, bands)

@@ -8,11 +8,12 @@ from itertools import product
 
 import numpy as np
 
-from audioconv.kernels.nn import conv as kernels
 from audioconv.kernels.nn import elementwise, gradients
+from audioconv.kernels.nn import implicit_gemm as kernels
 from audioconv.nn.ops.geometry import input_phases
-from audioconv.nn.ops.graph import GROUP, SHARED, Margins, Window
-from audioconv.nn.ops.rows import Location, row, seen_as, shape3
+from audioconv.nn.ops.graph import MICRO_BATCH, SHARED, Halo, ReceptiveWindow
+from audioconv.nn.ops.instructions import instruction
+from audioconv.nn.ops.tensor_view import TensorView, shape3, squeeze_like
 
 CLIPS_ARE_ROWS, CLIPS_ARE_SUMMED, NO_CLIPS = 0, 1, 2
 
@@ -43,7 +44,7 @@ def _product(plan, step, operands, offsets, counts, columns, clips, relu=False, 
     merged = _merge(counts, keep_first)
     numbers = [clips, rows, run, *(n for n, _, _ in merged), *(a for _, a, _ in merged), *(b for *_, b in merged)]
     where = [*operands, *map(plan.table_of, offsets)]
-    return row(step, plan.dtype, where, [*numbers, *columns, int(relu)])
+    return instruction(step, plan.dtype, where, [*numbers, *columns, int(relu)])
 
 
 def _offsets(plan, frames, bins, spacing, clip, frames_last):
@@ -63,7 +64,7 @@ def _run_rows(plan, step, places, runs, taps, spacing, channels, relu):
     (t, f), (inner, filters, groups), (source, weights, start, out) = runs, channels, places
     (a_t, b_t), (a_f, b_f) = taps
     over_time, over_freq = (t.taps, a_t, b_t), (f.taps, a_f, b_f)
-    depthwise = step is kernels.channelwise
+    depthwise = step is kernels.depthwise
     counts = [over_freq, over_time] if depthwise else [over_time, over_freq]
     slides = depthwise and t.taps == kernels.SLIDING and a_t == spacing[0][0] and plan.graph.stream is None
     clips = source.inner, out.inner
@@ -80,7 +81,7 @@ def _run_rows(plan, step, places, runs, taps, spacing, channels, relu):
 
 
 def _zeros(graph, size):
-    return graph.derived(lambda: np.zeros(size))
+    return graph.folded_constant(lambda: np.zeros(size))
 
 
 def forward(graph, x, weight, bias, geometry, relu=False):
@@ -92,10 +93,10 @@ def forward(graph, x, weight, bias, geometry, relu=False):
     def encode(plan, place):
         return _forward_rows(plan, geometry, (place(x), place(weight), place(start), place(y)), runs, relu)
 
-    shape = seen_as(geometry.outputs(x.shape), x.shape)
-    graph.products += int(np.prod(shape)) * geometry.taps * geometry.inner
+    shape = squeeze_like(geometry.outputs(x.shape), x.shape)
+    graph.multiply_adds += int(np.prod(shape)) * geometry.taps * geometry.inner
     time = geometry.time
-    window = Window(time.span, time.stride, tiles=time.tiles, limit=time.tiles if geometry.unshared else None)
+    window = ReceptiveWindow(time.span, time.stride, tiles=time.tiles, limit=time.tiles if geometry.unshared else None)
     options = {"margins": {x: margins} if margins else {}, "window": window}
     y = graph.operation(encode, [x, weight, start], shape, **options)
     return y
@@ -123,11 +124,11 @@ def _forward_rows(plan, geometry, places, runs, relu):
     return rows
 
 
-def turned(graph, weight, geometry, blocks, exchange):
+def flipped_weights(graph, weight, geometry, blocks, exchange):
     """The blocks of weights (numbers of tile and tap) in this order, input and output exchanged or not."""
     inner, filters = geometry.inner, geometry.filters
     if not graph.training:  # where weights stay as they are, it is done when the program is made
-        return graph.derived(lambda: np.reshape(weight.make(), (-1, inner, filters))[blocks])
+        return graph.folded_constant(lambda: np.reshape(weight.make(), (-1, inner, filters))[blocks])
     shape = (
         (len(blocks), filters // geometry.groups, inner * geometry.groups)
         if exchange
@@ -136,15 +137,22 @@ def turned(graph, weight, geometry, blocks, exchange):
 
     def encode(plan, place):
         where = [place(weight), plan.table_of(blocks), place(result)]
-        numbers = [len(blocks), inner, filters // geometry.groups, geometry.groups, plan.group_count, int(exchange)]
-        return [row(gradients.turn_weights, plan.dtype, where, numbers)]
+        numbers = [
+            len(blocks),
+            inner,
+            filters // geometry.groups,
+            geometry.groups,
+            plan.micro_batch_count,
+            int(exchange),
+        ]
+        return [instruction(gradients.flip_weights, plan.dtype, where, numbers)]
 
     # in the first phase, so that nothing waits for it on the way back
     result = graph.operation(encode, [weight], shape, SHARED, stage=0)
     return result
 
 
-def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
+def input_gradient(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
     """What the transpose of a convolution makes of grad_y: a tensor of `shape` (time, freq, channels).
 
     With `exchange` the weights are those of the convolution, and this is the gradient of its input; without it they
@@ -161,9 +169,9 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
     channels = shape3(shape)[2]
     inner = 1 if geometry.depthwise else geometry.filters // geometry.groups
     if not exchange:
-        graph.products += int(np.prod(shape3(grad_y.shape))) * geometry.taps * geometry.inner
+        graph.multiply_adds += int(np.prod(shape3(grad_y.shape))) * geometry.taps * geometry.inner
     exchange = exchange and not geometry.depthwise
-    flipped = turned(graph, weight, geometry, blocks, exchange)
+    flipped = flipped_weights(graph, weight, geometry, blocks, exchange)
     start = bias if bias is not None else _zeros(graph, channels)
 
     def encode(plan, place):
@@ -185,10 +193,10 @@ def adjoint(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
                 rows += _run_rows(plan, geometry.step, here, (t, f), taps, spacing, sizes, relu)
         return rows
 
-    window = Window()
+    window = ReceptiveWindow()
     if graph.stream is not None:
         margins_t, window = _transposed_window(geometry.time, margins_t[0], step_t, phases_t)
-    margins = Margins(margins_t, margins_f)
+    margins = Halo(margins_t, margins_f)
     options = {"margins": {grad_y: margins} if margins else {}, "window": window}
     y = graph.operation(encode, [grad_y, flipped, start], shape, **options)
     return y
@@ -199,14 +207,14 @@ def _transposed_window(axis, before, step, phases):
     extra = axis.inputs(0)
     last = max(run.base + (run.taps - 1) * step for phase in phases for run in phase.runs if run.taps)
     last = max(last, -(extra // axis.stride))  # what may be cut off waits until it is known that more follows
-    return (before, max(0, last - (-extra // axis.stride))), Window(before + last + 1, 1, axis.stride, extra)
+    return (before, max(0, last - (-extra // axis.stride))), ReceptiveWindow(before + last + 1, 1, axis.stride, extra)
 
 
 def _constant_rows(plan, start, out, shape, relu):
     """Rows that no tap reaches: the bias alone."""
-    source = Location(start.space, start.offset, size=start.size)
+    source = TensorView(start.space, start.offset, size=start.size)
     kind = elementwise.RELU if relu else elementwise.LINEAR
-    return [row(elementwise.activate, plan.dtype, [source, out], [*shape, kind])]
+    return [instruction(elementwise.activate, plan.dtype, [source, out], [*shape, kind])]
 
 
 def weight_gradient(graph, x, grad_y, geometry):
@@ -224,7 +232,7 @@ def weight_gradient(graph, x, grad_y, geometry):
 
     zeros = _zeros(graph, geometry.filters)
     reads = [x, grad_y, zeros]
-    result = graph.operation(encode, reads, geometry.weight_shape, GROUP, margins={x: margins} if margins else {})
+    result = graph.operation(encode, reads, geometry.weight_shape, MICRO_BATCH, margins={x: margins} if margins else {})
     return result
 
 
@@ -280,12 +288,12 @@ def transposed_weight_gradient(graph, x, grad_y, geometry):
             for group in range(groups):
                 operands = [source.moved(channel=group * inner), met, place(zeros), target]
                 columns = [n * filters // groups for n in (group, group + 1)]
-                rows.append(_product(plan, kernels.product, operands, offsets, counts, columns, CLIPS_ARE_SUMMED,
+                rows.append(_product(plan, kernels.implicit_gemm, operands, offsets, counts, columns, CLIPS_ARE_SUMMED,
                                      keep_first=True))  # fmt: skip
         return rows
 
     zeros = _zeros(graph, filters)
     shape = (geometry.taps, inner, filters)
     reads = [x, grad_y, zeros]
-    result = graph.operation(encode, reads, shape, GROUP, margins={grad_y: margins} if margins else {})
+    result = graph.operation(encode, reads, shape, MICRO_BATCH, margins={grad_y: margins} if margins else {})
     return result

@@ -5,9 +5,9 @@ from functools import lru_cache
 from itertools import chain
 from math import gcd
 
-from audioconv.kernels.nn import conv as kernels
-from audioconv.nn.ops.graph import Margins
-from audioconv.nn.ops.rows import shape3
+from audioconv.kernels.nn import implicit_gemm as kernels
+from audioconv.nn.ops.graph import Halo
+from audioconv.nn.ops.tensor_view import shape3
 
 ROWS = 8  # of a tile of the kernels, about
 KERAS = "same_keras"  # a padding that is known when the size of the input is
@@ -194,7 +194,7 @@ class Geometry:
 
     @property
     def step(self):
-        return kernels.channelwise if self.depthwise else kernels.product
+        return kernels.depthwise if self.depthwise else kernels.implicit_gemm
 
     def at(self, shape):
         """The same for inputs of this shape, its padding in numbers."""
@@ -202,7 +202,7 @@ class Geometry:
         return replace(self, time=self.time.at(time), freq=self.freq.at(freq))
 
     def margins(self):
-        return Margins(self.time.margins, self.freq.margins)
+        return Halo(self.time.margins, self.freq.margins)
 
     def outputs(self, shape):
         time, freq, _ = shape3(shape)
@@ -228,7 +228,7 @@ class Geometry:
             cut = worth_it(chain(*runs), chain(*whole), clips * others)
             margins.append((0, 0) if cut else axis.margins)
             chosen.append(runs if cut else whole)
-        return Margins(*margins), chosen
+        return Halo(*margins), chosen
 
     def weight_runs(self, shape):
         """The same for the gradient of weights: for time and frequency the taps in lots, with the outputs they meet."""
@@ -238,4 +238,4 @@ class Geometry:
             cut = any(axis.padding) and self.tiles == 1 and self.inner >= ROWS
             margins.append((0, 0) if cut else axis.padding)
             chosen.append(axis.met(size, count) if cut else [(0, axis.taps, 0, count)])
-        return Margins(*margins), chosen
+        return Halo(*margins), chosen

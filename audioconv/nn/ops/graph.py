@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 SHARDS = 8  # of a batch in training
-CLIP, GROUP, SHARED, THREAD = "clip", "group", "shared", "thread"  # of what there is one in memory
+CLIP, MICRO_BATCH, SHARED, THREAD = "clip", "micro_batch", "shared", "thread"  # of what there is one in memory
 
 
 @dataclass(eq=False)
@@ -21,7 +21,7 @@ class Tensor:
 
     shape: tuple
     per: str = CLIP
-    wide: bool = False  # float64
+    accumulator: bool = False  # float64
     producer: object = None
     array: np.ndarray = None
     name: str = None
@@ -37,7 +37,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Margins:
+class Halo:
     """So many steps of `fill` an operation wants around what it reads: before and after in time and frequency."""
 
     time: tuple = (0, 0)
@@ -48,14 +48,14 @@ class Margins:
         return any(self.time + self.freq)
 
     def union(self, other):
-        return Margins(tuple(map(max, self.time, other.time)), tuple(map(max, self.freq, other.freq)), self.fill)
+        return Halo(tuple(map(max, self.time, other.time)), tuple(map(max, self.freq, other.freq)), self.fill)
 
 
-NONE = Margins()
+NO_HALO = Halo()
 
 
 @dataclass(frozen=True)
-class Window:
+class ReceptiveWindow:
     """What an operation reads in time for one unit of outputs: `span` steps, `stride` after those of the one before.
 
     A unit is so many outputs. Of n steps n * unit + extra outputs are made; without `extra` as many as there are
@@ -71,8 +71,8 @@ class Window:
 
 
 @dataclass(eq=False)
-class Operation:
-    """One operation: `encode(place)` gives its rows, where place(tensor) is the tensor's `Location`.
+class Op:
+    """One operation: `encode(place)` gives its rows, where place(tensor) is the tensor's `TensorView`.
 
     A cheap one is done again in each phase that reads its result, from the cache instead of from memory. `once`: by
     each thread for itself, before the groups of its phase. Operations of one stage come after all of the stage before.
@@ -82,10 +82,10 @@ class Operation:
     reads: list
     writes: list
     margins: dict = field(default_factory=dict)  # by tensor
-    cheap: bool = False
+    rematerialised: bool = False
     once: bool = False
     stage: int = 0
-    window: Window = Window()  # of all that it reads of clips
+    window: ReceptiveWindow = ReceptiveWindow()  # of all that it reads of clips
 
 
 class Graph:
@@ -110,8 +110,8 @@ class Graph:
         self.stage = 0  # of operations from now on
         self.refreshers, self.partials, self.states = [], [], []
         self._uses, self.repeated = {}, []
-        self.products = 0  # multiply-adds of a clip, forward
-        self.way_back, self.gradients = [], {}
+        self.multiply_adds = 0  # multiply-adds of a clip, forward
+        self.tape, self.gradients = [], {}
 
     @property
     def clips(self):
@@ -122,15 +122,15 @@ class Graph:
 
     # --- tensors ---
 
-    def given(self, name, shape, per=CLIP, wide=False):
+    def placeholder(self, name, shape, per=CLIP, accumulator=False):
         """A tensor that is given, or taken, at each run by its name."""
-        return Tensor(tuple(shape), per, wide, name=name)
+        return Tensor(tuple(shape), per, accumulator, name=name)
 
     def array(self, array):
         """The tensor that a NumPy array is, as it is when the program runs."""
         return Tensor(array.shape, SHARED, array=array)
 
-    def derived(self, make):
+    def folded_constant(self, make):
         """The tensor of an array that is made of weights: of what they are when the program is made or refreshed."""
         tensor = self.array(np.array(make(), self.dtype, order="C"))
         self.refreshers.append(lambda: np.copyto(tensor.array, make(), casting="same_kind"))
@@ -156,15 +156,15 @@ class Graph:
         """Note that a gradient (a NumPy array) is the total of sums, one a group."""
         self.partials.append((sums, self.gradient_of(gradient)))
 
-    def operation(self, encode, reads, shape, per=CLIP, wide=False, **options):
+    def operation(self, encode, reads, shape, per=CLIP, accumulator=False, **options):
         """Add an operation with one result, and return that."""
-        result = Tensor(tuple(shape), per, wide)
+        result = Tensor(tuple(shape), per, accumulator)
         result.producer = self.add(encode, reads, [result], **options)
         return result
 
     def add(self, encode, reads, writes, **options):
         """Add an operation that writes these tensors."""
-        operation = Operation(encode, list(reads), list(writes), **{"stage": self.stage} | options)
+        operation = Op(encode, list(reads), list(writes), **{"stage": self.stage} | options)
         for tensor in writes:
             if not tensor.outside:
                 tensor.producer = operation
@@ -173,15 +173,15 @@ class Graph:
 
     # --- the way back ---
 
-    def on_the_way_back(self, y, step):
+    def record_gradient(self, y, step):
         """When the gradient of y is known, call step(grad_y), which adds the gradients of what y was made of."""
         if self.training:
-            self.way_back.append((y, step))
+            self.tape.append((y, step))
 
     def add_gradient(self, x, grad):
         """Add to the gradient of x."""
         self.gradients.setdefault(x, []).append(grad)
 
-    def wants_gradient(self, x):
+    def needs_gradient(self, x):
         """Whether the gradient of x is of any use: that of the network's input may be of none."""
         return x.name != "x" or self._input_gradient

@@ -1,7 +1,7 @@
 """Where results of a graph go: arrays of the caller, and the sums of partial gradients."""
 
 from audioconv.kernels.nn import gradients
-from audioconv.nn.ops.rows import copy_rows, row
+from audioconv.nn.ops.instructions import copy_instructions, instruction
 
 
 def output(graph, y, name, stage=0):
@@ -10,12 +10,12 @@ def output(graph, y, name, stage=0):
     It is written there at once unless something else reads it too: the array belongs to the caller, who may change it.
     """
     if y.producer is not None and not any(y in operation.reads for operation in graph.operations):
-        y.name, y.producer.cheap = name, False
+        y.name, y.producer.rematerialised = name, False
         return
-    target = graph.given(name, y.shape)
+    target = graph.placeholder(name, y.shape)
 
     def encode(plan, place):
-        return copy_rows(plan, place(y), place(target), y)
+        return copy_instructions(plan, place(y), place(target), y)
 
     graph.add(encode, [y], [target], stage=stage)
 
@@ -26,13 +26,13 @@ def add_partials(graph):
         total = graph.array(gradient)
 
         def encode(plan, place, partial=partial, total=total):
-            where = [place(partial).of_all(plan.group_count), place(total)]
-            numbers = [total.size, plan.group_count]
-            if partial.wide:
-                return [row(gradients.bias_gradient, plan.dtype, where, numbers)]
-            return [row(gradients.add_partials, plan.dtype, where, [*numbers, plan.group_count])]
+            where = [place(partial).all_micro_batches(plan.micro_batch_count), place(total)]
+            numbers = [total.size, plan.micro_batch_count]
+            if partial.accumulator:
+                return [instruction(gradients.bias_gradient, plan.dtype, where, numbers)]
+            return [instruction(gradients.add_partials, plan.dtype, where, [*numbers, plan.micro_batch_count])]
 
-        graph.add(encode, [partial], [total], once=partial.wide)
+        graph.add(encode, [partial], [total], once=partial.accumulator)
     _add_repeated(graph)
 
 
@@ -44,7 +44,12 @@ def _add_repeated(graph):
 
         def encode(plan, place, tensors=tensors):
             return [
-                row(gradients.accumulate, plan.dtype, list(map(place, tensors)), [tensors[0].size, plan.group_count])
+                instruction(
+                    gradients.accumulate,
+                    plan.dtype,
+                    list(map(place, tensors)),
+                    [tensors[0].size, plan.micro_batch_count],
+                )
             ]
 
         graph.add(encode, tensors, tensors[1:])

@@ -10,20 +10,21 @@ import numpy as np
 
 from audioconv.kernels.nn.operands import INDEX, OWN, OWN_SUMS, SCRATCH, SUMS, WORK
 from audioconv.nn.debug import memory_is_checked
-from audioconv.nn.ops.graph import CLIP, GROUP, NONE, SHARED, THREAD
-from audioconv.nn.ops.rows import Location, copy_rows, fill_rows, shape3
+from audioconv.nn.ops.graph import CLIP, MICRO_BATCH, NO_HALO, SHARED, THREAD
+from audioconv.nn.ops.instructions import copy_instructions, fill_halo
+from audioconv.nn.ops.tensor_view import TensorView, shape3
 
 LINE = 16  # elements that a tensor's place is a multiple of
 FIRST_ARRAY = INDEX + 1  # spaces of single arrays come after the others
 
 
-def group_starts(batch, count):
+def micro_batch_starts(batch, count):
     """Where groups of clips begin, and the end; the last are a clip larger, so that threads in turn get as many."""
     each, more = divmod(batch, max(count, 1))
     return np.array([each * i + max(0, i - count + more) for i in range(count + 1)])
 
 
-class Pool:
+class Arena:
     """Offsets in memory that is given back: the first gap that fits."""
 
     def __init__(self):
@@ -48,7 +49,7 @@ class Pool:
         return self.size
 
 
-class ApartPool(Pool):
+class NoReuseArena(Arena):
     """Offsets in memory that is never given again; `size` is what a `Pool` would need."""
 
     length = 0
@@ -86,15 +87,15 @@ class Plan:
     def __init__(self, graph, shards, per_shard):
         self.graph, self.dtype = graph, graph.dtype
         count = shards * per_shard
-        self.groups = group_starts(graph.batch, count)
-        self.group_count, self.per_shard = count, per_shard
+        self.groups = micro_batch_starts(graph.batch, count)
+        self.micro_batch_count, self.per_shard = count, per_shard
         self.largest = int(np.diff(self.groups).max(initial=0))
         self.arrays, self._spaces, self._tables, self._index = [], {}, {}, [0]
         self.checked = memory_is_checked()
-        self.pool = ApartPool if self.checked else Pool
+        self.pool = NoReuseArena if self.checked else Arena
         self._pools = {space: self.pool() for space in (WORK, OWN, SUMS, OWN_SUMS)}
         self.scratch, self._scratch = 0, 0
-        self._kept = {}  # tensor: Location, of those that outlive their phase
+        self._kept = {}  # tensor: TensorView, of those that outlive their phase
         self._schedule()
         self._lay_out()
         self.sizes = {space: pool.length for space, pool in self._pools.items()} | {SCRATCH: self._scratch}
@@ -111,8 +112,8 @@ class Plan:
             if operation is None:
                 return 0
             if tensor not in known:
-                begin = start(operation) if operation.cheap else self._phase[operation]
-                known[tensor] = begin + (tensor.per in (GROUP, SHARED))
+                begin = start(operation) if operation.rematerialised else self._phase[operation]
+                known[tensor] = begin + (tensor.per in (MICRO_BATCH, SHARED))
             return known[tensor]
 
         def start(operation):
@@ -121,7 +122,7 @@ class Plan:
         begin, self.stages = 0, []
         for stage in range(self.graph.stage + 1):
             for operation in self.graph.operations:
-                if operation.stage == stage and not operation.cheap:
+                if operation.stage == stage and not operation.rematerialised:
                     self._phase[operation] = max(begin, start(operation))
             begin = max(self._phase.values(), default=-1) + 1
             self.stages.append(begin)
@@ -134,7 +135,7 @@ class Plan:
 
         def use(tensor, phase):
             self._last[tensor] = max(self._last.get(tensor, 0), phase)
-            if tensor.producer is not None and tensor.producer.cheap:
+            if tensor.producer is not None and tensor.producer.rematerialised:
                 for other in tensor.producer.reads:
                     use(other, phase)
 
@@ -173,7 +174,7 @@ class Plan:
         time, freq, channels = shape3(tensor.shape)
         size = time * freq * channels
         start = self._pools[WORK].take(size * self.graph.batch)
-        self._kept[tensor] = Location(WORK, start, size, 0, size, size, freq * channels, channels)
+        self._kept[tensor] = TensorView(WORK, start, size, 0, size, size, freq * channels, channels)
 
     def _space(self, tensor):
         key = tensor.name or (id(tensor.array), tensor.array.shape)
@@ -194,18 +195,18 @@ class Plan:
     def _outside(self, tensor):
         space, size = self._space(tensor), tensor.size
         if tensor.per != CLIP:
-            return Location(space, group=size if tensor.per == GROUP else 0, size=size)
+            return TensorView(space, group=size if tensor.per == MICRO_BATCH else 0, size=size)
         _, freq, channels = shape3(tensor.shape)
-        return Location(space, 0, size, 0, size, size, freq * channels, channels)
+        return TensorView(space, 0, size, 0, size, size, freq * channels, channels)
 
     def _shared(self, tensor):
         """For a group, a thread or the whole program."""
         space = {(THREAD, False): OWN, (THREAD, True): OWN_SUMS}.get(
-            (tensor.per, tensor.wide), SUMS if tensor.wide else WORK
+            (tensor.per, tensor.accumulator), SUMS if tensor.accumulator else WORK
         )
-        count = self.group_count if tensor.per == GROUP else 1
+        count = self.micro_batch_count if tensor.per == MICRO_BATCH else 1
         start = self._pools[space].take(tensor.size * count)
-        return Location(space, start, group=tensor.size if tensor.per == GROUP else 0, size=tensor.size)
+        return TensorView(space, start, group=tensor.size if tensor.per == MICRO_BATCH else 0, size=tensor.size)
 
     def table_of(self, offsets):
         """The location of a table of offsets (int64) in the index."""
@@ -214,7 +215,7 @@ class Plan:
         if key not in self._tables:
             self._tables[key] = len(self._index)
             self._index += offsets.tolist()
-        return Location(INDEX, self._tables[key], size=offsets.size)
+        return TensorView(INDEX, self._tables[key], size=offsets.size)
 
 
 class _Phase:
@@ -240,7 +241,7 @@ class _Phase:
             return
         self._done.add(operation)
         for tensor in operation.reads:
-            if tensor.producer is not None and tensor.producer.cheap:
+            if tensor.producer is not None and tensor.producer.rematerialised:
                 self._bring(tensor.producer)
         self.order.append(operation)
 
@@ -250,18 +251,18 @@ class _Phase:
             places, copies = {}, []
             for tensor in operation.reads:
                 place = self._place(tensor)
-                margins = operation.margins.get(tensor, NONE)
+                margins = operation.margins.get(tensor, NO_HALO)
                 if margins and not self._holds(tensor, margins):
                     place, start = self._scratch(shape3(tensor.shape), margins)
                     copies.append(start)
-                    each += fill_rows(self.plan, place, tensor, margins)
-                    each += copy_rows(self.plan, self._place(tensor), place, tensor)
+                    each += fill_halo(self.plan, place, tensor, margins)
+                    each += copy_instructions(self.plan, self._place(tensor), place, tensor)
                 places[tensor] = place
             for tensor in operation.writes:
                 fresh = tensor not in self._places and self.plan.fixed(tensor) is None
                 places[tensor] = self._place(tensor)
-                if fresh and self._margins.get(tensor, NONE):
-                    each += fill_rows(self.plan, places[tensor], tensor, self._margins[tensor])
+                if fresh and self._margins.get(tensor, NO_HALO):
+                    each += fill_halo(self.plan, places[tensor], tensor, self._margins[tensor])
             rows = operation.encode(self.plan, places.__getitem__)
             (once if operation.once else each).extend(rows)
             for start in copies:
@@ -281,7 +282,7 @@ class _Phase:
             return fixed
         if tensor not in self._places:
             self._places[tensor], self._starts[tensor] = self._scratch(
-                shape3(tensor.shape), self._margins.get(tensor, NONE)
+                shape3(tensor.shape), self._margins.get(tensor, NO_HALO)
             )
         return self._places[tensor]
 
@@ -290,5 +291,5 @@ class _Phase:
         row = (low + freq + high) * channels
         size = (before + time + after) * row
         start = self.scratch.take(size * self.plan.largest)
-        whole = Location(SCRATCH, start, inner=size, size=size, time=row, freq=channels)
+        whole = TensorView(SCRATCH, start, inner=size, size=size, time=row, freq=channels)
         return whole.moved(before, low), start

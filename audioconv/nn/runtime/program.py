@@ -11,7 +11,7 @@ from audioconv.kernels.nn.barrier import ABANDONED
 from audioconv.kernels.nn.operands import INDEX, OWN, OWN_SUMS, SCRATCH, SUMS, WORK
 from audioconv.nn.ops.graph import SHARDS
 from audioconv.nn.runtime import thread_team
-from audioconv.nn.runtime.plan import Plan, group_starts
+from audioconv.nn.runtime.plan import Plan, micro_batch_starts
 
 CACHE = 1 << 19  # bytes of scratch that one group of clips may want: half of a second-level cache
 MOST_GROUPS, MOST_CLIPS = 8, 16
@@ -113,7 +113,7 @@ class Program:
         def abandon():
             control[ABANDONED] = 1
 
-        thread_team.together(work, threads, abandon)
+        thread_team.run_together(work, threads, abandon)
 
     def _run_checked(self, groups, phases, all_spaces, begins):
         """The same, one thread after the other, with NaN in all memory that nothing has written."""
@@ -138,7 +138,7 @@ def _address(array):
 
 
 @lru_cache(maxsize=64)
-def clip_groups(batch, largest):
+def inference_micro_batches(batch, largest):
     """Where groups of at most `largest` clips begin: as many for each shard, so that threads have as much to do."""
     count = min(batch, -(-batch // (SHARDS * max(largest, 1))) * SHARDS)
-    return group_starts(batch, count)
+    return micro_batch_starts(batch, count)

@@ -14,30 +14,31 @@ import numpy as np
 from audioconv.arrays import aligned, floating, whole
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.kernels._jit import JIT_ENABLED
-from audioconv.kernels.nn import conv, pool
+from audioconv.kernels.nn import implicit_gemm, pooling
 from audioconv.kernels.nn import streaming as kernels
 from audioconv.kernels.nn.operands import INDEX, OFFSET, OPERAND, WORK, rest
 from audioconv.nn.debug import memory_is_checked
-from audioconv.nn.ops.graph import CLIP, NONE, Graph
-from audioconv.nn.ops.rows import Location, shape3
+from audioconv.nn.ops.graph import CLIP, NO_HALO, Graph
+from audioconv.nn.ops.pointwise import scaled
+from audioconv.nn.ops.tensor_view import TensorView, shape3
 from audioconv.nn.runtime.plan import FIRST_ARRAY
 from audioconv.nn.runtime.program import one_buffer
 from audioconv.stage import Guard
 
-_MARGINS = rest(2) + pool.MARGIN, rest(2) + pool.SIZE
+_MARGINS = rest(2) + pooling.MARGIN, rest(2) + pooling.SIZE
 
 
 class StreamPlan:
     """Queues, tables and patches for a graph, as `kernels.streaming.run_stream` takes them."""
 
     def __init__(self, graph, x, y, room):
-        self.graph, self.dtype, self.group_count, self.largest = graph, graph.dtype, 1, 1
+        self.graph, self.dtype, self.micro_batch_count, self.largest = graph, graph.dtype, 1, 1
         self.arrays, self._index, self._spaces = [], [0], {}
         self._queues, self._shapes, self.size = {}, [], 0
         margins = {t: m for o in graph.operations for t, m in o.margins.items()}
-        self._before = {t: max(o.margins.get(t, NONE).time[0] for o in graph.operations) for t in margins}
-        self._after = {t: max(o.margins.get(t, NONE).time[1] for o in graph.operations) for t in margins}
-        self._freq = {t: tuple(max(o.margins.get(t, NONE).freq[i] for o in graph.operations) for i in (0, 1))
+        self._before = {t: max(o.margins.get(t, NO_HALO).time[0] for o in graph.operations) for t in margins}
+        self._after = {t: max(o.margins.get(t, NO_HALO).time[1] for o in graph.operations) for t in margins}
+        self._freq = {t: tuple(max(o.margins.get(t, NO_HALO).freq[i] for o in graph.operations) for i in (0, 1))
                       for t in margins}  # fmt: skip
         self._fill = {t: m.fill for t, m in margins.items()}
         self.room = room
@@ -66,7 +67,7 @@ class StreamPlan:
         _, _, width, begin, _, low, *_ = self._shapes[self._queues[tensor]]
         size = (self._shapes[self._queues[tensor]][1]) * width - low
         channels = shape3(tensor.shape)[2]
-        place = Location(WORK, begin + low, 0, 0, 0, size, width, channels, read)
+        place = TensorView(WORK, begin + low, 0, 0, 0, size, width, channels, read)
         return place.moved(before)
 
     def _add(self, operation):
@@ -76,7 +77,7 @@ class StreamPlan:
         places, first_read, first_row = {}, len(self.reads), len(self.table)
         for tensor in operation.reads:
             if tensor.per == CLIP:
-                margins = operation.margins.get(tensor, NONE)
+                margins = operation.margins.get(tensor, NO_HALO)
                 places[tensor] = self._location(tensor, len(self.reads), margins.time[0])
                 place = self._shapes[self._queues[tensor]][0] - margins.time[0]
                 self.reads.append([self._queues[tensor], place, window.span, window.stride, margins.time[1]])
@@ -101,7 +102,7 @@ class StreamPlan:
         if tensor not in self._spaces:
             self._spaces[tensor] = FIRST_ARRAY + len(self.arrays)
             self.arrays.append(tensor)
-        return Location(self._spaces[tensor], size=tensor.size)
+        return TensorView(self._spaces[tensor], size=tensor.size)
 
     def _patch(self, row):
         def patch(field, kind, value, read=0):
@@ -113,9 +114,9 @@ class StreamPlan:
                 patch(field, kernels.WRITE_PLACE, row[field])
             elif read is not None:
                 patch(field, kernels.READ_PLACE, row[field], read)
-        product = row.step in (conv.product, conv.channelwise)
+        product = row.step in (implicit_gemm.implicit_gemm, implicit_gemm.depthwise)
         patch(rest(len(row.reads)) + product, kernels.COUNT, row.per_frame)
-        if row.step in (pool.average_pool, pool.lp_pool):
+        if row.step in (pooling.average_pool, pooling.lp_pool):
             patch(_MARGINS[0], kernels.MARGIN, row[_MARGINS[0]], row.reads[0])
             patch(_MARGINS[1], kernels.SIZE, row.counted, row.reads[0])
 
@@ -123,7 +124,7 @@ class StreamPlan:
         """The location of a table of offsets (int64) in the index."""
         start = len(self._index)
         self._index += np.asarray(offsets).reshape(-1).tolist()
-        return Location(INDEX, start, size=len(self._index) - start)
+        return TensorView(INDEX, start, size=len(self._index) - start)
 
     def shapes(self):
         """The queues as they are at the start, and what their memory is filled with."""
@@ -147,7 +148,7 @@ def receptive(graph):
         seen = [(t, reach.get(t, (0, 0, Fraction(1)))) for t in operation.reads if t.per == CLIP]
         window, bounds = operation.window, []
         for tensor, (low, high, step) in seen:
-            before = operation.margins.get(tensor, NONE).time[0]
+            before = operation.margins.get(tensor, NO_HALO).time[0]
             high += (window.span - 1 - before) * step
             bounds.append((low - before * step, high, step * window.stride / window.unit))
         for tensor in operation.writes:
@@ -212,13 +213,11 @@ class NetworkStream:
 
     def _graph(self, network, shape, time, average):
         graph = Graph(network.dtype, False, 1, stream=average)
-        x = graph.given("x", (time, *shape))
+        x = graph.placeholder("x", (time, *shape))
         y = network._build(graph, x)
         if len(y.shape) < 2:
             raise ShapeError(f"the output of a stream must have time, not shape {y.shape}")
         if y is x:
-            from audioconv.nn.ops.operations import scaled
-
             y = scaled(graph, x, 1.0)
         return graph, x, y
 

@@ -31,7 +31,7 @@ def _forget():
 os.register_at_fork(after_in_child=_forget) if hasattr(os, "register_at_fork") else None
 
 
-def together(function, threads, abandon):
+def run_together(function, threads, abandon):
     """Call function(thread) for each of `threads` at once: they may wait for each other.
 
     The calling thread is number 0. If one of them fails, `abandon()` tells the others; the error is raised.
@@ -42,11 +42,11 @@ def together(function, threads, abandon):
     helpers = threads - 1
     with _making:
         if helpers not in _teams:
-            _teams[helpers] = _Team(helpers)
+            _teams[helpers] = ThreadTeam(helpers)
     _teams[helpers].run(function, abandon)
 
 
-class _Team:
+class ThreadTeam:
     """Helpers for one call at a time; other calls wait."""
 
     def __init__(self, helpers):

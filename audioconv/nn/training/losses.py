@@ -5,12 +5,13 @@ import numpy as np
 from audioconv.arrays import choice, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.nn import loss as kernels
-from audioconv.nn.ops.graph import GROUP, Graph
+from audioconv.nn.ops.graph import MICRO_BATCH, Graph
+from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.ops.outputs import output
-from audioconv.nn.ops.rows import row, shape3
+from audioconv.nn.ops.tensor_view import shape3
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
-from audioconv.nn.settings import Settings, share
+from audioconv.nn.settings import Settings, fraction
 
 
 def one_hot(classes, count, dtype=np.float32):
@@ -47,7 +48,7 @@ class Loss(Settings):
         outputs = np.ascontiguousarray(floating(outputs, "outputs", (2, 3, 4)))
         targets, weights = self.prepare(targets, outputs)
         graph = Graph(outputs.dtype, True, len(outputs))
-        y = graph.given("outputs", outputs.shape[1:])
+        y = graph.placeholder("outputs", outputs.shape[1:])
         output(graph, self.build(graph, y), "gradient")
         program, gradient, losses = Program(Plan(graph, 1, 1)), np.empty_like(outputs), np.zeros(1)
         arrays = {"outputs": outputs, "targets": targets, "weights": weights, "gradient": gradient, "loss": losses}
@@ -60,14 +61,14 @@ class Loss(Settings):
 
     def build(self, graph, outputs):
         """Add the loss to a graph and return the gradient of the outputs; "loss" gets the loss of each group."""
-        targets, weights = graph.given("targets", outputs.shape), graph.given("weights", (1,))
-        total = graph.given("loss", (1,), GROUP, wide=True)
+        targets, weights = graph.placeholder("targets", outputs.shape), graph.placeholder("weights", (1,))
+        total = graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True)
         time, freq, channels = shape3(outputs.shape)
         more = [graph.array(array) for array in self._arrays(channels)]
 
         def encode(plan, place):
             where = [place(t) for t in (outputs, targets, weights, gradient, total, *more)]
-            return [row(self._step, plan.dtype, where, [channels, time, freq])]
+            return [instruction(self._step, plan.dtype, where, [channels, time, freq])]
 
         gradient = graph.operation(encode, [outputs, targets, weights, *more], outputs.shape)
         gradient.producer.writes.append(total)
@@ -133,7 +134,7 @@ class SoftmaxCrossEntropy(Loss):
 
     _step = kernels.softmax_cross_entropy
     _checks = {
-        "label_smoothing": share, "class_weights": _class_weights, "weight": _class_weights,
+        "label_smoothing": fraction, "class_weights": _class_weights, "weight": _class_weights,
         "ignore_index": lambda value, name: whole(value, name, np.iinfo(np.int64).min),
     }  # fmt: skip
 

@@ -7,16 +7,16 @@ import numpy as np
 from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError, AudioconvError
 from audioconv.kernels.nn import optimisers as kernels
-from audioconv.nn.ops.graph import GROUP, Graph, Tensor
-from audioconv.nn.ops.rows import row
+from audioconv.nn.ops.graph import MICRO_BATCH, Graph, Tensor
+from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import SHARDS, Program
-from audioconv.nn.settings import Changes, Settings, share, truth, within
+from audioconv.nn.settings import Changes, Settings, boolean, bounded, fraction
 
 RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
 
 
-_learning_rate = within(0)
+_learning_rate = bounded(0)
 
 
 class Optimiser(Settings):
@@ -30,7 +30,7 @@ class Optimiser(Settings):
         Steps done; not those that a loss which is not finite has cancelled.
     """
 
-    _checks = {"weight_decay": within(0), "clip_grad_norm": within(above=0, optional=True)}
+    _checks = {"weight_decay": bounded(0), "clip_grad_norm": bounded(above=0, optional=True)}
     _step = None
     _kept = 2  # arrays a parameter
 
@@ -98,29 +98,29 @@ class Optimiser(Settings):
 
     def _add_step(self, graph, arrays, parameter):
         def encode(plan, place):
-            numbers = [parameter.size, plan.group_count, int(parameter.ndim > 1)]
-            return [row(self._step, plan.dtype, list(map(place, arrays)), numbers)]
+            numbers = [parameter.size, plan.micro_batch_count, int(parameter.ndim > 1)]
+            return [instruction(self._step, plan.dtype, list(map(place, arrays)), numbers)]
 
         graph.add(encode, arrays, arrays[:1])
 
     def _clip_grad_norm(self, graph, settings, gradients):
-        squares = Tensor((len(gradients),), GROUP, True)
+        squares = Tensor((len(gradients),), MICRO_BATCH, True)
         for channel, gradient in enumerate(gradients.values()):
             tensor = graph.array(gradient)
 
             def encode(plan, place, tensor=tensor, channel=channel):
                 where = [place(tensor), place(squares).moved(channel=channel)]
-                return [row(kernels.square_sum, plan.dtype, where, [tensor.size, plan.group_count])]
+                return [instruction(kernels.square_sum, plan.dtype, where, [tensor.size, plan.micro_batch_count])]
 
             graph.add(encode, [tensor], [squares])
 
         def encode_clip(plan, place):
-            numbers = [len(gradients) * plan.group_count, float(self.clip_grad_norm)]
+            numbers = [len(gradients) * plan.micro_batch_count, float(self.clip_grad_norm)]
             return [
-                row(
+                instruction(
                     kernels.clip_grad_norm,
                     plan.dtype,
-                    [place(squares).of_all(plan.group_count), place(settings)],
+                    [place(squares).all_micro_batches(plan.micro_batch_count), place(settings)],
                     numbers,
                 )
             ]
@@ -156,7 +156,7 @@ class AdamW(Optimiser):
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
 
-    _checks = Optimiser._checks | {"beta1": share, "beta2": share, "epsilon": within(above=0)}
+    _checks = Optimiser._checks | {"beta1": fraction, "beta2": fraction, "epsilon": bounded(above=0)}
     _step = kernels.adamw
 
     def __init__(self, network, weight_decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_grad_norm=None):
@@ -188,7 +188,7 @@ class SGD(Optimiser):
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
     """
 
-    _checks = Optimiser._checks | {"momentum": share, "nesterov": truth}
+    _checks = Optimiser._checks | {"momentum": fraction, "nesterov": boolean}
     _step = kernels.sgd
     _kept = 1
 
@@ -217,7 +217,7 @@ class ExponentialMovingAverage(Settings):
     Polyak, Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control 30 (1992).
     """
 
-    _checks = {"decay": share}
+    _checks = {"decay": fraction}
 
     def __init__(self, network, decay=0.999):
         self.network, self.decay = network, decay
@@ -238,8 +238,8 @@ class ExponentialMovingAverage(Settings):
             arrays = [graph.array(each) for each in (parameter, self.averages[name], settings)]
 
             def encode(plan, place, arrays=arrays, size=parameter.size):
-                numbers = [size, plan.group_count, float(self.decay)]
-                return [row(kernels.ema_update, plan.dtype, list(map(place, arrays)), numbers)]
+                numbers = [size, plan.micro_batch_count, float(self.decay)]
+                return [instruction(kernels.ema_update, plan.dtype, list(map(place, arrays)), numbers)]
 
             graph.add(encode, arrays, arrays[1:2])
 

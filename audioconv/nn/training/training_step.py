@@ -9,12 +9,12 @@ from audioconv import parallel
 from audioconv.arrays import floating
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import seeds_of
-from audioconv.nn.ops import operations
-from audioconv.nn.ops.graph import GROUP, Graph
+from audioconv.nn.ops import backward
+from audioconv.nn.ops.graph import MICRO_BATCH, Graph
+from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.ops.outputs import add_partials, output
-from audioconv.nn.ops.rows import row
 from audioconv.nn.runtime.program import SHARDS, Program, training_plan
-from audioconv.nn.runtime.program_pool import keep, new_array
+from audioconv.nn.runtime.program_cache import cache_program, new_array
 from audioconv.nn.settings import Changes, Settings
 from audioconv.nn.training.losses import MeanSquaredError
 from audioconv.nn.training.optimisers import SGD
@@ -71,7 +71,7 @@ class TrainingStep(Settings):
             program, shape = self.program(x.shape)
             outputs = new_array((len(x), *shape), dtype)
             targets, weights = self.loss.prepare(targets, outputs)
-            losses = np.zeros(program.plan.group_count)
+            losses = np.zeros(program.plan.micro_batch_count)
             seeds = seeds_of(self.network, len(x), seeds)
             arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
             self.optimiser.prepare(learning_rate)
@@ -85,16 +85,16 @@ class TrainingStep(Settings):
             self._programs.clear()
         if shape not in self._programs:
             graph = Graph(self.network.dtype, True, shape[0], input_gradient=False)
-            y = self.network._build(graph, graph.given("x", shape[1:]))
+            y = self.network._build(graph, graph.placeholder("x", shape[1:]))
             output(graph, y, "y")
-            operations.backward(graph, y, self.loss.build(graph, y))
+            backward.backward(graph, y, self.loss.build(graph, y))
             graph.stage += 1
             self._check_finite(graph)
             add_partials(graph)
             self.optimiser.build(graph)
             if self.ema is not None:
                 self.ema.build(graph, self.optimiser.settings)
-            keep(self._programs, shape, (Program(training_plan(graph)), y.shape))
+            cache_program(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
     def _signature(self):
@@ -103,11 +103,14 @@ class TrainingStep(Settings):
 
     def _check_finite(self, graph):
         """Do nothing to the weights if the loss is not finite."""
-        losses, settings = graph.given("loss", (1,), GROUP, wide=True), graph.array(self.optimiser.settings)
+        losses, settings = (
+            graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True),
+            graph.array(self.optimiser.settings),
+        )
 
         def encode(plan, place):
-            where = [place(losses).of_all(plan.group_count), place(settings)]
-            return [row(kernels.check_finite, plan.dtype, where, [plan.group_count])]
+            where = [place(losses).all_micro_batches(plan.micro_batch_count), place(settings)]
+            return [instruction(kernels.check_finite, plan.dtype, where, [plan.micro_batch_count])]
 
         graph.add(encode, [losses], [settings], once=True)
 

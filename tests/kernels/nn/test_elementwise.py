@@ -9,7 +9,7 @@ from audioconv.kernels.simd.vector import lanes, load
 from audioconv.kernels.simd.vector_math import lane_sum, log, put, take
 from audioconv.nn.ops.graph import CLIP, SHARED
 from tests.compare import assert_close
-from tests.steps import run
+from tests.op_kernels import run
 
 SHAPES = [(3, 5, 1, 1), (1, 1, 1, 7), (2, 9, 2, 8), (4, 3, 1, 17), (2, 3, 4, 9)]
 DTYPES = ["float32", "float64"]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audioconv.nn.ops.graph import CLIP, SHARED, Graph
-from audioconv.nn.ops.rows import row
+from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
 
@@ -14,12 +14,12 @@ def run(step, arrays, numbers, per=None, dtype=None):
     clips = next((len(a) for a, p in zip(arrays, per, strict=True) if p == CLIP), 1)
     graph = Graph(dtype or arrays[0].dtype, True, clips)
     tensors = [
-        graph.given(str(i), a.shape if p == SHARED else a.shape[1:], p)
+        graph.placeholder(str(i), a.shape if p == SHARED else a.shape[1:], p)
         for i, (a, p) in enumerate(zip(arrays, per, strict=True))
     ]
 
     def encode(plan, place):
-        return [row(step, plan.dtype, list(map(place, tensors)), numbers)]
+        return [instruction(step, plan.dtype, list(map(place, tensors)), numbers)]
 
     graph.add(encode, [], tensors)
     Program(Plan(graph, 1, 1)).run({str(i): np.ascontiguousarray(a) for i, a in enumerate(arrays)})

@@ -219,13 +219,13 @@ _LEAST_RUN = max(_SLIDE.values())
 
 
 @step
-def product(row, spaces, like, clip, clips, group, thread):
+def implicit_gemm(row, spaces, like, clip, clips, group, thread):
     """Sums of products, a's factor being one number for all columns."""
     _sums(_arguments(row, spaces, like, (clip, clips, group)), row[_REST + FIRST], row[_REST + LAST])
 
 
 @step
-def channelwise(row, spaces, like, clip, clips, group, thread):
+def depthwise(row, spaces, like, clip, clips, group, thread):
     """Sums of products, column by column."""
     arguments = _arguments(row, spaces, like, (clip, clips, group))
     first, last = row[_REST + FIRST], row[_REST + LAST]

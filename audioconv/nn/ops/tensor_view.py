@@ -1,14 +1,10 @@
-"""Rows of a program's table: where operands lie, and the rows that copy and fill."""
+"""Where tensors lie in memory, and their shapes."""
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from audioconv.kernels.nn import elementwise
-
 
 @dataclass(frozen=True)
-class Location:
+class TensorView:
     """Where a tensor is: the numbers of an operand (see `kernels.memory`)."""
 
     space: int
@@ -30,7 +26,7 @@ class Location:
         """The same, only every so many steps of time and frequency."""
         return replace(self, time=self.time * time, freq=self.freq * freq)
 
-    def of_all(self, groups):
+    def all_micro_batches(self, groups):
         """What belongs to a group, for all groups at once."""
         return replace(self, group=0, size=self.size * groups)
 
@@ -45,7 +41,7 @@ def shape3(shape):
     return (*before, *(1, 1)[len(before) :], channels)
 
 
-def seen_as(shape, like):
+def squeeze_like(shape, like):
     """(time, freq, channels) with as many dimensions as another shape has."""
     return {1: shape[2:], 2: shape[::2], 3: shape}[len(like)]
 
@@ -58,46 +54,3 @@ def merged(shape, locations):
         if all(p.time == channels or time == 1 for p in locations):
             time, channels = 1, time * channels
     return time, freq, channels
-
-
-def copy_rows(plan, source, target, tensor, factor=1.0):
-    """Rows that copy a tensor from one place to another."""
-    return [
-        row(elementwise.scaled, plan.dtype, [source, target], [*merged(shape3(tensor.shape), [source, target]), factor])
-    ]
-
-
-def fill_rows(plan, place, tensor, margins):
-    """Rows that fill the margins around a tensor."""
-    time, freq, channels = shape3(tensor.shape)
-    (before, after), (low, high) = margins.time, margins.freq
-    wide = low + freq + high
-    parts = [
-        (place.moved(-before, -low), before, wide),
-        (place.moved(time, -low), after, wide),
-        (place.moved(0, -low), time, low),
-        (place.moved(0, freq), time, high),
-    ]
-    return [
-        row(elementwise.fill, plan.dtype, [p], [*merged((t, f, channels), [p]), float(margins.fill)])
-        for p, t, f in parts
-        if t and f and channels
-    ]
-
-
-class Row(list):
-    """Numbers of a row, and for a stream: its `step`, what each operand is (`reads`), which of `tiles` units of time it
-    is for, and rows of its tables in each; of a pool, how many margins count as input (`counted`).
-    """
-
-    tile, tiles, per_frame, counted = 0, 1, 1, 0
-
-
-def row(step, dtype, locations, numbers):
-    """A row of the table: address, operands, other numbers; a float among them as its bits."""
-    result = Row([step.address(dtype)])
-    for location in locations:
-        result += location.numbers()
-    result.step, result.reads = step, [location.read for location in locations]
-    result += [int(np.float64(n).view(np.int64)) if isinstance(n, float) else int(n) for n in numbers]
-    return result

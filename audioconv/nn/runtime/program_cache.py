@@ -7,7 +7,7 @@ import numpy as np
 
 from audioconv.arrays import aligned
 from audioconv.nn.debug import memory_is_checked
-from audioconv.nn.runtime.program import clip_groups
+from audioconv.nn.runtime.program import inference_micro_batches
 
 KEPT = 4  # programs of a layer, one a shape of input
 
@@ -15,14 +15,14 @@ KEPT = 4  # programs of a layer, one a shape of input
 LARGE = 1 << 12  # elements of an array for which it is worth to align it
 
 
-def keep(programs, key, value):
+def cache_program(programs, key, value):
     """Keep a program, and forget the oldest of too many."""
     while len(programs) >= KEPT:
         del programs[next(iter(programs))]
     programs[key] = value
 
 
-class Idle:
+class ProgramCache:
     """Programs that nobody runs, by the arguments of `make`; each call takes one, or makes one more."""
 
     def __init__(self, make):
@@ -38,11 +38,11 @@ class Idle:
     def give(self, program, *key):
         with self._lock:
             if key not in self._idle:
-                keep(self._idle, key, [])
+                cache_program(self._idle, key, [])
             self._idle[key].append(program)
 
 
-def apply_pooled(programs, x, threads, refresh=False):
+def run_inference(programs, x, threads, refresh=False):
     """Run clips through inference, each thread its own groups; the result does not depend on how many there are."""
     key = x.shape[1:], len(x) == 1
     program = programs.take(*key)
@@ -50,7 +50,7 @@ def apply_pooled(programs, x, threads, refresh=False):
         for each in program.plan.graph.refreshers:
             each()
     y = new_array((len(x), *program.output_shape), x.dtype)
-    groups = clip_groups(len(x), program.plan.largest)
+    groups = inference_micro_batches(len(x), program.plan.largest)
     program.run({"x": x, "y": y}, groups=groups, threads=max(1, min(threads, len(groups) - 1)))
     programs.give(program, *key)
     return y
