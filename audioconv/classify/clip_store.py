@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from audioconv import cache, parallel
-from audioconv.io import replace_when_whole
+from audioconv.io import atomic_write
 
 FORMAT = 2  # changes when the same files would give other clips
 MOST_BYTES = 8 << 30  # kept together; those that were not used for the longest time go first
@@ -93,7 +93,7 @@ def _write(path, said, files, length, read, threads):
     from audioconv.classify.clips import read_all
 
     heard, size = _Heard(), 4 * length
-    with replace_when_whole(path, OSError) as part, open(part, "w+b") as file:
+    with atomic_write(path, OSError) as part, open(part, "w+b") as file:
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False}
         np.lib.format.write_array_header_1_0(file, header | {"shape": (len(files), length)})
         file.flush()
@@ -105,7 +105,7 @@ def _write(path, said, files, length, read, threads):
             _write_at(file.fileno(), read(files[i], heard).astype(np.float32, copy=False).tobytes(), start + i * size)
 
         read_all(keep, range(len(files)), threads)
-        with replace_when_whole(said, OSError) as notes:
+        with atomic_write(said, OSError) as notes:
             notes.write_text(json.dumps(sorted(heard.texts)))
 
 

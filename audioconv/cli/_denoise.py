@@ -63,11 +63,11 @@ def denoise(
             channels=about.channels,
         )  # fmt: skip
         out, format = sound_target(target, force, subtype, format)
-        with speed_bar(f"denoising {io.name_of(sound)}", about.sample_rate) as progress:
+        with speed_bar(f"denoising {io.display_name(sound)}", about.sample_rate) as progress:
             done = process_file(
                 sound, out, gate, subtype=subtype, format=format, partial=partial, overwrite=force, progress=progress
             )
-    warn_clipped(out, done, f"they were near it in {io.name_of(sound)}")
+    warn_clipped(out, done, f"they were near it in {io.display_name(sound)}")
     say_written(out, done, ["noise profile given" if known is not None else "noise estimated"])
 
 
@@ -83,7 +83,7 @@ def _stretch(source, about, words, partial):
         raise ArgumentError(f"--noise must be START-END in seconds, such as 0.2-1.5, not {words!r}") from None
     length_s = about.frames / about.sample_rate
     if not 0 <= start_s < end_s <= length_s:
-        raise ArgumentError(f"--noise {words} does not lie within the {length_s:.3f} s of {io.name_of(source)}")
+        raise ArgumentError(f"--noise {words} does not lie within the {length_s:.3f} s of {io.display_name(source)}")
     parts = io.blocks(source, 65536, start_s, end_s, partial=partial)
     return np.concatenate(list(parts))
 

@@ -92,7 +92,7 @@ def filter_file(
         passes = (("highpass", highpass), ("lowpass", lowpass))
         stages += [_butterworth(kind, hz, *place) for kind, hz in passes if hz is not None]
         stages.append(Gain(gain or 0.0, channels=place[1]))
-        with speed_bar(f"filtering {io.name_of(sound)}", about.sample_rate) as progress:
+        with speed_bar(f"filtering {io.display_name(sound)}", about.sample_rate) as progress:
             done = process_file(
                 sound, out, Chain(stages), subtype=subtype, format=format, sample_rate=rate, normalize=normalize,
                 peak_db=peak, loudness_lufs=loudness, dither=dither, block_size=block, partial=partial,
@@ -134,7 +134,7 @@ def _responding(ir, sample_rate, channels, ir_rate, true_stereo, wet):
     ir_hz = io.info(ir).sample_rate
     if ir_hz != sample_rate and ir_rate is IrRate.strict:
         raise ArgumentError(
-            f"{io.name_of(ir)} has {ir_hz} Hz for a file of {sample_rate} Hz, which --ir-rate strict refuses; "
+            f"{io.display_name(ir)} has {ir_hz} Hz for a file of {sample_rate} Hz, which --ir-rate strict refuses; "
             f"--ir-rate convert resamples it"
         )
     try:
@@ -142,7 +142,7 @@ def _responding(ir, sample_rate, channels, ir_rate, true_stereo, wet):
     except ArgumentError as error:
         raise ArgumentError(str(error).replace("if that is said", "with --true-stereo")) from error
     if ir_hz != sample_rate:
-        say(f"{io.name_of(ir)} is resampled from {ir_hz} to {sample_rate} Hz")
+        say(f"{io.display_name(ir)} is resampled from {ir_hz} to {sample_rate} Hz")
     stages = [response.stage] if wet is None else _beside_dry(response.stage, ir, sample_rate, wet)
     return stages, response.mapping
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audioconv.cli.hearing import sound
+from audioconv.cli.inputs import sound
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import Force, Partial, check_output
 
@@ -93,10 +93,10 @@ def _table(path):
         return
     import csv
 
-    from audioconv.io import replace_when_whole
+    from audioconv.io import atomic_write
 
     with (
-        replace_when_whole(path) as part,
+        atomic_write(path) as part,
         open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         write = csv.writer(file).writerow

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audioconv.cli.hearing import sound
+from audioconv.cli.inputs import sound
 from audioconv.cli.messages import level_bar, say
 from audioconv.cli.outputs import Partial
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
@@ -59,7 +59,7 @@ def record(
     wanted = clips or (_CLIPS if file is None else None)
 
     def keep(take):
-        with io.next_number(folder, prefix) as path:
+        with io.next_numbered_path(folder, prefix) as path:
             io.write(path, take.samples, rate)
         return folder / path.name
 

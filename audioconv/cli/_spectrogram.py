@@ -68,7 +68,7 @@ def spectrogram(
     size_inches, dpi = _size(size)
     kernels = [_kernel(name) for name in kernel or ()]
     with sound_source(source) as sound:
-        about, name = io.info(sound, partial=partial), Path(io.name_of(sound)).name
+        about, name = io.info(sound, partial=partial), Path(io.display_name(sound)).name
         check_output(target, force)
         transform = hann(about.sample_rate * window_ms / 1000)
         blocks = watched(io.blocks(sound, _BLOCK, partial=partial), about.frames, f"reading {name}")
@@ -80,7 +80,7 @@ def spectrogram(
     figure = draw(
         {title: found}, range_db=range_db, fmax=fmax, frequency_axis=axis.value, size_inches=size_inches, dpi=dpi
     )
-    with io.replace_when_whole(target) as part, warnings.catch_warnings():
+    with io.atomic_write(target) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font has not: boxes say that as well
         options = {"pil_kwargs": {"quality": _JPEG_QUALITY}} if form == "jpeg" else {}
         figure.savefig(part, format=form, **options)
@@ -90,7 +90,7 @@ def spectrogram(
 
 def _size(size):
     """((width, height) in inches, pixels an inch) of what --size says."""
-    from audioconv.report.look import DPI
+    from audioconv.report.theme import DPI
 
     said = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)(in|px)?", size.strip().lower())
     inches = bool(said) and said[3] == "in"

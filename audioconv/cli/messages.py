@@ -120,10 +120,11 @@ def warnings_shown():
 
 def warn_clipped(target, done, remedy):
     """Say how much of a written file was clipped, if any was, and what avoids it."""
-    from audioconv.io import name_of
+    from audioconv.io import display_name
 
     if done.clipped:
-        say(f"warning: {done.clipped} samples of {name_of(target)} are beyond full scale and were clipped; {remedy}")
+        name = display_name(target)
+        say(f"warning: {done.clipped} samples of {name} are beyond full scale and were clipped; {remedy}")
 
 
 def say_written(target, done, more=()):
@@ -131,8 +132,8 @@ def say_written(target, done, more=()):
     from audioconv import io
 
     if not io.is_path(target):
-        say(", ".join([f"{io.name_of(target)}: {done.frames} samples a channel", *more]))
+        say(", ".join([f"{io.display_name(target)}: {done.frames} samples a channel", *more]))
         return
     about = io.info(target)
     said = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz"]
-    typer.echo(f"{io.shown(target)}: {', '.join([*said, about.subtype, *more])}")
+    typer.echo(f"{io.display_path(target)}: {', '.join([*said, about.subtype, *more])}")

@@ -33,11 +33,13 @@ def check_output(path: Path, force: bool, error: type[Exception] = AudioFileErro
     error : type of AudioconvError
         What to raise.
     """
-    from audioconv.io import shown, writable
+    from audioconv.io import display_path, writable_path
 
-    target = writable(path, error)
+    target = writable_path(path, error)
     if target.exists() and not force:
-        raise error(f"{shown(path)} exists and is not overwritten; give another name, or --force to overwrite it")
+        raise error(
+            f"{display_path(path)} exists and is not overwritten; give another name, or --force to overwrite it"
+        )
     return target
 
 
@@ -56,13 +58,13 @@ def sound_source(name: str):
 @contextmanager
 def _advised(source):
     """Errors about a sound file that is read name the option, where they name the argument in Python."""
-    from audioconv.io import name_of
+    from audioconv.io import display_name
 
     try:
         yield
     except AudioFileError as error:
         text = str(error)
-        if not text.startswith(name_of(source)):
+        if not text.startswith(display_name(source)):
             raise
         raise AudioFileError(text.replace("partial=True (--partial)", "--partial")) from error
 

@@ -1,5 +1,5 @@
 """Sound made better: noise taken out."""
 
-from audioconv.enhance.gate import Denoise, denoise
+from audioconv.enhance.spectral_gate import Denoise, denoise
 
 __all__ = ["Denoise", "denoise"]

@@ -1,34 +1,34 @@
 """Sound files in and out: whole or block by block, refused when damaged, written whole or not at all."""
 
-from audioconv.io.atomic import next_number, replace_when_whole, writable
+from audioconv.io._read import Clip, Info, blocks, info, read
+from audioconv.io._resample import resample, resample_blocks, resample_response
+from audioconv.io._write import write, writer
+from audioconv.io.atomic import atomic_write, next_numbered_path, writable_path
 from audioconv.io.formats import file_format, sound_files
 from audioconv.io.metadata import Metadata, read_metadata
-from audioconv.io.paths import is_path, shown
-from audioconv.io.rate import resample, resample_blocks, resample_response
-from audioconv.io.reading import Clip, Info, blocks, info, read
-from audioconv.io.source import name_of, seekable
-from audioconv.io.writing import write, writer
+from audioconv.io.paths import display_path, is_path
+from audioconv.io.source import display_name, seekable
 
 __all__ = [
     "Clip",
     "Info",
     "Metadata",
+    "atomic_write",
     "blocks",
+    "display_name",
+    "display_path",
     "file_format",
     "info",
     "is_path",
-    "name_of",
-    "next_number",
+    "next_numbered_path",
     "read",
     "read_metadata",
-    "replace_when_whole",
     "resample",
     "resample_blocks",
     "resample_response",
     "seekable",
-    "shown",
     "sound_files",
-    "writable",
+    "writable_path",
     "write",
     "writer",
 ]

@@ -8,19 +8,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import is_path, shown
-from audioconv.io.source import name_of
+from audioconv.io.paths import display_path, is_path
+from audioconv.io.source import display_name
 
 _COPIED = 1 << 20  # bytes at a time
 
 
-def whole_file(target, error=AudioFileError):
-    """`replace_when_whole` for a path, `copy_when_whole` for a file object."""
-    return replace_when_whole(target, error) if is_path(target) else copy_when_whole(target, error)
+def atomic_output(target, error=AudioFileError):
+    """`atomic_write` for a path, `atomic_copy` for a file object."""
+    return atomic_write(target, error) if is_path(target) else atomic_copy(target, error)
 
 
 @contextmanager
-def copy_when_whole(file, error=AudioFileError):
+def atomic_copy(file, error=AudioFileError):
     """Give a path to write to; a file object gets its bytes when the block ends without an error, and none otherwise.
 
     Parameters
@@ -39,13 +39,13 @@ def copy_when_whole(file, error=AudioFileError):
     --------
     >>> import io
     >>> file = io.BytesIO()
-    >>> with copy_when_whole(file) as part:
+    >>> with atomic_copy(file) as part:
     ...     _ = part.write_bytes(b"whole")
     >>> file.getvalue()
     b'whole'
     """
     if hasattr(file, "encoding") or not _takes_bytes(file):
-        raise ArgumentError(f"{name_of(file)} cannot be written to as a binary file; open it with mode 'wb'")
+        raise ArgumentError(f"{display_name(file)} cannot be written to as a binary file; open it with mode 'wb'")
     with TemporaryDirectory(prefix="audioconv-") as folder:
         part = Path(folder) / "part"
         yield part
@@ -54,14 +54,14 @@ def copy_when_whole(file, error=AudioFileError):
         except BrokenPipeError:
             raise
         except OSError as failed:
-            raise error(f"cannot write {name_of(file)}: {failed.strerror or failed}") from failed
+            raise error(f"cannot write {display_name(file)}: {failed.strerror or failed}") from failed
 
 
 def _takes_bytes(file):
     try:
         return getattr(file, "writable", lambda: hasattr(file, "write"))()
     except ValueError as error:
-        raise ArgumentError(f"{name_of(file)} cannot be written to: {error}") from error
+        raise ArgumentError(f"{display_name(file)} cannot be written to: {error}") from error
 
 
 def _copy(part, file):
@@ -74,7 +74,7 @@ def _copy(part, file):
 
 
 @contextmanager
-def replace_when_whole(path, error=AudioFileError):
+def atomic_write(path, error=AudioFileError):
     """Give a path beside `path` to write to; it takes the place of `path` when the block ends without an error.
 
     After an error or Ctrl-C the new file is removed and an older `path` is as before, to the byte.
@@ -94,10 +94,10 @@ def replace_when_whole(path, error=AudioFileError):
     Examples
     --------
     >>> from pathlib import Path
-    >>> with replace_when_whole("notes.txt") as part:  # doctest: +SKIP
+    >>> with atomic_write("notes.txt") as part:  # doctest: +SKIP
     ...     part.write_text("whole")
     """
-    target = writable(path, error)
+    target = writable_path(path, error)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         yield part
@@ -111,24 +111,30 @@ def replace_when_whole(path, error=AudioFileError):
         _sync(target.parent)
 
 
-def writable(path, error=AudioFileError):
+def writable_path(path, error=AudioFileError):
     """Return where `path` really is, or say why no file can be written there; for a check before hours of work."""
     try:
         target = Path(os.path.realpath(os.fsdecode(path)))
         target.exists()
     except (OSError, ValueError) as failed:  # a name that is too long, or has a zero byte
-        raise error(f"cannot write {shown(path)}: {getattr(failed, 'strerror', None) or failed}") from failed
+        raise error(f"cannot write {display_path(path)}: {getattr(failed, 'strerror', None) or failed}") from failed
     if not target.parent.is_dir():
-        raise error(f"cannot write {shown(path)}: the folder {shown(target.parent)} does not exist; make it first")
+        raise error(
+            f"cannot write {display_path(path)}: the folder {display_path(target.parent)} does not exist; make it first"
+        )
     if target.exists() and not target.is_file():  # os.replace would put a file in the place of /dev/null
-        raise error(f"cannot write {shown(path)}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
+        raise error(
+            f"cannot write {display_path(path)}: it is {'a folder' if target.is_dir() else 'not a regular file'}"
+        )
     if not os.access(target.parent, os.W_OK):
-        raise error(f"cannot write {shown(path)}: no permission to write in the folder {shown(target.parent)}")
+        raise error(
+            f"cannot write {display_path(path)}: no permission to write in the folder {display_path(target.parent)}"
+        )
     return target
 
 
 @contextmanager
-def next_number(folder, prefix="", suffix=".wav"):
+def next_numbered_path(folder, prefix="", suffix=".wav"):
     """Give the path of the next file of a numbered row, which nobody else is given meanwhile.
 
     Parameters
@@ -152,10 +158,10 @@ def next_number(folder, prefix="", suffix=".wav"):
 
     Examples
     --------
-    >>> with next_number("clips/yes", "anna_") as path:  # doctest: +SKIP
+    >>> with next_numbered_path("clips/yes", "anna_") as path:  # doctest: +SKIP
     ...     write(path, samples, 16000)
     """
-    folder, number = writable(Path(folder) / "0").parent, 0
+    folder, number = writable_path(Path(folder) / "0").parent, 0
     while True:
         number = max(number, _largest_number(folder, prefix)) + 1
         path = folder / f"{prefix}{number:04d}{suffix}"

@@ -7,9 +7,9 @@ of WAV and AIFF wrap round. In all these cases the sound goes on to the end of t
 import struct
 from typing import NamedTuple
 
-from audioconv.io.layout import Layout, cut_short
 from audioconv.io.mpeg import first_frame, mpeg_layout
-from audioconv.io.pieces import patched
+from audioconv.io.splice import patched_ranges
+from audioconv.io.stream_layout import StreamLayout, cut_short
 
 _OPEN_END = 0x7F000000  # programs that write to a pipe put this or more where the length should be
 _FULL = 0xFFFFFFFF
@@ -49,7 +49,7 @@ class _Chunk(NamedTuple):
 
 
 def chunk_layout(file, size, head):
-    """The `Layout` of a file of chunks, None if it is no such file.
+    """The `StreamLayout` of a file of chunks, None if it is no such file.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _chunked_layout(file, size, magic):
         if chunk.name == kind.data:
             break
     if kind.data not in chunks:
-        return Layout()
+        return StreamLayout()
     said = _said_length(file, magic, chunks)
     there = size - chunks[kind.data].start
     length = _true_length(file, size, kind, chunks[kind.data], said)
@@ -88,10 +88,10 @@ def _chunked_layout(file, size, magic):
         return _mp3_layout(file, chunks[kind.data].start, length, missing)
     if codec == _GSM and length % 2:  # libsndfile makes another block of the byte that pads the chunk
         at = chunks[kind.data].start - 4
-        return Layout((patched(at + 4 + length, {at: struct.pack("<I", length - 1)}),), missing=missing)
+        return StreamLayout((patched_ranges(at + 4 + length, {at: struct.pack("<I", length - 1)}),), missing=missing)
     known = magic != b"BW64" and not (magic == b"riff" and codec == _EXTENSIBLE)
     if length == said and not missing and known:
-        return Layout()
+        return StreamLayout()
     mended = _mended(file, magic, chunks, max(0, length - kind.lead))
     return mended._replace(missing=missing or mended.missing)
 
@@ -108,7 +108,7 @@ def _mp3_layout(file, start, length, missing):
     """MP3 in WAV: its frames, as libsndfile guesses their number from the first one."""
     first = first_frame(file, start, start + length)
     if first is None:
-        return Layout(missing=missing, foreign=True)
+        return StreamLayout(missing=missing, needs_ffmpeg=True)
     found = mpeg_layout(file, first, start + length)
     parts = ([(first, start + length)],) if found.parts == (None,) else found.parts
     return found._replace(parts=parts, format="WAV", missing=missing or found.missing)
@@ -121,10 +121,10 @@ def _voc_layout(file, head):
         file.seek(at)
         raw = file.read(4)
         if len(raw) < 4 or raw[0] == 0:
-            return Layout()
+            return StreamLayout()
         sounds += raw[0] in _VOC_SOUND
         at += 4 + int.from_bytes(raw[1:], "little")
-    return Layout(foreign=True)
+    return StreamLayout(needs_ffmpeg=True)
 
 
 def _chunks(file, size, kind, start):
@@ -187,18 +187,18 @@ def _mended(file, magic, chunks, length):
         if end < _WRAP:
             order = kind.header[0]
             sizes = {4: struct.pack(order + "I", end - 8), at + 4: struct.pack(order + "I", length)}
-            return Layout((patched(end, sizes),))
+            return StreamLayout((patched_ranges(end, sizes),))
         if magic == b"RIFX":
-            return Layout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
+            return StreamLayout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
         sizes = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, end + 28, length, 0, 0)
-        return Layout(([sizes, (12, at + 4), b"\xff" * 4, (start, end)],), "WAV")
+        return StreamLayout(([sizes, (12, at + 4), b"\xff" * 4, (start, end)],), "WAV")
     if magic in _RF64:
         patches = {0: b"RF64", at + 4: b"\xff" * 4}
         if b"ds64" in chunks:
             patches[chunks[b"ds64"].start] = struct.pack("<QQ", end - 8, length)
-        return Layout((patched(end, patches),))
+        return StreamLayout((patched_ranges(end, patches),))
     if magic == b"caff":
-        return Layout((patched(end, {at + 4: struct.pack(">q", total)}),))
+        return StreamLayout((patched_ranges(end, {at + 4: struct.pack(">q", total)}),))
     if magic == b"riff":
         return _mended_wave64(file, chunks, start, end)
     return _mended_aiff(file, chunks, start, length, at)
@@ -215,7 +215,7 @@ def _mended_wave64(file, chunks, start, end):
     if _codec(file, b"riff", chunks) == _EXTENSIBLE:  # which libsndfile takes for integers, whatever comes later
         file.seek(chunks[b"fmt "].start + 24)
         patches[chunks[b"fmt "].start] = file.read(2)
-    return Layout(([*patched(start, patches), (begin, end)],))
+    return StreamLayout(([*patched_ranges(start, patches), (begin, end)],))
 
 
 def _begins(file, at, magic):
@@ -225,7 +225,7 @@ def _begins(file, at, magic):
 
 def _mended_aiff(file, chunks, start, length, at):
     if b"COMM" not in chunks:
-        return Layout()
+        return StreamLayout()
     file.seek(chunks[b"COMM"].start)
     common = file.read(min(chunks[b"COMM"].length, 22))
     channels, _, bits = struct.unpack_from(">hIh", common)
@@ -236,26 +236,26 @@ def _mended_aiff(file, chunks, start, length, at):
         sizes = {4: struct.pack(">I", end - 8), at + 4: struct.pack(">I", length + 8)}
         if coding not in (b"ima4", b"GSM ", b"MAC3", b"MAC6"):
             sizes[chunks[b"COMM"].start + 2] = struct.pack(">I", length // frame)
-        return Layout((patched(end, sizes),))
+        return StreamLayout((patched_ranges(end, sizes),))
     if coding not in (b"NONE", b"twos") or bits not in _AU_CODES:
-        return Layout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
+        return StreamLayout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
     exponent, mantissa = struct.unpack_from(">HQ", common, 8)
     rate = mantissa >> (16446 - exponent) if exponent <= 16446 else 0
     header = struct.pack(">4s5I", b".snd", 24, _FULL, _AU_CODES[bits], rate, channels)
-    return Layout(([header, (start, end)],), "AIFF")
+    return StreamLayout(([header, (start, end)],), "AIFF")
 
 
 def _au_layout(head, size, order):
     if len(head) < 12:
-        return Layout()
+        return StreamLayout()
     start, length = struct.unpack_from(order + "II", head, 4)
     there = size - start
     if there - length >= _WRAP and length < _OPEN_END:
         length = _FULL
     if length >= _OPEN_END or (length == 0 and there > 0):
         said = struct.pack(order + "I", there if there < _OPEN_END else _FULL)
-        return Layout((patched(size, {8: said}),))
+        return StreamLayout((patched_ranges(size, {8: said}),))
     if length > there:
-        pieces = patched(size, {8: struct.pack(order + "I", max(0, there))})
-        return Layout((pieces,), missing=cut_short(length - there))
-    return Layout()
+        pieces = patched_ranges(size, {8: struct.pack(order + "I", max(0, there))})
+        return StreamLayout((pieces,), missing=cut_short(length - there))
+    return StreamLayout()

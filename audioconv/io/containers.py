@@ -22,7 +22,7 @@ class Chunk(NamedTuple):
     size: int  # bytes of its data
 
 
-class Layout(NamedTuple):
+class ChunkTable(NamedTuple):
     """What a file is made of."""
 
     family: str  # RIFF, AIFF, CAF or W64; "" for a file that has no chunks
@@ -35,13 +35,13 @@ class Layout(NamedTuple):
         return next((chunk for chunk in self.chunks if chunk.name == name), None)
 
 
-def layout(file: BinaryIO, size: int) -> Layout:
+def chunk_table(file: BinaryIO, size: int) -> ChunkTable:
     """Find the chunks of a file of `size` bytes, as far as they are whole."""
     file.seek(0)
     head = file.read(64)
     family = _MAGICS.get(head[:4], "")
     if not family or len(head) < 40:
-        return Layout("", "<", [])
+        return ChunkTable("", "<", [])
     at, form = _HEADERS[family]
     form = form.replace("<", ">") if head[:4] == b"RIFX" else form
     length64 = struct.unpack_from("<Q", head, 28)[0] if head[12:16] == b"ds64" else None
@@ -60,7 +60,7 @@ def layout(file: BinaryIO, size: int) -> Layout:
             break
         chunks.append(Chunk(name, start, length))
         at = start + length + (-length % {CAF: 1, W64: 8}.get(family, 2))
-    return Layout(family, form[0], chunks, whole)
+    return ChunkTable(family, form[0], chunks, whole)
 
 
 def content(file: BinaryIO, chunk: Chunk | None) -> bytes:

@@ -8,8 +8,8 @@ import soundfile
 from audioconv.errors import AudioFileError
 from audioconv.io import ffmpeg
 from audioconv.io.integrity import is_media
-from audioconv.io.paths import native
-from audioconv.io.pieces import PiecedFile
+from audioconv.io.paths import native_path
+from audioconv.io.splice import SplicedFile
 
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample types in which seeking gives the same samples
 _UNKNOWN = 1 << 62  # samples; libsndfile says so many, or more, where it does not know
@@ -20,12 +20,12 @@ _GRIDDED = ("SDS",)  # libsndfile loses what is left of their last packet (30, 4
 
 
 def decoder_of(source, layout, dtype, tolerant):
-    """Return the decoder of a `Source` with its `Layout`.
+    """Return the decoder of a `Source` with its `StreamLayout`.
 
     Parameters
     ----------
     source : Source
-    layout : Layout
+    layout : StreamLayout
     dtype : "float32" or "float64"
     tolerant : bool
         Whether to give what comes before an error.
@@ -36,7 +36,7 @@ def decoder_of(source, layout, dtype, tolerant):
         If nobody can decode it; the message says what it is and how to convert it.
     """
     refusal = None
-    if not layout.foreign:
+    if not layout.needs_ffmpeg:
         try:
             return SndfileDecoder(source, layout, tolerant)
         except AudioFileError as error:
@@ -74,7 +74,7 @@ class SndfileDecoder:
 
     def __init__(self, source, layout, tolerant):
         self.name = source.name
-        self._tolerant, self._gridded, self._trouble, self._left = tolerant, tolerant, "", ()
+        self._tolerant, self._gridded, self._issue, self._left = tolerant, tolerant, "", ()
         self._source, self._layout = source, layout
         self._part, self._file, self._sound, self._opened = 0, None, None, False
         self._open(0)
@@ -83,17 +83,17 @@ class SndfileDecoder:
         self.sample_rate, self.channels, self.subtype = sound.samplerate, sound.channels, sound.subtype
         self.format = layout.format or sound.format
         self._gridded |= self.format in _GRIDDED
-        self.frames = self._count() if layout.promised else None
+        self.frames = self._count() if layout.length_is_exact else None
 
     def close(self):
         """Close the file."""
         self._sound.close()
 
     def read(self, frames, dtype):
-        """Return the next samples; fewer than `frames` only at the end, or where a tolerant one is in trouble."""
+        """Return the next samples; fewer than `frames` only at the end, or before a tolerated error."""
         found, done = [self._read(frames, dtype)], 0
         while (done := done + len(found[-1])) < frames:
-            if not len(found[-1]) and (self._trouble or not self._next()):
+            if not len(found[-1]) and (self._issue or not self._next()):
                 break
             found.append(self._read(frames - done, dtype))
         return found[0] if len(found) == 1 else np.concatenate(found)
@@ -104,19 +104,19 @@ class SndfileDecoder:
             return False
         return self._sound_do(lambda: soundfile.SoundFile.seek(self._sound, frames)) == frames
 
-    def trouble(self):
+    def issue(self):
         """What went wrong where errors are tolerated, as the rest of a sentence; "" if nothing did."""
-        return self._trouble
+        return self._issue
 
     def _open(self, part):
         pieces, file = self._layout.parts[part], None
         source = self._source
         if pieces is None and source.path is not None:
-            opened = native(source.path)
+            opened = native_path(source.path)
         else:
             pieces = [(0, source.size)] if pieces is None else pieces
             moved = [p if isinstance(p, bytes) else (source.start + p[0], source.start + p[1]) for p in pieces]
-            file = PiecedFile(source.file, moved, _INFLATED if part in self._layout.inflated else None)
+            file = SplicedFile(source.file, moved, _INFLATED if part in self._layout.inflated else None)
             opened = io.BufferedReader(file, _BUFFER)
         self._file = file
         if self._sound is not None:
@@ -147,9 +147,9 @@ class SndfileDecoder:
             raise error
         cause = error.__cause__
         if isinstance(cause, soundfile.LibsndfileError):
-            self._trouble = f"is damaged or cut short ({cause.error_string.rstrip('.')})"
+            self._issue = f"is damaged or cut short ({cause.error_string.rstrip('.')})"
         else:
-            self._trouble = str(error).partition(";")[0].removeprefix(f"{self.name} ")
+            self._issue = str(error).partition(";")[0].removeprefix(f"{self.name} ")
 
     def _count(self):
         """Samples of all parts by their headers, None where one does not tell."""
@@ -158,14 +158,14 @@ class SndfileDecoder:
             while self._next():
                 count += self._sound.frames
             self._open(0)
-            count = _UNKNOWN if self._trouble else count
-            self._trouble = ""  # comes up again in its place
+            count = _UNKNOWN if self._issue else count
+            self._issue = ""  # comes up again in its place
         return count if count < _UNKNOWN else None
 
     def _read(self, frames, dtype):
         if not self._gridded:
             return self._sound_do(lambda: self._sound.read(frames, dtype=dtype))
-        if not len(self._left) and not self._trouble:
+        if not len(self._left) and not self._issue:
             self._left = self._before_error(dtype)
         samples, self._left = self._left[:frames], self._left[frames:]
         return samples

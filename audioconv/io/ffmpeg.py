@@ -99,7 +99,7 @@ class FfmpegDecoder:
         """Nothing can be skipped."""
         return False
 
-    def trouble(self):
+    def issue(self):
         """What went wrong, as the rest of a sentence; "" if nothing did."""
         said = self._said_wrong()
         return f"is damaged or cut short (ffmpeg: {said})" if said else ""
@@ -115,12 +115,12 @@ class FfmpegDecoder:
     def _read_header(self):
         data = self._bytes(12)
         if len(data) < 12:
-            trouble = self._said_wrong()
+            issue = self._said_wrong()
             if "matches no streams" in self._said():
                 raise AudioFileError(
                     f"{self.name} holds no sound that ffmpeg knows; a file with a sound track is wanted"
                 )
-            raise AudioFileError(f"{self.name} cannot be read as a sound file (ffmpeg: {trouble or 'nothing came'})")
+            raise AudioFileError(f"{self.name} cannot be read as a sound file (ffmpeg: {issue or 'nothing came'})")
         while True:
             name, length = struct.unpack("<4sI", self._bytes(8))
             if name == b"data":

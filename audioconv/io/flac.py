@@ -1,6 +1,6 @@
 """FLAC: one stream, or several that were joined."""
 
-from audioconv.io.layout import Layout
+from audioconv.io.stream_layout import StreamLayout
 
 _MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # how a stream begins: with a block of 34 bytes
 _SAMPLES = slice(21, 26)  # of a header: the number of samples, in the lower 36 bits
@@ -10,7 +10,7 @@ _LAST = 0x80  # flag of the last block before the sound
 
 
 def flac_layout(file, start, end, size):
-    """The `Layout` of a FLAC file.
+    """The `StreamLayout` of a FLAC file.
 
     Parameters
     ----------
@@ -24,18 +24,18 @@ def flac_layout(file, start, end, size):
     file.seek(start)
     head = file.read(26)
     if len(head) < 26:
-        return Layout()
+        return StreamLayout()
     starts = [start]
     if _may_be_joined(file, head, start, end):
         starts += _marks(file, start + 4, end)
     if len(starts) == 1 and end - start == size:
-        return Layout(promised=bool(_samples(head)))
-    parts, promised = [], True
+        return StreamLayout(length_is_exact=bool(_samples(head)))
+    parts, length_is_exact = [], True
     for begin, stop in zip(starts, [*starts[1:], end], strict=True):
         file.seek(begin)
-        promised = promised and bool(_samples(file.read(26)))
+        length_is_exact = length_is_exact and bool(_samples(file.read(26)))
         parts.append([(begin, stop)])
-    return Layout(tuple(parts), promised=promised)
+    return StreamLayout(tuple(parts), length_is_exact=length_is_exact)
 
 
 def _samples(head):

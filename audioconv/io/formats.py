@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import is_path, shown
-from audioconv.io.source import name_of
+from audioconv.io.paths import display_path, is_path
+from audioconv.io.source import display_name
 
 _FORMATS = {  # file name suffix: format, subtype if it is not the usual one of that format
     ".wav": ("WAV", None),
@@ -62,9 +62,11 @@ def _named(target):
     found = _lookup(suffix[1:])
     if found is None or found[0] == "RAW":
         if not is_path(target) and not suffix:
-            raise ArgumentError(f"{name_of(target)} has no name that ends in a format; say which with format='WAV' "
-                                f"(command line: --format wav)")  # fmt: skip
-        raise ArgumentError(f"{name_of(target)} has the suffix {suffix!r}; a sound file is written as one of "
+            raise ArgumentError(
+                f"{display_name(target)} has no name that ends in a format; say which with format='WAV' "
+                f"(command line: --format wav)"
+            )
+        raise ArgumentError(f"{display_name(target)} has the suffix {suffix!r}; a sound file is written as one of "
                             f"{' '.join(_FORMATS)}, or as format says")  # fmt: skip
     return found
 
@@ -101,10 +103,12 @@ def sound_files(folder):
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise AudioFileError(f"{shown(folder)} is not a folder; a folder with sound files is wanted")
+        raise AudioFileError(f"{display_path(folder)} is not a folder; a folder with sound files is wanted")
     found = sorted(path for path in folder.rglob("*") if _is_sound(path.relative_to(folder)) and path.is_file())
     if not found:
-        raise AudioFileError(f"{shown(folder)} holds no sound files ({' '.join(_FORMATS)}); at least one is wanted")
+        raise AudioFileError(
+            f"{display_path(folder)} holds no sound files ({' '.join(_FORMATS)}); at least one is wanted"
+        )
     return found
 
 

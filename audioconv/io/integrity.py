@@ -4,10 +4,10 @@ import io
 
 from audioconv.io.chunks import chunk_layout
 from audioconv.io.flac import flac_layout
-from audioconv.io.layout import Layout
 from audioconv.io.mpeg import first_frame, mpeg_layout
 from audioconv.io.ogg import ogg_layout
-from audioconv.io.pieces import PiecedFile
+from audioconv.io.splice import SplicedFile
+from audioconv.io.stream_layout import StreamLayout
 from audioconv.io.tags import leading_tags, trailing_tags
 
 _BUFFER = 1 << 16  # bytes read at a time
@@ -15,14 +15,14 @@ _HEAD = 64  # bytes by which a format is told
 
 
 def layout_of(source):
-    """Return the `Layout` of a `Source`.
+    """Return the `StreamLayout` of a `Source`.
 
     Looks at headers only: of WAV, RF64, AIFF, CAF, Sony Wave64, AU and FLAC at the one that they have (of FLAC at all
     of the file if it is longer than that tells), of Ogg at those of all pages, of MP3 at those of all frames where
     there is no index that fits.
     """
     size = source.size
-    file = io.BufferedReader(PiecedFile(source.file, [(source.start, source.start + size)]), _BUFFER)
+    file = io.BufferedReader(SplicedFile(source.file, [(source.start, source.start + size)]), _BUFFER)
     head = file.read(_HEAD)
     found = chunk_layout(file, size, head)
     if found is not None:
@@ -37,7 +37,7 @@ def layout_of(source):
     kind = kind_of(head)
     first = first_frame(file, start, end) if kind in (None, TEXT) else None
     if first is None:
-        return Layout(foreign=kind not in (None, TEXT), kind=kind)
+        return StreamLayout(needs_ffmpeg=kind not in (None, TEXT), kind=kind)
     found = mpeg_layout(file, first, end)
     return found if found.parts[0] is not None or first == 0 else found._replace(parts=([(first, end)],))
 

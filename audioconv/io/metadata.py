@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from audioconv.io import containers as riff
 from audioconv.io import tag_names as names
 from audioconv.io.markers import aiff_markers, wav_markers
-from audioconv.io.pieces import PiecedFile
-from audioconv.io.source import opened
+from audioconv.io.source import open_source
+from audioconv.io.splice import SplicedFile
 
 EXTENSIBLE, MASK_AT = 0xFFFE, 20  # a fmt chunk that has a mask of speakers, and where
 MASK_COMMENT = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"  # RFC 9639, section 8.6.2
@@ -47,11 +47,11 @@ class Metadata:
     pictures : list of mutagen.flac.Picture
     markers : list of Marker
         Named places in samples.
-    speakers : int or None
+    channel_mask : int or None
         Which speakers the channels are for, as the bit mask of a WAV file; None where that is not said.
     chunks : list of (name, data)
         As they are in a WAV or AIFF file.
-    lost : list of str
+    dropped : list of str
         What could not be taken over at all, in words.
     """
 
@@ -60,9 +60,9 @@ class Metadata:
     tags: dict[str, list[str]] = field(default_factory=dict)
     pictures: list = field(default_factory=list)
     markers: list = field(default_factory=list)
-    speakers: int | None = None
+    channel_mask: int | None = None
     chunks: list[tuple[bytes, bytes]] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
     id3: object = None  # as it was, where there was one
     id3_only: list[str] = field(default_factory=list)  # its frames that have no other form
     family: str = ""  # of the chunks
@@ -73,7 +73,7 @@ class Metadata:
         """The format to write, which is WAVEX where a WAV file is to say what its speakers are."""
         import soundfile
 
-        says = form == "WAV" and self.speakers is not None and channels == self.channels
+        says = form == "WAV" and self.channel_mask is not None and channels == self.channels
         return "WAVEX" if says and soundfile.check_format("WAVEX", subtype) else form
 
 
@@ -90,7 +90,7 @@ def read_metadata(source, about=None) -> Metadata:
     Returns
     -------
     metadata : Metadata
-        For `writer(..., metadata=metadata)`. What is damaged is named in `lost`, and no error.
+        For `writer(..., metadata=metadata)`. What is damaged is named in `dropped`, and no error.
 
     Raises
     ------
@@ -102,23 +102,23 @@ def read_metadata(source, about=None) -> Metadata:
     >>> read_metadata("data/recordings/speech.flac").tags  # doctest: +SKIP
     {'TITLE': ['...'], ...}
     """
-    from audioconv.io.reading import info
+    from audioconv.io._read import info
 
     about = about or info(source, partial=True)
     found = Metadata(about.sample_rate, about.channels)
-    with opened(source) as ready:
-        file = io.BufferedReader(PiecedFile(ready.file, [(ready.start, ready.start + ready.size)]))
-        inside = riff.layout(file, ready.size)
+    with open_source(source) as ready:
+        file = io.BufferedReader(SplicedFile(ready.file, [(ready.start, ready.start + ready.size)]))
+        inside = riff.chunk_table(file, ready.size)
         try:
             if inside.family:
                 _of_chunks(found, file, inside)
             else:
                 _of_tags(found, file)
         except Exception as error:  # whatever mutagen says of damaged tags: they never stop the sound
-            found.lost.append(f"tags, which are damaged ({' '.join(str(error).split()) or type(error).__name__})")
+            found.dropped.append(f"tags, which are damaged ({' '.join(str(error).split()) or type(error).__name__})")
     found.tags, loud = names.without_stale(found.tags)
     if loud or found.loud:
-        found.lost.append("ReplayGain, which is no longer true")
+        found.dropped.append("ReplayGain, which is no longer true")
     return found
 
 
@@ -126,13 +126,13 @@ def _of_chunks(found, file, inside):
     """Take over what a WAV, AIFF, CAF or Wave64 file has."""
     found.family = inside.family
     data = {chunk.name: riff.content(file, chunk) for chunk in reversed(inside.chunks) if chunk.name not in _OWN}
-    found.speakers = _speakers(file, inside)
+    found.channel_mask = _channel_mask(file, inside)
     kept = _KEPT.get(inside.family, set()) if inside.order == _ORDERS[inside.family] else set()
     for chunk in inside.chunks:
         if chunk.name in kept:
             found.chunks.append((chunk.name, riff.content(file, chunk)))
         elif inside.whole and chunk.name not in _OWN | _TEXTS and data[chunk.name].strip(b"\0"):
-            found.lost.append(f"the {_printable(chunk.name)} chunk")
+            found.dropped.append(f"the {_printable(chunk.name)} chunk")
     id3 = data.get(b"id3 ") or data.get(b"ID3 ")
     if id3:
         _of_id3(found, _id3(id3))
@@ -171,9 +171,9 @@ def _of_tags(found, file):
     tags = held.tags
     if isinstance(held, FLAC):
         found.pictures, found.cuesheet = list(held.pictures), held.cuesheet
-        found.lost += [f"the FLAC application block {_printable(block.data[:4])}"
+        found.dropped += [f"the FLAC application block {_printable(block.data[:4])}"
                        for block in held.metadata_blocks if block.code == 2]  # fmt: skip
-        found.speakers = FLAC_MASKS.get(found.channels) if found.channels > 2 else None
+        found.channel_mask = FLAC_MASKS.get(found.channels) if found.channels > 2 else None
     if isinstance(tags, ID3):
         _of_id3(found, tags)
     elif type(held).__name__ == "MP4":
@@ -183,7 +183,7 @@ def _of_tags(found, file):
     if isinstance(tags, APEv2) or (tags is None and "audio/mp3" in held.mime):
         _of_ape(found, file)
     for mask in found.tags.get(MASK_COMMENT, ()):
-        found.speakers = int(mask, 0)
+        found.channel_mask = int(mask, 0)
     for data in found.tags.pop("METADATA_BLOCK_PICTURE", ()):
         import base64
 
@@ -194,7 +194,7 @@ def _of_items(found, tags, own):
     """Tags that are pairs of a name, which `own` may translate, and a value."""
     for name, value in tags if isinstance(tags, list) else tags.items():  # a list keeps its order
         if name == "WM/Picture":
-            found.lost.append("pictures")
+            found.dropped.append("pictures")
         else:
             names.add(found.tags, own.get(name, name), value if isinstance(value, list) else [value])
 
@@ -236,7 +236,7 @@ def _of_ape(found, file):
             if value.kind == 0:  # text
                 names.add(found.tags, own.get(name.upper(), name), list(value))
             else:
-                found.lost.append(f"the APE item {name}")
+                found.dropped.append(f"the APE item {name}")
     except APENoHeaderError:
         pass
 
@@ -246,7 +246,7 @@ def _of_strings(found, file):
     import soundfile
 
     if file.read(4) == _MATROSKA:
-        found.lost.append("tags, which are not read of Matroska and WebM files")
+        found.dropped.append("tags, which are not read of Matroska and WebM files")
     file.seek(0)
     with suppress(soundfile.LibsndfileError):  # what ffmpeg decodes
         _strings(found, file)
@@ -273,7 +273,7 @@ def _more(tags, others):
             names.add(tags, name, values)
 
 
-def _speakers(file, inside):
+def _channel_mask(file, inside):
     """The mask of speakers of a WAV or CAF file; None where it says none."""
     if inside.family == riff.RIFF:
         form = riff.content(file, inside.first(b"fmt "))

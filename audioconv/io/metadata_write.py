@@ -61,11 +61,11 @@ def write_metadata(path, found: Metadata, form: str, sample_rate: int, channels:
             dropped += ["cue points"] if found.markers else []
         if found.cuesheet is not None and form != "FLAC":
             dropped.append("the cue sheet")
-        if not _say_speakers(path, found, form, channels):
+        if not _write_channel_mask(path, found, form, channels):
             dropped.append("the speaker layout")
     except (MutagenError, OSError) as error:
         raise AudioFileError(f"the tags cannot be written: {error}") from error
-    return tuple(dict.fromkeys([*found.lost, *dropped]))
+    return tuple(dict.fromkeys([*found.dropped, *dropped]))
 
 
 def _chunk(name):
@@ -131,8 +131,8 @@ def _into_flac(path, found, sample_rate, channels):
     if file.tags is None:
         file.add_tags()
     file.tags.update(found.tags)
-    if _special(found, channels) and found.speakers != FLAC_MASKS.get(channels):
-        file.tags[MASK_COMMENT] = f"0x{found.speakers:04X}"
+    if _special(found, channels) and found.channel_mask != FLAC_MASKS.get(channels):
+        file.tags[MASK_COMMENT] = f"0x{found.channel_mask:04X}"
     fits = [picture for picture in found.pictures if len(picture.data) < _MOST_PICTURE]
     for picture in fits:
         file.add_picture(picture)
@@ -200,28 +200,28 @@ def _id3_only(found):
 
 def _special(found, channels):
     """Whether there is a layout of speakers that has to be told."""
-    return found.speakers not in (None, 0, _USUAL.get(channels))
+    return found.channel_mask not in (None, 0, _USUAL.get(channels))
 
 
-def _say_speakers(path, found, form, channels):
+def _write_channel_mask(path, found, form, channels):
     """Write which speakers the channels are for; False if the file cannot say it."""
     if channels != found.channels:
         return not _special(found, found.channels)
-    if form in ("WAV", "WAVEX", "RF64") and found.speakers is not None and _patch_mask(path, found.speakers):
+    if form in ("WAV", "WAVEX", "RF64") and found.channel_mask is not None and _patch_mask(path, found.channel_mask):
         return True
-    if form == "CAF" and found.speakers:
-        return riff.append(path, [(b"chan", struct.pack(">III", CAF_BITMAP, found.speakers, 0))])
+    if form == "CAF" and found.channel_mask:
+        return riff.append(path, [(b"chan", struct.pack(">III", CAF_BITMAP, found.channel_mask, 0))])
     return form == "FLAC" or not _special(found, channels)  # FLAC has it in a comment
 
 
-def _patch_mask(path, speakers):
+def _patch_mask(path, channel_mask):
     """Write the mask of speakers into the fmt chunk, if that has one."""
     with open(path, "r+b") as file:
         size = file.seek(0, io.SEEK_END)
-        chunk = riff.layout(file, size).first(b"fmt ")
+        chunk = riff.chunk_table(file, size).first(b"fmt ")
         file.seek(chunk.start)
         if chunk.size < MASK_AT + 4 or struct.unpack("<H", file.read(2))[0] != EXTENSIBLE:
             return False
         file.seek(chunk.start + MASK_AT)
-        file.write(struct.pack("<I", speakers))
+        file.write(struct.pack("<I", channel_mask))
         return True

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from audioconv.errors import ModelFileError
-from audioconv.io.atomic import replace_when_whole
+from audioconv.io.atomic import atomic_write
 
 FORMAT = 1
 
@@ -16,7 +16,7 @@ def save(path, arrays, settings):
 
     header = {"audioconv": json.dumps({"format": FORMAT, **settings})}
     data = to_bytes({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=header)
-    with replace_when_whole(path, ModelFileError) as part:
+    with atomic_write(path, ModelFileError) as part:
         part.write_bytes(data)
 
 

@@ -8,8 +8,8 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
-from audioconv.io.layout import Layout
-from audioconv.io.pieces import length_of, patched
+from audioconv.io.splice import patched_ranges, range_length
+from audioconv.io.stream_layout import StreamLayout
 from audioconv.io.tags import tag_end
 
 _KBITS = {  # (version 1?, layer): kbit/s by index
@@ -83,7 +83,7 @@ def first_frame(file, start, size):
 
 
 def mpeg_layout(file, start, size):
-    """The `Layout` of an MPEG audio file.
+    """The `StreamLayout` of an MPEG audio file.
 
     Parameters
     ----------
@@ -96,16 +96,16 @@ def mpeg_layout(file, start, size):
     """
     first = _header_at(file, start)
     if not first.length:
-        return Layout(promised=False)
+        return StreamLayout(length_is_exact=False)
     index = _index(file, start, first)
     if index is not None and not index.audible and index.length and start + index.length == size:
-        return Layout()
-    links, trouble = _links(file, start, size, first)
-    return _joined(links, first, size, trouble)
+        return StreamLayout()
+    links, issue = _links(file, start, size, first)
+    return _joined(links, first, size, issue)
 
 
-def _joined(links, first, size, trouble):
-    parts, inflated, missing = [], [], [trouble] if trouble else []
+def _joined(links, first, size, issue):
+    parts, inflated, missing = [], [], [issue] if issue else []
     for link in links:
         index, ranges = link.index, list(link.ranges)
         if not link.frames:
@@ -121,7 +121,7 @@ def _joined(links, first, size, trouble):
             if whole < index.frames:
                 missing.append(f"is cut short: {whole} whole frames where its header says {index.frames}")
         parts.append(pieces)
-    return Layout(tuple(parts) or (None,), None, not inflated, "; ".join(missing[:1]), tuple(inflated))
+    return StreamLayout(tuple(parts) or (None,), None, not inflated, "; ".join(missing[:1]), tuple(inflated))
 
 
 def _recounted(pieces, index, frames):
@@ -132,12 +132,12 @@ def _recounted(pieces, index, frames):
     (start, end), *others = pieces
     patches = {}
     if index.length_at:
-        patches[index.length_at] = struct.pack(">I", min(sum(map(length_of, pieces)), 0xFFFFFFFF))
+        patches[index.length_at] = struct.pack(">I", min(sum(map(range_length, pieces)), 0xFFFFFFFF))
     if frames != index.frames:
         patches[index.at] = struct.pack(">I", frames)
         if index.padding_at:
             patches[index.padding_at] = bytes([index.padding[0] & 0xF0, 0])
-    return [*patched(end, patches, start), *others]
+    return [*patched_ranges(end, patches, start), *others]
 
 
 def _index(file, at, frame):

@@ -4,7 +4,7 @@ import struct
 from itertools import pairwise
 from typing import NamedTuple
 
-from audioconv.io.layout import Layout, cut_short
+from audioconv.io.stream_layout import StreamLayout, cut_short
 
 _HEADER = 27  # bytes of a page before its table
 _BEGINS = 2  # flag of the first page of a stream
@@ -23,7 +23,7 @@ class _Page(NamedTuple):
 
 
 def ogg_layout(file, size):
-    """The `Layout` of an Ogg file.
+    """The `StreamLayout` of an Ogg file.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ def ogg_layout(file, size):
         codecs = {page.serial: _codec(file, page) for page in link if page.begins}
         sound = [serial for serial, codec in codecs.items() if codec is not None]
         if not sound:
-            return Layout(missing=missing, foreign=True)
+            return StreamLayout(missing=missing, needs_ffmpeg=True)
         own = [page for page in link if page.serial == sound[0]]
         missing = missing or _holes(own)
         flac = flac or codecs[sound[0]] == b"\x7fFLAC"
         whole = whole and len(codecs) == 1 and not flac
         parts.append(_packets(own) if codecs[sound[0]] == b"\x7fFLAC" else _merged((p.start, p.end) for p in own))
     if whole and len(parts) == 1 and not missing:
-        return Layout()
-    return Layout(tuple(parts) or (None,), "OGG", missing=missing, promised=not missing)
+        return StreamLayout()
+    return StreamLayout(tuple(parts) or (None,), "OGG", missing=missing, length_is_exact=not missing)
 
 
 def _pages(file, size):

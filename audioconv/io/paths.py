@@ -3,7 +3,7 @@
 import os
 
 
-def shown(path):
+def display_path(path):
     """Return a file name for a message; bytes that are not UTF-8 come as `\\xe9`, so that it can always be printed.
 
     Parameters
@@ -16,13 +16,13 @@ def shown(path):
 
     Examples
     --------
-    >>> shown("caf\\udce9.wav")
+    >>> display_path("caf\\udce9.wav")
     'caf\\\\xe9.wav'
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def native(path):
+def native_path(path):
     """Return a path as libsndfile takes it: bytes, as names need not be UTF-8; text on Windows."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import is_path, shown
+from audioconv.io.paths import display_path, is_path
 
 _COPIED = 1 << 20  # bytes at a time from a pipe to disk
 _LONGEST_NAME = 4096  # bytes; no system has longer ones
@@ -36,16 +36,16 @@ class Source(NamedTuple):
         return self.file.read(length) or b""
 
 
-def name_of(source) -> str:
+def display_name(source) -> str:
     """Return what a path or file object is called in messages."""
     if is_path(source):
-        return shown(source)
+        return display_path(source)
     name = getattr(source, "name", None)
-    return shown(name) if isinstance(name, (str, bytes)) and name else f"<{type(source).__name__}>"
+    return display_path(name) if isinstance(name, (str, bytes)) and name else f"<{type(source).__name__}>"
 
 
 @contextmanager
-def opened(source):
+def open_source(source):
     """Give the `Source` of a path or a binary file object.
 
     A file object is read from where it stands, and is left standing there. What cannot seek (a pipe) is copied to a
@@ -62,7 +62,7 @@ def opened(source):
     ArgumentError
         For what is neither a path nor a binary file object.
     """
-    name = name_of(source)
+    name = display_name(source)
     try:
         if is_path(source):
             with _open(source, name) as file, seekable(file) as ready:
@@ -130,11 +130,13 @@ def seekable(source):
     if not hasattr(source, "read"):
         raise ArgumentError(f"a path or a binary file object is wanted, not {type(source).__name__}")
     if hasattr(source, "encoding"):
-        raise ArgumentError(f"{name_of(source)} is open as text; a binary file is wanted (mode 'rb', or its .buffer)")
+        raise ArgumentError(
+            f"{display_name(source)} is open as text; a binary file is wanted (mode 'rb', or its .buffer)"
+        )
     if _can_seek(source):
         yield source
         return
-    with TemporaryFile(buffering=0) as file, _Copy(file, name_of(source)) as copy:
+    with TemporaryFile(buffering=0) as file, _Copy(file, display_name(source)) as copy:
         shutil.copyfileobj(source, copy, _COPIED)
         copy.seek(0)
         yield copy
@@ -163,4 +165,4 @@ def _can_seek(file):
     try:
         return file.seekable() if hasattr(file, "seekable") else hasattr(file, "seek") and hasattr(file, "tell")
     except ValueError as error:
-        raise ArgumentError(f"{name_of(file)} cannot be read: {error}") from error
+        raise ArgumentError(f"{display_name(file)} cannot be read: {error}") from error

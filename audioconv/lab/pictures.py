@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audioconv.report.look import BLUE, GREEN, GREY, LETTERS, RED, label, panels_of
+from audioconv.report.theme import BLUE, FONT_SIZE, GREEN, GREY, RED, label, panels_of
 
 PURPLE = "#CC79A7"
 KINDS = {  # colour and mark
@@ -89,7 +89,7 @@ def _legend(figure, panel):
     """Each kind once, above the panels."""
     handles, names = panel.get_legend_handles_labels()
     once = dict(zip(names, handles, strict=True))
-    figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=3, fontsize=LETTERS, frameon=False)
+    figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=3, fontsize=FONT_SIZE, frameon=False)
 
 
 def lines_by_share(rows, shares):
@@ -101,7 +101,7 @@ def lines_by_share(rows, shares):
                    label=f"{row.name} ({row.weights:,})")  # fmt: skip
     _log(panel)
     panel.set_xticks([100 * share for share in shares], [f"{100 * share:g}" for share in shares])
-    panel.legend(fontsize=LETTERS, frameon=False, title="weights of the first layer", title_fontsize=LETTERS)
+    panel.legend(fontsize=FONT_SIZE, frameon=False, title="weights of the first layer", title_fontsize=FONT_SIZE)
     label(panel, x="training data (%)", y="accuracy (%)")
     return figure
 
@@ -114,7 +114,7 @@ def scores_of_line(line, scores, most):
     panel.bar(range(len(scores)), scores, color=colours, width=0.8)
     panel.set_xticks(range(len(line)), list(line))
     panel.set_yticks(range(most + 1))
-    panel.tick_params(axis="x", length=0, labelsize=LETTERS - 1.5)
+    panel.tick_params(axis="x", length=0, labelsize=FONT_SIZE - 1.5)
     panel.set_xlim(-0.7, len(line) - 0.3)
     label(panel, y="letters that agree")
     return figure
@@ -129,7 +129,7 @@ def pruned(rows):
     panel.plot(shares, [1e3 * row.predicted_s for row in rows], "-", color=BLUE, lw=1, label="those left, predicted")
     for axis in "xy":
         _log(panel, axis)
-    panel.legend(fontsize=LETTERS, frameon=False)
+    panel.legend(fontsize=FONT_SIZE, frameon=False)
     label(panel, x="taps left (%)", y="time (ms)")
     return figure
 
@@ -195,7 +195,7 @@ def fields_by_depth(field):
     panel.plot(field.depths, field.dilated, "o-", color=BLUE, label="dilation 1, 2, 4, ...")
     panel.plot(field.depths, field.plain, "s-", color=GREY, label="dilation 1")
     _log(panel, "y")
-    panel.legend(fontsize=LETTERS, frameon=False)
+    panel.legend(fontsize=FONT_SIZE, frameon=False)
     label(panel, x="layers of three taps", y="inputs seen")
     return figure
 
@@ -208,7 +208,7 @@ def enlarged(ways):
         panel.imshow(way.image[middle - 32 : middle + 32, middle - 32 : middle + 32], cmap="gray", vmin=0, vmax=1,
                      interpolation="nearest")  # fmt: skip
         panel.axis("off")
-        panel.set_title(way.name, fontsize=LETTERS - 1)
+        panel.set_title(way.name, fontsize=FONT_SIZE - 1)
     return figure
 
 
@@ -226,6 +226,6 @@ def costs(rows, what):
             panel.plot(sizes, [1e3 * row.measured_s[method] for row in own], mark, color=colour, ms=5, label=method)
     for axis in "xy":
         _log(panel, axis)
-    panel.legend(fontsize=LETTERS, frameon=False)
+    panel.legend(fontsize=FONT_SIZE, frameon=False)
     label(panel, x=what, y="time (ms)")
     return figure

@@ -5,7 +5,7 @@ import numpy as np
 from audioconv.arrays import choice, number
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.features.spectrogram import FLOOR_DB
-from audioconv.report.look import DPI, LETTERS, WIDTH, label, panels_of, wrapped
+from audioconv.report.theme import DPI, FONT_SIZE, WIDTH, label, panels_of, wrapped
 
 FREQUENCY_AXES = ("linear", "log", "mel")
 _ROWS = 800  # of a picture whose frequencies are not linear
@@ -73,8 +73,8 @@ def spectrogram(spectrograms, *, range_db=80.0, fmax=None, frequency_axis="linea
         label(panel, y="frequency (Hz)", title=wrapped(name, width - _LEFT))
     label(panels[-1, 0], x=_mark_times(panels[-1, 0]))
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=25 * len(images))
-    bar.set_label("change (dB)" if signed else "level (dB, sine of full scale = 0)", fontsize=LETTERS)
-    bar.ax.tick_params(labelsize=LETTERS)
+    bar.set_label("change (dB)" if signed else "level (dB, sine of full scale = 0)", fontsize=FONT_SIZE)
+    bar.ax.tick_params(labelsize=FONT_SIZE)
     return figure
 
 

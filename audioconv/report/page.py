@@ -5,7 +5,7 @@ import io as memory
 from html import escape
 
 from audioconv.errors import ShapeError
-from audioconv.io import replace_when_whole
+from audioconv.io import atomic_write
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; }
@@ -128,7 +128,7 @@ class Report:
         AudioconvError, OSError
             If it cannot be written.
         """
-        with replace_when_whole(path) as part:
+        with atomic_write(path) as part:
             part.write_text(self.html(), encoding="utf-8")
 
 

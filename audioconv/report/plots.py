@@ -8,7 +8,7 @@ import numpy as np
 
 from audioconv.arrays import floating
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.report.look import BLUE, LETTERS, RED, label, panels_of
+from audioconv.report.theme import BLUE, FONT_SIZE, RED, label, panels_of
 
 COLUMNS = 1200  # of a waveform: about the pixels of a picture
 _RANGE_DB = 70.0  # of log-mel frames, from bright to dark
@@ -78,8 +78,8 @@ def log_mel(signals, features):
     panels[-1, 0].set_xlim(0, max(len(image) for image in frames.values()) * hop_s)
     label(panels[-1, 0], x="time (s)")
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), pad=0.02, aspect=15 * len(frames))
-    bar.set_label("energy (dB)", fontsize=LETTERS)
-    bar.ax.tick_params(labelsize=LETTERS)
+    bar.set_label("energy (dB)", fontsize=FONT_SIZE)
+    bar.ax.tick_params(labelsize=FONT_SIZE)
     return figure
 
 
@@ -108,7 +108,7 @@ def training_curve(history):
     held = [record.get("val_accuracy") for record in history]
     if None not in held:
         right.plot(epochs, [100 * value for value in held], color=RED, linestyle="--", label="validation")
-    right.legend(fontsize=LETTERS, frameon=False, loc="lower right")
+    right.legend(fontsize=FONT_SIZE, frameon=False, loc="lower right")
     right.set_ylim(top=101)
     label(right, x="epoch", title="accuracy (%)")
     for panel in (left, right):
@@ -135,7 +135,7 @@ def confusion(counts, labels):
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[row, column] > 0.5 else "black"
-        panel.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=LETTERS)
+        panel.text(column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=FONT_SIZE)
     panel.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
     panel.set_yticks(range(len(labels)), labels)
     panel.set_xticks(np.arange(len(labels) - 1) + 0.5, minor=True)
@@ -182,8 +182,8 @@ def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
         panel.set_ylim(len(names) - 0.5, -0.5)
     label(panels[-1, 0], x="time (s)")
     bar = figure.colorbar(picture, ax=list(panels[:, 0]), location="top", aspect=40, pad=0.02, shrink=0.6)
-    bar.set_label("posterior", fontsize=LETTERS)
-    bar.ax.tick_params(labelsize=LETTERS)
+    bar.set_label("posterior", fontsize=FONT_SIZE)
+    bar.ax.tick_params(labelsize=FONT_SIZE)
     return figure
 
 

@@ -117,7 +117,7 @@ def process_file(
         metadata = io.read_metadata(source, about)
         meter = None
         if level.loudness_lufs is not None:
-            meter = LoudnessMeter(rate_out, channels, metadata.speakers if channels == about.channels else None)
+            meter = LoudnessMeter(rate_out, channels, metadata.channel_mask if channels == about.channels else None)
         stage.reset()
         blocks = _counted(io.blocks(source, block_size, partial=partial), about.frames, progress)
         results = io.resample_blocks(_from(stage.latency, _through(stage, blocks)), rate, rate_out)
@@ -127,9 +127,9 @@ def process_file(
         with io.writer(target, rate_out, channels, **options) as sink, finished as (gain_db, results):
             for block in results:
                 sink.write(block)
-    if sink.dropped:
-        what = f"{io.name_of(target)} is without what {io.name_of(source)} has beside its samples"
-        warnings.warn(f"{what}: {', '.join(sink.dropped)}", AudioFileWarning, stacklevel=2)
+    if sink.dropped_metadata:
+        what = f"{io.display_name(target)} is without what {io.display_name(source)} has beside its samples"
+        warnings.warn(f"{what}: {', '.join(sink.dropped_metadata)}", AudioFileWarning, stacklevel=2)
     return Processed(sink.frames, sink.clipped, sink.safe_gain_db, gain_db)
 
 
@@ -156,7 +156,8 @@ def _check_another(source, target):
     """Refuse a target that is the source, by whatever name."""
     one, other = _status(source), _status(target)
     if source is target or (one and other and os.path.samestat(one, other)):
-        raise AudioFileError(f"{io.name_of(target)} is the file that is read; give another name, or overwrite=True to "
+        name = io.display_name(target)
+        raise AudioFileError(f"{name} is the file that is read; give another name, or overwrite=True to "
                              f"overwrite it")  # fmt: skip
 
 
@@ -174,7 +175,7 @@ def _fitting(stage, source, about):
     if not isinstance(stage, Stage):
         raise ArgumentError(f"a stage is wanted, with process, flush, reset and latency, not {stage!r}")
     channels, rate = getattr(stage, "channels", about.channels), getattr(stage, "rate_in", None) or about.sample_rate
-    name = io.name_of(source)
+    name = io.display_name(source)
     if channels != about.channels:
         raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}; make it "
                             f"with {for_channels(stage, about.channels)}")  # fmt: skip
@@ -248,7 +249,7 @@ def _level(normalize, peak_db, loudness_lufs):
 @contextmanager
 def _levelled(blocks, target, channels, level, meter):
     """The gain in dB that brings the blocks to the level, and an iterator over them with it."""
-    beside = io.writable(target).parent if io.is_path(target) else None
+    beside = io.writable_path(target).parent if io.is_path(target) else None
     with TemporaryFile(dir=beside, buffering=0) as kept:  # has no name, so that nothing can stay
         peak = 0.0
         for block in blocks:
@@ -259,7 +260,8 @@ def _levelled(blocks, target, channels, level, meter):
             try:
                 block.tofile(kept)
             except OSError as error:
-                raise AudioFileError(f"cannot write {io.name_of(target)}: the disk took only a part of what is kept "
+                name = io.display_name(target)
+                raise AudioFileError(f"cannot write {name}: the disk took only a part of what is kept "
                                      f"beside it to be normalized; is it full?") from error  # fmt: skip
         kept.seek(0)
         divisor = level.divisor(peak, meter)

@@ -4,7 +4,7 @@ import numpy as np
 
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError
-from audioconv.io.rate import rates
+from audioconv.io._resample import rates
 from audioconv.stage import Guard
 from audioconv.stream.processor import checked_block
 

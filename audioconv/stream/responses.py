@@ -35,10 +35,10 @@ def read_response(path, sample_rate, channels, *, true_stereo=False):
     try:
         response, mapping = response_matrix(response, channels, true_stereo=true_stereo)
     except ArgumentError as error:
-        raise ArgumentError(f"{io.name_of(path)}: {error}") from error
+        raise ArgumentError(f"{io.display_name(path)}: {error}") from error
     taps = response.reshape(len(response), -1)
     if not np.isfinite(taps).all():
-        raise ArgumentError(f"{io.name_of(path)} holds samples that are not finite, and so is no impulse response")
+        raise ArgumentError(f"{io.display_name(path)} holds samples that are not finite, and so is no impulse response")
     taps, ahead = io.resample_response(taps, rate, sample_rate, axis=0)
     convolver = StreamConvolver(taps.reshape(-1, *response.shape[1:]), channels=channels, sample_rate=sample_rate)
     convolver.latency += ahead  # taps before time 0: what comes at first is what rings ahead

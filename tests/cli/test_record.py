@@ -13,7 +13,7 @@ import pytest
 
 import audioconv as ac
 from audioconv.classify import audit, load_dataset
-from audioconv.io import next_number, resample
+from audioconv.io import next_numbered_path, resample
 from tests.command import refused, run
 
 RATE, WORDS = 16000, Path(__file__).resolve().parents[2] / "data" / "keywords"
@@ -172,25 +172,29 @@ def test_a_manifest_that_would_hide_the_clips_is_named(recording, tmp_path):
 
 
 def test_numbers_go_on_and_are_given_once(tmp_path):
-    with next_number(tmp_path) as first, next_number(tmp_path) as second, next_number(tmp_path, "a_") as other:
+    with (
+        next_numbered_path(tmp_path) as first,
+        next_numbered_path(tmp_path) as second,
+        next_numbered_path(tmp_path, "a_") as other,
+    ):
         assert [path.name for path in (first, second, other)] == ["0001.wav", "0002.wav", "a_0001.wav"]
         second.write_text("x")
-    with next_number(tmp_path, suffix=".flac") as third:
+    with next_numbered_path(tmp_path, suffix=".flac") as third:
         assert third.name == "0003.flac"
     (tmp_path / "12345.wav").write_text("x")
-    with suppress(ValueError), next_number(tmp_path) as fourth:
+    with suppress(ValueError), next_numbered_path(tmp_path) as fourth:
         assert fourth.name == "12346.wav"
         raise ValueError("the number is free again")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0002.wav", "12345.wav"]
-    with pytest.raises(ac.AudioFileError, match="does not exist"), next_number(tmp_path / "no"):
+    with pytest.raises(ac.AudioFileError, match="does not exist"), next_numbered_path(tmp_path / "no"):
         pass
 
 
 WRITING = """
 import sys
-from audioconv.io import next_number, replace_when_whole
+from audioconv.io import next_numbered_path, atomic_write
 for k in range(40):
-    with next_number(sys.argv[1]) as path, replace_when_whole(path) as part:
+    with next_numbered_path(sys.argv[1]) as path, atomic_write(path) as part:
         part.write_text(f"{sys.argv[2]} {k}")
 """
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from audioconv.enhance import Denoise, denoise
-from audioconv.enhance.gate import _least
-from audioconv.enhance.presence import Presence
+from audioconv.enhance.activity import SignalActivity
+from audioconv.enhance.spectral_gate import _least
 from audioconv.errors import ArgumentError, BusyError, DtypeError, ShapeError
 from audioconv.signal._stft import Stft, hann
 
@@ -216,7 +216,7 @@ def test_presence_is_the_share_of_windows_over_sound(samples):
     sound[transform.lead + len(stretches) :][: 16 * (samples % 16 > 0)] = x[len(stretches) :].any()
     energy = transform.window**2 / np.sum(transform.window**2)
     expected = [energy @ sound[p * transform.hop :][: len(energy)] for p in range(frames)]
-    presence, stream = Presence(transform), transform.stream()
+    presence, stream = SignalActivity(transform), transform.stream()
     done = []
     for begin in range(0, samples, 700):
         block = x[begin : begin + 700]

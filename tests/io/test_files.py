@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import audioconv as ac
-from audioconv.io import blocks, info, replace_when_whole, sound_files, write, writer
+from audioconv.io import atomic_write, blocks, info, sound_files, write, writer
 
 RNG = np.random.default_rng(0)
 TONE = (0.4 * np.sin(np.arange(24000) * 0.05) + 0.05 * RNG.standard_normal(24000)).astype("float32")
@@ -321,7 +321,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path):
 def test_an_error_leaves_the_older_file(tmp_path, error):
     path = tmp_path / "a.txt"
     path.write_text("older")
-    with pytest.raises(error), replace_when_whole(path) as part:  # noqa: PT012
+    with pytest.raises(error), atomic_write(path) as part:  # noqa: PT012
         part.write_text("half")
         raise error
     assert path.read_text() == "older"
@@ -332,7 +332,7 @@ def test_a_whole_file_takes_the_place_of_the_older_one(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("older")
     (tmp_path / "link.txt").symlink_to(path)
-    with replace_when_whole(tmp_path / "link.txt") as part:
+    with atomic_write(tmp_path / "link.txt") as part:
         part.write_text("newer")
         assert path.read_text() == "older"
     assert path.read_text() == "newer"
@@ -343,14 +343,14 @@ def test_a_whole_file_takes_the_place_of_the_older_one(tmp_path):
 def test_another_kind_of_error_may_be_asked_for(tmp_path):
     with (
         pytest.raises(ac.ModelFileError, match="does not exist"),
-        replace_when_whole(tmp_path / "no" / "a", ac.ModelFileError),
+        atomic_write(tmp_path / "no" / "a", ac.ModelFileError),
     ):
         pass
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no device files")
 def test_a_device_is_never_replaced():
-    with pytest.raises(ac.AudioFileError, match="not a regular file"), replace_when_whole("/dev/null"):
+    with pytest.raises(ac.AudioFileError, match="not a regular file"), atomic_write("/dev/null"):
         pass
 
 

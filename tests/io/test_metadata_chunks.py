@@ -118,7 +118,7 @@ def test_sound_is_not_taken_for_chunks(tmp_path):
     (tmp_path / "in.wav").write_bytes(whole[:at] + bytes(4) + b"XYZ " + struct.pack("<I", 4) + bytes(4_000_000))
     held = read_metadata(tmp_path / "in.wav", about=ac.io.info(tmp_path / "whole.wav"))
     assert [name for name, _ in held.chunks] == [b"bext", b"iXML"]
-    assert held.lost == []
+    assert held.dropped == []
 
 
 def test_a_cue_sheet_moves_with_the_sample_rate(tmp_path):

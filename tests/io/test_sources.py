@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import audioconv as ac
-from audioconv.io import blocks, info, seekable, shown, sound_files
-from audioconv.io.pieces import PiecedFile
+from audioconv.io import blocks, display_path, info, seekable, sound_files
+from audioconv.io.splice import SplicedFile
 from tests.odd_files import NOISE, RATE, RNG, encoded, mp3, mp3_without_index
 
 SHORT = NOISE[:20001]
@@ -121,7 +121,7 @@ def test_pipes_of_the_system(tmp_path):
 def test_a_file_of_pieces_is_the_joined_pieces(pieces, data):
     base = bytes(range(40))
     expected = b"".join(p if isinstance(p, bytes) else base[slice(*p)] for p in pieces)
-    file = PiecedFile(io.BytesIO(base), pieces)
+    file = SplicedFile(io.BytesIO(base), pieces)
     assert file.read() == expected
     at, count = data.draw(st.integers(0, 60)), data.draw(st.integers(0, 60))
     assert file.seek(at) == at
@@ -145,7 +145,7 @@ def test_names_that_are_not_utf_8(tmp_path, suffix):
     with pytest.raises(ac.AudioFileError, match=r"caf\\xe9") as caught:
         ac.read(os.fsdecode(name))
     assert str(caught.value).encode("utf-8")
-    assert shown(name).encode("ascii").endswith(b"\\xe9" + suffix)
+    assert display_path(name).encode("ascii").endswith(b"\\xe9" + suffix)
 
 
 def test_hidden_files_are_no_sound_files(tmp_path):

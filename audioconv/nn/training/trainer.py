@@ -12,7 +12,7 @@ import numpy as np
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError
 from audioconv.io import model_file
-from audioconv.io.atomic import replace_when_whole
+from audioconv.io.atomic import atomic_write
 from audioconv.nn.training.diagnose import culprit
 from audioconv.nn.training.losses import SoftmaxCrossEntropy
 
@@ -47,7 +47,7 @@ class History:
             parts = score if isinstance(score, (tuple, list)) else [] if score is None else [score]
             row = {name: value for name, value in epoch.items() if name != "score"}
             rows.append(row | {f"score_{i}" if i else "score": value for i, value in enumerate(parts)})
-        with replace_when_whole(path) as part, open(part, "w", newline="") as file:
+        with atomic_write(path) as part, open(part, "w", newline="") as file:
             writer = csv.DictWriter(file, rows[0] if rows else ["epoch"])
             writer.writeheader()
             writer.writerows(rows)

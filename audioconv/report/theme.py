@@ -4,7 +4,7 @@ import warnings
 
 WIDTH = 6.0  # inches
 DPI = 200
-LETTERS = 10  # points
+FONT_SIZE = 10  # points
 BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"  # Okabe and Ito's: told apart by the colour-blind
 
 
@@ -16,18 +16,18 @@ def panels_of(rows, columns, height, width=WIDTH, dpi=DPI, **shared):
     panels = figure.subplots(rows, columns, squeeze=False, **shared)
     for panel in panels.flat:
         panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(labelsize=LETTERS)
+        panel.tick_params(labelsize=FONT_SIZE)
     return figure, panels
 
 
 def label(panel, x=None, y=None, title=None):
     """Label the axes and the panel."""
     if x:
-        panel.set_xlabel(x, fontsize=LETTERS)
+        panel.set_xlabel(x, fontsize=FONT_SIZE)
     if y:
-        panel.set_ylabel(y, fontsize=LETTERS)
+        panel.set_ylabel(y, fontsize=FONT_SIZE)
     if title:
-        panel.set_title(title, fontsize=LETTERS + 1, loc="left", parse_math=False)  # a file may be called $^$
+        panel.set_title(title, fontsize=FONT_SIZE + 1, loc="left", parse_math=False)  # a file may be called $^$
 
 
 def wrapped(title, inches, lines=3):
@@ -62,7 +62,7 @@ class _Wide:
     def __init__(self, inches):
         from matplotlib.font_manager import FontProperties
 
-        self._points, self._font = 72 * inches, FontProperties(size=LETTERS + 1)
+        self._points, self._font = 72 * inches, FontProperties(size=FONT_SIZE + 1)
 
     def __call__(self, text):
         from matplotlib.textpath import text_to_path

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-class Presence:
+class SignalActivity:
     """The share of each frame's window, in energy, that lies over sound.
 
     Samples before and after the signal are none, and neither are stretches of zeros, of an eighth of a hop. Frames are

@@ -8,11 +8,11 @@ import numpy as np
 
 from audioconv.arrays import floating, time_first, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
-from audioconv.io.atomic import whole_file
+from audioconv.io.atomic import atomic_output
 from audioconv.io.formats import file_format
 from audioconv.io.metadata_write import write_metadata
-from audioconv.io.paths import native
-from audioconv.io.source import name_of
+from audioconv.io.paths import native_path
+from audioconv.io.source import display_name
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _BITS |= {"ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32, "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24}
@@ -72,7 +72,7 @@ def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False
         sink.write(samples)
     if sink.clipped:
         warnings.warn(
-            f"{sink.clipped} samples of {name_of(path)} are beyond full scale and were clipped; "
+            f"{sink.clipped} samples of {display_name(path)} are beyond full scale and were clipped; "
             f"a gain of {sink.safe_gain_db:.1f} dB avoids it",
             RuntimeWarning,
             stacklevel=2,
@@ -94,23 +94,23 @@ def writer(path, sample_rate, channels=1, *, subtype=None, format=None, dither=F
     ------
     sink : Sink
         `sink.write(block)` appends a block; `sink.clipped` and `sink.safe_gain_db` tell what did not fit, and
-        `sink.dropped`, once the file is whole, what of the metadata it cannot hold.
+        `sink.dropped_metadata`, once the file is whole, what of the metadata it cannot hold.
     """
     form, subtype = file_format(path, subtype, format)
     sample_rate, channels = whole(sample_rate, "sample_rate"), whole(channels, "channels")
     if metadata is not None:
         form = metadata.form_for(form, subtype, channels)
-    with whole_file(path) as part:
+    with atomic_output(path) as part:
         with _opened(part, path, (sample_rate, channels, subtype, form)) as sound:
             sink = Sink(sound, path, dither)
             yield sink
             sink.finish()
         _check_space(part, path)
         if not sink.frames:
-            raise ArgumentError(f"there are no samples to write to {name_of(path)}; at least one is wanted")
+            raise ArgumentError(f"there are no samples to write to {display_name(path)}; at least one is wanted")
         _check_rate(part, path, form, sample_rate)
         if metadata is not None:
-            sink.dropped = write_metadata(part, metadata, form, sample_rate, channels)
+            sink.dropped_metadata = write_metadata(part, metadata, form, sample_rate, channels)
             _check_space(part, path)
 
 
@@ -121,13 +121,13 @@ def _opened(part, path, about):
 
     sample_rate, channels, subtype, form = about
     try:
-        with soundfile.SoundFile(native(part), "w", sample_rate, channels, subtype, format=form) as sound:
+        with soundfile.SoundFile(native_path(part), "w", sample_rate, channels, subtype, format=form) as sound:
             sound.seekable = lambda: False  # else soundfile seeks after each write, which GSM and ADPCM cannot
             yield sound
     except soundfile.LibsndfileError as error:
         _check_space(part, path)
         raise AudioFileError(
-            f"cannot write {name_of(path)} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
+            f"cannot write {display_name(path)} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
             f"{error.error_string.rstrip('.')}"
         ) from error
 
@@ -138,9 +138,9 @@ def _check_rate(part, path, form, sample_rate):
         return
     import soundfile
 
-    found = soundfile.info(native(part)).samplerate
+    found = soundfile.info(native_path(part)).samplerate
     if found != sample_rate:
-        raise AudioFileError(f"cannot write {name_of(path)}: a {form} file cannot have {sample_rate} Hz; "
+        raise AudioFileError(f"cannot write {display_name(path)}: a {form} file cannot have {sample_rate} Hz; "
                              f"{found} Hz is the nearest")  # fmt: skip
 
 
@@ -157,21 +157,21 @@ def _check_space(part, path):
                 file.write(block)  # says why
             file.truncate(size)
     except OSError as error:
-        raise AudioFileError(f"cannot write {name_of(path)}: {error.strerror}") from error
+        raise AudioFileError(f"cannot write {display_name(path)}: {error.strerror}") from error
 
 
 class Sink:
     """Takes the blocks of one file. Made by `writer`."""
 
     def __init__(self, sound, path, dither=False):
-        self._sound, self._path = sound, name_of(path)
+        self._sound, self._path = sound, display_name(path)
         self._bits = _BITS.get(sound.subtype)
         self._noise = np.random.default_rng(_SEED) if dither and self._bits and self._bits <= _DITHERED else None
         self._odd = np.zeros(0, np.float32) if sound.subtype == "VOX_ADPCM" else None
         self.frames = 0  # samples a channel so far
         self.clipped = 0  # samples beyond full scale so far, all channels
         self.peak = 0.0  # largest magnitude so far
-        self.dropped = ()  # what of the metadata the file cannot hold, in words
+        self.dropped_metadata = ()  # what of the metadata the file cannot hold, in words
 
     @property
     def safe_gain_db(self):

@@ -12,7 +12,7 @@ import numpy as np
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.io.integrity import layout_of
-from audioconv.io.source import opened
+from audioconv.io.source import open_source
 
 _CHUNK = 1 << 16  # samples decoded at a time where nobody knows how many there are
 
@@ -147,7 +147,7 @@ def _decoder(source, dtype, partial):
     """An open decoder, after all that can be said before the first sample is decoded."""
     from audioconv.io.decoder import decoder_of
 
-    with opened(source) as ready:
+    with open_source(source) as ready:
         layout = layout_of(ready)
         if layout.missing:
             _report(ready.name, layout.missing, partial)
@@ -204,11 +204,11 @@ def _decoded(decoder, block_size, start, stop, dtype, partial):
         _check_finite(decoder.name, block, at, decoder.sample_rate)
         at += len(block)
         yield block
-    trouble = "" if stop is not None and at == stop != decoder.frames else decoder.trouble()
+    issue = "" if stop is not None and at == stop != decoder.frames else decoder.issue()
     if stop is not None and at < stop and decoder.frames is not None:
-        trouble = trouble or f"is cut short: {at} samples where its header says {decoder.frames}"
-    if trouble:
-        _report(decoder.name, trouble, partial)
+        issue = issue or f"is cut short: {at} samples where its header says {decoder.frames}"
+    if issue:
+        _report(decoder.name, issue, partial)
     if not at:
         raise _empty(decoder)
     if at <= start:

@@ -24,7 +24,7 @@ def sound(file, device, block, wanted_rate, *, seconds=None, partial=False):
 
     with sound_source(file) as source:
         about = io.info(source, partial=partial)
-        _say_converted(io.name_of(source), about.sample_rate, wanted_rate, about.channels)
+        _say_converted(io.display_name(source), about.sample_rate, wanted_rate, about.channels)
         yield _mono(io.blocks(source, block, partial=partial)), about.sample_rate
 
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 _TAG = 128  # bytes at the end of an MP3 file that may be a tag
 
 
-class PiecedFile(io.RawIOBase):
+class SplicedFile(io.RawIOBase):
     """A seekable binary file that is the pieces one after the other; of `file`, only the position moves.
 
     Parameters
@@ -29,8 +29,8 @@ class PiecedFile(io.RawIOBase):
     def __init__(self, file, pieces, claimed=None):
         super().__init__()
         self._file = file
-        self._pieces = [piece for piece in pieces if length_of(piece)]
-        self._starts = [0, *accumulate(map(length_of, self._pieces))]
+        self._pieces = [piece for piece in pieces if range_length(piece)]
+        self._starts = [0, *accumulate(map(range_length, self._pieces))]
         self._size = self._starts[-1]
         self._claimed = self._size if claimed is None else claimed
         self._at = 0
@@ -78,12 +78,12 @@ class PiecedFile(io.RawIOBase):
         return self._file.read(min(wanted, piece[1] - piece[0] - inside))
 
 
-def length_of(piece):
+def range_length(piece):
     """Bytes of a piece."""
     return len(piece) if isinstance(piece, bytes) else max(0, piece[1] - piece[0])
 
 
-def patched(end, patches, start=0):
+def patched_ranges(end, patches, start=0):
     """The pieces of a file from `start` to `end` with some bytes replaced.
 
     Parameters

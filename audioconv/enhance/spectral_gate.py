@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from audioconv.arrays import floating, number, time_first, whole
-from audioconv.enhance.presence import Presence
+from audioconv.enhance.activity import SignalActivity
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.signal._stft import Stft, hann
 from audioconv.stage import Guard
@@ -91,7 +91,7 @@ class Denoise:
         averaging = np.full((_AVERAGED, 1), 1 / _AVERAGED, np.float32)
         self._mean = [_smoothing(averaging, bins, mode="causal") for bins in (self.transform.bins, None)]
         self._mask = _smoothing(self._kernel, self.transform.bins)
-        self._presence = Presence(self.transform)
+        self._presence = SignalActivity(self.transform)
         self._spectra = self.transform.stream(self.channels)
         self._samples = self.transform.inverse_stream(self.channels)
         self._ahead = self._smooth[0].latency + self._mask.latency

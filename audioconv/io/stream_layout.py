@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 
-class Layout(NamedTuple):
+class StreamLayout(NamedTuple):
     """How to read a sound file."""
 
-    parts: tuple = (None,)  # one after the other; each None for the file as it is, or the pieces of a PiecedFile
+    parts: tuple = (None,)  # one after the other; each None for the file as it is, or the pieces of a SplicedFile
     format: str | None = None  # what the file is, where its pieces are something else
-    promised: bool = True  # whether the number of samples in the header is the true one
+    length_is_exact: bool = True  # whether the number of samples in the header is the true one
     missing: str = ""  # what is missing or wrong, as the rest of a sentence; "" if nothing is known to be
     inflated: tuple = ()  # numbers of parts that claim a greater length than theirs, so that no decoder guesses from it
-    foreign: bool = False  # libsndfile cannot read it
+    needs_ffmpeg: bool = False  # libsndfile cannot read it
     kind: str | None = None  # what a file is that is none of libsndfile's
 
 
