@@ -45,12 +45,12 @@ def _cell(samples, taps):
     rng = np.random.default_rng(0)
     x = rng.standard_normal(samples).astype(np.float32)
     h = (rng.standard_normal(taps) * np.exp(-5 * np.arange(taps) / taps)).astype(np.float32)
-    ways = ac.plan(samples, taps).ways
-    methods = [way.method for way in ways if way.predicted_s < FAR * ways[0].predicted_s]
+    candidates = ac.plan(samples, taps).candidates
+    methods = [candidate.method for candidate in candidates if candidate.predicted_s < FAR * candidates[0].predicted_s]
     times_s = {method: [] for method in methods}
     for method in methods:
         ac.convolve(x, h, method=method, threads=1)
-    inner = max(1, int(2e-4 / ways[0].predicted_s))
+    inner = max(1, int(2e-4 / candidates[0].predicted_s))
     for _ in range(9):
         for method in methods:
             ac.convolve(x, h, method=method, threads=1)  # into caches that the method before has left to it
@@ -60,7 +60,7 @@ def _cell(samples, taps):
             times_s[method].append((time.perf_counter() - start) / inner)
     medians_s = {method: float(np.median(values)) for method, values in times_s.items()}
     ms = {method: 1e3 * seconds for method, seconds in medians_s.items()}
-    return {"samples": samples, "taps": taps, "picked": ways[0].method, "ms": ms}
+    return {"samples": samples, "taps": taps, "picked": candidates[0].method, "ms": ms}
 
 
 def _ratio(cell):

@@ -113,7 +113,7 @@ class Denoise:
             )
         inside = self.transform.stream(None if noise.ndim == 1 else noise.shape[1], noise.dtype)
         spectra = inside.process(noise)[
-            self.transform.lead // self.transform.hop :
+            self.transform.left_pad // self.transform.hop :
         ]  # those that do not begin before it
         power = _power_of(spectra.reshape(*spectra.shape[:2], -1)).mean(axis=0, dtype=np.float64)
         if not np.isfinite(power).all():

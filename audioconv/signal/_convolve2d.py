@@ -6,22 +6,22 @@ from audioconv import parallel
 from audioconv.arrays import choice, floating, frozen, number, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import cost2d
-from audioconv.signal.filter import MODES, cut, output_range
+from audioconv.signal.filter import MODES, output_range, split_range
 from audioconv.signal.image import (
     BOUNDARIES,
-    Dense,
-    Kept,
+    Direct2d,
     Nonfinite,
+    OverlapAdd2d,
     Plane,
-    Separable,
-    Spaced,
-    Tiles,
-    factors,
-    places,
-    spread,
-    terms,
+    Separable2d,
+    SparseFIR2d,
+    Strided,
+    boundary_index_map,
+    dilate_kernel,
+    low_rank_factors,
+    rank_one_factors,
 )
-from audioconv.signal.nonfinite import stand_ins
+from audioconv.signal.nonfinite import finite_stand_ins
 
 METHODS_2D = ("auto", "direct", "separable", "overlap_add")
 
@@ -120,9 +120,9 @@ def convolve2d(
         y[...] = 0
         return y
     (rows, _, frames), (columns, first, bins) = map(
-        axis_places, modes, sides, x.shape, kernel.shape, stride, dilation
+        axis_index_map, modes, sides, x.shape, kernel.shape, stride, dilation
     )  # fmt: skip
-    finite = stand_ins(kernel)
+    finite = finite_stand_ins(kernel)
     made = method_for(
         finite, (frames, bins), dtype, method=method, stride=stride, dilation=dilation, tolerance=tolerance
     )
@@ -135,7 +135,7 @@ def convolve2d(
         begin, end = piece
         made.fill(plane.part(slice(begin * stride[0], (end - 1) * stride[0] + reach)), y[begin:end])
 
-    parallel.run(fill, cut(frames, parallel.thread_count(threads), made.grain), threads)
+    parallel.run(fill, split_range(frames, parallel.thread_count(threads), made.grain), threads)
     return y
 
 
@@ -187,13 +187,13 @@ def _outputs(mode, size, taps, stride, dilation):
     return -(-output_range(mode, size, (taps - 1) * dilation + 1 if taps else 0)[1] // stride)
 
 
-def axis_places(mode, boundary, size, taps, stride, dilation):
+def axis_index_map(mode, boundary, size, taps, stride, dilation):
     """Along one axis: the map of what the outputs want, where it begins, and the number of outputs."""
     reach = (taps - 1) * dilation
     begin, length = output_range(mode, size, reach + 1)
     count = -(-length // stride)
     wanted = (count - 1) * stride + 1 + reach
-    return frozen(places(size, begin - reach, wanted, boundary), np.int64), begin - reach, count
+    return frozen(boundary_index_map(size, begin - reach, wanted, boundary), np.int64), begin - reach, count
 
 
 def method_for(
@@ -202,21 +202,23 @@ def method_for(
     """What convolves planes with a kernel to outputs of a shape; without `block_methods` by sums of products."""
     parts = None
     if method in ("auto", "separable"):
-        if found := factors(kernel):
+        if found := rank_one_factors(kernel):
             parts = tuple(part[None] for part in found)
         elif tolerance or method == "separable":
-            parts = terms(kernel, tolerance)
+            parts = low_rank_factors(kernel, tolerance)
     rank = None if parts is None else len(parts[0])
-    ways = cost2d.choose(kernel.shape, shape, dtype.name, rank=rank, stride=stride, dilation=dilation)
-    way = next(way for way in ways if method in ("auto", way.method) and (block_methods or not way.fft_size))
-    if way.method == "direct" and stride == dilation == (1, 1):
-        return Dense(kernel)
-    if way.method == "direct":
-        return Spaced(kernel, stride, dilation)
-    if way.method == "separable":
-        tall, broad = (spread(part, (1, d)) for part, d in zip(parts, dilation, strict=True))
-        made = Separable(tall.astype(dtype), broad.astype(dtype))
+    candidates = cost2d.choose(kernel.shape, shape, dtype.name, rank=rank, stride=stride, dilation=dilation)
+    candidate = next(
+        one for one in candidates if method in ("auto", one.method) and (block_methods or not one.fft_size)
+    )
+    if candidate.method == "direct" and stride == dilation == (1, 1):
+        return Direct2d(kernel)
+    if candidate.method == "direct":
+        return SparseFIR2d(kernel, stride, dilation)
+    if candidate.method == "separable":
+        column_factors, row_factors = (dilate_kernel(part, (1, d)) for part, d in zip(parts, dilation, strict=True))
+        made = Separable2d(column_factors.astype(dtype), row_factors.astype(dtype))
     else:
         every = [(count - 1) * step + 1 for count, step in zip(shape, stride, strict=True)]
-        made = Tiles(spread(kernel, dilation), way.fft_size, every[1])
-    return made if stride == (1, 1) else Kept(made, stride)
+        made = OverlapAdd2d(dilate_kernel(kernel, dilation), candidate.fft_size, every[1])
+    return made if stride == (1, 1) else Strided(made, stride)

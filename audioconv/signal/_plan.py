@@ -1,4 +1,4 @@
-"""Which way a convolution would go, and why: for people to read."""
+"""The plan of a convolution: which method it would take, and why, for people to read."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from audioconv.arrays import float_dtype, floating, whole
 from audioconv.errors import ArgumentError
 from audioconv.signal import cost, cost2d
-from audioconv.signal.image import factors
+from audioconv.signal.image import rank_one_factors
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Plan:
         Time on one thread, once everything is compiled and planned.
     samples, taps, channels, dtype
         What was asked for.
-    ways : tuple of Way
+    candidates : tuple of Candidate
         The best of each method, the fastest first.
     """
 
@@ -32,24 +32,24 @@ class Plan:
     taps: int | tuple
     channels: int
     dtype: str
-    ways: tuple
+    candidates: tuple
 
-    method = property(lambda self: self.ways[0].method)
-    fft_size = property(lambda self: self.ways[0].fft_size)
-    predicted_s = property(lambda self: self.ways[0].predicted_s)
+    method = property(lambda self: self.candidates[0].method)
+    fft_size = property(lambda self: self.candidates[0].fft_size)
+    predicted_s = property(lambda self: self.candidates[0].predicted_s)
 
     def __str__(self):
-        best, plane = self.ways[0], isinstance(self.samples, tuple)
+        best, plane = self.candidates[0], isinstance(self.samples, tuple)
         if plane:
             about = "{:,} x {:,} values, {} x {} taps".format(*self.samples, *self.taps)
         else:
             about = f"{self.samples:,} samples x {self.taps:,} taps, {self.channels} channel(s)"
         lines = [f"{about}, {self.dtype}, one thread, costs {cost.origin()}"]
-        for way in self.ways:
+        for candidate in self.candidates:
             unit = "tile" if plane else "transform"
-            blocks = f"{way.fft_size:,} samples a {unit}" if way.fft_size else _SAYS[way.method]
-            than = "chosen" if way is best else f"{way.predicted_s / best.predicted_s:.3g} times as long"
-            lines.append(f"  {way.method:<12}{1e3 * way.predicted_s:10.3g} ms  {than:<22} {blocks}")
+            blocks = f"{candidate.fft_size:,} samples a {unit}" if candidate.fft_size else _SAYS[candidate.method]
+            than = "chosen" if candidate is best else f"{candidate.predicted_s / best.predicted_s:.3g} times as long"
+            lines.append(f"  {candidate.method:<12}{1e3 * candidate.predicted_s:10.3g} ms  {than:<22} {blocks}")
         return "\n".join(lines)
 
 
@@ -100,16 +100,15 @@ def plan(samples, taps, *, channels=1, dtype="float32", nonzero=None, rank=None)
     nonzero = taps if nonzero is None else whole(nonzero, "nonzero", least=0)
     if nonzero > taps:
         raise ArgumentError(f"nonzero must be at most taps = {taps}, not {nonzero}")
-    ways = cost.choose(samples, taps, 0, samples + taps - 1, dtype, nonzero=nonzero)
-    return Plan(
-        samples, taps, channels, dtype, tuple(way._replace(predicted_s=channels * way.predicted_s) for way in ways)
-    )
+    candidates = cost.choose(samples, taps, 0, samples + taps - 1, dtype, nonzero=nonzero)
+    candidates = tuple(one._replace(predicted_s=channels * one.predicted_s) for one in candidates)
+    return Plan(samples, taps, channels, dtype, candidates)
 
 
 def _plan_plane(shape, taps, dtype, rank):
     if isinstance(taps, np.ndarray):
         kernel = floating(taps, "taps", dims=(2,))
-        rank, taps = 1 if rank is None and factors(kernel) else rank, kernel.shape
+        rank, taps = 1 if rank is None and rank_one_factors(kernel) else rank, kernel.shape
     if not isinstance(taps, (tuple, list)) or len(shape) != 2 or len(taps) != 2:
         raise ArgumentError(
             f"a plane has samples (frames, bins) and taps (rows, columns), or a kernel, not {shape!r} and {taps!r}"

@@ -108,7 +108,7 @@ class Stft:
         return p + 1 - self.first_frame
 
     @property
-    def lead(self):
+    def left_pad(self):
         """Samples of zeros that the first frame begins before the signal."""
         return self.middle - self.first_frame * self.hop
 
@@ -158,8 +158,8 @@ class Stft:
         x = time_first(floating(x, "x", dims=(1, 2)), "x", axis)
         choice(padding, "padding", tuple(PADDINGS))
         frames = self.frames(len(x))
-        rest = max(0, (frames - 1) * self.hop + len(self.window) - self.lead - len(x))
-        return self._spectra(pad(x, self.lead, rest, padding if frames else "zeros"), frames)
+        rest = max(0, (frames - 1) * self.hop + len(self.window) - self.left_pad - len(x))
+        return self._spectra(pad(x, self.left_pad, rest, padding if frames else "zeros"), frames)
 
     def _spectra(self, x, frames):
         """The frames from the first sample of x on."""
@@ -191,13 +191,13 @@ class Stft:
             If there is no inverse, or the frames do not reach so many samples.
         """
         spectra = self._checked(spectra)
-        reach = max(0, (len(spectra) - 1) * self.hop + len(self.window) - self.lead) if len(spectra) else 0
+        reach = max(0, (len(spectra) - 1) * self.hop + len(self.window) - self.left_pad) if len(spectra) else 0
         samples = reach if samples is None else whole(samples, "samples", least=0)
         if samples > reach:
             raise ArgumentError(f"{len(spectra)} frames reach {reach} samples, and {samples} are wanted")
-        y = np.zeros((self.lead + reach, *spectra.shape[2:]), PARTS[spectra.dtype])
+        y = np.zeros((self.left_pad + reach, *spectra.shape[2:]), PARTS[spectra.dtype])
         self._add(spectra, y)
-        return y[self.lead : self.lead + samples]
+        return y[self.left_pad : self.left_pad + samples]
 
     def _checked(self, spectra):
         spectra = np.asarray(spectra)

@@ -10,7 +10,7 @@ from audioconv.arrays import floating, frozen, time_first, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.dsp._polyphase import polyphase
 from audioconv.signal.checks import check_shapes, window
-from audioconv.signal.nonfinite import add_products, stand_ins
+from audioconv.signal.nonfinite import add_nonfinite_products, finite_stand_ins
 
 SQUARE = 8  # samples from which a row is turned by squares of vectors
 GROUP = 64  # outputs that `fir_at` computes side by side
@@ -94,7 +94,7 @@ def upfirdn(h, x, up=1, down=1, *, axis=None):
     y = np.empty((signal.shape[1], count) if turned else (count, *signal.shape[1:]), dtype)
     if y.size == 0:
         return y
-    finite = stand_ins(h)
+    finite = finite_stand_ins(h)
     if not turned:
         planes = [(signal.reshape(len(signal), -1), finite.reshape(len(h), -1), y.reshape(count, -1))]
     else:  # a channel lies by itself
@@ -113,7 +113,7 @@ def _add_nonfinite(signal, h, up, down, y):
     for channel in range(samples.shape[1]):
         taps = h if h.ndim == 1 else h[:, channel]
         others = np.flatnonzero(~np.isfinite(taps))
-        add_products(outputs[:, channel], samples[:, channel], taps[others], others, 0, down, up)
+        add_nonfinite_products(outputs[:, channel], samples[:, channel], taps[others], others, 0, down, up)
 
 
 def _layout(samples, taps, up, down, count, channels):

@@ -32,7 +32,7 @@ class Costs(NamedTuple):
     """The figures for one dtype, in seconds."""
 
     direct: tuple  # an output of a direct filter of TAPS taps
-    spaced: tuple  # the same of taps that are not neighbours
+    sparse: tuple  # the same of taps that are not neighbours
     block: tuple  # a block of SIZES samples
     whole: tuple  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
     call: tuple  # a call of a direct and of a spaced method, whatever the sizes
@@ -43,8 +43,8 @@ class Costs(NamedTuple):
     tile: tuple  # a tile of TILES samples of a plane
 
 
-class Way(NamedTuple):
-    """One way to convolve: the method, its block length (0 where there is none), and the seconds it should take."""
+class Candidate(NamedTuple):
+    """A candidate method of convolution, its block length (0 where there is none), and its predicted time."""
 
     method: str
     fft_size: int
@@ -54,15 +54,15 @@ class Way(NamedTuple):
 _CHOOSERS = []
 
 
-def remembered(chooser):
+def cached_choice(chooser):
     """A function of sizes that keeps what it found, as long as the figures hold."""
     _CHOOSERS.append(lru_cache(1024)(chooser))
     return _CHOOSERS[-1]
 
 
-@remembered
+@cached_choice
 def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilation=1):
-    """The ways to make `count` outputs, each `stride` samples from output `begin` on; the fastest first.
+    """The candidates to make `count` outputs, each `stride` samples from output `begin` on; the fastest first.
 
     taps, of which `nonzero` are not zero, are `dilation` samples apart.
     """
@@ -70,18 +70,18 @@ def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilati
     used = taps if nonzero is None else nonzero
     span = (taps - 1) * dilation + 1
     short, long = sorted((samples, taps)) if dilation == 1 else (span, samples)  # the shorter one acts as the filter
-    ways = []
+    candidates = []
     if stride == dilation == 1:
-        ways.append(Way("direct", 0, costs.call[0] + count * taps_s(costs.direct, short)))
+        candidates.append(Candidate("direct", 0, costs.call[0] + count * taps_s(costs.direct, short)))
     else:
-        ways.append(Way("direct", 0, costs.call[1] + count * taps_s(costs.spaced, min(short, taps))))
+        candidates.append(Candidate("direct", 0, costs.call[1] + count * taps_s(costs.sparse, min(short, taps))))
     if used < taps:
-        ways.append(Way("sparse", 0, costs.call[1] + count * taps_s(costs.spaced, used)))
+        candidates.append(Candidate("sparse", 0, costs.call[1] + count * taps_s(costs.sparse, used)))
     outputs = (count - 1) * stride + 1
-    ways.append(_blocks(short, outputs, costs))
-    size = _good_size(whole_size(long, short, begin, outputs))
-    ways.append(Way("fft", size, sized_s(size, SIZES, costs.whole)))
-    return tuple(sorted(ways, key=lambda way: way.predicted_s))
+    candidates.append(_blocks(short, outputs, costs))
+    size = next_fast_len(whole_size(long, short, begin, outputs))
+    candidates.append(Candidate("fft", size, sized_s(size, SIZES, costs.whole)))
+    return tuple(sorted(candidates, key=lambda candidate: candidate.predicted_s))
 
 
 def taps_s(table, taps):
@@ -100,7 +100,7 @@ def sized_s(size, sizes, table):
     return table[-1 if size % 3 == 0 else -2] * GROWTH**doublings
 
 
-def _good_size(least):
+def next_fast_len(least):
     """The smallest size of a transform from `least` samples on."""
     twice = max(SIZES[0], 1 << (least - 1).bit_length())
     return twice // 4 * 3 if twice > SIZES[0] and twice // 4 * 3 >= least else twice
@@ -108,15 +108,15 @@ def _good_size(least):
 
 def _blocks(taps, outputs, costs):
     """Overlapping blocks of the best length, from the first that holds the taps to one for all outputs."""
-    best, size = None, _good_size(taps)
+    best, size = None, next_fast_len(taps)
     while True:
         number = -(-outputs // (size - taps + 1))
         predicted_s = sized_s(size, SIZES, costs.whole) + (number - 1) * sized_s(size, SIZES, costs.block)
         if best is None or predicted_s < best.predicted_s:
-            best = Way("overlap_add", size, predicted_s)
+            best = Candidate("overlap_add", size, predicted_s)
         if number == 1:
             return best
-        size = _good_size(size + 1)
+        size = next_fast_len(size + 1)
 
 
 # --- where the figures come from --------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 import numpy as np
 
 from audioconv.signal import cost
-from audioconv.signal.image import tile_kept
+from audioconv.signal.image import tile_outputs
 
 
-@cost.remembered
+@cost.cached_choice
 def choose(taps, outputs, dtype, *, rank=None, stride=(1, 1), dilation=(1, 1)):
-    """The ways to make outputs (rows, columns) with a kernel of taps (rows, columns); the fastest first.
+    """The candidates to make outputs (rows, columns) with a kernel of taps (rows, columns); the fastest first.
 
     `rank`: of how many products of a column and a row the kernel is made, if that is to be used.
     """
@@ -18,12 +18,14 @@ def choose(taps, outputs, dtype, *, rank=None, stride=(1, 1), dilation=(1, 1)):
     if stride == dilation == (1, 1):
         direct_s = _side_s(costs.dense, (taps[0] * taps[1]) ** 0.5, 2)
     else:
-        direct_s = cost.taps_s(costs.spaced, taps[0] * taps[1])
-    ways = [cost.Way("direct", 0, number * direct_s)]
+        direct_s = cost.taps_s(costs.sparse, taps[0] * taps[1])
+    candidates = [cost.Candidate("direct", 0, number * direct_s)]
     if rank is not None:
-        ways.append(cost.Way("separable", 0, every[0] * every[1] * rank * _side_s(costs.separable, sum(spans) / 2, 1)))
-    ways.append(_tiles(spans, every, costs))
-    return tuple(sorted(ways, key=lambda way: way.predicted_s))
+        candidates.append(
+            cost.Candidate("separable", 0, every[0] * every[1] * rank * _side_s(costs.separable, sum(spans) / 2, 1))
+        )
+    candidates.append(_tiles(spans, every, costs))
+    return tuple(sorted(candidates, key=lambda candidate: candidate.predicted_s))
 
 
 def _side_s(table, side, power):
@@ -37,13 +39,13 @@ def _tiles(taps, outputs, costs):
     """Tiles of the best size, from the first that holds the kernel to one for all outputs."""
     best, size = None, cost.TILES[0]
     while True:
-        kept = tile_kept(size, taps, outputs[1])
+        kept = tile_outputs(size, taps, outputs[1])
         if kept is not None:
             number = -(-outputs[0] // kept[0]) * -(-outputs[1] // kept[1])
             # the kernel's spectrum takes about as long as a tile
             predicted_s = (number + 1) * cost.sized_s(size, cost.TILES, costs.tile)
             if best is None or predicted_s < best.predicted_s:
-                best = cost.Way("overlap_add", size, predicted_s)
+                best = cost.Candidate("overlap_add", size, predicted_s)
             if number == 1:
                 return best
         size = size // 3 * 4 if size % 3 == 0 else size // 2 * 3

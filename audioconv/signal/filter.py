@@ -7,11 +7,11 @@ import numpy as np
 from audioconv import parallel
 from audioconv.arrays import choice, floating, frozen, time_first, whole
 from audioconv.errors import ShapeError
-from audioconv.kernels.dsp.interleave import put, take
+from audioconv.kernels.dsp.interleave import deinterleave, interleave
 from audioconv.signal import cost
 from audioconv.signal.checks import check_shapes
-from audioconv.signal.methods import Blocks, Direct, Nonfinite, Spaced
-from audioconv.signal.nonfinite import stand_ins
+from audioconv.signal.methods import DirectFIR, Nonfinite, OverlapAdd, SparseFIR
+from audioconv.signal.nonfinite import finite_stand_ins
 
 MODES = ("full", "same", "valid", "causal")
 METHODS = ("auto", "direct", "sparse", "overlap_add", "fft")
@@ -64,41 +64,42 @@ class Filter:
         dtype = np.result_type(x, self._taps)
         begin, length = output_range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
         count = -(-length // stride)
-        way = self._way(method, len(signal), begin, count, dtype.type.__name__, stride, dilation)
+        candidate = self._candidate(method, len(signal), begin, count, dtype.type.__name__, stride, dilation)
         spacing = (dilation, stride)
         if x.ndim == self._taps.ndim == 1:
             y = np.empty(count, dtype)
-            self._planar([frozen(x, dtype)], [y], way, begin, spacing, threads)
+            self._planar([frozen(x, dtype)], [y], candidate, begin, spacing, threads)
             return y
         columns = signal.reshape(len(signal), -1) if signal.ndim == 1 else signal
         side_by_side = columns.shape[1] > 1 and not columns.T.flags.c_contiguous
-        if side_by_side and way.method != "fft" and len(self._taps) <= len(signal) and self._finite:
+        if side_by_side and candidate.method != "fft" and len(self._taps) <= len(signal) and self._finite:
             y = np.empty((count, columns.shape[1]), dtype)
-            self._interleaved(frozen(columns, dtype), y, way, begin, spacing, threads)
+            self._interleaved(frozen(columns, dtype), y, candidate, begin, spacing, threads)
         else:
             signals = [frozen(column, dtype) for column in columns.T]
             if len(signals) == 1 and self._taps.ndim == 2:  # through a filter a channel
                 signals *= self._taps.shape[1]
             rows = np.empty((len(signals), count), dtype)
-            self._planar(signals, list(rows), way, begin, spacing, threads)
+            self._planar(signals, list(rows), candidate, begin, spacing, threads)
             y = rows.T
         return np.ascontiguousarray(y.T if x.ndim == 2 and axis in (1, -1) else y)
 
-    def _way(self, method, samples, begin, count, dtype, stride, dilation):
-        ways = cost.choose(
+    def _candidate(self, method, samples, begin, count, dtype, stride, dilation):
+        candidates = cost.choose(
             samples, len(self._taps), begin, count, dtype, nonzero=self._nonzero, stride=stride, dilation=dilation
         )
-        way = ways[0] if method == "auto" else next((w for w in ways if w.method == method), cost.Way(method, 0, 0.0))
-        if way.fft_size and len(self._taps) > samples and not self._finite:  # as a signal, taps would spoil a block
-            return cost.Way("direct", 0, 0.0)
-        return way
+        wanted = [one for one in candidates if method in ("auto", one.method)]
+        chosen = wanted[0] if wanted else cost.Candidate(method, 0, 0.0)
+        if chosen.fft_size and len(self._taps) > samples and not self._finite:  # as a signal, taps would spoil a block
+            return cost.Candidate("direct", 0, 0.0)
+        return chosen
 
-    def _made_for(self, channel, dtype, way, spacing):
+    def _made_for(self, channel, dtype, candidate, spacing):
         """What the method makes of the taps of a channel, kept."""
         column = channel if self._taps.ndim == 2 and self._taps.shape[1] > 1 else 0
-        key = (column, dtype, way.method, way.fft_size, spacing)
+        key = (column, dtype, candidate.method, candidate.fft_size, spacing)
         if key not in self._made:
-            self._made[key] = _make(frozen(self._column(column), dtype), way, spacing)
+            self._made[key] = _make(frozen(self._column(column), dtype), candidate, spacing)
         return self._made[key]
 
     def _column(self, channel):
@@ -107,44 +108,44 @@ class Filter:
             return self._taps
         return self._taps[:, channel if self._taps.shape[1] > 1 else 0]
 
-    def _planar(self, signals, outputs, way, begin, spacing, threads):
+    def _planar(self, signals, outputs, candidate, begin, spacing, threads):
         """Each signal to its output, in as many pieces as keep all threads busy."""
         if not signals:
             return
         count, dtype = outputs[0].size, outputs[0].dtype
         # convolution does not mind which of the two is the filter, and the shorter one is the cheaper
-        exchanged = len(self._taps) > signals[0].size and spacing[0] == 1 and way.method != "sparse"
+        exchanged = len(self._taps) > signals[0].size and spacing[0] == 1 and candidate.method != "sparse"
         jobs = []
         for channel, (signal, y) in enumerate(zip(signals, outputs, strict=True)):
             x, made = signal, None
             if exchanged:
-                x, made = frozen(self._column(channel), dtype), _make(signal, way, spacing)
+                x, made = frozen(self._column(channel), dtype), _make(signal, candidate, spacing)
             else:
-                made = self._made_for(channel, dtype, way, spacing)
-            for first, last in cut(count, -(-parallel.thread_count(threads) // len(signals)), made.grain):
+                made = self._made_for(channel, dtype, candidate, spacing)
+            for first, last in split_range(count, -(-parallel.thread_count(threads) // len(signals)), made.grain):
                 jobs.append(partial(made.fill, x, begin + first * spacing[1], y[first:last]))
         parallel.run(_call, jobs, threads)
 
-    def _interleaved(self, signal, y, way, begin, spacing, threads):
+    def _interleaved(self, signal, y, candidate, begin, spacing, threads):
         """The same where channels lie side by side: piece by piece, because a piece comes into the cache with all."""
         count, channels = y.shape
-        made = [self._made_for(channel, y.dtype, way, spacing) for channel in range(channels)]
+        made = [self._made_for(channel, y.dtype, candidate, spacing) for channel in range(channels)]
         stride, reach, grain = spacing[1], max(each.reach for each in made), made[0].grain
         flat, flat_y = signal.reshape(-1), y.reshape(-1)
 
         def fill(first, last):
             start, end = begin + first * stride - reach, begin + (last - 1) * stride + 1
             samples, outputs = np.empty((channels, end - start), y.dtype), np.empty((channels, last - first), y.dtype)
-            take(flat, channels, start, samples.reshape(-1))
+            deinterleave(flat, channels, start, samples.reshape(-1))
             for one, signal, output in zip(made, samples, outputs, strict=True):
                 one.fill(frozen(signal), reach, output)
-            put(frozen(outputs.reshape(-1)), channels, first, flat_y)
+            interleave(frozen(outputs.reshape(-1)), channels, first, flat_y)
 
         def share(begin):  # one errand a thread: handing work over takes as long as a small piece
             for piece in pieces[begin : begin + each]:
                 fill(*piece)
 
-        pieces = cut(count, -(-count // max(PIECE // channels, reach)), grain)
+        pieces = split_range(count, -(-count // max(PIECE // channels, reach)), grain)
         each = -(-len(pieces) // parallel.thread_count(threads))
         parallel.run(share, range(0, len(pieces), each), threads)
 
@@ -153,31 +154,31 @@ def _call(job):
     job()
 
 
-def _make(taps, way, spacing):
+def _make(taps, candidate, spacing):
     """A method for these taps."""
-    finite = stand_ins(taps)
-    made = _make_finite(finite, way, spacing)
+    finite = finite_stand_ins(taps)
+    made = _make_finite(finite, candidate, spacing)
     if finite is taps:
         return made
     others = np.flatnonzero(~np.isfinite(taps))
     return Nonfinite(made, taps[others], others * spacing[0], spacing[1])
 
 
-def _make_finite(taps, way, spacing):
+def _make_finite(taps, candidate, spacing):
     dilation, stride = spacing
-    if way.method in ("overlap_add", "fft"):
+    if candidate.method in ("overlap_add", "fft"):
         if dilation > 1:
             spread = np.zeros((len(taps) - 1) * dilation + 1, taps.dtype)
             spread[::dilation] = taps
             taps = frozen(spread)
-        return Blocks(taps, way.fft_size, stride, way.method == "fft")
-    if way.method == "direct" and stride == dilation == 1:
-        return Direct(taps)
-    delays = np.flatnonzero(taps) if way.method == "sparse" else np.arange(len(taps))
-    return Spaced(frozen(taps[delays]), delays * dilation, stride)
+        return OverlapAdd(taps, candidate.fft_size, stride, candidate.method == "fft")
+    if candidate.method == "direct" and stride == dilation == 1:
+        return DirectFIR(taps)
+    delays = np.flatnonzero(taps) if candidate.method == "sparse" else np.arange(len(taps))
+    return SparseFIR(frozen(taps[delays]), delays * dilation, stride)
 
 
-def cut(count, number, grain):
+def split_range(count, number, grain):
     """(first, last) of up to `number` pieces of `count` outputs, cut at multiples of `grain`; None: do not cut."""
     if grain is None or number <= 1:
         return [(0, count)]

@@ -13,8 +13,7 @@ from math import gcd
 import numpy as np
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels.dsp import planes as image
-from audioconv.kernels.dsp import right_angle as ring
+from audioconv.kernels.dsp import planes, right_angle
 from audioconv.kernels.dsp.passes import work_size
 from audioconv.kernels.simd.vector import LANES
 
@@ -22,7 +21,7 @@ BOUNDARIES = ("zero", "reflect", "mirror", "edge", "wrap")
 NEAR = 32768  # elements of a band: an eighth of the second cache in float32
 
 
-def places(size, begin, count, boundary):
+def boundary_index_map(size, begin, count, boundary):
     """Which of `size` samples stand at begin, begin + 1, ... where a boundary continues them; -1 for zeros."""
     i = np.arange(begin, begin + count)
     if boundary == "zero":
@@ -59,11 +58,11 @@ class Plane:
 
     def header(self, step):
         """What kernels are told of it, where rows are to be `step` apart; the rest is to be filled in."""
-        numbers = np.zeros(image.HEADER, np.int64)
+        numbers = np.zeros(planes.HEADER, np.int64)
         run = min(max(-self.first, 0), self.columns.size)
         end = min(max(self.x.shape[1] - self.first, run), self.columns.size)
-        numbers[[image.COLUMNS, image.RUN, image.END, image.START]] = self.x.shape[1], run, end, self.first + run
-        numbers[image.STEP] = step
+        numbers[[planes.COLUMNS, planes.RUN, planes.END, planes.START]] = self.x.shape[1], run, end, self.first + run
+        numbers[planes.STEP] = step
         return numbers
 
 
@@ -75,13 +74,13 @@ def _step(columns, dtype):
 
 def _band(step, tap_rows, stride=1):
     """Rows of outputs for which a band is brought near."""
-    return max(4, (NEAR // step - tap_rows) // stride // image.HEIGHT) * image.HEIGHT
+    return max(4, (NEAR // step - tap_rows) // stride // planes.HEIGHT) * planes.HEIGHT
 
 
 def _pieces(rows, columns):
     """The taps in pieces of about CHAIN: whole rows, as many as can be in each, or parts of rows."""
-    count = min(rows, -(-rows * columns // image.CHAIN))
-    parts = -(-columns // image.CHAIN) if count == rows else 1
+    count = min(rows, -(-rows * columns // planes.CHAIN))
+    parts = -(-columns // planes.CHAIN) if count == rows else 1
     edges, across = ([size * n // cut for n in range(cut + 1)] for size, cut in ((rows, count), (columns, parts)))
     table = [(*down, *along) for down in pairwise(edges) for along in pairwise(across)]
     return frozen(np.ravel(table), np.int64), min(last - first for first, last, _, _ in table)
@@ -97,11 +96,11 @@ class _Sums:
 
     def _numbers(self, plane, y, least):
         """The header for a plane and its outputs."""
-        wide = max(y.shape[1], image.VECTORS * LANES[y.dtype]) + self._columns - 1
+        wide = max(y.shape[1], planes.VECTORS * LANES[y.dtype]) + self._columns - 1
         header = plane.header(_step(wide, y.dtype))
-        band = min(_band(header[image.STEP], self._rows), -(-len(y) // image.HEIGHT) * image.HEIGHT)
-        header[[image.TAP_ROWS, image.TAP_COLUMNS]] = self._rows, self._columns
-        header[[image.BAND, image.OUT, image.LEAST]] = band, y.shape[1], least
+        band = min(_band(header[planes.STEP], self._rows), -(-len(y) // planes.HEIGHT) * planes.HEIGHT)
+        header[[planes.TAP_ROWS, planes.TAP_COLUMNS]] = self._rows, self._columns
+        header[[planes.BAND, planes.OUT, planes.LEAST]] = band, y.shape[1], least
         return header
 
 
@@ -111,7 +110,7 @@ def _space(size, dtype):
     return band
 
 
-class Dense(_Sums):
+class Direct2d(_Sums):
     """Sums of products of neighbouring taps, in tap order."""
 
     def __init__(self, kernel):
@@ -121,34 +120,38 @@ class Dense(_Sums):
 
     def fill(self, plane, y):
         header = self._numbers(plane, y, self._least)
-        step, band = header[image.STEP], header[image.BAND]
-        size = (band + self._rows - 1) * step + band * image.VECTORS * LANES[y.dtype]
+        step, band = header[planes.STEP], header[planes.BAND]
+        size = (band + self._rows - 1) * step + band * planes.VECTORS * LANES[y.dtype]
         x, rows, columns = plane.parts
-        image.dense(
+        planes.dense(
             x, header, rows, columns, frozen(self._taps), frozen(self._pieces), _space(size, y.dtype), y.reshape(-1)
         )
 
 
-class Separable(_Sums):
-    """Sums of products along columns, then rows: of a kernel that is the sum of tall[n, :, None] broad[n, None, :]."""
+class Separable2d(_Sums):
+    """Separable convolution: a pass along columns, then one along rows, for each term of a low-rank kernel.
 
-    def __init__(self, tall, broad):
-        super().__init__((tall.shape[1], broad.shape[1]))
-        self._tall, self._broad = frozen(tall[:, ::-1].ravel()), frozen(broad.ravel())  # `fir` flips by itself
-        self._pieces, self._least = _pieces(tall.shape[1], 1)
+    The kernel is the sum over n of column_factors[n, :, None] * row_factors[n, None, :].
+    """
+
+    def __init__(self, column_factors, row_factors):
+        super().__init__((column_factors.shape[1], row_factors.shape[1]))
+        self._column_factors = frozen(column_factors[:, ::-1].ravel())
+        self._row_factors = frozen(row_factors.ravel())  # `fir` flips by itself
+        self._pieces, self._least = _pieces(column_factors.shape[1], 1)
 
     def fill(self, plane, y):
         header = self._numbers(plane, y, self._least)
-        band, step = header[image.BAND], header[image.STEP]
-        size = (2 * band + self._rows - 1) * step + max(band * image.VECTORS * LANES[y.dtype], y.shape[1])
+        band, step = header[planes.BAND], header[planes.STEP]
+        size = (2 * band + self._rows - 1) * step + max(band * planes.VECTORS * LANES[y.dtype], y.shape[1])
         x, rows, columns = plane.parts
-        image.separable(
-            x, header, rows, columns, frozen(self._tall), frozen(self._pieces), frozen(self._broad),
+        planes.separable(
+            x, header, rows, columns, frozen(self._column_factors), frozen(self._pieces), frozen(self._row_factors),
             _space(size, y.dtype), y.reshape(-1),
         )  # fmt: skip
 
 
-class Spaced:
+class SparseFIR2d:
     """Sums of products of taps that are not neighbours, or of which not all outputs are wanted."""
 
     grain = 1
@@ -163,18 +166,18 @@ class Spaced:
         step = size * phases
         header = plane.header(step)
         band = min(_band(step, rows, down), len(y))
-        header[[image.TAP_ROWS, image.BAND, image.OUT]] = rows, band, y.shape[1]
-        header[[image.STRIDE, image.STRIDE_COLUMNS]] = down, phases
+        header[[planes.TAP_ROWS, planes.BAND, planes.OUT]] = rows, band, y.shape[1]
+        header[[planes.STRIDE, planes.STRIDE_COLUMNS]] = down, phases
         i, j = (np.arange(n) * d for n, d in zip(self._kernel.shape, self._dilation, strict=True))
         offsets = (i * step)[:, None] + (j % phases * size + j // phases)
         space = _space(((band - 1) * down + rows) * step + plane.columns.size, y.dtype)
         x, row_map, column_map = plane.parts
-        image.spaced(
+        planes.sparse(
             x, header, row_map, column_map, frozen(self._taps), frozen(offsets.ravel(), np.int64), space, y.reshape(-1)
         )
 
 
-class Tiles:
+class OverlapAdd2d:
     """By spectra of tiles that overlap by the kernel.
 
     The rows of a tile one behind the other are one signal, and the rows of the kernel, as far apart, one filter: where
@@ -184,13 +187,13 @@ class Tiles:
 
     def __init__(self, kernel, size, columns):
         self._shape, self._size = kernel.shape, size
-        self.kept = self.grain, self._columns = tile_kept(size, kernel.shape, columns)
+        self.kept = self.grain, self._columns = tile_outputs(size, kernel.shape, columns)
         self._width = self._columns + kernel.shape[1] - 1
         taps = np.zeros((len(kernel), self._width), kernel.dtype)
         taps[:, : kernel.shape[1]] = kernel
         taps = frozen(taps.reshape(-1)[: taps.size - self._columns + 1])
-        self._plan = ring.plan(size, kernel.dtype.name)
-        self._spectrum = ring.filter_spectrum(taps, *self._plan)
+        self._plan = right_angle.plan(size, kernel.dtype.name)
+        self._spectrum = right_angle.filter_spectrum(taps, *self._plan)
 
     def fill(self, plane, y):
         size, width, (rows, columns) = self._size, self._width, self._shape
@@ -208,9 +211,9 @@ class Tiles:
             these = corners[first : first + batch]
             for n, (t, _, columns_map, header) in enumerate(these):
                 tile = tiles[n * size : (n + 1) * size]
-                image.gather(x, header, row_map[t : t + high], columns_map, tile)
+                planes.gather(x, header, row_map[t : t + high], columns_map, tile)
             used = len(these) * size
-            ring.convolve_blocks(
+            right_angle.convolve_blocks(
                 frozen(tiles[:used]), 0, 0, size, *self._plan, self._spectrum, work, products[:used]
             )  # fmt: skip
             for n, (t, c, _, _) in enumerate(these):
@@ -245,7 +248,7 @@ class Nonfinite:
         return there, wanted[there]
 
 
-class Kept:
+class Strided:
     """Of another method the outputs that a stride keeps."""
 
     def __init__(self, method, stride):
@@ -258,7 +261,7 @@ class Kept:
         y[...] = every[:: self._stride[0], :: self._stride[1]]
 
 
-def tile_kept(size, shape, columns):
+def tile_outputs(size, shape, columns):
     """(rows, columns) of outputs that a tile of `size` samples gives of planes with so many columns; None: none.
 
     Columns are split as evenly as makes the fewest samples to transform.
@@ -272,7 +275,7 @@ def tile_kept(size, shape, columns):
     return best and best[1]
 
 
-def factors(kernel):
+def rank_one_factors(kernel):
     """(column, row) whose products are the kernel within rounding, or None."""
     exact = kernel.astype(np.float64)
     if not (np.isfinite(exact).all() and exact.any()):
@@ -286,21 +289,23 @@ def factors(kernel):
     return (column, row) if off <= 4 * np.finfo(kernel.dtype).eps * np.abs(exact).max() else None
 
 
-def terms(kernel, tolerance):
-    """(tall, broad), sums of products of which are the kernel but for `tolerance`, a share of its sum of magnitudes.
+def low_rank_factors(kernel, tolerance):
+    """(column_factors, row_factors) of a low-rank approximation of the kernel, by singular values.
 
-    At least, but for rounding. Reference: Eckart, Young, Psychometrika 1 (1936), on singular values.
+    Off by at most `tolerance`, a share of the kernel's sum of magnitudes, or by rounding.
+
+    Reference: Eckart, Young, Psychometrika 1 (1936), on singular values.
     """
     exact = kernel.astype(np.float64)
     u, s, v = np.linalg.svd(exact, full_matrices=False)
     most = max(tolerance, np.finfo(kernel.dtype).eps) * np.abs(exact).sum()
     for rank in range(1, len(s) + 1):
-        tall, broad = (u[:, :rank] * s[:rank]).T, v[:rank]
-        if rank == len(s) or np.abs(exact - tall.T @ broad).sum() <= most:
-            return tall, broad
+        column_factors, row_factors = (u[:, :rank] * s[:rank]).T, v[:rank]
+        if rank == len(s) or np.abs(exact - column_factors.T @ row_factors).sum() <= most:
+            return column_factors, row_factors
 
 
-def spread(kernel, dilation):
+def dilate_kernel(kernel, dilation):
     """The kernel with zeros between its taps."""
     if dilation == (1, 1):
         return kernel

@@ -12,12 +12,12 @@ from math import gcd
 import numpy as np
 
 from audioconv.arrays import aligned, frozen
-from audioconv.kernels.dsp import right_angle as ring
+from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp._fir import fir_at
 from audioconv.kernels.dsp.passes import work_size
-from audioconv.kernels.dsp.skip_zeros import fir_at_but_silence, fir_but_silence
+from audioconv.kernels.dsp.skip_zeros import fir_at_skip_zeros, fir_skip_zeros
 from audioconv.signal.checks import window
-from audioconv.signal.nonfinite import add_products
+from audioconv.signal.nonfinite import add_nonfinite_products
 
 SHORT = 2000  # samples that are copied rather than done in three calls, the ends apart
 
@@ -33,20 +33,20 @@ def _by_parts(compute, x, begin, reach, y):
             compute(window(x, begin + first - reach, last - first + reach), y[first:last])
 
 
-class Direct:
+class DirectFIR:
     """Sums of products of neighbouring taps, in tap order."""
 
     grain = 1
 
     def __init__(self, taps):
         self.reach = len(taps) - 1
-        self._compute = lambda samples, y: fir_but_silence(samples, taps, y)
+        self._compute = lambda samples, y: fir_skip_zeros(samples, taps, y)
 
     def fill(self, x, begin, y):
         _by_parts(self._compute, x, begin, self.reach, y)
 
 
-class Spaced:
+class SparseFIR:
     """Sums of products of taps that lie anywhere: every `dilation`-th sample, or those that are not zero."""
 
     grain = 1
@@ -56,7 +56,7 @@ class Spaced:
         self.reach = int(delays.max(initial=0))
         self._distance = self.reach - delays
         offsets = frozen(self._distance, np.int64)
-        self._compute = lambda samples, y: fir_at_but_silence(samples, taps, offsets, y)
+        self._compute = lambda samples, y: fir_at_skip_zeros(samples, taps, offsets, y)
 
     def fill(self, x, begin, y):
         if not self._taps.size:
@@ -75,7 +75,7 @@ class Spaced:
         fir_at(frozen(phases[: offsets.max() + y.size]), self._taps, frozen(offsets, np.int64), y)
 
 
-class Blocks:
+class OverlapAdd:
     """By spectra: of blocks of `size` samples, overlapping by the taps; or of the whole signal in one."""
 
     def __init__(self, taps, size, stride, whole):
@@ -83,8 +83,8 @@ class Blocks:
         self.reach = len(taps) - 1
         self._kept = None if whole else size - self.reach
         self.grain = None if whole else self._kept // gcd(self._kept, stride)
-        self._header, self._table = ring.plan(size, taps.dtype.name)
-        self._spectrum = ring.filter_spectrum(taps, self._header, self._table)
+        self._header, self._table = right_angle.plan(size, taps.dtype.name)
+        self._spectrum = right_angle.filter_spectrum(taps, self._header, self._table)
 
     def fill(self, x, begin, y):
         if self._stride > 1:
@@ -96,10 +96,10 @@ class Blocks:
 
     def _fill(self, x, begin, y):
         # a single block may begin with the signal: what wraps around then are the zeros after it
-        lead = min(self.reach, begin) if self._kept is None else self.reach
-        kept = self._kept or y.size
-        work = aligned(work_size(self._size), y.dtype)
-        ring.convolve_blocks(x, begin - lead, lead, kept, self._header, self._table, self._spectrum, work, y)
+        left_pad = min(self.reach, begin) if self._kept is None else self.reach
+        kept, work = self._kept or y.size, aligned(work_size(self._size), y.dtype)
+        tools = self._header, self._table, self._spectrum, work
+        right_angle.convolve_blocks(x, begin - left_pad, left_pad, kept, *tools, y)
 
 
 class Nonfinite:
@@ -111,7 +111,7 @@ class Nonfinite:
 
     def fill(self, x, begin, y):
         self._method.fill(x, begin, y)
-        add_products(y, x, self._taps, self._delays, begin, self._stride)
+        add_nonfinite_products(y, x, self._taps, self._delays, begin, self._stride)
 
 
 def whole_size(samples, taps, begin, outputs):

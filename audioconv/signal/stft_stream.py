@@ -33,7 +33,7 @@ class StftStream:
 
     def _clear(self):
         self._begun = self.padding == "zeros"  # whether what stands before the signal is known
-        self._pending = np.zeros((self.transform.lead if self._begun else 0, *self._shape), self.dtype)
+        self._pending = np.zeros((self.transform.left_pad if self._begun else 0, *self._shape), self.dtype)
         self._latest = self._pending[:0]  # samples that what stands after the signal is made of
         self._skip = self._samples = self._frames = 0  # skip: samples before the next frame, if the hop leaves out some
 
@@ -43,7 +43,7 @@ class StftStream:
         with self._guard:
             self._samples += len(block)
             if self.padding != "zeros":
-                most = max(self.transform.lead, len(self.transform.window)) + 1
+                most = max(self.transform.left_pad, len(self.transform.window)) + 1
                 self._latest = np.concatenate((self._latest, block))[-most:].copy()
             if not self._begun:
                 return self._beginning(block)
@@ -52,11 +52,11 @@ class StftStream:
     def _beginning(self, block):
         """Take a block while it is not known what stands before the signal."""
         block, self._pending = np.concatenate((self._pending, block)), self._pending[:0]
-        if len(block) <= self.transform.lead:
+        if len(block) <= self.transform.left_pad:
             self._pending = block
             return self._taken(block[:0], 0)
         self._begun = True
-        return self._taken(pad(block, self.transform.lead, 0, self.padding))
+        return self._taken(pad(block, self.transform.left_pad, 0, self.padding))
 
     def _taken(self, block, most=None):
         joined = np.concatenate((self._pending, block))[self._skip :]
@@ -107,7 +107,7 @@ class InverseStftStream:
 
     def _clear(self):
         self._sum = np.zeros((self._overlap, *self._shape), self.dtype)  # what the next frames are added to
-        self._skip = self.transform.lead
+        self._skip = self.transform.left_pad
         self._fresh = True
 
     def process(self, spectra):

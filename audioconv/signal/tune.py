@@ -13,8 +13,8 @@ from audioconv.kernels.realtime.chain import run_chain
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.signal import cost
 from audioconv.signal.filter import Filter
-from audioconv.signal.image import Dense, Plane, Separable, Tiles, places
-from audioconv.signal.methods import Blocks, Direct, Spaced
+from audioconv.signal.image import Direct2d, OverlapAdd2d, Plane, Separable2d, boundary_index_map
+from audioconv.signal.methods import DirectFIR, OverlapAdd, SparseFIR
 
 PLANE_COLUMNS = 1025  # bins of a spectrogram
 SAMPLES = 1_440_000  # of the signal that is filtered: 30 s at 48 kHz, beyond most caches
@@ -41,8 +41,8 @@ def _steps(dtype):
     x = frozen(np.random.default_rng(0).standard_normal(SAMPLES), dtype)
     ones = np.ones(16, dtype)  # so short that nothing but the call counts
     for taps in cost.TAPS:
-        yield "direct", lambda taps=taps: _output_s(Direct(x[:taps]), x)
-        yield "spaced", lambda taps=taps: _output_s(Spaced(x[:taps], 37 * np.arange(taps), 1), x)
+        yield "direct", lambda taps=taps: _output_s(DirectFIR(x[:taps]), x)
+        yield "sparse", lambda taps=taps: _output_s(SparseFIR(x[:taps], 37 * np.arange(taps), 1), x)
     for size in cost.SIZES:
         yield "block", lambda size=size: _block_s(size, x)
         yield "whole", lambda size=size: _call_s(np.resize(x, size // 4 * 3), x[: size // 4 + 1], "fft")
@@ -51,8 +51,8 @@ def _steps(dtype):
         yield "product", lambda block=block: _parts_s(block, x)[1]
     for side in cost.SIDES:
         kernel = np.resize(x, (side, side))
-        yield "dense", lambda kernel=kernel: _plane_s(Dense(kernel), x)
-        yield "separable", lambda kernel=kernel: _plane_s(Separable(kernel[:1], kernel[:1]), x)
+        yield "dense", lambda kernel=kernel: _plane_s(Direct2d(kernel), x)
+        yield "separable", lambda kernel=kernel: _plane_s(Separable2d(kernel[:1], kernel[:1]), x)
     for size in cost.TILES:
         yield "tile", lambda size=size: _tile_s(size, x)
     for method in ("direct", "sparse"):
@@ -88,7 +88,7 @@ def _output_s(method, x):
 
 
 def _block_s(size, x):
-    method = Blocks(x[: size // 4], size, 1, False)
+    method = OverlapAdd(x[: size // 4], size, 1, False)
     number = max(1, x.size // method.grain)
     y = np.empty(number * method.grain, x.dtype)
     return _least_s(lambda: method.fill(x, 0, y)) / number
@@ -99,7 +99,8 @@ def _plane_s(method, x):
     shape = (x.size // PLANE_COLUMNS, PLANE_COLUMNS)
     y = np.empty(shape, x.dtype)
     rows, columns = (
-        places(size, 1 - taps, size + taps - 1, "wrap") for size, taps in zip(shape, method.shape, strict=True)
+        boundary_index_map(size, 1 - taps, size + taps - 1, "wrap")
+        for size, taps in zip(shape, method.shape, strict=True)
     )
     plane = Plane(frozen(np.resize(x, shape)), frozen(rows), frozen(columns), 1 - method.shape[1])
     return _least_s(lambda: method.fill(plane, y)) / y.size
@@ -108,7 +109,7 @@ def _plane_s(method, x):
 def _tile_s(size, x):
     """A tile of a plane of such tiles."""
     side = max(2, int(size**0.5) // 8)
-    method = Tiles(np.resize(x, (side, side)), size, PLANE_COLUMNS)
+    method = OverlapAdd2d(np.resize(x, (side, side)), size, PLANE_COLUMNS)
     rows, columns = method.kept
     number, split = max(1, x.size // size), -(-PLANE_COLUMNS // columns)
     y = np.empty((-(-number // split) * rows, PLANE_COLUMNS), x.dtype)

@@ -4,8 +4,8 @@ import numpy as np
 
 from audioconv.arrays import choice, float_dtype, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.signal._convolve2d import axis_places, boundaries, method_for, pair
-from audioconv.signal.image import Plane, places
+from audioconv.signal._convolve2d import axis_index_map, boundaries, method_for, pair
+from audioconv.signal.image import Plane, boundary_index_map
 from audioconv.stage import Guard
 from audioconv.stream.values import finite
 
@@ -75,7 +75,7 @@ class StreamConvolver2d:
         with np.errstate(over="ignore"):
             kernel = finite(np.array(kernel, self.dtype), "kernel")
         self.latency = self._reach // 2 if mode == "same" else 0
-        self._columns, self._first, _ = axis_places("same", side, self.bins, kernel.shape[1], 1, dilation[1])
+        self._columns, self._first, _ = axis_index_map("same", side, self.bins, kernel.shape[1], 1, dilation[1])
         # as for many frames, so that the choice does not depend on how many come at a time
         self._method = method_for(
             kernel, (1024, self.bins), self.dtype, method=method, dilation=dilation, block_methods=False
@@ -121,7 +121,9 @@ class StreamConvolver2d:
         first, seen = self._done + before, self._begin + len(self._kept)
         self._done += count
         if before < count and seen:
-            rows = places(seen, first + self.latency - self._reach, count - before + self._reach, self._boundary)
+            rows = boundary_index_map(
+                seen, first + self.latency - self._reach, count - before + self._reach, self._boundary
+            )
             rows = np.where(rows < 0, -1, rows - self._begin)
             plane = Plane(frozen(self._kept), frozen(rows, np.int64), self._columns, self._first)
             self._method.fill(plane, y[before:])

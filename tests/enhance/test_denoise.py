@@ -212,8 +212,8 @@ def test_presence_is_the_share_of_windows_over_sound(samples):
     frames = transform.frames(samples)
     sound = np.zeros(2 * len(transform.window) + samples + transform.hop * 4)
     stretches = x[: samples // 16 * 16].reshape(-1, 16).any(axis=1).repeat(16)
-    sound[transform.lead : transform.lead + len(stretches)] = stretches
-    sound[transform.lead + len(stretches) :][: 16 * (samples % 16 > 0)] = x[len(stretches) :].any()
+    sound[transform.left_pad : transform.left_pad + len(stretches)] = stretches
+    sound[transform.left_pad + len(stretches) :][: 16 * (samples % 16 > 0)] = x[len(stretches) :].any()
     energy = transform.window**2 / np.sum(transform.window**2)
     expected = [energy @ sound[p * transform.hop :][: len(energy)] for p in range(frames)]
     presence, stream = SignalActivity(transform), transform.stream()

@@ -84,7 +84,7 @@ def test_the_inverse_is_scipys(transform, samples, dtype):
     spectra = (noise((frames, transform.bins)) + 1j * noise((frames, transform.bins), seed=1)).astype(PAIRS[dtype])
     y = transform.inverse(spectra)
     assert y.dtype == dtype
-    reach = (frames - 1) * transform.hop + len(transform.window) - transform.lead
+    reach = (frames - 1) * transform.hop + len(transform.window) - transform.left_pad
     assert len(y) == reach
     expected = theirs.istft(spectra.astype(complex).T, k1=reach)
     assert_close(y, expected, TOLERANCE[dtype])
@@ -241,7 +241,7 @@ def test_padding_scaling_and_phases_are_scipys(transform, samples, padding, shif
         return
     assert_close(dual, theirs.dual_win, 1e-12)
     random = noise((len(spectra), ours.bins)) + 1j * noise((len(spectra), ours.bins), seed=1)
-    reach = (len(spectra) - 1) * hop + len(window) - ours.lead
+    reach = (len(spectra) - 1) * hop + len(window) - ours.left_pad
     assert_close(ours.inverse(random), theirs.istft(random.T, k1=reach), 1e-12)
 
 

@@ -82,7 +82,7 @@ def test_a_frame_comes_with_its_last_sample(transform, sizes, samples):
         block = x[done : done + size]
         done += len(block)
         frames += len(stream.process(block))
-        ends = (np.arange(2000) * transform.hop) - transform.lead + len(transform.window)
+        ends = (np.arange(2000) * transform.hop) - transform.left_pad + len(transform.window)
         assert frames == np.count_nonzero(ends <= done)
 
 
@@ -92,7 +92,7 @@ def test_a_sample_comes_with_the_last_frame_that_reaches_it():
     samples = 0
     for n in range(len(spectra)):
         samples += len(stream.process(spectra[n : n + 1]))
-        assert samples == max(0, (n + 1) * 16 - transform.lead)
+        assert samples == max(0, (n + 1) * 16 - transform.left_pad)
 
 
 def test_blocks_of_one_and_none():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from audioconv import ArgumentError, BusyError, DtypeError, ShapeError, Stage, Stft
-from audioconv.kernels.dsp import planes as image
+from audioconv.kernels.dsp import planes
 from audioconv.signal import kernels2d
 from audioconv.stream import StreamConvolver2d
 from tests.compare import assert_close
@@ -256,7 +256,7 @@ def test_it_is_a_stage_that_can_be_copied(copied, method):
     x, stage = noise((30, 4)), StreamConvolver2d(noise((5, 3)), 4, **options)
     assert isinstance(stage, Stage)
     stage.process(x[:11])
-    kernels = image.dense, image.separable, image.spaced
+    kernels = planes.dense, planes.separable, planes.sparse
     compiled = [len(kernel.signatures) for kernel in kernels]
     other = copied(stage)
     assert np.array_equal(other.process(x[11:]), stage.process(x[11:]))

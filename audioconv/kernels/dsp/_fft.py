@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 
 from audioconv.kernels._jit import inner, kernel, part
-from audioconv.kernels.dsp.butterfly import dft, turn
+from audioconv.kernels.dsp.butterfly import dft, multiply_twiddles
 from audioconv.kernels.dsp.passes import (
     CHUNK,
     DEPTH,
@@ -39,11 +39,11 @@ from audioconv.kernels.dsp.passes import (
 from audioconv.kernels.simd.vector import (
     LANES,
     at,
-    backwards,
     fma,
     lanes,
     load,
     load_rows,
+    reverse_lanes,
     splat,
     store,
     store_rows,
@@ -51,7 +51,7 @@ from audioconv.kernels.simd.vector import (
     zip_high,
     zip_low,
 )
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.views import read_only_view
 
 
 def _complex_plan(points, dtype):
@@ -119,7 +119,9 @@ def _across(z, header, table, y, out_re, out_im):
         i, t, c = header[order + group], header[TAIL] + 2 * square * group, group * width
         re, im = transpose(load_rows(z, i, step)), transpose(load_rows(z, i + width, step))
         # row 0 of the twiddles is not used: it overlaps what stands before
-        re, im = turn(re, im, load_rows(table, t - width, width), load_rows(table, t + square - width, width))
+        re, im = multiply_twiddles(
+            re, im, load_rows(table, t - width, width), load_rows(table, t + square - width, width)
+        )
         re, im = dft(re, im)
         store_rows(y, out_re + c, m, re)
         store_rows(y, out_im + c, m, im)
@@ -180,14 +182,14 @@ def _untangle(a, half_size, table, first, inverse):
     for k in range(width, vectors, width):
         j = half_size - k - width + 1
         zr, zi, pr, pi = load(a, k), load(a, im + k), load(a, j), load(a, im + j)
-        pr, pi = backwards(pr, pr), backwards(pi, pi)
+        pr, pi = reverse_lanes(pr, pr), reverse_lanes(pi, pi)
         sr, si, dr, di = share * (zr + pr), share * (zi - pi), share * (zr - pr), share * (zi + pi)
         cr, ci = sign * load(table, first + k), load(table, first + half_size + k)
         tr, ti = fma(cr, di, ci * dr), fma(ci, di, -(cr * dr))
         store(a, k, sr + tr)
         store(a, im + k, si + ti)
-        store(a, j, backwards(sr - tr, sr))
-        store(a, im + j, backwards(ti - si, si))
+        store(a, j, reverse_lanes(sr - tr, sr))
+        store(a, im + j, reverse_lanes(ti - si, si))
 
 
 @kernel
@@ -206,7 +208,7 @@ def irfft(spectrum, x, work, header, table):
     """The inverse of rfft, divided by n; `spectrum` is used up."""
     half_size, none = header[POINTS], np.int64(0)
     _untangle(spectrum, half_size, table, table.size - 2 * half_size, np.int64(1))
-    fft(reading(spectrum), half_size, none, none, header, table, work, spectrum, half_size, none)
+    fft(read_only_view(spectrum), half_size, none, none, header, table, work, spectrum, half_size, none)
     width, scale = lanes(x), splat(x, 0.5 / half_size)
     vectors = half_size // width * width
     for j in range(0, vectors, width):

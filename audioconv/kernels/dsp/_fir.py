@@ -26,8 +26,8 @@ from audioconv.kernels.simd.vector import (
     broadcast,
     fma,
     lanes,
+    line_offset,
     load,
-    place,
     splat,
     store,
     store_rows,
@@ -118,7 +118,7 @@ def _groups(x, taps, y):
             sums = four + four
             while k < last:
                 i = t + taps.size - 1 - k
-                room = place(x, i)  # a run ends where the plain vectors begin to cross
+                room = line_offset(x, i)  # a run ends where the plain vectors begin to cross
                 if room < width:
                     count = min(room + 1, last - k)
                     sums = _add_run(sums, x, i, taps, k, count, 0)

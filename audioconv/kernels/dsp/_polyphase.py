@@ -15,7 +15,7 @@ from audioconv.kernels._jit import kernel
 from audioconv.kernels.dsp._fir import fir_at
 from audioconv.kernels.dsp.interleave import to_columns, to_rows
 from audioconv.kernels.simd.prefetch import touch
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.views import read_only_view
 
 
 @kernel
@@ -35,10 +35,10 @@ def polyphase(x, taps, offsets, bounds, phases, sums, y):
     for m in range(0, y.size // size_out, width):
         rows = min(width, y.size // size_out - m)
         begin, end = m * size_in, (m + rows + depth - width) * size_in
-        turned[0] = touch(x, begin, end) + touch(reading(y), m * size_out, (m + rows) * size_out)
+        turned[0] = touch(x, begin, end) + touch(read_only_view(y), m * size_out, (m + rows) * size_out)
         to_columns(x[m * size_in :], rows + depth - width, size_in, turned, depth)
         for c in range(channels):
-            samples = reading(turned)[c * depth :]
+            samples = read_only_view(turned)[c * depth :]
             own = c * total if taps.size > total else 0
             for q in range(columns):
                 low, high, i = bounds[q], bounds[q + 1], (q * channels + c) * width

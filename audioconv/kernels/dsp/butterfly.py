@@ -30,14 +30,14 @@ def dft(typing_context, re, im):
     return signature(types.Tuple((re, im)), re, im), codegen
 
 
-def _numpy_turn(re, im, wr, wi):
+def _numpy_multiply_twiddles(re, im, wr, wi):
     turned = [(r * x - i * y, r * y + i * x) for r, i, x, y in list(zip(re, im, wr, wi, strict=True))[1:]]
     return (re[0], *(r for r, _ in turned)), (im[0], *(i for _, i in turned))
 
 
-@operation(_numpy_turn)
-def turn(typing_context, re, im, wr, wi):
-    """turn(re, im, wr, wi): rows times factors, but for row 0, whose factor is never looked at."""
+@operation(_numpy_multiply_twiddles)
+def multiply_twiddles(typing_context, re, im, wr, wi):
+    """multiply_twiddles(re, im, wr, wi): rows times factors, but for row 0, whose factor is never looked at."""
 
     def codegen(context, builder, sig, args):
         rows, factors = _rows(builder, *args[:2]), _rows(builder, *args[2:])
@@ -47,14 +47,14 @@ def turn(typing_context, re, im, wr, wi):
     return signature(types.Tuple((re, im)), re, im, wr, wi), codegen
 
 
-def _numpy_product(re, im, wr, wi):
+def _numpy_complex_multiply(re, im, wr, wi):
     rows = list(zip(re, im, wr, wi, strict=True))
     return tuple(r * x - i * y for r, i, x, y in rows), tuple(r * y + i * x for r, i, x, y in rows)
 
 
-@operation(_numpy_product)
-def product(typing_context, re, im, wr, wi):
-    """product(re, im, wr, wi): each row times its factor."""
+@operation(_numpy_complex_multiply)
+def complex_multiply(typing_context, re, im, wr, wi):
+    """complex_multiply(re, im, wr, wi): each row times its factor."""
 
     def codegen(context, builder, sig, args):
         pairs = zip(_rows(builder, *args[:2]), _rows(builder, *args[2:]), strict=True)

@@ -2,7 +2,7 @@
 
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.simd.vector import lanes, splat, zero
-from audioconv.kernels.simd.vector_math import exp, lane_sum, log, put, take
+from audioconv.kernels.simd.vector_math import exp, lane_sum, log, masked_load, masked_store
 
 
 @kernel
@@ -18,12 +18,12 @@ def relative_levels(frames, least, floor, loudest, out):
             row = (c * frames.shape[1] + f) * bands
             total = zero(frames)
             for b in range(0, bands, width):
-                put(out, row + b, exp(take(frames, row + b, bands - b)), bands - b)
-                total = total + take(out, row + b, bands - b)
+                masked_store(out, row + b, exp(masked_load(frames, row + b, bands - b)), bands - b)
+                total = total + masked_load(out, row + b, bands - b)
             level = lane_sum(total) / bands + least[0]
             if level > loudest[c] or level != level:  # NaN stays
                 loudest[c] = level
             share = splat(out, 1 / loudest[c])
             for b in range(0, bands, width):
-                power = take(out, row + b, bands - b)
-                put(out, row + b, log(power * share + splat(out, floor[0])), bands - b)
+                power = masked_load(out, row + b, bands - b)
+                masked_store(out, row + b, log(power * share + splat(out, floor[0])), bands - b)

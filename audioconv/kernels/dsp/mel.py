@@ -4,8 +4,8 @@ from audioconv.kernels._jit import kernel
 from audioconv.kernels.dsp._fft import rfft
 from audioconv.kernels.dsp.passes import POINTS, work_size
 from audioconv.kernels.simd.vector import at, fma, lanes, load, splat, store, zero
-from audioconv.kernels.simd.vector_math import lane_sum, log, put, take
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.vector_math import lane_sum, log, masked_load, masked_store
+from audioconv.kernels.simd.views import read_only_view
 
 WIDEST = 8  # lanes of the widest vector: weights of a band are filled up with zeros to a multiple of it
 
@@ -57,7 +57,7 @@ def mel_frames(sounds, hops, pitches, window, bands, weights, offset, header, ta
     for r in range(out.shape[0]):
         for f in range(out.shape[1]):
             _windowed(sounds, r * sounds.shape[1] + f * hops[r], window, frame)
-            rfft(reading(frame), spectrum, work, header, table)
+            rfft(read_only_view(frame), spectrum, work, header, table)
             _power(spectrum, power)
             for b in range(mels):
                 band = pitches[r] * mels + b
@@ -69,4 +69,6 @@ def mel_frames(sounds, hops, pitches, window, bands, weights, offset, header, ta
             if offset.size:
                 row = (r * out.shape[1] + f) * mels
                 for b in range(0, mels, width):
-                    put(out, row + b, log(take(out, row + b, mels - b) + splat(out, offset[0])), mels - b)
+                    masked_store(
+                        out, row + b, log(masked_load(out, row + b, mels - b) + splat(out, offset[0])), mels - b
+                    )

@@ -33,8 +33,8 @@ from audioconv.kernels.dsp._fir import fir
 from audioconv.kernels.dsp.passes import first_columns
 from audioconv.kernels.dsp.right_angle import last_columns, signal_chunk, spectrum_chunk
 from audioconv.kernels.dsp.spectrum import multiply_add, multiply_add4
-from audioconv.kernels.simd.pointers import floats_at, frozen_floats_at, integers_at, viewed
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.pointers import carray, floats_at, integers_at, read_only_floats_at
+from audioconv.kernels.simd.views import read_only_view
 
 # Slots of `spaces`, each an address and a size; those of the levels come after them, two each.
 HEADER, STATE, IR, AGENDA, RINGS = 0, 2, 4, 6, 8
@@ -96,7 +96,7 @@ def _give(header, state, ir, y, first, count):
             for i in range(begin, begin + inputs):
                 now = header[LINE] + i * (header[PAD] + header[QUANTUM]) + header[PAD] + position - header[LATENCY]
                 taps = header[HEADS] + (filters + (i - begin) * step) * head
-                fir(reading(state[now - head + 1 : now + count]), ir[taps : taps + head],
+                fir(read_only_view(state[now - head + 1 : now + count]), ir[taps : taps + head],
                     result if i == begin else other)  # fmt: skip
                 if i > begin:
                     for t in range(count):
@@ -114,9 +114,9 @@ def _give(header, state, ir, y, first, count):
 def advance(spaces, x, y, frames):
     """Convolve frames, one input sample of each channel after the other; y may be x if it has as many channels."""
     header = integers_at(spaces, HEADER, 0, spaces[HEADER + 1], spaces)
-    source, target = viewed(x, frames * header[INPUTS]), viewed(y, frames * header[OUTPUTS])
+    source, target = carray(x, frames * header[INPUTS]), carray(y, frames * header[OUTPUTS])
     state = floats_at(spaces, STATE, 0, spaces[STATE + 1], x)
-    ir = frozen_floats_at(spaces, IR, 0, spaces[IR + 1], x)
+    ir = read_only_floats_at(spaces, IR, 0, spaces[IR + 1], x)
     quantum, early = header[QUANTUM], 1 if header[DEPTH] > 0 and not header[FIRST + LATE] else 0
     first = 0
     while first < frames:
@@ -190,7 +190,7 @@ def _unit(spaces, header, state, ir, row, number):
     """
     level = (row - FIRST) // ROW
     plan = integers_at(spaces, RINGS + 4 * level, 0, spaces[RINGS + 4 * level + 1], spaces)
-    table = frozen_floats_at(spaces, RINGS + 4 * level + 2, 0, spaces[RINGS + 4 * level + 3], state)
+    table = read_only_floats_at(spaces, RINGS + 4 * level + 2, 0, spaces[RINGS + 4 * level + 3], state)
     work = state[header[row + WORK] : header[row + TOTAL]]
     chunks, pieces = header[row + CHUNKS], header[row + PIECES]
     if number < header[row + FORWARD]:
@@ -215,7 +215,7 @@ def _unit(spaces, header, state, ir, row, number):
     elif k % steps < steps - 1:
         _products(header, state, ir, row, o, k // steps, k % steps // groups, k % steps % groups)
     else:
-        signal_chunk(reading(state), header[row + TOTAL], plan, table, work, k // steps * header[row + NEAR])
+        signal_chunk(read_only_view(state), header[row + TOTAL], plan, table, work, k // steps * header[row + NEAR])
 
 
 @inner
@@ -228,7 +228,7 @@ def _first(header, state, row, i, piece, plan, table, work):
     end = header[WRITTEN] - passed * header[row + LATE]
     newer = end - block if end >= block else end - block + header[SPAN]
     older = newer - block if newer >= block else newer - block + header[SPAN]
-    first_columns(reading(state), past + newer, past + older, np.int64(0), plan, table, work, low, high)
+    first_columns(read_only_view(state), past + newer, past + older, np.int64(0), plan, table, work, low, high)
 
 
 @inner
@@ -248,8 +248,8 @@ def _products(header, state, ir, row, o, chunk, i, group):
     if q + GROUP == last:
         a, b, c, d = (newest % slots, (newest - 1) % slots, (newest - 2) % slots, (newest - 3) % slots)
         places = (spectra + a * size, spectra + b * size, spectra + c * size, spectra + d * size)
-        multiply_add4(state, total, reading(state), places, ir, taps, size)
+        multiply_add4(state, total, read_only_view(state), places, ir, taps, size)
     else:
         for j in range(last - q):
             place = spectra + (newest - j) % slots * size
-            multiply_add(state, total, reading(state), place, ir, taps + j * size, size)
+            multiply_add(state, total, read_only_view(state), place, ir, taps + j * size, size)

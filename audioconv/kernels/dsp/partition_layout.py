@@ -6,7 +6,7 @@ import numpy as np
 
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels._jit import JIT_ENABLED
-from audioconv.kernels.dsp import right_angle as ring
+from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp.partition import FIRST, GROUP, HEADS, NEWEST, POSITION, ROW, UNIT, UNITS, UNTIL
 from audioconv.kernels.dsp.passes import CHUNK, LEVELS, POINTS, RUN, work_size
 from audioconv.kernels.simd.vector import LANES
@@ -96,7 +96,7 @@ def layout(shape):
     )  # fmt: skip
     agenda, rings, costs, taps_place = [np.empty(0, np.int64)], [], [], 0
     for number, level in enumerate(shape.levels):
-        plan, table = ring.plan(2 * level.block, shape.dtype.name)
+        plan, table = right_angle.plan(2 * level.block, shape.dtype.name)
         columns = _columns_of_a_piece(plan, shape.dtype)
         costs.append(unit_costs(level, plan, shape, columns))
         turns, delayed = level.block // quantum, level.begin // level.block - 1 - level.late
@@ -148,7 +148,7 @@ def spectra_of(shape, parts, responses):
                 taps = np.zeros(level.block, shape.dtype)
                 some = response[max(0, low) : max(0, high)]
                 taps[max(0, -low) : max(0, -low) + len(some)] = some
-                spectra.append(ring.filter_spectrum(frozen(taps), plan, table).reshape(-1, 2 * plan[CHUNK]))
+                spectra.append(right_angle.filter_spectrum(frozen(taps), plan, table).reshape(-1, 2 * plan[CHUNK]))
             ready.append(np.stack(spectra, axis=1).reshape(-1))
     heads = np.zeros((len(responses), shape.head), shape.dtype)
     heads[:, : min(shape.head, shape.taps)] = responses[:, : shape.head]

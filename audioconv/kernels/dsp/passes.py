@@ -17,9 +17,9 @@ import numpy as np
 
 from audioconv.arrays import aligned
 from audioconv.kernels._jit import inner, part
-from audioconv.kernels.dsp.butterfly import broadcasts, dft, rows_at, turn
+from audioconv.kernels.dsp.butterfly import broadcasts, dft, multiply_twiddles, rows_at
 from audioconv.kernels.simd.vector import LANES, at, evens, lanes, load, odds, store, store_rows
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.views import read_only_view
 
 NEAR = 1024  # points done depth first: 8 KiB in float32, beside as much for a filter's spectrum and for the leaves
 
@@ -108,10 +108,10 @@ def _pass(radix, kind):
                 p, q = node * s_node + j * s_step, node * t_node + j * t_step
                 re, im = rows_at(source, s_re + p, s_row, radix), rows_at(source, s_im + p, s_row, radix)
                 if kind == FORWARD:
-                    re, im = turn(re, im, wr, wi)
+                    re, im = multiply_twiddles(re, im, wr, wi)
                 re, im = dft(re, im)
                 if kind == INVERSE:
-                    re, im = turn(re, im, wr, wi)
+                    re, im = multiply_twiddles(re, im, wr, wi)
                 store_rows(target, t_re + q, t_row, re)
                 store_rows(target, t_im + q, t_row, im)
 
@@ -220,7 +220,7 @@ def first_columns(x, re, im, paired, header, table, work, low, high):
             else:
                 _gather(x, re + j, row, work, tile, run, radix)
                 _gather(x, im + j, row, work, tile + radix * run, run, radix)
-            origin, source = reading(work), (tile, tile + radix * run, run, step, none)
+            origin, source = read_only_view(work), (tile, tile + radix * run, run, step, none)
         target = (2 * j, 2 * j + width, 2 * row, 2 * step, none)
         forward(radix, origin, source, work, target, np.int64(1), run // width, table, w)
 
@@ -256,7 +256,7 @@ def descend(header, table, z, begin):
             row = span // radix
             place = (2 * begin, 2 * begin + width, 2 * row, 2 * width, 2 * span)
             w = first + begin // span * 2 * radix
-            forward(radix, reading(z), place, z, place, nodes, row // width, table, w)
+            forward(radix, read_only_view(z), place, z, place, nodes, row // width, table, w)
 
 
 @part
@@ -271,4 +271,4 @@ def ascend(header, table, z, begin):
             row = span // radix
             place = (2 * start + width, 2 * start, 2 * row, 2 * width, 2 * span)
             w = first + start // span * 2 * radix
-            inverse(radix, reading(z), place, z, place, nodes, row // width, table, w)
+            inverse(radix, read_only_view(z), place, z, place, nodes, row // width, table, w)

@@ -18,13 +18,13 @@ import numpy as np
 from audioconv.kernels._jit import inner, kernel, part
 from audioconv.kernels.dsp._fir import fir, fir_at
 from audioconv.kernels.simd import tile
-from audioconv.kernels.simd._emit import WIDE
-from audioconv.kernels.simd.prefetch import hint
+from audioconv.kernels.simd._emit import AVX512
+from audioconv.kernels.simd.prefetch import prefetch
 from audioconv.kernels.simd.vector import at, lanes, load, store
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.views import read_only_view
 
 CHAIN = 96  # taps of a piece
-VECTORS = 8 if WIDE else 4  # of a row of a tile
+VECTORS = 8 if AVX512 else 4  # of a row of a tile
 HEIGHT = 3  # rows of a tile, and of taps in a piece, if there are as many
 
 # The numbers that kernels take of a plane and its band: columns of the plane; columns of the band from RUN to before
@@ -120,13 +120,13 @@ def _piece(height):
 
 
 @part
-def _foresee(t, height, c, coming):
+def _prefetch_tile(t, height, c, upcoming):
     """A tile's part of what comes next."""
-    plane, begin, plane_step, y, first, y_step = coming
+    plane, begin, plane_step, y, first, y_step = upcoming
     for r in range(t, t + height):
         for line in range(c, c + VECTORS * lanes(y), 2 * lanes(y)):
-            hint(plane, begin + r * plane_step + line)
-            hint(y, first + r * y_step + line)
+            prefetch(plane, begin + r * plane_step + line)
+            prefetch(y, first + r * y_step + line)
 
 
 def _tiles(height):
@@ -134,7 +134,7 @@ def _tiles(height):
     one_piece = _piece(height)
 
     @inner
-    def tiles(source, weights, target, coming):
+    def tiles(source, weights, target, upcoming):
         """The last tiles reach back over outputs that are done: the same bits."""
         y, y_step, rows, columns = target
         width = VECTORS * lanes(y)
@@ -148,7 +148,7 @@ def _tiles(height):
                     if n > 0:
                         total = tile.plus(total, y, places, c)
                     tile.store(total, y, places, c)
-                _foresee(t, height, c, coming)
+                _prefetch_tile(t, height, c, upcoming)
 
     return tiles
 
@@ -157,24 +157,24 @@ _one, _two, _three = _tiles(1), _tiles(2), _tiles(3)
 
 
 @inner
-def _dense(source, weights, least, target, coming):
+def _dense(source, weights, least, target, upcoming):
     """Outputs of a band: at least a tile's columns.
 
     source: band, distance of rows; weights: taps, distance of rows, pieces, of which none has fewer rows than `least`;
-    target: outputs, distance of rows, rows, columns; coming: what will be loaded next, array, place and distance of
+    target: outputs, distance of rows, rows, columns; upcoming: what will be loaded next, array, place and distance of
     rows, and what will be stored. Hints at that make it 2.7 ms instead of 3.5 for 3 x 3 taps and a plane of 23 MB (3.4
     with hints for the first cache), 3.8 instead of 5.1 for 5 + 5 separable ones.
     """
     if min(target[2], least) >= 3:
-        _three(source, weights, target, coming)
+        _three(source, weights, target, upcoming)
     elif min(target[2], least) == 2:
-        _two(source, weights, target, coming)
+        _two(source, weights, target, upcoming)
     else:
-        _one(source, weights, target, coming)
+        _one(source, weights, target, upcoming)
 
 
 @part
-def _coming(plane, t, y, first, y_step):
+def _upcoming(plane, t, y, first, y_step):
     """The part of the plane that a band of outputs from t on has and the one before has not; and outputs."""
     x, header, rows, _ = plane
     row = rows[min(t + header[TAP_ROWS] - 1, rows.size - 1)]
@@ -192,8 +192,8 @@ def _gather_edges(x, header, rows, first, count, columns, size, band):
 
 
 @part
-def _outputs(plane, t, weights, target, coming, band, aside):
-    """Rows of outputs from t on, of all columns, to a target as `_dense` takes it, and coming.
+def _outputs(plane, t, weights, target, upcoming, band, aside):
+    """Rows of outputs from t on, of all columns, to a target as `_dense` takes it, and upcoming.
 
     plane: the plane, header, maps of rows and columns. Within the plane nothing is copied but what its edges want: they
     are made in `aside`, a column of tiles.
@@ -205,20 +205,20 @@ def _outputs(plane, t, weights, target, coming, band, aside):
     inside = rows[t] >= 0 and rows[t + used - 1] == rows[t] + used - 1
     if inside and between >= wide and edges[0] + edges[1] <= wide:
         source = (x[rows[t] * header[COLUMNS] + header[START] :], header[COLUMNS])
-        _dense(source, weights, least, (y[left:], y_step, count, between), coming)
+        _dense(source, weights, least, (y[left:], y_step, count, between), upcoming)
         if left + right > 0:
             _gather_edges(x, header, rows, t, used, columns, edges, band)
-            _dense((reading(band), header[STEP]), weights, least, narrow, coming)
+            _dense((read_only_view(band), header[STEP]), weights, least, narrow, upcoming)
             for r in range(count):
                 _copy(aside, r * wide, y, r * y_step, left)
                 _copy(aside, r * wide + edges[0], y, r * y_step + out - right, right)
     else:
         _gather(x, header, rows, t, used, columns, band)
-        source = (reading(band), header[STEP])
+        source = (read_only_view(band), header[STEP])
         if out >= wide:
-            _dense(source, weights, least, target, coming)
+            _dense(source, weights, least, target, upcoming)
         else:
-            _dense(source, weights, least, narrow, coming)
+            _dense(source, weights, least, narrow, upcoming)
             for r in range(count):
                 _copy(aside, r * wide, y, r * y_step, out)
 
@@ -235,32 +235,33 @@ def dense(x, header, rows, columns, taps, pieces, band, y):
     aside = band[(header[BAND] + header[TAP_ROWS] - 1) * header[STEP] :]
     for t in range(0, height, header[BAND]):
         count = min(header[BAND], height - t)
-        coming = _coming(plane, t + count, y, (t + HEIGHT) * out, out)
-        _outputs(plane, t, weights, (y[t * out :], out, count, out), coming, band, aside)
+        upcoming = _upcoming(plane, t + count, y, (t + HEIGHT) * out, out)
+        _outputs(plane, t, weights, (y[t * out :], out, count, out), upcoming, band, aside)
 
 
 # --- taps that are sums of products of a column and a row ---------------------------------------------------
 
 
 @kernel
-def separable(x, header, rows, columns, tall, pieces, broad, band, y):
-    """`dense` of taps that are the sum over n of tall[n, :, None] * broad[n, None, ::-1] (`fir` turns its taps round).
+def separable(x, header, rows, columns, column_factors, pieces, row_factors, band, y):
+    """`dense` of taps of low rank: the sum over n of column_factors[n, :, None] * row_factors[n, None, ::-1].
 
-    pieces are those of tall[n, :, None]. First along the columns of the plane, then along each row.
+    (`fir` flips its taps.) pieces are those of column_factors[n, :, None]. First a pass along the columns of the plane,
+    then one along each row.
     """
     out, step, high, long = header[OUT], header[STEP], header[TAP_ROWS], header[TAP_COLUMNS]
-    height, terms, plane = y.size // out, tall.size // high, (x, header, rows, columns)
+    height, terms, plane = y.size // out, column_factors.size // high, (x, header, rows, columns)
     between = band[(header[BAND] + high - 1) * step :]
     aside = between[header[BAND] * step :]
     for t in range(0, height, header[BAND]):
         count = min(header[BAND], height - t)
-        coming, target = _coming(plane, t + count, y, t * out, out), (between, step, count, columns.size)
+        upcoming, target = _upcoming(plane, t + count, y, t * out, out), (between, step, count, columns.size)
         for n in range(terms):
-            weights = (tall[n * high : (n + 1) * high], np.int64(1), pieces)
-            _outputs(plane, t, weights, target, coming, band, aside)
-            factors = broad[n * long : (n + 1) * long]
+            weights = (column_factors[n * high : (n + 1) * high], np.int64(1), pieces)
+            _outputs(plane, t, weights, target, upcoming, band, aside)
+            factors = row_factors[n * long : (n + 1) * long]
             for r in range(count):
-                row = reading(between)[r * step : r * step + columns.size]
+                row = read_only_view(between)[r * step : r * step + columns.size]
                 if n == 0:
                     fir(row, factors, y[(t + r) * out : (t + r + 1) * out])
                 else:
@@ -273,7 +274,7 @@ def separable(x, header, rows, columns, tall, pieces, broad, band, y):
 
 
 @kernel
-def spaced(x, header, rows, columns, taps, offsets, band, y):
+def sparse(x, header, rows, columns, taps, offsets, band, y):
     """y[t, c] = sum over k of taps[k] * plane[t * STRIDE * STEP + c + offsets[k]].
 
     Each row of the plane holds the STRIDE_COLUMNS phases of its columns one after the other.
@@ -291,4 +292,4 @@ def spaced(x, header, rows, columns, taps, offsets, band, y):
                 for c in range(columns.size):
                     band[r * step + c % phases * size + c // phases] = row[c]
         for r in range(count):
-            fir_at(reading(band)[r * stride * step :], taps, offsets, y[(t + r) * out : (t + r + 1) * out])
+            fir_at(read_only_view(band)[r * stride * step :], taps, offsets, y[(t + r) * out : (t + r + 1) * out])

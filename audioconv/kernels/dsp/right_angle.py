@@ -24,7 +24,7 @@ import numpy as np
 
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels._jit import inner, kernel, part
-from audioconv.kernels.dsp.butterfly import broadcasts, dft, product, turn
+from audioconv.kernels.dsp.butterfly import broadcasts, complex_multiply, dft, multiply_twiddles
 from audioconv.kernels.dsp.passes import (
     CHUNK,
     LEVELS,
@@ -43,10 +43,10 @@ from audioconv.kernels.dsp.passes import (
     smooth,
     work_size,
 )
-from audioconv.kernels.dsp.skip_zeros import silent
+from audioconv.kernels.dsp.skip_zeros import all_zero
 from audioconv.kernels.simd.prefetch import touch
 from audioconv.kernels.simd.vector import LANES, lanes, load_rows, store_rows, transpose
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.views import read_only_view
 
 
 @lru_cache(64)
@@ -92,9 +92,9 @@ def _twiddles(table, t, rows):
 @part
 def _leaf_down(re, im, ur, ui, vr, vi):
     """The values of a leaf's polynomial."""
-    re, im = turn(re, im, ur, ui)
+    re, im = multiply_twiddles(re, im, ur, ui)
     re, im = dft(re, im)
-    re, im = turn(transpose(re), transpose(im), vr, vi)
+    re, im = multiply_twiddles(transpose(re), transpose(im), vr, vi)
     return dft(re, im)
 
 
@@ -102,9 +102,9 @@ def _leaf_down(re, im, ur, ui, vr, vi):
 def _leaf_up(re, im, ur, ui, vr, vi):
     """The way back; real and imaginary parts are exchanged on both sides."""
     re, im = dft(re, im)
-    re, im = turn(re, im, vr, vi)
+    re, im = multiply_twiddles(re, im, vr, vi)
     re, im = dft(transpose(re), transpose(im))
-    return turn(re, im, ur, ui)
+    return multiply_twiddles(re, im, ur, ui)
 
 
 @part
@@ -149,7 +149,7 @@ def _product_leaves(z, p, count, table, t, spectrum):
         re, im = load_rows(z, i, step), load_rows(z, i + width, step)
         ur, ui, vr, vi = _twiddles(table, t + leaf * step * width, re)
         re, im = _leaf_down(re, im, ur, ui, vr, vi)
-        re, im = product(re, im, load_rows(spectrum, i, step), load_rows(spectrum, i + width, step))
+        re, im = complex_multiply(re, im, load_rows(spectrum, i, step), load_rows(spectrum, i + width, step))
         im, re = _leaf_up(im, re, ur, ui, vr, vi)
         store_rows(z, i, step, re)
         store_rows(z, i + width, step, im)
@@ -159,7 +159,7 @@ def _product_leaves(z, p, count, table, t, spectrum):
 
 
 @inner
-def last_columns(header, table, work, lead, y, first, count, low, high):
+def last_columns(header, table, work, discarded, y, first, count, low, high):
     """What the columns low ... high - 1 of the rows, multiples of RUN vectors, have of `_last_pass`."""
     points, radix, w = header[POINTS], header[LEVELS], header[LEVELS + 1]
     row, width, tile = points // radix, lanes(work), 2 * points
@@ -167,15 +167,15 @@ def last_columns(header, table, work, lead, y, first, count, low, high):
         run = min(RUN * width, high - j)
         source = (2 * j + width, 2 * j, 2 * row, np.int64(2 * width), np.int64(0))
         target = (tile, tile + radix * run, run, np.int64(width), np.int64(0))
-        inverse(radix, reading(work), source, work, target, np.int64(1), run // width, table, w)
-        begin = first + j - lead
+        inverse(radix, read_only_view(work), source, work, target, np.int64(1), run // width, table, w)
+        begin = first + j - discarded
         scatter(work, tile, run, y, begin, row, 2 * radix, first, first + count)
 
 
 @part
-def _last_pass(header, table, work, lead, y, first, count):
-    """From z to samples: y[first : first + count] = samples lead ... lead + count - 1 of 2 n."""
-    last_columns(header, table, work, lead, y, first, count, np.int64(0), header[POINTS] // header[LEVELS])
+def _last_pass(header, table, work, discarded, y, first, count):
+    """From z to samples: y[first : first + count] = samples discarded ... discarded + count - 1 of 2 n."""
+    last_columns(header, table, work, discarded, y, first, count, np.int64(0), header[POINTS] // header[LEVELS])
 
 
 # --- transforms and products ------------------------------------------------------------------------------
@@ -224,26 +224,26 @@ TOUCHED = 32768
 
 
 @kernel
-def convolve_blocks(x, start, lead, kept, header, table, spectrum, work, y):
+def convolve_blocks(x, start, discarded, kept, header, table, spectrum, work, y):
     """y = x convolved with the filter of `spectrum`, by blocks of `kept` outputs.
 
-    Block b is samples lead ... lead + kept - 1 of the product of the window x[start + b kept :], 2 n samples, with the
-    filter: overlap-save with lead = taps - 1 and kept = 2 n - lead, or all at once where the wrap-around of the only
-    window is zeros. Windows of zeros give zeros without work, if the filter is finite.
+    Block b is samples discarded ... discarded + kept - 1 of the product of the window x[start + b kept :], 2 n samples,
+    with the filter: overlap-save with discarded = taps - 1 and kept = 2 n - discarded, or all at once where the
+    wrap-around of the only window is zeros. Windows of zeros give zeros without work, if the filter is finite.
     """
     size = 2 * header[POINTS]
     finite = spectrum[0] - spectrum[0] == 0  # a tap that is not finite has a part in every bin
     for t in range(0, y.size, kept):
         count, first = min(kept, y.size - t), start + t
-        if finite and silent(x, max(first, 0), min(first + size, x.size)):
+        if finite and all_zero(x, max(first, 0), min(first + size, x.size)):
             for i in range(t, t + count):
                 y[i] = 0
         else:
             if size <= TOUCHED:
-                work[0] = touch(x, max(first, 0), min(first + size, x.size)) + touch(reading(y), t, t + count)
+                work[0] = touch(x, max(first, 0), min(first + size, x.size)) + touch(read_only_view(y), t, t + count)
             first_pass(x, first + header[POINTS], first, np.int64(0), header, table, work)
             _multiply(header, table, work, spectrum)
-            _last_pass(header, table, work, lead, y, t, count)
+            _last_pass(header, table, work, discarded, y, t, count)
 
 
 @part

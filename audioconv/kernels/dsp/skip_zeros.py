@@ -8,7 +8,7 @@ SEGMENT = 4096  # outputs that are left out together
 
 
 @kernel
-def silent(x, low, high):
+def all_zero(x, low, high):
     """Whether all of x[low : high] is zero: exactly, so that NaN is not."""
     for i in range(low, high):  # noqa: SIM110 - a generator would not compile
         if at(x, i) != 0:
@@ -23,23 +23,23 @@ def _zero(y, first, last):
 
 
 @kernel
-def fir_but_silence(x, taps, y):
+def fir_skip_zeros(x, taps, y):
     """`fir` of finite taps, by segments, but for those that have only zeros for input."""
     for first in range(0, y.size, SEGMENT):
         last = min(first + SEGMENT, y.size)
-        if silent(x, first, last + taps.size - 1):
+        if all_zero(x, first, last + taps.size - 1):
             _zero(y, first, last)
         else:
             fir(x[first : last + taps.size - 1], taps, y[first:last])
 
 
 @kernel
-def fir_at_but_silence(x, taps, offsets, y):
+def fir_at_skip_zeros(x, taps, offsets, y):
     """`fir_at` of finite taps, by segments, but for those that have only zeros for input."""
     reach = x.size - y.size
     for first in range(0, y.size, SEGMENT):
         last = min(first + SEGMENT, y.size)
-        if silent(x, first, last + reach):
+        if all_zero(x, first, last + reach):
             _zero(y, first, last)
         else:
             fir_at(x[first : last + reach], taps, offsets, y[first:last])

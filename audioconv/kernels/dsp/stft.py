@@ -8,7 +8,7 @@ from audioconv.kernels._jit import kernel, part
 from audioconv.kernels.dsp._fft import irfft, rfft
 from audioconv.kernels.dsp.passes import POINTS, work_size
 from audioconv.kernels.simd.vector import at, fma, lanes, load, store, zip_high, zip_low
-from audioconv.kernels.simd.views import reading
+from audioconv.kernels.simd.views import read_only_view
 
 
 def scratch_size(size):
@@ -72,7 +72,7 @@ def forward(x, hop, window, middle, header, table, scratch, out):
     for f in range(out.size // (size + 2)):
         _product(x, f * hop + middle, window, middle, count - middle, frame, 0)
         _product(x, f * hop, window, 0, middle, frame, size - middle)
-        rfft(reading(frame), spectrum, work, header, table)
+        rfft(read_only_view(frame), spectrum, work, header, table)
         _to_pairs(spectrum, size // 2, out, f * (size + 2))
 
 

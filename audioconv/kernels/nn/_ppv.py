@@ -8,7 +8,7 @@ and some of the channels; the names below say what its numbers are. NaN lies abo
 import numpy as np
 
 from audioconv.kernels._jit import inner, kernel
-from audioconv.kernels.simd.vector import above, at, fma, lanes, load, splat, store, zero
+from audioconv.kernels.simd.vector import at, fma, greater_than, lanes, load, splat, store, zero
 
 TAPS = 9
 # Three taps of weight 2; dilation; whether zeros are around; first and end in `members`, and in the biases.
@@ -68,7 +68,7 @@ def _shares(row, frames, biases, y, counts, out):
     for b in range(row[BIAS], row[BIAS_END]):
         bias, total = splat(y, at(biases, b)), zero(y)
         for t in range(margin, end, lanes(y)):
-            total = total + above(load(y, t), bias)
+            total = total + greater_than(load(y, t), bias)
         store(counts, 0, total)
         count = at(counts, 0)
         for k in range(1, lanes(y)):

@@ -12,17 +12,17 @@ from audioconv.kernels._jit import part, step
 from audioconv.kernels.nn.operands import FREQ, INNER, OPERAND, TIME, doubles, floats, integers, real, rest
 from audioconv.kernels.simd.vector import fma, lanes, maximum, splat, zero
 from audioconv.kernels.simd.vector_math import (
+    accumulator_add,
+    accumulator_fma,
+    accumulator_plus,
+    accumulator_square,
+    accumulator_store,
+    accumulator_zero,
     divide,
     exp,
-    put,
-    take,
+    masked_load,
+    masked_store,
     where_positive,
-    wide_add,
-    wide_fma,
-    wide_plus,
-    wide_put,
-    wide_square,
-    wide_zero,
 )
 
 LINEAR, RELU, SWISH, SIGMOID = range(4)
@@ -79,7 +79,7 @@ def fill(row, spaces, like, clip, clips, group, thread):
             for f in range(row[_1 + 1]):
                 i = place(row, 0, b, t, f)
                 for c in range(0, channels, lanes(y)):
-                    put(y, i + c, value, channels - c)
+                    masked_store(y, i + c, value, channels - c)
 
 
 @step
@@ -93,7 +93,7 @@ def scaled(row, spaces, like, clip, clips, group, thread):
             for f in range(row[_2 + 1]):
                 i, j = place(row, 0, b, t, f), place(row, 1, b, t, f)
                 for c in range(0, channels, lanes(y)):
-                    put(y, j + c, take(x, i + c, channels - c) * factor, channels - c)
+                    masked_store(y, j + c, masked_load(x, i + c, channels - c) * factor, channels - c)
 
 
 @step
@@ -107,7 +107,7 @@ def activate(row, spaces, like, clip, clips, group, thread):
             for f in range(row[_2 + 1]):
                 i, j = place(row, 0, b, t, f), place(row, 1, b, t, f)
                 for c in range(0, channels, lanes(y)):
-                    put(y, j + c, activated(y, take(x, i + c, channels - c), kind), channels - c)
+                    masked_store(y, j + c, activated(y, masked_load(x, i + c, channels - c), kind), channels - c)
 
 
 @step
@@ -122,7 +122,7 @@ def activate_gradient(row, spaces, like, clip, clips, group, thread):
                 i, j, k = place(row, 0, b, t, f), place(row, 1, b, t, f), place(row, 2, b, t, f)
                 for c in range(0, channels, lanes(y)):
                     n = channels - c
-                    put(y, k + c, sloped(y, take(x, i + c, n), take(g, j + c, n), kind), n)
+                    masked_store(y, k + c, sloped(y, masked_load(x, i + c, n), masked_load(g, j + c, n), kind), n)
 
 
 @step
@@ -137,7 +137,7 @@ def add(row, spaces, like, clip, clips, group, thread):
                 i, j, k = place(row, 0, n, t, f), place(row, 1, n, t, f), place(row, 2, n, t, f)
                 for c in range(0, channels, lanes(y)):
                     m = channels - c
-                    put(y, k + c, activated(y, take(a, i + c, m) + take(b, j + c, m), kind), m)
+                    masked_store(y, k + c, activated(y, masked_load(a, i + c, m) + masked_load(b, j + c, m), kind), m)
 
 
 @part
@@ -163,9 +163,9 @@ def normalise(row, spaces, like, clip, clips, group, thread):
                 o = _band(f, bands, freq) * channels
                 for c in range(0, channels, lanes(y)):
                     n, p = channels - c, o + c
-                    v = take(x, i + c, n) - take(k, p, n)
-                    v = fma(v, take(k, p + width, n), take(k, p + 2 * width, n))
-                    put(y, j + c, activated(y, v, kind), n)
+                    v = masked_load(x, i + c, n) - masked_load(k, p, n)
+                    v = fma(v, masked_load(k, p + width, n), masked_load(k, p + 2 * width, n))
+                    masked_store(y, j + c, activated(y, v, kind), n)
 
 
 @step
@@ -187,12 +187,12 @@ def normalise_gradient(row, spaces, like, clip, clips, group, thread):
                 o = _band(f, bands, freq) * channels
                 for c in range(0, channels, lanes(y)):
                     n, p = channels - c, o + c
-                    v = take(x, i + c, n) - take(k, p, n)
-                    u = take(g, j + c, n)
+                    v = masked_load(x, i + c, n) - masked_load(k, p, n)
+                    u = masked_load(g, j + c, n)
                     if kind != LINEAR:
-                        u = sloped(y, fma(v, take(k, p + width, n), take(k, p + 2 * width, n)), u, kind)
-                    v = fma(v, take(q, p + width, n), take(q, p + 2 * width, n))
-                    put(y, h + c, fma(u, take(q, p, n), v), n)
+                        u = sloped(y, fma(v, masked_load(k, p + width, n), masked_load(k, p + 2 * width, n)), u, kind)
+                    v = fma(v, masked_load(q, p + width, n), masked_load(q, p + 2 * width, n))
+                    masked_store(y, h + c, fma(u, masked_load(q, p, n), v), n)
 
 
 @step
@@ -204,15 +204,15 @@ def sums(row, spaces, like, clip, clips, group, thread):
     for band in range(bands):
         first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
         for c in range(0, channels, lanes(x)):
-            plain, squares = wide_zero(x), wide_zero(x)
+            plain, squares = accumulator_zero(x), accumulator_zero(x)
             for b in range(clips):
                 for t in range(row[_2]):
                     for f in range(first, last):
-                        v = take(x, place(row, 0, b, t, f) + c, channels - c)
-                        plain, squares = wide_add(plain, v), wide_fma(squares, v, v)
+                        v = masked_load(x, place(row, 0, b, t, f) + c, channels - c)
+                        plain, squares = accumulator_add(plain, v), accumulator_fma(squares, v, v)
             i = band * channels + c
-            wide_put(out, i, plain, channels - c)
-            wide_put(out, i + bands * channels, squares, channels - c)
+            accumulator_store(out, i, plain, channels - c)
+            accumulator_store(out, i + bands * channels, squares, channels - c)
 
 
 @part
@@ -239,18 +239,18 @@ def moments(row, spaces, like, clip, clips, group, thread):
         for c in range(0, channels, lanes(x)):
             n, pivot = channels - c, zero(x)
             if count > 0:
-                pivot = _pivot(x, take(x, place(row, 0, 0, 0, first) + c, n))
-            back = wide_add(wide_zero(x), zero(x) - pivot)
-            plain, squares = wide_zero(x), wide_zero(x)
+                pivot = _pivot(x, masked_load(x, place(row, 0, 0, 0, first) + c, n))
+            back = accumulator_add(accumulator_zero(x), zero(x) - pivot)
+            plain, squares = accumulator_zero(x), accumulator_zero(x)
             for b in range(clips):
                 for t in range(row[_2]):
                     for f in range(first, last):
-                        v = wide_add(back, take(x, place(row, 0, b, t, f) + c, n))
-                        plain, squares = wide_plus(plain, v), wide_square(squares, v)
+                        v = accumulator_add(back, masked_load(x, place(row, 0, b, t, f) + c, n))
+                        plain, squares = accumulator_plus(plain, v), accumulator_square(squares, v)
             i = band * channels + c
-            wide_put(out, i, plain, n)
-            wide_put(out, i + width, squares, n)
-            wide_put(out, i + 2 * width, wide_add(wide_zero(x), pivot), n)
+            accumulator_store(out, i, plain, n)
+            accumulator_store(out, i + width, squares, n)
+            accumulator_store(out, i + 2 * width, accumulator_add(accumulator_zero(x), pivot), n)
         for c in range(channels):
             out[band * channels + c + 3 * width] = count
 
@@ -267,18 +267,18 @@ def normalise_sums(row, spaces, like, clip, clips, group, thread):
         first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
         for c in range(0, channels, lanes(x)):
             i, n = band * channels + c, channels - c
-            plain, products = wide_zero(x), wide_zero(x)
-            mean, scale, shift = take(k, i, n), take(k, i + width, n), take(k, i + 2 * width, n)
+            plain, products = accumulator_zero(x), accumulator_zero(x)
+            mean, scale, shift = masked_load(k, i, n), masked_load(k, i + width, n), masked_load(k, i + 2 * width, n)
             for b in range(clips):
                 for t in range(row[_4]):
                     for f in range(first, last):
-                        v = take(x, place(row, 0, b, t, f) + c, n) - mean
-                        u = take(g, place(row, 1, b, t, f) + c, n)
+                        v = masked_load(x, place(row, 0, b, t, f) + c, n) - mean
+                        u = masked_load(g, place(row, 1, b, t, f) + c, n)
                         if kind != LINEAR:
                             u = sloped(x, fma(v, scale, shift), u, kind)
-                        plain, products = wide_add(plain, u), wide_fma(products, u, v)
-            wide_put(out, i, plain, n)
-            wide_put(out, i + width, products, n)
+                        plain, products = accumulator_add(plain, u), accumulator_fma(products, u, v)
+            accumulator_store(out, i, plain, n)
+            accumulator_store(out, i + width, products, n)
 
 
 @part

@@ -5,7 +5,13 @@ Partial sums are one a group of clips and are added in float64 in the order of g
 
 from audioconv.kernels._jit import part, step
 from audioconv.kernels.nn.operands import doubles, floats, integers, rest
-from audioconv.kernels.simd.vector_math import narrow, put, take, wide_add, wide_zero
+from audioconv.kernels.simd.vector_math import (
+    accumulator_add,
+    accumulator_round,
+    accumulator_zero,
+    masked_load,
+    masked_store,
+)
 
 _2, _3 = rest(2), rest(3)
 
@@ -47,10 +53,10 @@ def add_partials(row, spaces, like, clip, clips, group, thread):
     first, last = share_of(size, group, row[_2 + 2])
     width = 8 if partials.itemsize == 4 else 4
     for i in range(first, last, width):
-        value = wide_zero(total)
+        value = accumulator_zero(total)
         for p in range(count):
-            value = wide_add(value, take(partials, p * size + i, last - i))
-        put(total, i, narrow(total, value), last - i)
+            value = accumulator_add(value, masked_load(partials, p * size + i, last - i))
+        masked_store(total, i, accumulator_round(total, value), last - i)
 
 
 @step

@@ -25,7 +25,7 @@ from audioconv.kernels._jit import inner, part, step
 from audioconv.kernels.nn.operands import floats, integers, rest
 from audioconv.kernels.simd import tile
 from audioconv.kernels.simd import vector as simd
-from audioconv.kernels.simd._emit import WIDE
+from audioconv.kernels.simd._emit import AVX512
 
 # A row of `product` after its operands a, b, start, out, rows of a, rows of out:
 CLIPS_IN, PER_CLIP, RUN, COUNTS, A_STEPS, B_STEPS, FIRST, LAST, RELU = 0, 1, 2, 3, 6, 9, 12, 13, 14
@@ -62,7 +62,7 @@ def _tile(rows, vectors, add):
             i += a_steps[0]
             j += b_steps[0]
         if relu:
-            total = tile.rectified(total)
+            total = tile.relu(total)
         tile.store(total, out, tile.offsets(table_out, first, rows), column)
 
     return one_tile
@@ -105,7 +105,7 @@ def _sliding_tile(rows, vectors):
             i += a_steps[0]
             j += b_steps[0]
         if relu:
-            total = tile.rectified(total)
+            total = tile.relu(total)
         tile.store(total, out, tile.offsets(table_out, first, rows), column)
 
     return one_tile
@@ -149,9 +149,9 @@ SLIDING = 3  # taps that slide over rows: the usual number of taps of a filter a
 # For 64 columns tiles of 6 x 8 reach 105-113 of 115 GFLOP/s on a Zen 4, where 6 x 2 read the weights 4 lines apart and
 # reached 90. A filter a channel: 3 x 8 and 6 x 8 are no better than 9 x 4 (55 GFLOP/s from the second-level cache);
 # sliding reaches 82.
-_RANK1 = {8: 6, 6: 8, 4: 10, 3: 8, 2: 12, 1: 8, 0: 6} if WIDE else {3: 4, 2: 6, 1: 8, 0: 6}
-_LANEWISE = {4: 9, 2: 9, 1: 8, 0: 6} if WIDE else {2: 6, 1: 8, 0: 6}
-_SLIDE = {4: 8, 2: 8, 1: 8} if WIDE else {2: 4, 1: 8}
+_RANK1 = {8: 6, 6: 8, 4: 10, 3: 8, 2: 12, 1: 8, 0: 6} if AVX512 else {3: 4, 2: 6, 1: 8, 0: 6}
+_LANEWISE = {4: 9, 2: 9, 1: 8, 0: 6} if AVX512 else {2: 6, 1: 8, 0: 6}
+_SLIDE = {4: 8, 2: 8, 1: 8} if AVX512 else {2: 4, 1: 8}
 
 
 def _choose(widths):

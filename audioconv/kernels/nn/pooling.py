@@ -13,7 +13,7 @@ from audioconv.kernels._jit import part, step
 from audioconv.kernels.nn.elementwise import place
 from audioconv.kernels.nn.operands import floats, real, rest
 from audioconv.kernels.simd.vector import lanes, maximum, splat, zero
-from audioconv.kernels.simd.vector_math import put, take
+from audioconv.kernels.simd.vector_math import masked_load, masked_store
 
 _2, _4 = rest(2), rest(4)
 FRAMES, BINS, CHANNELS, WINDOW, STRIDE, SIZE, MARGIN, POWER, SIGNED = 0, 1, 2, 3, 5, 7, 9, 11, 12
@@ -47,8 +47,8 @@ def max_pool(row, spaces, like, clip, clips, group, thread):
                     for i in range(row[o + WINDOW]):
                         for j in range(row[o + WINDOW + 1]):
                             p = place(row, 0, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j)
-                            total = maximum(total, take(x, p + c, n))
-                    put(y, place(row, 1, b, t, f) + c, total, n)
+                            total = maximum(total, masked_load(x, p + c, n))
+                    masked_store(y, place(row, 1, b, t, f) + c, total, n)
 
 
 @step
@@ -65,8 +65,8 @@ def average_pool(row, spaces, like, clip, clips, group, thread):
                     for i in range(row[o + WINDOW]):
                         for j in range(row[o + WINDOW + 1]):
                             p = place(row, 0, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j)
-                            total = total + take(x, p + c, n)
-                    put(y, place(row, 1, b, t, f) + c, total * splat(y, 1.0 / _count(row, o, t, f)), n)
+                            total = total + masked_load(x, p + c, n)
+                    masked_store(y, place(row, 1, b, t, f) + c, total * splat(y, 1.0 / _count(row, o, t, f)), n)
 
 
 @part
@@ -132,11 +132,13 @@ def average_pool_gradient(row, spaces, like, clip, clips, group, thread):
             for f in range(row[o + BINS]):
                 for c in range(0, row[o + CHANNELS], lanes(grad_x)):
                     n = row[o + CHANNELS] - c
-                    share = take(grad_y, place(row, 2, b, t, f) + c, n) * splat(grad_x, 1.0 / _count(row, o, t, f))
+                    share = masked_load(grad_y, place(row, 2, b, t, f) + c, n) * splat(
+                        grad_x, 1.0 / _count(row, o, t, f)
+                    )
                     for i in range(row[o + WINDOW]):
                         for j in range(row[o + WINDOW + 1]):
                             p = place(row, 3, b, t * row[o + STRIDE] + i, f * row[o + STRIDE + 1] + j) + c
-                            put(grad_x, p, take(grad_x, p, n) + share, n)
+                            masked_store(grad_x, p, masked_load(grad_x, p, n) + share, n)
 
 
 @step

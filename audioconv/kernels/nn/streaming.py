@@ -10,7 +10,7 @@ import numpy as np
 from audioconv.kernels._jit import kernel, part, stage_step, step
 from audioconv.kernels.nn.elementwise import place
 from audioconv.kernels.nn.operands import doubles, floats, invoke, rest
-from audioconv.kernels.simd.pointers import floats_at, integers_at, viewed
+from audioconv.kernels.simd.pointers import carray, floats_at, integers_at
 
 # rows of `operations`
 FIRST_ROW, LAST_ROW, FIRST_READ, LAST_READ, TARGET, EMITTED, MOST, FIRST_PATCH, LAST_PATCH, UNIT, EXTRA, LIMIT = range(
@@ -178,8 +178,8 @@ def network_step(state, x, y, frames):
     fills = floats_at(state, FILLS, 0, state[SIZES + FILLS], x)
     memory = floats_at(state, MEMORY, 0, state[SIZES + MEMORY], x)
     spaces = integers_at(state, SPACES, 0, state[SIZES + SPACES], state)
-    rows_x = viewed(x, frames * state[X_WIDTH]).reshape(frames, state[X_WIDTH])
-    rows_y = viewed(y, frames * state[Y_WIDTH]).reshape(frames, state[Y_WIDTH])
+    rows_x = carray(x, frames * state[X_WIDTH]).reshape(frames, state[X_WIDTH])
+    rows_y = carray(y, frames * state[Y_WIDTH]).reshape(frames, state[Y_WIDTH])
     done = min(frames, state[DUE])
     rows_y[:done] = 0
     state[DUE] -= done

@@ -9,7 +9,7 @@ import numpy as np
 from audioconv.kernels._jit import kernel, part, sound_card_callback, stage_step
 from audioconv.kernels.realtime.atomics import add_atomic, load_atomic, nanoseconds
 from audioconv.kernels.realtime.chain import call_step
-from audioconv.kernels.simd.pointers import floats_at, given, integers_at, row_at, viewed
+from audioconv.kernels.simd.pointers import carray, floats_at, integers_at, is_not_null, row_at
 
 # The row: channels of the stage's input and output; addresses of the step's table, of the counters, of a silent block
 # of input and one for output that nobody wants, both of so many frames; the address of the clock; ns of 10^6 frames;
@@ -54,7 +54,7 @@ def _spread(samples, channels):
 
 @part
 def _run(state, counters, source, target, frames):
-    call_step(viewed(row_at(state, TABLE), 2), 0, source, target, frames)
+    call_step(carray(row_at(state, TABLE), 2), 0, source, target, frames)
     _spare_the_ears(counters, target)
     _peak(counters, PEAK_IN, source)
     _peak(counters, PEAK_OUT, target)
@@ -64,25 +64,25 @@ def _run(state, counters, source, target, frames):
 def callback(x, y, frames, times, flags, state):
     """One block of a sound card."""
     frames, inputs, outputs = np.int64(frames), state[INPUTS], state[OUTPUTS]
-    counters = viewed(row_at(state, COUNTERS), COUNT)
+    counters = carray(row_at(state, COUNTERS), COUNT)
     begin = nanoseconds(state, CLOCK)
     played = state[PLAYED]
-    if given(x) and given(y):
-        _run(state, counters, viewed(x, frames * inputs), viewed(y, frames * outputs), frames)
+    if is_not_null(x) and is_not_null(y):
+        _run(state, counters, carray(x, frames * inputs), carray(y, frames * outputs), frames)
         if played > outputs:
-            _spread(viewed(y, frames * played), played)
+            _spread(carray(y, frames * played), played)
     else:  # the card only hears or only plays
         for first in range(0, frames, state[MOST]):
             count = min(state[MOST], frames - first)
             source = floats_at(state, SILENCE, 0, count * inputs, x)
             target = floats_at(state, UNHEARD, 0, count * outputs, x)
-            if given(x):
-                source = viewed(x, frames * inputs)[first * inputs : (first + count) * inputs]
-            if given(y):
-                target = viewed(y, frames * played)[first * played : first * played + count * outputs]
+            if is_not_null(x):
+                source = carray(x, frames * inputs)[first * inputs : (first + count) * inputs]
+            if is_not_null(y):
+                target = carray(y, frames * played)[first * played : first * played + count * outputs]
             _run(state, counters, source, target, count)
-            if given(y) and played > outputs:
-                _spread(viewed(y, frames * played)[first * played : (first + count) * played], played)
+            if is_not_null(y) and played > outputs:
+                _spread(carray(y, frames * played)[first * played : (first + count) * played], played)
     taken_ns = nanoseconds(state, CLOCK) - begin
     for flag in range(4):
         counters[INPUT_UNDERFLOWS + flag] += np.int64(flags) >> flag & 1
@@ -104,7 +104,7 @@ def source(state, x, y, frames):
     """Sound from memory, then silence, whatever comes in."""
     outputs, length = state[1], state[3]
     samples, place = floats_at(state, 2, 0, length * outputs, x), integers_at(state, 4, 0, 2, state)
-    target = viewed(y, frames * outputs)
+    target = carray(y, frames * outputs)
     for t in range(frames):
         if place[0] >= length and place[1] and length:
             place[0] = 0
@@ -119,7 +119,7 @@ def sink(state, x, y, frames):
     """What comes goes on, and into memory until that is full."""
     channels, length = state[0], state[2]
     memory, filled = floats_at(state, 1, 0, length * channels, x), integers_at(state, 3, 0, 1, state)
-    samples, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    samples, target = carray(x, frames * channels), carray(y, frames * channels)
     first = filled[0] * channels
     for i in range(frames * channels):
         target[i] = samples[i]
@@ -138,7 +138,7 @@ def monitor(state, x, y, frames):
     """What comes goes on, and into a ring that one other thread reads; what finds no place in it is dropped."""
     channels, length = state[0], state[2]
     ring, counters = floats_at(state, 1, 0, length * channels, x), integers_at(state, 3, 0, MONITOR_COUNTERS, state)
-    samples, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    samples, target = carray(x, frames * channels), carray(y, frames * channels)
     kept = min(frames, length - (counters[WRITTEN] - load_atomic(counters, READ)))
     place = counters[WRITTEN] % length * channels
     for i in range(frames * channels):

@@ -16,7 +16,7 @@ from numba.core.typing.templates import signature
 from audioconv.kernels._jit import STEPS, inner, kernel, part, stage_step
 from audioconv.kernels.simd import vector as simd
 from audioconv.kernels.simd._emit import operation
-from audioconv.kernels.simd.pointers import ROWS, doubles_at, floats_at, integers_at, viewed
+from audioconv.kernels.simd.pointers import ROWS, carray, doubles_at, floats_at, integers_at
 
 CHUNK = 256  # frames that a filter keeps in float64 at a time
 SMALLEST = 2.0**-126  # of normal float32 numbers: what is smaller costs a hundred times as much to compute with
@@ -91,7 +91,7 @@ def whole_chain(state, x, y, frames):
     """The steps of a table, one after the other; where their widths differ, CHUNK frames at a time."""
     count = state[0]
     table, widths = integers_at(state, 1, 0, 2 * count, state), integers_at(state, 2, 0, count + 1, state)
-    source, target = viewed(x, frames * widths[0]), viewed(y, frames * widths[count])
+    source, target = carray(x, frames * widths[0]), carray(y, frames * widths[count])
     if state[4]:
         _run_widths(table, widths, floats_at(state, 3, 0, state[4], x), source, target, frames)
     else:
@@ -103,7 +103,7 @@ def whole_chain(state, x, y, frames):
 def gain(state, x, y, frames):
     """y = g x."""
     channels, g = state[0], doubles_at(state, 1, 0, 2, state)
-    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    source, target = carray(x, frames * channels), carray(y, frames * channels)
     start, aim = g[0], g[1]
     rise = (aim - start) / max(frames, 1)
     for t in range(frames):
@@ -144,7 +144,7 @@ def matrix_mixer(state, x, y, frames):
     before, after = state[0], state[1]
     now, aim, moving = _rows(state, 2, before * after)
     frame = doubles_at(state, 4, 0, before, state)
-    source, target = viewed(x, frames * before), viewed(y, frames * after)
+    source, target = carray(x, frames * before), carray(y, frames * after)
     for t in range(frames):
         for i in range(before):
             frame[i] = source[t * before + i]
@@ -252,7 +252,7 @@ def biquad(state, x, y, frames):
     channels, size, replaced = state[0], 3 * state[1], integers_at(state, 6, 0, 1, state)
     now, aim, moving = _rows(state, 2, 5 * state[1])
     states, work = doubles_at(state, 4, 0, size * channels, state), doubles_at(state, 5, 0, CHUNK + size, state)
-    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    source, target = carray(x, frames * channels), carray(y, frames * channels)
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
         for channel in range(channels):
@@ -290,7 +290,7 @@ def dry_wet(state, x, y, frames):
     table, dry = integers_at(state, 2, 0, 2, state), floats_at(state, 3, 0, CHUNK * channels, x)
     line, place = floats_at(state, 4, 0, late, x), integers_at(state, 6, 0, 1, state)
     replaced = integers_at(state, 7, 0, 1, state)
-    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    source, target = carray(x, frames * channels), carray(y, frames * channels)
     start, aim = g[0], g[1]
     rise = (aim - start) / max(frames, 1)
     for first in range(0, frames, CHUNK):
@@ -352,7 +352,7 @@ def limiter(state, x, y, frames):
     numbers, queue = doubles_at(state, 2, 0, 5, state), integers_at(state, 5, 0, span + 3, state)
     needs, gains = doubles_at(state, 3, 0, span, state), doubles_at(state, 4, 0, span, state)
     delay, replaced = floats_at(state, 6, 0, span * channels, x), integers_at(state, 7, 0, 1, state)
-    source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+    source, target = carray(x, frames * channels), carray(y, frames * channels)
     start, aim = numbers[0], numbers[1]
     rise = (aim - start) / max(frames, 1)
     for t in range(frames):

@@ -13,7 +13,7 @@ row of an instance there, `convolver` takes it. From then on the row is read by 
 from audioconv.kernels._jit import inner, kernel, part, stage_step
 from audioconv.kernels.realtime.atomics import add_atomic, exchange_atomic, load_atomic
 from audioconv.kernels.realtime.chain import call_step
-from audioconv.kernels.simd.pointers import floats_at, row_at, viewed
+from audioconv.kernels.simd.pointers import carray, floats_at, row_at
 
 MOST = 8  # instances at a time
 CHUNK = 512  # frames that are mixed at a time
@@ -69,7 +69,7 @@ def _feed(state, row, until, scratch):
 @kernel
 def catch_up(table, row, scratch):
     """Bring a new instance near to the present; `table` is that of the convolver, scratch (CHUNK * outputs,)."""
-    control = viewed(row_at(row_at(table, 1), CONTROL), CONTROLS)
+    control = carray(row_at(row_at(table, 1), CONTROL), CONTROLS)
     _feed(row_at(table, 1), row, load_atomic(control, FRAMES), scratch)
 
 
@@ -85,7 +85,7 @@ def _arrive(state, control, instances, scratch, frames):
     if load_atomic(control, MAILBOX):
         control[PENDING] = exchange_atomic(control, MAILBOX, 0)
     if control[PENDING] and control[COUNT] < MOST:
-        row = viewed(row_at(control, PENDING), INSTANCE)
+        row = carray(row_at(control, PENDING), INSTANCE)
         if row[MODE] == CUT:
             _feed(state, row, min(control[FRAMES], row[FED] + HURRY * frames), scratch)
         if row[MODE] == FADE_INPUT or row[FED] == control[FRAMES]:
@@ -169,8 +169,8 @@ def _enter(control, x, came):
 def mix(state, x, y, frames):
     """The instances of a `StreamConvolver`, and their fades; the state is that of `convolver`."""
     inputs, outputs = state[INPUTS], state[OUTPUTS]
-    source, target = viewed(x, frames * inputs), viewed(y, frames * outputs)
-    control, instances = viewed(row_at(state, CONTROL), CONTROLS), viewed(row_at(state, INSTANCES), MOST * INSTANCE)
+    source, target = carray(x, frames * inputs), carray(y, frames * outputs)
+    control, instances = carray(row_at(state, CONTROL), CONTROLS), carray(row_at(state, INSTANCES), MOST * INSTANCE)
     scratch = floats_at(state, SCRATCH, 0, scratch_size(inputs, outputs), x)
     came, given, made = scratch[: CHUNK * inputs], scratch[CHUNK * inputs :], scratch[2 * CHUNK * inputs :]
     for first in range(0, frames, CHUNK):
@@ -186,12 +186,12 @@ def mix(state, x, y, frames):
 def convolver(state, x, y, frames):
     """A `StreamConvolver`."""
     inputs, outputs = state[INPUTS], state[OUTPUTS]
-    source, target = viewed(x, frames * inputs), viewed(y, frames * outputs)
-    control, instances = viewed(row_at(state, CONTROL), CONTROLS), viewed(row_at(state, INSTANCES), MOST * INSTANCE)
+    source, target = carray(x, frames * inputs), carray(y, frames * outputs)
+    control, instances = carray(row_at(state, CONTROL), CONTROLS), carray(row_at(state, INSTANCES), MOST * INSTANCE)
     scratch = floats_at(state, SCRATCH, 0, scratch_size(inputs, outputs), x)
     _arrive(state, control, instances, scratch[2 * CHUNK * inputs :], frames)
     if control[COUNT] == 1 and instances[FADED] == instances[FADE] and not control[REPLACE_NONFINITE]:
         _remember(state, control, source)
         call_step(instances, 0, source, target, frames)
     else:
-        call_step(viewed(row_at(state, MIXER), 2), 0, source, target, frames)
+        call_step(carray(row_at(state, MIXER), 2), 0, source, target, frames)

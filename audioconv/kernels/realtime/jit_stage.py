@@ -4,7 +4,7 @@ from itertools import dropwhile, takewhile
 
 from audioconv.errors import ArgumentError
 from audioconv.kernels._jit import Step, _of_chain, users_function
-from audioconv.kernels.simd.pointers import doubles_at, viewed
+from audioconv.kernels.simd.pointers import carray, doubles_at
 
 
 def jitted_step(function, shape):
@@ -18,7 +18,7 @@ def jitted_step(function, shape):
 
     def jitted(state, x, y, frames):
         channels = state[0]
-        source, target = viewed(x, frames * channels), viewed(y, frames * channels)
+        source, target = carray(x, frames * channels), carray(y, frames * channels)
         for i in range(frames * channels):
             target[i] = source[i]
         function(target.reshape((frames, channels)), doubles_at(state, 1, 0, size, state).reshape(shape))

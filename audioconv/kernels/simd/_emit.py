@@ -24,7 +24,7 @@ def _registers_are_wide():
     return bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))
 
 
-WIDE = _registers_are_wide()
+AVX512 = _registers_are_wide()
 
 
 def operation(numpy_body):

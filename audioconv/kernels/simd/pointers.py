@@ -55,17 +55,17 @@ doubles_at = _declare_space("doubles_at", types.float64, "The same, of float64."
 integers_at = _declare_space("integers_at", types.int64, "The same, of int64.")
 
 
-frozen_floats_at = _declare_space("frozen_floats_at", None, "The same as floats_at, read-only.", True)
+read_only_floats_at = _declare_space("read_only_floats_at", None, "The same as floats_at, read-only.", True)
 
 
-def _numpy_viewed(pointer, size):
+def _numpy_carray(pointer, size):
     assert size <= pointer.size, f"{size} of {pointer.size}"
     return pointer[:size]
 
 
-@operation(_numpy_viewed)
-def viewed(typing_context, pointer, size):
-    """viewed(pointer, size): the array of so many elements that a pointer points at."""
+@operation(_numpy_carray)
+def carray(typing_context, pointer, size):
+    """carray(pointer, size): the array of so many elements that a pointer points at."""
     array_type = types.Array(pointer.dtype, 1, "C")
 
     def codegen(context, builder, sig, args):
@@ -76,8 +76,8 @@ def viewed(typing_context, pointer, size):
 
 
 @operation(lambda pointer: pointer is not None)
-def given(typing_context, pointer):
-    """given(pointer): whether it points anywhere."""
+def is_not_null(typing_context, pointer):
+    """is_not_null(pointer): whether it points anywhere."""
 
     def codegen(context, builder, sig, args):
         return builder.icmp_unsigned("!=", builder.ptrtoint(args[0], ir.IntType(64)), ir.Constant(ir.IntType(64), 0))

@@ -23,8 +23,8 @@ def touch(a, first, last):
 
 
 @operation(lambda a, i: None)
-def hint(typing_context, a, i):
-    """hint(a, i): the line of a[i], or beyond the ends of a, is going to be wanted in the second cache.
+def prefetch(typing_context, a, i):
+    """prefetch(a, i): the line of a[i], or beyond the ends of a, is going to be wanted in the second cache.
 
     A few at a time, between sums of products: they come while those are done. Not in the first cache: rows of planes
     are often nearly 4 KiB apart, and then it has no more than 8 places for them.

@@ -13,9 +13,9 @@ from numba.core.typing.templates import signature
 from numba.extending import models, register_model
 
 from audioconv.kernels.simd._emit import (
+    AVX512,
     LANES,
     LANES_OF,
-    WIDE,
     call_llvm,
     flat,
     load_from,
@@ -38,7 +38,7 @@ class Tile(types.Type):
 
 def _parts(tile):
     """LLVM type of one accumulator, their number in a row, elements from one to the next."""
-    if WIDE and tile.vectors and tile.vectors % 2 == 0:
+    if AVX512 and tile.vectors and tile.vectors % 2 == 0:
         return vector_llvm(tile.dtype, 2), tile.vectors // 2, 2 * LANES_OF[tile.dtype]
     if tile.vectors:
         return vector_llvm(tile.dtype), tile.vectors, LANES_OF[tile.dtype]
@@ -144,8 +144,8 @@ def store(typing_context, t, a, offsets, column):
 
 
 @operation(lambda t: np.where(t <= 0, t.dtype.type(0), t))
-def rectified(typing_context, t):
-    """rectified(t): zero where the tile is negative; NaN stays NaN."""
+def relu(typing_context, t):
+    """relu(t): zero where the tile is negative; NaN stays NaN."""
 
     def codegen(context, builder, sig, args):
         part, count, _ = _parts(sig.args[0])

@@ -57,8 +57,8 @@ def lanes(typing_context, a):
 
 
 @operation(lambda a, i: flat(a, i, 1).ctypes.data % LINE // a.itemsize)
-def place(typing_context, a, i):
-    """place(a, i): how many elements lie between the start of its cache line and a[i]."""
+def line_offset(typing_context, a, i):
+    """line_offset(a, i): how many elements lie between the start of its cache line and a[i]."""
 
     def codegen(context, builder, sig, args):
         pointer = pointer_to(context, builder, sig.args[0], args[0], args[1], scalar_llvm(sig.args[0].dtype))
@@ -172,8 +172,8 @@ def maximum(typing_context, x, y):
 
 
 @operation(lambda x, y: (x > y).astype(x.dtype))
-def above(typing_context, x, y):
-    """above(x, y): 1 in lanes where x > y, else 0; NaN lies above nothing. Two vectors."""
+def greater_than(typing_context, x, y):
+    """greater_than(x, y): 1 in lanes where x > y, else 0; NaN lies above nothing. Two vectors."""
 
     def codegen(context, builder, sig, args):
         return builder.uitofp(builder.fcmp_ordered(">", *args), args[0].type)
@@ -222,7 +222,9 @@ zip_low = _declare_shuffle(
 zip_high = _declare_shuffle(
     "zip_high", lambda n: [(j + n) // 2 + (j % 2) * n for j in range(n)], "zip_high(u, v): the second half of it."
 )
-backwards = _declare_shuffle("backwards", lambda n: list(range(n))[::-1], "backwards(u, u): the lanes of u reversed.")
+reverse_lanes = _declare_shuffle(
+    "reverse_lanes", lambda n: list(range(n))[::-1], "reverse_lanes(u, u): the lanes of u reversed."
+)
 
 
 def _numpy_load_rows(a, i, step):

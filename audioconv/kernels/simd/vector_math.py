@@ -23,7 +23,7 @@ from audioconv.kernels.simd._emit import (
 from audioconv.kernels.simd.vector import Vector
 
 
-def _numpy_take(a, i, count):
+def _numpy_masked_load(a, i, count):
     lanes = LANES[a.dtype]
     result = np.zeros(lanes, a.dtype)
     result[: min(count, lanes)] = flat(a, i, min(count, lanes))
@@ -43,9 +43,9 @@ def _masked(builder, name, vector, result, arguments):
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, full), arguments)
 
 
-@operation(_numpy_take)
-def take(typing_context, a, i, count):
-    """take(a, i, count): the vector a[i : i + count], zeros in the lanes beyond; of more than `lanes` the first."""
+@operation(_numpy_masked_load)
+def masked_load(typing_context, a, i, count):
+    """masked_load(a, i, count): the vector a[i : i + count], at most `lanes` elements, zeros in the lanes beyond."""
 
     def codegen(context, builder, sig, args):
         part = vector_llvm(sig.args[0].dtype)
@@ -67,14 +67,14 @@ def take(typing_context, a, i, count):
     return signature(Vector(a.dtype), a, types.intp, types.intp), codegen
 
 
-def _numpy_put(a, i, v, count):
+def _numpy_masked_store(a, i, v, count):
     count = min(count, len(v))
     flat(a, i, count)[:] = v[:count]
 
 
-@operation(_numpy_put)
-def put(typing_context, a, i, v, count):
-    """put(a, i, v, count): a[i : i + count] = v, at most as much of it as there are lanes."""
+@operation(_numpy_masked_store)
+def masked_store(typing_context, a, i, v, count):
+    """masked_store(a, i, v, count): a[i : i + count] = v, at most as much of it as there are lanes."""
 
     def codegen(context, builder, sig, args):
         array, index, value, count = args
@@ -256,8 +256,8 @@ def _widened(builder, v):
 
 
 @operation(lambda a: np.zeros(LANES[a.dtype]))
-def wide_zero(typing_context, a):
-    """wide_zero(a): zeros in float64, one a lane of a's vectors."""
+def accumulator_zero(typing_context, a):
+    """accumulator_zero(a): zeros in float64, one a lane of a's vectors."""
 
     def codegen(context, builder, sig, args):
         part = vector_llvm(types.float64)
@@ -267,8 +267,8 @@ def wide_zero(typing_context, a):
 
 
 @operation(lambda total, v: total + v)
-def wide_add(typing_context, total, v):
-    """wide_add(total, v): total + v in float64."""
+def accumulator_add(typing_context, total, v):
+    """accumulator_add(total, v): total + v in float64."""
 
     def codegen(context, builder, sig, args):
         pairs = zip(cgutils.unpack_tuple(builder, args[0]), _widened(builder, args[1]), strict=True)
@@ -278,8 +278,8 @@ def wide_add(typing_context, total, v):
 
 
 @operation(lambda total, u, v: total + u.astype(np.float64) * v)
-def wide_fma(typing_context, total, u, v):
-    """wide_fma(total, u, v): total + u * v in float64."""
+def accumulator_fma(typing_context, total, u, v):
+    """accumulator_fma(total, u, v): total + u * v in float64."""
 
     def codegen(context, builder, sig, args):
         parts = [cgutils.unpack_tuple(builder, args[0]), _widened(builder, args[1]), _widened(builder, args[2])]
@@ -291,8 +291,8 @@ def wide_fma(typing_context, total, u, v):
 
 
 @operation(lambda total, wide: total + wide)
-def wide_plus(typing_context, total, wide):
-    """wide_plus(total, wide): total + wide, both sums in float64."""
+def accumulator_plus(typing_context, total, wide):
+    """accumulator_plus(total, wide): total + wide, both sums in float64."""
 
     def codegen(context, builder, sig, args):
         pairs = zip(*(cgutils.unpack_tuple(builder, each) for each in args), strict=True)
@@ -302,8 +302,8 @@ def wide_plus(typing_context, total, wide):
 
 
 @operation(lambda total, wide: total + wide * wide)
-def wide_square(typing_context, total, wide):
-    """wide_square(total, wide): total + wide * wide, both sums in float64."""
+def accumulator_square(typing_context, total, wide):
+    """accumulator_square(total, wide): total + wide * wide, both sums in float64."""
 
     def codegen(context, builder, sig, args):
         part = vector_llvm(types.float64)
@@ -314,14 +314,14 @@ def wide_square(typing_context, total, wide):
     return signature(total, total, wide), codegen
 
 
-def _numpy_wide_put(a, i, total, count):
+def _numpy_accumulator_store(a, i, total, count):
     count = min(count, len(total))
     flat(a, i, count)[:] = total[:count]
 
 
-@operation(_numpy_wide_put)
-def wide_put(typing_context, a, i, total, count):
-    """wide_put(a, i, total, count): a[i : i + count] = total for an array of float64, at most all lanes."""
+@operation(_numpy_accumulator_store)
+def accumulator_store(typing_context, a, i, total, count):
+    """accumulator_store(a, i, total, count): a[i : i + count] = total for an array of float64, at most all lanes."""
 
     def codegen(context, builder, sig, args):
         array, index, total, count = args
@@ -337,8 +337,8 @@ def wide_put(typing_context, a, i, total, count):
 
 
 @operation(lambda a, total: total.astype(a.dtype))
-def narrow(typing_context, a, total):
-    """narrow(a, total): sums in float64 as a vector of a's dtype."""
+def accumulator_round(typing_context, a, total):
+    """accumulator_round(a, total): sums in float64 as a vector of a's dtype."""
 
     def codegen(context, builder, sig, args):
         part = vector_llvm(sig.args[0].dtype)

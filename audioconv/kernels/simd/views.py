@@ -8,8 +8,8 @@ from audioconv.kernels.simd._emit import operation
 
 
 @operation(frozen)
-def reading(typing_context, a):
-    """reading(a): the same memory as a read-only array, so that a kernel has one signature wherever it reads from."""
+def read_only_view(typing_context, a):
+    """read_only_view(a): the same memory as a read-only array, so that a kernel has one signature for its inputs."""
 
     def codegen(context, builder, sig, args):
         return impl_ret_borrowed(context, builder, sig.return_type, args[0])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioconv.arrays import frozen
-from audioconv.kernels.dsp.interleave import put, take
+from audioconv.kernels.dsp.interleave import deinterleave, interleave
 
 
 @settings(max_examples=60, deadline=None)
@@ -19,21 +19,21 @@ from audioconv.kernels.dsp.interleave import put, take
 )
 def test_channels_are_taken_apart_with_zeros_around(channels, frames, first, count, dtype):
     x = np.arange(1, frames * channels + 1, dtype=dtype).reshape(frames, channels)
-    apart = np.full(channels * count + 2, 7, dtype)
-    take(frozen(x.reshape(-1)), channels, first, apart[1:-1])
-    assert apart[0] == apart[-1] == 7
+    planar = np.full(channels * count + 2, 7, dtype)
+    deinterleave(frozen(x.reshape(-1)), channels, first, planar[1:-1])
+    assert planar[0] == planar[-1] == 7
     padded = np.concatenate([np.zeros((150, channels)), x, np.zeros((150, channels))])
     expected = padded[150 + first : 150 + first + count]
-    assert np.array_equal(apart[1:-1].reshape(channels, count), expected.T)
+    assert np.array_equal(planar[1:-1].reshape(channels, count), expected.T)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("channels", [1, 2, 3, 8, 17])
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 33])
 def test_and_put_together_where_they_belong(dtype, channels, count):
-    apart = np.arange(1, channels * count + 1, dtype=dtype)
+    planar = np.arange(1, channels * count + 1, dtype=dtype)
     y = np.full((count + 5, channels), -1, dtype)
-    put(frozen(apart), channels, 2, y[: count + 2].reshape(-1))
-    assert np.array_equal(y[2 : count + 2], apart.reshape(channels, count).T)
+    interleave(frozen(planar), channels, 2, y[: count + 2].reshape(-1))
+    assert np.array_equal(y[2 : count + 2], planar.reshape(channels, count).T)
     assert (y[:2] == -1).all()
     assert (y[count + 2 :] == -1).all()

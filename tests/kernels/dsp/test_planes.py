@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 
 from audioconv.arrays import frozen
 from audioconv.kernels._jit import JIT_ENABLED
-from audioconv.kernels.dsp import planes as kernels
+from audioconv.kernels.dsp import planes
 from audioconv.signal.image import (
     BOUNDARIES,
-    Dense,
-    Kept,
+    Direct2d,
+    OverlapAdd2d,
     Plane,
-    Separable,
-    Spaced,
-    Tiles,
-    factors,
-    places,
-    spread,
-    terms,
-    tile_kept,
+    Separable2d,
+    SparseFIR2d,
+    Strided,
+    boundary_index_map,
+    dilate_kernel,
+    low_rank_factors,
+    rank_one_factors,
+    tile_outputs,
 )
 from tests import naive
 from tests.compare import assert_close
@@ -47,7 +47,7 @@ def plane_of(x, taps, boundary, stride=(1, 1), dilation=(1, 1), mode="full"):
         begin, length = (0, x.shape[axis] + reach) if mode == "full" else (reach // 2, x.shape[axis])
         count = -(-length // stride[axis])
         wanted = (count - 1) * stride[axis] + 1 + reach
-        maps.append(frozen(places(x.shape[axis], begin - reach, wanted, boundary[axis]), np.int64))
+        maps.append(frozen(boundary_index_map(x.shape[axis], begin - reach, wanted, boundary[axis]), np.int64))
         counts.append(count)
         begins.append(begin)
     return Plane(x, *maps, begins[1] - (taps[1] - 1) * dilation[1]), tuple(counts), tuple(begins)
@@ -68,14 +68,14 @@ def test_every_method_is_the_sum_that_defines_it(rows, columns, down, along, bou
     x, kernel = noise((rows, columns), dtype, seed), noise((down, along), dtype, seed + 1)
     plane, shape, begin = plane_of(x, kernel.shape, boundary, mode=mode)
     expected = naive.convolve2d(x, kernel, begin, shape, boundary=boundary)
-    assert_close(filled(Dense(kernel), plane, shape, dtype), expected, SUMS[dtype])
-    assert_close(filled(Spaced(kernel, (1, 1), (1, 1)), plane, shape, dtype), expected, SUMS[dtype])
-    tall, broad = (part.astype(dtype) for part in terms(kernel, 0.0))
-    found = filled(Separable(tall, broad), plane, shape, dtype)
+    assert_close(filled(Direct2d(kernel), plane, shape, dtype), expected, SUMS[dtype])
+    assert_close(filled(SparseFIR2d(kernel, (1, 1), (1, 1)), plane, shape, dtype), expected, SUMS[dtype])
+    column_factors, row_factors = (part.astype(dtype) for part in low_rank_factors(kernel, 0.0))
+    found = filled(Separable2d(column_factors, row_factors), plane, shape, dtype)
     most = 8 * np.finfo(dtype).eps * np.abs(kernel).sum() * np.abs(x).max()  # terms of a sum may cancel each other
     assert np.max(np.abs(found - expected), initial=0) <= most
-    size = next(size for size in (512, 1024, 2048, 4096) if tile_kept(size, kernel.shape, shape[1]))
-    assert_close(filled(Tiles(kernel, size, shape[1]), plane, shape, dtype), expected, SPECTRA[dtype])
+    size = next(size for size in (512, 1024, 2048, 4096) if tile_outputs(size, kernel.shape, shape[1]))
+    assert_close(filled(OverlapAdd2d(kernel, size, shape[1]), plane, shape, dtype), expected, SPECTRA[dtype])
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -85,8 +85,8 @@ def test_strides_and_dilations(rows, columns, down, along, boundary, dtype, s0, 
     stride, dilation = (s0, s1), (d0, d1)
     plane, shape, begin = plane_of(x, kernel.shape, boundary, stride, dilation)
     expected = naive.convolve2d(x, kernel, begin, shape, stride, dilation, boundary)
-    assert_close(filled(Spaced(kernel, stride, dilation), plane, shape, dtype), expected, SUMS[dtype])
-    kept = Kept(Dense(spread(kernel, dilation)), stride)
+    assert_close(filled(SparseFIR2d(kernel, stride, dilation), plane, shape, dtype), expected, SUMS[dtype])
+    kept = Strided(Direct2d(dilate_kernel(kernel, dilation)), stride)
     assert_close(filled(kept, plane, shape, dtype), expected, SUMS[dtype])
 
 
@@ -95,9 +95,9 @@ def test_strides_and_dilations(rows, columns, down, along, boundary, dtype, s0, 
 def test_no_bit_depends_on_the_cut(rows, columns, down, along, boundary, dtype, cut, seed):
     x, kernel = noise((rows, columns), dtype, seed), noise((down, along), dtype, seed + 1)
     plane, shape, _ = plane_of(x, kernel.shape, boundary)
-    tall, broad = (part.astype(dtype) for part in terms(kernel, 0.0))
+    column_factors, row_factors = (part.astype(dtype) for part in low_rank_factors(kernel, 0.0))
     cut = min(cut, shape[0])
-    for method in (Dense(kernel), Spaced(kernel, (1, 1), (1, 1)), Separable(tall, broad)):
+    for method in (Direct2d(kernel), SparseFIR2d(kernel, (1, 1), (1, 1)), Separable2d(column_factors, row_factors)):
         whole = filled(method, plane, shape, dtype)
         parts = [
             filled(method, plane.part(slice(first, last + down - 1)), (last - first, shape[1]), dtype)
@@ -105,8 +105,8 @@ def test_no_bit_depends_on_the_cut(rows, columns, down, along, boundary, dtype, 
             if first < last
         ]
         assert np.array_equal(np.concatenate(parts), whole)
-    size = next(size for size in (1024, 2048, 4096) if tile_kept(size, kernel.shape, shape[1]))
-    tiles = Tiles(kernel, size, shape[1])
+    size = next(size for size in (1024, 2048, 4096) if tile_outputs(size, kernel.shape, shape[1]))
+    tiles = OverlapAdd2d(kernel, size, shape[1])
     whole, cut = filled(tiles, plane, shape, dtype), min(tiles.grain, shape[0])
     first = filled(tiles, plane.part(slice(0, cut + down - 1)), (cut, shape[1]), dtype)
     assert np.array_equal(first, whole[:cut])
@@ -118,11 +118,11 @@ def test_a_wide_plane_has_the_bits_of_a_narrow_one(taps, dtype):
     """Tiles within the plane, its edges, and planes narrower than a tile give an output the same bits."""
     x, kernel = noise((14, 150 if JIT_ENABLED else 40), dtype, 1), noise(taps, dtype, 2)
     plane, shape, _ = plane_of(x, taps, ("zero", "zero"))
-    wide = filled(Dense(kernel), plane, shape, dtype)
+    wide = filled(Direct2d(kernel), plane, shape, dtype)
     for column in (0, 5, 60, 100):
         if column + 10 + taps[1] <= shape[1]:
             part = plane.part(slice(None), slice(column, column + 10 + taps[1] - 1))
-            assert np.array_equal(filled(Dense(kernel), part, (shape[0], 10), dtype), wide[:, column : column + 10])
+            assert np.array_equal(filled(Direct2d(kernel), part, (shape[0], 10), dtype), wide[:, column : column + 10])
 
 
 @pytest.mark.parametrize("shift", [0, 1, 5, 15])
@@ -135,10 +135,9 @@ def test_memory_around_is_neither_used_nor_written(shift):
     for mode in ("full", "same"):
         plane, shape, begin = plane_of(x, taps, ("zero", "edge"), mode=mode)
         expected = naive.convolve2d(data, kernel, begin, shape, boundary=("zero", "edge"))
-        tall, broad = (part.astype(np.float32) for part in terms(kernel, 0.0))
-        for method in (
-            Dense(kernel), Spaced(kernel, (1, 1), (1, 1)), Separable(tall, broad), Tiles(kernel, 1024, shape[1]),
-        ):  # fmt: skip
+        column_factors, row_factors = (part.astype(np.float32) for part in low_rank_factors(kernel, 0.0))
+        sums = Direct2d(kernel), SparseFIR2d(kernel, (1, 1), (1, 1)), Separable2d(column_factors, row_factors)
+        for method in (*sums, OverlapAdd2d(kernel, 1024, shape[1])):
             around = np.full(shape[0] * shape[1] + 64, 7, np.float32)
             y = around[shift + 1 :][: shape[0] * shape[1]].reshape(shape)
             method.fill(plane, y)
@@ -154,10 +153,10 @@ def test_what_is_not_finite_spoils_what_it_has_a_part_in_and_no_more(poison):
     plane, shape, _ = plane_of(frozen(x), kernel.shape, ("zero", "zero"))
     expected = np.zeros(shape, bool)
     expected[6:9, 40:45] = True
-    tall, broad = (part.astype(np.float32) for part in terms(kernel, 0.0))
-    for method in (Dense(kernel), Spaced(kernel, (1, 1), (1, 1)), Separable(tall, broad)):
+    column_factors, row_factors = (part.astype(np.float32) for part in low_rank_factors(kernel, 0.0))
+    for method in (Direct2d(kernel), SparseFIR2d(kernel, (1, 1), (1, 1)), Separable2d(column_factors, row_factors)):
         assert np.array_equal(~np.isfinite(filled(method, plane, shape, np.float32)), expected)
-    tiles = Tiles(kernel, 512, shape[1])
+    tiles = OverlapAdd2d(kernel, 512, shape[1])
     spoiled = ~np.isfinite(filled(tiles, plane, shape, np.float32))
     rows, columns = (-(-n // kept) for n, kept in zip(shape, tiles.kept, strict=True))
     touched = sum(
@@ -172,12 +171,13 @@ def test_what_is_not_finite_spoils_what_it_has_a_part_in_and_no_more(poison):
 def test_zeros_give_zeros_and_long_kernels_keep_their_digits():
     kernel = noise((5, 5), np.float32, 1)
     plane, shape, _ = plane_of(frozen(np.zeros((9, 70), np.float32)), (5, 5), ("zero", "zero"))
-    for method in (Dense(kernel), Tiles(kernel, 1024, shape[1])):
+    for method in (Direct2d(kernel), OverlapAdd2d(kernel, 1024, shape[1])):
         assert not filled(method, plane, shape, np.float32).any()
     if JIT_ENABLED:
         average = frozen(np.full((31, 31), 1 / 961, np.float32))
         plane, shape, _ = plane_of(frozen(np.ones((60, 90), np.float32)), (31, 31), ("edge", "edge"), mode="same")
-        assert_close(filled(Dense(average), plane, shape, np.float32), np.full(shape, average.sum(dtype=float)), 1e-6)
+        found = filled(Direct2d(average), plane, shape, np.float32)
+        assert_close(found, np.full(shape, average.sum(dtype=float)), 1e-6)
 
 
 # --- pieces ---
@@ -187,11 +187,11 @@ def test_zeros_give_zeros_and_long_kernels_keep_their_digits():
 @given(st.integers(1, 9), st.integers(-30, 30), st.integers(0, 40), st.sampled_from(BOUNDARIES))
 def test_places_are_where_a_boundary_says(size, begin, count, boundary):
     expected = [naive.source(i, size, boundary) for i in range(begin, begin + count)]
-    assert places(size, begin, count, boundary).tolist() == [-1 if i is None else i for i in expected]
+    assert boundary_index_map(size, begin, count, boundary).tolist() == [-1 if i is None else i for i in expected]
     if boundary != "zero" and count:
         mode = {"reflect": "symmetric", "mirror": "reflect", "edge": "edge", "wrap": "wrap"}[boundary]
         padded = np.pad(np.arange(size), 80, mode)
-        assert np.array_equal(padded[80 + begin : 80 + begin + count], places(size, begin, count, boundary))
+        assert np.array_equal(padded[80 + begin : 80 + begin + count], boundary_index_map(size, begin, count, boundary))
 
 
 @settings(max_examples=100, deadline=None)
@@ -204,7 +204,7 @@ def test_pieces_cover_the_taps_once_in_order(rows, columns):
     seen = np.zeros((rows, columns), int)
     for first, last, left, right in table:
         seen[first:last, left:right] += 1
-        assert (last - first) * (right - left) <= 2 * kernels.CHAIN
+        assert (last - first) * (right - left) <= 2 * planes.CHAIN
     assert np.all(seen == 1)
     assert least == min(table[:, 1] - table[:, 0])
     assert table.tolist() == sorted(table.tolist())
@@ -214,23 +214,23 @@ def test_factors_are_found_only_where_they_are():
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
         product = np.outer(rng.standard_normal(9), rng.standard_normal(7)).astype(dtype)
-        column, row = factors(product)
+        column, row = rank_one_factors(product)
         assert_close(np.outer(column, row), product, 4 * np.finfo(dtype).eps)
         bent = product.copy()
         bent[3, 3] *= 1 + 20 * np.finfo(dtype).eps
         bent[0, 0] = product[0, 0] + 1e-5 * np.abs(product).max()
-        assert factors(bent) is None
-        assert factors(rng.standard_normal((3, 3)).astype(dtype)) is None
-        assert factors(np.zeros((3, 3), dtype)) is None
-        assert factors(np.full((3, 3), np.nan, dtype)) is None
+        assert rank_one_factors(bent) is None
+        assert rank_one_factors(rng.standard_normal((3, 3)).astype(dtype)) is None
+        assert rank_one_factors(np.zeros((3, 3), dtype)) is None
+        assert rank_one_factors(np.full((3, 3), np.nan, dtype)) is None
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 0.01, 0.1, 0.5])
 def test_terms_leave_out_no_more_than_the_tolerance(tolerance):
     kernel = np.random.default_rng(0).standard_normal((12, 9))
-    tall, broad = terms(kernel, tolerance)
-    off = np.abs(kernel - tall.T @ broad).sum() / np.abs(kernel).sum()
+    column_factors, row_factors = low_rank_factors(kernel, tolerance)
+    off = np.abs(kernel - column_factors.T @ row_factors).sum() / np.abs(kernel).sum()
     assert off <= max(tolerance, 1e-14)
-    assert len(tall) == 9 if tolerance < 0.02 else len(tall) < 9
-    if len(tall) > 1:  # and one less would have been too few
-        assert np.abs(kernel - tall[:-1].T @ broad[:-1]).sum() / np.abs(kernel).sum() > tolerance
+    assert len(column_factors) == 9 if tolerance < 0.02 else len(column_factors) < 9
+    if len(column_factors) > 1:  # and one less would have been too few
+        assert np.abs(kernel - column_factors[:-1].T @ row_factors[:-1]).sum() / np.abs(kernel).sum() > tolerance

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from audioconv.arrays import frozen
 from audioconv.kernels._jit import JIT_ENABLED, kernel
-from audioconv.kernels.dsp import right_angle as ring
+from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp.passes import CHUNK, LEVELS, POINTS, work_size
 from tests import naive
 from tests.compare import assert_close
@@ -23,22 +23,22 @@ def noise(size, dtype, seed=0):
 
 
 @kernel
-def untransform(spectrum, header, table, work, lead, y):
-    """y = samples lead ... of the 2 n of a spectrum; times n, but for a product with a `filter_spectrum`."""
+def untransform(spectrum, header, table, work, discarded, y):
+    """y = samples discarded ... of the 2 n of a spectrum; times n, but for a product with a `filter_spectrum`."""
     for begin in range(0, header[POINTS], header[CHUNK]):
-        ring.signal_chunk(spectrum, 2 * begin, header, table, work, begin)
+        right_angle.signal_chunk(spectrum, 2 * begin, header, table, work, begin)
     columns, none = header[POINTS] // header[LEVELS], np.int64(0)
-    ring.last_columns(header, table, work, lead, y, none, y.size, none, columns)
+    right_angle.last_columns(header, table, work, discarded, y, none, y.size, none, columns)
 
 
-def convolve(x, h, begin, count, size, *, lead=None, kept=None):
+def convolve(x, h, begin, count, size, *, discarded=None, kept=None):
     """Outputs begin ... of x * h by blocks of `size` samples."""
-    header, table = ring.plan(size, x.dtype.name)
-    work, spectrum = np.full(work_size(size), np.nan, x.dtype), ring.filter_spectrum(frozen(h), header, table)
+    header, table = right_angle.plan(size, x.dtype.name)
+    work, spectrum = np.full(work_size(size), np.nan, x.dtype), right_angle.filter_spectrum(frozen(h), header, table)
     y = np.full(count + 2, 7, x.dtype)
-    lead = h.size - 1 if lead is None else lead
-    kept = size - lead if kept is None else kept
-    ring.convolve_blocks(frozen(x), begin - lead, lead, kept, header, table, spectrum, work, y[1:-1])
+    discarded = h.size - 1 if discarded is None else discarded
+    kept = size - discarded if kept is None else kept
+    right_angle.convolve_blocks(frozen(x), begin - discarded, discarded, kept, header, table, spectrum, work, y[1:-1])
     assert y[0] == y[-1] == 7
     return y[1:-1]
 
@@ -47,10 +47,10 @@ def convolve(x, h, begin, count, size, *, lead=None, kept=None):
 @pytest.mark.parametrize("size", SIZES)
 def test_every_size_gives_a_convolution_whose_wrap_around_is_negative(dtype, size):
     a, b = noise(size, dtype), noise(size, dtype, 1)
-    header, table = ring.plan(size, np.dtype(dtype).name)
+    header, table = right_angle.plan(size, np.dtype(dtype).name)
     work, one, y = (np.full(n, np.nan, dtype) for n in (work_size(size), size, size))
-    ring.transform(frozen(a), np.int64(0), header, table, work, one)
-    two = ring.filter_spectrum(frozen(b), header, table)
+    right_angle.transform(frozen(a), np.int64(0), header, table, work, one)
+    two = right_angle.filter_spectrum(frozen(b), header, table)
     pairs, others = (part.reshape(-1, 2, 8 if dtype == np.float32 else 4).astype(np.float64) for part in (one, two))
     product = np.empty_like(pairs)
     product[:, 0] = pairs[:, 0] * others[:, 0] - pairs[:, 1] * others[:, 1]
@@ -64,9 +64,9 @@ def test_every_size_gives_a_convolution_whose_wrap_around_is_negative(dtype, siz
 @pytest.mark.parametrize("size", [256, 384, 1024])
 def test_there_and_back_gives_the_samples(dtype, size):
     x = noise(size, dtype)
-    header, table = ring.plan(size, np.dtype(dtype).name)
+    header, table = right_angle.plan(size, np.dtype(dtype).name)
     work, spectrum, y = (np.full(n, np.nan, dtype) for n in (work_size(size), size, size - 5))
-    ring.transform(frozen(x), np.int64(0), header, table, work, spectrum)
+    right_angle.transform(frozen(x), np.int64(0), header, table, work, spectrum)
     untransform(frozen(spectrum), header, table, work, np.int64(5), y)
     assert_close(y / (size // 2), x[5:], TOLERANCE[dtype])
 
@@ -93,7 +93,7 @@ def test_block_convolution_is_the_sum_that_defines_it(size, taps, samples, begin
 @CASES
 def test_one_block_for_all_needs_no_lead_where_the_wrap_around_is_zeros(dtype):
     x, h = noise(200, dtype), noise(57, dtype, 1)
-    assert_close(convolve(x, h, 0, 256, 256, lead=0, kept=256), naive.convolve(x, h, 0, 256), TOLERANCE[dtype])
+    assert_close(convolve(x, h, 0, 256, 256, discarded=0, kept=256), naive.convolve(x, h, 0, 256), TOLERANCE[dtype])
 
 
 @CASES
@@ -140,4 +140,4 @@ def test_loud_samples_leave_later_blocks_alone(dtype):
 @pytest.mark.parametrize("size", [0, 100, 128, 255, 320, 640])
 def test_sizes_without_a_plan_are_refused(size):
     with pytest.raises(ValueError, match="times a power of two"):
-        ring.plan(size, "float32")
+        right_angle.plan(size, "float32")

@@ -6,7 +6,7 @@ import pytest
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.nn import batch_norm, elementwise, gradients, loss, optimisers
 from audioconv.kernels.simd.vector import lanes, load
-from audioconv.kernels.simd.vector_math import lane_sum, log, put, take
+from audioconv.kernels.simd.vector_math import lane_sum, log, masked_load, masked_store
 from audioconv.nn.ops.graph import CLIP, SHARED
 from tests.compare import assert_close
 from tests.op_kernels import run
@@ -97,7 +97,7 @@ def test_the_exponential_is_right_to_the_last_places(dtype):
 @kernel
 def _log_all(x, y):
     for i in range(0, x.size, lanes(x)):
-        put(y, i, log(take(x, i, x.size - i)), x.size - i)
+        masked_store(y, i, log(masked_load(x, i, x.size - i)), x.size - i)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

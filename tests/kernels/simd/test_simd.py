@@ -20,7 +20,7 @@ def _arithmetic(x, y, out):
 
 @kernel
 def _above(x, y, out):
-    simd.store(out, 0, simd.above(simd.load(x, 0), simd.load(y, 0)))
+    simd.store(out, 0, simd.greater_than(simd.load(x, 0), simd.load(y, 0)))
 
 
 @kernel
@@ -31,7 +31,7 @@ def _shuffles(x, out):
     simd.store(out, width, simd.odds(u, v))
     simd.store(out, 2 * width, simd.zip_low(u, v))
     simd.store(out, 3 * width, simd.zip_high(u, v))
-    simd.store(out, 4 * width, simd.backwards(u, u))
+    simd.store(out, 4 * width, simd.reverse_lanes(u, u))
     simd.store(out, 5 * width, simd.broadcast(x, 3) + simd.zero(x))
 
 
@@ -52,7 +52,7 @@ def _products(x, out):
 @kernel
 def _places(x, out):
     for i in range(x.size):
-        out[i] = simd.place(x, i)
+        out[i] = simd.line_offset(x, i)
 
 
 def _tile_product(rows, vectors, add):
@@ -64,7 +64,7 @@ def _tile_product(rows, vectors, add):
         total = tile.fill(tile.zeros(out, rows, vectors), start, 0)
         for k in range(depth):
             total = add(total, column, tile.offsets(table, 0, rows), k * (width if wide else 1), row, k * width)
-        tile.store(tile.rectified(total), out, tile.offsets(table_out, 0, rows), 0)
+        tile.store(tile.relu(total), out, tile.offsets(table_out, 0, rows), 0)
 
     return product
 
