@@ -13,7 +13,7 @@ from side_by_side import show
 
 import audioconv as ac
 from audioconv.classify import load_dataset
-from audioconv.classify.augment import check_noise
+from audioconv.classify.augmentation import check_noise
 from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score
 from audioconv.classify.clips import load_clips, read_mono
 
@@ -54,7 +54,7 @@ def hear(model, dataset, noise):
     return {
         "words found": words.recall,
         "false among words": words.false,
-        "false an hour of noise": alarms.false_per_hour,
+        "false an hour of noise": alarms.false_alarms_per_hour,
     }
 
 

@@ -12,7 +12,7 @@ from keywords import detect
 from side_by_side import show
 
 import audioconv as ac
-from audioconv.classify.augment import check_noise
+from audioconv.classify.augmentation import check_noise
 from audioconv.classify.calibrate import place_words, score
 from audioconv.classify.clips import load_clips, read_mono
 

@@ -1,4 +1,4 @@
-"""The classifier with its network trained and asked by PyTorch: the same clips, batches, recipe and first weights."""
+"""The classifier with its network trained and asked by PyTorch: the same clips, batches, settings and first weights."""
 
 import in_torch
 import numpy as np
@@ -14,13 +14,13 @@ class TorchClassifier(ac.KeywordClassifier):
 
     def _train(self, batches, weights, held, checkpoint):
         torch.set_num_threads(parallel.thread_count(self.threads))
-        recipe, module = self._recipe(), in_torch.translate(self.network_).train()
-        epochs = self.epochs or recipe.epochs_for(batches.steps)
-        rate = recipe.schedule(recipe.learning_rate, epochs * batches.steps)
+        config, module = self._training_config(), in_torch.translate(self.network_).train()
+        epochs = self.epochs or config.epochs_for(batches.steps)
+        rate = config.schedule(config.learning_rate, epochs * batches.steps)
         matrices = [p for p in module.parameters() if p.ndim > 1]
         vectors = [p for p in module.parameters() if p.ndim <= 1]
         optimiser = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         )
         for epoch in range(epochs):
             for number, (x, targets, _) in enumerate(batches(epoch, 0)):
@@ -29,7 +29,7 @@ class TorchClassifier(ac.KeywordClassifier):
                 optimiser.zero_grad(set_to_none=True)
                 logits = module(in_torch.data(x))
                 wanted = torch.from_numpy(np.asarray(targets, np.float32))
-                functional.cross_entropy(logits, wanted, label_smoothing=recipe.label_smoothing).backward()
+                functional.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing).backward()
                 optimiser.step()
         self.network_ = _Asked(module.eval(), self.network_)
         self.history_, self.interrupted_, self.best_epoch_ = [], False, epochs

@@ -114,7 +114,7 @@ def main(recordings, out):
     clips = np.concatenate([load_clips(train[0], RATE, RATE), negatives])
     classifier = ac.KeywordClassifier(
         epochs=EPOCHS,
-        augment=ac.classify.Augmentation(noise_clips=0.2),
+        augment=ac.classify.Augmentation(noise_clip_ratio=0.2),
         background_noise=[read_mono(path, RATE) for path in noises if path.stem not in HELD_NOISES] + seconds[0][::2],
         random_state=0,
     )

@@ -15,7 +15,7 @@ from rich.table import Table
 import audioconv as ac
 from audioconv import report
 from audioconv.classify import KeywordClassifier, load_dataset
-from audioconv.classify.augment import synthetic_noise
+from audioconv.classify.augmentation import synthetic_noise
 from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score
 from audioconv.classify.clips import load_clips
 
@@ -152,7 +152,7 @@ def listen(page, model, test):
         f"{len(truth)} words of the test voices in noise at {SNR_DB} dB, {OTHER_WORDS} of them no keywords, then "
         f"{len(noise) / rate:.0f} s of noise alone; {seconds:.0f} s in blocks of {STREAM_BLOCK:,} samples. Found "
         f"{result.found} of {result.words} keywords ({result.recall:.0%}), with {result.false} false detections "
-        f"({result.false_per_hour:.0f} an hour)."
+        f"({result.false_alarms_per_hour:.0f} an hour)."
     )
     rows = compare(found, truth)
     screen.print(side_by_side(rows), text)

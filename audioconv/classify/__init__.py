@@ -1,25 +1,25 @@
 """From activations to decisions: data sets, takes, augmentation, the classifier, detection in streams, calibration."""
 
 from audioconv.classify._audit import Finding, audit
-from audioconv.classify.augment import Augmentation
+from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.classifier import KeywordClassifier
 from audioconv.classify.dataset import Dataset, load_dataset
 from audioconv.classify.detector import Detection, KeywordDetector, PosteriorStream
-from audioconv.classify.recipe import Recipe
-from audioconv.classify.takes import Pieces, Take, Takes
+from audioconv.classify.segmentation import EnergySegmenter, FixedChunks, Segment
+from audioconv.classify.training_config import TrainingConfig
 
 __all__ = [
     "Augmentation",
     "Dataset",
     "Detection",
+    "EnergySegmenter",
     "Finding",
+    "FixedChunks",
     "KeywordClassifier",
     "KeywordDetector",
-    "Pieces",
     "PosteriorStream",
-    "Recipe",
-    "Take",
-    "Takes",
+    "Segment",
+    "TrainingConfig",
     "audit",
     "load_dataset",
 ]

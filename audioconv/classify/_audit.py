@@ -21,7 +21,7 @@ REMARKS = ("imbalance", "too long", "too short")  # what training copes with
 
 
 class Finding(NamedTuple):
-    """One kind of trouble, in words, and the files that have it."""
+    """One kind of issue, in words, and the files that have it."""
 
     kind: str  # broken, leak, duplicate, contradiction, clipped, silent, truncated; or one of REMARKS
     text: str
@@ -78,7 +78,7 @@ def audit(data, *, clip_s=1.0, threads=None):
         "too short": f"are shorter than {1000 * SHORT * clip_s:g} ms: too short for a word",
     }
     for kind, saying in sayings.items():
-        files = tuple(file for file, (_, troubles) in zip(whole.files, about, strict=True) if kind in troubles)
+        files = tuple(file for file, (_, issues) in zip(whole.files, about, strict=True) if kind in issues)
         if files:
             findings.append(Finding(kind, f"{len(files)} of {len(data)} clips {saying}, such as {files[0]}", files))
     return findings + _imbalance(data)
@@ -100,15 +100,15 @@ def _look(path, clip_s):
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(sample_rate).encode()).digest()
     columns, length_s = samples.reshape(len(samples), -1), len(samples) / sample_rate
     lengths = {"too long": length_s > LONG * clip_s, "too short": length_s < SHORT * clip_s}
-    peaks, troubles = np.abs(columns).max(axis=1), {kind for kind, is_so in lengths.items() if is_so}
+    peaks, issues = np.abs(columns).max(axis=1), {kind for kind, is_so in lengths.items() if is_so}
     if peaks.max() < SILENT:
-        return digest, troubles | {"silent"}
+        return digest, issues | {"silent"}
     full = np.concatenate(([0], np.cumsum(peaks >= FULL)))
     if (full[RUN:] - full[:-RUN]).max(initial=0) == RUN:
-        troubles.add("clipped")
+        issues.add("clipped")
     if _cut(columns.mean(axis=1), max(1, round(EDGE_S * sample_rate))):
-        troubles.add("truncated")
-    return digest, troubles
+        issues.add("truncated")
+    return digest, issues
 
 
 def _cut(samples, edge):

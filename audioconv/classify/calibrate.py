@@ -6,7 +6,7 @@ import numpy as np
 
 from audioconv.arrays import number, seed_of
 from audioconv.classify.detector import Events
-from audioconv.classify.labels import NOT_WORDS
+from audioconv.classify.labels import NON_KEYWORD_LABELS
 
 NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
 LATE_S = 0.5  # a detection counts until so long after the end of its word
@@ -36,7 +36,7 @@ class Score(NamedTuple):
         return self.found / max(self.words, 1)
 
     @property
-    def false_per_hour(self):
+    def false_alarms_per_hour(self):
         """False detections an hour of stream."""
         return self.false / self.hours if self.hours else 0.0
 
@@ -90,7 +90,7 @@ def score(detections, truth, seconds):
 def decide(classifier, rows, threshold, **settings):
     """Detections that posteriors already computed lead to at a threshold."""
     events = Events(classifier, threshold, **settings)
-    return events.take(rows) + events.end()
+    return events.process(rows) + events.flush()
 
 
 def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
@@ -106,7 +106,7 @@ def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
     clips : float32 array, shape (clips, samples)
         Not trained on; at most 300 are used.
     labels : sequence of labels
-        Those in `NOT_WORDS` are placed in the stream too, to be passed over.
+        Those in `NON_KEYWORD_LABELS` are placed in the stream too, to be passed over.
     noises : list of float32 arrays of unit power
     seed : int, RandomState or Generator
 
@@ -120,7 +120,7 @@ def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
     chosen = rng.permutation(len(clips))[:300]
     background = np.concatenate([noise[: 60 * rate] for noise in noises])
     stream, truth = place_words(clips[chosen], np.asarray(labels)[chosen], background, rate, snr_db=snr_db, rng=rng)
-    truth = [word for word in truth if str(word.label) not in NOT_WORDS]
+    truth = [word for word in truth if str(word.label) not in NON_KEYWORD_LABELS]
     rows, noise_rows = (classifier.posteriors(x) for x in (stream, background * np.float32(NOISE_LEVEL)))
     found, alarms = (
         np.array([count(decide(classifier, posteriors, threshold)) for threshold in THRESHOLDS])

@@ -10,15 +10,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models, nn, parallel
 from audioconv.arrays import seed_of
-from audioconv.classify import closed_form, kept, known
-from audioconv.classify.augment import Augmentation, check_noise, synthetic_noise
-from audioconv.classify.batches import Batches
+from audioconv.classify import clip_digests, closed_form, serialization
+from audioconv.classify.augmentation import Augmentation, check_noise, synthetic_noise
 from audioconv.classify.clips import check_clips, load_clips, read_all, read_mono
-from audioconv.classify.judging import Judging
-from audioconv.classify.labels import SILENCES, UNKNOWNS, check_labels, class_weights, clip_weights
+from audioconv.classify.data_loader import DataLoader
+from audioconv.classify.labels import SILENCE_LABELS, UNKNOWN_LABELS, check_labels, class_weights, clip_weights
 from audioconv.classify.parameters import NestedParameters, check_parameters, check_silence
 from audioconv.classify.progress import Notices, Progress
-from audioconv.classify.recipe import Recipe, doubt
+from audioconv.classify.scorer import Judging
+from audioconv.classify.training_config import TrainingConfig, standard_error
 from audioconv.errors import ArgumentError
 
 SHIPPED = Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
@@ -65,9 +65,9 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
     batch_size : int
     learning_rate : float, optional
         Peak of the schedule; default 0.01.
-    recipe : Recipe, optional
+    training : TrainingConfig, optional
         Weight decay, label smoothing, warm-up, moving average, and what `epochs` and `learning_rate` are by default.
-        Parameters as `recipe__label_smoothing` reach it, in `set_params` and grid searches.
+        Parameters as `training__label_smoothing` reach it, in `set_params` and grid searches.
     augment : bool or Augmentation
         Change the clips anew in each epoch. Parameters as `augment__snr_db` reach it.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
@@ -90,9 +90,9 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
     classes_ : array of labels, sorted
     network_ : nn.Sequential or MiniRocket
     features_ : LogMel
-    voices_ : tuple of float
+    tta_pitch_factors_ : tuple of float
         A clip is judged as if it were so many times as high; the mean of the logits decides.
-    shifts_s_ : tuple of float
+    tta_shifts_s_ : tuple of float
         And as if it came so many seconds later.
     threshold_ : float
         For detectors; chosen on the validation clips if `fit` had some.
@@ -123,15 +123,15 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
     """
 
     def __init__(self, model="tc-resnet8", *, sample_rate=16000, clip_s=1.0, epochs=None, batch_size=100,
-                 learning_rate=None, recipe=None, augment=True, background_noise=None, silence=None, class_weight=None,
-                 threads=None, random_state=None, verbose=1):  # fmt: skip
+                 learning_rate=None, training=None, augment=True, background_noise=None, silence=None,
+                 class_weight=None, threads=None, random_state=None, verbose=1):  # fmt: skip
         self.model = model
         self.sample_rate = sample_rate
         self.clip_s = clip_s
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.recipe = recipe
+        self.training = training
         self.augment = augment
         self.background_noise = background_noise
         self.silence = silence
@@ -190,20 +190,21 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
             held = self._read(task.held, notices), task.held.labels
         noises = self._noises(seed, notices)
         network = models.build(self.model, len(task.classes), features.n_features, seed, features.frames(self.clip))
-        batches = Batches(
+        batches = DataLoader(
             clips, task.targets, features, noises, self._augmentation(), seed, self.threads, weights=task.weights,
             batch_size=int(self.batch_size), network=network, noise_target=self._noise_target(task.classes),
         )  # fmt: skip
         # from here on nothing is refused, so that an object that was fitted before is never half of each
         self.classes_, self.features_, self.network_ = task.classes, features, network
         self.mean_, self.std_ = batches.statistics
-        recipe, augmented = self._recipe(), self._augmentation()  # if not, no other pitch or place was ever heard
-        self.voices_ = tuple(float(pitch) for pitch in (recipe.voices if augmented else (1.0,)))
-        self.shifts_s_ = tuple(float(shift) for shift in (recipe.shifts_s if augmented else (0.0,)))
+        config, augmented = self._training_config(), self._augmentation()
+        # without augmentation the network has met no other pitch or position, so that test time has none either
+        self.tta_pitch_factors_ = tuple(float(pitch) for pitch in (config.tta_pitch_factors if augmented else (1.0,)))
+        self.tta_shifts_s_ = tuple(float(shift) for shift in (config.tta_shifts_s if augmented else (0.0,)))
         self.n_features_in_, self.threshold_, self._predictor = _samples(task.given.X, self.clip), THRESHOLD, None
         self.seed_, self.split_ = seed, None
         self.trained_on_, self.validated_on_ = (
-            np.unique(known.digests(some, self.threads)) for some in (clips, () if held is None else held[0])
+            np.unique(clip_digests.digests(some, self.threads)) for some in (clips, () if held is None else held[0])
         )
         self._train(batches, task.of_classes, held, None if checkpoint is None else Path(checkpoint))
         if held is not None:
@@ -225,7 +226,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
         if len(strange):
             raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
         targets, augmentation = np.searchsorted(classes, given.labels), self._augmentation()
-        noise_clips = round(len(targets) * augmentation.noise_clips) if augmentation else 0
+        noise_clips = round(len(targets) * augmentation.noise_clip_ratio) if augmentation else 0
         if not noise_clips and self.silence is not None and self.silence not in given.labels:
             notices.say(f"there is nothing to learn {self.silence!r} from: augmentation would make noise alone")
         of_classes = class_weights(self.class_weight, classes, targets, noise_clips)
@@ -248,8 +249,8 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
         except KeyboardInterrupt:
             self.interrupted_ = True
 
-    def _recipe(self):
-        return Recipe() if self.recipe is None else self.recipe
+    def _training_config(self):
+        return TrainingConfig() if self.training is None else self.training
 
     def _augmentation(self):
         if isinstance(self.augment, Augmentation):
@@ -258,7 +259,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
 
     def _noise_target(self, classes):
         """What clips of noise alone are, as a share of each class."""
-        own = [label for label in (self.silence, *SILENCES, *UNKNOWNS) if label in classes.tolist()]
+        own = [label for label in (self.silence, *SILENCE_LABELS, *UNKNOWN_LABELS) if label in classes.tolist()]
         return (classes == own[0]).astype(np.float32) if own else np.full(len(classes), 1 / len(classes), np.float32)
 
     def _noises(self, seed, notices):
@@ -277,18 +278,23 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
             self.history_, self.interrupted_ = closed_form.train(self, batches, weights, score)
             self.best_epoch_ = len(self.history_)
             return
-        recipe = self._recipe()
-        epochs = self.epochs or recipe.epochs_for(batches.steps)
-        peak = recipe.learning_rate if self.learning_rate is None else float(self.learning_rate)
+        config = self._training_config()
+        epochs = self.epochs or config.epochs_for(batches.steps)
+        peak = config.learning_rate if self.learning_rate is None else float(self.learning_rate)
         training = nn.Trainer(
-            recipe.training_step(self.network_, weights, batches.weighted),
-            recipe.schedule(peak, epochs * batches.steps),
+            config.training_step(self.network_, weights, batches.weighted),
+            config.schedule(peak, epochs * batches.steps),
             epochs=epochs,
             validate=score,
-            is_improvement=lambda score, best: score[0] >= best[0] - doubt(best[0], len(held[1])),
+            is_improvement=lambda score, best: score[0] >= best[0] - standard_error(best[0], len(held[1])),
             checkpoint=checkpoint,
             fingerprint=batches.fingerprint
-            | {"epochs": epochs, "learning_rate": peak, "model": kept.name_of(self.model), "recipe": repr(recipe)}
+            | {
+                "epochs": epochs,
+                "learning_rate": peak,
+                "model": serialization.name_of(self.model),
+                "training": repr(config),
+            }
             | ({} if weights is None else {"class_weight": weights.tolist()}),
         )
         progress = Progress(self.verbose)
@@ -320,7 +326,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
             If it cannot be written, or the name has the suffix of another format.
         """
         check_is_fitted(self, "network_")
-        kept.save(self, path)
+        serialization.save(self, path)
 
     @classmethod
     def load(cls, path=SHIPPED, model=None):
@@ -328,7 +334,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
 
         Without a path it is the one that comes along: ten English words, learnt from people and from synthetic voices.
         """
-        return kept.load(cls, path, model)
+        return serialization.load(cls, path, model)
 
     def __getstate__(self):
         state = dict(super().__getstate__())

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from audioconv import arrays, io, parallel
-from audioconv.classify.clip_store import mapped_clips
+from audioconv.classify.clip_cache import memory_mapped_clips
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, ShapeError
 
 BLOCKS, QUIET = 32, 0.2  # of a clip; a fifth of the blocks of a long recording is taken for its background
@@ -128,7 +128,7 @@ def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
 
     if keep:
         try:
-            return mapped_clips(X, sample_rate, length, read, notices, threads)
+            return memory_mapped_clips(X, sample_rate, length, read, notices, threads)
         except AudioconvError:
             raise
         except OSError as error:

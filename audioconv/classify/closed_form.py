@@ -10,7 +10,7 @@ from audioconv.classify.progress import Progress
 # in 3, 12 and 72 s, cross-entropy 0.54, 0.47, 0.41; Speech Commands 98.2 % with 1 and 3. Without augmentation
 # these clips, which are clean, are judged as well (88.6 and 97.5 %); in noise that was not measured.
 PASSES = 1
-CLIP_OF_SEED = (1 << 24) - 1  # in the seeds that `Batches` gives, below the epoch
+CLIP_OF_SEED = (1 << 24) - 1  # in the seeds that `DataLoader` gives, below the epoch
 
 
 def train(classifier, batches, class_weight, score):
@@ -20,7 +20,7 @@ def train(classifier, batches, class_weight, score):
     ----------
     classifier : KeywordClassifier
         Its `network_` has `fit`, as `models.MiniRocket` does.
-    batches : Batches
+    batches : DataLoader
     class_weight : float array, shape (classes,), or None
     score : function from network to (validation accuracy, minus loss), or None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from audioconv import io
 from audioconv.arrays import seed_of
-from audioconv.classify.labels import BACKGROUND, NOT_WORDS, UNKNOWN
+from audioconv.classify.labels import BACKGROUND_NOISE_FOLDER, NON_KEYWORD_LABELS, UNKNOWN
 from audioconv.errors import ArgumentError, AudioFileError
 
 SPLITS = ("train", "val", "test")
@@ -152,9 +152,9 @@ def _walk(folder, notices):
     files, labels, passed = [], [], []
     for place in sorted(folder.iterdir()):
         name = place.name
-        if not place.is_dir() or name == BACKGROUND:
+        if not place.is_dir() or name == BACKGROUND_NOISE_FOLDER:
             continue
-        if name.startswith(".") or (name.startswith("_") and name not in NOT_WORDS):
+        if name.startswith(".") or (name.startswith("_") and name not in NON_KEYWORD_LABELS):
             passed.append(name)
             continue
         found = io.sound_files(place)

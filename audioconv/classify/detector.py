@@ -8,12 +8,12 @@ import numpy as np
 from audioconv import arrays, parallel
 from audioconv.arrays import number
 from audioconv.classify.clips import fit_length
-from audioconv.classify.labels import NOT_WORDS
+from audioconv.classify.labels import NON_KEYWORD_LABELS
 from audioconv.errors import ArgumentError, DtypeError
 from audioconv.stage import Guard
 
 BATCH = 64  # windows in one pass of the network
-SMOOTHING_S, SETTLE_S, REFRACTORY_S = 0.3, 0.4, 1.0
+SMOOTHING_S, HOLD_S, REFRACTORY_S = 0.3, 0.4, 1.0
 
 
 class Detection(NamedTuple):
@@ -116,13 +116,13 @@ class Events:
     """The decision when a word was said, from posteriors row by row.
 
     They are averaged over `smoothing_s`. When that of a word reaches `threshold`, an event begins; it ends when the
-    largest has not grown for `settle_s`, and gives one detection, of the label that was largest. For `refractory_s`
+    largest has not grown for `hold_s`, and gives one detection, of the label that was largest. For `refractory_s`
     after the peak nothing else is heard.
     """
 
-    def __init__(self, classifier, threshold, smoothing_s=SMOOTHING_S, settle_s=SETTLE_S, refractory_s=REFRACTORY_S,
-                 ignore=NOT_WORDS):  # fmt: skip
-        for name, seconds in (("smoothing_s", smoothing_s), ("settle_s", settle_s), ("refractory_s", refractory_s)):
+    def __init__(self, classifier, threshold, smoothing_s=SMOOTHING_S, hold_s=HOLD_S, refractory_s=REFRACTORY_S,
+                 ignore=NON_KEYWORD_LABELS):  # fmt: skip
+        for name, seconds in (("smoothing_s", smoothing_s), ("hold_s", hold_s), ("refractory_s", refractory_s)):
             number(seconds, name, 0)
         self._labels = classifier.classes_
         no_words = {ignore} if isinstance(ignore, str) else {str(label) for label in ignore or ()}
@@ -131,18 +131,18 @@ class Events:
         self._step_s = classifier.step / classifier.sample_rate
         self._middle_s = classifier.clip / classifier.sample_rate / 2  # of the window of row 0
         self._smooth = max(1, round(smoothing_s / self._step_s))
-        self._settle = max(1, round(settle_s / self._step_s))
-        self.clear()
+        self._settle = max(1, round(hold_s / self._step_s))
+        self.reset()
 
-    def clear(self):
+    def reset(self):
         """Start at row 0, with nothing heard."""
         self._row = 0
         self._last = np.zeros((self._smooth - 1, len(self._labels)))  # rows that the next mean still holds
         self._event = None
         self._waited = 0  # rows since the score of the event last grew
-        self._deaf_until_s = -np.inf
+        self._refractory_until_s = -np.inf
 
-    def take(self, rows):
+    def process(self, rows):
         """Go on by some rows of posteriors and return the detections whose events end in them."""
         joined = np.concatenate((self._last, rows))
         self._last = joined[len(rows) :]
@@ -156,16 +156,16 @@ class Events:
         moves = map(self._move, best, scores.max(axis=1, initial=0).tolist(), times_s.tolist())
         return [ended for ended in moves if ended]
 
-    def end(self):
+    def flush(self):
         """The detection that is still open, if there is one; then start afresh."""
         found = [self._event] if self._event else []
-        self.clear()
+        self.reset()
         return found
 
     def _move(self, best, score, time_s):
         """Move the event on by one row and return it if it ends."""
         if self._event is None:
-            if score >= self._threshold and time_s >= self._deaf_until_s:
+            if score >= self._threshold and time_s >= self._refractory_until_s:
                 self._event = Detection(self._labels[best], time_s, time_s, score)
                 self._waited = 0
             return None
@@ -177,7 +177,7 @@ class Events:
         if self._waited < self._settle:
             return None
         ended, self._event = self._event, None
-        self._deaf_until_s = ended.peak_s + self._refractory_s
+        self._refractory_until_s = ended.peak_s + self._refractory_s
         return ended
 
 
@@ -191,7 +191,7 @@ class KeywordDetector:
         The smoothed posterior from which a word counts.
     smoothing_s : float
         Posteriors are averaged over so many seconds.
-    settle_s : float
+    hold_s : float
         A word is given out when its score has not grown for so long.
     refractory_s : float
         Nothing is heard for so long after the peak of a word.
@@ -204,28 +204,28 @@ class KeywordDetector:
 
     latency = 0
 
-    def __init__(self, classifier, *, threshold=None, smoothing_s=SMOOTHING_S, settle_s=SETTLE_S,
-                 refractory_s=REFRACTORY_S, ignore=NOT_WORDS):  # fmt: skip
+    def __init__(self, classifier, *, threshold=None, smoothing_s=SMOOTHING_S, hold_s=HOLD_S,
+                 refractory_s=REFRACTORY_S, ignore=NON_KEYWORD_LABELS):  # fmt: skip
         threshold = classifier.threshold_ if threshold is None else threshold
         if not isinstance(threshold, numbers.Real) or not 0 < threshold < 1:
             raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
         self.threshold = float(threshold)
         self._posteriors = PosteriorStream(classifier)
         self._guard = Guard("keyword detector")
-        self._events = Events(classifier, self.threshold, smoothing_s, settle_s, refractory_s, ignore)
+        self._events = Events(classifier, self.threshold, smoothing_s, hold_s, refractory_s, ignore)
 
     def reset(self):
         """Forget the stream so far."""
         with self._guard:
             self._posteriors.reset()
-            self._events.clear()
+            self._events.reset()
 
     def process(self, block):
         """Take (samples,) of float32 and return the list of words whose events end in them."""
         with self._guard:
-            return self._events.take(self._posteriors.process(block))
+            return self._events.process(self._posteriors.process(block))
 
     def flush(self):
         """End the stream: the words that are still open; then start afresh."""
         with self._guard:
-            return self._events.take(self._posteriors.flush()) + self._events.end()
+            return self._events.process(self._posteriors.flush()) + self._events.flush()

@@ -7,10 +7,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from audioconv.errors import ArgumentError, ShapeError
 
 UNKNOWN = "unknown"  # the label of words that are none of those to tell apart
-UNKNOWNS = (UNKNOWN, "_unknown_")
-BACKGROUND = "_background_noise_"  # a folder of this name holds noises to mix in, and no clips
-SILENCES = ("silence", "_silence_", "noise", "_noise_", "background", BACKGROUND)
-NOT_WORDS = UNKNOWNS + SILENCES
+UNKNOWN_LABELS = (UNKNOWN, "_unknown_")
+BACKGROUND_NOISE_FOLDER = "_background_noise_"  # a folder of this name holds noises to mix in, and no clips
+SILENCE_LABELS = ("silence", "_silence_", "noise", "_noise_", "background", BACKGROUND_NOISE_FOLDER)
+NON_KEYWORD_LABELS = UNKNOWN_LABELS + SILENCE_LABELS
 
 
 def check_labels(y, clips):

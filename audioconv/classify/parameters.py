@@ -8,18 +8,18 @@ import numpy as np
 
 from audioconv import models, parallel
 from audioconv.arrays import number, whole
-from audioconv.classify.augment import Augmentation
-from audioconv.classify.recipe import Recipe
+from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.training_config import TrainingConfig
 from audioconv.errors import ArgumentError
 
-_NESTED = {"recipe": Recipe, "augment": Augmentation}  # parameters that have settings of their own
+_NESTED = {"training": TrainingConfig, "augment": Augmentation}  # parameters that have settings of their own
 
 
 class NestedParameters:
-    """`get_params` and `set_params` that also reach `recipe__...` and `augment__...`, whether one was given or not."""
+    """`get_params` and `set_params` that also reach `training__...` and `augment__...`, given or not."""
 
     def get_params(self, deep=True):
-        """The parameters, as scikit-learn's `get_params`; with those of the recipe and the augmentation if `deep`."""
+        """The parameters, as scikit-learn's `get_params`; and those within `training` and `augment` if `deep`."""
         params = super().get_params(deep=False)
         if not deep:
             return params
@@ -30,7 +30,7 @@ class NestedParameters:
         return params | inner
 
     def set_params(self, **params):
-        """Change parameters, as scikit-learn's `set_params`; `recipe__label_smoothing=0.2` one of the recipe."""
+        """Change parameters, as scikit-learn's `set_params`; `training__label_smoothing=0.2` one of the training."""
         plain = {name: value for name, value in params.items() if name.partition("__")[0] not in _NESTED}
         inner = {name: {} for name in _NESTED}
         for name, value in params.items():
@@ -71,8 +71,8 @@ def check_parameters(classifier):
     whole(classifier.batch_size, "batch_size")
     if classifier.learning_rate is not None:
         number(classifier.learning_rate, "learning_rate", above=0)
-    if not isinstance(classifier.recipe, (Recipe, type(None))):
-        raise ArgumentError(f"recipe must be a Recipe or None, not {classifier.recipe!r}")
+    if not isinstance(classifier.training, (TrainingConfig, type(None))):
+        raise ArgumentError(f"training must be a TrainingConfig or None, not {classifier.training!r}")
     if not isinstance(classifier.augment, (Augmentation, bool, np.bool_, type(None))):
         raise ArgumentError(f"augment must be True, False or an Augmentation, not {classifier.augment!r}")
     if not isinstance(classifier.silence, (str, numbers.Number, np.generic, type(None))):

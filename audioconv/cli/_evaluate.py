@@ -65,11 +65,11 @@ def _dataset(classifier, model, folder, speaker, how):
     import numpy as np
 
     from audioconv.classify import load_dataset
-    from audioconv.classify.labels import UNKNOWN, UNKNOWNS
+    from audioconv.classify.labels import UNKNOWN, UNKNOWN_LABELS
 
     speaker = speaker or _speaker_of_training(classifier, model, folder)
     classes = {str(label) for label in classifier.classes_}
-    unknown = next((label for label in UNKNOWNS if label in classes), None)
+    unknown = next((label for label in UNKNOWN_LABELS if label in classes), None)
     labels = set(load_dataset(folder, speaker=speaker, missing=True).labels.tolist())
     if unknown is None or labels <= classes:
         return load(folder, **how, speaker=speaker)

@@ -39,13 +39,13 @@ def listen(
     """
     from audioconv import io
     from audioconv.classify import KeywordClassifier
-    from audioconv.classify.labels import NOT_WORDS
+    from audioconv.classify.labels import NON_KEYWORD_LABELS
 
     if csv is not None:
         check_output(csv, force)
     classifier = KeywordClassifier.load() if model is None else KeywordClassifier.load(model)
     if model is None:
-        words = ", ".join(label for label in classifier.classes_ if label not in NOT_WORDS)
+        words = ", ".join(label for label in classifier.classes_ if label not in NON_KEYWORD_LABELS)
         say(f"no model is given; listening for {words}")
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
     counts, heard_s = Counter(), [0.0]

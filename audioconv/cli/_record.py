@@ -18,7 +18,7 @@ _CLIPS = 10
 _NOT_IN_NAMES = set('/\\:*?"<>|')
 _ADVICE = {
     "too long": "it is longer than a clip",
-    "cut": "it had begun before, or did not end",
+    "truncated": "it had begun before, or did not end",
     "too short": "a click?",
     "too quiet": "go nearer to the microphone, or give it more gain",
     "clipped": "speak softer, or give the microphone less gain",
@@ -51,11 +51,11 @@ def record(
     ends it, and leaves the clips so far.
     """
     from audioconv import io
-    from audioconv.classify import Pieces, Takes
+    from audioconv.classify import EnergySegmenter, FixedChunks
 
     folder = into / _plain(label, "LABEL")
     prefix = "" if speaker is None else f"{_plain(speaker, '--speaker')}_"
-    cutter = (Pieces if continuous else Takes)(rate, seconds)
+    cutter = (FixedChunks if continuous else EnergySegmenter)(rate, seconds)
     wanted = clips or (_CLIPS if file is None else None)
 
     def keep(take):
@@ -113,8 +113,8 @@ def _keep_takes(takes, wanted, keep, prompt):
         prompt.ask(1)
         for take in takes:
             with prompt.aside():
-                if take.trouble:
-                    say(f"not kept: {take.trouble}, at {take.start_s:.2f} s; {_ADVICE[take.trouble]}")
+                if take.issue:
+                    say(f"not kept: {take.issue}, at {take.start_s:.2f} s; {_ADVICE[take.issue]}")
                 else:
                     path = keep(take)
                     kept += 1

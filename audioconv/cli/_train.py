@@ -95,7 +95,7 @@ def _outputs(out, history, resume, force):
 
     A training that goes on may write over what it has written until then.
     """
-    from audioconv.classify.kept import check_name
+    from audioconv.classify.serialization import check_name
 
     check_output(check_name(out), force or resume, ModelFileError)
     if history is not None and check_output(history, force or resume) == check_output(out, True):

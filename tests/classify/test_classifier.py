@@ -10,8 +10,8 @@ from sklearn.base import clone
 
 import audioconv as ac
 from audioconv import nn
-from audioconv.classify import Recipe, load_dataset
-from audioconv.classify.augment import Augmentation
+from audioconv.classify import TrainingConfig, load_dataset
+from audioconv.classify.augmentation import Augmentation
 from audioconv.errors import ArgumentError
 from audioconv.io import model_file
 from tests.compare import assert_close
@@ -103,13 +103,13 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
 
 def test_a_clip_is_judged_by_several_voices():
     X, y = examples(8, 0)
-    one = make(epochs=3, recipe=Recipe(voices=(1.0,), shifts_s=(0.0,))).fit(X, y)
-    several = make(epochs=3, recipe=Recipe(voices=(0.9, 1.0, 1.2), shifts_s=(0.0,))).fit(X, y)
-    assert several.voices_ == (0.9, 1.0, 1.2)
-    assert make(epochs=1, augment=False).fit(X, y).voices_ == (1.0,)
+    one = make(epochs=3, training=TrainingConfig(tta_pitch_factors=(1.0,), tta_shifts_s=(0.0,))).fit(X, y)
+    several = make(epochs=3, training=TrainingConfig(tta_pitch_factors=(0.9, 1.0, 1.2), tta_shifts_s=(0.0,))).fit(X, y)
+    assert several.tta_pitch_factors_ == (0.9, 1.0, 1.2)
+    assert make(epochs=1, augment=False).fit(X, y).tta_pitch_factors_ == (1.0,)
     assert np.array_equal(one.network_.state_dict()["0.weight"], several.network_.state_dict()["0.weight"])
     logits = []
-    for pitch in several.voices_:
+    for pitch in several.tta_pitch_factors_:
         one.features_ = several.features_.with_pitch_factor(pitch)
         proba = np.log(one.predict_proba(X))
         logits.append(proba)
@@ -121,14 +121,14 @@ def test_a_clip_is_judged_by_several_voices():
 def test_a_clip_is_judged_a_little_earlier_and_later_too():
     X, y = examples(8, 0)
     X[:, :2000] = X[:, -2000:] = 0  # so that nothing is lost at the ends
-    one = make(epochs=3, recipe=Recipe(shifts_s=(0.0,))).fit(X, y)
-    several = make(epochs=3, recipe=Recipe(shifts_s=(-0.05, 0.0, 0.1))).fit(X, y)
-    assert several.shifts_s_ == (-0.05, 0.0, 0.1)
-    assert make(epochs=1, augment=False).fit(X, y).shifts_s_ == (0.0,)
+    one = make(epochs=3, training=TrainingConfig(tta_shifts_s=(0.0,))).fit(X, y)
+    several = make(epochs=3, training=TrainingConfig(tta_shifts_s=(-0.05, 0.0, 0.1))).fit(X, y)
+    assert several.tta_shifts_s_ == (-0.05, 0.0, 0.1)
+    assert make(epochs=1, augment=False).fit(X, y).tta_shifts_s_ == (0.0,)
     mean = np.exp(np.mean([np.log(one.predict_proba(np.roll(X, n, axis=1))) for n in (-800, 0, 1600)], axis=0))
     assert_close(several.predict_proba(X), mean / mean.sum(axis=1, keepdims=True), 1e-5)
     assert np.abs(several.predict_proba(X) - one.predict_proba(X)).max() > 1e-4
-    several.shifts_s_ = (2.0,)  # beyond the clip: nothing is left
+    several.tta_shifts_s_ = (2.0,)  # beyond the clip: nothing is left
     assert np.ptp(several.predict_proba(X), axis=0).max() == 0
 
 
@@ -141,11 +141,11 @@ def quiet_noise(count, seed):
 def test_noise_alone_is_a_class_of_its_own_if_that_is_wanted():
     X, y = examples(16, 0)
     X, y = X[y != "noise"], y[y != "noise"]
-    classifier = make(epochs=30, silence="silence", augment=Augmentation(noise_clips=0.5)).fit(X, y)
+    classifier = make(epochs=30, silence="silence", augment=Augmentation(noise_clip_ratio=0.5)).fit(X, y)
     assert classifier.classes_.tolist() == ["high", "low", "silence"]
     assert np.mean(classifier.predict(quiet_noise(20, 1)) == "silence") > 0.8
     assert classifier.score(X, y) > 0.8
-    again = make(epochs=30, augment=Augmentation(noise_clips=0.5)).fit(X, y)
+    again = make(epochs=30, augment=Augmentation(noise_clip_ratio=0.5)).fit(X, y)
     assert again.predict_proba(quiet_noise(20, 1)).max(axis=1).mean() < 0.8  # no class more than another
 
 

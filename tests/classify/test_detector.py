@@ -21,7 +21,7 @@ def classifier():
     """A classifier whose network was never trained: what it says is arbitrary, but never flat."""
     clf = ac.KeywordClassifier(verbose=0, threads=1)
     clf.classes_, clf.threshold_ = np.array(["no", "unknown", "yes"]), 0.5
-    clf.features_, clf.voices_, clf.shifts_s_ = ac.LogMel(top_db=30), (0.9, 1.0), (0.0, 0.05)
+    clf.features_, clf.tta_pitch_factors_, clf.tta_shifts_s_ = ac.LogMel(top_db=30), (0.9, 1.0), (0.0, 0.05)
     clf.mean_, clf.std_ = np.full(40, 0, np.float32), np.full(40, 2, np.float32)
     clf.network_ = models.build("tc-resnet8", 3, 40, seed=1)
     return clf
@@ -98,7 +98,7 @@ YES, NO, UNKNOWN = [0.05, 0.05, 0.9], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05]
 
 
 def heard(classifier, rows, **settings):
-    settings = {"smoothing_s": 0.05, "settle_s": 0.2, "refractory_s": 0.5} | settings
+    settings = {"smoothing_s": 0.05, "hold_s": 0.2, "refractory_s": 0.5} | settings
     return calibrate.decide(classifier, np.array(rows), 0.8, **settings)
 
 
@@ -164,7 +164,7 @@ def test_score_counts_words_repeats_and_wrong_labels():
     result = score([Detection(label, at, at, 0.9) for label, at in said], truth, 1800)
     assert (result.words, result.found, result.false) == (3, 2, 4)
     assert result.recall == pytest.approx(2 / 3)
-    assert result.false_per_hour == 8
+    assert result.false_alarms_per_hour == 8
 
 
 def test_words_are_placed_where_the_truth_says_and_as_loud_as_asked():

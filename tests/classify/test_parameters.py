@@ -8,8 +8,8 @@ from sklearn.model_selection import GridSearchCV
 import audioconv as ac
 from audioconv import nn
 from audioconv.arrays import number, seed_of
-from audioconv.classify import Augmentation, KeywordDetector, Recipe
-from audioconv.classify.batches import _short
+from audioconv.classify import Augmentation, KeywordDetector, TrainingConfig
+from audioconv.classify.data_loader import _short
 from audioconv.classify.labels import class_weights
 from tests.classify.test_classifier import examples
 from tests.compare import assert_close
@@ -93,7 +93,7 @@ def test_minirocket_takes_large_seeds():
         ({"epochs": True}, "epochs must be a whole number"),
         ({"epochs": -3}, "epochs must be at least 1, not -3"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"recipe": {"epochs": 3}}, "recipe must be a Recipe or None"),
+        ({"training": {"epochs": 3}}, "training must be a TrainingConfig or None"),
         ({"augment": "yes"}, "augment must be True, False or an Augmentation, not 'yes'"),
         ({"background_noise": "hum.wav"}, "background_noise must be a list of paths or arrays, not the one path"),
         ({"silence": ["silence"]}, "silence must be a label or None"),
@@ -117,21 +117,21 @@ def test_parameters_are_checked_before_a_clip_is_read(change, message, monkeypat
     ("change", "message"),
     [
         ({"epochs": 0}, "epochs must be at least 1"),
-        ({"steps": 1.5}, "steps must be a whole number"),
+        ({"min_steps": 1.5}, "min_steps must be a whole number"),
         ({"learning_rate": 0}, "learning_rate must be above 0"),
-        ({"warmup": 1.5}, "warmup must be at least 0 and at most 1, not 1.5"),
+        ({"warmup_ratio": 1.5}, "warmup_ratio must be at least 0 and at most 1, not 1.5"),
         ({"weight_decay": -0.1}, "weight_decay must be at least 0"),
         ({"label_smoothing": 1}, "label_smoothing must be at least 0 and below 1, not 1"),
         ({"ema_decay": 1}, "ema_decay must be at least 0 and below 1"),
-        ({"voices": ()}, "voices must hold at least one number"),
-        ({"voices": (1.0, 20)}, "voices must be at least 0.5 and at most 2, not 20"),
-        ({"shifts_s": (np.nan,)}, "shifts_s must be a finite number, not nan"),
-        ({"shifts_s": 0.1}, "shifts_s must hold at least one number, not 0.1"),
+        ({"tta_pitch_factors": ()}, "tta_pitch_factors must hold at least one number"),
+        ({"tta_pitch_factors": (1.0, 20)}, "tta_pitch_factors must be at least 0.5 and at most 2, not 20"),
+        ({"tta_shifts_s": (np.nan,)}, "tta_shifts_s must be a finite number, not nan"),
+        ({"tta_shifts_s": 0.1}, "tta_shifts_s must hold at least one number, not 0.1"),
     ],
 )
 def test_recipes_out_of_range_are_refused(change, message):
     with pytest.raises(ac.ArgumentError, match=message):
-        Recipe(**change)
+        TrainingConfig(**change)
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,14 @@ def test_recipes_out_of_range_are_refused(change, message):
         ({"vocal_tract": (1.0, np.inf)}, "vocal_tract must be a finite number"),
         ({"gain_db": (3,)}, "gain_db must be two numbers"),
         ({"equaliser_db": "flat"}, "equaliser_db must be a finite number"),
-        ({"noise_chance": 1.1}, "noise_chance must be at least 0 and at most 1, not 1.1"),
+        ({"noise_probability": 1.1}, "noise_probability must be at least 0 and at most 1, not 1.1"),
         ({"snr_db": (40.0, 0.0)}, "snr_db must be the lowest"),
-        ({"room_chance": -0.1}, "room_chance must be at least 0"),
+        ({"reverb_probability": -0.1}, "reverb_probability must be at least 0"),
         ({"time_mask_s": -1}, "time_mask_s"),
-        ({"mel_mask": 2.5}, "mel_mask must be a whole number"),
-        ({"masks": -1}, "masks must be at least 0"),
-        ({"mixup": -0.3}, "mixup must be at least 0"),
-        ({"noise_clips": np.nan}, "noise_clips must be a finite number"),
+        ({"frequency_mask_bands": 2.5}, "frequency_mask_bands must be a whole number"),
+        ({"n_masks": -1}, "n_masks must be at least 0"),
+        ({"mixup_alpha": -0.3}, "mixup_alpha must be at least 0"),
+        ({"noise_clip_ratio": np.nan}, "noise_clip_ratio must be a finite number"),
         ({"noise_dbfs": (-6.0, -70.0)}, "noise_dbfs must be the lowest"),
     ],
 )
@@ -165,7 +165,7 @@ def test_detectors_refuse_times_and_thresholds_that_make_no_sense():
     for change in ({"threshold": 0}, {"threshold": 1.5}, {"threshold": np.nan}, {"threshold": "high"}):
         with pytest.raises(ac.ArgumentError, match="threshold must lie between 0 and 1"):
             KeywordDetector(classifier, **change)
-    for name in ("smoothing_s", "settle_s", "refractory_s"):
+    for name in ("smoothing_s", "hold_s", "refractory_s"):
         for bad in (-1, np.inf, "long", None):
             with pytest.raises(ac.ArgumentError, match=f"{name} must be "):
                 classifier.stream(**{name: bad})
@@ -204,34 +204,34 @@ def test_silence_without_anything_to_learn_it_from_is_said(capsys):
 
 def test_searches_reach_the_recipe_and_the_augmentation():
     X, y = examples(4, 0)
-    grid = {"recipe__label_smoothing": [0.0, 0.3], "augment__masks": [0, 1]}
+    grid = {"training__label_smoothing": [0.0, 0.3], "augment__n_masks": [0, 1]}
     search = GridSearchCV(make(), grid, cv=2).fit(X, y)
     assert set(search.best_params_) == set(grid)
     best = search.best_estimator_
-    assert best.recipe == Recipe(label_smoothing=search.best_params_["recipe__label_smoothing"])
-    assert best.augment == Augmentation(masks=search.best_params_["augment__masks"])
+    assert best.training == TrainingConfig(label_smoothing=search.best_params_["training__label_smoothing"])
+    assert best.augment == Augmentation(n_masks=search.best_params_["augment__n_masks"])
 
 
 def test_nested_parameters_are_set_listed_and_cloned():
-    given = Recipe(weight_decay=0.2)
-    clf = make(recipe=given)
-    assert clf.get_params()["recipe__weight_decay"] == 0.2
-    assert make().get_params()["recipe__label_smoothing"] == Recipe().label_smoothing
+    given = TrainingConfig(weight_decay=0.2)
+    clf = make(training=given)
+    assert clf.get_params()["training__weight_decay"] == 0.2
+    assert make().get_params()["training__label_smoothing"] == TrainingConfig().label_smoothing
     assert make().get_params()["augment__speed"] == Augmentation().speed
-    clf.set_params(recipe__label_smoothing=0.2, augment__mixup=0.1, epochs=7)
-    assert clf.recipe == Recipe(weight_decay=0.2, label_smoothing=0.2)
-    assert given == Recipe(weight_decay=0.2)  # that of the caller, and maybe of others
-    assert (clf.augment.mixup, clf.epochs) == (0.1, 7)
+    clf.set_params(training__label_smoothing=0.2, augment__mixup_alpha=0.1, epochs=7)
+    assert clf.training == TrainingConfig(weight_decay=0.2, label_smoothing=0.2)
+    assert given == TrainingConfig(weight_decay=0.2)  # that of the caller, and maybe of others
+    assert (clf.augment.mixup_alpha, clf.epochs) == (0.1, 7)
     copied = clone(clf)
-    assert copied.recipe == clf.recipe
+    assert copied.training == clf.training
     assert copied.get_params() == clf.get_params()
     assert clone(given) == given
-    clf.set_params(recipe=None, recipe__epochs=4)
-    assert clf.recipe == Recipe(epochs=4)
-    with pytest.raises(ac.ArgumentError, match="recipe has no setting smoothing; it has epochs, "):
-        clf.set_params(recipe__smoothing=0.1)
+    clf.set_params(training=None, training__epochs=4)
+    assert clf.training == TrainingConfig(epochs=4)
+    with pytest.raises(ac.ArgumentError, match="training has no setting smoothing; it has epochs, "):
+        clf.set_params(training__smoothing=0.1)
     with pytest.raises(ac.ArgumentError, match="label_smoothing must be at least 0 and below 1, not 2"):
-        clf.set_params(recipe__label_smoothing=2)
+        clf.set_params(training__label_smoothing=2)
     with pytest.raises(ValueError, match="Invalid parameter"):
         clf.set_params(nothing=1)
 

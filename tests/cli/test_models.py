@@ -336,7 +336,7 @@ def test_training_interrupted_before_the_first_epoch_leaves_an_older_model_alone
     def interrupted(self, *args, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("audioconv.classify.batches.Batches.__call__", interrupted)
+    monkeypatch.setattr("audioconv.classify.data_loader.DataLoader.__call__", interrupted)
     path = tmp_path / "older.model"
     path.write_bytes(b"older")
     result = run("train", clips, "--out", path, "--epochs", 2, "--force")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.classify import Augmentation, Recipe
+from audioconv.classify import Augmentation, TrainingConfig
 from tests.classify.test_classifier import examples
 from tests.classify.test_parameters import make, model_with_dropout, weights
 
@@ -18,7 +18,10 @@ def own_model(classes, features, *, rng):
     [
         {},
         {"learning_rate": 0.02, "threads": 1, "random_state": 2**40, "class_weight": "balanced", "silence": "hush"},
-        {"recipe": Recipe(label_smoothing=0.2, voices=(0.9, 1.0)), "augment": Augmentation(masks=2, speed=(0.9, 1.1))},
+        {
+            "training": TrainingConfig(label_smoothing=0.2, tta_pitch_factors=(0.9, 1.0)),
+            "augment": Augmentation(n_masks=2, speed=(0.9, 1.1)),
+        },
         {"augment": False, "class_weight": {"high": 2.0, "low": np.float32(0.5)}},
     ],
 )

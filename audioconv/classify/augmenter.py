@@ -11,31 +11,31 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv.arrays import frozen
-from audioconv.classify.augment import synthetic_rooms
+from audioconv.classify.augmentation import synthetic_room_impulse_responses
 from audioconv.kernels.dsp import augment as kernels
 from audioconv.signal import convolve
 
 WAVES = np.arange(1, 5, dtype=np.float32)[:, None]  # half periods of the equaliser's waves over the bands
 
 
-class Draws(NamedTuple):
+class AugmentationParameters(NamedTuple):
     """What is done in an epoch, a row for each clip; the clips of noise alone come after the others."""
 
     hops: np.ndarray  # samples from frame to frame
     pitches: np.ndarray  # in percent, less the lowest one that there is
     cuts: np.ndarray  # clip or -1, and its first sample
-    rooms: np.ndarray  # -1 for none
+    room_impulse_responses: np.ndarray  # -1 for none
     mixtures: np.ndarray  # the rows and levels of `mix_noise`
     levels: np.ndarray
     waves: np.ndarray  # of the equaliser
     masks: np.ndarray  # (clips, masks, 2, 2): first and last + 1 in time, and in bands
 
-    def of(self, chosen):
+    def select(self, clips):
         """Those of some clips."""
-        return Draws(*(array[chosen] for array in self))
+        return AugmentationParameters(*(array[clips] for array in self))
 
 
-class Variations:
+class Augmenter:
     """Clips, and clips of noise alone, as log-mel frames that are others in each epoch.
 
     Parameters
@@ -52,8 +52,10 @@ class Variations:
         self._noises = frozen(np.concatenate(noises), np.float32)
         self._noise_sizes = np.array([noise.size for noise in noises])
         self._frames = features.frames(clips.shape[1])
-        self._rooms = synthetic_rooms(features.sample_rate, seed) if settings.room_chance else []
-        self.size = len(clips) + round(len(clips) * settings.noise_clips)
+        self._room_impulse_responses = (
+            synthetic_room_impulse_responses(features.sample_rate, seed) if settings.reverb_probability else []
+        )
+        self.size = len(clips) + round(len(clips) * settings.noise_clip_ratio)
 
     @cached_property
     def _hops(self):
@@ -81,14 +83,16 @@ class Variations:
         reach = min(round(settings.shift_s * features.sample_rate), self._clips.shape[1])
         starts = (self._clips.shape[1] - lengths) // 2 - rng.integers(-reach, reach + 1, count)
         alone = np.arange(count) >= clips  # noise
-        rooms = np.where(
-            rng.random(count) < settings.room_chance, rng.integers(max(1, len(self._rooms)), size=count), -1
+        room_impulse_responses = np.where(
+            rng.random(count) < settings.reverb_probability,
+            rng.integers(max(1, len(self._room_impulse_responses)), size=count),
+            -1,
         )
-        return Draws(
+        return AugmentationParameters(
             hops,
             percents - self._percents[0],
             np.column_stack((np.where(alone, -1, np.arange(count)), starts)),
-            np.where(alone, -1, rooms),
+            np.where(alone, -1, room_impulse_responses),
             self._mixtures(lengths, rng),
             self._levels(alone, rng),
             rng.standard_normal((count, len(WAVES), 1), np.float32),
@@ -105,7 +109,7 @@ class Variations:
     def _levels(self, alone, rng):
         """Noise to clip, noise by itself, and the gain of both, as `mix_noise` takes them."""
         settings, count = self._settings, len(alone)
-        noisy = rng.random(count) < settings.noise_chance
+        noisy = rng.random(count) < settings.noise_probability
         beside = np.where(noisy & ~alone, 10 ** (-rng.uniform(*settings.snr_db, count) / 10), 0)
         gains_db = np.where(alone, rng.uniform(*settings.noise_dbfs, count), rng.uniform(*settings.gain_db, count))
         return np.column_stack((beside, alone, 10 ** (gains_db / 20))).astype(np.float32)
@@ -117,25 +121,27 @@ class Variations:
         """
         settings, frames, bands = self._settings, self._frames, self._features.n_features
         longest = min(round(1000 * settings.time_mask_s / self._features.hop_ms), frames // 2)
-        widths = rng.integers(0, [longest + 1, min(settings.mel_mask, bands // 2) + 1], (count, settings.masks, 2))
+        widths = rng.integers(
+            0, [longest + 1, min(settings.frequency_mask_bands, bands // 2) + 1], (count, settings.n_masks, 2)
+        )
         first = np.floor(rng.random(widths.shape) * ([frames, bands] - widths + 1)).astype(np.int64)
         return np.stack((first, first + widths), axis=-1)
 
-    def sounds(self, draws):
-        """The clips of some draws, changed: shift, room, noise, gain; as long as the longest of them."""
-        sounds = np.empty((len(draws.hops), np.max(draws.mixtures[:, 0], initial=0)), np.float32)
-        kernels.cut_out(self._clips, frozen(draws.cuts, np.int64), sounds)
-        for row in np.flatnonzero(draws.rooms >= 0):
-            room = self._rooms[draws.rooms[row]]
+    def waveforms(self, parameters):
+        """The clips of some parameters, changed: shift, room, noise, gain; as long as the longest of them."""
+        sounds = np.empty((len(parameters.hops), np.max(parameters.mixtures[:, 0], initial=0)), np.float32)
+        kernels.cut_out(self._clips, frozen(parameters.cuts, np.int64), sounds)
+        for row in np.flatnonzero(parameters.room_impulse_responses >= 0):
+            room = self._room_impulse_responses[parameters.room_impulse_responses[row]]
             sounds[row] = convolve(sounds[row], room, "causal", method="overlap_add", threads=1)
-        kernels.mix_noise(sounds, frozen(draws.mixtures, np.int64), frozen(draws.levels), self._noises)
+        kernels.mix_noise(sounds, frozen(parameters.mixtures, np.int64), frozen(parameters.levels), self._noises)
         return sounds
 
-    def frames(self, draws):
-        """The features of some draws, (clips, frames, numbers), before masks."""
-        frames = self._frames_of(self.sounds(draws), draws.hops, draws.pitches, self._frames)
+    def features(self, parameters):
+        """The features of some parameters, (clips, frames, numbers), before masks."""
+        frames = self._frames_of(self.waveforms(parameters), parameters.hops, parameters.pitches, self._frames)
         if self._settings.equaliser_db:
-            frames += equaliser(draws.waves, frames.shape[2], self._settings.equaliser_db)[:, None]
+            frames += equaliser(parameters.waves, frames.shape[2], self._settings.equaliser_db)[:, None]
         return self._features.from_absolute(frames)
 
 
@@ -148,8 +154,8 @@ def equaliser(strengths, bands, deviation_db):
     return (strengths * waves).sum(axis=-2) * np.float32(deviation_db * np.log(10) / 10)
 
 
-def hide(frames, masks):
-    """Put zeros (the mean of standardised features) over the stretches of `Draws.masks`, in place."""
+def spec_augment(frames, masks):
+    """Put zeros (the mean of standardised features) over the stretches of `AugmentationParameters.masks`, in place."""
     for clip, stretches in zip(frames, masks.tolist(), strict=True):
         for (first, last), (low, high) in stretches:
             clip[first:last] = 0

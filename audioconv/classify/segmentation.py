@@ -25,26 +25,26 @@ QUIET_DB = -45.0  # of full scale, of a word's loudest 30 ms
 FULL = 0.999  # a sample that is no less was cut off
 
 
-class Take(NamedTuple):
+class Segment(NamedTuple):
     """One clip, and what is wrong with it. Times are seconds from the start of the stream."""
 
     samples: np.ndarray  # (clip,)
     start_s: float  # of the sound in it
     end_s: float
     level_db: float  # of its loudest 30 ms, of full scale
-    trouble: str | None  # "too long", "cut", "clipped", "too short", "too quiet"
+    issue: str | None  # "too long", "truncated", "clipped", "too short", "too quiet"
 
 
-class Sound(NamedTuple):
+class ActiveRegion(NamedTuple):
     """A stretch of levels that stand out, first <= i < end."""
 
     first: int
     end: int
     level_db: float
-    trouble: str | None  # "too long", "cut"
+    issue: str | None  # "too long", "truncated"
 
 
-class Sounds:
+class ActivityDetector:
     """Where levels, one each 10 ms, stand out from their floor.
 
     A sound is all that is `END_DB` above the floor and no more than `RANGE_DB` below the loudest of it, where
@@ -56,9 +56,9 @@ class Sounds:
         self._most, self._begin_db, self._end_db = most, begin_db, min(END_DB, begin_db)
         self._pause, self._gap, self._lead = (_hops(seconds) for seconds in (PAUSE_S, GAP_S, LEAD_S))
         self._memory, self._ahead = _hops(FLOOR_S), _hops(FIRST_S)
-        self.clear()
+        self.reset()
 
-    def clear(self):
+    def reset(self):
         """Start at level 0, with nothing heard."""
         self._recent, self._sorted = deque(), []  # the levels that the floor is found from
         self._waiting = []  # the first levels, while too few are known
@@ -70,7 +70,7 @@ class Sounds:
         self._levels, self._loudest_db = [], -np.inf
         self._begun = self._passed_over = False
 
-    def take(self, levels_db):
+    def process(self, levels_db):
         """Go on by some levels and return the sounds that end in them."""
         found = []
         for level_db in levels_db:
@@ -80,12 +80,12 @@ class Sounds:
                 found += self._go_through_waiting()
         return found
 
-    def end(self):
+    def flush(self):
         """The sounds that are still open; then start afresh."""
         found = self._go_through_waiting() if self._waiting else []
         if self._begun and not self._passed_over:
             found.append(self._sound())
-        self.clear()
+        self.reset()
         return found
 
     @property
@@ -136,25 +136,25 @@ class Sounds:
         loud = np.flatnonzero(np.array(self._levels) >= self._loudest_db - RANGE_DB)
         first, end = self._first + int(loud[0]), min(self._last, self._first + int(loud[-1])) + 1
         cut = first == 0 or end == self._place  # by the ends of the stream
-        trouble = "too long" if end - first > self._most else "cut" if cut else None
-        return Sound(first, end, self._loudest_db, trouble)
+        issue = "too long" if end - first > self._most else "truncated" if cut else None
+        return ActiveRegion(first, end, self._loudest_db, issue)
 
     def _too_long(self):
         """The open sound, if it is too long also without what turned out to be far softer."""
         sound = self._sound()
-        if sound.trouble == "too long":
+        if sound.issue == "too long":
             self._passed_over = True
             return sound
         self._drop(sound.first - self._first)
         return None
 
 
-class Takes:
+class EnergySegmenter:
     """Cut what is said, word by word, out of a stream.
 
     A sound stands out from the noise, whose level is estimated as it goes, by `threshold_db`, and ends with 0.3 s of
     quiet; it comes to lie in the middle of a clip. Before the first one half a second of quiet is wanted; one that is
-    there from the first moment or to the last is cut. What begins within a clip that has no trouble belongs to it, and
+    there from the first moment or to the last is cut. What begins within a clip that has no issue belongs to it, and
     is no word of its own. The takes are the same at any cut.
 
     Parameters
@@ -162,7 +162,7 @@ class Takes:
     sample_rate : int, Hz
         At least 1000.
     clip_s : float
-        Length of a clip, at least 0.1; a longer sound is in trouble.
+        Length of a clip, at least 0.1; a longer sound has an issue.
     threshold_db : float > 0
 
     Raises
@@ -176,9 +176,9 @@ class Takes:
     >>> rng = np.random.default_rng(0)
     >>> stream = 0.001 * rng.standard_normal(48000).astype("float32")
     >>> stream[20000:28000] *= 100  # half a second
-    >>> takes = Takes(16000)
-    >>> take, = takes.process(stream) + takes.flush()
-    >>> take.samples.shape, round(take.start_s, 1), round(take.end_s, 1), take.trouble
+    >>> segmenter = EnergySegmenter(16000)
+    >>> take, = segmenter.process(stream) + segmenter.flush()
+    >>> take.samples.shape, round(take.start_s, 1), round(take.end_s, 1), take.issue
     ((16000,), 1.2, 1.8, None)
     """
 
@@ -191,19 +191,19 @@ class Takes:
         # a sound that is open, its pause, and what of its clip lies before it
         self._kept = 2 * self.clip + round((PAUSE_S + LEAD_S + FIRST_S) * self.sample_rate)
         self._filter = Biquad.design("highpass", self.sample_rate, RUMBLE_HZ)
-        self._sounds = Sounds(self.clip // self._hop, threshold_db)
-        self._guard = Guard("Takes")
+        self._activity = ActivityDetector(self.clip // self._hop, threshold_db)
+        self._guard = Guard("EnergySegmenter")
         self._clear()
 
     def _clear(self):
         self._filter.reset()
-        self._sounds.clear()
+        self._activity.reset()
         self._samples, self._begin = np.empty(0, np.float32), 0  # what may still be wanted, and where it begins
         self._offset = None  # the first sample: the filter is spared a step
         self._rest = np.empty(0, np.float32)  # of a hop that is not complete
         self._powers = np.empty(0)  # of the hops that the next level still holds
         self._pending = deque()  # sounds whose clips are not complete
-        self._deaf_until = 0
+        self._refractory_until = 0
 
     def reset(self):
         """Forget the stream so far."""
@@ -213,7 +213,7 @@ class Takes:
     @property
     def floor_db(self):
         """The level of the noise, in dB of full scale."""
-        return self._sounds.floor_db
+        return self._activity.floor_db
 
     def process(self, block):
         """Take (samples,) of float32 and return the list of takes that they complete."""
@@ -222,13 +222,13 @@ class Takes:
             if not block.size:
                 return []
             self._samples = np.concatenate((self._samples, block))
-            self._pending.extend(self._sounds.take(self._levels(block)))
+            self._pending.extend(self._activity.process(self._levels(block)))
             return self._complete(self._begin + len(self._samples))
 
     def flush(self):
         """End the stream: the takes that are still open, with silence after it; then start afresh."""
         with self._guard:
-            self._pending.extend(self._sounds.end())
+            self._pending.extend(self._activity.flush())
             found = self._complete(np.inf)
             self._clear()
             return found
@@ -253,10 +253,10 @@ class Takes:
         while self._pending and self._place(self._pending[0])[2] + self.clip <= seen:
             sound = self._pending.popleft()
             start, end, first = self._place(sound)
-            if start < self._deaf_until:
+            if start < self._refractory_until:
                 continue
             take = self._take(sound, start, end, first)
-            self._deaf_until = first + self.clip if take.trouble is None else self._deaf_until
+            self._refractory_until = first + self.clip if take.issue is None else self._refractory_until
             found.append(take)
         kept = self._kept
         if self._pending:
@@ -268,37 +268,37 @@ class Takes:
     def _place(self, sound):
         """Where a sound starts and ends, and its clip starts, in samples; a level belongs to its middle hop."""
         start, end = (sound.first + HOPS // 2) * self._hop, (sound.end + HOPS // 2) * self._hop
-        return start, end, start if sound.trouble == "too long" else (start + end - self.clip) // 2
+        return start, end, start if sound.issue == "too long" else (start + end - self.clip) // 2
 
     def _take(self, sound, start, end, first):
         begin, stop = first - self._begin, first + self.clip - self._begin
         inside = self._samples[max(0, begin) : max(0, stop)]
         samples = np.pad(inside, (max(0, -begin), max(0, stop - len(self._samples))))
-        trouble = sound.trouble
-        if trouble is None and _clipped(samples):
-            trouble = "clipped"
-        elif trouble is None and end - start < self._short:
-            trouble = "too short"
-        elif trouble is None and sound.level_db < QUIET_DB:
-            trouble = "too quiet"
-        return Take(samples, start / self.sample_rate, end / self.sample_rate, sound.level_db, trouble)
+        issue = sound.issue
+        if issue is None and _clipped(samples):
+            issue = "clipped"
+        elif issue is None and end - start < self._short:
+            issue = "too short"
+        elif issue is None and sound.level_db < QUIET_DB:
+            issue = "too quiet"
+        return Segment(samples, start / self.sample_rate, end / self.sample_rate, sound.level_db, issue)
 
 
-class Pieces:
+class FixedChunks:
     """Cut a stream into clips, one after the other: for noises, in which there is no word to wait for.
 
-    Parameters and errors as in `Takes`. What is left at the end is no clip. The only trouble is "clipped".
+    Parameters and errors as in `EnergySegmenter`. What is left at the end is no clip. The only issue is "clipped".
 
     Examples
     --------
     >>> import numpy as np
-    >>> [len(take.samples) for take in Pieces(8000, 0.5).process(np.ones(9000, "float32") / 2)]
+    >>> [len(take.samples) for take in FixedChunks(8000, 0.5).process(np.ones(9000, "float32") / 2)]
     [4000, 4000]
     """
 
     def __init__(self, sample_rate, clip_s=1.0):
         self.sample_rate, self.clip = _checked(sample_rate, clip_s)
-        self._guard = Guard("Pieces")
+        self._guard = Guard("FixedChunks")
         self._clear()
 
     def _clear(self):
@@ -317,9 +317,9 @@ class Pieces:
             for first in range(0, len(joined) - self.clip + 1, self.clip):
                 samples, begin = joined[first : first + self.clip].copy(), self._begin + first
                 level_db = float(10 * np.log10(max(np.square(samples, dtype=np.float64).mean(), 1e-20)))
-                trouble = "clipped" if _clipped(samples) else None
+                issue = "clipped" if _clipped(samples) else None
                 times_s = begin / self.sample_rate, (begin + self.clip) / self.sample_rate
-                found.append(Take(samples, *times_s, level_db, trouble))
+                found.append(Segment(samples, *times_s, level_db, issue))
             done = len(found) * self.clip
             self._samples, self._begin = joined[done:], self._begin + done
             return found

@@ -1,4 +1,4 @@
-"""Making one recording into many: settings, noises, rooms, mixtures. What is done with them to clips: variations.py."""
+"""Making one recording into many: settings, noises, rooms, mixtures. What is done with them to clips: augmenter.py."""
 
 from dataclasses import dataclass, fields
 
@@ -33,22 +33,22 @@ class Augmentation:
     vocal_tract: tuple = (1.0, 1.0)  # of pitch and resonances alone, beside the speed
     gain_db: tuple = (-12.0, 6.0)
     equaliser_db: float = 4.5  # standard deviation of each of the waves that bend the spectrum
-    noise_chance: float = 0.7
+    noise_probability: float = 0.7
     snr_db: tuple = (0.0, 40.0)  # energy of the clip to energy of the noise, uniform in dB
-    room_chance: float = 0.0
+    reverb_probability: float = 0.0
     time_mask_s: float = 0.1  # longest
-    mel_mask: int = 5  # widest
-    masks: int = 1  # of each kind
-    mixup: float = 0.0  # clips are mixed in shares drawn from a beta distribution of this parameter
-    noise_clips: float = 0.1  # clips of noise alone for each clip of speech; their target is "any class alike"
+    frequency_mask_bands: int = 5  # widest
+    n_masks: int = 1  # of each kind
+    mixup_alpha: float = 0.0  # clips are mixed in shares drawn from a beta distribution of this parameter
+    noise_clip_ratio: float = 0.1  # clips of noise alone for each clip of speech; their target is "any class alike"
     noise_dbfs: tuple = (-70.0, -6.0)  # their level
 
     def __post_init__(self):
-        for name in ("shift_s", "equaliser_db", "time_mask_s", "mixup", "noise_clips"):
+        for name in ("shift_s", "equaliser_db", "time_mask_s", "mixup_alpha", "noise_clip_ratio"):
             number(getattr(self, name), name, 0)
-        for name in ("noise_chance", "room_chance"):
+        for name in ("noise_probability", "reverb_probability"):
             number(getattr(self, name), name, 0, 1)
-        for name in ("mel_mask", "masks"):
+        for name in ("frequency_mask_bands", "n_masks"):
             whole(getattr(self, name), name, 0)
         for name in ("speed", "vocal_tract"):
             interval(getattr(self, name), name, SLOWEST, FASTEST)
@@ -61,8 +61,14 @@ class Augmentation:
 
 
 UNCHANGED = Augmentation(
-    shift_s=0.0, speed=(1.0, 1.0), gain_db=(0.0, 0.0), equaliser_db=0.0, noise_chance=0.0, masks=0, noise_clips=0.0
-)  # fmt: skip
+    shift_s=0.0,
+    speed=(1.0, 1.0),
+    gain_db=(0.0, 0.0),
+    equaliser_db=0.0,
+    noise_probability=0.0,
+    n_masks=0,
+    noise_clip_ratio=0.0,
+)
 
 
 def synthetic_noise(sample_rate, seed, seconds=20):
@@ -113,7 +119,7 @@ def _unit_power(x):
     return (x / np.sqrt(np.mean(np.square(x, dtype=np.float64)))).astype(np.float32)
 
 
-def synthetic_rooms(sample_rate, seed):
+def synthetic_room_impulse_responses(sample_rate, seed):
     """Impulse responses of rooms: the direct sound, and an echo of noise that decays, of other colour in each.
 
     References: Polack, La transmission de l'energie sonore dans les salles, 1988 (decaying noise as a model of rooms).
@@ -131,7 +137,7 @@ def synthetic_rooms(sample_rate, seed):
     return rooms
 
 
-def mix(frames, targets, share, rng):
+def mixup(frames, targets, share, rng):
     """Each clip of a batch with some of another, and their targets alike.
 
     References: Zhang et al., mixup: Beyond empirical risk minimization, ICLR 2018.

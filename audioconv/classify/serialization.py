@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from audioconv import models
-from audioconv.classify.augment import Augmentation
-from audioconv.classify.recipe import Recipe
+from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.training_config import TrainingConfig
 from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.features import KINDS
 from audioconv.io import model_file
@@ -49,8 +49,8 @@ def save(classifier, path):
         "sample_rate": int(classifier.sample_rate),
         "clip_s": float(classifier.clip_s),
         "threshold": classifier.threshold_,
-        "voices": classifier.voices_,
-        "shifts_s": classifier.shifts_s_,
+        "tta_pitch_factors": classifier.tta_pitch_factors_,
+        "tta_shifts_s": classifier.tta_shifts_s_,
         "features": classifier.features_.settings() | {"kind": type(classifier.features_).__name__},
         "history": classifier.history_,
         "best_epoch": classifier.best_epoch_,
@@ -81,7 +81,7 @@ def _described(classifier):
 
 def _plain(value):
     """A parameter as JSON has it."""
-    if isinstance(value, (Recipe, Augmentation)):
+    if isinstance(value, (TrainingConfig, Augmentation)):
         return {name: _plain(inner) for name, inner in value.get_params().items()}
     if isinstance(value, np.generic):
         return _plain(value.item())
@@ -93,7 +93,7 @@ def _plain(value):
 def _parameters(path, told):
     """The parameters that `_described` told, as the classifier takes them; of another version those that it knows."""
     params = dict(told)
-    for name, kind in (("recipe", Recipe), ("augment", Augmentation)):
+    for name, kind in (("training", TrainingConfig), ("augment", Augmentation)):
         if isinstance(params.get(name), dict):
             known = {field.name for field in fields(kind)}
             inner = {key: value for key, value in params[name].items() if key in known}
@@ -124,8 +124,8 @@ def load(cls, path, model=None):
         classifier.classes_ = np.array(settings["classes"], settings.get("dtype"))
         classifier.threshold_, classifier.history_ = settings["threshold"], settings["history"]
         classifier.best_epoch_ = settings.get("best_epoch", len(classifier.history_))
-        classifier.voices_ = tuple(settings.get("voices", (1.0,)))
-        classifier.shifts_s_ = tuple(settings.get("shifts_s", (0.0,)))
+        classifier.tta_pitch_factors_ = tuple(settings.get("tta_pitch_factors", (1.0,)))
+        classifier.tta_shifts_s_ = tuple(settings.get("tta_shifts_s", (0.0,)))
         kind = KINDS[settings["features"].pop("kind", "LogMel")]
         classifier.features_ = kind(**settings["features"], filters=arrays["filters"])
         classifier.mean_, classifier.std_ = arrays["mean"], arrays["std"]

@@ -19,7 +19,7 @@ FORMAT = 2  # changes when the same files would give other clips
 MOST_BYTES = 8 << 30  # kept together; those that were not used for the longest time go first
 
 
-def mapped_clips(files, sample_rate, length, read, notices, threads=None):
+def memory_mapped_clips(files, sample_rate, length, read, notices, threads=None):
     """Clips (files, length) of float32, read-only, from the store; what is not there is read and put there.
 
     Parameters

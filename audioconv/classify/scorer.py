@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models, nn, parallel
-from audioconv.classify import known
+from audioconv.classify import clip_digests
 from audioconv.classify.clips import check_clips, load_clips
 from audioconv.classify.detector import BATCH, KeywordDetector, PosteriorStream
 from audioconv.classify.progress import Notices
@@ -16,8 +16,11 @@ class Judging:
     """The part of `KeywordClassifier` that uses a trained network."""
 
     def heard_features(self):
-        """The features of each of `voices_`."""
-        return [self.features_ if pitch == 1 else self.features_.with_pitch_factor(pitch) for pitch in self.voices_]
+        """The features of each of `tta_pitch_factors_`."""
+        return [
+            self.features_ if pitch == 1 else self.features_.with_pitch_factor(pitch)
+            for pitch in self.tta_pitch_factors_
+        ]
 
     def _standardised(self, features):
         """Features (clips, frames, numbers) as the network wants them, by mean and deviation of the training set."""
@@ -25,7 +28,7 @@ class Judging:
 
     def _logits(self, frames, network):
         """Mean logits (clips, classes) of absolute log-mel frames (clips, voices, frames, mels)."""
-        hops = [round(1000 * shift / self.features_.hop_ms) for shift in self.shifts_s_]
+        hops = [round(1000 * shift / self.features_.hop_ms) for shift in self.tta_shifts_s_]
         silence = self.features_.absolute(np.zeros(self.features_.win_length, np.float32))[0]
         heard = np.concatenate([_moved(frames, hop, silence) for hop in hops], axis=1)
         logits = network(self._standardised(self.features_.from_absolute(heard.reshape(-1, *frames.shape[2:]))))
@@ -83,7 +86,7 @@ class Judging:
         clips = self._clips(X)
         if self.trained_on_ is None:
             return None, None
-        found = known.digests(clips, self.threads)
+        found = clip_digests.digests(clips, self.threads)
         return np.isin(found, self.trained_on_), np.isin(found, self.validated_on_)
 
     def posteriors(self, samples):
@@ -103,7 +106,7 @@ class Judging:
         return np.concatenate((stream.process(samples), stream.flush()))
 
     def stream(self, **settings):
-        """A KeywordDetector with these settings: threshold, smoothing_s, settle_s, refractory_s, ignore."""
+        """A KeywordDetector with these settings: threshold, smoothing_s, hold_s, refractory_s, ignore."""
         check_is_fitted(self, "network_")
         return KeywordDetector(self, **settings)
 

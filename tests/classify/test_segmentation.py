@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import audioconv as ac
-from audioconv.classify import Pieces, Takes
+from audioconv.classify import EnergySegmenter, FixedChunks
 from audioconv.io import resample
 
 RATE = 16000
@@ -37,7 +37,7 @@ def stream(seconds, floor_db, *bursts, seed=0):
 
 
 def takes_of(samples, sizes=(1024,), cutter=None):
-    cutter, found, place, k = cutter or Takes(RATE), [], 0, 0
+    cutter, found, place, k = cutter or EnergySegmenter(RATE), [], 0, 0
     while place < len(samples):
         size = sizes[k % len(sizes)]
         found += cutter.process(samples[place : place + size])
@@ -59,7 +59,7 @@ def test_each_word_lies_in_the_middle_of_a_clip(level_db, snr_db):
     words = [(middle, length, level_db) for middle, length in zip(middles_s, lengths_s, strict=True)]
     samples = stream(8, level_db - snr_db, *words)
     found = takes_of(samples)
-    assert [take.trouble for take in found] == [None] * 4
+    assert [take.issue for take in found] == [None] * 4
     starts, ends = (np.array([take[k] for take in found]) for k in (1, 2))
     assert np.abs((starts + ends) / 2 - middles_s).max() < NEAR_S
     assert np.abs(ends - starts - lengths_s).max() < NEAR_S
@@ -76,7 +76,7 @@ def test_each_word_lies_in_the_middle_of_a_clip(level_db, snr_db):
 def test_floors_and_offsets_of_any_size(floor_db, offset):
     samples = stream(6, floor_db, (2.0, 0.5, -15), (4.0, 0.5, -15)) + np.float32(offset)
     found = takes_of(samples)
-    assert [take.trouble for take in found] == [None, None]
+    assert [take.issue for take in found] == [None, None]
     assert [(take.start_s + take.end_s) / 2 for take in found] == pytest.approx([2, 4], abs=NEAR_S)
     assert found[0].samples.mean() == pytest.approx(offset, abs=0.01)  # kept as it was
 
@@ -96,7 +96,7 @@ def test_hum_and_rumble_are_no_words():
 
 
 @pytest.mark.parametrize(
-    ("word", "trouble"),
+    ("word", "issue"),
     [
         ((2.0, 0.5, -15), None),
         ((2.0, 0.98, -15), None),
@@ -107,10 +107,10 @@ def test_hum_and_rumble_are_no_words():
         ((2.0, 0.5, -1), "clipped"),
     ],
 )
-def test_bad_takes_are_named_and_good_ones_after_them_kept(word, trouble):
+def test_bad_takes_are_named_and_good_ones_after_them_kept(word, issue):
     samples = np.clip(stream(8, -75, word, (6.5, 0.5, -15)), -1, 1)
     found = takes_of(samples)
-    assert [take.trouble for take in found] == [trouble, None]
+    assert [take.issue for take in found] == [issue, None]
     assert found[0].start_s == pytest.approx(word[0] - word[1] / 2, abs=NEAR_S)
     assert (found[1].start_s + found[1].end_s) / 2 == pytest.approx(6.5, abs=NEAR_S)
     assert {take.samples.shape for take in found} == {(RATE,)}
@@ -118,31 +118,31 @@ def test_bad_takes_are_named_and_good_ones_after_them_kept(word, trouble):
 
 def test_what_was_cut_off_is_found_after_resampling():
     loud = np.clip(resample(stream(4, -60, (2.0, 0.5, 3)), RATE, 48000), -1, 1)
-    assert [take.trouble for take in takes_of(resample(loud, 48000, RATE))] == ["clipped"]
+    assert [take.issue for take in takes_of(resample(loud, 48000, RATE))] == ["clipped"]
 
 
 def test_a_louder_noise_is_one_sound_and_then_the_floor():
     samples = np.concatenate((noise(3, -70), stream(9, -40, (7.0, 0.5, -15), seed=2)))
     found = takes_of(samples)
-    assert [take.trouble for take in found] == ["too long", None]
+    assert [take.issue for take in found] == ["too long", None]
     assert (found[1].start_s + found[1].end_s) / 2 == pytest.approx(10, abs=NEAR_S)
 
 
 def test_parts_of_a_word_are_one_and_its_echo_is_none_of_it():
     found = takes_of(stream(4, -60, (1.8, 0.2, -20), (2.15, 0.2, -20)))  # 0.15 s apart, like "cat" and its t
-    assert [take.trouble for take in found] == [None]
+    assert [take.issue for take in found] == [None]
     assert (found[0].start_s, found[0].end_s) == pytest.approx((1.7, 2.25), abs=NEAR_S)
     samples = stream(4, -90, (2.0, 0.4, -10))
     samples[round(2.2 * RATE) :] += noise(1.8, -10) * np.exp(-np.arange(1.8 * RATE) / (0.07 * RATE)).astype("float32")
     (take,) = takes_of(samples)  # 60 dB in half a second
-    assert take.trouble is None
+    assert take.issue is None
     assert 2.3 < take.end_s < 2.5
 
 
 def test_what_begins_within_a_clip_is_no_word_of_its_own():
     samples = stream(6, -60, (2.0, 0.3, -20), (2.7, 0.15, -25), (4.5, 0.3, -20))
     assert len(takes_of(samples)) == 3
-    found = takes_of(samples, cutter=Takes(RATE, 2.0))
+    found = takes_of(samples, cutter=EnergySegmenter(RATE, 2.0))
     assert [take.start_s for take in found] == pytest.approx([1.85, 4.35], abs=NEAR_S)
     assert found[0].samples.shape == (2 * RATE,)
 
@@ -160,9 +160,9 @@ def test_beyond_the_ends_of_the_stream_is_silence():
 
 def test_what_had_begun_before_or_does_not_end_is_cut():
     samples = stream(5, -60, (0.9, 0.6, -20), (2.5, 0.5, -20), (4.3, 0.6, -20))
-    assert [take.trouble for take in takes_of(samples)] == [None] * 3
+    assert [take.issue for take in takes_of(samples)] == [None] * 3
     found = takes_of(samples[RATE : round(4.3 * RATE)])
-    assert [take.trouble for take in found] == ["cut", None, "cut"]
+    assert [take.issue for take in found] == ["truncated", None, "truncated"]
     assert (found[1].start_s + found[1].end_s) / 2 == pytest.approx(1.5, abs=NEAR_S)
 
 
@@ -174,8 +174,8 @@ WHOLE = takes_of(MIXED, [len(MIXED)])
 
 
 def test_the_mixture_holds_takes_of_each_kind():
-    assert [take.trouble for take in WHOLE].count(None) == 3
-    assert {take.trouble for take in WHOLE} == {None, "too long", "cut", "too short", "clipped"}
+    assert [take.issue for take in WHOLE].count(None) == 3
+    assert {take.issue for take in WHOLE} == {None, "too long", "truncated", "too short", "clipped"}
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=6).filter(any))
@@ -184,7 +184,7 @@ def test_any_cut_gives_the_same_takes(sizes):
 
 
 def test_small_blocks_give_the_same_takes_and_a_cutter_is_as_new_after_flush_and_reset():
-    cutter = Takes(RATE)
+    cutter = EnergySegmenter(RATE)
     assert same(takes_of(MIXED[: 6 * RATE], [37], cutter), takes_of(MIXED[: 6 * RATE]))
     cutter.process(MIXED[:30001])
     cutter.reset()
@@ -192,7 +192,7 @@ def test_small_blocks_give_the_same_takes_and_a_cutter_is_as_new_after_flush_and
 
 
 def test_takes_come_as_soon_as_their_clips_are_complete_and_memory_is_bounded():
-    cutter, found = Takes(RATE), []
+    cutter, found = EnergySegmenter(RATE), []
     samples = stream(120, -60, *((2 * k, 0.4, -20) for k in range(1, 60)))
     for place in range(0, len(samples), 1000):
         for take in cutter.process(samples[place : place + 1000]):
@@ -206,29 +206,29 @@ def test_takes_come_as_soon_as_their_clips_are_complete_and_memory_is_bounded():
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000])
 def test_other_sample_rates(rate):
     samples = resample(stream(6, -50, (2.0, 0.5, -20), (4.0, 0.5, -20)), RATE, rate)
-    found = takes_of(samples, cutter=Takes(rate, 0.8))
+    found = takes_of(samples, cutter=EnergySegmenter(rate, 0.8))
     assert [(take.start_s + take.end_s) / 2 for take in found] == pytest.approx([2, 4], abs=NEAR_S)
     assert {len(take.samples) for take in found} == {round(0.8 * rate)}
 
 
 def test_a_threshold_of_choice():
     samples = stream(4, -40, (2.0, 0.5, -25))
-    assert len(takes_of(samples, cutter=Takes(RATE, threshold_db=8.0))) == 1
-    assert takes_of(samples, cutter=Takes(RATE, threshold_db=25.0)) == []
+    assert len(takes_of(samples, cutter=EnergySegmenter(RATE, threshold_db=8.0))) == 1
+    assert takes_of(samples, cutter=EnergySegmenter(RATE, threshold_db=25.0)) == []
 
 
 @given(st.lists(st.integers(0, 20000), min_size=1, max_size=5).filter(any))
 def test_pieces_are_one_after_the_other(sizes):
     samples = noise(3.3, -30)
     samples[20000] = 1
-    found = takes_of(samples, sizes, Pieces(RATE, 0.5))
+    found = takes_of(samples, sizes, FixedChunks(RATE, 0.5))
     assert np.array_equal(np.concatenate([take.samples for take in found]), samples[: 6 * 8000])
-    assert [take.trouble for take in found] == [None, None, "clipped", None, None, None]
+    assert [take.issue for take in found] == [None, None, "clipped", None, None, None]
     assert [take.start_s for take in found] == [0, 0.5, 1, 1.5, 2, 2.5]
     assert found[0].level_db == pytest.approx(-30, abs=0.5)
 
 
-@pytest.mark.parametrize("kind", [Takes, Pieces])
+@pytest.mark.parametrize("kind", [EnergySegmenter, FixedChunks])
 def test_what_makes_no_sense_is_refused(kind):
     for args, message in (((0,), "sample_rate"), ((RATE, 0.01), "clip_s"), ((RATE, np.nan), "clip_s")):
         with pytest.raises(ac.ArgumentError, match=message):
@@ -241,4 +241,4 @@ def test_what_makes_no_sense_is_refused(kind):
     with pytest.raises(ac.ArgumentError, match="sample 3"):
         cutter.process(np.array([0, 0, 0, np.nan], "float32"))
     with pytest.raises(ac.ArgumentError, match="threshold_db"):
-        Takes(RATE, threshold_db=0)
+        EnergySegmenter(RATE, threshold_db=0)

@@ -7,30 +7,30 @@ import pytest
 
 import audioconv as ac
 from audioconv import models
-from audioconv.classify import augment
-from audioconv.classify.augment import UNCHANGED, Augmentation
-from audioconv.classify.batches import Batches
-from audioconv.classify.variations import Variations, equaliser, hide
+from audioconv.classify import augmentation
+from audioconv.classify.augmentation import UNCHANGED, Augmentation
+from audioconv.classify.augmenter import Augmenter, equaliser, spec_augment
+from audioconv.classify.data_loader import DataLoader
 
 RATE = 16000
 CLIP = np.concatenate((np.zeros(4000), np.sin(np.arange(8000) / 5), np.zeros(4000))).astype(np.float32)
-NOISES, ROOMS = augment.synthetic_noise(RATE, 0), augment.synthetic_rooms(RATE, 0)
+NOISES, ROOMS = augmentation.synthetic_noise(RATE, 0), augmentation.synthetic_room_impulse_responses(RATE, 0)
 
 
 def variations(clips=CLIP[None], seed=0, noises=NOISES[:1], features=None, **settings):
-    return Variations(clips, features or ac.LogMel(), noises, replace(UNCHANGED, **settings), seed)
+    return Augmenter(clips, features or ac.LogMel(), noises, replace(UNCHANGED, **settings), seed)
 
 
 def changed(count=40, **settings):
     """The clip as it is changed in so many ways."""
     varied = variations(np.tile(CLIP, (count, 1)), **settings)
-    return varied.sounds(varied.draw(1))
+    return varied.waveforms(varied.draw(1))
 
 
 def test_nothing_switched_on_changes_nothing():
     assert np.array_equal(changed(3), [CLIP] * 3)
     varied = variations()
-    assert np.array_equal(varied.frames(varied.draw(1))[0], ac.LogMel()(CLIP))
+    assert np.array_equal(varied.features(varied.draw(1))[0], ac.LogMel()(CLIP))
 
 
 def test_shift_moves_the_clip_and_keeps_its_length():
@@ -82,18 +82,18 @@ def test_rooms_have_unit_energy_and_die_away():
 
 
 def test_a_room_is_heard():
-    for dry, wet in zip(changed(5), changed(5, room_chance=1.0), strict=True):
+    for dry, wet in zip(changed(5), changed(5, reverb_probability=1.0), strict=True):
         assert not np.any(dry[12001:])
         assert np.abs(wet[12100:13000]).max() > 1e-4
         assert np.abs(wet[:4000]).max() < 1e-6
-    some = np.any(changed(room_chance=0.5)[:, 12100:], axis=1)
+    some = np.any(changed(reverb_probability=0.5)[:, 12100:], axis=1)
     assert 10 < some.sum() < 30
 
 
 def test_mixtures_keep_shares_of_frames_and_targets_alike():
     targets = np.eye(8, dtype=np.float32)
     frames = np.tile(targets[:, None, :], (1, 3, 1))
-    mixed, shares = augment.mix(frames, targets, 0.3, np.random.default_rng(0))
+    mixed, shares = augmentation.mixup(frames, targets, 0.3, np.random.default_rng(0))
     assert np.array_equal(mixed, np.tile(shares[:, None, :], (1, 3, 1)))
     assert np.allclose(shares.sum(axis=1), 1)
     assert 0.05 < np.sort(shares, axis=1)[:, -2].mean() < 0.4
@@ -110,7 +110,7 @@ def test_the_equaliser_is_smooth_and_as_strong_as_was_said():
 def test_the_equaliser_bends_all_frames_alike():
     def frames(deviation_db):
         varied = variations(CLIP[None] + np.float32(0.001), equaliser_db=deviation_db)
-        return varied.frames(varied.draw(1))[0]
+        return varied.features(varied.draw(1))[0]
 
     curve = frames(3.0) - frames(0)
     assert np.abs(curve).max() > 0.3
@@ -118,16 +118,16 @@ def test_the_equaliser_bends_all_frames_alike():
 
 
 def test_noise_has_the_ratio_that_was_asked_for():
-    for sound in changed(5, noise_chance=1.0, snr_db=(10, 10)):
+    for sound in changed(5, noise_probability=1.0, snr_db=(10, 10)):
         assert 10 * np.log10(np.mean(CLIP**2) / np.mean((sound - CLIP) ** 2)) == pytest.approx(10, abs=0.1)
-    some = np.any(changed(noise_chance=0.5)[:, :4000], axis=1)
+    some = np.any(changed(noise_probability=0.5)[:, :4000], axis=1)
     assert 10 < some.sum() < 30
 
 
 def test_clips_of_noise_alone_have_levels_of_their_own():
-    varied = variations(np.tile(CLIP, (40, 1)), noise_clips=0.5, noise_dbfs=(-30, -20))
+    varied = variations(np.tile(CLIP, (40, 1)), noise_clip_ratio=0.5, noise_dbfs=(-30, -20))
     assert varied.size == 60
-    alone = varied.sounds(varied.draw(1))[40:]
+    alone = varied.waveforms(varied.draw(1))[40:]
     levels_db = 10 * np.log10(np.mean(alone**2, axis=1))
     assert -31 < min(levels_db) < -28
     assert -22 < max(levels_db) < -19
@@ -145,28 +145,28 @@ def test_synthetic_noises_have_unit_power_and_different_colours():
 
 
 def test_masks_stay_in_their_limits():
-    draws = variations(np.tile(CLIP, (60, 1)), masks=1).draw(1)
+    parameters = variations(np.tile(CLIP, (60, 1)), n_masks=1).draw(1)
     widths = []
-    for frames in hide(np.ones((60, 98, 40)), draws.masks):
+    for frames in spec_augment(np.ones((60, 98, 40)), parameters.masks):
         rows, bands = np.flatnonzero(~frames.any(axis=1)), np.flatnonzero(~frames.any(axis=0))
         assert np.all(np.diff(rows) == 1)
         assert np.all(np.diff(bands) == 1)
         widths.append((len(rows), len(bands)))
     assert np.max(widths, axis=0).tolist() == [10, 5]
     assert np.min(widths, axis=0).tolist() == [0, 0]
-    tiny = variations(features=ac.LogMel(n_mels=1), clips=CLIP[None, :400], masks=1)
-    assert hide(np.ones((1, 1, 1)), tiny.draw(1).masks).sum() == 1
+    tiny = variations(features=ac.LogMel(n_mels=1), clips=CLIP[None, :400], n_masks=1)
+    assert spec_augment(np.ones((1, 1, 1)), tiny.draw(1).masks).sum() == 1
 
 
 def test_silent_noise_is_refused():
     with pytest.raises(ac.ArgumentError, match=r"noise hum.wav is silent"):
-        augment.check_noise(np.zeros(100, np.float32), "hum.wav")
+        augmentation.check_noise(np.zeros(100, np.float32), "hum.wav")
 
 
 @pytest.mark.parametrize("size", [100, 16000, 400000])
 def test_noise_of_any_length_is_drawn_in_full(size):
-    alone = variations(noises=[np.ones(size, np.float32)], noise_clips=3.0, noise_dbfs=(0, 0))
-    assert np.array_equal(alone.sounds(alone.draw(1))[1:], np.ones((3, RATE)))
+    alone = variations(noises=[np.ones(size, np.float32)], noise_clip_ratio=3.0, noise_dbfs=(0, 0))
+    assert np.array_equal(alone.waveforms(alone.draw(1))[1:], np.ones((3, RATE)))
 
 
 def test_paces_and_pitches_that_a_sound_does_not_have_are_refused():
@@ -186,14 +186,14 @@ def test_batches_depend_on_seed_and_epoch_and_not_on_threads():
     targets, network = np.array([0, 1] * 10), models.build("tc-resnet8", 2, 40, 0)
 
     def epoch(number, seed=1, threads=1):
-        batches = Batches(
+        batches = DataLoader(
             clips, targets, ac.LogMel(), NOISES, Augmentation(), seed, threads, batch_size=8, network=network
         )
         return [np.concatenate(parts) for parts in zip(*batches(number), strict=True)]
 
     x, y, seeds = epoch(1)
     assert len(set(seeds.tolist() + epoch(2)[2].tolist())) == 44
-    starting = Batches(clips, targets, ac.LogMel(), NOISES, Augmentation(), 1, 1, batch_size=8, network=network)
+    starting = DataLoader(clips, targets, ac.LogMel(), NOISES, Augmentation(), 1, 1, batch_size=8, network=network)
     assert np.array_equal(np.concatenate([b[0] for b in starting(1, 1)]), x[len(next(starting(1))[0]) :])
     assert x.shape == (22, 98, 40)
     assert np.array_equal(np.sort(y.max(axis=1)), [0.5] * 2 + [1] * 20)
