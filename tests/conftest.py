@@ -7,7 +7,8 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("audioconv", deadline=None, max_examples=40, derandomize=True)
-settings.load_profile("audioconv")
+settings.register_profile("nightly", deadline=None, max_examples=400, print_blob=True)  # others every night
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "audioconv"))
 
 DATA = os.environ.get("AUDIOCONV_DATA")
 
