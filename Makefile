@@ -1,13 +1,23 @@
 # Everything runs in .venv, which the first target makes from the tested versions in constraints.txt.
 
 PYTHON ?= python3
-BIN := .venv/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := .venv/$(SCRIPTS)
 KERNEL_TESTS := tests/kernels
+# With other versions a part of the tests shows what differs: each library that is used, and vectors in LLVM.
+LOWEST_TESTS := tests/kernels/simd tests/signal/test_filter.py tests/io/test_files.py tests/io/test_ffmpeg.py \
+	tests/features/test_logmel.py tests/features/test_level.py tests/nn/test_loss.py tests/classify/test_sklearn.py \
+	tests/report/test_plots.py tests/cli/test_main.py
+SMOKE_TESTS := tests/kernels/simd tests/test_arrays.py tests/signal/test_filter.py tests/features/test_logmel.py \
+	tests/cli/test_main.py
+SDIST_TESTS := tests/test_arrays.py tests/test_compare.py tests/cli/test_main.py
 
-.PHONY: demo test test-kernels test-data test-live test-long test-peers lint bench clean
+.PHONY: demo test test-kernels test-data test-live test-long test-peers test-lowest test-others test-sdist coverage \
+	lint bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip  # the one in Python is thrice as slow
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -40,7 +50,43 @@ test-long: .venv/ready
 test-peers: .venv/peers
 	AUDIOCONV_PEERS=1 $(BIN)/python -m pytest tests/peers
 
+# Not compiled once more: the bytecode of what is imported suffices, and the packages come out of pip's cache.
+.venv-lowest/ready: .venv/ready constraints-lowest.txt
+	$$(.ci/pythons 3.11) -m venv --without-pip .venv-lowest
+	$(BIN)/python -m pip --python .venv-lowest install --quiet --no-compile --constraint constraints-lowest.txt \
+		--editable '.[live,test]'
+	touch $@
+
+test-lowest: .venv-lowest/ready
+	.venv-lowest/$(SCRIPTS)/python -m pytest -q $(LOWEST_TESTS)
+
+.venv-3.%/ready: .venv/ready
+	$$(.ci/pythons 3.$*) -m venv --without-pip .venv-3.$*
+	$(BIN)/python -m pip --python .venv-3.$* install --quiet --no-compile --constraint constraints.txt \
+		--editable '.[live,test]'
+	touch $@
+
+test-on-3.%: .venv-3.%/ready
+	.venv-3.$*/$(SCRIPTS)/python -m pytest -q $(SMOKE_TESTS)
+
+# The other tested versions of Python that this machine has.
+test-others: .venv/ready
+	main=$$($(BIN)/python -c "import sys; print('%d.%d' % sys.version_info[:2])"); \
+	others=$$(.ci/pythons | cut -d= -f1 | grep -vx "$$main"); \
+	echo "other versions of Python here: $${others:-none}"; \
+	for version in $$others; do $(MAKE) test-on-$$version || exit 1; done
+
+test-sdist: .venv/ready
+	.ci/test-sdist $(SDIST_TESTS)
+
+# Compiled code is not seen: the lines of kernels count where they run without JIT.
+coverage: .venv/ready
+	$(BIN)/python -m pytest -q --cov --cov-report= --cov-fail-under=0
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q --cov --cov-append --cov-report= --cov-fail-under=0 $(KERNEL_TESTS)
+	$(BIN)/coverage report
+
 lint: .venv/ready
+	$(BIN)/python .ci/lowest.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -49,4 +95,4 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv build dist demo .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .coverage build dist demo .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
