@@ -1,10 +1,12 @@
-"""Where the recordings are, and how hypothesis runs."""
+"""Where the recordings are, how hypothesis runs, and what is counted at the end of a run."""
 
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests import signatures
 
 settings.register_profile("audioconv", deadline=None, max_examples=40, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=400, print_blob=True)  # others every night
@@ -21,7 +23,30 @@ def pytest_collection_modifyitems(items):
             item.add_marker(no_peers)
         if "data" in item.keywords and not (DATA and Path(DATA).is_dir()):
             item.add_marker(skip)
-    items.sort(key=lambda item: item.path.name == "test_signatures.py")  # it counts what all others compiled
+
+
+_compiled = []  # signatures of kernels, of each process of the run
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    _compiled.append(getattr(node, "workeroutput", {}).get("signatures", {}))
+
+
+def pytest_sessionfinish(session):
+    """No kernel was compiled for more kinds of arguments than there are dtypes, or the run fails."""
+    _compiled.append(signatures.compiled())
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["signatures"] = _compiled[0]
+    elif signatures.too_many(signatures.joined(_compiled)) and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    kernels = signatures.joined(_compiled)
+    for name, found in signatures.too_many(kernels).items():
+        terminalreporter.write_line(f"FAILED {name} was compiled for one dtype more than once: {found}", red=True)
+    terminalreporter.write_line(f"{len(kernels)} kernels were used")
 
 
 @pytest.fixture(scope="session", autouse=True)

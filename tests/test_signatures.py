@@ -1,22 +1,30 @@
-"""After all other tests: no kernel was compiled for more kinds of arguments than there are dtypes."""
+"""The count at the end of a run finds a kernel compiled twice for one dtype, also where two processes did it."""
 
-import re
+from tests import signatures
 
-import pytest
-
-from audioconv.kernels._jit import JIT_ENABLED, KERNELS
-
-
-@pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
-def test_no_kernel_has_more_signatures_than_dtypes():
-    used = [kernel for kernel in KERNELS if kernel.signatures]
-    if len(used) < 10:
-        pytest.skip("only meaningful after the other tests")
-    again = {f"{k.py_func.__module__}.{k.__qualname__}": k.signatures for k in used if _twice(k.signatures)}
-    assert not again
+READ_ONLY = "(Array(float32, 1, 'C', False, 'readonly', aligned=True),)"
+WRITABLE = READ_ONLY.replace("False, 'readonly'", "True, 'mutable'")
 
 
-def _twice(signatures):
-    """Whether two of the signatures have the same floating types."""
-    dtypes = [tuple(sorted(set(re.findall(r"float\d+", str(signature))))) for signature in signatures]
-    return len(set(dtypes)) < len(dtypes)
+def test_one_signature_a_dtype_is_as_it_should_be():
+    assert not signatures.too_many({"fir": [READ_ONLY, READ_ONLY.replace("float32", "float64")]})
+
+
+def test_two_signatures_of_a_dtype_are_found():
+    assert signatures.too_many({"fir": [READ_ONLY, WRITABLE], "fft": [READ_ONLY]}) == {"fir": [READ_ONLY, WRITABLE]}
+
+
+def test_two_signatures_of_two_processes_are_found():
+    found = signatures.joined([{"fir": [READ_ONLY]}, {}, {"fir": [READ_ONLY, WRITABLE], "fft": [READ_ONLY]}])
+    assert found == {"fir": [READ_ONLY, WRITABLE], "fft": [READ_ONLY]}
+    assert list(signatures.too_many(found)) == ["fir"]
+
+
+def test_what_this_process_compiled_is_seen():
+    import numpy as np
+
+    import audioconv as ac
+    from audioconv.kernels._jit import JIT_ENABLED
+
+    ac.convolve(np.ones(300, np.float32), np.ones(3, np.float32), method="direct")
+    assert any("float32" in s for found in signatures.compiled().values() for s in found) == JIT_ENABLED
