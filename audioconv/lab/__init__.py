@@ -4,7 +4,10 @@ Reference: Goodfellow, Bengio, Courville, Deep Learning (2016), chapter 9.
 """
 
 import importlib
+from collections.abc import Sequence
+from typing import Any
 
+from audioconv._typing import Path
 from audioconv.arrays import choice
 from audioconv.lab.settings import Settings
 
@@ -21,7 +24,7 @@ EXPERIMENTS = {  # modules of this folder, each with a function show(report, set
 __all__ = ["EXPERIMENTS", "Settings", "run"]
 
 
-def run(path, names=(), settings=Settings()):  # noqa: B008 - a tuple
+def run(path: Path, names: Sequence[str] = (), settings: Settings = Settings()) -> dict[str, Any]:  # noqa: B008 - a tuple
     """Run experiments and write one page about them.
 
     Parameters

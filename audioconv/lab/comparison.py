@@ -1,13 +1,18 @@
 """Networks of equal budget: what sharing weights and pooling buys, in accuracy, parameters, work, memory and time."""
 
 import time
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from audioconv import parallel
+from audioconv._typing import Array
 from audioconv.lab import data, networks, pictures, training
+from audioconv.lab.settings import Settings
 from audioconv.lab.timing import medians_s
+from audioconv.report import Report
 
 SHARES = (0.01, 0.05, 0.1, 0.5, 1.0)
 BUDGETS = {"parameters": (12_000, "parameters"), "multiply_adds": (100_000, "multiply-adds")}
@@ -33,10 +38,10 @@ class Row(NamedTuple):
     network: networks.Network
     step_s: float
     predict_s: float
-    accuracy: np.ndarray
+    accuracy: Array
 
 
-def measure(tasks, settings, limit_s, steps):
+def measure(tasks: Sequence[data.Task], settings: Settings, limit_s: float, steps: int) -> tuple[list[Row], bool]:
     """Train all networks on all shares of all tasks with all seeds, as far as the time goes.
 
     Seeds come one after the other, so that what is left out at the end is the last seed of some networks. Interrupted,
@@ -62,7 +67,7 @@ def measure(tasks, settings, limit_s, steps):
         Cell(r, s, seed) for seed in settings.seeds for s in reversed(range(len(SHARES))) for r in range(len(plans))
     ]
 
-    def fill(cell):
+    def fill(cell: Cell) -> None:
         if time.monotonic() - start < limit_s:
             task, _, network = plans[cell.row]
             found[cell.row, cell.share, cell.seed] = trained(task, network, SHARES[cell.share], cell.seed, steps)
@@ -78,7 +83,7 @@ def measure(tasks, settings, limit_s, steps):
     return [Row(*plan, *each, cells) for plan, each, cells in zip(plans, times, found, strict=True)], interrupted
 
 
-def trained(task, network, share, seed, steps):
+def trained(task: data.Task, network: networks.Network, share: float, seed: int, steps: int) -> float:
     """Accuracy on the test examples after a training on a share of the others."""
     chosen, classes = task.share(share, seed), len(task.classes)
     rng = np.random.default_rng([seed, 0x11])
@@ -87,7 +92,7 @@ def trained(task, network, share, seed, steps):
     return training.accuracy(built, task.test_x, task.test_y)
 
 
-def _times(plans):
+def _times(plans: Iterable[tuple[data.Task, networks.Network]]) -> list[tuple[float, float]]:
     """Seconds of a training step of a batch and of one prediction, of each (task, network), on one thread."""
     found = []
     for task, network in plans:
@@ -96,12 +101,12 @@ def _times(plans):
         built = networks.build(network.kind, network.pooled, network.widths, task.shape, classes, rng)
         x, y = task.train_x[: training.BATCH], task.train_y[: training.BATCH]
         step, infer = training.stepper(built, x, y, classes), built.inference()
-        times = medians_s({"step": step, "predict": lambda infer=infer, x=x: infer(x[:1], threads=1)}, 5)
+        times = medians_s({"step": step, "predict": partial(infer, x[:1], threads=1)}, 5)
         found.append((times["step"], times["predict"]))
     return found
 
 
-def show(report, settings):
+def show(report: Report, settings: Settings) -> list[Row]:
     """Run the comparison and add its tables and pictures to a report."""
     steps, limit_s = (QUICK_STEPS, QUICK_LIMIT_S) if settings.quick else (STEPS, LIMIT_S)
     tasks, missing = data.all_tasks(settings)
@@ -129,7 +134,7 @@ def show(report, settings):
     return [row for row in rows if row.budget == "parameters"]
 
 
-def _show_task(report, task, rows):
+def _show_task(report: Report, task: data.Task, rows: Sequence[Row]) -> None:
     report.subheading(task.name)
     report.text(
         f"{len(task.train_y):,} examples to train on, {len(task.test_y):,} to test, {len(task.classes)} classes."
@@ -158,7 +163,7 @@ def _show_task(report, task, rows):
 COSTS = ("network", "widths", "parameters", "multiply-adds", "memory (kB)", "step (ms)", "predict (µs)")
 
 
-def costs_of(row):
+def costs_of(row: Row) -> tuple[str, ...]:
     """A row of the table of costs."""
     network = row.network
     counts = (f"{network.parameters:,}", f"{network.multiply_adds:,}", f"{network.memory_bytes / 1e3:,.0f}")
@@ -166,7 +171,7 @@ def costs_of(row):
     return (network.name, widths, *counts, f"{1e3 * row.step_s:.2f}", f"{1e6 * row.predict_s:.0f}")
 
 
-def spread(accuracies):
+def spread(accuracies: Array) -> str:
     """Mean and half the range of some seeds, in percent; of those that were finished."""
     done = 100 * accuracies[np.isfinite(accuracies)]
     if not len(done):

@@ -2,18 +2,22 @@
 
 import gzip
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from audioconv import parallel
+from audioconv._typing import Array, ArrayLike
 from audioconv.classify import load_dataset
 from audioconv.classify.clips import load_clips
 from audioconv.classify.progress import Notices
 from audioconv.errors import ArgumentError
 from audioconv.features import Mfcc
+from audioconv.lab.settings import Settings
 
 MOST = 5000  # images of a set
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
@@ -25,18 +29,18 @@ class Task(NamedTuple):
     """Planes (examples, time or rows, frequency or columns, 1), mean 0 and deviation 1, and which class each is."""
 
     name: str
-    train_x: np.ndarray
-    train_y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
-    classes: tuple
+    train_x: Array
+    train_y: Array
+    test_x: Array
+    test_y: Array
+    classes: tuple[str, ...]
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """Of one example."""
         return self.train_x.shape[1:]
 
-    def share(self, share, seed):
+    def share(self, share: float, seed: int) -> Array:
         """Places of a share of the training examples, as many of each class as it has of all, at least one."""
         rng, chosen = np.random.default_rng([seed, 0x5A]), []
         for number in range(len(self.classes)):
@@ -48,14 +52,14 @@ class Task(NamedTuple):
 class Spoken(NamedTuple):
     """Clips of a second (clips, samples) as they were spoken, and which class each is."""
 
-    train: np.ndarray
-    train_y: np.ndarray
-    test: np.ndarray
-    test_y: np.ndarray
-    classes: tuple
+    train: Array
+    train_y: Array
+    test: Array
+    test_y: Array
+    classes: tuple[str, ...]
 
 
-def digits():
+def digits() -> Task:
     """Scikit-learn's handwritten digits, 8 x 8: 1,200 to train on, 597 to test."""
     from sklearn.datasets import load_digits
 
@@ -64,7 +68,7 @@ def digits():
     return _task("digits 8 x 8", found.images[order], found.target[order], 1200, range(10))
 
 
-def fashion():
+def fashion() -> Task | None:
     """Fashion-MNIST, 28 x 28: 4,000 to train on, 1,000 to test; None where it is not installed."""
     if not FASHION.is_dir():
         return None
@@ -79,7 +83,7 @@ def fashion():
     return _task("Fashion-MNIST 28 x 28", x.astype(np.float32), y, len(train_y), names)
 
 
-def _idx(path):
+def _idx(path: Path) -> Array:
     """An array of bytes as the files of MNIST hold it: the number of sizes, the sizes, the bytes."""
     with gzip.open(path) as file:
         data = file.read()
@@ -87,7 +91,7 @@ def _idx(path):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(sizes)
 
 
-def keywords(threads=None):
+def keywords(threads: int | None = None) -> Task | None:
     """The shipped words as 49 x 10 MFCC, anywhere within their second; tested on the voices of the validation part.
 
     None where they are not.
@@ -99,14 +103,14 @@ def keywords(threads=None):
     return _planes("shipped keywords 49 x 10", clips, spoken, threads)
 
 
-def spoken_clips(threads=None):
+def spoken_clips(threads: int | None = None) -> Spoken | None:
     """The shipped words as they are, in the middle of their second, or None."""
     folders = (Path("data/keywords"), Path(__file__).parents[2] / "data/keywords")
     found = next((folder for folder in folders if (folder / "manifest.csv").is_file()), None)
     return None if found is None else _spoken(found, threads)
 
 
-def speech_commands(threads=None):
+def speech_commands(threads: int | None = None) -> Task | None:
     """Speech Commands of `AUDIOCONV_DATA` as 49 x 10 MFCC, tested on the validation part, or None."""
     folder = Path(os.environ.get("AUDIOCONV_DATA", "")) / "speech_commands"
     if not (folder / "manifest.csv").is_file():
@@ -115,7 +119,7 @@ def speech_commands(threads=None):
     return _planes("Speech Commands 49 x 10", (*spoken.train, *spoken.test), spoken, threads)
 
 
-def all_tasks(settings):
+def all_tasks(settings: Settings) -> tuple[list[Task], list[str]]:
     """The sets that are here, the shipped ones alone if quick, and the names of those that are not."""
     makers = {"digits": digits, "Fashion-MNIST": fashion}
     makers |= {"shipped keywords": lambda: keywords(settings.threads)}
@@ -130,7 +134,7 @@ def all_tasks(settings):
 
 
 @lru_cache(maxsize=2)
-def _spoken(folder, threads):
+def _spoken(folder: Path, threads: int | None) -> Spoken:
     data = load_dataset(folder)
     parts, labels = [data.part("train"), data.part("val")], np.unique(data.labels)
     if not all(map(len, parts)):
@@ -140,28 +144,28 @@ def _spoken(folder, threads):
     return Spoken(clips[0], train_y, clips[1], test_y, tuple(labels.tolist()))
 
 
-def _planes(name, clips, spoken, threads):
+def _planes(name: str, clips: Iterable[Array], spoken: Spoken, threads: int | None) -> Task:
     rows = np.stack(parallel.run(Mfcc(RATE), list(clips), threads))
     y = np.concatenate((spoken.train_y, spoken.test_y))
     return _task(name, rows, y, len(spoken.train_y), spoken.classes)
 
 
-def sound_of(clip):
+def sound_of(clip: Array) -> slice:
     """The slice of a clip from its first to its last sample that is not `FAINT_DB` below its peak; empty in silence."""
     level = np.abs(clip)
     sound = np.flatnonzero(level > level.max() * 10 ** (FAINT_DB / 20))
     return slice(sound[0], sound[-1] + 1) if len(sound) else slice(0, 0)
 
 
-def placed(clip, rng):
+def placed(clip: Array, rng: Generator) -> Array:
     """A clip whose sound is moved to a random place in it; what is faint around goes along, from end to beginning."""
     sound = sound_of(clip)
     return np.roll(clip, rng.integers(len(clip) - (sound.stop - sound.start) + 1) - sound.start)
 
 
-def _task(name, x, y, count, classes):
+def _task(name: str, values: ArrayLike, y: Array, count: int, classes: Iterable[object]) -> Task:
     """A task whose first `count` examples are trained on; each column (of coefficients, of pixels) is standardised."""
-    x = np.asarray(x, np.float32)[..., None]
+    x: Array = np.asarray(values, np.float32)[..., None]
     axes = (0, 1) if "x 10" in name else (0, 1, 2)  # a coefficient has a scale of its own, all pixels have one
     mean, deviation = (f(x[:count], axis=axes, keepdims=True) for f in (np.mean, np.std))
     x = ((x - mean) / np.maximum(deviation, 1e-6)).astype(np.float32)

@@ -1,11 +1,15 @@
 """Dilated and transposed convolution: far sight for few layers, and larger images without a checkerboard."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from audioconv import nn
+from audioconv._typing import Array
 from audioconv.lab import pictures
+from audioconv.lab.settings import Settings
+from audioconv.report import Report
 
 DEPTHS = range(1, 9)
 SIDE = 96  # of the image that is enlarged
@@ -15,34 +19,37 @@ STRIDE = 2
 class Field(NamedTuple):
     """Receptive fields of stacks of layers of three taps, by their number of layers."""
 
-    depths: tuple
-    plain: tuple
-    dilated: tuple
-    weights: tuple  # of one channel, the same for both
+    depths: tuple[int, ...]
+    plain: tuple[int, ...]
+    dilated: tuple[int, ...]
+    weights: tuple[int, ...]  # of one channel, the same for both
 
 
 class Enlarged(NamedTuple):
     """An image enlarged in one way, and how uneven that makes a plain one."""
 
     name: str
-    image: np.ndarray
+    image: Array
     ripple: float  # standard deviation over mean of what becomes of a constant, inside
 
 
-def stack(depth, dilated):
+def stack(depth: int, dilated: bool) -> list[nn.Layer]:
     """Layers of three taps and one channel, each dilated twice as far as the one before it, or none."""
     rng = np.random.default_rng(0)
     dilations = [2**k if dilated else 1 for k in range(depth)]
     return [nn.Conv1d(1, 1, 3, dilation=each, padding="causal", bias=False, rng=rng) for each in dilations]
 
 
-def receptive_fields():
+def receptive_fields() -> Field:
     """How many inputs an output sees, as streams of the networks say, which have to remember them."""
-    fields = [[nn.Sequential(stack(d, dilated)).stream((1,)).receptive_field for d in DEPTHS] for dilated in (0, 1)]
-    return Field(tuple(DEPTHS), *map(tuple, fields), tuple(3 * d for d in DEPTHS))
+    plain, dilated = (
+        tuple(nn.Sequential(stack(depth, dilated)).stream((1,)).receptive_field for depth in DEPTHS)
+        for dilated in (False, True)
+    )
+    return Field(tuple(DEPTHS), plain, dilated, tuple(3 * depth for depth in DEPTHS))
 
 
-def seen(layers, steps):
+def seen(layers: Sequence[nn.Layer], steps: int) -> int:
     """The same by the matrices of the layers: inputs with a way to the last output."""
     reached = np.arange(steps) == steps - 1
     for layer in reversed(layers):
@@ -50,7 +57,7 @@ def seen(layers, steps):
     return int(np.count_nonzero(reached))
 
 
-def photograph():
+def photograph() -> Array:
     """A square of one of scikit-learn's photographs, grey, from 0 to 1."""
     from sklearn.datasets import load_sample_image
 
@@ -59,16 +66,16 @@ def photograph():
     return grey.reshape(SIDE, side, SIDE, side).mean(axis=(1, 3)).astype(np.float32)
 
 
-def enlargements():
+def enlargements() -> dict[str, Callable[[Array], Array]]:
     """Layers that double both sides of an image (1, rows, columns, 1), each of which keeps its mean."""
     rng = np.random.default_rng(0)
 
-    def transposed(taps, row):
+    def transposed(taps: int, row: Sequence[int]) -> Callable[[Array], Array]:
         layer = nn.Conv2dTranspose(1, 1, taps, STRIDE, bias=False, rng=rng)
         layer.weight[:, :, 0, 0] = np.outer(row, row) * STRIDE**2 / np.sum(row) ** 2
         return layer.forward
 
-    def repeated(x):
+    def repeated(x: Array) -> Array:
         smooth = nn.Conv2d(1, 1, 3, bias=False, rng=rng)
         smooth.weight[:, :, 0, 0] = 1 / 9
         return smooth.forward(x.repeat(STRIDE, axis=1).repeat(STRIDE, axis=2))
@@ -80,7 +87,7 @@ def enlargements():
     }
 
 
-def enlarged(image):
+def enlarged(image: Array) -> list[Enlarged]:
     """An `Enlarged` for each way."""
     found = []
     for name, enlarge in enlargements().items():
@@ -89,7 +96,7 @@ def enlarged(image):
     return found
 
 
-def show(report, settings):
+def show(report: Report, settings: Settings) -> Field:
     """Draw receptive fields, and enlarge an image."""
     settings.announce("dilated and transposed convolution")
     report.heading("Dilated and transposed convolution")

@@ -1,12 +1,15 @@
 """Fast algorithms: what a convolution costs against the length of its kernel, measured and as the planner predicts."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from audioconv import signal
 from audioconv.lab import pictures
+from audioconv.lab.settings import Settings
 from audioconv.lab.timing import medians_s
+from audioconv.report import Report
 
 RATE = 48_000
 TAPS = tuple(2**k for k in range(1, 17))
@@ -20,11 +23,11 @@ class Cost(NamedTuple):
     """Seconds of each method for a kernel of a size, measured and predicted; those that were measured."""
 
     size: int  # taps, or rows and columns
-    measured_s: dict
-    predicted_s: dict
+    measured_s: dict[str, float]
+    predicted_s: dict[str, float]
 
 
-def of_signal(samples, taps, zeros, repeats, slowest_s=SLOWEST_S):
+def of_signal(samples: int, taps: int, zeros: bool, repeats: int, slowest_s: float = SLOWEST_S) -> Cost:
     """Methods for a filter of so many taps, float32, one thread; with zeros, the sparse one alone."""
     rng = np.random.default_rng(0)
     x, h = (rng.standard_normal(size).astype(np.float32) for size in (samples, taps))
@@ -36,7 +39,7 @@ def of_signal(samples, taps, zeros, repeats, slowest_s=SLOWEST_S):
     return Cost(taps, medians_s(calls, repeats), {way.method: way.predicted_s for way in ways})
 
 
-def of_plane(side, repeats, shape=PLANE, slowest_s=SLOWEST_S):
+def of_plane(side: int, repeats: int, shape: tuple[int, int] = PLANE, slowest_s: float = SLOWEST_S) -> Cost:
     """Methods for a smooth square kernel of so many rows and columns, a product of a row and a column."""
     row = np.hanning(side + 2)[1:-1].astype(np.float32)
     x, kernel = np.random.default_rng(0).standard_normal(shape).astype(np.float32), np.outer(row, row)
@@ -45,7 +48,7 @@ def of_plane(side, repeats, shape=PLANE, slowest_s=SLOWEST_S):
     return Cost(side, medians_s(calls, repeats), {way.method: way.predicted_s for way in ways})
 
 
-def show(report, settings):
+def show(report: Report, settings: Settings) -> tuple[list[Cost], list[Cost]]:
     """Measure, predict and draw."""
     seconds, repeats, step = (1, 3, 3) if settings.quick else (10, 5, 1)
     report.heading("Fast algorithms")
@@ -68,7 +71,7 @@ def show(report, settings):
     return signals, planes
 
 
-def _tell(report, costs, what, caption):
+def _tell(report: Report, costs: Sequence[Cost], what: str, caption: str) -> None:
     report.figure(pictures.costs(costs, what), f"{caption} Dots: measured; lines: predicted.")
     methods = list(dict.fromkeys(method for cost in costs for method in cost.measured_s))
     sizes = sorted({cost.size for cost in costs})
@@ -79,7 +82,7 @@ def _tell(report, costs, what, caption):
     report.table([what, *methods], rows, folded="In milliseconds: measured (predicted)")
 
 
-def _cell(costs, method):
+def _cell(costs: Sequence[Cost], method: str) -> str:
     for cost in costs:
         if method in cost.measured_s:
             return f"{1e3 * cost.measured_s[method]:.3g} ({1e3 * cost.predicted_s[method]:.3g})"

@@ -1,8 +1,10 @@
 """Networks of equal budget: one layer after another of one kind, as wide as parameters or multiply-adds allow."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.random import Generator
 
 from audioconv import nn
 from audioconv.errors import ArgumentError
@@ -13,28 +15,30 @@ TAPS, TILES = 3, 2  # along both axes
 WIDE = 12  # from so many steps on the first layer goes by two
 MOST_UNITS = 1 << 14
 
+Shape: TypeAlias = tuple[int, ...]
+
 
 class Network(NamedTuple):
     """A kind of network of some width, and what it costs for one example."""
 
     kind: str
     pooled: bool
-    widths: tuple  # channels after the first and after the second layer
+    widths: tuple[int, ...]  # channels after the first and after the second layer
     parameters: int
     multiply_adds: int
     activations: int  # numbers that come out of all layers
 
     @property
-    def memory_bytes(self):
+    def memory_bytes(self) -> int:
         """Of parameters and of the outputs of all layers, in float32."""
         return 4 * (self.parameters + self.activations)
 
     @property
-    def name(self):
+    def name(self) -> str:
         return f"{self.kind}, pooling" if self.pooled else self.kind
 
 
-def build(kind, pooled, widths, shape, classes, rng):
+def build(kind: str, pooled: bool, widths: Sequence[int], shape: Shape, classes: int, rng: Generator) -> nn.Sequential:
     """Two hidden layers of a kind, ReLU after each, and a dense layer over all that is left.
 
     Parameters
@@ -49,7 +53,8 @@ def build(kind, pooled, widths, shape, classes, rng):
     """
     if kind not in KINDS:
         raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    layers, channels = [], shape[2]
+    layers: list[nn.Layer] = []
+    channels = shape[2]
     if kind == "dense":
         layers = [nn.AveragePool2d(2)] if pooled else []
         size = _shape(layers, shape)
@@ -57,7 +62,8 @@ def build(kind, pooled, widths, shape, classes, rng):
         layers += [nn.Dense(widths[0], widths[1], rng=rng), nn.ReLU()]
     else:
         for number, width in enumerate(widths):
-            stride = tuple(2 if size > WIDE and not number else 1 for size in shape[:2])
+            rows, columns = (2 if size > WIDE and not number else 1 for size in shape[:2])
+            stride = (rows, columns)
             layers += _layer(kind, channels, width, stride, _shape(layers, shape), bool(number), rng)
             layers += [nn.ReLU(), nn.MaxPool2d(2)] if pooled else [nn.ReLU()]
             channels = width
@@ -67,11 +73,13 @@ def build(kind, pooled, widths, shape, classes, rng):
     return nn.Sequential([*layers, head, nn.GlobalAveragePool()])
 
 
-def _shape(layers, shape):
+def _shape(layers: list[nn.Layer], shape: Shape) -> Shape:
     return described(nn.Sequential(layers), shape)[0] if layers else shape
 
 
-def _layer(kind, channels, width, stride, shape, separable, rng):
+def _layer(
+    kind: str, channels: int, width: int, stride: tuple[int, int], shape: Shape, separable: bool, rng: Generator
+) -> list[nn.Layer]:
     """The layers that stand for one of a kind; the first one of a separable network is a plain convolution."""
     if kind == "depthwise-separable" and separable:
         return [nn.DepthwiseConv2d(channels, TAPS, stride, rng=rng), nn.Conv2d(channels, width, 1, rng=rng)]
@@ -83,7 +91,7 @@ def _layer(kind, channels, width, stride, shape, separable, rng):
     return [nn.Conv2d(channels, width, TAPS, stride, rng=rng)]
 
 
-def measured(kind, pooled, widths, shape, classes):
+def measured(kind: str, pooled: bool, widths: Sequence[int], shape: Shape, classes: int) -> Network:
     """A `Network` with what it costs, counted from the layers themselves."""
     network = build(kind, pooled, widths, shape, classes, np.random.default_rng(0))
     multiply_adds, activations = 0, 0
@@ -94,14 +102,14 @@ def measured(kind, pooled, widths, shape, classes):
     return Network(kind, pooled, tuple(widths), parameters, multiply_adds, activations)
 
 
-def within(budget, amount, kind, pooled, shape, classes):
+def within(budget: str, amount: int, kind: str, pooled: bool, shape: Shape, classes: int) -> Network:
     """The network of a kind that comes nearest to an amount of "parameters" or "multiply_adds".
 
     The widths of its two layers are equal or differ by one; a width of one may be more than the budget.
     """
 
-    def cost(widths):
-        return getattr(measured(kind, pooled, widths, shape, classes), budget)
+    def cost(widths: tuple[int, int]) -> int:
+        return int(getattr(measured(kind, pooled, widths, shape, classes), budget))
 
     low, high = 1, 2
     while cost((high, high)) <= amount and high < MOST_UNITS:

@@ -1,8 +1,17 @@
 """The pictures of the experiments."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from audioconv._typing import Array
 from audioconv.report.theme import BLUE, FONT_SIZE, GREEN, GREY, RED, label, panels_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from audioconv.lab import comparison, dilated, fast, pooling, prior, sharing, sparse
 
 PURPLE = "#CC79A7"
 KINDS = {  # colour and mark
@@ -14,7 +23,7 @@ KINDS = {  # colour and mark
 }
 
 
-def accuracy_by_share(rows, shares):
+def accuracy_by_share(rows: Sequence["comparison.Row"], shares: Sequence[float]) -> "Figure":
     """Lines of accuracy against the share of the training data; without pooling and with it side by side."""
     figure, panels = panels_of(1, 2, 3.6, sharey=True)
     for panel, pooled in zip(panels[0], (False, True), strict=True):
@@ -33,13 +42,13 @@ def accuracy_by_share(rows, shares):
     return figure
 
 
-def _percent(accuracy):
+def _percent(accuracy: Array) -> Array:
     """Means over the seeds that were finished; NaN, and so no point, where none was."""
     done = np.isfinite(accuracy)
     return 100 * np.where(done, accuracy, 0).sum(axis=-1) / np.where(done.any(axis=-1), done.sum(axis=-1), np.nan)
 
 
-def accuracy_by_cost(rows, budgets):
+def accuracy_by_cost(rows: Sequence["comparison.Row"], budgets: Mapping[str, object]) -> "Figure":
     """Dots of accuracy against parameters, multiply-adds, memory, and times of a step and of a prediction."""
     costs = {
         "parameters": lambda row: row.network.parameters,
@@ -64,7 +73,7 @@ def accuracy_by_cost(rows, budgets):
     return figure
 
 
-def _log(panel, axis="x"):
+def _log(panel: Any, axis: str = "x") -> None:
     """A logarithmic axis with numbers at 1, 2 and 5, or at 1 alone where more would not fit."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -78,21 +87,21 @@ def _log(panel, axis="x"):
     panel.grid(alpha=0.3)
 
 
-def _short(value, _=None):
+def _short(value: float, _: object = None) -> str:
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:g} {unit}"
     return f"{value:g}"
 
 
-def _legend(figure, panel):
+def _legend(figure: "Figure", panel: Any) -> None:
     """Each kind once, above the panels."""
     handles, names = panel.get_legend_handles_labels()
     once = dict(zip(names, handles, strict=True))
     figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=3, fontsize=FONT_SIZE, frameon=False)
 
 
-def lines_by_share(rows, shares):
+def lines_by_share(rows: Sequence["sharing.Sharing"], shares: Sequence[float]) -> "Figure":
     """Accuracy against the share of the training data, a line for each kind of weights."""
     figure, panels = panels_of(1, 1, 3.2)
     panel = panels[0, 0]
@@ -106,7 +115,7 @@ def lines_by_share(rows, shares):
     return figure
 
 
-def scores_of_line(line, scores, most):
+def scores_of_line(line: str, scores: Array, most: int) -> "Figure":
     """Bars of agreement under the letters of a line."""
     figure, panels = panels_of(1, 1, 1.9)
     panel = panels[0, 0]
@@ -120,7 +129,7 @@ def scores_of_line(line, scores, most):
     return figure
 
 
-def pruned(rows):
+def pruned(rows: Sequence["sparse.Pruned"]) -> "Figure":
     """Time against the share of taps that is left: sums over all, over those left, and as predicted."""
     figure, panels = panels_of(1, 1, 3.2)
     panel, shares = panels[0, 0], [100 * row.share for row in rows]
@@ -134,7 +143,9 @@ def pruned(rows):
     return figure
 
 
-def receptive_fields(fields, lines):
+def receptive_fields(
+    fields: Mapping[str, Sequence[Array]], lines: Mapping[str, Iterable[tuple[int, int, int]]]
+) -> "Figure":
     """Units of each layer as dots, those that are seen filled, with the connections to the one that sees."""
     figure, panels = panels_of(len(fields), 1, 0.4 + 2.1 * len(fields))
     for panel, (name, seen) in zip(panels[:, 0], fields.items(), strict=True):
@@ -153,7 +164,7 @@ def receptive_fields(fields, lines):
     return figure
 
 
-def matrices(rows):
+def matrices(rows: Sequence["prior.Matrix"]) -> "Figure":
     """Matrices as squares in the colours of their weights, with the weights' numbers."""
     from matplotlib.colors import ListedColormap
 
@@ -170,7 +181,7 @@ def matrices(rows):
     return figure
 
 
-def shifts(rows, shifts_ms):
+def shifts(rows: Sequence["pooling.Invariance"], shifts_ms: Sequence[float]) -> "Figure":
     """Accuracy and change of the logits against the shift, a line for each kind of pooling."""
     figure, panels = panels_of(1, 2, 3.6)
     marks = dict(zip(("none", "max", "average", "Lp", "strided", "mean over all"), "sovD^P", strict=True))
@@ -188,7 +199,7 @@ def shifts(rows, shifts_ms):
     return figure
 
 
-def fields_by_depth(field):
+def fields_by_depth(field: "dilated.Field") -> "Figure":
     """Inputs seen against layers, without and with dilation."""
     figure, panels = panels_of(1, 1, 3.0)
     panel = panels[0, 0]
@@ -200,7 +211,7 @@ def fields_by_depth(field):
     return figure
 
 
-def enlarged(ways):
+def enlarged(ways: Sequence["dilated.Enlarged"]) -> "Figure":
     """A detail of each enlarged image, all in one scale of grey."""
     figure, panels = panels_of(1, len(ways), 2.4)
     for panel, way in zip(panels[0], ways, strict=True):
@@ -212,7 +223,7 @@ def enlarged(ways):
     return figure
 
 
-def costs(rows, what):
+def costs(rows: Sequence["fast.Cost"], what: str) -> "Figure":
     """Times against the size of the kernel, a colour for each method: dots measured, lines predicted."""
     figure, panels = panels_of(1, 1, 3.6)
     panel = panels[0, 0]

@@ -1,14 +1,19 @@
 """Pooling: how far outputs and decisions change when a word comes later, and what follows a shift exactly."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from audioconv import nn, parallel
+from audioconv._typing import Array
 from audioconv.errors import ArgumentError
 from audioconv.features import Mfcc
 from audioconv.lab import data, pictures, training
 from audioconv.lab.comparison import spread
+from audioconv.lab.settings import Settings
+from audioconv.report import Report
 
 KINDS = ("none", "max", "average", "Lp", "strided", "mean over all")
 SHIFTS_MS = (0, 20, 50, 100, 200, 300)
@@ -22,19 +27,19 @@ class Invariance(NamedTuple):
 
     kind: str
     parameters: int
-    accuracy: np.ndarray
-    change: np.ndarray
+    accuracy: Array
+    change: Array
 
 
 class Equivariance(NamedTuple):
     """|f(shift x) - shift f(x)| / |f(x)| of a layer, by steps of the shift; inside, away from the edges."""
 
     name: str
-    inside: tuple
-    everywhere: tuple
+    inside: tuple[float, ...]
+    everywhere: tuple[float, ...]
 
 
-def network(kind, shape, classes, rng):
+def network(kind: str, shape: tuple[int, ...], classes: int, rng: Generator) -> nn.Sequential:
     """Two convolutions along time, each with a pool of two frames, or a stride of two, or nothing; a dense layer.
 
     It is over all places that are left, or, for "mean over all", over their mean.
@@ -56,7 +61,7 @@ def network(kind, shape, classes, rng):
     )
 
 
-def shifted(clips, shift_ms):
+def shifted(clips: Array, shift_ms: float) -> Array:
     """Features (clips, frames, coefficients) of words that begin `START_MS` + `shift_ms` into their second."""
     begin, features = round((START_MS + shift_ms) * data.RATE / 1000), Mfcc(data.RATE)
     moved = np.zeros_like(clips)
@@ -66,13 +71,13 @@ def shifted(clips, shift_ms):
     return np.stack([features(clip) for clip in moved])
 
 
-def that_fit(clips):
+def that_fit(clips: Array) -> Array:
     """Which clips end within their second even after the largest shift."""
     room = clips.shape[1] - round((START_MS + SHIFTS_MS[-1]) * data.RATE / 1000)
     return np.array([0 < len(clip[data.sound_of(clip)]) <= room for clip in clips])
 
 
-def measure(spoken, settings, steps):
+def measure(spoken: data.Spoken, settings: Settings, steps: int) -> tuple[list[Invariance], int]:
     """Train each kind on words that all begin at one place, and judge them there and later."""
     train, test = spoken.train, spoken.test[that_fit(spoken.test)]
     test_y = spoken.test_y[that_fit(spoken.test)]
@@ -81,7 +86,7 @@ def measure(spoken, settings, steps):
     x, *moved = ((f - mean) / deviation for f in (x, *(shifted(test, ms) for ms in SHIFTS_MS)))
     classes = len(spoken.classes)
 
-    def judged(cell):
+    def judged(cell: tuple[str, int]) -> tuple[list[float], list[float]]:
         kind, seed = cell
         built = network(kind, x.shape[1:], classes, np.random.default_rng([seed, 0x44]))
         training.train(built, x, spoken.train_y, classes, steps, seed)
@@ -100,7 +105,7 @@ def measure(spoken, settings, steps):
     ], len(test)
 
 
-def equivariance(frames=64, channels=8, shifts=(1, 2, 4)):
+def equivariance(frames: int = 64, channels: int = 8, shifts: Sequence[int] = (1, 2, 4)) -> list[Equivariance]:
     """Errors of layers on noise that is shifted by some steps; outputs of a strided layer by as many of its own."""
     rng = np.random.default_rng(0)
     wide = rng.standard_normal((4, frames + max(shifts), channels)).astype(np.float32)
@@ -120,7 +125,7 @@ def equivariance(frames=64, channels=8, shifts=(1, 2, 4)):
     ]
 
 
-def shift_error(layer, stride, wide, shift):
+def shift_error(layer: nn.Layer, stride: int, wide: Array, shift: int) -> tuple[float, float]:
     """(inside, everywhere) for x = wide[:, n:] and x later by `shift` steps, with what came before it let in.
 
     Everywhere, outputs are moved in from zeros. A strided layer cannot move its outputs by less than a step of its own:
@@ -133,13 +138,14 @@ def shift_error(layer, stride, wide, shift):
     steps = shift // stride
     expected = np.concatenate((np.zeros_like(y[:, :steps]), y[:, : y.shape[1] - steps]), axis=1)
     inner = slice(steps + 2, y.shape[1] - 2)
-    return tuple(
+    inside, everywhere = (
         float(np.linalg.norm(found[:, part] - expected[:, part]) / np.linalg.norm(y[:, part]))
         for part in (inner, slice(None))
     )
+    return inside, everywhere
 
 
-def show(report, settings):
+def show(report: Report, settings: Settings) -> list[Equivariance]:
     """Train, shift, and compare layer by layer."""
     settings.announce("pooling")
     report.heading("Pooling")
@@ -164,7 +170,7 @@ def show(report, settings):
     return rows
 
 
-def _show_invariance(report, settings, spoken):
+def _show_invariance(report: Report, settings: Settings, spoken: data.Spoken) -> None:
     steps = QUICK_STEPS if settings.quick else STEPS
     rows, count = measure(spoken, settings, steps)
     report.text(
@@ -184,5 +190,5 @@ def _show_invariance(report, settings, spoken):
     )
 
 
-def _mean(values):
+def _mean(values: Array) -> str:
     return f"{values.mean():.2f}"

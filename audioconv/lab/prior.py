@@ -5,8 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv import nn, parallel
+from audioconv._typing import Array
 from audioconv.lab import data, networks, pictures, training
 from audioconv.lab.comparison import BUDGETS, spread
+from audioconv.lab.settings import Settings
+from audioconv.report import Report
 
 STEPS, QUICK_STEPS = 250, 120
 NETWORKS = (("dense", False), ("convolutional", False), ("convolutional", True))
@@ -17,7 +20,7 @@ class Matrix(NamedTuple):
     """A layer as a matrix: which weight each entry is (0: none), and how far the outputs differ."""
 
     name: str
-    tied: np.ndarray
+    tied: Array
     difference: float
 
 
@@ -25,11 +28,11 @@ class Scrambled(NamedTuple):
     """Accuracies (seeds,) of a network on frames in their order and in another one."""
 
     network: networks.Network
-    ordered: np.ndarray
-    scrambled: np.ndarray
+    ordered: Array
+    scrambled: Array
 
 
-def matrices():
+def matrices() -> list[Matrix]:
     """Four convolutions of a short signal as matrices, each checked against the layer itself."""
     rng = np.random.default_rng(0)
     layers = {
@@ -41,7 +44,7 @@ def matrices():
     return [as_matrix(name, layer, (16 if "transposed" not in name else 8, 1)) for name, layer in layers.items()]
 
 
-def as_matrix(name, layer, shape):
+def as_matrix(name: str, layer: nn.Layer, shape: tuple[int, ...]) -> Matrix:
     """A `Matrix`; raises AssertionError if the dense layer gives something else than the convolution."""
     x = np.random.default_rng(1).standard_normal((5, *shape)).astype(np.float32)
     y = layer.forward(x)
@@ -51,14 +54,14 @@ def as_matrix(name, layer, shape):
     return Matrix(name, nn.connections(layer, shape), float(difference))
 
 
-def measure(task, settings, steps):
+def measure(task: data.Task, settings: Settings, steps: int) -> list[Scrambled]:
     """Train dense and convolutional networks on frames as they are and in one other, fixed order."""
     classes, (amount, _) = len(task.classes), BUDGETS["parameters"]
     plans = [networks.within("parameters", amount, *each, task.shape, classes) for each in NETWORKS]
     order = np.random.default_rng(0).permutation(task.shape[0])
     cells = [(plan, seed, mixed) for plan in plans for seed in settings.seeds for mixed in (False, True)]
 
-    def accuracy(cell):
+    def accuracy(cell: tuple[networks.Network, int, bool]) -> float:
         plan, seed, mixed = cell
         built = networks.build(
             plan.kind, plan.pooled, plan.widths, task.shape, classes, np.random.default_rng([seed, 0x33])
@@ -73,12 +76,12 @@ def measure(task, settings, steps):
     return [Scrambled(plan, each[:, 0], each[:, 1]) for plan, each in zip(plans, found, strict=True)]
 
 
-def _within(difference):
+def _within(difference: float) -> str:
     """How far outputs differ, in words."""
     return f", to {difference:.0e} of the largest: sums are in another order" if difference else ", to the last bit"
 
 
-def show(report, settings):
+def show(report: Report, settings: Settings) -> list[Scrambled]:
     """Draw the matrices, and train where the prior holds and where it does not."""
     settings.announce("an infinitely strong prior")
     report.heading("An infinitely strong prior")

@@ -9,10 +9,10 @@ class Settings(NamedTuple):
 
     quick: bool = False  # a look, in about a minute in all
     threads: int | None = None
-    announce: Callable = lambda text: None  # called with what is being done now
+    announce: Callable[[str], object] = lambda text: None  # called with what is being done now
     limit_s: float | None = None  # for the comparison, which leaves out what does not fit; by default 450, quick 35
 
     @property
-    def seeds(self):
+    def seeds(self) -> tuple[int, ...]:
         """Random states with which everything trained is repeated."""
         return (0,) if self.quick else (0, 1, 2)

@@ -1,12 +1,17 @@
 """Parameter sharing: the same connections with one set of weights, with a few in rotation, with one for each place."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.random import Generator
 
 from audioconv import nn, parallel
+from audioconv._typing import Array
 from audioconv.lab import data, pictures, training
 from audioconv.lab.comparison import spread
+from audioconv.lab.settings import Settings
+from audioconv.report import Report
 
 FILTERS, TAPS, STRIDE = 64, (10, 4), (2, 2)  # the first layer of DS-CNN
 SHARES = (0.02, 0.05, 0.2, 1.0)
@@ -14,16 +19,18 @@ STEPS, QUICK_STEPS = 300, 100
 LINE = "the cat sat on the mat while another cat slept"
 PATTERN = "cat"
 
+ConvolutionalLayer: TypeAlias = nn.Conv2d | nn.TiledConv2d | nn.LocallyConnected2d
+
 
 class Sharing(NamedTuple):
     """A first layer and how well a network learns with it: accuracies (shares, seeds)."""
 
     name: str
     weights: int  # biases included
-    accuracy: np.ndarray
+    accuracy: Array
 
 
-def first_layers(shape, rng):
+def first_layers(shape: tuple[int, ...], rng: Generator) -> dict[str, ConvolutionalLayer]:
     """The same windows, filters and places: weights shared by all places, four sets in rotation, one for each place."""
     places = tuple(-(-size // step) for size, step in zip(shape[:2], STRIDE, strict=True))
     return {
@@ -33,12 +40,12 @@ def first_layers(shape, rng):
     }
 
 
-def weights_of(layer):
+def weights_of(layer: nn.Layer) -> int:
     """Weights and biases."""
     return sum(p.size for p in layer.parameters().values())
 
 
-def network(name, shape, classes, seed):
+def network(name: str, shape: tuple[int, ...], classes: int, seed: int) -> nn.Sequential:
     """One hidden layer, means over 5 x 5 places, and a dense layer."""
     rng = np.random.default_rng([seed, 0x22])
     layer = first_layers(shape, rng)[name]
@@ -49,12 +56,12 @@ def network(name, shape, classes, seed):
                           head, nn.GlobalAveragePool()])  # fmt: skip
 
 
-def measure(task, settings, steps, shares=SHARES):
+def measure(task: data.Task, settings: Settings, steps: int, shares: Sequence[float] = SHARES) -> list[Sharing]:
     """Train a network with each first layer on each share of the data, with each seed."""
     layers = first_layers(task.shape, np.random.default_rng(0))
     cells = [(name, share, seed) for name in layers for share in shares for seed in settings.seeds]
 
-    def accuracy(cell):
+    def accuracy(cell: tuple[str, float, int]) -> float:
         name, share, seed = cell
         chosen, classes = task.share(share, seed), len(task.classes)
         built = network(name, task.shape, classes, seed)
@@ -65,17 +72,17 @@ def measure(task, settings, steps, shares=SHARES):
     return [Sharing(name, weights_of(layer), each) for (name, layer), each in zip(layers.items(), found, strict=True)]
 
 
-def find(pattern, line):
+def find(pattern: str, line: str) -> Array:
     """Scores (places,) of a pattern at each place of a line: a kernel of one-hot letters, correlated with the line."""
     letters = sorted({*line, *pattern})
 
-    def one_hot(text):
+    def one_hot(text: str) -> Array:
         return np.eye(len(letters), dtype=np.float32)[[letters.index(letter) for letter in text]]
 
     return nn.conv1d(one_hot(line)[None], one_hot(pattern)[:, :, None])[0, :, 0]
 
 
-def show(report, settings):
+def show(report: Report, settings: Settings) -> list[Sharing]:
     """Count the weights, train, and look for a word in a line."""
     settings.announce("parameter sharing")
     report.heading("Parameter sharing")
@@ -107,10 +114,10 @@ def show(report, settings):
     )
     report.figure(pictures.lines_by_share(rows, SHARES), "Accuracy against the share of the training data.")
     scores = find(PATTERN, LINE)
-    places = ", ".join(str(place) for place in np.flatnonzero(scores == len(PATTERN)))
+    found_at = ", ".join(str(place) for place in np.flatnonzero(scores == len(PATTERN)))
     report.text(
         f"The same in text: the kernel is the word “{PATTERN}”, three columns with a one for each letter. Correlated "
-        f"with a line it counts how many letters agree, wherever that is; all {len(PATTERN)} agree at {places}, and "
+        f"with a line it counts how many letters agree, wherever that is; all {len(PATTERN)} agree at {found_at}, and "
         "nobody had to learn the word anew for each place."
     )
     report.figure(pictures.scores_of_line(LINE, scores, len(PATTERN)), "Letters that agree, by the place of the first.")

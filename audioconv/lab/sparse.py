@@ -1,13 +1,17 @@
 """Sparse interactions: how few connections a convolution has, and what leaving out more of them saves."""
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from audioconv import nn, signal
+from audioconv._typing import Array
 from audioconv.lab import pictures
+from audioconv.lab.settings import Settings
 from audioconv.lab.timing import medians_s
 from audioconv.nn.layers.summary import described
+from audioconv.report import Report
 
 TAPS, SHARES = 1024, (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 SAMPLES, QUICK_SAMPLES = 480_000, 48_000
@@ -18,8 +22,8 @@ class Layer(NamedTuple):
     """A convolution beside the dense layer of the same shapes."""
 
     name: str
-    shape: tuple
-    output: tuple
+    shape: tuple[int, ...]
+    output: tuple[int, ...]
     weights: int
     connections: int
     multiply_adds: int  # multiply-adds as the layer counts them, those with zeros at the edges included
@@ -35,7 +39,7 @@ class Pruned(NamedTuple):
     predicted_s: float
 
 
-def layers():
+def layers() -> list[Layer]:
     """First layers of networks for speech and images, with what they cost."""
     rng = np.random.default_rng(0)
     cases = {
@@ -47,7 +51,7 @@ def layers():
     return [counted(name, layer, shape) for name, (layer, shape) in cases.items()]
 
 
-def counted(name, layer, shape):
+def counted(name: str, layer: nn.Conv1d | nn.Conv2d | nn.DepthwiseConv2d, shape: tuple[int, ...]) -> Layer:
     """A `Layer`: connections counted in the matrix that it is."""
     output, multiply_adds = described(layer, shape)
     connections = int(np.count_nonzero(nn.connections(layer, shape)))
@@ -55,7 +59,7 @@ def counted(name, layer, shape):
     return Layer(name, shape, output, layer.weight.size, connections, multiply_adds, dense)
 
 
-def pruned(samples, repeats):
+def pruned(samples: int, repeats: int) -> list[Pruned]:
     """Times of a filter with fewer and fewer of its taps, the largest ones, on one thread."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal(samples).astype(np.float32)
@@ -73,7 +77,7 @@ def pruned(samples, repeats):
     return found
 
 
-def reach(stack, steps, unit):
+def reach(stack: Sequence[nn.Layer], steps: int, unit: int) -> list[Array]:
     """Which units of the input and of each layer's output a unit of the last one sees: list of bool arrays.
 
     Parameters
@@ -88,7 +92,7 @@ def reach(stack, steps, unit):
     return seen[::-1]
 
 
-def stacks():
+def stacks() -> dict[str, list[nn.Layer]]:
     """Four layers of three taps, one after the other, and with growing dilation."""
     rng = np.random.default_rng(0)
     return {
@@ -97,7 +101,7 @@ def stacks():
     }
 
 
-def show(report, settings):
+def show(report: Report, settings: Settings) -> list[Layer]:
     """Count, measure and draw."""
     settings.announce("sparse interactions")
     report.heading("Sparse interactions")
@@ -137,15 +141,15 @@ def show(report, settings):
     return rows
 
 
-def _lines(stack, seen):
+def _lines(stack: Sequence[nn.Layer], seen: Sequence[Array]) -> list[tuple[int, int, int]]:
     """Connections between units that are seen: (layer, from, to)."""
     lines = []
     for number, layer in enumerate(stack):
         matrix = nn.connections(layer, (FIELD_STEPS, 1)) > 0
         below, above = np.nonzero(matrix & seen[number][:, None] & seen[number + 1][None, :])
-        lines += [(number, b, a) for b, a in zip(below, above, strict=True)]
+        lines += [(number, int(b), int(a)) for b, a in zip(below, above, strict=True)]
     return lines
 
 
-def _by(shape):
+def _by(shape: Iterable[int]) -> str:
     return " x ".join(map(str, shape))

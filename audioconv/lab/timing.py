@@ -1,13 +1,14 @@
 """How long calls take: medians of interleaved repeats."""
 
 import time
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 ENOUGH_S = 0.002  # of one measurement, so that the clock is fine enough
 
 
-def medians_s(calls, repeats, enough_s=ENOUGH_S):
+def medians_s(calls: Mapping[str, Callable[[], object]], repeats: int, enough_s: float = ENOUGH_S) -> dict[str, float]:
     """Seconds of each call.
 
     Parameters
@@ -26,7 +27,7 @@ def medians_s(calls, repeats, enough_s=ENOUGH_S):
         start = time.perf_counter()
         call()
         often[name] = max(1, int(enough_s / max(time.perf_counter() - start, 1e-7)))
-    found = {name: [] for name in calls}
+    found: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
             start = time.perf_counter()
