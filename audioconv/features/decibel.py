@@ -1,13 +1,21 @@
 """Decibels of powers."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from audioconv._typing import Array, ArrayLike, FloatArray
 from audioconv.arrays import floating, is_number, number
 from audioconv.errors import DtypeError
 
 
-def power_to_db(power, ref=1.0, amin=1e-10, top_db=80.0):
-    """Powers (squared magnitudes) in dB: 10 log10(power / ref), as `librosa.power_to_db`.
+def power_to_db(
+    power: ArrayLike,
+    ref: float | Callable[[FloatArray], float] = 1.0,
+    amin: float = 1e-10,
+    top_db: float | None = 80.0,
+) -> FloatArray:
+    """Convert powers (squared magnitudes) to dB: 10 log10(power / ref), as `librosa.power_to_db`.
 
     Parameters
     ----------
@@ -44,7 +52,8 @@ def power_to_db(power, ref=1.0, amin=1e-10, top_db=80.0):
     least = power.dtype.type(number(amin, "amin", above=0))
     top_db = None if top_db is None or (is_number(top_db) and top_db == np.inf) else number(top_db, "top_db", 0)
     zero_db = ref(power) if callable(ref) else abs(number(ref, "ref"))
-    db = 10 * np.log10(np.maximum(least, power)) - 10 * np.log10(np.maximum(least, power.dtype.type(zero_db)))
+    db: Array = 10 * np.log10(np.maximum(least, power)) - 10 * np.log10(np.maximum(least, power.dtype.type(zero_db)))
     if top_db is None or not power.size:
         return db
-    return np.maximum(db, db.max() - power.dtype.type(top_db))
+    floored: Array = np.maximum(db, db.max() - power.dtype.type(top_db))
+    return floored

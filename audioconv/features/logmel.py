@@ -1,17 +1,24 @@
-"""Log-mel energies of a clip or of a stream."""
+"""Log-mel energies: power spectra of short frames, summed in triangular mel bands, and their logarithm."""
 
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audioconv import arrays
+from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray, IntArray
 from audioconv.arrays import frozen, is_number, number
-from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.errors import ArgumentError, ShapeError
 from audioconv.features.level import causal_top_db
+from audioconv.features.stream import LogMelStream
 from audioconv.kernels.dsp import _fft as fft
 from audioconv.kernels.dsp import mel
-from audioconv.stage import Guard
+
+BandNorm: TypeAlias = Literal["slaney"] | float | None
+PerturbedFrames: TypeAlias = Callable[[Array, ArrayLike, ArrayLike, int], NDArray[np.float32]]
 
 
 class LogMel:
@@ -24,23 +31,40 @@ class LogMel:
     Parameters
     ----------
     sample_rate : int, in Hz
-    window_ms, hop_ms : float, in milliseconds
-    n_mels : int, number of bands
-    fmin, fmax : float, outer edges of the bands; `fmax` None is half the sample rate
-    offset : float, added to the power before the logarithm
+    window_ms : float, in milliseconds
+        Length of a frame (`win_length` of librosa, as a time).
+    hop_ms : float, in milliseconds
+        From the start of a frame to that of the next (`hop_length` of librosa, as a time).
+    n_mels : int
+        Number of bands.
+    fmin : float, in Hz
+        Lower edge of the lowest band.
+    fmax : float, in Hz, optional
+        Upper edge of the highest band; half the sample rate if not given.
+    offset : float >= 0
+        Added to the power before the logarithm.
     center : bool
         With True frame f is centred on sample f * hop, with zeros before and after the signal:
         1 + samples // hop frames. With False every frame lies inside the signal:
-        1 + (samples - window) // hop frames.
-    top_db : float, optional
-        Give levels relative to the loudest frame so far, down to so many dB below it (`causal_top_db`), instead of
-        absolute ones.
+        1 + (samples - win_length) // hop frames.
+    top_db : float > 0, in dB, optional
+        Give levels relative to the loudest frame so far, down to so many dB below it, instead of absolute ones. In
+        contrast to `top_db` of librosa it is causal: the reference is a running peak.
     filters : float array, shape (n_mels, fft_size // 2 + 1), optional
         The bands themselves, instead of those of librosa (which is imported only to make them).
     htk : bool
         Space bands on the mel scale of HTK, 2595 log10(1 + f / 700), instead of Slaney's; as librosa.
-    norm : "slaney", None or float > 0
+    norm : {"slaney", None} or float > 0
         Bands of equal area, of height 1, or of equal norm of this order (infinity included); as librosa.
+
+    Attributes
+    ----------
+    win_length, hop, fft_size : int, in samples
+        Of a frame, from frame to frame, and of a transform.
+    n_features : int
+        Numbers a frame: the bands.
+    pitch_factor : float
+        How many times lower than those of the parameters the bands are; see `with_pitch_factor`.
 
     Raises
     ------
@@ -62,8 +86,10 @@ class LogMel:
     12
     """
 
-    def __init__(self, sample_rate=16000, window_ms=25, hop_ms=10, n_mels=40, *, fmin=20.0, fmax=None,
-                 offset=1e-6, center=False, top_db=None, filters=None, htk=False, norm="slaney"):  # fmt: skip
+    def __init__(self, sample_rate: int = 16000, window_ms: float = 25, hop_ms: float = 10, n_mels: int = 40, *,
+                 fmin: float = 20.0, fmax: float | None = None, offset: float = 1e-6, center: bool = False,
+                 top_db: float | None = None, filters: ArrayLike | None = None, htk: bool = False,
+                 norm: BandNorm = "slaney") -> None:  # fmt: skip
         self.sample_rate = arrays.whole(sample_rate, "sample_rate")
         number(window_ms, "window_ms", above=0), number(hop_ms, "hop_ms", above=0)
         self.window_ms, self.hop_ms, self.n_mels = window_ms, hop_ms, arrays.whole(n_mels, "n_mels")
@@ -83,115 +109,136 @@ class LogMel:
                 f"bands must lie in 0 <= fmin < fmax <= {sample_rate / 2:g}, not {fmin:g} ... {self.fmax:g}"
             )
         self.fft_size = max(128, 1 << (self.win_length - 1).bit_length())
-        self.filters = (
-            self._librosa_filters() if filters is None else arrays.floating(filters, "filters").astype(np.float64)
-        )
-        if self.filters.shape != (self.n_mels, self.fft_size // 2 + 1):
-            raise ShapeError(
-                f"filters must have shape {(self.n_mels, self.fft_size // 2 + 1)}, not {self.filters.shape}"
-            )
-        if not np.isfinite(self.filters).all():
-            raise ArgumentError("filters must be finite")
-        if not self.filters.any(axis=1).all():
-            raise ArgumentError(f"{self.n_mels} bands are too many for transforms of {self.fft_size}: some hold no bin")
+        self.pitch_factor = 1.0
+        self.filters = self._checked(self._librosa_filters() if filters is None else filters)
 
-    def _librosa_filters(self):
+    def __repr__(self) -> str:
+        return f"LogMel({_words(self)})"
+
+    def _librosa_filters(self) -> Array:
         from librosa.filters import mel as librosa_mel  # slow to import, and needed by no saved model
 
-        return librosa_mel(
+        filters: Array = librosa_mel(
             sr=self.sample_rate, n_fft=self.fft_size, n_mels=self.n_mels, fmin=self.fmin, fmax=self.fmax,
             dtype=np.float64, htk=self.htk, norm=self.norm,
         )  # fmt: skip
+        return filters
+
+    def _checked(self, filters: ArrayLike) -> NDArray[np.float64]:
+        found, shape = arrays.floating(filters, "filters").astype(np.float64), (self.n_mels, self.fft_size // 2 + 1)
+        if found.shape != shape:
+            raise ShapeError(f"filters must have shape {shape}, not {found.shape}")
+        if not np.isfinite(found).all():
+            raise ArgumentError("filters must be finite")
+        if not found.any(axis=1).all():
+            raise ArgumentError(f"{self.n_mels} bands are too many for transforms of {self.fft_size}: some hold no bin")
+        return found
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Numbers a frame."""
         return self.n_mels
 
-    def settings(self):
-        """The arguments that make this object again, without `filters`."""
+    def settings(self) -> dict[str, Any]:
+        """Return the arguments that make this object again, without `filters`.
+
+        Returns
+        -------
+        settings : dict
+            What JSON can say.
+        """
         names = ("sample_rate", "window_ms", "hop_ms", "n_mels", "fmin", "fmax", "offset", "center", "top_db")
         scale = {"htk": (self.htk, False), "norm": (self.norm, "slaney")}  # told where not as ever
         return {name: getattr(self, name) for name in names} | {
             name: value for name, (value, usual) in scale.items() if value != usual
         }
 
-    def frames(self, samples):
-        """Number of frames of a signal of so many samples."""
+    def frames(self, samples: int) -> int:
+        """Return the number of frames of a signal.
+
+        Parameters
+        ----------
+        samples : int
+            Its length.
+
+        Returns
+        -------
+        frames : int
+        """
         return max(0, 1 + (samples + sum(self.padding) - self.win_length) // self.hop)
 
     @property
-    def padding(self):
+    def padding(self) -> tuple[int, int]:
         """Zeros before and after the signal, in samples."""
         return (self.win_length // 2, self.win_length - self.win_length // 2) if self.center else (0, 0)
 
     @cached_property
-    def _bands(self):
-        """First bin, number of weights and place of the first weight of each band; all weights in a row."""
+    def _bands(self) -> tuple[IntArray, NDArray[np.float64]]:
+        """First bin, number of weights and offset of the first weight of each band; all weights in a row."""
         first, parts = [], []
         for row in self.filters:
             bins = np.flatnonzero(row)
-            first.append(bins[0] if bins.size else 0)
+            first.append(int(bins[0]) if bins.size else 0)
             weights = row[first[-1] : bins[-1] + 1] if bins.size else row[:0]
             parts.append(np.pad(weights, (0, -weights.size % mel.WIDEST)))
         sizes = np.array([part.size for part in parts])
         return np.column_stack((first, sizes, np.cumsum(sizes) - sizes)).astype(np.int64), np.concatenate(parts)
 
     @cached_property
-    def _window(self):
-        return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.win_length) / self.win_length)
+    def _window(self) -> NDArray[np.float64]:
+        window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.win_length) / self.win_length)
+        return window
 
     @cached_property
-    def _tables(self):
+    def _tables(self) -> dict[np.dtype[Any], tuple[Array, Array, Array]]:
         """Window, bands and weights by dtype, as the kernel takes them."""
         return {}
 
-    def _tables_of(self, dtype):
+    def _tables_of(self, dtype: np.dtype[Any]) -> Iterator[Array]:
         if dtype not in self._tables:
             bands, weights = self._bands
             self._tables[dtype] = self._window.astype(dtype), bands, weights.astype(dtype)
         return map(frozen, self._tables[dtype])  # here, because a pickled array comes back writable
 
-    def _compute(self, x, logarithm=True):
+    def _compute(self, x: Array, logarithm: bool = True) -> Array:
         """The frames that lie inside x, which is padded already."""
         out = np.empty((1, max(0, 1 + (x.size - self.win_length) // self.hop), self.n_mels), x.dtype)
         hops, pitches = frozen([self.hop], np.int64), frozen([0], np.int64)
-        self._frames(x[None], hops, pitches, self._tables_of(x.dtype), out, logarithm)
-        return out[0]
+        self._frames(x[None], hops, pitches, tuple(self._tables_of(x.dtype)), out, logarithm)
+        frames: Array = out[0]
+        return frames
 
-    def _frames(self, sounds, hops, pitches, tables, out, logarithm=True):
+    def _frames(
+        self, sounds: Array, hops: Array, pitches: Array, tables: tuple[Array, ...], out: Array, logarithm: bool = True
+    ) -> None:
         offset = frozen([self.offset] if logarithm else [], sounds.dtype)
         scratch = arrays.aligned(mel.scratch_size(self.fft_size), sounds.dtype)
         plan = fft.plan_real(self.fft_size, sounds.dtype.name)
         mel.mel_frames(frozen(sounds), hops, pitches, *tables, offset, *plan, scratch, out)
 
-    def perturbed(self, factors):
-        """A function from many sounds to `absolute` frames, each sound at a pace and a pitch of its own.
+    def perturbed(self, pitch_factors: Sequence[float]) -> PerturbedFrames:
+        """Return a function for speed and pitch perturbation: `absolute` frames, each sound at its own hop and pitch.
 
         Parameters
         ----------
-        factors : sequence of float
+        pitch_factors : sequence of float
             The pitches that there are, as for `with_pitch_factor`.
 
         Returns
         -------
-        function of (sounds, hops, pitches, frames)
+        frames_of : function of (sounds, hops, pitches, frames)
             sounds: float32 (clips, samples); hops: int (clips,), samples from frame to frame, so that at 1.1 times the
-            usual hop a sound seems 1.1 times as fast; pitches: int (clips,), of `factors` the one to take; frames:
-            how many, at least 1. It gives (clips, frames, n_mels).
-
-        Raises
-        ------
-        ShapeError, ArgumentError
-            By that function, if sounds are too short, or hops or pitches are not those of the sounds or make no sense.
+            usual hop a sound seems 1.1 times as fast; pitches: int (clips,), the index in `pitch_factors`; frames:
+            how many, at least 1. It gives (clips, frames, n_mels), and raises a ShapeError if sounds are too short,
+            an ArgumentError if hops or pitches make no sense.
         """
-        tables = [self.with_pitch_factor(factor)._bands for factor in factors]
+        tables = [self.with_pitch_factor(factor)._bands for factor in pitch_factors]
         starts = np.cumsum([0, *(weights.size for _, weights in tables)])
         bands = np.concatenate([bands + (0, 0, start) for (bands, _), start in zip(tables, starts[:-1], strict=True)])
         weights = np.concatenate([weights for _, weights in tables]).astype(np.float32)
-        tables = tuple(map(frozen, (self._window.astype(np.float32), bands.astype(np.int64), weights)))
+        joined = tuple(frozen(table) for table in (self._window.astype(np.float32), bands.astype(np.int64), weights))
 
-        def frames_of(sounds, hops, pitches, frames):
+        def frames_of(sounds: Array, hops: ArrayLike, pitches: ArrayLike, frames: int) -> NDArray[np.float32]:
             hops, pitches = frozen(hops, np.int64), frozen(pitches, np.int64)
             if not hops.shape == pitches.shape == sounds.shape[:1]:
                 raise ShapeError(
@@ -200,36 +247,56 @@ class LogMel:
             reach = sounds.shape[1] - (frames - 1) * np.max(hops, initial=0)
             if reach < self.win_length:
                 raise ShapeError(f"{frames} frames need {self.win_length - reach} samples more than {sounds.shape[1]}")
-            if np.min(hops, initial=1) < 1 or not np.all((pitches >= 0) & (pitches < len(factors))):
-                raise ArgumentError(f"hops must be at least 1 and pitches below {len(factors)}, not {hops}, {pitches}")
+            if np.min(hops, initial=1) < 1 or not np.all((pitches >= 0) & (pitches < len(tables))):
+                raise ArgumentError(f"hops must be at least 1 and pitches below {len(tables)}, not {hops}, {pitches}")
             out = np.empty((len(sounds), frames, self.n_mels), np.float32)
-            self._frames(sounds, hops, pitches, tables, out)
+            self._frames(sounds, hops, pitches, joined, out)
             return out
 
         return frames_of
 
-    def __call__(self, samples):
+    def __call__(self, samples: ArrayLike) -> FloatArray:
         """Features of a whole signal: (samples,) -> (frames, n_mels), in the dtype of the samples."""
         return self.from_absolute(self._compute(self._padded(samples)))
 
     @property
-    def absolute(self):
-        """The log-mel frames behind these features, which do not depend on what came before."""
+    def absolute(self) -> "LogMel":
+        """The same without `top_db`: frames that do not depend on what came before."""
         if self.top_db is None:
             return self
         other = copy(self)
         other.top_db = None
         return other
 
-    def from_absolute(self, frames):
-        """Features of `absolute` frames (..., frames, n_mels) of clips that begin with the first of them."""
-        return frames if self.top_db is None else causal_top_db(frames, self.top_db)[0]
+    def from_absolute(self, frames: ArrayLike) -> FloatArray:
+        """Make these features of `absolute` ones.
 
-    def power(self, samples):
-        """The same before the logarithm."""
+        Parameters
+        ----------
+        frames : float array, shape (..., frames, n_mels)
+            Of `absolute`, of clips that begin with the first of them.
+
+        Returns
+        -------
+        features : float array, shape (..., frames, n_mels)
+        """
+        absolute: Array = np.asarray(frames)
+        return absolute if self.top_db is None else causal_top_db(absolute, self.top_db)[0]
+
+    def power(self, samples: ArrayLike) -> FloatArray:
+        """Compute the energies before the logarithm, as `librosa.feature.melspectrogram` with power 2.
+
+        Parameters
+        ----------
+        samples : float array, shape (samples,)
+
+        Returns
+        -------
+        power : float array, shape (frames, n_mels)
+        """
         return self._compute(self._padded(samples), logarithm=False)
 
-    def _padded(self, samples):
+    def _padded(self, samples: ArrayLike) -> Array:
         samples = arrays.floating(samples, "samples", (1, 2))
         if samples.ndim == 2:
             channels = np.argmin(samples.shape)
@@ -239,23 +306,43 @@ class LogMel:
             )
         return np.pad(samples, self.padding) if self.center else samples
 
-    def with_pitch_factor(self, factor):
-        """The same with its bands `factor` times lower, so that every sound seems so many times as high.
+    def with_pitch_factor(self, pitch_factor: float) -> "LogMel":
+        """Return the same features with their bands lower, so that every sound seems higher.
 
         Where the bands above come from beyond half the sample rate they hold nothing.
+
+        Parameters
+        ----------
+        pitch_factor : float > 0
+            How many times lower; a sound seems so many times as high.
+
+        Returns
+        -------
+        features : LogMel
         """
         bins, other = np.arange(self.filters.shape[1]), copy(self)
-        other.filters = np.stack([np.interp(bins * factor, bins, row, right=0.0) for row in self.filters])
+        other.filters = np.stack([np.interp(bins * pitch_factor, bins, row, right=0.0) for row in self.filters])
+        other.pitch_factor = self.pitch_factor * pitch_factor
         for name in ("_bands", "_tables"):
             vars(other).pop(name, None)
         return other
 
-    def stream(self, dtype="float32"):
-        """A stage that gives the same frames block by block."""
+    def stream(self, dtype: DTypeLike = "float32") -> LogMelStream:
+        """Return a stage that gives the same frames block by block.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+            Of blocks and frames.
+
+        Returns
+        -------
+        stream : LogMelStream
+        """
         return LogMelStream(self, dtype)
 
 
-def _norm(norm):
+def _norm(norm: BandNorm) -> BandNorm:
     if norm is None or (isinstance(norm, str) and norm == "slaney"):
         return norm
     if not is_number(norm) or not norm > 0:
@@ -263,54 +350,11 @@ def _norm(norm):
     return float(norm)
 
 
-class LogMelStream:
-    """LogMel block by block: `process` returns the frames that are complete, at any cut the same bits.
-
-    `latency` is 0: no frame is delayed beyond the samples that it is made of.
-    """
-
-    latency = 0
-
-    def __init__(self, features, dtype="float32"):
-        self.features = features
-        self.dtype = arrays.float_dtype(dtype)
-        self._guard = Guard("LogMel stream")
-        self._clear()
-
-    def reset(self):
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self):
-        self._pending = np.zeros(self.features.padding[0], self.dtype)
-        self._loudest = None  # so far, if levels are relative
-        self._skip = 0  # samples to drop before the next frame, where the hop is longer than the window
-
-    def process(self, block):
-        """Take (samples,) and return (frames, n_mels) that they complete."""
-        block = arrays.floating(block, "block", (1,))
-        if block.dtype != self.dtype:
-            raise DtypeError(f"this stream takes {self.dtype} blocks, not {block.dtype}")
-        with self._guard:
-            return self._process(block)
-
-    def _process(self, block):
-        joined = np.concatenate((self._pending, block))
-        dropped = min(self._skip, joined.size)
-        self._skip -= dropped
-        joined = joined[dropped:]
-        frames = self.features._compute(joined if not self._skip else joined[:0])
-        used = len(frames) * self.features.hop
-        self._skip += max(0, used - joined.size)
-        self._pending = joined[used:].copy()
-        if self.features.top_db is not None and len(frames):
-            frames, self._loudest = causal_top_db(frames, self.features.top_db, self._loudest)
-        return frames
-
-    def flush(self):
-        """End the signal: the frames that reach into the zeros after it, if `center`; then start afresh."""
-        with self._guard:
-            frames = self._process(np.zeros(self.features.padding[1], self.dtype))
-            self._clear()
-            return frames
+def _words(features: LogMel, n_mfcc: int | None = None) -> str:
+    """The main settings, as in a call."""
+    settings = features.settings()
+    shown = ["sample_rate", "window_ms", "hop_ms", *([] if n_mfcc is None else ["n_mfcc"]), "n_mels", "fmin", "fmax"]
+    shown += [name for name in ("top_db", "center", "htk", "norm") if settings.get(name) not in (None, False)]
+    values = settings | {"n_mfcc": n_mfcc, "pitch_factor": features.pitch_factor}
+    shown += ["pitch_factor"] if features.pitch_factor != 1 else []
+    return ", ".join(f"{name}={values[name]!r}" for name in shown)

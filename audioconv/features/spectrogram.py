@@ -1,9 +1,12 @@
 """Spectrograms in dB of sound of any length, as wide as a picture wants."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from audioconv._typing import Array, ArrayLike, FloatArray
 from audioconv.arrays import MOST_CHANNELS, time_first, whole
 from audioconv.errors import ShapeError
 from audioconv.signal._stft import Stft
@@ -13,16 +16,49 @@ FLOOR_DB = -120.0  # what is softer is shown as this
 
 
 class Spectrogram(NamedTuple):
-    """A spectrogram, and where it lies."""
+    """A spectrogram in dB, and where it lies in time and frequency.
 
-    db: np.ndarray  # float32 (columns, bins); 0 dB is a sine of full scale
-    times_s: np.ndarray  # (columns,), the middles
-    frequencies_hz: np.ndarray  # (bins,)
-    signed: bool = False  # whether they are changes, after a kernel whose sum is 0, on both sides of 0
+    Parameters
+    ----------
+    db : float32 array, shape (columns, bins)
+        Levels; 0 dB is a sine of full scale.
+    times_s : float array, shape (columns,), in seconds
+        The middles of the columns.
+    frequencies_hz : float array, shape (bins,), in Hz
+    signed : bool
+        Whether they are changes on both sides of 0, after a kernel whose sum is 0 (a derivative), rather than levels.
+
+    Examples
+    --------
+    >>> spectrogram_db([np.zeros(4096, "float32")], 4096, 16000)
+    Spectrogram(8 columns of 1025 bins to 8000 Hz, 0.256 s)
+    """
+
+    db: NDArray[np.float32]
+    times_s: FloatArray
+    frequencies_hz: FloatArray
+    signed: bool = False
+
+    def __repr__(self) -> str:
+        columns, bins = self.db.shape
+        step_s = self.times_s[1] - self.times_s[0] if columns > 1 else 0.0
+        reach = f"to {self.frequencies_hz[-1]:g} Hz, " if bins else ""
+        return (
+            f"Spectrogram({columns} columns of {bins} bins {reach}{columns * step_s:.3f} s"
+            f"{', signed' if self.signed else ''})"
+        )
 
 
-def spectrogram_db(blocks, samples, sample_rate, *, transform=None, kernels=(), columns=1600):
-    """Levels in dB of a signal that comes in blocks; many channels by their mean power.
+def spectrogram_db(
+    blocks: Iterable[FloatArray],
+    samples: int,
+    sample_rate: int,
+    *,
+    transform: Stft | None = None,
+    kernels: Sequence[ArrayLike] = (),
+    columns: int = 1600,
+) -> Spectrogram:
+    """Compute the spectrogram in dB of a signal that comes in blocks; of many channels, by their mean power.
 
     Parameters
     ----------
@@ -40,7 +76,7 @@ def spectrogram_db(blocks, samples, sample_rate, *, transform=None, kernels=(), 
 
     Returns
     -------
-    Spectrogram
+    found : Spectrogram
 
     Raises
     ------
@@ -60,15 +96,16 @@ def spectrogram_db(blocks, samples, sample_rate, *, transform=None, kernels=(), 
     if not frames:
         raise ShapeError("a spectrogram needs at least one sample")
     group = -(-frames // whole(columns, "columns"))
-    stages = [StreamConvolver2d(kernel, transform.bins, boundary="edge") for kernel in kernels]
-    signed = any(abs(np.sum(kernel)) <= 1e-6 * np.abs(kernel).sum() for kernel in kernels)
+    planes_of = [np.asarray(kernel) for kernel in kernels]
+    stages = [StreamConvolver2d(kernel, transform.bins, boundary="edge") for kernel in planes_of]
+    signed = any(abs(np.sum(kernel)) <= 1e-6 * np.abs(kernel).sum() for kernel in planes_of)
     planes = _grouped(_filtered(_db(_counted(blocks, samples), transform), stages), group)
     db = np.concatenate([_pooled(plane, group, signed) for plane in planes])
     middles = transform.first_frame + np.arange(len(db)) * group + (group - 1) / 2
     return Spectrogram(db, middles * transform.hop / sample_rate, transform.frequencies_hz(sample_rate), signed)
 
 
-def _counted(blocks, samples):
+def _counted(blocks: Iterable[Array], samples: int) -> Iterator[Array]:
     """The blocks, if they are as long together as was said."""
     found = 0
     for block in blocks:
@@ -80,7 +117,7 @@ def _counted(blocks, samples):
         raise ShapeError(f"the blocks have {found} samples together, and {samples} were said")
 
 
-def _db(blocks, transform):
+def _db(blocks: Iterable[Array], transform: Stft) -> Iterator[Array]:
     """Levels of the frames as they are complete."""
     scale, stream = 2 / transform.window.sum(), None
     for block in blocks:
@@ -91,21 +128,22 @@ def _db(blocks, transform):
         yield _level(stream.flush(), scale)
 
 
-def _level(spectra, scale):
+def _level(spectra: Array, scale: float) -> Array:
     power = spectra.real**2 + spectra.imag**2
     if power.ndim == 3:
         power = power.mean(axis=2)
-    return 10 * np.log10(np.maximum(power * np.float32(scale**2), np.float32(10 ** (FLOOR_DB / 10))))
+    db: Array = 10 * np.log10(np.maximum(power * np.float32(scale**2), np.float32(10 ** (FLOOR_DB / 10))))
+    return db
 
 
-def _filtered(planes, stages):
+def _filtered(planes: Iterator[Array], stages: Iterable[StreamConvolver2d]) -> Iterator[Array]:
     """Planes through stages of frames one after the other, without what these are late by."""
     for stage in stages:
         planes = _through(planes, stage)
     return planes
 
 
-def _through(planes, stage):
+def _through(planes: Iterator[Array], stage: StreamConvolver2d) -> Iterator[Array]:
     late = stage.latency
     for plane in planes:
         filtered = stage.process(plane)
@@ -114,9 +152,9 @@ def _through(planes, stage):
     yield stage.flush()[late:]
 
 
-def _grouped(planes, group):
+def _grouped(planes: Iterable[Array], group: int) -> Iterator[Array]:
     """Planes joined and cut anew, so that each has a multiple of `group` rows but for the last one."""
-    waiting = None
+    waiting: Array | None = None
     for plane in planes:
         waiting = plane if waiting is None else np.concatenate((waiting, plane))
         whole_rows = len(waiting) // group * group
@@ -127,11 +165,12 @@ def _grouped(planes, group):
         yield waiting
 
 
-def _pooled(plane, group, signed):
+def _pooled(plane: Array, group: int, signed: bool) -> Array:
     """Of each `group` rows (the last may have fewer) the value that is to be seen."""
     starts = np.arange(0, len(plane), group)
-    most = np.maximum.reduceat(plane, starts)
+    most: Array = np.maximum.reduceat(plane, starts)
     if not signed:
         return most
     least = np.minimum.reduceat(plane, starts)
-    return np.where(most >= -least, most, least)
+    farthest: Array = np.where(most >= -least, most, least)
+    return farthest

@@ -1,0 +1,132 @@
+"""Features block by block: the same frames as of the whole signal, at any cut the same bits."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audioconv import arrays
+from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
+from audioconv.errors import DtypeError
+from audioconv.features.level import causal_top_db
+from audioconv.stage import Guard
+
+if TYPE_CHECKING:
+    from audioconv.features.logmel import LogMel
+    from audioconv.features.mfcc import Mfcc
+
+
+class LogMelStream:
+    """LogMel block by block: `process` returns the frames that are complete, at any cut the same bits.
+
+    Parameters
+    ----------
+    features : LogMel
+    dtype : {"float32", "float64"}
+        Of blocks and frames.
+
+    Attributes
+    ----------
+    latency : int
+        0: no frame is delayed beyond the samples that it is made of.
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> features, noise = ac.LogMel(), np.random.default_rng(0).standard_normal(16000).astype("float32")
+    >>> stream = features.stream()
+    >>> frames = np.concatenate([stream.process(noise[:5000]), stream.process(noise[5000:]), stream.flush()])
+    >>> np.array_equal(frames, features(noise))
+    True
+    """
+
+    latency = 0
+
+    def __init__(self, features: "LogMel", dtype: DTypeLike = "float32") -> None:
+        self.features = features
+        self.dtype = arrays.float_dtype(dtype)
+        self._guard = Guard("LogMel stream")
+        self._clear()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.features!r}, {self.dtype.name!r})"
+
+    def reset(self) -> None:
+        """Forget the signal so far."""
+        with self._guard:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._pending: Array = np.zeros(self.features.padding[0], self.dtype)
+        self._running_peak: Array | None = None  # mean power of the loudest frame so far, if levels are relative to it
+        self._skip = 0  # samples to drop before the next frame, where the hop is longer than the window
+
+    def process(self, block: ArrayLike) -> FloatArray:
+        """Take the next samples and return the frames that they complete.
+
+        Parameters
+        ----------
+        block : float array, shape (samples,)
+            In the dtype of the stream.
+
+        Returns
+        -------
+        frames : float array, shape (frames, n_features)
+        """
+        block = arrays.floating(block, "block", (1,))
+        if block.dtype != self.dtype:
+            raise DtypeError(f"this stream takes {self.dtype} blocks, not {block.dtype}")
+        with self._guard:
+            return self._process(block)
+
+    def _process(self, block: Array) -> Array:
+        joined = np.concatenate((self._pending, block))
+        skipped = min(self._skip, joined.size)
+        self._skip -= skipped
+        joined = joined[skipped:]
+        frames = self.features._compute(joined if not self._skip else joined[:0])
+        used = len(frames) * self.features.hop
+        self._skip += max(0, used - joined.size)
+        self._pending = joined[used:].copy()
+        if self.features.top_db is not None and len(frames):
+            frames, self._running_peak = causal_top_db(frames, self.features.top_db, self._running_peak)
+        return frames
+
+    def flush(self) -> FloatArray:
+        """End the signal, and start afresh.
+
+        Returns
+        -------
+        frames : float array, shape (frames, n_features)
+            Those that reach into the zeros after it, if `center`.
+        """
+        with self._guard:
+            frames = self._process(np.zeros(self.features.padding[1], self.dtype))
+            self._clear()
+            return frames
+
+
+class MfccStream(LogMelStream):
+    """Mfcc block by block, at any cut the same bits.
+
+    Parameters
+    ----------
+    features : Mfcc
+    dtype : {"float32", "float64"}
+        Of blocks and frames.
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> ac.Mfcc().stream().process(np.zeros(16000, "float32")).shape
+    (49, 10)
+    """
+
+    def __init__(self, features: "Mfcc", dtype: DTypeLike = "float32") -> None:
+        self._mfcc = features
+        super().__init__(features.log_mel, dtype)
+
+    def __repr__(self) -> str:
+        return f"MfccStream({self._mfcc!r}, {self.dtype.name!r})"
+
+    def _process(self, block: Array) -> Array:
+        return self._mfcc._transformed(super()._process(block))
