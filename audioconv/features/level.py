@@ -1,4 +1,4 @@
-"""Levels that count from a running peak, the loudest frame so far, so that a word is the same from near and from far."""
+"""Levels relative to a running peak, the loudest frame so far: a word is the same from near and from far."""
 
 import numpy as np
 

@@ -31,7 +31,7 @@ class Spectrogram(NamedTuple):
     Examples
     --------
     >>> spectrogram_db([np.zeros(4096, "float32")], 4096, 16000)
-    Spectrogram(8 columns of 1025 bins to 8000 Hz, 0.256 s)
+    Spectrogram(11 columns of 1025 bins to 8000 Hz, 0.352 s)
     """
 
     db: NDArray[np.float32]

@@ -5,47 +5,82 @@ import numbers
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from audioconv._typing import Array, FloatArray, FloatName
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
+from audioconv.io.clip import Clip
 from audioconv.io.integrity import layout_of
+from audioconv.io.paths import PathOrFile
 from audioconv.io.source import open_source
+
+if TYPE_CHECKING:
+    from audioconv.io.decoder import Decoder
 
 _CHUNK = 1 << 16  # samples decoded at a time where nobody knows how many there are
 
 
-class Clip(NamedTuple):
-    """A signal and its sample rate; unpacks as `samples, sample_rate = read(path)`."""
-
-    samples: np.ndarray  # (samples,) for one channel, else (samples, channels)
-    sample_rate: int  # Hz
-
-
 class Info(NamedTuple):
-    """What a sound file holds."""
-
-    sample_rate: int  # Hz
-    channels: int
-    frames: int  # samples a channel, as many as `read` gives
-    format: str  # as soundfile names it: "WAV", "FLAC", ...
-    subtype: str  # "PCM_16", "FLOAT", "VORBIS", ...
-
-
-def info(source, *, partial: bool = False) -> Info:
-    """Return the `Info` of a sound file; its samples are decoded only where the header does not tell how many.
+    """What a sound file holds; made by `info`.
 
     Parameters
     ----------
-    source, partial
+    sample_rate : int, in Hz
+    channels : int
+    frames : int
+        Samples a channel, as many as `read` gives.
+    format : str
+        As soundfile names it: "WAV", "FLAC", ...
+    subtype : str
+        Encoding of the samples: "PCM_16", "FLOAT", "VORBIS", ...
+
+    Examples
+    --------
+    >>> Info(sample_rate=16000, channels=1, frames=8000, format="WAV", subtype="PCM_16").duration_s
+    0.5
+    """
+
+    sample_rate: int
+    channels: int
+    frames: int
+    format: str
+    subtype: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.sample_rate
+
+
+def info(source: PathOrFile, *, partial: bool = False) -> Info:
+    """Return what a sound file holds; its samples are decoded only where the header does not tell how many.
+
+    Parameters
+    ----------
+    source : str, path or binary file object
         As in `read`.
+    partial : bool
+        As in `read`.
+
+    Returns
+    -------
+    about : Info
 
     Raises
     ------
     AudioFileError
         If the file is missing, empty, not audio, holds no samples, or is visibly shorter than its header says.
+
+    Examples
+    --------
+    >>> import io, audioconv as ac
+    >>> file = io.BytesIO()
+    >>> ac.write(file, np.zeros(8000), 16000, format="WAV")
+    >>> info(io.BytesIO(file.getvalue()))
+    Info(sample_rate=16000, channels=1, frames=8000, format='WAV', subtype='PCM_16')
     """
     with _decoder(source, "float32", partial) as decoder:
         frames = decoder.frames
@@ -55,7 +90,12 @@ def info(source, *, partial: bool = False) -> Info:
 
 
 def read(
-    source, start_s: float = 0, stop_s: float | None = None, *, dtype: str = "float32", partial: bool = False
+    source: PathOrFile,
+    start_s: float = 0,
+    stop_s: float | None = None,
+    *,
+    dtype: FloatName = "float32",
+    partial: bool = False,
 ) -> Clip:
     """Read a sound file, or the part of it between two times.
 
@@ -66,7 +106,7 @@ def read(
         from where it stands and left standing there; a pipe is copied to a temporary file first.
     start_s, stop_s : float, seconds
         The part to read, by default all. Both are rounded to samples; a `stop_s` beyond the end means the end.
-    dtype : "float32" or "float64"
+    dtype : {"float32", "float64"}
         Integer formats come out in [-1, 1).
     partial : bool
         Read a file that is cut short or damaged as far as it goes, with an `AudioFileWarning` that says what is
@@ -86,8 +126,12 @@ def read(
 
     Examples
     --------
-    >>> samples, sample_rate = read("speech.flac")  # doctest: +SKIP
-    >>> read("talk.wav", 60, 90)  # the second half of its second minute  # doctest: +SKIP
+    >>> import io, audioconv as ac
+    >>> file = io.BytesIO()
+    >>> ac.write(file, np.zeros(48000), 16000, format="WAV")
+    >>> samples, sample_rate = read(io.BytesIO(file.getvalue()))
+    >>> read(io.BytesIO(file.getvalue()), 1, 2.5)  # from 1 s to 2.5 s
+    Clip(1.500 s, 16000 Hz, 1 channel, float32)
     """
     choice(dtype, "dtype", ("float32", "float64"))
     with _decoder(source, dtype, partial) as decoder:
@@ -102,22 +146,28 @@ def read(
 
 
 def blocks(
-    source,
+    source: PathOrFile,
     block_size: int,
     start_s: float = 0,
     stop_s: float | None = None,
     *,
-    dtype: str = "float32",
+    dtype: FloatName = "float32",
     partial: bool = False,
-) -> Iterator[np.ndarray]:
+) -> Iterator[FloatArray]:
     """Read a sound file, or a part of it, block by block, for files longer than memory.
 
     Parameters
     ----------
-    source, start_s, stop_s, dtype, partial
+    source : str, path or binary file object
         As in `read`.
     block_size : int
         Samples a block; the last one may be shorter.
+    start_s, stop_s : float, in seconds
+        As in `read`.
+    dtype : {"float32", "float64"}
+        As in `read`.
+    partial : bool
+        As in `read`.
 
     Returns
     -------
@@ -127,6 +177,14 @@ def blocks(
     ------
     AudioFileError, ArgumentError
         As `read`: at the call for what the header shows, on the way for what comes out only then.
+
+    Examples
+    --------
+    >>> import io, audioconv as ac
+    >>> file = io.BytesIO()
+    >>> ac.write(file, np.zeros(2500), 16000, format="WAV")
+    >>> [len(block) for block in blocks(io.BytesIO(file.getvalue()), 1000)]
+    [1000, 1000, 500]
     """
     choice(dtype, "dtype", ("float32", "float64"))
     block_size = whole(block_size, "block_size")
@@ -137,13 +195,13 @@ def blocks(
         return _closing(found, stack.pop_all())
 
 
-def _closing(found, stack):
+def _closing(found: Iterator[Array], stack: ExitStack) -> Iterator[Array]:
     with stack:
         yield from found
 
 
 @contextmanager
-def _decoder(source, dtype, partial):
+def _decoder(source: PathOrFile, dtype: FloatName, partial: bool) -> Iterator["Decoder"]:
     """An open decoder, after all that can be said before the first sample is decoded."""
     from audioconv.io.decoder import decoder_of
 
@@ -159,17 +217,17 @@ def _decoder(source, dtype, partial):
             yield decoder
 
 
-def _report(name, missing, partial):
+def _report(name: str, missing: str, partial: bool) -> None:
     if not partial:
         raise AudioFileError(f"{name} {missing}; a whole file is wanted, or partial=True (--partial) for what is there")
     warnings.warn(f"{name} {missing}; only what is there is read", AudioFileWarning, stacklevel=4)
 
 
-def _empty(decoder):
+def _empty(decoder: "Decoder") -> AudioFileError:
     return AudioFileError(f"{decoder.name} has a {decoder.format} header but no samples; at least one is wanted")
 
 
-def _range(decoder, start_s, stop_s):
+def _range(decoder: "Decoder", start_s: float, stop_s: float | None) -> tuple[int, int | None]:
     """First sample and the one after the last (None for the end) of a part given in seconds."""
     start = _sample(start_s, "start_s", decoder.sample_rate)
     stop = None if stop_s is None else _sample(stop_s, "stop_s", decoder.sample_rate)
@@ -182,17 +240,19 @@ def _range(decoder, start_s, stop_s):
     return start, stop
 
 
-def _sample(time_s, name, sample_rate):
+def _sample(time_s: float, name: str, sample_rate: int) -> int:
     if not isinstance(time_s, numbers.Real) or isinstance(time_s, bool) or not 0 <= time_s < math.inf:
         raise ArgumentError(f"{name} must be seconds from 0, not {time_s!r}")
     return round(float(time_s) * sample_rate)
 
 
-def _beyond(name, start_s, frames, sample_rate):
+def _beyond(name: str, start_s: float, frames: int, sample_rate: int) -> ArgumentError:
     return ArgumentError(f"start_s must lie before the end of {name} at {frames / sample_rate:g} s, not {start_s:g}")
 
 
-def _decoded(decoder, block_size, start, stop, dtype, partial):
+def _decoded(
+    decoder: "Decoder", block_size: int, start: int, stop: int | None, dtype: FloatName, partial: bool
+) -> Iterator[Array]:
     """The blocks of a range; says at their end what was missing."""
     at = start if start and decoder.skip(start, dtype) else 0
     while at < start and len(block := decoder.read(min(_CHUNK, start - at), dtype)):
@@ -215,7 +275,7 @@ def _decoded(decoder, block_size, start, stop, dtype, partial):
         raise _beyond(decoder.name, start / decoder.sample_rate, at, decoder.sample_rate)
 
 
-def _check_finite(name, samples, start, sample_rate):
+def _check_finite(name: str, samples: Array, start: int, sample_rate: int) -> None:
     finite = np.isfinite(samples)
     if finite.all():
         return

@@ -1,20 +1,25 @@
 """Sample rates, changed by libsoxr (its HQ recipe: flat to 91 % of the band, about 100 dB rejection of aliases)."""
 
 import math
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
+from audioconv._typing import Array, ArrayLike, FloatArray
 from audioconv.arrays import floating, time_first, whole
 from audioconv.errors import ArgumentError, ShapeError
 
 _QUALITY = "HQ"
 _FACTOR = 2**16  # between two rates: libsoxr's filters grow with it, to minutes of work for a million
-_TOGETHER = 16  # channels in one call: libsoxr takes three times as long, each, for many, and dies of tens of thousands
+_CHANNELS_AT_ONCE = (
+    16  # channels in one call: libsoxr takes three times as long, each, for many, and dies of tens of thousands
+)
 _MOST_IN_STREAM = 1024
 _RINGING = 256  # samples of the lower rate; after 100 of them soxr's filter has died away
 
 
-def rates(rate_in, rate_out):
+def rates(rate_in: int, rate_out: int) -> tuple[int, int]:
     """Two sample rates as whole numbers, if one can be brought to the other."""
     rate_in, rate_out = whole(rate_in, "rate_in"), whole(rate_out, "rate_out")
     if max(rate_in, rate_out) > _FACTOR * min(rate_in, rate_out):
@@ -22,7 +27,7 @@ def rates(rate_in, rate_out):
     return rate_in, rate_out
 
 
-def resample(samples, rate_in, rate_out, *, axis=None):
+def resample(samples: ArrayLike, rate_in: int, rate_out: int, *, axis: int | None = None) -> FloatArray:
     """Bring a whole signal to another sample rate.
 
     Parameters
@@ -51,20 +56,26 @@ def resample(samples, rate_in, rate_out, *, axis=None):
     (1600,)
     """
     samples = floating(samples, "samples", (1, 2))
+    signal: Array
+    y: Array
     signal, (rate_in, rate_out) = time_first(samples, "samples", axis), rates(rate_in, rate_out)
     if rate_in == rate_out or not samples.size:
         return samples
     import soxr
 
-    if signal.ndim == 1 or signal.shape[1] <= _TOGETHER:
+    if signal.ndim == 1 or signal.shape[1] <= _CHANNELS_AT_ONCE:
         y = soxr.resample(signal, rate_in, rate_out, _QUALITY)
     else:
-        groups = [signal[:, first : first + _TOGETHER] for first in range(0, signal.shape[1], _TOGETHER)]
+        groups = [
+            signal[:, first : first + _CHANNELS_AT_ONCE] for first in range(0, signal.shape[1], _CHANNELS_AT_ONCE)
+        ]
         y = np.concatenate([soxr.resample(group, rate_in, rate_out, _QUALITY) for group in groups], axis=1)
     return np.ascontiguousarray(y.T) if samples.ndim == 2 and axis in (1, -1) else y
 
 
-def resample_response(response, rate_in, rate_out, *, axis=None):
+def resample_response(
+    response: ArrayLike, rate_in: int, rate_out: int, *, axis: int | None = None
+) -> tuple[FloatArray, int]:
     """Bring an impulse response to another sample rate so that its frequency response keeps its gain.
 
     More taps a second sum to more, so the taps are multiplied by rate_in / rate_out. A response that begins or ends
@@ -98,11 +109,11 @@ def resample_response(response, rate_in, rate_out, *, axis=None):
     zeros = np.zeros((steps * rate_in // common, *taps.shape[1:]), taps.dtype)
     padded = resample(np.concatenate([zeros, taps, zeros]), rate_in, rate_out, axis=0)
     resampled = padded * taps.dtype.type(rate_in / rate_out)
-    turned = response.ndim == 2 and axis in (1, -1)
-    return np.ascontiguousarray(resampled.T) if turned else resampled, steps * rate_out // common
+    channels_first = response.ndim == 2 and axis in (1, -1)
+    return np.ascontiguousarray(resampled.T) if channels_first else resampled, steps * rate_out // common
 
 
-def resample_blocks(blocks, rate_in, rate_out):
+def resample_blocks(blocks: Iterable[FloatArray], rate_in: int, rate_out: int) -> Iterator[FloatArray]:
     """Bring a signal that comes block by block to another sample rate.
 
     Parameters
@@ -122,6 +133,11 @@ def resample_blocks(blocks, rate_in, rate_out):
         If the number of channels changes on the way, or there are more than 1,024.
     ArgumentError
         For rates that are too far apart.
+
+    Examples
+    --------
+    >>> sum(map(len, resample_blocks(np.ones((5, 160), "float32"), 8000, 16000)))
+    1600
     """
     rate_in, rate_out = rates(rate_in, rate_out)
     if rate_in == rate_out:
@@ -129,7 +145,7 @@ def resample_blocks(blocks, rate_in, rate_out):
         return
     import soxr
 
-    stream = None
+    stream: Any = None
     for block in blocks:
         block = floating(block, "block", (1, 2))
         if stream is None:

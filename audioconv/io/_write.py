@@ -2,16 +2,21 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import floating, time_first, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
 from audioconv.io.atomic import atomic_output
-from audioconv.io.formats import file_format
+from audioconv.io.formats import FileFormat, Subtype, file_format
+from audioconv.io.metadata import Metadata
 from audioconv.io.metadata_write import write_metadata
-from audioconv.io.paths import native_path
+from audioconv.io.paths import AnyPath, PathOrFile, native_path
 from audioconv.io.source import display_name
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -26,7 +31,16 @@ _BLOCK = 4096  # bytes that a disk hands out at a time
 _CHUNK = 1 << 15  # samples a channel in one call: libsndfile's Vorbis writer keeps a whole call on its stack
 
 
-def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False, axis=None):
+def write(
+    path: PathOrFile,
+    samples: ArrayLike,
+    sample_rate: int,
+    *,
+    subtype: Subtype | None = None,
+    format: FileFormat | None = None,
+    dither: bool = False,
+    axis: int | None = None,
+) -> None:
     """Write a sound file, whole or not at all.
 
     Parameters
@@ -36,7 +50,7 @@ def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False
         object gets the whole file at once, from where it stands, and need not be able to seek.
     samples : float array, shape (samples,) or (samples, channels)
         Full scale is [-1, 1). What an integer format cannot hold is clipped, with a RuntimeWarning.
-    sample_rate : int, Hz
+    sample_rate : int, in Hz
     subtype : str, optional
         As in soundfile ("PCM_16", "PCM_24", "FLOAT", ...), by default the usual one of the format: PCM_16 for
         WAV and FLAC. Reading a PCM file and writing it again keeps every bit.
@@ -58,18 +72,16 @@ def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False
 
     Examples
     --------
-    >>> write("tone.wav", np.sin(np.arange(16000) / 10) / 2, 16000)  # doctest: +SKIP
-
     >>> import io
     >>> file = io.BytesIO()
     >>> write(file, np.sin(np.arange(16000) / 10) / 2, 16000, format="WAV")
     >>> file.getvalue()[:4]
     b'RIFF'
     """
-    samples = time_first(floating(samples, "samples", (1, 2)), "samples", axis)
-    channels = samples.shape[1] if samples.ndim == 2 else 1
+    signal = time_first(floating(samples, "samples", (1, 2)), "samples", axis)
+    channels = signal.shape[1] if signal.ndim == 2 else 1
     with writer(path, sample_rate, channels, subtype=subtype, format=format, dither=dither) as sink:
-        sink.write(samples)
+        sink.write(signal)
     if sink.clipped:
         warnings.warn(
             f"{sink.clipped} samples of {display_name(path)} are beyond full scale and were clipped; "
@@ -80,13 +92,29 @@ def write(path, samples, sample_rate, *, subtype=None, format=None, dither=False
 
 
 @contextmanager
-def writer(path, sample_rate, channels=1, *, subtype=None, format=None, dither=False, metadata=None):
+def writer(
+    path: PathOrFile,
+    sample_rate: int,
+    channels: int = 1,
+    *,
+    subtype: Subtype | None = None,
+    format: FileFormat | None = None,
+    dither: bool = False,
+    metadata: Metadata | None = None,
+) -> Iterator["Sink"]:
     """Write a sound file block by block; it takes its place when the block ends without an error.
-
-    Parameters and errors as in `write`; `channels` is fixed from the start.
 
     Parameters
     ----------
+    path : str, path or binary file object
+        As in `write`.
+    sample_rate : int, in Hz
+    channels : int
+        Fixed from the start.
+    subtype, format : str, optional
+        As in `write`.
+    dither : bool
+        As in `write`.
     metadata : Metadata, optional
         Tags, cue points and so on, as `read_metadata` gives them, for the new file.
 
@@ -95,6 +123,21 @@ def writer(path, sample_rate, channels=1, *, subtype=None, format=None, dither=F
     sink : Sink
         `sink.write(block)` appends a block; `sink.clipped` and `sink.safe_gain_db` tell what did not fit, and
         `sink.dropped_metadata`, once the file is whole, what of the metadata it cannot hold.
+
+    Raises
+    ------
+    AudioFileError, ArgumentError, ShapeError, DtypeError
+        As `write`.
+
+    Examples
+    --------
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> with writer(file, 16000, format="FLAC") as sink:
+    ...     for _ in range(3):
+    ...         sink.write(np.zeros(1000, "float32"))
+    >>> sink.frames, sink.clipped
+    (3000, 0)
     """
     form, subtype = file_format(path, subtype, format)
     sample_rate, channels = whole(sample_rate, "sample_rate"), whole(channels, "channels")
@@ -115,7 +158,7 @@ def writer(path, sample_rate, channels=1, *, subtype=None, format=None, dither=F
 
 
 @contextmanager
-def _opened(part, path, about):
+def _opened(part: Path, path: PathOrFile, about: tuple[int, int, Subtype, str]) -> Iterator[Any]:
     """A `soundfile.SoundFile` to write; whatever libsndfile cannot do becomes one clear AudioFileError."""
     import soundfile
 
@@ -132,7 +175,7 @@ def _opened(part, path, about):
         ) from error
 
 
-def _check_rate(part, path, form, sample_rate):
+def _check_rate(part: Path, path: PathOrFile, form: str, sample_rate: int) -> None:
     """Raise if the file has another sample rate: some old formats have few, and libsndfile takes the next one."""
     if form not in _FEW_RATES:
         return
@@ -144,7 +187,7 @@ def _check_rate(part, path, form, sample_rate):
                              f"{found} Hz is the nearest")  # fmt: skip
 
 
-def _check_space(part, path):
+def _check_space(part: AnyPath, path: PathOrFile) -> None:
     """Raise if the disk takes nothing more: then the end of the file may be missing.
 
     libsndfile says nothing of it when it closes Ogg and MP3 files. (A file object of Python's, which would note each
@@ -163,22 +206,22 @@ def _check_space(part, path):
 class Sink:
     """Takes the blocks of one file. Made by `writer`."""
 
-    def __init__(self, sound, path, dither=False):
+    def __init__(self, sound: Any, path: PathOrFile, dither: bool = False) -> None:
         self._sound, self._path = sound, display_name(path)
         self._bits = _BITS.get(sound.subtype)
         self._noise = np.random.default_rng(_SEED) if dither and self._bits and self._bits <= _DITHERED else None
-        self._odd = np.zeros(0, np.float32) if sound.subtype == "VOX_ADPCM" else None
+        self._odd: Array | None = np.zeros(0, np.float32) if sound.subtype == "VOX_ADPCM" else None
         self.frames = 0  # samples a channel so far
         self.clipped = 0  # samples beyond full scale so far, all channels
         self.peak = 0.0  # largest magnitude so far
-        self.dropped_metadata = ()  # what of the metadata the file cannot hold, in words
+        self.dropped_metadata: tuple[str, ...] = ()  # what of the metadata the file cannot hold, in words
 
     @property
-    def safe_gain_db(self):
+    def safe_gain_db(self) -> float:
         """Gain in dB with which nothing would have been clipped, rounded down to 0.1 dB; at most 0."""
         return min(0.0, math.floor(-200 * math.log10(self.peak)) / 10) if self.peak > 0 else 0.0
 
-    def write(self, block):
+    def write(self, block: ArrayLike) -> None:
         """Append a block, shape (samples,) or (samples, channels)."""
         block = floating(block, "samples", (1, 2))
         channels = block.shape[1] if block.ndim == 2 else 1
@@ -191,7 +234,7 @@ class Sink:
         for start in range(0, len(block), _CHUNK):
             self._write_chunk(block[start : start + _CHUNK])
 
-    def finish(self):
+    def finish(self) -> None:
         """Write what is held back, and silence where libsndfile would lose the end; `writer` does it at the end."""
         if self._odd is not None and self._odd.size:
             self._write_chunk(np.append(self._odd, self._odd.dtype.type(0)))
@@ -200,7 +243,7 @@ class Sink:
             self._write_chunk(np.zeros((rest, self._sound.channels), np.float32))
             self.frames -= rest
 
-    def _write_chunk(self, chunk):
+    def _write_chunk(self, chunk: Array) -> None:
         finite = np.isfinite(chunk)
         if not finite.all():
             first = int(np.argwhere(~finite)[0][0]) + self.frames
@@ -219,12 +262,12 @@ class Sink:
         if self._sound.format in ("WAV", "WAVEX") and self.frames * self._frame_bytes() > _WAV_LIMIT:
             raise AudioFileError(f"cannot write {self._path}: a WAV file holds 4 GiB; use .w64, .rf64 or .flac")
 
-    def _frame_bytes(self):
+    def _frame_bytes(self) -> int:
         size = {"DOUBLE": 8, "FLOAT": 4}.get(self._sound.subtype) or (self._bits or 8) // 8
-        return size * self._sound.channels
+        return size * int(self._sound.channels)
 
 
-def _codes(samples, bits, noise=None):
+def _codes(samples: Array, bits: int, noise: np.random.Generator | None = None) -> Array:
     """Round to integers of that many bits, in the upper bits of an int32, from where libsndfile takes them.
 
     libsndfile's own conversion from floats cuts off instead of rounding: a file read and written again would change.
@@ -235,4 +278,5 @@ def _codes(samples, bits, noise=None):
     if noise is not None:
         pairs = noise.random((*wanted.shape, 2))  # in the order of the samples, so that blocks do not matter
         codes = np.where(codes == wanted, codes, np.rint(wanted + pairs[..., 0] - pairs[..., 1]))
-    return np.clip(codes, -half, half - 1).astype(np.int32) << np.int32(32 - bits)
+    shifted: Array = np.clip(codes, -half, half - 1).astype(np.int32) << np.int32(32 - bits)
+    return shifted

@@ -3,24 +3,26 @@
 import os
 import re
 import secrets
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import display_path, is_path
+from audioconv.io.paths import AnyPath, display_path, is_path
 from audioconv.io.source import display_name
 
 _COPIED = 1 << 20  # bytes at a time
 
 
-def atomic_output(target, error=AudioFileError):
+def atomic_output(target: AnyPath | BinaryIO, error: type[OSError] = AudioFileError) -> AbstractContextManager[Path]:
     """`atomic_write` for a path, `atomic_copy` for a file object."""
     return atomic_write(target, error) if is_path(target) else atomic_copy(target, error)
 
 
 @contextmanager
-def atomic_copy(file, error=AudioFileError):
+def atomic_copy(file: BinaryIO, error: type[OSError] = AudioFileError) -> Iterator[Path]:
     """Give a path to write to; a file object gets its bytes when the block ends without an error, and none otherwise.
 
     Parameters
@@ -57,14 +59,14 @@ def atomic_copy(file, error=AudioFileError):
             raise error(f"cannot write {display_name(file)}: {failed.strerror or failed}") from failed
 
 
-def _takes_bytes(file):
+def _takes_bytes(file: BinaryIO) -> bool:
     try:
-        return getattr(file, "writable", lambda: hasattr(file, "write"))()
+        return bool(getattr(file, "writable", lambda: hasattr(file, "write"))())
     except ValueError as error:
         raise ArgumentError(f"{display_name(file)} cannot be written to: {error}") from error
 
 
-def _copy(part, file):
+def _copy(part: Path, file: BinaryIO) -> None:
     with open(part, "rb") as whole:
         while data := memoryview(whole.read(_COPIED)):
             while data:
@@ -74,8 +76,8 @@ def _copy(part, file):
 
 
 @contextmanager
-def atomic_write(path, error=AudioFileError):
-    """Give a path beside `path` to write to; it takes the place of `path` when the block ends without an error.
+def atomic_write(path: AnyPath, error: type[OSError] = AudioFileError) -> Iterator[Path]:
+    """Give a path beside `path` to write to; it replaces `path` atomically when the block ends without an error.
 
     After an error or Ctrl-C the new file is removed and an older `path` is as before, to the byte.
 
@@ -93,9 +95,17 @@ def atomic_write(path, error=AudioFileError):
 
     Examples
     --------
+    >>> import tempfile
     >>> from pathlib import Path
-    >>> with atomic_write("notes.txt") as part:  # doctest: +SKIP
-    ...     part.write_text("whole")
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "notes.txt"
+    >>> with atomic_write(path) as part:
+    ...     _ = part.write_text("whole")
+    ...     path.exists()
+    False
+    >>> path.read_text()
+    'whole'
+    >>> folder.cleanup()
     """
     target = writable_path(path, error)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
@@ -111,8 +121,31 @@ def atomic_write(path, error=AudioFileError):
         _sync(target.parent)
 
 
-def writable_path(path, error=AudioFileError):
-    """Return where `path` really is, or say why no file can be written there; for a check before hours of work."""
+def writable_path(path: AnyPath, error: type[OSError] = AudioFileError) -> Path:
+    """Return where `path` really is, or say why no file can be written there; for a check before hours of work.
+
+    Parameters
+    ----------
+    path : str, bytes or path
+    error : type of AudioconvError
+        What to raise.
+
+    Returns
+    -------
+    target : Path
+        Without symbolic links.
+
+    Raises
+    ------
+    AudioFileError
+        Or another `error`, if the folder does not exist or is not writable, or there is something else than a file.
+
+    Examples
+    --------
+    >>> writable_path("no such folder/a.wav")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    audioconv.errors.AudioFileError: cannot write no such folder/a.wav: the folder ... does not exist; make it first
+    """
     try:
         target = Path(os.path.realpath(os.fsdecode(path)))
         target.exists()
@@ -134,7 +167,7 @@ def writable_path(path, error=AudioFileError):
 
 
 @contextmanager
-def next_numbered_path(folder, prefix="", suffix=".wav"):
+def next_numbered_path(folder: AnyPath, prefix: str = "", suffix: str = ".wav") -> Iterator[Path]:
     """Give the path of the next file of a numbered row, which nobody else is given meanwhile.
 
     Parameters
@@ -161,17 +194,17 @@ def next_numbered_path(folder, prefix="", suffix=".wav"):
     >>> with next_numbered_path("clips/yes", "anna_") as path:  # doctest: +SKIP
     ...     write(path, samples, 16000)
     """
-    folder, number = writable_path(Path(folder) / "0").parent, 0
+    place, number = writable_path(Path(os.fsdecode(folder)) / "0").parent, 0
     while True:
-        number = max(number, _largest_number(folder, prefix)) + 1
-        path = folder / f"{prefix}{number:04d}{suffix}"
-        claim = folder / f".{path.stem}.claim"  # not the file itself, which would be there before it is whole
+        number = max(number, _largest_number(place, prefix)) + 1
+        path = place / f"{prefix}{number:04d}{suffix}"
+        claim = place / f".{path.stem}.claim"  # not the file itself, which would be there before it is whole
         try:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             continue
         try:
-            if _largest_number(folder, prefix) >= number:  # another process has just been through with it
+            if _largest_number(place, prefix) >= number:  # another process has just been through with it
                 continue
             yield path
             return
@@ -179,12 +212,12 @@ def next_numbered_path(folder, prefix="", suffix=".wav"):
             claim.unlink(missing_ok=True)
 
 
-def _largest_number(folder, prefix):
+def _largest_number(folder: Path, prefix: str) -> int:
     numbered = re.compile(rf"{re.escape(prefix)}(\d+)\.")
     return max((int(found[1]) for name in os.listdir(folder) if (found := numbered.match(name))), default=0)
 
 
-def _sync(path):
+def _sync(path: Path) -> None:
     """Have the disk hold `path`, so that a power cut after the rename cannot leave an empty file."""
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -5,11 +5,12 @@ of WAV and AIFF wrap round. In all these cases the sound goes on to the end of t
 """
 
 import struct
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
 
 from audioconv.io.mpeg import first_frame, mpeg_layout
 from audioconv.io.splice import patched_ranges
-from audioconv.io.stream_layout import StreamLayout, cut_short
+from audioconv.io.stream_layout import Ranges, StreamLayout, cut_short
 
 _OPEN_END = 0x7F000000  # programs that write to a pipe put this or more where the length should be
 _FULL = 0xFFFFFFFF
@@ -48,7 +49,10 @@ class _Chunk(NamedTuple):
     length: int
 
 
-def chunk_layout(file, size, head):
+_Chunks = dict[bytes, _Chunk]  # the first of each name
+
+
+def chunk_layout(file: BinaryIO, size: int, head: bytes) -> StreamLayout | None:
     """The `StreamLayout` of a file of chunks, None if it is no such file.
 
     Parameters
@@ -68,9 +72,9 @@ def chunk_layout(file, size, head):
     return _chunked_layout(file, size, magic) if magic in _KINDS else None
 
 
-def _chunked_layout(file, size, magic):
+def _chunked_layout(file: BinaryIO, size: int, magic: bytes) -> StreamLayout:
     kind = _KINDS[magic]
-    chunks = {}
+    chunks: _Chunks = {}
     for chunk in _chunks(file, size, kind, kind.first):
         chunks.setdefault(chunk.name, chunk)
         if chunk.name == kind.data:
@@ -96,7 +100,7 @@ def _chunked_layout(file, size, magic):
     return mended._replace(missing=missing or mended.missing)
 
 
-def _codec(file, magic, chunks):
+def _codec(file: BinaryIO, magic: bytes, chunks: _Chunks) -> int:
     """Codec of a WAV or Wave64 file, 0 for others."""
     if magic not in (b"RIFF", b"riff", *_RF64) or b"fmt " not in chunks:
         return 0
@@ -104,17 +108,18 @@ def _codec(file, magic, chunks):
     return int.from_bytes(file.read(2), "little")
 
 
-def _mp3_layout(file, start, length, missing):
+def _mp3_layout(file: BinaryIO, start: int, length: int, missing: str) -> StreamLayout:
     """MP3 in WAV: its frames, as libsndfile guesses their number from the first one."""
     first = first_frame(file, start, start + length)
     if first is None:
         return StreamLayout(missing=missing, needs_ffmpeg=True)
     found = mpeg_layout(file, first, start + length)
-    parts = ([(first, start + length)],) if found.parts == (None,) else found.parts
+    whole: tuple[Ranges | None, ...] = ([(first, start + length)],)
+    parts = whole if found.parts == (None,) else found.parts
     return found._replace(parts=parts, format="WAV", missing=missing or found.missing)
 
 
-def _voc_layout(file, head):
+def _voc_layout(file: BinaryIO, head: bytes) -> StreamLayout:
     """VOC: libsndfile takes the headers between several blocks of sound for samples."""
     at, sounds = int.from_bytes(head[20:22], "little"), 0
     while sounds < 2:
@@ -127,7 +132,7 @@ def _voc_layout(file, head):
     return StreamLayout(needs_ffmpeg=True)
 
 
-def _chunks(file, size, kind, start):
+def _chunks(file: BinaryIO, size: int, kind: _Kind, start: int) -> Iterator[_Chunk]:
     """The chunks from an offset on."""
     header = struct.calcsize(kind.header)
     for _ in range(_MOST_CHUNKS):
@@ -143,7 +148,7 @@ def _chunks(file, size, kind, start):
         start += -start % kind.align
 
 
-def _said_length(file, magic, chunks):
+def _said_length(file: BinaryIO, magic: bytes, chunks: _Chunks) -> int | None:
     """Bytes of the sound chunk by the header; None where that leaves it open."""
     length = chunks[_KINDS[magic].data].length
     if magic in _RF64 and b"ds64" in chunks and length == _FULL:
@@ -155,7 +160,7 @@ def _said_length(file, magic, chunks):
     return length if length < _OPEN_END else None
 
 
-def _true_length(file, size, kind, chunk, said):
+def _true_length(file: BinaryIO, size: int, kind: _Kind, chunk: _Chunk, said: int | None) -> int:
     """Bytes of the sound chunk as they are meant."""
     there = size - chunk.start
     if said is None:
@@ -167,7 +172,7 @@ def _true_length(file, size, kind, chunk, said):
     return said
 
 
-def _ends_well(file, size, kind, start):
+def _ends_well(file: BinaryIO, size: int, kind: _Kind, start: int) -> bool:
     """Whether chunks with plausible names follow from an offset to the end of the file."""
     end = start
     for chunk in _chunks(file, size, kind, start):
@@ -177,7 +182,7 @@ def _ends_well(file, size, kind, start):
     return size <= end <= size + 1 or end == start >= size
 
 
-def _mended(file, magic, chunks, length):
+def _mended(file: BinaryIO, magic: bytes, chunks: _Chunks, length: int) -> StreamLayout:
     """The layout of a file whose header says that there are so many bytes of samples."""
     kind = _KINDS[magic]
     start = chunks[kind.data].start + kind.lead
@@ -204,7 +209,7 @@ def _mended(file, magic, chunks, length):
     return _mended_aiff(file, chunks, start, length, at)
 
 
-def _mended_wave64(file, chunks, start, end):
+def _mended_wave64(file: BinaryIO, chunks: _Chunks, start: int, end: int) -> StreamLayout:
     begin = start
     while _begins(file, begin, b"riff"):  # SoX writes its header once more each time that it cannot go back to mend it
         begin += start
@@ -218,12 +223,12 @@ def _mended_wave64(file, chunks, start, end):
     return StreamLayout(([*patched_ranges(start, patches), (begin, end)],))
 
 
-def _begins(file, at, magic):
+def _begins(file: BinaryIO, at: int, magic: bytes) -> bool:
     file.seek(at)
     return file.read(len(magic)) == magic
 
 
-def _mended_aiff(file, chunks, start, length, at):
+def _mended_aiff(file: BinaryIO, chunks: _Chunks, start: int, length: int, at: int) -> StreamLayout:
     if b"COMM" not in chunks:
         return StreamLayout()
     file.seek(chunks[b"COMM"].start)
@@ -245,7 +250,7 @@ def _mended_aiff(file, chunks, start, length, at):
     return StreamLayout(([header, (start, end)],), "AIFF")
 
 
-def _au_layout(head, size, order):
+def _au_layout(head: bytes, size: int, order: str) -> StreamLayout:
     if len(head) < 12:
         return StreamLayout()
     start, length = struct.unpack_from(order + "II", head, 4)

@@ -4,6 +4,8 @@ import struct
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
+from audioconv.io.paths import AnyPath
+
 _OPEN = 0x7FFFF000  # a length from here on was left open, as in files that went through a pipe
 _LIMIT = 2**32 - 2  # bytes of a file whose own length has 32 bits
 _MOST_CHUNKS = 10000
@@ -71,7 +73,7 @@ def content(file: BinaryIO, chunk: Chunk | None) -> bytes:
     return file.read(chunk.size)
 
 
-def append(path, chunks: Iterable[tuple[bytes, bytes]]) -> bool:
+def append(path: AnyPath, chunks: Iterable[tuple[bytes, bytes]]) -> bool:
     """Append chunks, as (name, data), to a RIFF, AIFF or CAF file.
 
     Returns

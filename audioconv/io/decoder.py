@@ -1,15 +1,20 @@
 """Samples out of one open sound file, in order: by libsndfile, or by ffmpeg where that cannot."""
 
 import io
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import soundfile
 
+from audioconv._typing import Array, FloatName
 from audioconv.errors import AudioFileError
 from audioconv.io import ffmpeg
 from audioconv.io.integrity import is_media
 from audioconv.io.paths import native_path
+from audioconv.io.source import Source
 from audioconv.io.splice import SplicedFile
+from audioconv.io.stream_layout import Range, StreamLayout
 
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample types in which seeking gives the same samples
 _UNKNOWN = 1 << 62  # samples; libsndfile says so many, or more, where it does not know
@@ -19,7 +24,33 @@ _GRID = 4080  # samples decoded at a time where it must not depend on blocks wha
 _GRIDDED = ("SDS",)  # libsndfile loses what is left of their last packet (30, 40 or 60 samples) after a call
 
 
-def decoder_of(source, layout, dtype, tolerant):
+_Result = TypeVar("_Result")
+
+
+class Decoder(Protocol):
+    """An open sound file that gives its samples in order."""
+
+    name: str  # for messages
+    sample_rate: int  # Hz
+    channels: int
+    format: str
+    subtype: str
+    frames: int | None  # samples a channel; None where only decoding tells
+
+    def read(self, frames: int, dtype: FloatName) -> Array:
+        """Return the next samples; fewer than `frames` only at the end, or before a tolerated error."""
+
+    def skip(self, frames: int, dtype: FloatName) -> bool:
+        """Go on by so many samples if that can be done at once; return whether it was."""
+
+    def issue(self) -> str:
+        """What went wrong, as the rest of a sentence; "" if nothing did."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+def decoder_of(source: Source, layout: StreamLayout, dtype: FloatName, tolerant: bool) -> Decoder:
     """Return the decoder of a `Source` with its `StreamLayout`.
 
     Parameters
@@ -72,24 +103,29 @@ class SndfileDecoder:
         Samples a channel; None where only decoding tells.
     """
 
-    def __init__(self, source, layout, tolerant):
+    def __init__(self, source: Source, layout: StreamLayout, tolerant: bool) -> None:
         self.name = source.name
-        self._tolerant, self._gridded, self._issue, self._left = tolerant, tolerant, "", ()
+        self._tolerant, self._gridded, self._issue = tolerant, tolerant, ""
+        self._left: Array = np.zeros(0)
         self._source, self._layout = source, layout
-        self._part, self._file, self._sound, self._opened = 0, None, None, False
+        self._part, self._opened = 0, False
+        self._file: SplicedFile | None = None
+        self._sound: Any = None
         self._open(0)
         self._opened = True
         sound = self._sound
-        self.sample_rate, self.channels, self.subtype = sound.samplerate, sound.channels, sound.subtype
-        self.format = layout.format or sound.format
+        self.sample_rate: int = sound.samplerate
+        self.channels: int = sound.channels
+        self.subtype: str = sound.subtype
+        self.format: str = layout.format or sound.format
         self._gridded |= self.format in _GRIDDED
         self.frames = self._count() if layout.length_is_exact else None
 
-    def close(self):
+    def close(self) -> None:
         """Close the file."""
         self._sound.close()
 
-    def read(self, frames, dtype):
+    def read(self, frames: int, dtype: FloatName) -> Array:
         """Return the next samples; fewer than `frames` only at the end, or before a tolerated error."""
         found, done = [self._read(frames, dtype)], 0
         while (done := done + len(found[-1])) < frames:
@@ -98,24 +134,27 @@ class SndfileDecoder:
             found.append(self._read(frames - done, dtype))
         return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def skip(self, frames, dtype):
+    def skip(self, frames: int, dtype: FloatName) -> bool:
         """Go on by so many samples if that can be done at once; return whether it was."""
         if self.frames is None or len(self._layout.parts) > 1 or self._gridded or not self.subtype.startswith(_EXACT):
             return False
-        return self._sound_do(lambda: soundfile.SoundFile.seek(self._sound, frames)) == frames
+        return bool(self._sound_do(lambda: soundfile.SoundFile.seek(self._sound, frames)) == frames)
 
-    def issue(self):
+    def issue(self) -> str:
         """What went wrong where errors are tolerated, as the rest of a sentence; "" if nothing did."""
         return self._issue
 
-    def _open(self, part):
+    def _open(self, part: int) -> None:
         pieces, file = self._layout.parts[part], None
+        opened: str | bytes | io.BufferedReader
         source = self._source
         if pieces is None and source.path is not None:
             opened = native_path(source.path)
         else:
             pieces = [(0, source.size)] if pieces is None else pieces
-            moved = [p if isinstance(p, bytes) else (source.start + p[0], source.start + p[1]) for p in pieces]
+            moved: list[Range] = [
+                p if isinstance(p, bytes) else (source.start + p[0], source.start + p[1]) for p in pieces
+            ]
             file = SplicedFile(source.file, moved, _INFLATED if part in self._layout.inflated else None)
             opened = io.BufferedReader(file, _BUFFER)
         self._file = file
@@ -125,7 +164,7 @@ class SndfileDecoder:
         self._sound.seekable = lambda: False  # else soundfile seeks after each read, which changes what MP3 decodes to
         self._part = part
 
-    def _next(self):
+    def _next(self) -> bool:
         """Go to the next part; return whether there is one."""
         if self._part + 1 == len(self._layout.parts):
             return False
@@ -142,7 +181,7 @@ class SndfileDecoder:
             return False
         return True
 
-    def _fail(self, error):
+    def _fail(self, error: AudioFileError) -> None:
         if not self._tolerant:
             raise error
         cause = error.__cause__
@@ -151,9 +190,9 @@ class SndfileDecoder:
         else:
             self._issue = str(error).partition(";")[0].removeprefix(f"{self.name} ")
 
-    def _count(self):
+    def _count(self) -> int | None:
         """Samples of all parts by their headers, None where one does not tell."""
-        count = self._sound.frames
+        count: int = self._sound.frames
         if len(self._layout.parts) > 1:
             while self._next():
                 count += self._sound.frames
@@ -162,25 +201,27 @@ class SndfileDecoder:
             self._issue = ""  # comes up again in its place
         return count if count < _UNKNOWN else None
 
-    def _read(self, frames, dtype):
+    def _read(self, frames: int, dtype: FloatName) -> Array:
         if not self._gridded:
-            return self._sound_do(lambda: self._sound.read(frames, dtype=dtype))
+            found: Array = self._sound_do(lambda: self._sound.read(frames, dtype=dtype))
+            return found
         if not len(self._left) and not self._issue:
             self._left = self._before_error(dtype)
         samples, self._left = self._left[:frames], self._left[frames:]
         return samples
 
-    def _before_error(self, dtype):
+    def _before_error(self, dtype: FloatName) -> Array:
         """The next samples of a grid; where an error ends them, only those before it."""
         samples = np.full((_GRID, self.channels) if self.channels > 1 else _GRID, np.nan, dtype)
         try:
-            return self._sound_do(lambda: self._sound.read(out=samples))
+            found: Array = self._sound_do(lambda: self._sound.read(out=samples))
+            return found
         except AudioFileError as error:  # soundfile does not say how many samples came before
             self._fail(error)
         there = np.flatnonzero(~np.isnan(samples.reshape(_GRID, -1)).all(axis=1))
         return samples[: there[-1] + 1 if len(there) else 0]
 
-    def _sound_do(self, what):
+    def _sound_do(self, what: Callable[[], _Result]) -> _Result:
         """What libsndfile makes of it; whatever it cannot do becomes one clear error."""
         try:
             result = what()
@@ -200,6 +241,6 @@ class SndfileDecoder:
         self._check_raised()
         return result
 
-    def _check_raised(self):
+    def _check_raised(self) -> None:
         if self._file is not None and self._file.raised is not None:
             raise self._file.raised

@@ -6,12 +6,15 @@ import select
 import shutil
 import struct
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from tempfile import NamedTemporaryFile, TemporaryFile
 
 import numpy as np
 
+from audioconv._typing import Array, FloatName
 from audioconv.errors import AudioFileError
+from audioconv.io.source import Source
 
 _PATIENCE_S = 60.0  # without a single byte from ffmpeg
 _COPIED = 1 << 20  # bytes at a time
@@ -20,11 +23,11 @@ _FORMATS = (  # what ffmpeg may take a file for: none that names other files or 
     "matroska,webm,mlp,mmf,mov,mp4,m4a,3gp,mp3,mpc,mpc8,mpeg,mpegts,nistsphere,nut,oga,ogg,ogv,oma,opus,qcp,rm,rso,sbc,"
     "shn,sox,spdif,svx,swf,tak,truehd,tta,voc,vqf,w64,wav,wsvqa,wv,xwma"
 )
-_DTYPES = {"float32": ("pcm_f32le", "<f4"), "float64": ("pcm_f64le", "<f8")}
+_DTYPES: dict[FloatName, tuple[str, str]] = {"float32": ("pcm_f32le", "<f4"), "float64": ("pcm_f64le", "<f8")}
 _HEADER = 1 << 12  # bytes of a WAV header at most
 
 
-def available():
+def available() -> bool:
     """Whether ffmpeg is on the PATH."""
     return shutil.which("ffmpeg") is not None
 
@@ -49,9 +52,9 @@ class FfmpegDecoder:
         If ffmpeg finds no sound in it.
     """
 
-    frames = None
+    frames: int | None = None
 
-    def __init__(self, source, dtype):
+    def __init__(self, source: Source, dtype: FloatName) -> None:
         self.name = source.name
         codec, self._dtype = _DTYPES[dtype]
         self._errors = TemporaryFile("a+b")  # noqa: SIM115 - a pipe that nobody reads would stop ffmpeg
@@ -59,12 +62,15 @@ class FfmpegDecoder:
         with _path(source) as path:
             self._process = subprocess.Popen(
                 [
-                    shutil.which("ffmpeg"), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info",
+                    shutil.which("ffmpeg") or "ffmpeg", "-nostdin", "-hide_banner", "-nostats",
+                    "-loglevel", "level+info",
                     "-protocol_whitelist", "file,pipe", "-format_whitelist", _FORMATS, "-i", path,
                     "-map", "0:a:0", "-map_metadata", "-1", "-c:a", codec, "-f", "wav", "-bitexact", "pipe:1",
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0,
             )  # fmt: skip
+            assert self._process.stdout is not None  # as asked for
+            self._output = self._process.stdout
             try:
                 self._read_header()  # after it the file is open
             except BaseException:
@@ -77,42 +83,42 @@ class FfmpegDecoder:
         found = re.search(r"Input #0, ([^,\s]+)", said)
         self.format = found[1].upper() if found else "FFMPEG"
 
-    def close(self):
+    def close(self) -> None:
         """End the process."""
         if self._closed:
             return
         self._closed = True
-        self._process.stdout.close()
+        self._output.close()
         with suppress(OSError):
             self._process.kill()
         self._process.wait()
         self._errors.close()
 
-    def read(self, frames, dtype):
+    def read(self, frames: int, dtype: FloatName) -> Array:
         """Return the next samples; fewer than `frames` only at the end."""
         data = self._bytes(frames * self._row)
         whole = len(data) // self._row
         samples = np.frombuffer(data, self._dtype, whole * self.channels).astype(dtype)
         return samples if self.channels == 1 else samples.reshape(whole, self.channels)
 
-    def skip(self, frames, dtype):
+    def skip(self, frames: int, dtype: FloatName) -> bool:
         """Nothing can be skipped."""
         return False
 
-    def issue(self):
+    def issue(self) -> str:
         """What went wrong, as the rest of a sentence; "" if nothing did."""
         said = self._said_wrong()
         return f"is damaged or cut short (ffmpeg: {said})" if said else ""
 
-    def _said_wrong(self):
+    def _said_wrong(self) -> str:
         if self._process.poll() is None:
             self._process.wait(_PATIENCE_S)
         lines = re.findall(r"^(?:\[[^\]]*\] )?\[(?:error|fatal|panic)\] (.*)$", self._said(), re.M)
         if lines:
-            return lines[0].strip()
+            return str(lines[0]).strip()
         return f"ffmpeg ended with {self._process.returncode}" if self._process.returncode else ""
 
-    def _read_header(self):
+    def _read_header(self) -> None:
         data = self._bytes(12)
         if len(data) < 12:
             issue = self._said_wrong()
@@ -129,25 +135,25 @@ class FfmpegDecoder:
             if name == b"fmt ":
                 self.channels, self.sample_rate = struct.unpack_from("<HI", body, 2)
 
-    def _bytes(self, wanted):
+    def _bytes(self, wanted: int) -> bytes:
         parts, done = [], 0
         while done < wanted:
-            if os.name == "posix" and not select.select([self._process.stdout], [], [], _PATIENCE_S)[0]:
+            if os.name == "posix" and not select.select([self._output], [], [], _PATIENCE_S)[0]:
                 raise AudioFileError(f"{self.name} cannot be read: ffmpeg gave nothing for {_PATIENCE_S:g} s")
-            data = self._process.stdout.read(min(wanted - done, _COPIED))
+            data = self._output.read(min(wanted - done, _COPIED))
             if not data:
                 break
             parts.append(data)
             done += len(data)
         return b"".join(parts)
 
-    def _said(self):
+    def _said(self) -> str:
         self._errors.seek(0)
-        return self._errors.read().decode("utf-8", "replace")
+        return str(self._errors.read(), "utf-8", "replace")
 
 
 @contextmanager
-def _path(source):
+def _path(source: Source) -> Iterator[bytes]:
     """A path under which ffmpeg finds the file; "file:" before it, so that no name is an option or a protocol."""
     if source.path is not None:
         yield b"file:" + os.fsencode(os.path.abspath(source.path))

@@ -1,5 +1,7 @@
 """FLAC: one stream, or several that were joined."""
 
+from typing import BinaryIO
+
 from audioconv.io.stream_layout import StreamLayout
 
 _MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # how a stream begins: with a block of 34 bytes
@@ -9,7 +11,7 @@ _SOUGHT = 1 << 20  # bytes searched at a time
 _LAST = 0x80  # flag of the last block before the sound
 
 
-def flac_layout(file, start, end, size):
+def flac_layout(file: BinaryIO, start: int, end: int, size: int) -> StreamLayout:
     """The `StreamLayout` of a FLAC file.
 
     Parameters
@@ -38,12 +40,12 @@ def flac_layout(file, start, end, size):
     return StreamLayout(tuple(parts), length_is_exact=length_is_exact)
 
 
-def _samples(head):
+def _samples(head: bytes) -> int:
     """Number of samples that a header tells, 0 if it does not."""
     return int.from_bytes(head[_SAMPLES], "big") & (1 << 36) - 1
 
 
-def _may_be_joined(file, head, start, end):
+def _may_be_joined(file: BinaryIO, head: bytes, start: int, end: int) -> bool:
     """Whether there is more than the frames of the first header can take, or it does not say."""
     block, frame = int.from_bytes(head[_BLOCK], "big"), int.from_bytes(head[_FRAME], "big")
     samples = _samples(head)
@@ -60,7 +62,7 @@ def _may_be_joined(file, head, start, end):
     return end - at > -(-samples // block) * frame
 
 
-def _marks(file, at, end):
+def _marks(file: BinaryIO, at: int, end: int) -> list[int]:
     """Offsets at which further streams begin."""
     found = []
     while at < end:

@@ -2,12 +2,26 @@
 
 import os
 from pathlib import Path
+from typing import Literal, TypeAlias, cast
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import display_path, is_path
+from audioconv.io.paths import AnyPath, PathOrFile, display_path, is_path
 from audioconv.io.source import display_name
 
-_FORMATS = {  # file name suffix: format, subtype if it is not the usual one of that format
+FileFormat: TypeAlias = Literal[  # of libsndfile, as soundfile names them, and what names of files end in
+    "AIFF", "AU", "AVR", "CAF", "FLAC", "HTK", "IRCAM", "MAT4", "MAT5", "MP3", "MPC2K", "NIST", "OGG", "PAF", "PVF",
+    "RAW", "RF64", "SDS", "SVX", "VOC", "W64", "WAV", "WAVEX", "WVE", "XI",
+    "aif", "aiff", "au", "caf", "flac", "mp3", "oga", "ogg", "opus", "rf64", "w64", "wav",
+]  # fmt: skip
+Subtype: TypeAlias = Literal[  # encodings of samples, as soundfile names them
+    "PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM",
+    "VOX_ADPCM", "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32", "GSM610", "G721_32", "G723_24", "G723_40", "DWVW_12",
+    "DWVW_16", "DWVW_24", "DPCM_8", "DPCM_16", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III",
+    "ALAC_16", "ALAC_20", "ALAC_24", "ALAC_32",
+]  # fmt: skip
+_FORMATS: dict[
+    str, tuple[str, Subtype | None]
+] = {  # file name suffix: format, subtype if it is not the usual one of that format
     ".wav": ("WAV", None),
     ".flac": ("FLAC", None),
     ".ogg": ("OGG", None),
@@ -28,7 +42,9 @@ _READ = (  # suffixes of sound files that are read and not written
 _TWO_FILES = "SD2"  # keeps its header in a second file, a resource fork
 
 
-def file_format(target, subtype=None, format=None):
+def file_format(
+    target: PathOrFile, subtype: Subtype | None = None, format: FileFormat | None = None
+) -> tuple[str, Subtype]:
     """Return (format, subtype) as soundfile names them for a file to write, or say what is wrong with them.
 
     Parameters
@@ -40,10 +56,19 @@ def file_format(target, subtype=None, format=None):
     format : str, optional
         As in soundfile ("WAV", "FLAC", "OGG", ...), or a suffix ("opus").
 
+    Returns
+    -------
+    format, subtype : str
+
     Raises
     ------
     ArgumentError
         For a suffix or format that is not known, and a subtype that the format cannot have.
+
+    Examples
+    --------
+    >>> file_format("a.opus"), file_format("a.flac", subtype="PCM_24")
+    (('OGG', 'OPUS'), ('FLAC', 'PCM_24'))
     """
     import soundfile
 
@@ -52,10 +77,10 @@ def file_format(target, subtype=None, format=None):
     if subtype is None or not soundfile.check_format(form, subtype):
         known = " ".join(soundfile.available_subtypes(form))
         raise ArgumentError(f"a {form} file cannot have the subtype {subtype!r}; it can have {known}")
-    return form, subtype
+    return form, cast(Subtype, subtype)
 
 
-def _named(target):
+def _named(target: PathOrFile) -> tuple[str, Subtype | None]:
     """(format, subtype or None) by a suffix; headerless files are never meant by it."""
     name = target if is_path(target) else getattr(target, "name", "")
     suffix = Path(os.fsdecode(name)).suffix.lower() if isinstance(name, (str, bytes, os.PathLike)) else ""
@@ -71,7 +96,7 @@ def _named(target):
     return found
 
 
-def _known(format):
+def _known(format: str) -> tuple[str, Subtype | None]:
     found = _lookup(str(format).lower().lstrip("."))
     if found is None:
         import soundfile
@@ -80,7 +105,7 @@ def _known(format):
     return found
 
 
-def _lookup(name):
+def _lookup(name: str) -> tuple[str, Subtype | None] | None:
     """(format, subtype or None) of a suffix without its dot, or of a format of soundfile; None for others."""
     import soundfile
 
@@ -91,17 +116,31 @@ def _lookup(name):
     return name.upper(), None
 
 
-def sound_files(folder):
+def sound_files(folder: AnyPath) -> list[Path]:
     """Return the paths of all sound files in a folder and in those below it, by their suffixes, sorted.
 
     Hidden files and folders (whose names begin with a dot) are left out; macOS puts a `._x.wav` beside each `x.wav`.
+
+    Parameters
+    ----------
+    folder : str or path
+
+    Returns
+    -------
+    files : list of Path
 
     Raises
     ------
     AudioFileError
         If there is no such folder, or no sound file in it.
+
+    Examples
+    --------
+    >>> sound_files("no such folder")
+    Traceback (most recent call last):
+    audioconv.errors.AudioFileError: no such folder is not a folder; a folder with sound files is wanted
     """
-    folder = Path(folder)
+    folder = Path(os.fsdecode(folder))
     if not folder.is_dir():
         raise AudioFileError(f"{display_path(folder)} is not a folder; a folder with sound files is wanted")
     found = sorted(path for path in folder.rglob("*") if _is_sound(path.relative_to(folder)) and path.is_file())
@@ -112,6 +151,6 @@ def sound_files(folder):
     return found
 
 
-def _is_sound(path):
+def _is_sound(path: Path) -> bool:
     """Whether a path inside a folder is that of a sound file, by its name."""
     return path.suffix.lower() in (*_FORMATS, *_READ) and not any(part.startswith(".") for part in path.parts)

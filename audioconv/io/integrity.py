@@ -1,11 +1,13 @@
 """Is a sound file whole, and what must a decoder be given to read all of it? libsndfile believes most headers."""
 
 import io
+from typing import BinaryIO
 
 from audioconv.io.chunks import chunk_layout
 from audioconv.io.flac import flac_layout
 from audioconv.io.mpeg import first_frame, mpeg_layout
 from audioconv.io.ogg import ogg_layout
+from audioconv.io.source import Source
 from audioconv.io.splice import SplicedFile
 from audioconv.io.stream_layout import StreamLayout
 from audioconv.io.tags import leading_tags, trailing_tags
@@ -14,7 +16,7 @@ _BUFFER = 1 << 16  # bytes read at a time
 _HEAD = 64  # bytes by which a format is told
 
 
-def layout_of(source):
+def layout_of(source: Source) -> StreamLayout:
     """Return the `StreamLayout` of a `Source`.
 
     Looks at headers only: of WAV, RF64, AIFF, CAF, Sony Wave64, AU and FLAC at the one that they have (of FLAC at all
@@ -22,7 +24,7 @@ def layout_of(source):
     there is no index that fits.
     """
     size = source.size
-    file = io.BufferedReader(SplicedFile(source.file, [(source.start, source.start + size)]), _BUFFER)
+    file: BinaryIO = io.BufferedReader(SplicedFile(source.file, [(source.start, source.start + size)]), _BUFFER)
     head = file.read(_HEAD)
     found = chunk_layout(file, size, head)
     if found is not None:
@@ -80,7 +82,7 @@ _KINDS = {  # offset, magic: what it is
 _NO_MEDIA = ("a PNG", "a JPEG", "a GIF", "a PDF", "a ZIP", "a gzip", "a RAR", "a 7-Zip", "a program", "a MIDI", TEXT)
 
 
-def kind_of(head):
+def kind_of(head: bytes) -> str | None:
     """Return what a file is that libsndfile does not know, by its first bytes; None if that is not known either."""
     for (offset, magic), kind in _KINDS.items():
         if head[offset : offset + len(magic)] == magic:
@@ -89,6 +91,6 @@ def kind_of(head):
     return TEXT if len(head) > 1 and not head.translate(None, printable) else None
 
 
-def is_media(kind):
+def is_media(kind: str | None) -> bool:
     """Whether a kind of file may hold sound."""
     return kind is None or not kind.startswith(_NO_MEDIA)

@@ -5,7 +5,8 @@ Apple, Audio Interchange File Format (1989).
 """
 
 import struct
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,11 +59,11 @@ def moved(markers: list[Marker], rate_in: int, rate_out: int) -> list[Marker]:
     return [marker._replace(position=_scaled(marker.position, rate_out / rate_in)) for marker in markers]
 
 
-def _scaled(samples, ratio):
+def _scaled(samples: int, ratio: float) -> int:
     return min(round(samples * ratio), 0xFFFFFFFF)
 
 
-def _rescaled(data, start, kind, fields, ratio):
+def _rescaled(data: bytes, start: int, kind: np.dtype[Any], fields: Sequence[str], ratio: float) -> bytes:
     """Records of `kind` from `start` on, with some of their fields multiplied."""
     count = max(0, (len(data) - start) // kind.itemsize)
     if ratio == 1 or not count:
@@ -73,13 +74,13 @@ def _rescaled(data, start, kind, fields, ratio):
     return data[:start] + records.tobytes() + data[start + records.nbytes :]
 
 
-def _rescaled_text(kind, data, ratio):
+def _rescaled_text(kind: bytes, data: bytes, ratio: float) -> bytes:
     if kind != b"ltxt" or len(data) < 8:
         return data
     return data[:4] + struct.pack("<I", _scaled(struct.unpack_from("<I", data, 4)[0], ratio)) + data[8:]
 
 
-def _rescaled_bext(data, rate_in, rate_out):
+def _rescaled_bext(data: bytes, rate_in: int, rate_out: int) -> bytes:
     new = bytearray(data)
     if len(new) < _BEXT_LOUDNESS + len(_UNKNOWN_LOUDNESS):
         return data

@@ -6,11 +6,16 @@ import io
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from audioconv.io import containers as riff
 from audioconv.io import tag_names as names
-from audioconv.io.markers import aiff_markers, wav_markers
+from audioconv.io.markers import Marker, aiff_markers, wav_markers
+from audioconv.io.paths import PathOrFile
 from audioconv.io.source import open_source
+
+if TYPE_CHECKING:
+    from audioconv.io._read import Info
 from audioconv.io.splice import SplicedFile
 
 EXTENSIBLE, MASK_AT = 0xFFFE, 20  # a fmt chunk that has a mask of speakers, and where
@@ -21,7 +26,7 @@ CAF_BITMAP, _CAF_LAYOUTS = 0x10000, {0x640001: 0x4, 0x650002: 0x3, 0x790006: 0x3
 # Chunks that say something of samples as such, or of the file itself; they are made anew, or mean nothing.
 _OWN = {b"fmt ", b"data", b"fact", b"PEAK", b"ds64", b"JUNK", b"junk", b"PAD ", b"FLLR", b"filr", b"COMM", b"SSND",
         b"FVER", b"desc", b"free", b"pakt", b"kuki", b"levl", b"LEVL", b"chan", b"CHAN", b"wave", b"riff"}  # fmt: skip
-_KEPT = {
+_KEPT: dict[str, set[bytes]] = {
     riff.RIFF: {b"bext", b"cue ", b"smpl", b"inst", b"plst", b"LIST", b"acid", b"iXML", b"axml", b"chna", b"_PMX",
                 b"cart", b"DISP", b"CSET", b"id3 ", b"ID3 ", b"SNDM", b"LGWV", b"strc"},
     riff.AIFF: {b"NAME", b"AUTH", b"(c) ", b"ANNO", b"MARK", b"INST", b"COMT", b"APPL", b"MIDI", b"AESD", b"ID3 ",
@@ -33,11 +38,11 @@ _ORDERS = {riff.RIFF: "<", riff.AIFF: ">", riff.CAF: ">", riff.W64: "<"}  # of b
 _TEXTS = {b"id3 ", b"ID3 ", b"NAME", b"AUTH", b"(c) ", b"ANNO", b"info"}
 
 
-@dataclass
+@dataclass(repr=False)
 class Metadata:
-    """What a sound file holds beside its samples. Made by `read_metadata`, for `writer`.
+    """What a sound file holds beside its samples; made by `read_metadata`, for `writer`.
 
-    Attributes
+    Parameters
     ----------
     sample_rate, channels : int
         Of the file it comes from, in Hz; places in samples are of that rate.
@@ -47,37 +52,72 @@ class Metadata:
     pictures : list of mutagen.flac.Picture
     markers : list of Marker
         Named places in samples.
-    channel_mask : int or None
+    channel_mask : int, optional
         Which speakers the channels are for, as the bit mask of a WAV file; None where that is not said.
     chunks : list of (name, data)
         As they are in a WAV or AIFF file.
     dropped : list of str
         What could not be taken over at all, in words.
+    id3 : mutagen.id3.ID3, optional
+        As it was, where there was one.
+    id3_only : list of str
+        Its frames that have no other form.
+    family : {"", "RIFF", "AIFF", "CAF", "W64"}
+        Of the chunks.
+    cuesheet : mutagen.flac.CueSheet, optional
+        Of a FLAC file.
+    loud : bool
+        Whether a loudness was noted, of the samples as they were.
+
+    Examples
+    --------
+    >>> Metadata(48000, 2, tags={"TITLE": ["Rain"], "DATE": ["2026"]})
+    Metadata(48000 Hz, 2 channels, tags TITLE DATE)
     """
 
     sample_rate: int
     channels: int
     tags: dict[str, list[str]] = field(default_factory=dict)
-    pictures: list = field(default_factory=list)
-    markers: list = field(default_factory=list)
+    pictures: list[Any] = field(default_factory=list)
+    markers: list[Marker] = field(default_factory=list)
     channel_mask: int | None = None
     chunks: list[tuple[bytes, bytes]] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    id3: object = None  # as it was, where there was one
-    id3_only: list[str] = field(default_factory=list)  # its frames that have no other form
-    family: str = ""  # of the chunks
-    cuesheet: object = None  # of a FLAC file
-    loud: bool = False  # whether a loudness was noted, of the samples as they were
+    id3: Any = None
+    id3_only: list[str] = field(default_factory=list)
+    family: str = ""
+    cuesheet: Any = None
+    loud: bool = False
+
+    def __repr__(self) -> str:
+        held = {"pictures": self.pictures, "markers": self.markers, "chunks": self.chunks}
+        parts = [f"tags {' '.join(self.tags)}"] if self.tags else []
+        parts += [f"{len(items)} {name}" for name, items in held.items() if items]
+        parts += [f"channel mask {self.channel_mask:#x}"] if self.channel_mask is not None else []
+        return f"Metadata({', '.join([f'{self.sample_rate} Hz', f'{self.channels} channels', *parts])})"
 
     def form_for(self, form: str, subtype: str, channels: int) -> str:
-        """The format to write, which is WAVEX where a WAV file is to say what its speakers are."""
+        """Return the format to write: WAVEX where a WAV file is to have a channel mask.
+
+        Parameters
+        ----------
+        form : str
+            The format that is wanted, as soundfile names it.
+        subtype : str
+            Encoding of its samples.
+        channels : int
+
+        Returns
+        -------
+        form : str
+        """
         import soundfile
 
         says = form == "WAV" and self.channel_mask is not None and channels == self.channels
         return "WAVEX" if says and soundfile.check_format("WAVEX", subtype) else form
 
 
-def read_metadata(source, about=None) -> Metadata:
+def read_metadata(source: PathOrFile, about: "Info | None" = None) -> Metadata:
     """Read what a sound file holds beside its samples.
 
     Parameters
@@ -99,15 +139,18 @@ def read_metadata(source, about=None) -> Metadata:
 
     Examples
     --------
-    >>> read_metadata("data/recordings/speech.flac").tags  # doctest: +SKIP
-    {'TITLE': ['...'], ...}
+    >>> import io, numpy as np, audioconv as ac
+    >>> file = io.BytesIO()
+    >>> ac.write(file, np.zeros(8000), 16000, format="WAV")
+    >>> read_metadata(io.BytesIO(file.getvalue()))
+    Metadata(16000 Hz, 1 channels)
     """
     from audioconv.io._read import info
 
     about = about or info(source, partial=True)
     found = Metadata(about.sample_rate, about.channels)
     with open_source(source) as ready:
-        file = io.BufferedReader(SplicedFile(ready.file, [(ready.start, ready.start + ready.size)]))
+        file: BinaryIO = io.BufferedReader(SplicedFile(ready.file, [(ready.start, ready.start + ready.size)]))
         inside = riff.chunk_table(file, ready.size)
         try:
             if inside.family:
@@ -122,7 +165,7 @@ def read_metadata(source, about=None) -> Metadata:
     return found
 
 
-def _of_chunks(found, file, inside):
+def _of_chunks(found: Metadata, file: BinaryIO, inside: riff.ChunkTable) -> None:
     """Take over what a WAV, AIFF, CAF or Wave64 file has."""
     found.family = inside.family
     data = {chunk.name: riff.content(file, chunk) for chunk in reversed(inside.chunks) if chunk.name not in _OWN}
@@ -146,7 +189,7 @@ def _of_chunks(found, file, inside):
         found.markers = wav_markers(data.get(b"cue ", b""), labels)
 
 
-def _of_texts(found):
+def _of_texts(found: Metadata) -> None:
     """Tags of the chunks that are text, where no ID3 tag has told them."""
     for name, content in found.chunks:
         if name == b"LIST" and content[:4] == b"INFO":
@@ -155,7 +198,7 @@ def _of_texts(found):
             _more(found.tags, {names.AIFF_TEXTS[name]: [names.text(content)]})
 
 
-def _of_tags(found, file):
+def _of_tags(found: Metadata, file: BinaryIO) -> None:
     """Take over what mutagen finds in a FLAC, Ogg, MP3 or other file, or libsndfile."""
     import mutagen
     from mutagen.apev2 import APEv2
@@ -190,7 +233,7 @@ def _of_tags(found, file):
         found.pictures.append(Picture(base64.b64decode(data)))
 
 
-def _of_items(found, tags, own):
+def _of_items(found: Metadata, tags: Any, own: dict[str, str]) -> None:
     """Tags that are pairs of a name, which `own` may translate, and a value."""
     for name, value in tags if isinstance(tags, list) else tags.items():  # a list keeps its order
         if name == "WM/Picture":
@@ -199,20 +242,20 @@ def _of_items(found, tags, own):
             names.add(found.tags, own.get(name, name), value if isinstance(value, list) else [value])
 
 
-def _of_id3(found, id3):
+def _of_id3(found: Metadata, id3: Any) -> None:
     found.loud |= names.strip_id3(id3)
     found.tags, pictures, found.id3_only = names.from_id3(id3)
     found.pictures += pictures
     found.id3 = id3
 
 
-def _id3(data):
+def _id3(data: bytes) -> Any:
     from mutagen.id3 import ID3
 
     return ID3(io.BytesIO(data))
 
 
-def _of_mp4(found, file, held):
+def _of_mp4(found: Metadata, file: BinaryIO, held: Any) -> None:
     """MP4 atoms, by the names that mutagen has for them."""
     from mutagen.easymp4 import EasyMP4
     from mutagen.flac import Picture
@@ -226,7 +269,7 @@ def _of_mp4(found, file, held):
         found.pictures.append(picture)
 
 
-def _of_ape(found, file):
+def _of_ape(found: Metadata, file: BinaryIO) -> None:
     from mutagen.apev2 import APENoHeaderError, APEv2
 
     own = {"YEAR": "DATE", "TRACK": "TRACKNUMBER", "DISC": "DISCNUMBER", "ALBUM ARTIST": "ALBUMARTIST"}
@@ -241,7 +284,7 @@ def _of_ape(found, file):
         pass
 
 
-def _of_strings(found, file):
+def _of_strings(found: Metadata, file: BinaryIO) -> None:
     """What libsndfile finds in a format that mutagen does not know, and the annotation of an AU file."""
     import soundfile
 
@@ -252,7 +295,7 @@ def _of_strings(found, file):
         _strings(found, file)
 
 
-def _strings(found, file):
+def _strings(found: Metadata, file: BinaryIO) -> None:
     import soundfile
 
     own = {"tracknumber": "TRACKNUMBER", "software": "ENCODER"}
@@ -266,19 +309,19 @@ def _strings(found, file):
         names.add(found.tags, "COMMENT", [names.text(file.read(max(0, min(length, _MOST_ANNOTATION))))])
 
 
-def _more(tags, others):
+def _more(tags: names.Tags, others: names.Tags) -> None:
     """Add tags of names that are not there yet."""
     for name, values in others.items():
         if name not in tags:
             names.add(tags, name, values)
 
 
-def _channel_mask(file, inside):
+def _channel_mask(file: BinaryIO, inside: riff.ChunkTable) -> int | None:
     """The mask of speakers of a WAV or CAF file; None where it says none."""
     if inside.family == riff.RIFF:
         form = riff.content(file, inside.first(b"fmt "))
         if len(form) >= MASK_AT + 4 and struct.unpack_from(inside.order + "H", form)[0] == EXTENSIBLE:
-            return struct.unpack_from(inside.order + "I", form, MASK_AT)[0]
+            return int(struct.unpack_from(inside.order + "I", form, MASK_AT)[0])
     if inside.family == riff.CAF:
         layout = riff.content(file, inside.first(b"chan"))
         if len(layout) >= 8:
@@ -287,8 +330,9 @@ def _channel_mask(file, inside):
     return None
 
 
-def _caf_info(data):
-    tags, parts = {}, data[4:].split(b"\0")
+def _caf_info(data: bytes) -> names.Tags:
+    tags: names.Tags = {}
+    parts = data[4:].split(b"\0")
     own = {
         "track number": "TRACKNUMBER",
         "track": "TRACKNUMBER",
@@ -302,5 +346,5 @@ def _caf_info(data):
     return tags
 
 
-def _printable(name):
+def _printable(name: bytes) -> str:
     return name.decode("ascii", "backslashreplace").strip()

@@ -3,13 +3,17 @@
 import base64
 import io
 import struct
+from collections.abc import Callable
+from typing import Any
 
 from audioconv.errors import AudioFileError
 from audioconv.io import containers as riff
 from audioconv.io import tag_names as names
 from audioconv.io.markers import aiff_marks, moved, rescaled, wav_cues
 from audioconv.io.metadata import CAF_BITMAP, EXTENSIBLE, FLAC_MASKS, MASK_AT, MASK_COMMENT, Metadata
+from audioconv.io.paths import AnyPath
 
+_Chunks = list[tuple[bytes, bytes]]  # name and data
 _FAMILIES = {"WAV": riff.RIFF, "WAVEX": riff.RIFF, "RF64": riff.RIFF, "AIFF": riff.AIFF}
 _USUAL = {1: 0x4, 2: 0x3}  # speakers that nobody needs to be told
 _MOST_PICTURE = 2**24 - 2**16  # bytes: a block of a FLAC file has less than 2**24
@@ -27,7 +31,7 @@ _AT_ONE_RATE = {b"iXML", b"cart", b"strc", b"acid"}  # tell samples or a sample 
 _OF_CHANNELS = {b"chna", b"axml"}  # tell which channel is what
 
 
-def write_metadata(path, found: Metadata, form: str, sample_rate: int, channels: int) -> tuple[str, ...]:
+def write_metadata(path: AnyPath, found: Metadata, form: str, sample_rate: int, channels: int) -> tuple[str, ...]:
     """Write metadata into a sound file.
 
     Parameters
@@ -68,16 +72,16 @@ def write_metadata(path, found: Metadata, form: str, sample_rate: int, channels:
     return tuple(dict.fromkeys([*found.dropped, *dropped]))
 
 
-def _chunk(name):
+def _chunk(name: bytes) -> str:
     return f"the {name.decode('ascii', 'backslashreplace').strip()} chunk"
 
 
-def _converted(name, data):
+def _converted(name: bytes, data: bytes) -> bool:
     """Whether tags and markers tell what a chunk tells."""
     return name in _CONVERTED or (name == b"LIST" and data[:4] in (b"INFO", b"adtl"))
 
 
-def _into_chunks(path, found, family, sample_rate, channels):
+def _into_chunks(path: AnyPath, found: Metadata, family: str, sample_rate: int, channels: int) -> list[str]:
     """Into a WAV or AIFF file: the chunks of another as they are, or made of tags and markers."""
     if family == found.family:
         chunks, dropped = _carried(found, sample_rate, channels)
@@ -95,8 +99,9 @@ def _into_chunks(path, found, family, sample_rate, channels):
     return dropped
 
 
-def _carried(found, sample_rate, channels):
-    chunks, dropped = [], []
+def _carried(found: Metadata, sample_rate: int, channels: int) -> tuple[_Chunks, list[str]]:
+    chunks: _Chunks = []
+    dropped = []
     for name, data in found.chunks:
         if name in _AT_ONE_RATE and sample_rate != found.sample_rate:
             dropped.append(f"{_chunk(name)}, which tells another sample rate")
@@ -107,7 +112,7 @@ def _carried(found, sample_rate, channels):
     return chunks, dropped
 
 
-def _made(found, family, sample_rate):
+def _made(found: Metadata, family: str, sample_rate: int) -> _Chunks:
     markers = moved(found.markers, found.sample_rate, sample_rate)
     if family == riff.RIFF:
         texts = names.to_info(found.tags)[0]
@@ -118,13 +123,13 @@ def _made(found, family, sample_rate):
     return [*chunks, *([(b"MARK", aiff_marks(markers))] if markers else [])]
 
 
-def _bytes(id3):
+def _bytes(id3: Any) -> bytes:
     file = io.BytesIO()
     id3.save(file, padding=lambda _: 0)
     return file.getvalue()
 
 
-def _into_flac(path, found, sample_rate, channels):
+def _into_flac(path: AnyPath, found: Metadata, sample_rate: int, channels: int) -> list[str]:
     from mutagen.flac import FLAC
 
     file = FLAC(path)
@@ -144,7 +149,7 @@ def _into_flac(path, found, sample_rate, channels):
     return [*large, *_id3_only(found)]
 
 
-def _moved_sheet(sheet, rate_in, rate_out):
+def _moved_sheet(sheet: Any, rate_in: int, rate_out: int) -> Any:
     """A cue sheet of FLAC at another sample rate."""
     if rate_in == rate_out:
         return sheet
@@ -157,7 +162,7 @@ def _moved_sheet(sheet, rate_in, rate_out):
     return sheet
 
 
-def _into_ogg(path, found, sample_rate, channels):
+def _into_ogg(path: AnyPath, found: Metadata, sample_rate: int, channels: int) -> list[str]:
     import mutagen
 
     file = mutagen.File(path)
@@ -168,14 +173,14 @@ def _into_ogg(path, found, sample_rate, channels):
     return _id3_only(found)
 
 
-def _into_mp3(path, found, sample_rate, channels):
+def _into_mp3(path: AnyPath, found: Metadata, sample_rate: int, channels: int) -> list[str]:
     id3 = found.id3 if found.id3 is not None else names.to_id3(found.tags, found.pictures)
     if id3:
         id3.save(path)
     return []
 
 
-def _into_caf(path, found, sample_rate, channels):
+def _into_caf(path: AnyPath, found: Metadata, sample_rate: int, channels: int) -> list[str]:
     own = {"TRACKNUMBER": "track number", "DATE": "year", "COMMENT": "comments"}  # Apple's names
     texts = b"".join(
         own.get(name, name.lower()).encode() + b"\0" + "; ".join(values).encode() + b"\0"
@@ -186,24 +191,29 @@ def _into_caf(path, found, sample_rate, channels):
     return [*(["pictures"] if found.pictures else []), *_id3_only(found)]
 
 
-def _into_nothing(path, found, sample_rate, channels):
+def _into_nothing(path: AnyPath, found: Metadata, sample_rate: int, channels: int) -> list[str]:
     tags = [f"tags ({', '.join(name.lower() for name in found.tags)})"] if found.tags else []
     return [*tags, *(["pictures"] if found.pictures else []), *_id3_only(found)]
 
 
-_INTO = {"FLAC": _into_flac, "OGG": _into_ogg, "MP3": _into_mp3, "CAF": _into_caf}
+_INTO: dict[str, Callable[[AnyPath, Metadata, int, int], list[str]]] = {
+    "FLAC": _into_flac,
+    "OGG": _into_ogg,
+    "MP3": _into_mp3,
+    "CAF": _into_caf,
+}
 
 
-def _id3_only(found):
+def _id3_only(found: Metadata) -> list[str]:
     return [f"ID3 frames {', '.join(found.id3_only)}"] if found.id3_only else []
 
 
-def _special(found, channels):
+def _special(found: Metadata, channels: int) -> bool:
     """Whether there is a layout of speakers that has to be told."""
     return found.channel_mask not in (None, 0, _USUAL.get(channels))
 
 
-def _write_channel_mask(path, found, form, channels):
+def _write_channel_mask(path: AnyPath, found: Metadata, form: str, channels: int) -> bool:
     """Write which speakers the channels are for; False if the file cannot say it."""
     if channels != found.channels:
         return not _special(found, found.channels)
@@ -214,7 +224,7 @@ def _write_channel_mask(path, found, form, channels):
     return form == "FLAC" or not _special(found, channels)  # FLAC has it in a comment
 
 
-def _patch_mask(path, channel_mask):
+def _patch_mask(path: AnyPath, channel_mask: int) -> bool:
     """Write the mask of speakers into the fmt chunk, if that has one."""
     with open(path, "r+b") as file:
         size = file.seek(0, io.SEEK_END)

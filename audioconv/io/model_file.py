@@ -1,16 +1,19 @@
 """Trained classifiers in one file: safetensors with the settings as JSON in its header. Nothing in it is executed."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from audioconv._typing import Array, Path
 from audioconv.errors import ModelFileError
 from audioconv.io.atomic import atomic_write
 
 FORMAT = 1
 
 
-def save(path, arrays, settings):
+def save(path: Path, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> None:
     """Write arrays (name -> array) and settings (what JSON can say) as a whole file or none."""
     from safetensors.numpy import save as to_bytes
 
@@ -20,7 +23,7 @@ def save(path, arrays, settings):
         part.write_bytes(data)
 
 
-def load(path):
+def load(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return (arrays, settings) of a model file.
 
     Raises

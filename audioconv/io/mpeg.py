@@ -6,10 +6,10 @@ of several files which were joined. So frames are counted, unless there is an in
 
 import struct
 from functools import lru_cache
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from audioconv.io.splice import patched_ranges, range_length
-from audioconv.io.stream_layout import StreamLayout
+from audioconv.io.stream_layout import Range, StreamLayout
 from audioconv.io.tags import tag_end
 
 _KBITS = {  # (version 1?, layer): kbit/s by index
@@ -31,7 +31,7 @@ _LAME_PADDING = 142  # offset in the Xing frame of the padding, if all four fiel
 class Header(NamedTuple):
     """What the first four bytes of a frame say."""
 
-    kind: tuple  # version, layer, Hz, channels: the same in all frames of a stream
+    kind: tuple[int, int, int, int]  # version, layer, Hz, channels: the same in all frames of a stream
     length: int  # bytes; 0 for free format, where the header does not tell
     samples: int  # a channel
 
@@ -52,12 +52,12 @@ class _Link(NamedTuple):
     """Frames that belong together."""
 
     index: _Index | None
-    ranges: list  # (start, end) of runs of frames; the last end may lie beyond the file
+    ranges: list[tuple[int, int]]  # (start, end) of runs of frames; the last end may lie beyond the file
     frames: int  # the index left out
 
 
 @lru_cache(4096)
-def header(raw):
+def header(raw: bytes) -> Header | None:
     """The `Header` of four bytes, None if they are none."""
     word = int.from_bytes(raw, "big")
     version, layer = word >> 19 & 3, 4 - (word >> 17 & 3)
@@ -71,9 +71,9 @@ def header(raw):
     return Header((version, layer, hz, 1 if word >> 6 & 3 == 3 else 2), length if bits else 0, samples)
 
 
-def first_frame(file, start, size):
+def first_frame(file: BinaryIO, start: int, size: int) -> int | None:
     """Offset of the first of several frames in a row from an offset on, None if there is none nearby."""
-    at = start
+    at: int | None = start
     while at is not None and at < min(size, start + _FAR):
         at = _sync(file, at, size)
         if at is not None and _chained(file, at, size, _CHAIN, at == start):
@@ -82,7 +82,7 @@ def first_frame(file, start, size):
     return None
 
 
-def mpeg_layout(file, start, size):
+def mpeg_layout(file: BinaryIO, start: int, size: int) -> StreamLayout:
     """The `StreamLayout` of an MPEG audio file.
 
     Parameters
@@ -95,24 +95,24 @@ def mpeg_layout(file, start, size):
         Offset at which its last frame ends, or tags begin.
     """
     first = _header_at(file, start)
-    if not first.length:
+    if first is None or not first.length:
         return StreamLayout(length_is_exact=False)
     index = _index(file, start, first)
     if index is not None and not index.audible and index.length and start + index.length == size:
         return StreamLayout()
     links, issue = _links(file, start, size, first)
-    return _joined(links, first, size, issue)
+    return _joined(links, size, issue)
 
 
-def _joined(links, first, size, issue):
-    parts, inflated, missing = [], [], [issue] if issue else []
+def _joined(links: list[_Link], size: int, issue: str) -> StreamLayout:
+    parts, inflated, missing = list[list[Range]](), list[int](), [issue] if issue else []
     for link in links:
         index, ranges = link.index, list(link.ranges)
         if not link.frames:
             continue
         cut = max(0, ranges[-1][1] - size)  # a last frame that is not all there is filled up with zeros
         ranges[-1] = (ranges[-1][0], min(ranges[-1][1], size))
-        pieces = [*ranges, bytes(cut)]
+        pieces: list[Range] = [*ranges, bytes(cut)]
         if index is None or index.audible:
             inflated.append(len(parts))
         else:
@@ -124,12 +124,13 @@ def _joined(links, first, size, issue):
     return StreamLayout(tuple(parts) or (None,), None, not inflated, "; ".join(missing[:1]), tuple(inflated))
 
 
-def _recounted(pieces, index, frames):
+def _recounted(pieces: list[Range], index: _Index, frames: int) -> list[Range]:
     """The pieces of a link with the true number of frames and bytes in its index.
 
     Where there are others than it says, the end of the last one is not cut off.
     """
-    (start, end), *others = pieces
+    first, *others = pieces
+    start, end = int(first[0]), int(first[1])
     patches = {}
     if index.length_at:
         patches[index.length_at] = struct.pack(">I", min(sum(map(range_length, pieces)), 0xFFFFFFFF))
@@ -140,7 +141,7 @@ def _recounted(pieces, index, frames):
     return [*patched_ranges(end, patches, start), *others]
 
 
-def _index(file, at, frame):
+def _index(file: BinaryIO, at: int, frame: Header) -> _Index | None:
     """The index in a frame, None if it is none."""
     version, layer, _, channels = frame.kind
     if layer != 3:
@@ -162,9 +163,10 @@ def _index(file, at, frame):
     return None
 
 
-def _links(file, start, size, first):
+def _links(file: BinaryIO, start: int, size: int, first: Header) -> tuple[list[_Link], str]:
     """All frames from `start` on, and what is wrong with them."""
-    links, at, fresh = [], start, True
+    links: list[_Link] = []
+    at, fresh = start, True
     while at + 4 <= size:
         frame = _header_at(file, at)
         if frame is None or not frame.length or frame.kind != first.kind:
@@ -172,9 +174,9 @@ def _links(file, start, size, first):
             found = first_frame(file, after or at + 1, size) if after != size else None
             if found is None:
                 break
-            other = _header_at(file, found).kind
-            if other != first.kind:
-                return links, f"changes at byte {found} from {_named(first.kind)} to {_named(other)}"
+            other = _header_at(file, found)
+            if other is not None and other.kind != first.kind:
+                return links, f"changes at byte {found} from {_named(first.kind)} to {_named(other.kind)}"
             at, fresh = found, True
             continue
         index = _index(file, at, frame)
@@ -196,18 +198,18 @@ def _links(file, start, size, first):
     return links, ""
 
 
-def _named(kind):
+def _named(kind: tuple[int, int, int, int]) -> str:
     _, layer, hz, channels = kind
     return f"{hz} Hz with {channels} channel(s), layer {'I' * layer}"
 
 
-def _header_at(file, at):
+def _header_at(file: BinaryIO, at: int) -> Header | None:
     file.seek(at)
     raw = file.read(4)
     return header(raw) if len(raw) == 4 else None
 
 
-def _sync(file, at, size):
+def _sync(file: BinaryIO, at: int, size: int) -> int | None:
     """Offset of the next four bytes that may be a header, None if there are none."""
     while at + 4 <= size:
         file.seek(at)
@@ -223,10 +225,10 @@ def _sync(file, at, size):
     return None
 
 
-def _chained(file, at, size, wanted, at_start):
+def _chained(file: BinaryIO, at: int, size: int, wanted: int, at_start: bool) -> bool:
     """Whether so many frames of a kind follow one another, or all that the file has from its start."""
     first, count = _header_at(file, at), 0
-    if not first.length:
+    if first is None or not first.length:
         return at_start
     while count < wanted:
         frame = _header_at(file, at)

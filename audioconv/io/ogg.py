@@ -1,10 +1,11 @@
 """Ogg: which pages belong to the sound. Streams may follow one another (chained) or lie side by side (multiplexed)."""
 
 import struct
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from audioconv.io.stream_layout import StreamLayout, cut_short
+from audioconv.io.stream_layout import Range, StreamLayout, cut_short
 
 _HEADER = 27  # bytes of a page before its table
 _BEGINS = 2  # flag of the first page of a stream
@@ -22,7 +23,7 @@ class _Page(NamedTuple):
     number: int
 
 
-def ogg_layout(file, size):
+def ogg_layout(file: BinaryIO, size: int) -> StreamLayout:
     """The `StreamLayout` of an Ogg file.
 
     Parameters
@@ -53,16 +54,17 @@ def ogg_layout(file, size):
     return StreamLayout(tuple(parts) or (None,), "OGG", missing=missing, length_is_exact=not missing)
 
 
-def _pages(file, size):
+def _pages(file: BinaryIO, size: int) -> Iterator[_Page]:
     """The pages, the last one perhaps incomplete; what lies between them is left out."""
     at = 0
     while at < size:
         file.seek(at)
         raw = file.read(_HEADER)
         if raw[:4] != b"OggS":
-            at = _next_page(file, at + 1)
-            if at is None:
+            following = _next_page(file, at + 1)
+            if following is None:
                 return
+            at = following
             continue
         if len(raw) < _HEADER:
             yield _Page(at, at, size + _HEADER - len(raw), False, 0, 0)
@@ -75,7 +77,7 @@ def _pages(file, size):
         at = end
 
 
-def _next_page(file, at):
+def _next_page(file: BinaryIO, at: int) -> int | None:
     """Offset of the next page from an offset on, None if there is none."""
     while True:
         file.seek(at)
@@ -88,9 +90,10 @@ def _next_page(file, at):
         at += len(data) - 3
 
 
-def _links(pages):
+def _links(pages: list[_Page]) -> list[list[_Page]]:
     """The pages of streams that begin together, one list after the other."""
-    links, before = [], None
+    links: list[list[_Page]] = []
+    before = None
     for page in pages:
         if before is None or (page.begins and not before.begins):
             links.append([])
@@ -99,29 +102,29 @@ def _links(pages):
     return links
 
 
-def _codec(file, page):
+def _codec(file: BinaryIO, page: _Page) -> bytes | None:
     file.seek(page.body)
     begin = file.read(8)
     return next((magic for magic in _DECODED if begin.startswith(magic)), None)
 
 
-def _holes(pages):
+def _holes(pages: list[_Page]) -> str:
     """What is missing between the pages of a stream, "" if nothing is."""
     lost = sum(max(0, after.number - page.number - 1) for page, after in pairwise(pages))
     return f"is damaged: {lost} page(s) are missing in the middle" if lost else ""
 
 
-def _packets(pages):
+def _packets(pages: list[_Page]) -> list[Range]:
     """Native FLAC out of the pages of Ogg FLAC."""
     first, *others = pages
     return _merged([(first.body + _FLAC_START, first.end), *((page.body, page.end) for page in others)])
 
 
-def _merged(ranges):
-    merged = []
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[Range]:
+    merged: list[tuple[int, int]] = []
     for start, end in ranges:
         if merged and merged[-1][1] == start:
             merged[-1] = (merged[-1][0], end)
         else:
             merged.append((start, end))
-    return merged
+    return [*merged]

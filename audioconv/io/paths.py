@@ -1,9 +1,13 @@
 """File names as text that can be printed anywhere."""
 
 import os
+from typing import BinaryIO, TypeAlias, TypeGuard
+
+AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+PathOrFile: TypeAlias = AnyPath | BinaryIO
 
 
-def display_path(path):
+def display_path(path: AnyPath) -> str:
     """Return a file name for a message; bytes that are not UTF-8 come as `\\xe9`, so that it can always be printed.
 
     Parameters
@@ -22,11 +26,25 @@ def display_path(path):
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def native_path(path):
+def native_path(path: AnyPath) -> str | bytes:
     """Return a path as libsndfile takes it: bytes, as names need not be UTF-8; text on Windows."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
-def is_path(file):
-    """Whether this is the path of a file, rather than an open one."""
+def is_path(file: object) -> TypeGuard[AnyPath]:
+    """Tell whether this is the path of a file, rather than an open one.
+
+    Parameters
+    ----------
+    file : object
+
+    Returns
+    -------
+    found : bool
+
+    Examples
+    --------
+    >>> is_path("a.wav"), is_path(3)
+    (True, False)
+    """
     return isinstance(file, (str, bytes, os.PathLike))

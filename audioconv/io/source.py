@@ -3,14 +3,15 @@
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedRandom
+from io import BufferedRandom, RawIOBase
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import display_path, is_path
+from audioconv.io.paths import AnyPath, PathOrFile, display_path, is_path
 
 _COPIED = 1 << 20  # bytes at a time from a pipe to disk
 _LONGEST_NAME = 4096  # bytes; no system has longer ones
@@ -22,7 +23,7 @@ class Source(NamedTuple):
     name: str  # for messages; can be printed
     file: BinaryIO  # seekable
     start: int  # offset at which the sound file begins
-    path: str | bytes | None  # its path, if it is a regular file that begins at 0
+    path: AnyPath | None  # its path, if it is a regular file that begins at 0
 
     @property
     def size(self) -> int:
@@ -36,8 +37,24 @@ class Source(NamedTuple):
         return self.file.read(length) or b""
 
 
-def display_name(source) -> str:
-    """Return what a path or file object is called in messages."""
+def display_name(source: object) -> str:
+    """Return what a path or file object is called in messages.
+
+    Parameters
+    ----------
+    source : str, bytes, path or file object
+
+    Returns
+    -------
+    name : str
+        Can be printed anywhere.
+
+    Examples
+    --------
+    >>> import io
+    >>> display_name("a.wav"), display_name(io.BytesIO())
+    ('a.wav', '<BytesIO>')
+    """
     if is_path(source):
         return display_path(source)
     name = getattr(source, "name", None)
@@ -45,7 +62,7 @@ def display_name(source) -> str:
 
 
 @contextmanager
-def open_source(source):
+def open_source(source: PathOrFile) -> Iterator[Source]:
     """Give the `Source` of a path or a binary file object.
 
     A file object is read from where it stands, and is left standing there. What cannot seek (a pipe) is copied to a
@@ -65,10 +82,10 @@ def open_source(source):
     name = display_name(source)
     try:
         if is_path(source):
-            with _open(source, name) as file, seekable(file) as ready:
+            with _open(source, name) as file, _seekable(file) as ready:
                 yield _filled(Source(name, ready, 0, source if ready is file else None))
             return
-        with seekable(source) as ready:
+        with _seekable(source) as ready:
             start = ready.tell()
             try:
                 yield _filled(Source(name, ready, start, None))
@@ -80,7 +97,7 @@ def open_source(source):
         raise AudioFileError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
-def _open(path, name):
+def _open(path: AnyPath, name: str) -> BinaryIO:
     if isinstance(path, bytes) and len(path) > _LONGEST_NAME:
         raise ArgumentError(f"a path or a binary file object is wanted, not the {len(path)} bytes of a file; "
                             f"io.BytesIO(data) makes an object of them")  # fmt: skip
@@ -92,7 +109,7 @@ def _open(path, name):
     return open(path, "rb")
 
 
-def _filled(source):
+def _filled(source: Source) -> Source:
     if source.size <= 0:
         if source.start:
             raise AudioFileError(f"{source.name} stands at its end, with nothing left to read; seek(0) first")
@@ -105,7 +122,7 @@ def _filled(source):
 
 
 @contextmanager
-def seekable(source):
+def seekable(source: PathOrFile) -> Iterator[PathOrFile]:
     """Give a binary file object that can seek: the object itself, or a copy in a nameless temporary file.
 
     For what reads a pipe more than once (`info`, then `blocks`); the copy is gone when the block ends.
@@ -115,18 +132,37 @@ def seekable(source):
     source : path or binary file object
         A path of a regular file is given back as it is.
 
+    Yields
+    ------
+    source : path or binary file object
+        What can be read more than once.
+
     Raises
     ------
     ArgumentError
         For what is neither a path nor a binary file object.
+
+    Examples
+    --------
+    >>> import io
+    >>> with seekable(io.BytesIO(b"RIFF")) as file:
+    ...     file.read(4)
+    b'RIFF'
     """
     if is_path(source):
         if not stat.S_ISFIFO(_mode(source)):
             yield source
             return
-        with open(source, "rb") as pipe, seekable(pipe) as ready:
+        with open(source, "rb") as pipe, _seekable(pipe) as ready:
             yield ready
         return
+    with _seekable(source) as ready:
+        yield ready
+
+
+@contextmanager
+def _seekable(source: BinaryIO) -> Iterator[BinaryIO]:
+    """The same for a file object."""
     if not hasattr(source, "read"):
         raise ArgumentError(f"a path or a binary file object is wanted, not {type(source).__name__}")
     if hasattr(source, "encoding"):
@@ -136,7 +172,7 @@ def seekable(source):
     if _can_seek(source):
         yield source
         return
-    with TemporaryFile(buffering=0) as file, _Copy(file, display_name(source)) as copy:
+    with TemporaryFile(buffering=0) as file, _Copy(cast(RawIOBase, file), display_name(source)) as copy:
         shutil.copyfileobj(source, copy, _COPIED)
         copy.seek(0)
         yield copy
@@ -145,23 +181,23 @@ def seekable(source):
 class _Copy(BufferedRandom):
     """What came through a pipe, on disk, by the name of the pipe."""
 
-    def __init__(self, file, name):
+    def __init__(self, file: RawIOBase, name: str) -> None:
         super().__init__(file)
         self._name = name
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._name
 
 
-def _mode(path):
+def _mode(path: AnyPath) -> int:
     try:
         return os.stat(path).st_mode
     except OSError:
         return 0  # said by what opens it
 
 
-def _can_seek(file):
+def _can_seek(file: BinaryIO) -> bool:
     try:
         return file.seekable() if hasattr(file, "seekable") else hasattr(file, "seek") and hasattr(file, "tell")
     except ValueError as error:

@@ -4,19 +4,25 @@ import io
 import os
 from bisect import bisect_right
 from itertools import accumulate
+from typing import TYPE_CHECKING, BinaryIO
+
+from audioconv.io.stream_layout import Range, Ranges
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _TAG = 128  # bytes at the end of an MP3 file that may be a tag
 
 
 class SplicedFile(io.RawIOBase):
-    """A seekable binary file that is the pieces one after the other; of `file`, only the position moves.
+    """A seekable binary file made of byte ranges of another and of new bytes; of `file`, only the position moves.
 
     Parameters
     ----------
     file : binary file object, seekable
     pieces : sequence of bytes or (start, stop)
-        New bytes, or a range of `file`, in bytes.
-    claimed : int, optional
+        One after the other: new bytes, or a range of `file`, in bytes.
+    reported_size : int, optional
         The length that the file says it has, in bytes, if it is not to be the true one. Between the last piece and the
         last 128 bytes, which are zeros (where a decoder looks for a tag), it ends as files do.
 
@@ -26,35 +32,35 @@ class SplicedFile(io.RawIOBase):
         What went wrong while reading. It is kept, because what reads may be C, which exceptions cannot pass.
     """
 
-    def __init__(self, file, pieces, claimed=None):
+    def __init__(self, file: BinaryIO, pieces: Ranges, reported_size: int | None = None) -> None:
         super().__init__()
         self._file = file
         self._pieces = [piece for piece in pieces if range_length(piece)]
         self._starts = [0, *accumulate(map(range_length, self._pieces))]
         self._size = self._starts[-1]
-        self._claimed = self._size if claimed is None else claimed
+        self._reported_size = self._size if reported_size is None else reported_size
         self._at = 0
-        self.raised = None
+        self.raised: BaseException | None = None
 
-    def readable(self):
+    def readable(self) -> bool:
         """Yes."""
         return True
 
-    def seekable(self):
+    def seekable(self) -> bool:
         """Yes."""
         return True
 
-    def tell(self):
+    def tell(self) -> int:
         """The position in bytes."""
         return self._at
 
-    def seek(self, offset, whence=os.SEEK_SET):
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position, and return it."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._claimed}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._reported_size}[whence]
         self._at = max(0, base + offset)
         return self._at
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         """Read as many bytes as the buffer takes, fewer only at the end."""
         view, done = memoryview(buffer).cast("B"), 0
         try:
@@ -66,10 +72,14 @@ class SplicedFile(io.RawIOBase):
             self.raised = error
         return done
 
-    def _next(self, wanted):
+    def _next(self, wanted: int) -> bytes:
         """Up to so many bytes from the position on, out of one piece."""
         if self._at >= self._size:
-            return bytes(min(wanted, max(0, self._claimed - self._at))) if self._at >= self._claimed - _TAG else b""
+            return (
+                bytes(min(wanted, max(0, self._reported_size - self._at)))
+                if self._at >= self._reported_size - _TAG
+                else b""
+            )
         index = bisect_right(self._starts, self._at) - 1
         piece, inside = self._pieces[index], self._at - self._starts[index]
         if isinstance(piece, bytes):
@@ -78,13 +88,13 @@ class SplicedFile(io.RawIOBase):
         return self._file.read(min(wanted, piece[1] - piece[0] - inside))
 
 
-def range_length(piece):
+def range_length(piece: Range) -> int:
     """Bytes of a piece."""
     return len(piece) if isinstance(piece, bytes) else max(0, piece[1] - piece[0])
 
 
-def patched_ranges(end, patches, start=0):
-    """The pieces of a file from `start` to `end` with some bytes replaced.
+def patched_ranges(end: int, patches: dict[int, bytes], start: int = 0) -> list[Range]:
+    """The ranges of a file from `start` to `end` with some bytes replaced.
 
     Parameters
     ----------
@@ -93,7 +103,7 @@ def patched_ranges(end, patches, start=0):
     patches : dict of int to bytes
         What stands at which offset; may not overlap.
     """
-    pieces, at = [], start
+    at, pieces = start, list[Range]()
     for offset, new in sorted(patches.items()):
         pieces += [(at, offset), new]
         at = offset + len(new)

@@ -4,6 +4,8 @@ What was true of other samples is left out: lengths, ReplayGain, what the encode
 """
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 TEXT_FRAMES = {  # of ID3: name in Vorbis comments
     "TIT2": "TITLE", "TPE1": "ARTIST", "TALB": "ALBUM", "TPE2": "ALBUMARTIST", "TCOM": "COMPOSER", "TCON": "GENRE",
@@ -39,16 +41,16 @@ _DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d){0,2})?)?)?")
 Tags = dict[str, list[str]]
 
 
-def add(tags: Tags, name: str, values) -> None:
+def add(tags: Tags, name: str, values: Iterable[object]) -> None:
     """Add values of a name that is known or any, without those that are there already."""
-    name, values = name.upper(), [str(value).strip("\0") for value in values]
-    if name in _TOTALS and values and "/" in values[0]:
-        number, total = values[0].split("/", 1)
-        values = [number]
+    name, texts = name.upper(), [str(value).strip("\0") for value in values]
+    if name in _TOTALS and texts and "/" in texts[0]:
+        number, total = texts[0].split("/", 1)
+        texts = [number]
         tags.setdefault(_TOTALS[name], [total])
-    values = [value for value in values if value and value not in tags.get(name, ())]
-    if values:
-        tags[name] = [*tags.get(name, ()), *values]
+    texts = [text for text in texts if text and text not in tags.get(name, ())]
+    if texts:
+        tags[name] = [*tags.get(name, ()), *texts]
 
 
 def without_stale(tags: Tags) -> tuple[Tags, bool]:
@@ -57,7 +59,7 @@ def without_stale(tags: Tags) -> tuple[Tags, bool]:
     return kept, any(_LOUDNESS.match(name) for name in tags)
 
 
-def strip_id3(id3) -> bool:
+def strip_id3(id3: Any) -> bool:
     """Take what is no longer true out of an ID3 tag, and say whether a loudness was among it."""
     loud = False
     for key, frame in list(id3.items()):
@@ -68,11 +70,12 @@ def strip_id3(id3) -> bool:
     return loud
 
 
-def from_id3(id3) -> tuple[Tags, list, list[str]]:
+def from_id3(id3: Any) -> tuple[Tags, list[Any], list[str]]:
     """Tags, pictures (as FLAC has them), and the names of frames that have no other form, of an ID3 tag."""
     from mutagen.flac import Picture
 
-    tags, pictures, others = {}, [], set()
+    tags: Tags = {}
+    pictures, others = list[Any](), set[str]()
     for frame in id3.values():
         name = frame.FrameID
         if name in TEXT_FRAMES:
@@ -94,7 +97,7 @@ def from_id3(id3) -> tuple[Tags, list, list[str]]:
     return tags, pictures, sorted(others)
 
 
-def to_id3(tags: Tags, pictures):
+def to_id3(tags: Tags, pictures: list[Any]) -> Any:
     """An ID3 tag of all tags and pictures; a name of no frame becomes a TXXX."""
     from mutagen.id3 import APIC, COMM, ID3, TXXX, USLT, Frames
 
@@ -122,9 +125,9 @@ def to_id3(tags: Tags, pictures):
     return id3
 
 
-def from_info(chunks) -> Tags:
+def from_info(chunks: Iterable[tuple[bytes, bytes]]) -> Tags:
     """Tags of the chunks in a LIST INFO."""
-    tags = {}
+    tags: Tags = {}
     for name, data in chunks:
         known = INFO.get(name.decode("latin-1"))
         if known:
@@ -141,7 +144,7 @@ def to_info(tags: Tags) -> tuple[list[tuple[bytes, bytes]], bool]:
     return found, all(name in names and len(values) == 1 for name, values in tags.items())
 
 
-def _commented(tags):
+def _commented(tags: Tags) -> Tags:
     """The tags with the description as comment, which Vorbis comments call so, if there is no other."""
     tags = dict(tags)
     if "COMMENT" not in tags and "DESCRIPTION" in tags:

@@ -1,12 +1,14 @@
 """Tags before and after the sound (ID3, APE, Lyrics3), which are none of it."""
 
+from typing import BinaryIO
+
 _ID3_HEADER = 10
 _ID3V1 = 128
 _APE_HEADER = 32
 _ID3_FOOTER = 0x10  # flag
 
 
-def leading_tags(file, size):
+def leading_tags(file: BinaryIO, size: int) -> int:
     """Offset at which the sound begins, after the ID3v2 tags.
 
     Parameters
@@ -22,7 +24,7 @@ def leading_tags(file, size):
     return at
 
 
-def _id3v2_end(file, at):
+def _id3v2_end(file: BinaryIO, at: int) -> int | None:
     file.seek(at)
     raw = file.read(_ID3_HEADER)
     if len(raw) < _ID3_HEADER or raw[:3] != b"ID3" or max(raw[6:10]) > 127:
@@ -31,7 +33,7 @@ def _id3v2_end(file, at):
     return at + _ID3_HEADER + length + (_ID3_HEADER if raw[5] & _ID3_FOOTER else 0)
 
 
-def trailing_tags(file, size):
+def trailing_tags(file: BinaryIO, size: int) -> int:
     """Offset at which the tags at the end begin, `size` if there are none."""
     while True:
         before = _tag_before(file, size)
@@ -40,7 +42,7 @@ def trailing_tags(file, size):
         size = before
 
 
-def _tag_before(file, end):
+def _tag_before(file: BinaryIO, end: int) -> int | None:
     """Where a tag begins that ends at an offset; None if none does."""
     if end >= _ID3V1:
         file.seek(end - _ID3V1)
@@ -59,7 +61,7 @@ def _tag_before(file, end):
     return None
 
 
-def tag_end(file, at, size):
+def tag_end(file: BinaryIO, at: int, size: int) -> int | None:
     """Offset after the tag that begins at an offset, None if none does."""
     file.seek(at)
     raw = file.read(_APE_HEADER)

@@ -59,8 +59,8 @@ def test_stft_and_istft_are_librosas(window, more, share, samples, channels, pad
     seed=seeds,
 )  # fmt: skip
 @SOME
-def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, fmin, samples, htk, norm, seed):
-    options = {"sample_rate": sample_rate, "window_ms": window_ms, "hop_ms": hop_ms, "n_mels": mels, "fmin": fmin,
+def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, n_mels, fmin, samples, htk, norm, seed):
+    options = {"sample_rate": sample_rate, "window_ms": window_ms, "hop_ms": hop_ms, "n_mels": n_mels, "fmin": fmin,
                "htk": htk, "norm": norm}  # fmt: skip
     try:
         features = ac.LogMel(**options)
@@ -70,12 +70,12 @@ def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, mels, fmi
     pad = (features.fft_size - features.win_length) // 2
     power = librosa.feature.melspectrogram(
         y=np.pad(x, pad), sr=sample_rate, n_fft=features.fft_size, win_length=features.win_length, dtype=np.float64,
-        hop_length=features.hop, center=False, n_mels=mels, fmin=fmin, htk=htk, norm=norm,
+        hop_length=features.hop, center=False, n_mels=n_mels, fmin=fmin, htk=htk, norm=norm,
     )  # fmt: skip
     found = features(x)
     assert_close(found, np.log(power + features.offset).T[: len(found)], 1e-6)
-    mfcc = ac.Mfcc(n_mfcc=min(mels, 13), **options)
-    assert_close(mfcc(x), librosa.feature.mfcc(S=np.log(power + 1e-6), n_mfcc=mfcc.size).T[: len(found)], 1e-6)
+    mfcc = ac.Mfcc(n_mfcc=min(n_mels, 13), **options)
+    assert_close(mfcc(x), librosa.feature.mfcc(S=np.log(power + 1e-6), n_mfcc=mfcc.n_features).T[: len(found)], 1e-6)
 
 
 @given(
