@@ -298,7 +298,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
             | ({} if weights is None else {"class_weight": weights.tolist()}),
         )
         progress = Progress(self.verbose)
-        with progress.training(epochs, batches, training.place):
+        with progress.training(epochs, batches, training.position):
             history = training.run(batches, progress.batch, progress.epoch, self.threads)
         self.interrupted_, self.best_epoch_ = history.interrupted, history.best_epoch
         self.history_ = [_record(epoch) for epoch in history.epochs]

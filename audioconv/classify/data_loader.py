@@ -87,7 +87,7 @@ class DataLoader:
         if self._augmentation and self._augmentation.mixup_alpha:
             rng = np.random.default_rng([self._seed, epoch, 0x6D, int(chosen[0])])
             frames, targets = mixup(frames, targets, self._augmentation.mixup_alpha, rng)
-        return models.shaped(self._network, frames), targets, seeds
+        return models.network_input(self._network, frames), targets, seeds
 
     def _examples(self, parameters):
         """Standardised features of some clips."""

@@ -62,7 +62,7 @@ def check_parameters(classifier):
     ------
     ArgumentError
     """
-    features = models.model_of(classifier.model).features(whole(classifier.sample_rate, "sample_rate"))
+    features = models.resolve_model(classifier.model).features(whole(classifier.sample_rate, "sample_rate"))
     number(classifier.clip_s, "clip_s", above=0)
     if not features.frames(classifier.clip):
         raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {classifier.clip_s}")

@@ -24,7 +24,7 @@ class Judging:
 
     def _standardised(self, features):
         """Features (clips, frames, numbers) as the network wants them, by mean and deviation of the training set."""
-        return models.shaped(self.network_, (features - self.mean_) / self.std_)
+        return models.network_input(self.network_, (features - self.mean_) / self.std_)
 
     def _logits(self, frames, network):
         """Mean logits (clips, classes) of absolute log-mel frames (clips, voices, frames, mels)."""

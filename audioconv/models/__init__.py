@@ -4,13 +4,14 @@ Each function says where its network differs from its authors' code, and most ma
 (for a classifier, `model=functools.partial(models.tc_resnet8, as_published=True)`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from audioconv import nn
+from audioconv._typing import Array
 from audioconv.arrays import choice
 from audioconv.errors import ArgumentError
 from audioconv.features import LogMel, Mfcc
@@ -30,11 +31,33 @@ __all__ = [
     "ds_cnn_s",
     "ds_tcn",
     "mlp",
-    "model_of",
-    "shaped",
+    "network_input",
+    "resolve_model",
     "tc_resnet8",
     "tc_resnet14_15",
 ]
+
+ModelName: TypeAlias = Literal[
+    "tc-resnet8",
+    "tc-resnet14-1.5",
+    "ds-tcn",
+    "ds-cnn-s",
+    "bc-resnet-1",
+    "bc-resnet-2",
+    "bc-resnet-3",
+    "mlp",
+    "minirocket",
+]
+Network: TypeAlias = nn.Sequential | MiniRocket
+Layers: TypeAlias = Network | Sequence[nn.Layer]
+
+
+class ModelFactory(Protocol):
+    """A function that makes an untrained network, or the list of its layers."""
+
+    def __call__(self, classes: int, features: int, *, rng: np.random.Generator) -> Layers:
+        """Make the layers for so many classes and so many features a frame; `rng` draws the initial weights."""
+        ...
 
 
 # Levels count from the loudest frame so far, down to 18 dB below it. Tried on digits of a speaker out of four who
@@ -42,51 +65,91 @@ __all__ = [
 # equaliser and five voices 30, 24, 18, 14, 10 dB gave 81.0, 82.7, 84.9, 83.0, 82.2 %. Speech Commands (2 errors of 554
 # with 30 and 18) and ESC-10 (87.5 and 88.1 %) hardly change. Two speakers, 800 steps, 30 dB: absolute levels 72.0 %,
 # PCEN 74.5 %, the mean of each band out 75.9 %, or a running one weighted by loudness 75.3 %.
-HEARD = {"offset": 1e-10, "top_db": 18}
+LEVELS: dict[str, Any] = {"offset": 1e-10, "top_db": 18}
 
 
 class Model(NamedTuple):
-    """An architecture, and what it is given."""
+    """An architecture, and the features that it is made for.
 
-    make: Callable  # (classes, features, *, rng), and frames if `whole`, to layers
-    features: Callable = partial(LogMel, **HEARD)  # of a sample rate
-    whole: bool = False  # whether it is made for a number of frames
+    Attributes
+    ----------
+    make : callable
+        As `ModelFactory` says; called with `frames`, too, if `fixed_frames`.
+    features : callable
+        From a sample rate to a `LogMel` or `Mfcc`.
+    fixed_frames : bool
+        Whether the network is made for clips of one number of frames.
+
+    Examples
+    --------
+    >>> from audioconv import models
+    >>> models.MODELS["ds-cnn-s"].features(16000).n_features
+    10
+    """
+
+    make: Callable[..., Layers]
+    features: Callable[[int], LogMel | Mfcc] = partial(LogMel, **LEVELS)
+    fixed_frames: bool = False
 
 
-MODELS = {
+MODELS: Mapping[ModelName, Model] = {
     "tc-resnet8": Model(tc_resnet8),
     "tc-resnet14-1.5": Model(tc_resnet14_15),
     "ds-tcn": Model(ds_tcn),
-    "ds-cnn-s": Model(ds_cnn_s, partial(Mfcc, **HEARD)),
+    "ds-cnn-s": Model(ds_cnn_s, partial(Mfcc, **LEVELS)),
     "bc-resnet-1": Model(bc_resnet),
     "bc-resnet-2": Model(partial(bc_resnet, scale=2)),
     "bc-resnet-3": Model(partial(bc_resnet, scale=3)),
-    "mlp": Model(mlp, partial(Mfcc, hop_ms=40, **HEARD), whole=True),
-    "minirocket": Model(MiniRocket, whole=True),
+    "mlp": Model(mlp, partial(Mfcc, hop_ms=40, **LEVELS), fixed_frames=True),
+    "minirocket": Model(MiniRocket, fixed_frames=True),
 }
 
 
-def model_of(model):
-    """The `Model` of a name, or of a function (classes, features, *, rng) that makes layers; of log-mel frames then.
+def resolve_model(model: ModelName | ModelFactory | Model) -> Model:
+    """Return the `Model` that a name or a function stands for.
+
+    Parameters
+    ----------
+    model : str, callable or Model
+        One of `MODELS`; or a function (classes, features, *, rng) that makes layers, of log-mel frames then.
+
+    Returns
+    -------
+    model : Model
 
     Raises
     ------
     ArgumentError
         For a name that is not one of `MODELS`, and for what is neither.
+
+    Examples
+    --------
+    >>> from audioconv import models
+    >>> models.resolve_model("mlp").fixed_frames
+    True
     """
     if isinstance(model, Model):
         return model
     return Model(model) if callable(model) else MODELS[choice(model, "model", tuple(MODELS))]
 
 
-def build(model, classes, features, seed, frames=None):
+def build(
+    model: ModelName | ModelFactory | Model,
+    classes: int,
+    features: int,
+    seed: int | np.random.SeedSequence | np.random.Generator,
+    frames: int | None = None,
+) -> Network:
     """Make an untrained network: (batch, frames, features) to logits (batch, classes).
 
     Parameters
     ----------
-    model : str, or function
+    model : str, callable or Model
         One of `MODELS`, or a function (classes, features, *, rng) that makes layers.
-    classes, features : int
+    classes : int
+        Words, or sounds, to tell apart.
+    features : int
+        Numbers in a frame.
     seed : int, SeedSequence or Generator
         Of the initial weights and the dropout.
     frames : int, optional
@@ -94,17 +157,25 @@ def build(model, classes, features, seed, frames=None):
 
     Returns
     -------
-    network : nn.Sequential, or MiniRocket
-        For clips as `shaped` makes them.
+    network : nn.Sequential or MiniRocket
+        For clips as `network_input` makes them.
 
     Raises
     ------
     ArgumentError
         For a name that is not one of `MODELS`, and for a function that makes no layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import models
+    >>> network = models.build("tc-resnet8", classes=12, features=40, seed=0)
+    >>> network.forward(np.zeros((1, 98, 40), "float32")).shape
+    (1, 12)
     """
-    made = model_of(model)
-    more = {"frames": frames} if made.whole and frames is not None else {}
-    layers = made.make(classes, features, rng=np.random.default_rng(seed), **more)
+    resolved = resolve_model(model)
+    more = {"frames": frames} if resolved.fixed_frames and frames is not None else {}
+    layers = resolved.make(classes, features, rng=np.random.default_rng(seed), **more)
     if isinstance(layers, (nn.Sequential, MiniRocket)):
         return layers
     if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, nn.Layer) for layer in layers):
@@ -112,11 +183,30 @@ def build(model, classes, features, seed, frames=None):
     return nn.Sequential(layers)
 
 
-def takes_planes(network):
+def takes_planes(network: Network) -> bool:
     """Whether a network takes clips as planes (batch, frames, features, 1)."""
     return 3 not in (network.layers[0] if isinstance(network, nn.Sequential) else network).dims
 
 
-def shaped(network, frames):
-    """Features (clips, frames, features) as a network takes them."""
+def network_input(network: Network, frames: Array) -> Array:
+    """Return features in the shape that a network takes.
+
+    Parameters
+    ----------
+    network : nn.Sequential or MiniRocket
+    frames : float array, shape (clips, frames, features)
+
+    Returns
+    -------
+    x : float array, shape (clips, frames, features) or (clips, frames, features, 1)
+        A view.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import models
+    >>> network = models.build("ds-cnn-s", classes=12, features=10, seed=0)
+    >>> models.network_input(network, np.zeros((5, 49, 10), "float32")).shape
+    (5, 49, 10, 1)
+    """
     return frames[..., None] if takes_planes(network) else frames

@@ -1,12 +1,22 @@
 """DS-CNN, depthwise separable convolutions for keywords."""
 
+from typing import Any
+
 import numpy as np
 
 from audioconv import nn
+from audioconv._typing import DTypeLike
 
 
-def ds_cnn_s(classes, features=10, *, as_published=False, rng, dtype=np.float32):
-    """DS-CNN-S with logits as its output: (batch, frames, features, 1) to (batch, classes).
+def ds_cnn_s(
+    classes: int,
+    features: int = 10,
+    *,
+    as_published: bool = False,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float32,
+) -> nn.Sequential:
+    """Make a DS-CNN-S: (batch, frames, features, 1) to logits (batch, classes).
 
     A convolution to 64 channels, 10 taps in time and 4 in frequency, with stride 2 in both; dropout 0.2; four blocks,
     each a depthwise convolution of 3 x 3 taps and a pointwise one; the mean over time and frequency; a dense layer.
@@ -20,7 +30,9 @@ def ds_cnn_s(classes, features=10, *, as_published=False, rng, dtype=np.float32)
 
     Parameters
     ----------
-    classes, features : int
+    classes : int
+        Logits.
+    features : int
         The paper has 49 frames of 10 features; the weights fit any number.
     as_published : bool
         Whether to be as the authors' code is, for weights from there; such a network does not work on streams frame
@@ -28,15 +40,30 @@ def ds_cnn_s(classes, features=10, *, as_published=False, rng, dtype=np.float32)
     rng : numpy Generator
         Draws the initial weights.
     dtype : float32 or float64
+        Of weights and activations.
+
+    Returns
+    -------
+    network : nn.Sequential
 
     References
     ----------
     Zhang et al., Hello Edge: Keyword Spotting on Microcontrollers (arXiv 1711.07128), section 3 and table 5.
-    """
-    draw = {"rng": rng, "dtype": dtype}
-    options = {"momentum": 0.04, "epsilon": 1e-3, "scale": False} if as_published else {}
 
-    def norm(conv):
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import models
+    >>> network = models.ds_cnn_s(12, rng=np.random.default_rng(0))
+    >>> network.forward(np.zeros((1, 49, 10, 1), "float32")).shape
+    (1, 12)
+    >>> sum(p.size for p in network.parameters().values())
+    23756
+    """
+    draw: dict[str, Any] = {"rng": rng, "dtype": dtype}
+    options: dict[str, Any] = {"momentum": 0.04, "epsilon": 1e-3, "scale": False} if as_published else {}
+
+    def norm(conv: nn.Layer) -> list[nn.Layer]:
         return [conv, nn.BatchNorm(64, dtype=dtype, **options), nn.ReLU(dtype)]
 
     layers = norm(nn.Conv2d(1, 64, (10, 4), 2, padding="same_keras" if as_published else "same", **draw))

@@ -1,14 +1,24 @@
 """DS-TCN, depthwise separable causal convolutions for keywords."""
 
+from typing import Any
+
 import numpy as np
 
 from audioconv import nn
+from audioconv._typing import DTypeLike
 
-CHANNELS, TAPS = 64, 8
+CHANNELS, KERNEL_SIZE = 64, 8
 
 
-def ds_tcn(classes, features=40, *, as_published=False, rng, dtype=np.float32):
-    """DS-TCN with logits as its output: (batch, frames, features) to (batch, classes).
+def ds_tcn(
+    classes: int,
+    features: int = 40,
+    *,
+    as_published: bool = False,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float32,
+) -> nn.Sequential:
+    """Make a DS-TCN: (batch, frames, features) to logits (batch, classes).
 
     A dense layer a frame to 64 channels and ReLU; four residual blocks, each a causal depthwise convolution of 8 taps,
     dilated by 1, 2, 4 and 8, batch norm, ReLU, a dense layer a frame and batch norm; the mean over time; a dense layer.
@@ -22,12 +32,20 @@ def ds_tcn(classes, features=40, *, as_published=False, rng, dtype=np.float32):
 
     Parameters
     ----------
-    classes, features : int
+    classes : int
+        Logits.
+    features : int
+        Numbers in a frame.
     as_published : bool
         Whether blocks are as in WeKws' code.
     rng : numpy Generator
         Draws the initial weights.
     dtype : float32 or float64
+        Of weights and activations.
+
+    Returns
+    -------
+    network : nn.Sequential
 
     References
     ----------
@@ -35,14 +53,24 @@ def ds_tcn(classes, features=40, *, as_published=False, rng, dtype=np.float32):
     (arXiv 2210.16743).
     Bai, Kolter, Koltun, An Empirical Evaluation of Generic Convolutional and Recurrent Networks for Sequence Modeling
     (arXiv 1803.01271), section 3.
-    """
-    draw = {"rng": rng, "dtype": dtype}
 
-    def block(dilation):
-        along = nn.DepthwiseConv1d(CHANNELS, TAPS, 1, dilation, "causal", **draw)
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import models
+    >>> network = models.ds_tcn(12, rng=np.random.default_rng(0))
+    >>> network.forward(np.zeros((1, 98, 40), "float32")).shape
+    (1, 12)
+    >>> sum(p.size for p in network.parameters().values())
+    23372
+    """
+    draw: dict[str, Any] = {"rng": rng, "dtype": dtype}
+
+    def block(dilation: int) -> nn.Layer:
+        along = nn.DepthwiseConv1d(CHANNELS, KERNEL_SIZE, 1, dilation, "causal", **draw)
         mix = nn.Dense(CHANNELS, CHANNELS, **draw)
         norms = [nn.BatchNorm(CHANNELS, dtype=dtype) for _ in range(2)]
-        layers = [along, norms[0], nn.ReLU(dtype), mix, norms[1]]
+        layers: list[nn.Layer] = [along, norms[0], nn.ReLU(dtype), mix, norms[1]]
         if as_published:
             layers += [nn.ReLU(dtype), nn.Dropout(0.1, dtype=dtype)]
         return nn.Residual(nn.Sequential(layers), activation="linear" if as_published else "relu")

@@ -1,34 +1,48 @@
 """MiniRocket: thousands of fixed features and a linear classifier in closed form; what a network has to beat."""
 
+from collections.abc import Callable, Mapping
 from itertools import combinations
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from audioconv import nn, parallel
+from audioconv._typing import Array, ArrayLike, IntArray
 from audioconv.arrays import floating, frozen, whole
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.kernels.nn import _ppv as ppv
 from audioconv.models._ridge import ridge
-from audioconv.nn.layers.summary import Summary
+from audioconv.nn.layers.summary import LayerSummary, Summary
 
 KERNELS = np.array(list(combinations(range(ppv.TAPS), 3)))  # the 84 choices of the taps with weight 2
-FEATURES = 9996  # of a clip, unless another number is wanted: the 84 kernels 119 times
+NUM_FEATURES = 9996  # of a clip, unless another number is wanted: the 84 kernels 119 times
 MOST_DILATIONS = 32
 MOST_CHANNELS = 9  # that a kernel sums
 GOLDEN = (np.sqrt(5) + 1) / 2
 BATCH = 256  # clips whose features are in memory at once
-SHARPNESS = (-1.0, 6.0)  # natural logarithm of the least and largest factor of scores
+LOG_SHARPNESS = (-1.0, 6.0)  # bounds of the natural logarithm of the inverse temperature
 
 
 class Fit(NamedTuple):
-    """How a closed-form training went: of examples that were left out, with all versions of their clip."""
+    """How a closed-form training went, on examples that were held out with all versions of their clip.
 
-    loss: float  # cross-entropy
+    Attributes
+    ----------
+    loss : float
+        Cross-entropy.
+    accuracy : float
+        From 0 to 1.
+    penalty : float
+        Of the ridge regression.
+    sharpness : float
+        Factor from scores to logits: the inverse temperature of temperature scaling.
+    """
+
+    loss: float
     accuracy: float
-    penalty: float  # of the ridge regression
-    sharpness: float  # factor from scores to logits
+    penalty: float
+    sharpness: float
 
 
 class MiniRocket:
@@ -40,17 +54,21 @@ class MiniRocket:
 
     Parameters
     ----------
-    classes, features, frames : int
-        Clips of another shape are refused; at least 9 frames.
+    classes : int
+        Logits.
+    features : int
+        Bands of a frame.
+    frames : int
+        Of a clip, at least 9; clips of another shape are refused.
     rng : numpy Generator
-        Draws the choices of bands, the examples that biases are taken from, and those that are left out.
-    size : int
+        Draws the choices of bands, the examples that biases are taken from, and those that are held out.
+    num_features : int
         Numbers that a clip becomes: so many, or as many less as make a multiple of 84.
 
     Raises
     ------
     ArgumentError
-        For fewer than 9 frames or a size below 84.
+        For fewer than 9 frames or fewer than 84 features.
 
     References
     ----------
@@ -63,29 +81,41 @@ class MiniRocket:
     >>> rng = np.random.default_rng(0)
     >>> x, targets = rng.standard_normal((40, 98, 4)).astype("float32"), np.repeat(np.eye(2), 20, axis=0)
     >>> x[:20, 40:50] += 3
-    >>> network = MiniRocket(2, 4, frames=98, rng=rng, size=840)
+    >>> network = MiniRocket(2, 4, frames=98, rng=rng, num_features=840)
     >>> fit = network.fit(x[1:], targets[1:])
     >>> network.forward(x[:1]).argmax(axis=1).tolist()
     [0]
     """
 
-    dims = (3,)
+    dims: ClassVar[tuple[int, ...]] = (3,)
     dtype = np.dtype(np.float32)
 
-    def __init__(self, classes, features=40, *, frames=98, rng, size=FEATURES):
+    def __init__(
+        self,
+        classes: int,
+        features: int = 40,
+        *,
+        frames: int = 98,
+        rng: np.random.Generator,
+        num_features: int = NUM_FEATURES,
+    ) -> None:
         if frames < ppv.TAPS:
             raise ArgumentError(f"minirocket takes clips of at least {ppv.TAPS} frames of features, not {frames}")
-        if whole(size, "size") < len(KERNELS):
-            raise ArgumentError(f"size must be at least {len(KERNELS)}, the number of kernels, not {size}")
+        if whole(num_features, "num_features") < len(KERNELS):
+            raise ArgumentError(f"num_features must be at least {len(KERNELS)}, one a kernel, not {num_features}")
         self.frames, self.features = frames, features
-        self._dilations, self._counts = dilations(frames, size // len(KERNELS))
-        self.size = len(KERNELS) * int(self._counts.sum())
-        self.dense = nn.Dense(self.size, classes, rng=rng)
-        self._biases = np.zeros(self.size, np.float32)
+        self._dilations, self._counts = dilations(frames, num_features // len(KERNELS))
+        self.num_features = len(KERNELS) * int(self._counts.sum())
+        self.dense = nn.Dense(self.num_features, classes, rng=rng)
+        self._biases = np.zeros(self.num_features, np.float32)
         self._plan_for(_choices(len(KERNELS) * len(self._dilations), features, rng))
         self._seed = int(rng.integers(2**63))
 
-    def _plan_for(self, channels):
+    def __repr__(self) -> str:
+        classes = self.dense.state_dict()["bias"].size
+        return f"MiniRocket({classes}, {self.features}, frames={self.frames}, num_features={self.num_features})"
+
+    def _plan_for(self, channels: Array) -> None:
         """Make the kernel's plan for choices of channels (rows, MOST_CHANNELS), filled up with -1."""
         rows, kernels = len(channels), len(KERNELS)
         plan = np.empty((rows, 9), np.int64)
@@ -101,23 +131,47 @@ class MiniRocket:
 
     # --- features ---
 
-    def transform(self, x, threads=None):
-        """Shares (batch, size), float32 from 0 to 1, of clips (batch, frames, features)."""
+    def transform(self, x: ArrayLike, threads: int | None = None) -> Array:
+        """Return the features of clips: the proportion of positive values (PPV) of each kernel's output.
+
+        Parameters
+        ----------
+        x : float array, shape (batch, frames, features)
+        threads : int, optional
+            Default: `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
+
+        Returns
+        -------
+        features : float32 array, shape (batch, num_features)
+            From 0 to 1.
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If clips do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> network = MiniRocket(2, 4, frames=20, rng=np.random.default_rng(0), num_features=84)
+        >>> network.transform(np.zeros((3, 20, 4), "float32")).shape
+        (3, 84)
+        """
         return self._transform(self._checked(x), threads, *self._arrays())
 
-    def _arrays(self):
+    def _arrays(self) -> tuple[Array, Array, Array]:
         return frozen(self._plan), frozen(self._members), frozen(self._biases)  # a pickled array is writable
 
-    def _checked(self, x):
+    def _checked(self, x: ArrayLike) -> Array:
         x = floating(x, "x", self.dims)
         if x.shape[1:] != (self.frames, self.features):
             raise ShapeError(f"this model takes clips of shape {(self.frames, self.features)}, not {x.shape[1:]}")
         return frozen(x, np.float32)
 
-    def _transform(self, x, threads, plan, members, biases):
-        shares = np.empty((len(x), self.size), np.float32)
+    def _transform(self, x: Array, threads: int | None, plan: Array, members: Array, biases: Array) -> Array:
+        shares = np.empty((len(x), self.num_features), np.float32)
 
-        def one(i):
+        def one(i: int) -> None:
             scratch = np.empty(ppv.scratch_size(self.frames, self.features), np.float32)
             ppv.ppv(x[i], plan, members, biases, scratch, shares[i])
 
@@ -126,8 +180,16 @@ class MiniRocket:
 
     # --- training ---
 
-    def fit(self, frames, targets, weights=None, threads=None, *, groups=None):
-        """Train in closed form.
+    def fit(
+        self,
+        frames: ArrayLike,
+        targets: ArrayLike,
+        weights: ArrayLike | None = None,
+        threads: int | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Fit:
+        """Train in closed form: biases from quantiles, and a ridge regression.
 
         Parameters
         ----------
@@ -143,7 +205,8 @@ class MiniRocket:
 
         Returns
         -------
-        Fit
+        fit : Fit
+            What held-out examples say of the training.
 
         Raises
         ------
@@ -155,25 +218,27 @@ class MiniRocket:
             raise ShapeError(f"targets must have a row a clip and a column a class, not shape {targets.shape}")
         if not np.isfinite(x).all():
             raise ArgumentError("frames must be finite")
-        if len(x) < 2 or (groups is not None and np.ptp(groups) == 0):
+        if len(x) < 2 or (groups is not None and np.ptp(np.asarray(groups)) == 0):
             raise ArgumentError("to leave clips out there must be at least two, and two groups of them")
         rng = np.random.default_rng(self._seed)
         self._biases = self._quantiles(x, rng)
+        weights = None if weights is None else np.asarray(weights, float)
+        groups = None if groups is None else np.asarray(groups)
         found = ridge(self.transform(x, threads), targets, weights, groups, int(rng.integers(2**63)))
-        wanted = targets[found.left_out]
-        counts = np.ones(len(wanted)) if weights is None else np.asarray(weights, float)[found.left_out]
-        sharpness = _sharpness(found.said, wanted, counts)
+        wanted = targets[found.held_out]
+        counts = np.ones(len(wanted)) if weights is None else weights[found.held_out]
+        sharpness = _sharpness(found.predictions, wanted, counts)
         self.dense.load_state_dict({"weight": found.weight * sharpness, "bias": found.bias * sharpness})
-        right = (found.said.argmax(axis=1) == wanted.argmax(axis=1)) @ counts / counts.sum()
-        loss = _cross_entropy(found.said * sharpness, wanted, counts)
+        right = (found.predictions.argmax(axis=1) == wanted.argmax(axis=1)) @ counts / counts.sum()
+        loss = _cross_entropy(found.predictions * sharpness, wanted, counts)
         return Fit(loss, float(right), found.penalty, sharpness)
 
-    def _quantiles(self, x, rng):
+    def _quantiles(self, x: Array, rng: np.random.Generator) -> Array:
         """Biases: of each row of the plan, quantiles of its outputs for a clip by chance."""
-        levels = (np.arange(1, self.size + 1) * GOLDEN) % 1
+        levels = (np.arange(1, self.num_features + 1) * GOLDEN) % 1
         plan, members, _ = self._arrays()
         scratch = np.empty(ppv.scratch_size(self.frames, self.features), np.float32)
-        biases, out = np.empty(self.size, np.float32), np.empty(self.frames, np.float32)
+        biases, out = np.empty(self.num_features, np.float32), np.empty(self.frames, np.float32)
         for row, clip in zip(plan, rng.integers(len(x), size=len(plan)), strict=True):
             ppv.outputs(x[clip], row, members, scratch, out)
             part = slice(row[ppv.BIAS], row[ppv.BIAS_END])
@@ -182,34 +247,79 @@ class MiniRocket:
 
     # --- use ---
 
-    def forward(self, x, threads=None):
-        """Logits (batch, classes) of clips (batch, frames, features); of a clip the same bits in whatever batch."""
+    def forward(self, x: ArrayLike, threads: int | None = None) -> Array:
+        """Return the logits of clips.
+
+        Parameters
+        ----------
+        x : float array, shape (batch, frames, features)
+        threads : int, optional
+            As for `transform`.
+
+        Returns
+        -------
+        logits : float32 array, shape (batch, classes)
+            Of a clip the same bits in whatever batch.
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If clips do not fit.
+        """
         return self._logits(self._checked(x), threads, self._arrays(), self.dense.forward)
 
-    def _logits(self, x, threads, arrays, dense):
+    def _logits(
+        self,
+        x: Array,
+        threads: int | None,
+        arrays: tuple[Array, Array, Array],
+        dense: Callable[..., Array],
+    ) -> Array:
         parts = [
             dense(self._transform(x[i : i + BATCH], threads, *arrays), threads=threads)
             for i in range(0, max(1, len(x)), BATCH)
         ]
         return np.concatenate(parts)
 
-    def inference(self):
-        """Return a function from x to logits with the weights as they are now; any thread may call it."""
+    def inference(self) -> Callable[..., Array]:
+        """Return a function from clips to logits with the weights as they are now.
+
+        Returns
+        -------
+        apply : callable
+            apply(x, threads=1) gives what `forward` gives; any thread may call it.
+        """
         arrays, dense = self._arrays(), self.dense.inference()
         return lambda x, threads=1: self._logits(self._checked(x), threads, arrays, dense)
 
     # --- what it is ---
 
-    def parameters(self):
-        """What training sets, by name: themselves and not copies."""
+    def parameters(self) -> dict[str, Array]:
+        """Return what training sets, by name.
+
+        Returns
+        -------
+        parameters : dict of str -> float array
+            Themselves and not copies.
+        """
         return {"biases": self._biases, **self.dense.parameters()}
 
-    def state_dict(self):
-        """All that makes the trained model, by name; `channels` (rows, 9) are the bands of each kernel, then -1."""
+    def state_dict(self) -> dict[str, Array]:
+        """Return all that makes the trained model, by name.
+
+        Returns
+        -------
+        state_dict : dict of str -> array
+            Themselves and not copies; `channels` (rows, 9) are the bands of each kernel, then -1.
+        """
         return {"channels": self._channels, **self.parameters()}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: Mapping[str, Array]) -> None:
         """Take over arrays as `state_dict` gives them.
+
+        Parameters
+        ----------
+        state_dict : dict of str -> array
 
         Raises
         ------
@@ -231,26 +341,39 @@ class MiniRocket:
         self._biases = np.array(state_dict["biases"], np.float32)
         self.dense.load_state_dict({name: state_dict[name] for name in self.dense.state_dict()})
 
-    def summary(self, shape=None, **options):
-        """What the model is and costs; see `nn.Summary`. Additions and comparisons count as multiply-adds."""
+    def summary(self, shape: tuple[int, ...] | None = None, *, hop_ms: float = 10.0) -> Summary:
+        """Return what the model is and costs; additions and comparisons count as multiply-adds.
+
+        Parameters
+        ----------
+        shape : tuple of int, optional
+            Of a clip; it is known already.
+        hop_ms : float
+            As of other networks; there are no streams of these frames.
+
+        Returns
+        -------
+        summary : nn.Summary
+        """
         return _Summary(self)
 
 
 class _Summary(Summary):
-    def __init__(self, network):
-        rows, members, size = len(network._plan), network._members.size, network.size
+    def __init__(self, network: MiniRocket) -> None:
+        rows, members, size = len(network._plan), network._members.size, network.num_features
         dense = network.dense.parameters()
-        shares = network.frames * (members + 13 * rows + size)  # of channels, taps, and biases
+        ppv_cost = network.frames * (members + 13 * rows + size)  # of channels, taps, and biases
         self.layers = [
-            ("0", "Shares", (size,), network._biases.size, shares),
-            ("1", "Dense", dense["bias"].shape, sum(p.size for p in dense.values()), dense["weight"].size),
+            LayerSummary("0", "PPV", (size,), network._biases.size, ppv_cost),
+            LayerSummary("1", "Dense", dense["bias"].shape, sum(p.size for p in dense.values()), dense["weight"].size),
         ]
-        self.parameters, self.multiply_adds = (sum(layer[k] for layer in self.layers) for k in (3, 4))
-        self.stream, self.epoch_s, self.frame_multiply_adds = None, None, None
+        self.parameters = sum(layer.parameters for layer in self.layers)
+        self.multiply_adds = sum(layer.multiply_adds for layer in self.layers)
+        self.stream, self.frame_multiply_adds = None, None
         self.stream_error = "windows of a stream are judged each by itself"
 
 
-def dilations(frames, count):
+def dilations(frames: int, count: int) -> tuple[IntArray, IntArray]:
     """(Dilations, how many features a kernel has at each) for `count` features a kernel.
 
     Exponents of 2 lie evenly up to kernels as long as the clip; those that give one whole number add up.
@@ -263,7 +386,7 @@ def dilations(frames, count):
     return found, counts
 
 
-def _choices(rows, channels, rng):
+def _choices(rows: int, channels: int, rng: np.random.Generator) -> Array:
     """Channels of each row, int32 (rows, MOST_CHANNELS) filled up with -1; the logarithm of how many is uniform."""
     found = np.full((rows, MOST_CHANNELS), -1, np.int32)
     most = min(channels, MOST_CHANNELS)
@@ -273,22 +396,24 @@ def _choices(rows, channels, rng):
     return found
 
 
-def _cross_entropy(logits, targets, counts):
+def _cross_entropy(logits: Array, targets: Array, counts: Array) -> float:
     top = logits.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(logits - top).sum(axis=1, keepdims=True)) + top
     return float((targets * (log_sums - logits)).sum(axis=1) @ counts / counts.sum())
 
 
-def _sharpness(scores, targets, counts):
-    """The factor with which scores of left-out examples, as logits, have the least cross-entropy (Guo et al. 2017).
+def _sharpness(scores: Array, targets: Array, counts: Array) -> float:
+    """The inverse temperature with which scores of held-out examples, as logits, have the least cross-entropy.
+
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (temperature scaling).
 
     Targets are smoothed by as much as a few examples cannot tell from certainty (Platt 1999): where none is judged
     wrongly, the best factor would have no end.
     """
     n, classes = targets.shape
-    doubt = classes / (n + 2 * classes)
-    smooth = (1 - doubt) * targets + doubt / classes
+    smoothing = classes / (n + 2 * classes)
+    smooth = (1 - smoothing) * targets + smoothing / classes
     found = minimize_scalar(
-        lambda power: _cross_entropy(scores * np.exp(power), smooth, counts), bounds=SHARPNESS, method="bounded"
+        lambda power: _cross_entropy(scores * np.exp(power), smooth, counts), bounds=LOG_SHARPNESS, method="bounded"
     )
     return float(np.exp(found.x))

@@ -1,5 +1,6 @@
 """Ridge regression of many features on a few targets, its penalty chosen by leaving examples out, in closed form."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,9 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.linalg.blas import dsyrk
 from threadpoolctl import threadpool_limits
 
-LEFT_OUT = 2000  # examples about; each is left out exactly, and the more there are the longer a penalty takes
+from audioconv._typing import Array, IntArray
+
+HELD_OUT = 2000  # examples about; each is left out exactly, and the more there are the longer a penalty takes
 # Powers of the penalty: those of the paper, from 10^-3 to 10^3, and beyond, because versions of clips raise the best.
 LEAST, START, MOST = 0, 9, 14  # numbers of penalties, 10^(2/3 k - 3)
 BLOCK = 1024
@@ -15,20 +18,21 @@ SMALLEST_DEVIATION = 1e-6
 
 
 class Ridge(NamedTuple):
-    """A regression: y = x @ weight + bias, and what it said of examples that were left out."""
+    """A regression: y = x @ weight + bias, and its predictions for the examples that were held out."""
 
-    weight: np.ndarray  # float64 (features, targets)
-    bias: np.ndarray  # float64 (targets,)
+    weight: Array  # float64 (features, targets)
+    bias: Array  # float64 (targets,)
     penalty: float
-    left_out: np.ndarray  # int (chosen,), of the examples
-    said: np.ndarray  # float64 (chosen, targets)
+    held_out: IntArray  # (chosen,), of the examples
+    predictions: Array  # float64 (chosen, targets)
 
 
-def ridge(x, y, weights=None, groups=None, seed=0):
+def ridge(x: Array, y: Array, weights: Array | None = None, groups: Array | None = None, seed: int = 0) -> Ridge:
     """Fit standardised features to targets with an unpenalised constant.
 
-    The penalty is the one with the least squared error on examples that are left out together with all others of
-    their group (versions of one clip: with one of them left out alone, the others tell what it is). The search goes
+    The penalty is the one with the least squared error in leave-one-group-out cross-validation: examples are left out
+    together with all others of their group (versions of one clip: with one of them left out alone, the others tell
+    what it is). The search goes
     from 1000 in the direction in which the error falls.
 
     Parameters
@@ -73,37 +77,37 @@ def ridge(x, y, weights=None, groups=None, seed=0):
         groups = keep if groups is None else np.asarray(groups)[keep]
         mean, deviation = _standardise(x, weights)
         centre, roots = weights @ y / weights.sum(), np.sqrt(weights)
-        problem = _Problem(x, (y - centre) * roots[:, None], roots, _chosen(groups, seed))
+        problem = _Problem(x, (y - centre) * roots[:, None], roots, _held_out_groups(groups, seed))
         penalty, best = _search(problem.solve)
         weight = best.weight / deviation[:, None]
-        said = y[problem.chosen] - best.errors / roots[problem.chosen, None]
-        return Ridge(weight, centre - mean @ weight, penalty, keep[problem.chosen], said)
+        predictions = y[problem.chosen] - best.errors / roots[problem.chosen, None]
+        return Ridge(weight, centre - mean @ weight, penalty, keep[problem.chosen], predictions)
 
 
-def _standardise(x, weights):
+def _standardise(x: Array, weights: Array) -> tuple[Array, Array]:
     """Take the weighted mean out of x, divide by the deviation, and multiply rows by the roots of their weights."""
     total, roots = weights.sum(), np.sqrt(weights).astype(x.dtype)[:, None]
     mean, deviation = np.empty(x.shape[1]), np.empty(x.shape[1])
     for j in range(0, x.shape[1], BLOCK):
-        wide = x[:, j : j + BLOCK].astype(float)
-        mean[j : j + BLOCK] = weights @ wide / total
-        wide -= mean[j : j + BLOCK]
-        spread = np.sqrt(weights @ wide**2 / total)
+        block = x[:, j : j + BLOCK].astype(float)
+        mean[j : j + BLOCK] = weights @ block / total
+        block -= mean[j : j + BLOCK]
+        spread = np.sqrt(weights @ block**2 / total)
         deviation[j : j + BLOCK] = np.where(spread > SMALLEST_DEVIATION, spread, 1)
-        x[:, j : j + BLOCK] = wide / deviation[j : j + BLOCK] * roots
+        x[:, j : j + BLOCK] = block / deviation[j : j + BLOCK] * roots
     return mean, deviation
 
 
-def _chosen(groups, seed):
-    """Places of the examples that are left out, group by group: a list of arrays."""
+def _held_out_groups(groups: Array, seed: int) -> list[IntArray]:
+    """Indices of the examples that are left out, group by group: a list of arrays."""
     order = np.argsort(groups, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
     shuffled = np.random.default_rng(seed).permutation(len(parts))
     ends = np.cumsum([len(parts[i]) for i in shuffled])
-    return [parts[i] for i in shuffled[: 1 + np.searchsorted(ends, LEFT_OUT)]]
+    return [parts[i] for i in shuffled[: 1 + np.searchsorted(ends, HELD_OUT)]]
 
 
-def _search(solve):
+def _search(solve: Callable[[float], "_Solution"]) -> tuple[float, "_Solution"]:
     """(Penalty, its solution) with the least error, downhill from that of number START."""
     found = {START: solve(penalty_of(START))}
     for direction in (1, -1):
@@ -118,53 +122,53 @@ def _search(solve):
     return penalty_of(best), found[best]
 
 
-def penalty_of(k):
+def penalty_of(k: int) -> float:
     """The penalty of number k."""
     return float(10 ** (2 / 3 * k - 3))
 
 
 class _Solution(NamedTuple):
     error: float  # sum of squares
-    errors: np.ndarray  # (chosen, targets)
-    weight: np.ndarray  # (features, targets)
+    errors: Array  # (chosen, targets)
+    weight: Array  # (features, targets)
 
 
 class _Problem:
-    """Standardised features, and the matrix of their products: of features, or of examples if those are fewer."""
+    """Standardised features, and their Gram matrix: of features (primal), or of examples (dual) if those are fewer."""
 
-    def __init__(self, x, y, roots, groups):
+    def __init__(self, x: Array, y: Array, roots: Array, groups: list[IntArray]) -> None:
         self._x, self._y, self._groups = x, y, groups
         self.chosen = np.concatenate(groups)
         self._share = roots / np.sqrt((roots**2).sum())  # how much the mean owes to each example
-        self._wide = len(x) <= x.shape[1]
-        self._products, self._moments = self._gram(), None if self._wide else self._moment()
+        self._dual = len(x) <= x.shape[1]
+        self._gram_matrix, self._moments = self._gram(), None if self._dual else self._moment()
 
-    def _gram(self):
+    def _gram(self) -> Array:
         """The lower triangle of x @ x.T or of x.T @ x, in float64: float32 leaves it indefinite at small penalties."""
-        size, other = self._x.shape if self._wide else self._x.shape[::-1]
-        products = np.zeros((size, size), order="F")
+        size, other = self._x.shape if self._dual else self._x.shape[::-1]
+        gram = np.zeros((size, size), order="F")
         for j in range(0, other, BLOCK):
-            block = self._x[:, j : j + BLOCK] if self._wide else self._x[j : j + BLOCK].T
+            block = self._x[:, j : j + BLOCK] if self._dual else self._x[j : j + BLOCK].T
             block = np.asfortranarray(block, float)
-            products = dsyrk(1.0, block, beta=1.0, c=products, lower=1, overwrite_c=1)
-        return products
+            gram = dsyrk(1.0, block, beta=1.0, c=gram, lower=1, overwrite_c=1)
+        return gram
 
-    def _moment(self):
+    def _moment(self) -> Array:
         """x.T @ y, in float64 block by block."""
         starts = range(0, len(self._x), BLOCK)
         return sum(self._x[i : i + BLOCK].T.astype(float) @ self._y[i : i + BLOCK] for i in starts)
 
-    def solve(self, penalty):
+    def solve(self, penalty: float) -> _Solution:
         """The weights for all examples, and the errors where some are left out."""
-        matrix, chosen = self._products.copy(order="F"), self.chosen
+        matrix, chosen = self._gram_matrix.copy(order="F"), self.chosen
         matrix[np.diag_indices(len(matrix))] += penalty
         factor = cho_factor(matrix, lower=True, overwrite_a=True)
-        if self._wide:
-            dual = cho_solve(factor, self._y)
-            weight = self._x.T @ dual.astype(self._x.dtype)  # of float64 there would be a copy
+        if self._dual:
+            coefficients = cho_solve(factor, self._y)
+            weight = self._x.T @ coefficients.astype(self._x.dtype)  # of float64 there would be a copy
             unit = np.zeros((len(matrix), len(chosen)), order="F")
             unit[chosen, np.arange(len(chosen))] = 1
-            gap, residual = penalty * cho_solve(factor, unit, overwrite_b=True)[chosen], penalty * dual[chosen]
+            gap, residual = penalty * cho_solve(factor, unit, overwrite_b=True)[chosen], penalty * coefficients[chosen]
         else:
             rows = self._x[chosen].astype(float)
             weight = cho_solve(factor, self._moments)

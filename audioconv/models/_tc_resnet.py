@@ -1,12 +1,23 @@
 """TC-ResNet, temporal convolution with residual blocks for keywords."""
 
+from typing import Any
+
 import numpy as np
 
 from audioconv import nn
+from audioconv._typing import DTypeLike
+from audioconv.nn.layers.windows import PaddingName
 
 
-def tc_resnet8(classes, features=40, *, as_published=False, rng, dtype=np.float32):
-    """TC-ResNet8 with logits as its output: (batch, frames, features) to (batch, classes).
+def tc_resnet8(
+    classes: int,
+    features: int = 40,
+    *,
+    as_published: bool = False,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float32,
+) -> nn.Sequential:
+    """Make a TC-ResNet8: (batch, frames, features) to logits (batch, classes).
 
     A convolution of 3 taps to 16 channels; three residual blocks to 24, 32 and 48 channels, each of two
     convolutions of 9 taps, the first with stride 2, and a strided shortcut of one tap; the mean over time; dropout 0.5;
@@ -22,24 +33,49 @@ def tc_resnet8(classes, features=40, *, as_published=False, rng, dtype=np.float3
 
     Parameters
     ----------
-    classes, features : int
+    classes : int
+        Logits.
+    features : int
+        Numbers in a frame.
     as_published : bool
         Whether to be as the authors' code is, for weights from there; such a network does not work on streams frame
         by frame.
     rng : numpy Generator
         Draws the initial weights and seeds the dropout.
     dtype : float32 or float64
+        Of weights and activations.
+
+    Returns
+    -------
+    network : nn.Sequential
 
     References
     ----------
     Choi et al., Temporal Convolution for Real-time Keyword Spotting on Mobile Devices, Interspeech 2019
     (arXiv 1904.03814), section 2 and figure 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import models
+    >>> network = models.tc_resnet8(12, rng=np.random.default_rng(0))
+    >>> network.forward(np.zeros((1, 98, 40), "float32")).shape
+    (1, 12)
+    >>> sum(p.size for p in network.parameters().values())
+    65180
     """
     return _tc_resnet(classes, features, (16, 24, 32, 48), 1, as_published, rng, dtype)
 
 
-def tc_resnet14_15(classes, features=40, *, as_published=False, rng, dtype=np.float32):
-    """TC-ResNet14-1.5: as `tc_resnet8`, 1.5 times as wide, and with a second block after each of the three.
+def tc_resnet14_15(
+    classes: int,
+    features: int = 40,
+    *,
+    as_published: bool = False,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float32,
+) -> nn.Sequential:
+    """Make a TC-ResNet14-1.5: as `tc_resnet8`, 1.5 times as wide, with a second block after each of the three.
 
     The second block has no stride, and its input goes round it as it is. 303,012 parameters with 40 features and 12
     classes.
@@ -49,20 +85,44 @@ def tc_resnet14_15(classes, features=40, *, as_published=False, rng, dtype=np.fl
     classes, features, as_published, rng, dtype
         As of `tc_resnet8`.
 
+    Returns
+    -------
+    network : nn.Sequential
+
     References
     ----------
     Choi et al. 2019, section 2 and table 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import models
+    >>> network = models.tc_resnet14_15(12, rng=np.random.default_rng(0))
+    >>> network.forward(np.zeros((1, 98, 40), "float32")).shape
+    (1, 12)
+    >>> sum(p.size for p in network.parameters().values())
+    303012
     """
     return _tc_resnet(classes, features, (24, 36, 48, 72), 2, as_published, rng, dtype)
 
 
-def _tc_resnet(classes, features, widths, blocks, as_published, rng, dtype):
-    draw = {"rng": rng, "dtype": dtype}
-    padding, norm = ("same_keras", {"momentum": 0.003, "epsilon": 1e-3}) if as_published else ("same", {})
+def _tc_resnet(
+    classes: int,
+    features: int,
+    widths: tuple[int, ...],
+    blocks: int,
+    as_published: bool,
+    rng: np.random.Generator,
+    dtype: DTypeLike,
+) -> nn.Sequential:
+    draw: dict[str, Any] = {"rng": rng, "dtype": dtype}
+    padding: PaddingName = "same_keras" if as_published else "same"
+    norm: dict[str, Any] = {"momentum": 0.003, "epsilon": 1e-3} if as_published else {}
 
-    def conv_norm(channels, filters, taps, stride=1, relu=True):
-        conv = nn.Conv1d(channels, filters, taps, stride, padding=padding, bias=False, **draw)
-        return [conv, nn.BatchNorm(filters, dtype=dtype, **norm)] + ([nn.ReLU(dtype)] if relu else [])
+    def conv_norm(channels: int, filters: int, kernel_size: int, stride: int = 1, relu: bool = True) -> list[nn.Layer]:
+        conv = nn.Conv1d(channels, filters, kernel_size, stride, padding=padding, bias=False, **draw)
+        layers: list[nn.Layer] = [conv, nn.BatchNorm(filters, dtype=dtype, **norm)]
+        return [*layers, nn.ReLU(dtype)] if relu else layers
 
     layers, channels = conv_norm(features, widths[0], 3), widths[0]
     for filters in widths[1:]:

@@ -30,6 +30,8 @@ from audioconv.nn.layers.summary import Summary
 from audioconv.nn.layers.toeplitz import connections, to_matrix
 from audioconv.nn.layers.transposed import Conv1dTranspose, Conv2dTranspose
 from audioconv.nn.runtime.stream import NetworkStream
+from audioconv.nn.training.ema import ExponentialMovingAverage
+from audioconv.nn.training.history import History
 from audioconv.nn.training.losses import (
     BinaryCrossEntropy,
     Loss,
@@ -39,8 +41,9 @@ from audioconv.nn.training.losses import (
     softmax,
     softmax_cross_entropy,
 )
-from audioconv.nn.training.optimisers import SGD, AdamW, ExponentialMovingAverage, constant, step_decay, warmup_cosine
-from audioconv.nn.training.trainer import History, Trainer
+from audioconv.nn.training.optimisers import SGD, AdamW
+from audioconv.nn.training.schedules import constant, step_decay, warmup_cosine
+from audioconv.nn.training.trainer import Trainer
 from audioconv.nn.training.training_step import TrainingStep, epoch_time_s
 
 __all__ = [

@@ -16,13 +16,13 @@ from audioconv.classify import load_dataset
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.models._minirocket import KERNELS, MiniRocket, dilations
-from audioconv.models._ridge import LEFT_OUT, ridge
+from audioconv.models._ridge import HELD_OUT, ridge
 from tests import naive
 from tests.classify.test_classifier import examples
 from tests.compare import assert_close
 
 RNG = np.random.default_rng
-small = partial(MiniRocket, frames=98, size=840)  # features enough for three classes
+small = partial(MiniRocket, frames=98, num_features=840)  # features enough for three classes
 small.__name__ = "small"
 compiled = pytest.mark.skipif(not JIT_ENABLED, reason="half a second a clip; the tests of the kernel check its bounds")
 
@@ -36,7 +36,7 @@ def data(clips=30, frames=98, features=5, seed=0):
 
 
 def fitted(threads=1, seed=0, **settings):
-    network = MiniRocket(2, 5, **({"frames": 98, "rng": RNG(seed), "size": 840} | settings))
+    network = MiniRocket(2, 5, **({"frames": 98, "rng": RNG(seed), "num_features": 840} | settings))
     return network, network.fit(*data(frames=network.frames), threads=threads)
 
 
@@ -47,7 +47,7 @@ def test_there_are_84_kernels_and_9996_features():
     network = models.build("minirocket", 12, 40, 0, 98)
     assert KERNELS.shape == (84, 3)
     assert len({tuple(taps) for taps in KERNELS.tolist()}) == 84
-    assert network.size == 9996
+    assert network.num_features == 9996
     assert network.state_dict()["weight"].shape == (9996, 12)
     rows = network.state_dict()["channels"]
     counts = (rows >= 0).sum(axis=1)
@@ -115,7 +115,7 @@ def test_ridge_is_that_of_scikit_learn(shape):
     other = RidgeCV(penalties).fit(standard.transform(x), y)
     assert found.penalty == pytest.approx(other.alpha_)
     assert_close(x @ found.weight + found.bias, other.predict(standard.transform(x)), 1e-5)
-    assert sorted(found.left_out.tolist()) == list(range(len(x)))
+    assert sorted(found.held_out.tolist()) == list(range(len(x)))
 
 
 @pytest.mark.parametrize("shape", [(60, 20), (30, 90)])
@@ -125,23 +125,23 @@ def test_examples_are_left_out_with_their_group_and_weights(shape):
     weights[3] = 0
     groups = np.arange(len(x)) // 3
     found = ridge(x.copy(), y, weights, groups)
-    assert 3 not in found.left_out
+    assert 3 not in found.held_out
     mean = np.average(x.astype(float), axis=0, weights=weights)
     deviation = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weights))
     z = (x - mean) / np.where(deviation > 1e-6, deviation, 1)
     whole = ScikitRidge(found.penalty).fit(z, y, weights)
     assert_close(x @ found.weight + found.bias, whole.predict(z), 1e-5)
-    for i, said in list(zip(found.left_out, found.said, strict=True))[:9]:
+    for i, said in list(zip(found.held_out, found.predictions, strict=True))[:9]:
         rest = groups != groups[i]
         without = ScikitRidge(found.penalty).fit(z[rest], y[rest], weights[rest])
         assert_close(said, without.predict(z[i : i + 1])[0], 1e-4)
 
 
 def test_of_many_examples_some_are_left_out():
-    x, y, _ = problem(2 * LEFT_OUT, 6)
+    x, y, _ = problem(2 * HELD_OUT, 6)
     found = ridge(x, y, groups=np.arange(len(x)) // 2)
-    assert LEFT_OUT <= len(found.left_out) <= LEFT_OUT + 2
-    assert np.array_equal(np.unique(found.left_out // 2, return_counts=True)[1], np.full(len(found.left_out) // 2, 2))
+    assert HELD_OUT <= len(found.held_out) <= HELD_OUT + 2
+    assert np.array_equal(np.unique(found.held_out // 2, return_counts=True)[1], np.full(len(found.held_out) // 2, 2))
 
 
 # --- the model ---
@@ -201,7 +201,7 @@ def test_inference_keeps_the_weights_that_it_was_made_with():
 def test_weights_are_taken_over_by_another_and_pickled():
     network, _ = fitted()
     x = data(4, seed=3)[0]
-    other = MiniRocket(2, 5, frames=98, rng=RNG(77), size=840)
+    other = MiniRocket(2, 5, frames=98, rng=RNG(77), num_features=840)
     assert not np.array_equal(other.forward(x), network.forward(x))
     other.load_state_dict({name: array.copy() for name, array in network.state_dict().items()})
     assert np.array_equal(other.forward(x), network.forward(x))
@@ -228,8 +228,8 @@ def test_clips_that_do_not_fit_are_refused():
     with pytest.raises(ArgumentError, match="at least 9 frames of features, not 8"):
         MiniRocket(2, 5, frames=8, rng=RNG(0))
     with pytest.raises(ArgumentError, match="at least 84"):
-        MiniRocket(2, 5, rng=RNG(0), size=83)
-    network, _ = fitted(frames=9, size=84)
+        MiniRocket(2, 5, rng=RNG(0), num_features=83)
+    network, _ = fitted(frames=9, num_features=84)
     with pytest.raises(ShapeError, match=r"shape \(9, 5\), not \(10, 5\)"):
         network.forward(np.zeros((1, 10, 5), np.float32))
     x, targets = data(4, 9)
@@ -242,7 +242,7 @@ def test_clips_that_do_not_fit_are_refused():
 
 
 def test_the_shortest_clips_are_learnt():
-    network, _ = fitted(frames=9, size=84)
+    network, _ = fitted(frames=9, num_features=84)
     x, targets = data(10, 9, seed=5)
     assert (network.forward(x).argmax(axis=1) == targets.argmax(axis=1)).mean() > 0.7
     assert np.array_equal(network.inference()(x), network.forward(x))

@@ -102,11 +102,11 @@ def test_gradient_along_random_directions(name, relus, monkeypatch):
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_each_model_is_made_for_its_features(name):
-    made = models.model_of(name)
+    made = models.resolve_model(name)
     features = made.features(16000)
     network = models.build(name, 12, features.n_features, 0, features.frames(16000))
     clip = np.zeros((2, features.frames(16000), features.n_features), "float32")
-    assert network.forward(models.shaped(network, clip)).shape == (2, 12)
+    assert network.forward(models.network_input(network, clip)).shape == (2, 12)
     counts = {"bc-resnet-3": 54_168, "bc-resnet-2": 27_284, "bc-resnet-1": 9_232, "ds-cnn-s": 23_756, "mlp": 79_644}
     if name in counts:
         assert sum(p.size for p in network.parameters().values()) == counts[name]
@@ -121,7 +121,7 @@ def test_a_model_may_be_a_function_that_makes_layers():
     with pytest.raises(ArgumentError, match="list of layers"):
         models.build(lambda classes, features, *, rng: "layers", 3, 40, 0)
     with pytest.raises(ArgumentError, match="model must be one of 'tc-resnet8'"):
-        models.model_of("resnet50")
+        models.resolve_model("resnet50")
 
 
 @pytest.mark.parametrize(

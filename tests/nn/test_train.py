@@ -157,7 +157,7 @@ def test_threads_do_not_matter(name):
 
 @pytest.mark.parametrize("stop", [1, 2, 5])
 def test_it_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path, monkeypatch, stop):
-    monkeypatch.setattr("audioconv.nn.training.trainer.CHECKPOINT_S", 0)
+    monkeypatch.setattr("audioconv.nn.training.trainer.CHECKPOINT_INTERVAL_S", 0)
     whole, path = network(), tmp_path / "training"
     history = fit(whole, 4, validate=accuracy, ema=nn.ExponentialMovingAverage(whole, 0.9))
 
@@ -175,7 +175,7 @@ def test_it_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path, monkeypatch, st
         )
     second = network(seed=9)
     resumed = training(second, 4, validate=accuracy, ema=nn.ExponentialMovingAverage(second, 0.9), checkpoint=path)
-    assert resumed.place == divmod(stop, 2)  # the batch at which it stopped was not saved
+    assert resumed.position == divmod(stop, 2)  # the batch at which it stopped was not saved
     again = resumed.run(clips)
     assert bits(second) == bits(whole)
     assert [e["score"] for e in again.epochs] == [e["score"] for e in history.epochs]

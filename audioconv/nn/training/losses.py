@@ -1,65 +1,164 @@
 """Losses, their gradients, and targets for them."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, TypeAlias
+
 import numpy as np
 
+from audioconv._typing import Array, ArrayLike, DTypeLike
 from audioconv.arrays import choice, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.nn import loss as kernels
-from audioconv.nn.ops.graph import MICRO_BATCH, Graph
+from audioconv.nn.ops.graph import MICRO_BATCH, Graph, Tensor
 from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.ops.outputs import output
 from audioconv.nn.ops.tensor_view import shape3
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
-from audioconv.nn.settings import Settings, fraction
+from audioconv.nn.settings import Check, Settings, fraction
+
+Reduction: TypeAlias = Literal["class_sum", "mean"]
 
 
-def one_hot(classes, count, dtype=np.float32):
-    """Targets for class numbers: (batch, count) with a one in each row."""
+def one_hot(classes: ArrayLike, count: int, dtype: DTypeLike = np.float32) -> Array:
+    """Return targets for class indices.
+
+    Parameters
+    ----------
+    classes : int array, shape (batch,)
+        Class indices from 0.
+    count : int
+        Of all classes.
+    dtype : dtype
+        Of the targets.
+
+    Returns
+    -------
+    targets : array, shape (batch, count)
+        With a one in each row.
+
+    Examples
+    --------
+    >>> from audioconv import nn
+    >>> nn.one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
     return np.eye(count, dtype=dtype)[np.asarray(classes, int)]
 
 
-def softmax(logits):
-    """exp(logits) over the last axis, divided by its sum; computed in float64, returned in the dtype of the logits."""
+def softmax(logits: ArrayLike) -> Array:
+    """Return exp(logits) over the last axis, divided by its sum; computed in float64.
+
+    Parameters
+    ----------
+    logits : float array, shape (..., classes)
+
+    Returns
+    -------
+    probabilities : float array, shape (..., classes)
+        In the dtype of the logits.
+
+    Raises
+    ------
+    DtypeError
+        For logits that are no floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> nn.softmax(np.log([1.0, 3.0])).round(2)
+    array([0.25, 0.75])
+    """
     logits = floating(logits, "logits")
-    wide = np.exp(logits - np.max(logits, axis=-1, keepdims=True, initial=-np.inf), dtype=np.float64)
-    return (wide / wide.sum(axis=-1, keepdims=True)).astype(logits.dtype)
+    exponentials = np.exp(logits - np.max(logits, axis=-1, keepdims=True, initial=-np.inf), dtype=np.float64)
+    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(logits.dtype)
 
 
 class Loss(Settings):
     """Base of the losses: called with outputs and targets of one shape, they give (loss, gradient of the outputs).
 
     Outputs are (batch, classes), or have time, or time and frequency, between; then the loss is the mean over these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> loss, gradient = nn.MeanSquaredError()(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]))
+    >>> loss
+    2.0
+    >>> gradient
+    array([[0., 2.]])
     """
 
-    _step = None
+    _step: ClassVar[Any] = None
 
-    def prepare(self, targets, outputs):
-        """(targets, weights of clips) for these outputs as the kernels take them: the mean is in the weights."""
+    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
+        """Return targets, and weights of clips, as the kernels take them: the mean is in the weights.
+
+        Parameters
+        ----------
+        targets : array
+            As the loss is called with.
+        outputs : float array, shape (batch, ..., classes)
+            Only their shape and dtype matter.
+
+        Returns
+        -------
+        targets : float array, shape of the outputs
+        weights : float64 array, shape (batch,)
+            What the loss of each clip is multiplied by before they are added.
+
+        Raises
+        ------
+        ShapeError
+            For targets of another shape.
+        """
         if np.shape(targets) != outputs.shape:
             raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, not {np.shape(targets)}")
         return np.ascontiguousarray(targets, outputs.dtype), self._equal_weights(outputs)
 
     @staticmethod
-    def _equal_weights(outputs):
+    def _equal_weights(outputs: Array) -> Array:
         return np.full(len(outputs), 1 / max(outputs.size // outputs.shape[-1], 1))
 
-    def __call__(self, outputs, targets):
+    def __call__(self, outputs: ArrayLike, targets: ArrayLike) -> tuple[float, Array]:
+        """Return the loss of a batch and its gradient.
+
+        Parameters
+        ----------
+        outputs : float array, shape (batch, ..., classes)
+            Of a network.
+        targets : float array, shape of the outputs
+            Or what else the loss takes.
+
+        Returns
+        -------
+        loss : float
+        gradient : float array, shape of the outputs
+            By the outputs.
+
+        Raises
+        ------
+        ShapeError, DtypeError, ArgumentError
+            If outputs and targets do not fit each other, or the loss.
+        """
         outputs = np.ascontiguousarray(floating(outputs, "outputs", (2, 3, 4)))
-        targets, weights = self.prepare(targets, outputs)
+        wanted, weights = self.prepare(targets, outputs)
         graph = Graph(outputs.dtype, True, len(outputs))
         y = graph.placeholder("outputs", outputs.shape[1:])
         output(graph, self.build(graph, y), "gradient")
         program, gradient, losses = Program(Plan(graph, 1, 1)), np.empty_like(outputs), np.zeros(1)
-        arrays = {"outputs": outputs, "targets": targets, "weights": weights, "gradient": gradient, "loss": losses}
+        arrays = {"outputs": outputs, "targets": wanted, "weights": weights, "gradient": gradient, "loss": losses}
         program.run(arrays)
         return float(losses[0]), gradient
 
-    def _arrays(self, channels):
+    def _arrays(self, channels: int) -> list[Array]:
         """Arrays that the step takes beyond targets and weights of clips."""
         return []
 
-    def build(self, graph, outputs):
+    def build(self, graph: Graph, outputs: Tensor) -> Tensor:
         """Add the loss to a graph and return the gradient of the outputs; "loss" gets the loss of each group."""
         targets, weights = graph.placeholder("targets", outputs.shape), graph.placeholder("weights", (1,))
         total = graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True)
@@ -75,7 +174,7 @@ class Loss(Settings):
         return gradient
 
 
-def _class_weights(weights, name):
+def _class_weights(weights: ArrayLike | None, name: str) -> Array | None:
     """Weights of classes, or None, as they are kept."""
     if weights is None:
         return None
@@ -88,7 +187,7 @@ def _class_weights(weights, name):
 
 
 class SoftmaxCrossEntropy(Loss):
-    """-sum over c of target_c * log softmax(outputs)_c, the mean over clips (and over time and frequency).
+    """Cross-entropy: -sum over c of target_c * log softmax(outputs)_c, the mean over clips, time and frequency.
 
     Targets are distributions over the classes in the shape of the outputs, or class indices: integers in that shape
     without its last axis, such as (batch,).
@@ -133,18 +232,27 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     _step = kernels.softmax_cross_entropy
-    _checks = {
+    _checks: ClassVar[Mapping[str, Check]] = {
         "label_smoothing": fraction, "class_weights": _class_weights, "weight": _class_weights,
         "ignore_index": lambda value, name: whole(value, name, np.iinfo(np.int64).min),
     }  # fmt: skip
 
-    def __init__(self, label_smoothing=0.0, class_weights=None, *, weight=None, ignore_index=-100):
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        class_weights: ArrayLike | None = None,
+        *,
+        weight: ArrayLike | None = None,
+        ignore_index: int = -100,
+    ) -> None:
         self.label_smoothing, self.ignore_index = label_smoothing, ignore_index
-        self.class_weights, self.weight = class_weights, weight
+        self.class_weights: Array | None
+        self.weight: Array | None
+        self.class_weights, self.weight = class_weights, weight  # type: ignore[assignment]  # the checks convert them
         self._check_weights()
 
-    def prepare(self, targets, outputs):
-        known = None  # which places have a class, for class indices
+    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
+        known: Array | None = None  # which places have a class, for class indices
         if np.shape(targets) == outputs.shape[:-1]:
             targets, known = self._of_indices(np.asarray(targets), outputs)
         elif np.shape(targets) != outputs.shape:
@@ -167,7 +275,7 @@ class SoftmaxCrossEntropy(Loss):
             smooth[~known] = 0
         return smooth if self.weight is None else (smooth * self.weight).astype(outputs.dtype), weights
 
-    def _of_indices(self, indices, outputs):
+    def _of_indices(self, indices: Array, outputs: Array) -> tuple[Array, Array]:
         """(Targets with a one for each class index and none for what is ignored, what is not ignored)."""
         if indices.dtype.kind not in "iu":
             raise DtypeError(f"class indices must be integers, not {indices.dtype}; targets that are distributions "
@@ -182,7 +290,7 @@ class SoftmaxCrossEntropy(Loss):
         targets[~known] = 0
         return targets, known
 
-    def _check_weights(self, classes=None):
+    def _check_weights(self, classes: int | None = None) -> None:
         if self.class_weights is not None and self.weight is not None:
             raise ArgumentError("class_weights weigh clips and weight, as PyTorch's, classes: give one of them")
         for name in ("class_weights", "weight"):
@@ -192,7 +300,7 @@ class SoftmaxCrossEntropy(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """-(target * log sigmoid(output) + (1 - target) * log(1 - sigmoid(output))); targets from 0 to 1, one a class.
+    """-(target * log sigmoid(output) + (1 - target) * log(1 - sigmoid(output))), with targets from 0 to 1, one a class.
 
     By default the sum over classes and the mean over clips (and over time and frequency), as of the other losses, so
     that a step does not shrink where there are more classes. torch.nn.BCEWithLogitsLoss and Keras take the mean over
@@ -205,6 +313,11 @@ class BinaryCrossEntropy(Loss):
     pos_weight : array (classes,) or number, optional
         What the term of targets, not that of 1 - targets, is multiplied by, as in PyTorch: above 1 for classes that
         are seldom there. It cannot be changed later.
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        For another reduction, and for weights that are negative or not one a class.
 
     Examples
     --------
@@ -220,22 +333,24 @@ class BinaryCrossEntropy(Loss):
     """
 
     _step = kernels.binary_cross_entropy
-    _checks = {"reduction": lambda value, name: choice(value, name, ("class_sum", "mean"))}
+    _checks: ClassVar[Mapping[str, Check]] = {
+        "reduction": lambda value, name: choice(value, name, ("class_sum", "mean"))
+    }
 
-    def __init__(self, reduction="class_sum", pos_weight=None):
+    def __init__(self, reduction: Reduction = "class_sum", pos_weight: ArrayLike | None = None) -> None:
         self.reduction = reduction
         self._pos_weight = _class_weights(None if pos_weight is None else np.atleast_1d(pos_weight), "pos_weight")
 
     @property
-    def pos_weight(self):
+    def pos_weight(self) -> Array | None:
         """Of each class, or one number of all; None is 1."""
         return self._pos_weight
 
-    def prepare(self, targets, outputs):
+    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
         targets, weights = super().prepare(targets, outputs)
         return targets, weights / targets.shape[-1] if self.reduction == "mean" else weights
 
-    def _arrays(self, channels):
+    def _arrays(self, channels: int) -> list[Array]:
         weights = np.ones(1) if self._pos_weight is None else self._pos_weight
         if weights.shape not in ((1,), (channels,)):
             raise ShapeError(f"pos_weight must be a number or have shape {(channels,)}, not {weights.shape}")
@@ -243,21 +358,31 @@ class BinaryCrossEntropy(Loss):
 
 
 class MeanSquaredError(Loss):
-    """The mean over clips and outputs of (output - target)**2, as in PyTorch and Keras."""
+    """The mean over clips and outputs of (output - target)**2, as in PyTorch and Keras.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> loss, gradient = nn.MeanSquaredError()(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]))
+    >>> loss
+    2.0
+    """
 
     _step = kernels.mean_squared_error
 
-    def prepare(self, targets, outputs):
+    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
         targets, weights = super().prepare(targets, outputs)
         return targets, weights / targets.shape[-1]
 
 
-def softmax_cross_entropy(logits, targets, label_smoothing=0.0):
-    """Mean over the batch of -sum(target * log(softmax(logits))), and its gradient by the logits.
+def softmax_cross_entropy(logits: ArrayLike, targets: ArrayLike, label_smoothing: float = 0.0) -> tuple[float, Array]:
+    """Return the mean over the batch of -sum(target * log(softmax(logits))), and its gradient by the logits.
 
     Parameters
     ----------
     logits : float array, shape (batch, classes)
+        Of a network.
     targets : float array, shape (batch, classes), or int array, shape (batch,)
         Each row a distribution: one class (`one_hot`), or several, or all alike for what is of no class. Or class
         indices; -100 counts for nothing.
@@ -268,6 +393,21 @@ def softmax_cross_entropy(logits, targets, label_smoothing=0.0):
     -------
     loss : float
     grad_logits : float array, shape (batch, classes)
+
+    Raises
+    ------
+    ShapeError, DtypeError, ArgumentError
+        If they do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> loss, gradient = nn.softmax_cross_entropy(np.zeros((1, 2)), np.array([1]))
+    >>> round(loss, 4)  # log 2
+    0.6931
+    >>> gradient
+    array([[ 0.5, -0.5]])
     """
     if np.ndim(targets) != 1:
         targets = floating(targets, "targets", (2,))

@@ -1,17 +1,20 @@
-"""Optimisers, schedules of the learning rate, and the moving average of weights."""
+"""Optimisers: AdamW, and SGD with momentum; gradient clipping by norm."""
 
-from math import cos, pi
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from audioconv.arrays import number, whole
-from audioconv.errors import ArgumentError, AudioconvError
+from audioconv._typing import Array
+from audioconv.arrays import whole
+from audioconv.errors import AudioconvError
 from audioconv.kernels.nn import optimisers as kernels
+from audioconv.nn.layers.base import Layer
 from audioconv.nn.ops.graph import MICRO_BATCH, Graph, Tensor
 from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import SHARDS, Program
-from audioconv.nn.settings import Changes, Settings, boolean, bounded, fraction
+from audioconv.nn.settings import Changes, Check, Settings, boolean, bounded, fraction, shown
 
 RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
 
@@ -20,7 +23,7 @@ _learning_rate = bounded(0)
 
 
 class Optimiser(Settings):
-    """Base of the optimisers: what they keep of each parameter, and the limit of the gradient's norm.
+    """Base of the optimisers: what they keep of each parameter, and gradient clipping.
 
     Biases, scales and shifts (parameters of one dimension) do not decay. Settings may be changed between steps.
 
@@ -30,36 +33,50 @@ class Optimiser(Settings):
         Steps done; not those that a loss which is not finite has cancelled.
     """
 
-    _checks = {"weight_decay": bounded(0), "clip_grad_norm": bounded(above=0, optional=True)}
-    _step = None
-    _kept = 2  # arrays a parameter
+    _checks: ClassVar[Mapping[str, Check]] = {
+        "weight_decay": bounded(0),
+        "clip_grad_norm": bounded(above=0, optional=True),
+    }
+    _step: ClassVar[Any] = None
+    _kept: ClassVar[int] = 2  # arrays a parameter
 
-    def __init__(self, network, weight_decay, clip_grad_norm):
+    def __init__(self, network: Layer, weight_decay: float, clip_grad_norm: float | None) -> None:
         self.network, self.weight_decay, self.clip_grad_norm = network, weight_decay, clip_grad_norm
         self._moments = {
             name: [np.zeros(p.size) for _ in range(self._kept)] for name, p in network.parameters().items()
         }
         self._steps = 0
         self.settings = np.zeros(9)
-        self._program, self._changes = None, Changes()
+        self._program: Program | None = None
+        self._changes = Changes()
+
+    def __repr__(self) -> str:
+        return shown(self, "network", **({"steps": self.steps} if self.steps else {}))
 
     @property
-    def steps(self):
+    def steps(self) -> int:
+        """Steps done so far."""
         return self._steps
 
     @steps.setter
-    def steps(self, steps):
+    def steps(self, steps: int) -> None:
         self._steps = whole(steps, "steps", 0)
 
-    def signature(self):
+    def signature(self) -> tuple[Any, ...]:
         """All that a program with the optimiser depends on, but what `prepare` fills in."""
         return self.network.signature(), self.clip_grad_norm
 
-    def state_dict(self):
-        """All that a later step depends on beside `steps`, by name: arrays, themselves and not copies."""
+    def state_dict(self) -> dict[str, Array]:
+        """Return the moments of all parameters: what a later step depends on, beside `steps`.
+
+        Returns
+        -------
+        state_dict : dict of str -> float64 array
+            Themselves and not copies.
+        """
         return {f"{name}.{i}": a for name, moments in self._moments.items() for i, a in enumerate(moments)}
 
-    def prepare(self, learning_rate):
+    def prepare(self, learning_rate: float) -> None:
         """Fill in the settings of the next step; `finish` comes after it."""
         self.settings[:] = 0
         self.settings[[RATE, FACTOR, DECAY, GO]] = (
@@ -69,13 +86,26 @@ class Optimiser(Settings):
             1,
         )
 
-    def finish(self):
+    def finish(self) -> None:
         """Count the step, if it was not cancelled."""
         self._steps += int(self.settings[GO])
 
-    def step(self, learning_rate):
-        """Change the parameters by the gradients of the network's last `backward`."""
-        if self._changes(self.signature):
+    def step(self, learning_rate: float) -> None:
+        """Change the parameters by the gradients of the network's last `backward`.
+
+        Parameters
+        ----------
+        learning_rate : float
+            At least 0.
+
+        Raises
+        ------
+        ArgumentError
+            For a learning rate below 0, or none at all.
+        AudioconvError
+            If the network has other parameters than when the optimiser was made.
+        """
+        if self._changes(self.signature) or self._program is None:
             graph = Graph(self.network.dtype, True, SHARDS)
             self.build(graph)
             self._program = Program(Plan(graph, SHARDS, 1))
@@ -83,10 +113,10 @@ class Optimiser(Settings):
         self._program.run({})
         self.finish()
 
-    def build(self, graph):
+    def build(self, graph: Graph) -> None:
         """Add the step to a graph, after all that is there."""
         settings, gradients = graph.array(self.settings), self.network.gradients()
-        _check_parameters(self, {name: kept[0].size for name, kept in self._moments.items()})
+        check_parameters(self, {name: kept[0].size for name, kept in self._moments.items()})
         if self.clip_grad_norm is not None:
             graph.stage += 1
             self._clip_grad_norm(graph, settings, gradients)
@@ -96,14 +126,14 @@ class Optimiser(Settings):
             arrays = [graph.array(a) for a in (parameter, gradients[name], kept[0], kept[-1], self.settings)]
             self._add_step(graph, arrays, parameter)
 
-    def _add_step(self, graph, arrays, parameter):
+    def _add_step(self, graph: Graph, arrays: list[Tensor], parameter: Array) -> None:
         def encode(plan, place):
             numbers = [parameter.size, plan.micro_batch_count, int(parameter.ndim > 1)]
             return [instruction(self._step, plan.dtype, list(map(place, arrays)), numbers)]
 
         graph.add(encode, arrays, arrays[:1])
 
-    def _clip_grad_norm(self, graph, settings, gradients):
+    def _clip_grad_norm(self, graph: Graph, settings: Tensor, gradients: Mapping[str, Array]) -> None:
         squares = Tensor((len(gradients),), MICRO_BATCH, True)
         for channel, gradient in enumerate(gradients.values()):
             tensor = graph.array(gradient)
@@ -128,7 +158,7 @@ class Optimiser(Settings):
         graph.add(encode_clip, [squares], [settings], once=True)
 
 
-def _check_parameters(made, sizes):
+def check_parameters(made: Any, sizes: Mapping[str, int]) -> None:
     """Refuse a network whose parameters are no longer those that an optimiser or an average was made for."""
     found = {name: parameter.size for name, parameter in made.network.parameters().items()}
     if found != sizes:
@@ -145,25 +175,54 @@ class AdamW(Optimiser):
     Parameters
     ----------
     network : Layer
+        Whose parameters it changes.
     weight_decay : float
         Each step takes learning_rate * weight_decay of a weight from it.
-    beta1, beta2, epsilon : float
+    beta1, beta2 : float
+        Shares of the old moments that a step keeps, of the gradient and of its square.
+    epsilon : float
+        Added to the root of the second moment.
     clip_grad_norm : float, optional
-        The largest norm of the whole gradient; a larger one is scaled down to it.
+        The largest norm of the whole gradient; a larger one is scaled down to it (gradient clipping).
+
+    Raises
+    ------
+    ArgumentError
+        For numbers out of range.
 
     References
     ----------
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> network = nn.Dense(3, 2, rng=np.random.default_rng(0))
+    >>> optimiser = nn.AdamW(network, weight_decay=0.1, clip_grad_norm=1.0)
+    >>> y = network.forward(np.ones((4, 3), "float32"), training=True)
+    >>> grad_x = network.backward(y)
+    >>> optimiser.step(learning_rate=0.01)
+    >>> optimiser
+    AdamW(weight_decay=0.1, clip_grad_norm=1, steps=1)
     """
 
-    _checks = Optimiser._checks | {"beta1": fraction, "beta2": fraction, "epsilon": bounded(above=0)}
+    _checks = {**Optimiser._checks, "beta1": fraction, "beta2": fraction, "epsilon": bounded(above=0)}
     _step = kernels.adamw
 
-    def __init__(self, network, weight_decay=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_grad_norm=None):
+    def __init__(
+        self,
+        network: Layer,
+        weight_decay: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        clip_grad_norm: float | None = None,
+    ) -> None:
         super().__init__(network, weight_decay, clip_grad_norm)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def prepare(self, learning_rate):
+    def prepare(self, learning_rate: float) -> None:
         super().prepare(learning_rate)
         step = self._steps + 1
         corrections = 1 - self.beta1**step, 1 - self.beta2**step
@@ -176,109 +235,53 @@ class SGD(Optimiser):
     Parameters
     ----------
     network : Layer
+        Whose parameters it changes.
     momentum : float
+        Share of the old velocity that a step keeps.
     nesterov : bool
+        Whether the gradient is looked at ahead, as Nesterov does.
     weight_decay : float
         Times the weight, added to its gradient.
     clip_grad_norm : float, optional
         As for `AdamW`.
 
+    Raises
+    ------
+    ArgumentError
+        For numbers out of range.
+
     References
     ----------
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> network = nn.Dense(1, 1, rng=np.random.default_rng(0))
+    >>> network.weight = [[2.0]]
+    >>> y = network.forward(np.ones((1, 1), "float32"), training=True)
+    >>> grad_x = network.backward(np.ones((1, 1), "float32"))
+    >>> nn.SGD(network, momentum=0.0).step(learning_rate=0.5)
+    >>> network.weight.tolist(), network.bias.tolist()
+    ([[1.5]], [-0.5])
     """
 
-    _checks = Optimiser._checks | {"momentum": fraction, "nesterov": boolean}
+    _checks = {**Optimiser._checks, "momentum": fraction, "nesterov": boolean}
     _step = kernels.sgd
     _kept = 1
 
-    def __init__(self, network, momentum=0.9, nesterov=True, weight_decay=0.0, clip_grad_norm=None):
+    def __init__(
+        self,
+        network: Layer,
+        momentum: float = 0.9,
+        nesterov: bool = True,
+        weight_decay: float = 0.0,
+        clip_grad_norm: float | None = None,
+    ) -> None:
         super().__init__(network, weight_decay, clip_grad_norm)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def prepare(self, learning_rate):
+    def prepare(self, learning_rate: float) -> None:
         super().prepare(learning_rate)
         self.settings[1:3] = self.momentum, self.nesterov
-
-
-class ExponentialMovingAverage(Settings):
-    """Exponential moving average of the parameters of a network, which often does better than the last of them.
-
-    A step that a loss which is not finite has cancelled leaves it as it is.
-
-    Parameters
-    ----------
-    network : Layer
-    decay : float, 0 <= decay < 1
-        Share of the old average that a step keeps.
-
-    References
-    ----------
-    Polyak, Juditsky, Acceleration of Stochastic Approximation by Averaging, SIAM J. Control 30 (1992).
-    """
-
-    _checks = {"decay": fraction}
-
-    def __init__(self, network, decay=0.999):
-        self.network, self.decay = network, decay
-        self.averages = {name: p.reshape(-1).astype(np.float64) for name, p in network.parameters().items()}
-
-    def state_dict(self):
-        """The weights of the network with the averages for its parameters: copies."""
-        found = {name: array.copy() for name, array in self.network.state_dict().items()}
-        for name, average in self.averages.items():
-            found[name][...] = average.reshape(found[name].shape)
-        return found
-
-    def build(self, graph, settings):
-        """Add the step to a graph, after all that is there; `settings` are those of the optimiser."""
-        _check_parameters(self, {name: average.size for name, average in self.averages.items()})
-        graph.stage += 1
-        for name, parameter in self.network.parameters().items():
-            arrays = [graph.array(each) for each in (parameter, self.averages[name], settings)]
-
-            def encode(plan, place, arrays=arrays, size=parameter.size):
-                numbers = [size, plan.micro_batch_count, float(self.decay)]
-                return [instruction(kernels.ema_update, plan.dtype, list(map(place, arrays)), numbers)]
-
-            graph.add(encode, arrays, arrays[1:2])
-
-
-def constant(rate):
-    """The function from step (0, 1, ...) to learning rate that is always `rate`."""
-    number(rate, "rate", 0)
-    return lambda step: rate
-
-
-def step_decay(rate, every, factor=0.1):
-    """The function from step to learning rate: `rate`, times `factor` after each `every` steps."""
-    every, factor, rate = whole(every, "every"), number(factor, "factor", above=0), number(rate, "rate", 0)
-    return lambda step: rate * factor ** (step // every)
-
-
-def warmup_cosine(peak, steps, warmup=None):
-    """Return the function from step (0, 1, ...) to learning rate: a line up to `peak`, then half a cosine down to 0.
-
-    Parameters
-    ----------
-    peak : float
-    steps : int
-        All steps of the training.
-    warmup : int, optional
-        Steps of the rise; by default a tenth of all.
-
-    References
-    ----------
-    Loshchilov, Hutter, SGDR, ICLR 2017, equation 5.
-    """
-    steps, peak = whole(steps, "steps"), number(peak, "peak", 0)
-    warmup = steps // 10 if warmup is None else whole(warmup, "warmup", 0)
-    if warmup > steps:
-        raise ArgumentError(f"warmup must be at most all of the {steps} steps, not {warmup}")
-
-    def learning_rate(step):
-        if step < warmup:
-            return peak * (step + 1) / (warmup + 1)
-        return peak * 0.5 * (1 + cos(pi * min(1.0, (step - warmup) / max(steps - warmup, 1))))
-
-    return learning_rate

@@ -1,56 +1,29 @@
 """Training that can be stopped and gone on with: batches, steps, the best weights by a validation score."""
 
-import csv
 import math
 import operator
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from audioconv import _typing
+from audioconv._typing import Array
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError
 from audioconv.io import model_file
-from audioconv.io.atomic import atomic_write
-from audioconv.nn.training.diagnose import culprit
-from audioconv.nn.training.losses import SoftmaxCrossEntropy
+from audioconv.nn.layers.base import Layer
+from audioconv.nn.training.diagnose import nonfinite_cause
+from audioconv.nn.training.history import EpochRecord, EpochTotals, History, Score
+from audioconv.nn.training.schedules import Schedule
+from audioconv.nn.training.training_step import TrainingStep
 
-CHECKPOINT_S = 30  # between two checkpoints within an epoch
+Batch: TypeAlias = tuple[Array, Array] | tuple[Array, Array, Array]
+Batches: TypeAlias = Callable[[int, int], Iterable[Batch]]
 
-
-@dataclass
-class History:
-    """What happened in training.
-
-    Attributes
-    ----------
-    epochs : list of dict
-        For each finished epoch: epoch (from 1), loss and accuracy on the training batches (accuracy against the
-        largest target, over the clips that have one; NaN without any), score (None without validation),
-        learning_rate of the last step, seconds.
-    best_epoch : int
-        The epoch whose weights the network has now; 0 if none was finished.
-    interrupted : bool
-        Whether Ctrl-C ended the training.
-    """
-
-    epochs: list = field(default_factory=list)
-    best_epoch: int = 0
-    interrupted: bool = False
-
-    def save(self, path):
-        """Write one line an epoch as CSV; a score of several numbers gets a column each."""
-        rows = []
-        for epoch in self.epochs:
-            score = epoch.get("score")
-            parts = score if isinstance(score, (tuple, list)) else [] if score is None else [score]
-            row = {name: value for name, value in epoch.items() if name != "score"}
-            rows.append(row | {f"score_{i}" if i else "score": value for i, value in enumerate(parts)})
-        with atomic_write(path) as part, open(part, "w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0] if rows else ["epoch"])
-            writer.writeheader()
-            writer.writerows(rows)
+CHECKPOINT_INTERVAL_S = 30  # between two checkpoints within an epoch
 
 
 class Trainer:
@@ -59,9 +32,11 @@ class Trainer:
     Parameters
     ----------
     step : TrainingStep
+        What is done with each batch: network, optimiser, loss, and exponential moving average (EMA) of the weights.
     learning_rate : callable
-        From step (0, 1, ...) over all epochs to the learning rate, as `warmup_cosine` gives.
+        The schedule: from step (0, 1, ...) over all epochs to the learning rate, as `warmup_cosine` gives.
     epochs : int
+        How often `run` goes through the batches at most.
     validate : callable, optional
         validate(network) gives a score (or a tuple) after each epoch, larger is better, of equal ones the later.
         Without it the last epoch is the best. With a moving average, it is that which is validated and kept.
@@ -69,16 +44,51 @@ class Trainer:
         is_improvement(score, best) says whether weights with a score are kept, the best score so far being `best`.
         Default: those that are the best or equal to it.
     patience : int, optional
-        Stop when the score has not grown for so many epochs.
+        Early stopping: stop when the score has not grown for so many epochs.
     checkpoint : path, optional
         Where the state of the training is kept: after each epoch, and within one every half a minute. If the file is
         there, the training goes on from it, to the same bits as if it had never stopped.
     fingerprint : dict, optional
         What must be the same to go on (seed, data ...); plain values. A checkpoint of another training is refused.
+
+    Attributes
+    ----------
+    history : History
+        So far.
+
+    Raises
+    ------
+    ArgumentError
+        For what is no function where one is wanted, and for numbers out of range.
+    ModelFileError
+        If there is a checkpoint of another training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((64, 4)).astype("float32")
+    >>> network = nn.Sequential([nn.Dense(4, 2, rng=rng)])
+    >>> step = nn.TrainingStep(network, nn.AdamW(network), nn.SoftmaxCrossEntropy())
+    >>> trainer = nn.Trainer(step, nn.constant(0.1), epochs=20)
+    >>> history = trainer.run(lambda epoch, start: [(x, (x[:, 0] > 0).astype(int))][start:])
+    >>> history.epochs[-1]["accuracy"] > 0.9
+    True
     """
 
-    def __init__(self, step, learning_rate, *, epochs, validate=None, is_improvement=operator.ge, patience=None,
-                 checkpoint=None, fingerprint=None):  # fmt: skip
+    def __init__(
+        self,
+        step: TrainingStep,
+        learning_rate: Schedule,
+        *,
+        epochs: int,
+        validate: Callable[[Layer], Score] | None = None,
+        is_improvement: Callable[[Any, Any], bool] = operator.ge,
+        patience: int | None = None,
+        checkpoint: _typing.Path | None = None,
+        fingerprint: Mapping[str, Any] | None = None,
+    ) -> None:
         for name, given in (
             ("learning_rate", learning_rate),
             ("validate", validate),
@@ -90,19 +100,31 @@ class Trainer:
         self.step, self.learning_rate, self.epochs = step, learning_rate, whole(epochs, "epochs")
         self.validate, self.is_improvement = validate, is_improvement
         self.patience = None if patience is None else whole(patience, "patience")
-        self.checkpoint, self.fingerprint = None if checkpoint is None else Path(checkpoint), fingerprint or {}
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.fingerprint = dict(fingerprint or {})
         self.history = History()
-        self._best, self._epoch, self._batch, self._steps = None, 0, 0, 0
-        self._totals, self._saved, self._seconds = _Totals(), time.monotonic(), 0.0
+        self._best: dict[str, Array] | None = None
+        self._epoch, self._batch, self._steps = 0, 0, 0
+        self._totals, self._saved, self._seconds = EpochTotals(), time.monotonic(), 0.0
         if self.checkpoint is not None and self.checkpoint.exists():
             self._resume()
 
+    def __repr__(self) -> str:
+        done = f"epoch {self._epoch} of {self.epochs}"
+        return f"Trainer({self.step!r}, {done}{f', checkpoint={str(self.checkpoint)!r}' if self.checkpoint else ''})"
+
     @property
-    def place(self):
+    def position(self) -> tuple[int, int]:
         """(epoch, batch) that comes next, both from 0."""
         return self._epoch, self._batch
 
-    def run(self, batches, on_batch=None, on_epoch=None, threads=None):
+    def run(
+        self,
+        batches: Batches,
+        on_batch: Callable[[int, int, float], object] | None = None,
+        on_epoch: Callable[[EpochRecord], object] | None = None,
+        threads: int | None = None,
+    ) -> History:
         """Train, or go on.
 
         Parameters
@@ -140,10 +162,12 @@ class Trainer:
                 self.step.network.load_state_dict(self._best)
         return self.history
 
-    def _patience_is_over(self):
+    def _patience_is_over(self) -> bool:
         return self.patience is not None and len(self.history.epochs) - self.history.best_epoch >= self.patience
 
-    def _one_epoch(self, batches, on_batch, threads):
+    def _one_epoch(
+        self, batches: Batches, on_batch: Callable[[int, int, float], object] | None, threads: int | None
+    ) -> None:
         begin = time.perf_counter() - self._seconds
         for x, targets, *seeds in batches(self._epoch, self._batch):
             rate = self.learning_rate(self._steps)
@@ -156,16 +180,17 @@ class Trainer:
             if on_batch:
                 on_batch(self._epoch, self._batch - 1, loss)
             self._seconds = time.perf_counter() - begin
-            if self.checkpoint and time.monotonic() - self._saved > CHECKPOINT_S:
+            if self.checkpoint and time.monotonic() - self._saved > CHECKPOINT_INTERVAL_S:
                 self._save()
-        record = {"epoch": self._epoch + 1, **self._totals.means(), "score": self._validate()}
-        record |= {"learning_rate": self.learning_rate(self._steps - 1), "seconds": time.perf_counter() - begin}
+        record: EpochRecord = {"epoch": self._epoch + 1, **self._totals.means(), "score": self._validate()}
+        record["learning_rate"] = self.learning_rate(self._steps - 1)
+        record["seconds"] = time.perf_counter() - begin
         self.history.epochs.append(record)
-        self._epoch, self._batch, self._totals, self._seconds = self._epoch + 1, 0, _Totals(), 0.0
+        self._epoch, self._batch, self._totals, self._seconds = self._epoch + 1, 0, EpochTotals(), 0.0
         if self.checkpoint:
             self._save()
 
-    def _validate(self):
+    def _validate(self) -> Score | None:
         """Score the weights as they are, and keep them if they are the best so far."""
         network, ema = self.step.network, self.step.ema
         raw = {name: array.copy() for name, array in network.state_dict().items()}
@@ -175,18 +200,18 @@ class Trainer:
             network.load_state_dict(candidate)
             score = self.validate(network)
             network.load_state_dict(raw)
-        scores = [] if score is None else [score, *(epoch["score"] for epoch in self.history.epochs)]
+        scores: list[Any] = [] if score is None else [score, *(epoch["score"] for epoch in self.history.epochs)]
         if self._best is None or score is None or self.is_improvement(score, max(scores)):
             self._best, self.history.best_epoch = candidate, self._epoch + 1
         return score
 
-    def _raise_nonfinite(self, loss, x, seeds):
+    def _raise_nonfinite(self, loss: float, x: Array, seeds: Array) -> None:
         where = f"the loss of batch {self._batch + 1} of epoch {self._epoch + 1} is {loss}: "
-        raise AudioconvError(where + culprit(self.step.network, x, seeds))
+        raise AudioconvError(where + nonfinite_cause(self.step.network, x, seeds))
 
     # --- checkpoints ---
 
-    def _arrays(self):
+    def _arrays(self) -> dict[str, Array]:
         """All arrays that the rest of the training depends on, themselves and not copies."""
         arrays = {f"weights.{name}": array for name, array in self.step.network.state_dict().items()}
         arrays |= {f"optimiser.{name}": array for name, array in self.step.optimiser.state_dict().items()}
@@ -194,10 +219,11 @@ class Trainer:
             arrays |= {f"ema.{name}": array for name, array in self.step.ema.averages.items()}
         return arrays
 
-    def _save(self):
+    def _save(self) -> None:
+        assert self.checkpoint is not None
         arrays = self._arrays() | {f"best.{name}": array for name, array in (self._best or {}).items()}
         state = {
-            "place": [self._epoch, self._batch, self._steps, self._seconds],
+            "position": [self._epoch, self._batch, self._steps, self._seconds],
             "optimiser_steps": self.step.optimiser.steps,
             "totals": vars(self._totals),
             "history": [self.history.epochs, self.history.best_epoch],
@@ -206,7 +232,8 @@ class Trainer:
         model_file.save(self.checkpoint, arrays, {"training": state})
         self._saved = time.monotonic()
 
-    def _resume(self):
+    def _resume(self) -> None:
+        assert self.checkpoint is not None
         found, settings = model_file.load(self.checkpoint)
         state, own = settings.get("training"), self._arrays()
         if state is None:
@@ -226,32 +253,9 @@ class Trainer:
             array[...] = found[name]
         best = {name.removeprefix("best."): array for name, array in found.items() if name.startswith("best.")}
         self._best = best or None
-        self._epoch, self._batch, self._steps, self._seconds = state["place"]
+        self._epoch, self._batch, self._steps, self._seconds = state["position"]
         self.step.optimiser.steps = state["optimiser_steps"]
-        self._totals = _Totals(**state["totals"])
+        self._totals = EpochTotals(**state["totals"])
         self.history.epochs, self.history.best_epoch = state["history"]
         for epoch in self.history.epochs:  # JSON has no tuples
             epoch["score"] = tuple(epoch["score"]) if isinstance(epoch["score"], list) else epoch["score"]
-
-
-class _Totals:
-    """Sums over the batches of an epoch."""
-
-    def __init__(self, loss=0.0, clips=0, right=0, labelled=0):
-        self.loss, self.clips, self.right, self.labelled = loss, clips, right, labelled
-
-    def add(self, loss, outputs, targets, kind):
-        self.loss += loss * len(outputs)
-        self.clips += len(outputs)
-        if isinstance(kind, SoftmaxCrossEntropy) and outputs.ndim == 2:
-            if np.ndim(targets) == 1:
-                classes, labelled = targets, np.not_equal(targets, kind.ignore_index)
-            else:  # uniform targets name no class
-                classes, labelled = targets.argmax(axis=1), targets.max(axis=1) > targets.mean(axis=1) + 1e-6
-            self.right += int((outputs.argmax(axis=1) == classes)[labelled].sum())
-            self.labelled += int(labelled.sum())
-
-    def means(self):
-        if not self.clips:
-            raise ArgumentError("an epoch has no clips: batches(epoch, start) gave none")
-        return {"loss": self.loss / self.clips, "accuracy": self.right / self.labelled if self.labelled else math.nan}

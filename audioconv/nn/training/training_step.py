@@ -2,13 +2,15 @@
 
 import copy
 import time
+from collections.abc import Hashable
 
 import numpy as np
 
 from audioconv import parallel
+from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import floating
 from audioconv.kernels.nn import optimisers as kernels
-from audioconv.nn.layers.base import seeds_of
+from audioconv.nn.layers.base import Layer, seeds_of
 from audioconv.nn.ops import backward
 from audioconv.nn.ops.graph import MICRO_BATCH, Graph
 from audioconv.nn.ops.instructions import instruction
@@ -16,8 +18,9 @@ from audioconv.nn.ops.outputs import add_partials, output
 from audioconv.nn.runtime.program import SHARDS, Program, training_plan
 from audioconv.nn.runtime.program_cache import cache_program, new_array
 from audioconv.nn.settings import Changes, Settings
-from audioconv.nn.training.losses import MeanSquaredError
-from audioconv.nn.training.optimisers import SGD
+from audioconv.nn.training.ema import ExponentialMovingAverage
+from audioconv.nn.training.losses import Loss, MeanSquaredError
+from audioconv.nn.training.optimisers import SGD, Optimiser
 from audioconv.stage import Guard
 
 
@@ -29,9 +32,13 @@ class TrainingStep(Settings):
     Parameters
     ----------
     network : Layer
-    optimiser : AdamW or SGD, of the same network
+        What is trained.
+    optimiser : AdamW or SGD
+        Of the same network.
     loss : Loss
+        Of the network's outputs and the targets.
     ema : ExponentialMovingAverage, optional
+        Of the same network; follows each step.
 
     Examples
     --------
@@ -45,41 +52,76 @@ class TrainingStep(Settings):
     True
     """
 
-    def __init__(self, network, optimiser, loss, ema=None):
+    def __init__(
+        self,
+        network: Layer,
+        optimiser: Optimiser,
+        loss: Loss,
+        ema: ExponentialMovingAverage | None = None,
+    ) -> None:
         self.network, self.optimiser, self.loss, self.ema = network, optimiser, loss, ema
-        self._programs, self._changes, self._guard = {}, Changes(), Guard("training step")
+        self._programs: dict[tuple[int, ...], tuple[Program, tuple[int, ...]]] = {}
+        self._changes, self._guard = Changes(), Guard("training step")
 
-    def __call__(self, x, targets, learning_rate, seeds=None, threads=None):
-        """Do one step and return (loss, outputs).
+    def __repr__(self) -> str:
+        ema = f", {self.ema!r}" if self.ema is not None else ""
+        return f"TrainingStep({type(self.network).__name__}, {self.optimiser!r}, {self.loss!r}{ema})"
+
+    def __call__(
+        self,
+        x: ArrayLike,
+        targets: ArrayLike,
+        learning_rate: float,
+        seeds: ArrayLike | None = None,
+        threads: int | None = None,
+    ) -> tuple[float, Array]:
+        """Do one step on a batch.
 
         If the loss is not finite, no weight is changed, and optimiser and moving average are as if there had been no
         step; running statistics of batch norms follow the batch, if it is finite where they are.
 
         Parameters
         ----------
-        x : float array, the batch
-        targets : float array, the shape of the outputs, or what else the loss takes
+        x : float array, shape (batch, ...)
+            The batch, as the network takes it.
+        targets : float array, shape of the outputs
+            Or what else the loss takes, such as class indices.
         learning_rate : float
-        seeds : int array (batch,), optional
+            Of this step.
+        seeds : int array, shape (batch,), optional
             What dropout draws by, one a clip. Default: as for `Layer.forward`, others in each step.
         threads : int, optional
             The result does not depend on it.
+
+        Returns
+        -------
+        loss : float
+            Of the batch, before the step.
+        outputs : float array, shape (batch, ...)
+            Of the network, before the step.
+
+        Raises
+        ------
+        ShapeError, DtypeError
+            If batch or targets do not fit.
+        BusyError
+            If two threads enter one step at once.
         """
         dtype = self.network.dtype
         x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
         with self._guard:
             program, shape = self.program(x.shape)
             outputs = new_array((len(x), *shape), dtype)
-            targets, weights = self.loss.prepare(targets, outputs)
+            wanted, weights = self.loss.prepare(targets, outputs)
             losses = np.zeros(program.plan.micro_batch_count)
-            seeds = seeds_of(self.network, len(x), seeds)
-            arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses, "seeds": seeds}
+            arrays = {"x": x, "y": outputs, "targets": wanted, "weights": weights, "loss": losses}
+            arrays["seeds"] = seeds_of(self.network, len(x), seeds)
             self.optimiser.prepare(learning_rate)
             program.run(arrays, threads=min(parallel.thread_count(threads), SHARDS))
             self.optimiser.finish()
         return float(sum(losses.tolist())), outputs
 
-    def program(self, shape):
+    def program(self, shape: tuple[int, ...]) -> tuple[Program, tuple[int, ...]]:
         """The program for batches of this shape, and the shape of a clip's output."""
         if self._changes(self._signature):
             self._programs.clear()
@@ -97,11 +139,11 @@ class TrainingStep(Settings):
             cache_program(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
-    def _signature(self):
+    def _signature(self) -> Hashable:
         of_ema = self.ema and (self.ema, self.ema.decay)
         return self.network.signature(), self.optimiser, self.optimiser.signature(), self.loss, of_ema
 
-    def _check_finite(self, graph):
+    def _check_finite(self, graph: Graph) -> None:
         """Do nothing to the weights if the loss is not finite."""
         losses, settings = (
             graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True),
@@ -115,21 +157,28 @@ class TrainingStep(Settings):
         graph.add(encode, [losses], [settings], once=True)
 
 
-def epoch_time_s(network, shape, clips, batch_size=100, threads=None):
+def epoch_time_s(
+    network: Layer, shape: tuple[int, ...], clips: int, batch_size: int = 100, threads: int | None = None
+) -> float:
     """Predict how long an epoch of training takes: steps on random clips are measured, on a copy of the network.
 
     Parameters
     ----------
     network : Layer
-    shape : tuple
+        Is not changed.
+    shape : tuple of int
         Of a clip: (time, channels) or (time, freq, channels).
     clips : int
         In the training set.
-    batch_size, threads : int, optional
+    batch_size : int
+        Clips of a batch.
+    threads : int, optional
+        Default: `AUDIOCONV_THREADS`, or the cores of this process.
 
     Returns
     -------
     time_s : float
+        Seconds.
 
     Examples
     --------
