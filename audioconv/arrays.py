@@ -148,6 +148,14 @@ def whole(value: object, name: str, least: int = 1) -> int:
     return int(value)
 
 
+def pair(value: object, name: str, least: int = 1, axes: str = "(time, freq)") -> tuple[int, int]:
+    """Return two ints of at least `least`, of one for both or of two, or say what is wrong with them."""
+    both = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2:
+        raise ArgumentError(f"{name} must be a whole number or {axes}, not {value!r}")
+    return whole(both[0], name, least), whole(both[1], name, least)
+
+
 def number(
     value: object,
     name: str,

@@ -85,10 +85,10 @@ class TrainingConfig:
 class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):
     """Softmax cross-entropy where targets sum to how much their clip counts, instead of 1."""
 
-    def prepare(self, targets, outputs):
+    def _prepare(self, targets, outputs):
         masses = np.asarray(targets, np.float64).sum(axis=-1)
         shares = targets / np.where(masses > 0, masses, 1)[:, None].astype(outputs.dtype)
-        targets, weights = super().prepare(shares, outputs)
+        targets, weights = super()._prepare(shares, outputs)
         return targets, weights * masses
 
 

@@ -141,7 +141,7 @@ class _Problem:
         self.chosen = np.concatenate(groups)
         self._share = roots / np.sqrt((roots**2).sum())  # how much the mean owes to each example
         self._dual = len(x) <= x.shape[1]
-        self._gram_matrix, self._moments = self._gram(), None if self._dual else self._moment()
+        self._gram_matrix, self._moments = self._gram(), np.empty(0) if self._dual else self._moment()
 
     def _gram(self) -> Array:
         """The lower triangle of x @ x.T or of x.T @ x, in float64: float32 leaves it indefinite at small penalties."""
@@ -156,7 +156,8 @@ class _Problem:
     def _moment(self) -> Array:
         """x.T @ y, in float64 block by block."""
         starts = range(0, len(self._x), BLOCK)
-        return sum(self._x[i : i + BLOCK].T.astype(float) @ self._y[i : i + BLOCK] for i in starts)
+        products = (self._x[i : i + BLOCK].T.astype(float) @ self._y[i : i + BLOCK] for i in starts)
+        return sum(products, np.zeros(()))
 
     def solve(self, penalty: float) -> _Solution:
         """The weights for all examples, and the errors where some are left out."""

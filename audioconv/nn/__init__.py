@@ -1,31 +1,15 @@
 """Layers with forward and backward passes, losses, optimisers and the training loop."""
 
-from audioconv.nn.layers.activation import Dropout, ReLU, Sigmoid, Swish
+from audioconv.nn.layers.activation import Dropout, Maxout, ReLU, Sigmoid, Swish
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.batch_norm import BatchNorm, SubSpectralNorm
 from audioconv.nn.layers.containers import Broadcast, Residual, Sequential
-from audioconv.nn.layers.convolution import (
-    Conv1d,
-    Conv2d,
-    Dense,
-    DepthwiseConv1d,
-    DepthwiseConv2d,
-    LocallyConnected1d,
-    LocallyConnected2d,
-    TiledConv1d,
-    TiledConv2d,
-    conv1d,
-)
-from audioconv.nn.layers.pooling import (
-    AveragePool1d,
-    AveragePool2d,
-    GlobalAveragePool,
-    LpPool1d,
-    LpPool2d,
-    Maxout,
-    MaxPool1d,
-    MaxPool2d,
-)
+from audioconv.nn.layers.convolution import Conv1d, Conv2d, conv1d
+from audioconv.nn.layers.dense import Dense
+from audioconv.nn.layers.depthwise import DepthwiseConv1d, DepthwiseConv2d
+from audioconv.nn.layers.locally_connected import LocallyConnected1d, LocallyConnected2d, TiledConv1d, TiledConv2d
+from audioconv.nn.layers.lp_pooling import LpPool1d, LpPool2d
+from audioconv.nn.layers.pooling import AveragePool1d, AveragePool2d, GlobalAveragePool, MaxPool1d, MaxPool2d
 from audioconv.nn.layers.summary import Summary
 from audioconv.nn.layers.toeplitz import connections, to_matrix
 from audioconv.nn.layers.transposed import Conv1dTranspose, Conv2dTranspose

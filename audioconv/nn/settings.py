@@ -106,6 +106,8 @@ def shown(made: object, *hidden: str, **values: Any) -> str:
         value = values.pop(name) if name in values else getattr(made, name, Parameter.empty)
         if name in hidden or value is Parameter.empty:
             continue
+        if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
+            value = value[0]  # one for both axes
         if isinstance(parameter.default, bool) and not isinstance(value, bool):
             value = value is not None  # whether there is such an array
         if parameter.default is Parameter.empty:

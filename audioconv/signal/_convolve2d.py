@@ -3,7 +3,7 @@
 import numpy as np
 
 from audioconv import parallel
-from audioconv.arrays import choice, floating, frozen, number, whole
+from audioconv.arrays import choice, floating, frozen, number, pair
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import cost2d
 from audioconv.signal.filter import MODES, output_range, split_range
@@ -107,7 +107,7 @@ def convolve2d(
         raise ShapeError(f"kernel is empty (shape {kernel.shape}); at least one value is needed")
     choice(mode, "mode", MODES), choice(method, "method", METHODS_2D)
     sides = boundaries(boundary)
-    stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
+    stride, dilation = pair(stride, "stride", axes="(frames, bins)"), pair(dilation, "dilation", axes="(frames, bins)")
     tolerance = number(tolerance, "tolerance", 0, below=1)
     if mode == "valid":
         x, kernel = _valid_order(x, kernel, dilation)
@@ -157,14 +157,6 @@ def boundaries(boundary):
             f"boundary must be one of {', '.join(BOUNDARIES)}, or two for (frames, bins), not {boundary!r}"
         )
     return tuple(choice(one, "boundary", BOUNDARIES) for one in both)
-
-
-def pair(value, name):
-    """(frames, bins) of a number for both or a pair."""
-    both = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(both) != 2:
-        raise ArgumentError(f"{name} must be a whole number or two for (frames, bins), not {value!r}")
-    return tuple(whole(one, name) for one in both)
 
 
 def _valid_order(x, kernel, dilation):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from audioconv.arrays import choice, float_dtype, floating, frozen, whole
+from audioconv.arrays import choice, float_dtype, floating, frozen, pair, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.signal._convolve2d import axis_index_map, boundaries, method_for, pair
+from audioconv.signal._convolve2d import axis_index_map, boundaries, method_for
 from audioconv.signal.image import Plane, boundary_index_map
 from audioconv.stage import Guard
 from audioconv.stream.values import finite
@@ -63,7 +63,7 @@ class StreamConvolver2d:
             raise ShapeError(f"kernel is empty (shape {kernel.shape}); at least one value is needed")
         choice(mode, "mode", _MODES), choice(method, "method", _METHODS)
         self._boundary, side = boundaries(boundary)
-        dilation = pair(dilation, "dilation")
+        dilation = pair(dilation, "dilation", axes="(frames, bins)")
         self._reach = (len(kernel) - 1) * dilation[0]
         mirrors = self._boundary in ("reflect", "mirror") and mode == "causal"
         if self._boundary == "wrap" or mirrors or (self._boundary == "mirror" and self._reach % 2):

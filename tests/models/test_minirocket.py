@@ -250,7 +250,7 @@ def test_the_shortest_clips_are_learnt():
 
 def test_summary():
     text = str(models.build("minirocket", 12, 40, 0, 98).summary((98, 40)))
-    assert "Shares" in text
+    assert "PPV" in text
     assert f"{9996 + 9996 * 12 + 12:,}" in text
     assert "stream: no" in text
 

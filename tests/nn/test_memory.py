@@ -259,7 +259,7 @@ def test_memory_for_one_tensor_each_makes_the_same_groups():
             layers = [one("Conv1d", 16, 16, 3) for _ in range(4)]
             network = nn.Sequential(layers)
             step = nn.TrainingStep(network, nn.SGD(network), nn.MeanSquaredError())
-            plans.append(step.program((64, 500, 16))[0].plan)
+            plans.append(step._program((64, 500, 16))[0].plan)
     usual, seen = plans
     assert usual.per_shard == seen.per_shard > 1
     assert usual.scratch == seen.scratch

@@ -2,15 +2,18 @@
 
 import copy
 import threading
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from audioconv import parallel
+from audioconv._typing import Array, ArrayLike, DTypeLike, IntArray
 from audioconv.arrays import float_dtype, floating
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
 from audioconv.nn.layers.summary import Summary
 from audioconv.nn.ops import backward
-from audioconv.nn.ops.graph import Graph
+from audioconv.nn.ops.graph import SHARDS, Graph, Tensor
 from audioconv.nn.ops.outputs import add_partials, output
 from audioconv.nn.runtime.program import Program, inference_plan, training_plan
 from audioconv.nn.runtime.program_cache import ProgramCache, cache_program, new_array, run_inference
@@ -30,18 +33,35 @@ class Layer(Settings):
     functions of `inference` that are made afterwards. An array is copied into the layer's own, so that optimisers and
     averages follow. A layer that a network uses more than once is one layer: its parameters appear once, by the name
     of the first use, and their gradients are the sum over all uses.
+
+    Parameters
+    ----------
+    dtype : float32 or float64
+        Of weights, inputs and outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> layer = nn.Dense(3, 2, rng=np.random.default_rng(0))
+    >>> x = np.ones((4, 3), "float32")
+    >>> y = layer.forward(x, training=True)
+    >>> layer.backward(np.ones_like(y)).shape
+    (4, 3)
+    >>> layer.gradients()["bias"]
+    array([4., 4.], dtype=float32)
     """
 
-    dims = (3,)  # numbers of dimensions that an input may have
-    _fixed = ("dtype",)  # what is set once and for all
-    _given = ()  # what a layer is made from, and does not have: to set it would change nothing
+    dims: ClassVar[tuple[int, ...]] = (3,)  # numbers of dimensions that an input may have
+    _fixed: ClassVar[tuple[str, ...]] = ("dtype",)  # what is set once and for all
+    _constructed: ClassVar[tuple[str, ...]] = ()  # what a layer is made from: to set it would change nothing
 
-    def __init__(self, dtype=np.float32):
+    def __init__(self, dtype: DTypeLike = np.float32) -> None:
         self.dtype = float_dtype(dtype)
         self._calls = 0  # in training without seeds
-        self._forget()
+        self._drop_programs()
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         own, gradient = self.__dict__.get(name), self.__dict__.get(f"_grad_{name}")
         if isinstance(own, np.ndarray) and not name.startswith("_"):
             copy_into(own, value, f"{name} of a {type(self).__name__}")
@@ -49,49 +69,98 @@ class Layer(Settings):
             own = np.empty_like(gradient)
             copy_into(own, value, f"{name} of a {type(self).__name__}")
             super().__setattr__(name, own)
-        elif name in self._given or (name in self._fixed and own is not None and own != value):
+        elif name in self._constructed or (name in self._fixed and own is not None and own != value):
             raise AudioconvError(f"{name} of a {type(self).__name__} is fixed when it is made; make a new one")
         else:
             super().__setattr__(name, value)
 
-    def _forget(self):
-        self._programs, self._idle, self._lock, self._changes = {}, {}, threading.Lock(), Changes()
-        self._last = None  # (program, threads, shapes) of the last forward in training
+    def _drop_programs(self) -> None:
+        self._programs: dict[tuple[int, ...], tuple[Program, tuple[int, ...]]] = {}
+        self._idle: dict[str, ProgramCache] = {}
+        self._lock, self._changes = threading.Lock(), Changes()
+        # (program, threads, x, shape of y, seeds) of the last forward in training
+        self._last: tuple[Program, int, Array, tuple[int, ...], IntArray] | None = None
         self._guard = Guard("network in training")
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         own = ("_programs", "_idle", "_lock", "_changes", "_last", "_guard")  # weights are all that is worth keeping
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._forget()
+        self._drop_programs()
 
     # --- what a layer defines ---
 
-    def parameters(self):
-        """Trained arrays by name, themselves and not copies."""
+    def _parameters(self) -> dict[str, Array]:
         return {}
 
-    def gradients(self):
-        """Gradients of the last `backward` by the names of `parameters`."""
+    def _gradients(self) -> dict[str, Array]:
         return {}
 
-    def buffers(self):
-        """Arrays that training updates otherwise than by gradients, by name."""
+    def _buffers(self) -> dict[str, Array]:
         return {}
 
-    def children(self):
-        """The layers that this one is made of."""
+    def _children(self) -> "tuple[Layer, ...]":
         return ()
 
-    def _build(self, graph, x):
+    def _input_channels(self) -> int | None:
+        """Channels of the input, if the layer knows them."""
+        return None
+
+    def _build(self, graph: Graph, x: Tensor) -> Tensor:
         """Add the layer to a graph and return its output; raises ShapeError if x does not fit."""
         raise NotImplementedError
 
     # --- what a layer offers ---
 
-    def forward(self, x, training=False, threads=None, seeds=None):
+    def parameters(self) -> dict[str, Array]:
+        """Return the arrays that are trained, by name.
+
+        Returns
+        -------
+        parameters : dict of str -> float array
+            Themselves and not copies.
+        """
+        return self._parameters()
+
+    def gradients(self) -> dict[str, Array]:
+        """Return the gradients of the last `backward`, by the names of `parameters`.
+
+        Returns
+        -------
+        gradients : dict of str -> float array
+            Themselves and not copies.
+        """
+        return self._gradients()
+
+    def buffers(self) -> dict[str, Array]:
+        """Return the arrays that training updates otherwise than by gradients, by name: running statistics.
+
+        Returns
+        -------
+        buffers : dict of str -> float array
+            Themselves and not copies.
+        """
+        return self._buffers()
+
+    def children(self) -> "tuple[Layer, ...]":
+        """Return the layers that this one is made of.
+
+        Returns
+        -------
+        children : tuple of Layer
+            Empty for most.
+        """
+        return self._children()
+
+    def forward(
+        self,
+        x: ArrayLike,
+        training: bool = False,
+        threads: int | None = None,
+        seeds: ArrayLike | None = None,
+    ) -> Array:
         """Return the layer's output for a batch.
 
         Parameters
@@ -103,10 +172,15 @@ class Layer(Settings):
             and a clip gives the same bits in whatever batch it is.
         threads : int, optional
             Default: `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
-        seeds : int array (batch,), optional
+        seeds : int array, shape (batch,), optional
             What dropout draws by, one a clip. Default: c * 2**20 + (0, 1, ...) in the c-th call in training without
             seeds, from 0 and those of training steps included; so each call drops out anew, and all of them the same
             in each run of a program.
+
+        Returns
+        -------
+        y : float array, shape (batch, ...)
+            Of the layer's dtype.
 
         Raises
         ------
@@ -123,20 +197,25 @@ class Layer(Settings):
             self._last = None  # after an error there is nothing to go back from
             program, shape = self._program(x.shape)
             y = new_array((len(x), *shape), self.dtype)
-            seeds = seeds_of(self, len(x), seeds)
-            threads = min(threads, 8)
+            drawn = seeds_of(self, len(x), seeds)
+            threads = min(threads, SHARDS)
             if len(x):
-                program.run({"x": x, "y": y, "seeds": seeds}, phases=slice(0, program.plan.stages[0]), threads=threads)
-            self._last = program, threads, x, y.shape, seeds
+                program.run({"x": x, "y": y, "seeds": drawn}, phases=slice(0, program.plan.stages[0]), threads=threads)
+            self._last = program, threads, x, y.shape, drawn
             return y
 
-    def backward(self, grad_y):
+    def backward(self, grad_y: ArrayLike) -> Array:
         """Set the gradients of the parameters and return the gradient of the input of the last `forward`.
 
         Parameters
         ----------
-        grad_y : float array, the shape of the output
+        grad_y : float array, shape of the output
             Gradient of a scalar by the output of the last `forward(x, training=True)`.
+
+        Returns
+        -------
+        grad_x : float array, shape of the input
+            Gradient of that scalar by the input.
 
         Raises
         ------
@@ -162,34 +241,40 @@ class Layer(Settings):
             program.run(arrays, phases=slice(program.plan.stages[0], None), threads=threads)
         return grad_x
 
-    def inference(self):
-        """Return a function from x to y with the weights as they are now; any thread may call it."""
+    def inference(self) -> Callable[..., Array]:
+        """Return a function from x to y with the weights as they are now.
+
+        Returns
+        -------
+        apply : callable
+            apply(x, threads=1) gives what `forward` gives; any thread may call it.
+        """
         # programs are made when a shape first comes, which may be after the weights have changed
         programs = ProgramCache(copy.deepcopy(self)._inference_program)
 
-        def apply(x, threads=1):
+        def apply(x: ArrayLike, threads: int = 1) -> Array:
             return run_inference(programs, np.ascontiguousarray(floating(x, "x", self.dims), dtype=self.dtype), threads)
 
         return apply
 
-    def _infer(self, x, threads):
+    def _infer(self, x: Array, threads: int) -> Array:
         """Output with the weights as they are now."""
-        self._heed_changes()
+        self._drop_stale_programs()
         with self._lock:
             programs = self._idle.setdefault("programs", ProgramCache(self._inference_program))
         return run_inference(programs, x, threads, refresh=True)
 
-    def _inference_program(self, shape, alone):
+    def _inference_program(self, shape: tuple[int, ...], alone: bool) -> Program:
         return Program(inference_plan(lambda batch: self._inference_graph(shape, batch), alone))
 
-    def _inference_graph(self, shape, batch):
+    def _inference_graph(self, shape: tuple[int, ...], batch: int) -> Graph:
         graph = Graph(self.dtype, False, batch)
         output(graph, self._build(graph, graph.placeholder("x", shape)), "y")
         return graph
 
-    def _program(self, shape):
+    def _program(self, shape: tuple[int, ...]) -> tuple[Program, tuple[int, ...]]:
         """The program of a training step for inputs of this shape, and the shape of a clip's output."""
-        self._heed_changes()
+        self._drop_stale_programs()
         if shape not in self._programs:
             graph = Graph(self.dtype, True, shape[0])
             x = graph.placeholder("x", shape[1:])
@@ -205,23 +290,23 @@ class Layer(Settings):
             cache_program(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
-    def signature(self):
+    def _signature(self) -> Hashable:
         """All that programs of the layer depend on, but the values in its arrays."""
         own = ((n, v if not isinstance(v, np.ndarray) else v.shape) for n, v in vars(self).items() if n[0] != "_")
-        return self, tuple(own), tuple(layer.signature() for layer in self.children())
+        return self, tuple(own), tuple(layer._signature() for layer in self.children())
 
-    def _heed_changes(self):
+    def _drop_stale_programs(self) -> None:
         """Forget programs that were made with other settings."""
         with self._lock:
-            if self._changes(self.signature):
+            if self._changes(self._signature):
                 self._programs, self._idle = {}, {}
 
-    def stream(self, shape=None, average="clip"):
+    def stream(self, shape: tuple[int, ...] | None = None, average: Literal["clip"] | int = "clip") -> NetworkStream:
         """Return the layer as a stage for streams of frames.
 
         Parameters
         ----------
-        shape : tuple, optional
+        shape : tuple of int, optional
             Of a frame: (channels,), or (freq, channels). Default: the channels of the first layer.
         average : "clip" or int
             Global averages run over all frames since the start, or over the last so many.
@@ -230,27 +315,60 @@ class Layer(Settings):
         -------
         stream : NetworkStream
             With the weights as they are now.
+
+        Raises
+        ------
+        ArgumentError
+            Without a shape where the first layer does not know it.
+        ShapeError
+            If frames do not fit, or the network cannot work on a stream.
         """
         if shape is None:
-            first = self
-            while not hasattr(first, "channels"):
-                inside = getattr(first, "layers", None) or [getattr(first, "main", None)]
-                first = inside[0]
-                if first is None:
-                    raise ArgumentError("say what a frame is: stream((channels,)) or stream((freq, channels))")
-            shape = (first.channels,)
+            channels = self._input_channels()
+            if channels is None:
+                raise ArgumentError("say what a frame is: stream((channels,)) or stream((freq, channels))")
+            shape = (channels,)
         return NetworkStream(self, shape, average)
 
-    def summary(self, shape, **options):
-        """What the layer makes of clips of this shape, what it costs and how it streams; see `nn.Summary`."""
-        return Summary(self, shape, **options)
+    def summary(self, shape: tuple[int, ...], *, hop_ms: float = 10.0) -> Summary:
+        """Return what the layer makes of clips, what it costs and how it streams.
 
-    def state_dict(self):
-        """All that makes the trained layer, by name: parameters and running statistics, themselves and not copies."""
+        Parameters
+        ----------
+        shape : tuple of int
+            Of a clip: (time, channels) or (time, freq, channels).
+        hop_ms : float
+            Of the frames, to say what look-ahead is in time.
+
+        Returns
+        -------
+        summary : Summary
+            `print` shows it as a table, as notebooks do.
+
+        Raises
+        ------
+        ShapeError
+            If such clips do not fit.
+        """
+        return Summary(self, shape, hop_ms=hop_ms)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return all that makes the trained layer, by name: parameters and buffers.
+
+        Returns
+        -------
+        state_dict : dict of str -> float array
+            Themselves and not copies.
+        """
         return {**self.parameters(), **self.buffers()}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: Mapping[str, ArrayLike]) -> None:
         """Take over arrays as `state_dict` gives them.
+
+        Parameters
+        ----------
+        state_dict : dict of str -> float array
+            Are copied into the layer's own.
 
         Raises
         ------
@@ -270,7 +388,7 @@ class Layer(Settings):
             array[...] = state_dict[name]
 
 
-def seeds_of(network, clips, seeds):
+def seeds_of(network: Layer, clips: int, seeds: ArrayLike | None) -> IntArray:
     """Seeds as programs take them; those of a new call if none are given."""
     if seeds is None:
         first, network._calls = network._calls << 20, network._calls + 1

@@ -1,26 +1,42 @@
 """Layers in a row, a row of layers with a way round it, and a way through the mean over frequency."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any, ClassVar, Literal, NoReturn, TypeAlias
+
+from audioconv._typing import Array
 from audioconv.arrays import choice
 from audioconv.errors import AudioconvError, ShapeError
 from audioconv.nn.layers.activation import Activation
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.batch_norm import BatchNorm
-from audioconv.nn.layers.convolution import _Convolution
+from audioconv.nn.layers.convolution import Convolution
 from audioconv.nn.ops import addition, reductions
+from audioconv.nn.ops.graph import Graph, Tensor
 from audioconv.nn.ops.tensor_view import shape3
+from audioconv.nn.settings import Check, shown
+
+ResidualActivation: TypeAlias = Literal["relu", "linear"]
+MOST_SHOWN = 8  # kinds of layers in a line
 
 
 class _Group(Layer):
     """A layer made of named layers; `_layers` maps name to layer."""
 
-    dims = (2, 3, 4)
+    dims: ClassVar[tuple[int, ...]] = (2, 3, 4)
+    _layers: dict[str, Layer]
 
-    def children(self):
+    def _children(self) -> tuple[Layer, ...]:
         return tuple(self._layers.values())
 
-    def _collect(self, what):
+    def _input_channels(self) -> int | None:
+        first = next(iter(self._layers.values()), None)
+        return None if first is None else first._input_channels()
+
+    def _collect(self, what: str) -> dict[str, Array]:
         """Arrays by name, each once: a layer may be there more than once."""
-        found, seen = {}, set()
+        found: dict[str, Array] = {}
+        seen: set[int] = set()
         for name, layer in self._layers.items():
             for key, array in getattr(layer, what)().items():
                 if id(array) not in seen:
@@ -28,7 +44,7 @@ class _Group(Layer):
                     found[f"{name}.{key}"] = array
         return found
 
-    def _take_over(self, layers):
+    def _set_layers(self, layers: Mapping[str, Layer]) -> None:
         """Have these layers, by name, from now on."""
         some = [layer for layer in layers.values() if layer.children() or not isinstance(layer, _Group)]
         dtypes = {layer.dtype for layer in some} | {self.dtype}
@@ -38,36 +54,27 @@ class _Group(Layer):
             raise AudioconvError(f"a {type(self).__name__} cannot be a layer of itself")
         self._layers = dict(layers)
 
-    def parameters(self):
+    def _parameters(self) -> dict[str, Array]:
         return self._collect("parameters")
 
-    def gradients(self):
+    def _gradients(self) -> dict[str, Array]:
         return self._collect("gradients")
 
-    def buffers(self):
+    def _buffers(self) -> dict[str, Array]:
         return self._collect("buffers")
 
 
-def _descendants(layer):
+def _descendants(layer: Layer) -> Iterator[Layer]:
     """A layer and all that it is made of."""
     yield layer
     for inner in layer.children():
         yield from _descendants(inner)
 
 
-def _part(name):
-    """The property of a group that is its layer of this name, and may be another one from the next call on."""
-
-    def assign(group, layer):
-        group._take_over(group._layers | {name: layer})
-
-    return property(lambda group: group._layers[name], assign)
-
-
-class _Layers(list):
+class _Layers(list[Layer]):
     """The layers of a `Sequential`, to look at."""
 
-    def _refuse(self, *args, **options):
+    def _refuse(self, *args: object, **options: object) -> NoReturn:
         raise AudioconvError(
             "the list of a network's layers is not changed in place, where nobody would notice; "
             "assign a new one: network.layers = [*network.layers, layer]"
@@ -88,6 +95,12 @@ class Sequential(_Group):
     Parameters
     ----------
     layers : sequence of Layer
+        Of one dtype.
+
+    Raises
+    ------
+    AudioconvError
+        For layers of several dtypes.
 
     Examples
     --------
@@ -97,32 +110,46 @@ class Sequential(_Group):
     >>> network = nn.Sequential([nn.Conv1d(40, 16, 3, rng=rng), nn.GlobalAveragePool(), nn.Dense(16, 2, rng=rng)])
     >>> network.forward(np.zeros((5, 98, 40), "float32")).shape
     (5, 2)
+    >>> network
+    Sequential(3 layers, 1,970 parameters: Conv1d, GlobalAveragePool, Dense)
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers: Iterable[Layer]) -> None:
         layers = list(layers)
         super().__init__(*[layer.dtype for layer in layers[:1]])
         self.layers = layers
 
+    def __repr__(self) -> str:
+        runs = [(kind, len(list(run))) for kind, run in groupby(type(layer).__name__ for layer in self.layers)]
+        kinds = [kind if count == 1 else f"{count} x {kind}" for kind, count in runs]
+        if len(kinds) > MOST_SHOWN:
+            kinds = [*kinds[: MOST_SHOWN - 2], "...", kinds[-1]]
+        parameters = sum(array.size for array in self.parameters().values())
+        count = f"{len(self.layers)} layer{'s' * (len(self.layers) != 1)}, {parameters:,} parameters"
+        return f"Sequential({count}{': ' * bool(kinds)}{', '.join(kinds)})"
+
     @property
-    def layers(self):
+    def layers(self) -> list[Layer]:
+        """The layers, to look at; a new list may be assigned."""
         return _Layers(self._layers.values())
 
     @layers.setter
-    def layers(self, layers):
-        self._take_over({str(i): layer for i, layer in enumerate(layers)})
+    def layers(self, layers: Iterable[Layer]) -> None:
+        self._set_layers({str(i): layer for i, layer in enumerate(layers)})
 
-    def _build(self, graph, x):
+    def _build(self, graph: Graph, x: Tensor) -> Tensor:
         waiting = list(self._layers.values())
         while waiting:
-            layer, options = waiting.pop(0), {}
-            if waiting and not graph.training and isinstance(layer, _Convolution):
-                if isinstance(waiting[0], BatchNorm) and waiting[0].bands == 1:
-                    options["fold"] = waiting.pop(0).affine
-                if waiting and isinstance(waiting[0], Activation):
-                    options["activation"] = waiting.pop(0).name
-            elif waiting and isinstance(layer, BatchNorm) and isinstance(waiting[0], Activation):
-                options["activation"] = waiting.pop(0).name
+            layer = waiting.pop(0)
+            options: dict[str, Any] = {}
+            foldable = isinstance(layer, Convolution) and not graph.training
+            if foldable and waiting and isinstance(norm := waiting[0], BatchNorm) and norm.bands == 1:
+                options["fold"] = norm._affine
+                waiting.pop(0)
+            fused = foldable or isinstance(layer, BatchNorm)
+            if fused and waiting and isinstance(activation := waiting[0], Activation):
+                options["activation"] = activation.name
+                waiting.pop(0)
             if len(x.shape) + 1 not in layer.dims:
                 wanted = " or ".join(str(d) for d in layer.dims)
                 raise ShapeError(
@@ -138,24 +165,61 @@ class Residual(_Group):
     Parameters
     ----------
     main : Layer
+        The way through.
     shortcut : Layer, optional
+        The way round it.
     activation : "relu" or "linear"
+        Of the sum.
+
+    Raises
+    ------
+    ArgumentError, AudioconvError
+        For another activation, and for layers of several dtypes.
 
     References
     ----------
     He et al., Deep Residual Learning for Image Recognition, CVPR 2016, section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> nn.Residual(nn.ReLU(), activation="linear").forward(np.array([[-1.0, 2.0]]))
+    array([[-1.,  4.]], dtype=float32)
     """
 
-    _checks = {"activation": lambda value, name: choice(value, name, ("relu", "linear"))}
+    _checks: ClassVar[Mapping[str, Check]] = {
+        "activation": lambda value, name: choice(value, name, ("relu", "linear")),
+    }
 
-    def __init__(self, main, shortcut=None, activation="relu"):
+    def __init__(self, main: Layer, shortcut: Layer | None = None, activation: ResidualActivation = "relu") -> None:
         super().__init__(main.dtype)
-        self._take_over({"main": main, "shortcut": Sequential([]) if shortcut is None else shortcut})
+        self._set_layers({"main": main, "shortcut": Sequential([]) if shortcut is None else shortcut})
         self.activation = activation
 
-    main, shortcut = _part("main"), _part("shortcut")
+    def __repr__(self) -> str:
+        plain = isinstance(self.shortcut, Sequential) and not self.shortcut.layers
+        return shown(self, shortcut=None if plain else self.shortcut)
 
-    def _build(self, graph, x):
+    @property
+    def main(self) -> Layer:
+        """The way through; another layer may be assigned."""
+        return self._layers["main"]
+
+    @main.setter
+    def main(self, layer: Layer) -> None:
+        self._set_layers(self._layers | {"main": layer})
+
+    @property
+    def shortcut(self) -> Layer:
+        """The way round it, an empty `Sequential` where there is none; another layer may be assigned."""
+        return self._layers["shortcut"]
+
+    @shortcut.setter
+    def shortcut(self, layer: Layer) -> None:
+        self._set_layers(self._layers | {"shortcut": layer})
+
+    def _build(self, graph: Graph, x: Tensor) -> Tensor:
         a, b = self.main._build(graph, x), self.shortcut._build(graph, x)
         if a.shape != b.shape:
             raise ShapeError(f"main gives shape {a.shape} and the shortcut {b.shape}; they must be equal to be added")
@@ -173,17 +237,31 @@ class Broadcast(_Group):
     References
     ----------
     Kim et al., Broadcasted Residual Learning for Efficient Keyword Spotting, Interspeech 2021, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> nn.Broadcast(nn.ReLU()).forward(np.reshape([1.0, 3.0], (1, 1, 2, 1))).ravel()
+    array([3., 5.], dtype=float32)
     """
 
     dims = (4,)
 
-    def __init__(self, main):
+    def __init__(self, main: Layer) -> None:
         super().__init__(main.dtype)
-        self._take_over({"main": main})
+        self._set_layers({"main": main})
 
-    main = _part("main")
+    @property
+    def main(self) -> Layer:
+        """The way along time; another layer may be assigned."""
+        return self._layers["main"]
 
-    def _build(self, graph, x):
+    @main.setter
+    def main(self, layer: Layer) -> None:
+        self._set_layers({"main": layer})
+
+    def _build(self, graph: Graph, x: Tensor) -> Tensor:
         spread = self.main._build(graph, reductions.frequency_mean(graph, x))
         time, _, channels = shape3(x.shape)
         if spread.shape != (time, 1, channels):

@@ -1,52 +1,124 @@
-"""Convolutional layers: shared, depthwise, tiled and unshared weights; and the dense layer."""
+"""Convolutions with weights shared by all places, along time, or time and frequency; the base of all convolutions."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
+from audioconv._typing import Array, ArrayLike, DTypeLike
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, ShapeError
+from audioconv.nn.layers.activation import ActivationName
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.layers.windows import axes_1d, axes_2d, check_stream
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, check_stream, window_axes
 from audioconv.nn.ops import convolution as convolving
 from audioconv.nn.ops import pointwise
-from audioconv.nn.ops.geometry import Axis, Geometry
+from audioconv.nn.ops.geometry import Geometry
+from audioconv.nn.ops.graph import Graph, Tensor
 from audioconv.nn.ops.tensor_view import shape3
 
 
-class _Convolution(Layer):
+class Convolution(Layer):
     """Weights, bias and gradients of all convolutional layers; `geometry` says which it is."""
 
     _fixed = ("dtype", "geometry")
-    _given = ("channels", "filters", "units", "kernel_size", "stride", "dilation", "padding", "groups",
-              "output_padding", "tiles", "frames", "places")  # fmt: skip
-    _unshared = False  # whether each output has weights of its own
+    _constructed = (
+        "in_channels", "out_channels", "in_features", "out_features", "channels", "kernel_size", "stride", "dilation",
+        "padding", "groups", "output_padding", "tiles", "output_size",
+    )  # fmt: skip
+    _tiled: ClassVar[bool] = False  # whether there are several sets of weights
 
-    def __init__(self, geometry, shape, bias, rng, dtype, gain=2.0):
+    def __init__(
+        self,
+        geometry: Geometry,
+        bias: bool,
+        rng: np.random.Generator,
+        dtype: DTypeLike,
+        *,
+        padding: Padding2d = "valid",
+        gain: float = 2.0,
+    ) -> None:
         super().__init__(dtype)
-        self.geometry = geometry
-        seen = geometry.taps * geometry.inner
-        self.weight = (rng.standard_normal(shape) * np.sqrt(gain / seen)).astype(dtype)
-        self.bias = np.zeros(geometry.filters, dtype) if bias else None
+        self.geometry, self._padding = geometry, padding
+        fan_in = geometry.taps * geometry.inner
+        self.weight: Array = (rng.standard_normal(self._weight_shape()) * np.sqrt(gain / fan_in)).astype(dtype)
+        self.bias: Array | None = np.zeros(self.out_channels, dtype) if bias else None
         self._grad_weight = np.zeros_like(self.weight)
-        self._grad_bias = np.zeros(geometry.filters, dtype)
+        self._grad_bias = np.zeros(self.out_channels, dtype)
 
-    def parameters(self):
-        return {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
-
-    def gradients(self):
-        return {"weight": self._grad_weight} | ({} if self.bias is None else {"bias": self._grad_bias})
+    def _weight_shape(self) -> tuple[int, ...]:
+        geometry, axes = self.geometry, self.geometry.axes[: self._rank]
+        tiles = tuple(axis.tiles for axis in axes) if self._tiled else ()
+        channels = (geometry.filters,) if geometry.depthwise else (geometry.inner, geometry.filters)
+        return (*tiles, *(axis.taps for axis in axes), *channels)
 
     @property
-    def channels(self):
-        """Of the input."""
+    def _rank(self) -> int:
+        """Axes that windows have: time, or time and frequency, or none."""
+        return self.dims[0] - 2
+
+    def _by_axis(self, name: str) -> Any:
+        """A setting of the axes: a number for time, or one for time and one for frequency."""
+        values = tuple(getattr(axis, name) for axis in self.geometry.axes[: self._rank])
+        return values[0] if self._rank == 1 else values
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the input."""
         return self.geometry.channels
 
-    def _check(self, x, streams=False):
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output."""
+        return self.geometry.filters
+
+    @property
+    def kernel_size(self) -> int | tuple[int, int]:
+        """Taps along time, or along time and frequency."""
+        return self._by_axis("taps")
+
+    @property
+    def stride(self) -> int | tuple[int, int]:
+        """Steps of the input from an output to the next."""
+        return self._by_axis("stride")
+
+    @property
+    def dilation(self) -> int | tuple[int, int]:
+        """Steps of the input from a tap to the next."""
+        return self._by_axis("dilation")
+
+    @property
+    def padding(self) -> Padding2d:
+        """Zeros around the input, as they were given."""
+        return self._padding
+
+    @property
+    def groups(self) -> int:
+        """Groups of channels that do not see each other."""
+        return self.geometry.groups
+
+    def _parameters(self) -> dict[str, Array]:
+        return {"weight": self.weight} | ({} if self.bias is None else {"bias": self.bias})
+
+    def _gradients(self) -> dict[str, Array]:
+        return {"weight": self._grad_weight} | ({} if self.bias is None else {"bias": self._grad_bias})
+
+    def _input_channels(self) -> int:
+        return self.in_channels
+
+    def _check(self, x: Tensor, streams: bool = False) -> tuple[int, int]:
         time, freq, channels = shape3(x.shape)
-        if channels != self.channels:
-            raise ShapeError(f"{type(self).__name__} takes {self.channels} channels, not {channels} (x {x.shape})")
+        if channels != self.in_channels:
+            raise ShapeError(f"{type(self).__name__} takes {self.in_channels} channels, not {channels} (x {x.shape})")
         return time, freq
 
-    def _build(self, graph, x, fold=None, activation="linear"):
+    def _build(
+        self,
+        graph: Graph,
+        x: Tensor,
+        fold: Callable[[], tuple[Array, Array]] | None = None,
+        activation: ActivationName = "linear",
+    ) -> Tensor:
         """As every layer; `fold` () -> (scale, shift) of the outputs and the activation are for inference alone."""
         self._check(x, graph.stream is not None)
         if graph.stream is not None:
@@ -59,19 +131,21 @@ class _Convolution(Layer):
         graph.record_gradient(y, lambda grad_y: self._back(graph, x, weight, grad_y, geometry))
         return y
 
-    def _tensors(self, graph, fold):
+    def _tensors(self, graph: Graph, fold: Callable[[], tuple[Array, Array]] | None) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias as tensors; for inference with the batch norm behind them folded in."""
         if graph.training:
             return graph.array(self.weight), None if self.bias is None else graph.array(self.bias)
-        if fold is None:
-            return graph.folded_constant(lambda: self.weight), None if self.bias is None else graph.folded_constant(
-                lambda: self.bias
+        if fold is not None:
+            weight = graph.folded_constant(lambda: self.weight * fold()[0])
+            return weight, graph.folded_constant(
+                lambda: (0 if self.bias is None else self.bias) * fold()[0] + fold()[1]
             )
-        bias = 0 if self.bias is None else self.bias
-        return graph.folded_constant(lambda: self.weight * fold()[0]), graph.folded_constant(
-            lambda: bias * fold()[0] + fold()[1]
-        )
+        weight = graph.folded_constant(lambda: self.weight)
+        return weight, None if self.bias is None else graph.folded_constant(lambda: self.bias)
 
-    def _convolve(self, graph, x, weight, bias, geometry, relu):
+    def _convolve(
+        self, graph: Graph, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool
+    ) -> Tensor:
         for size, axis in zip(shape3(x.shape), geometry.axes, strict=False):
             if axis.outputs(size) < 1:
                 raise ShapeError(
@@ -79,255 +153,189 @@ class _Convolution(Layer):
                 )
         return convolving.forward(graph, x, weight, bias, geometry, relu)
 
-    def _back(self, graph, x, weight, grad_y, geometry):
+    def _back(self, graph: Graph, x: Tensor, weight: Tensor, grad_y: Tensor, geometry: Geometry) -> None:
         graph.partial(convolving.weight_gradient(graph, x, grad_y, geometry), self._grad_weight)
         self._bias_back(graph, grad_y)
         if graph.needs_gradient(x):
             grad_x = convolving.input_gradient(graph, grad_y, weight, None, geometry, x.shape, exchange=True)
             graph.add_gradient(x, grad_x)
 
-    def _bias_back(self, graph, grad_y):
+    def _bias_back(self, graph: Graph, grad_y: Tensor) -> None:
         from audioconv.nn.ops.batch_norm import sums
 
         if self.bias is not None:
             graph.partial(sums(graph, grad_y), self._grad_bias)
 
 
-def _sizes(channels, filters, groups):
-    channels, filters, groups = whole(channels, "channels"), whole(filters, "filters"), whole(groups, "groups")
-    if channels % groups or filters % groups:
-        raise ArgumentError(f"channels and filters must be multiples of groups {groups}, not {channels} and {filters}")
-    return channels, filters, groups
+def channel_counts(in_channels: int, out_channels: int, groups: int) -> tuple[int, int, int]:
+    """Channels in and out and groups, checked."""
+    in_channels, out_channels = whole(in_channels, "in_channels"), whole(out_channels, "out_channels")
+    groups = whole(groups, "groups")
+    if in_channels % groups or out_channels % groups:
+        raise ArgumentError(
+            f"in_channels and out_channels must be multiples of groups {groups}, not {in_channels} and {out_channels}"
+        )
+    return in_channels, out_channels, groups
 
 
-class Conv1d(_Convolution):
+class Conv1d(Convolution):
     """A bank of filters along time: y[t] = bias + sum over tap of x[t * stride + tap * dilation - left] @ weight[tap].
 
     Parameters
     ----------
-    channels, filters : int
-        Channels of the input and of the output.
+    in_channels : int
+        Channels of the input.
+    out_channels : int
+        Channels of the output: the number of filters.
     kernel_size : int
-    stride, dilation : int >= 1, in steps of time
-    padding : int, (left, right), "same", "valid", "causal" or "same_keras"; zeros, in steps of time
-        "same" is left = dilation * (kernel_size - 1) // 2 and the rest on the right, whatever stride and length: the
-        n-th output looks at the same place in a clip and in a stream of any length (PyTorch has no "same" with
-        a stride).
-        "same_keras" is what Keras and TensorFlow call "same": as much as ceil(time / stride) outputs need, which
-        with a stride depends on the length; streams refuse it then. With stride 1 both are one.
+        Taps of each filter.
+    stride : int
+        Steps of time from an output to the next.
+    dilation : int
+        Steps of time from a tap to the next.
+    padding : int, (left, right), "same", "valid", "causal" or "same_keras"
+        Zeros around the input, in steps of time. "same" is left = dilation * (kernel_size - 1) // 2 and the rest on
+        the right, whatever stride and length: the n-th output looks at the same place in a clip and in a stream of any
+        length (PyTorch has no "same" with a stride). "same_keras" is what Keras and TensorFlow call "same": as much as
+        ceil(time / stride) outputs need, which with a stride depends on the length; streams refuse it then. With
+        stride 1 both are one.
     groups : int
         Each of so many groups of filters sees its own group of channels.
     bias : bool
+        Whether there is a number that is added to each output channel.
     rng : numpy Generator
-        Draws the weights (kernel_size, channels // groups, filters): normal, variance
-        2 / (kernel_size * channels // groups).
+        Draws the weights (kernel_size, in_channels // groups, out_channels): normal, variance
+        2 / (kernel_size * in_channels // groups).
     dtype : float32 or float64
+        Of weights, inputs and outputs.
+
+    Attributes
+    ----------
+    weight : array, shape (kernel_size, in_channels // groups, out_channels)
+    bias : array, shape (out_channels,), or None
+
+    Raises
+    ------
+    ArgumentError
+        For numbers out of range, or channels that are no multiple of groups.
 
     References
     ----------
     Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.5.
     He et al., Delving Deep into Rectifiers, ICCV 2015, section 2.2 (initial weights).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> layer = nn.Conv1d(40, 16, 3, stride=2, rng=np.random.default_rng(0))
+    >>> layer
+    Conv1d(40, 16, 3, stride=2)
+    >>> layer.forward(np.zeros((5, 98, 40), "float32")).shape
+    (5, 49, 16)
     """
 
     def __init__(
         self,
-        channels,
-        filters,
-        kernel_size,
-        stride=1,
-        dilation=1,
-        padding="same",
-        groups=1,
-        bias=True,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: Padding1d = "same",
+        groups: int = 1,
+        bias: bool = True,
         *,
-        rng,
-        dtype=np.float32,
-    ):
-        channels, filters, groups = _sizes(channels, filters, groups)
-        geometry = Geometry(*axes_1d(kernel_size, stride, dilation, padding), channels, filters, groups)
-        super().__init__(geometry, (geometry.taps, geometry.inner, filters), bias, rng, dtype)
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        counts, axes = channel_counts(in_channels, out_channels, groups), (kernel_size, stride, dilation, padding)
+        super().__init__(Geometry(*window_axes(1, *axes), *counts), bias, rng, dtype, padding=padding)
 
 
-class Conv2d(_Convolution):
+class Conv2d(Convolution):
     """A bank of filters along time and frequency; as `Conv1d`, with a number for both or (time, freq).
 
-    Weights (taps in time, taps in frequency, channels // groups, filters). Padding may be one for both, where "causal"
-    is "same" along frequency, or a pair of those of `Conv1d`.
-    """
-
-    dims = (4,)
-
-    def __init__(
-        self,
-        channels,
-        filters,
-        kernel_size,
-        stride=1,
-        dilation=1,
-        padding="same",
-        groups=1,
-        bias=True,
-        *,
-        rng,
-        dtype=np.float32,
-    ):
-        channels, filters, groups = _sizes(channels, filters, groups)
-        geometry = Geometry(*axes_2d(kernel_size, stride, dilation, padding), channels, filters, groups)
-        shape = (geometry.time.taps, geometry.freq.taps, geometry.inner, filters)
-        super().__init__(geometry, shape, bias, rng, dtype)
-
-
-class DepthwiseConv1d(_Convolution):
-    """A filter along time for each channel: weights (kernel_size, channels)."""
-
-    def __init__(
-        self, channels, kernel_size, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
-    ):
-        channels = whole(channels, "channels")
-        geometry = Geometry(*axes_1d(kernel_size, stride, dilation, padding), channels, channels, depthwise=True)
-        super().__init__(geometry, (geometry.taps, channels), bias, rng, dtype)
-
-
-class DepthwiseConv2d(_Convolution):
-    """A filter along time and frequency for each channel: weights (taps in time, taps in frequency, channels)."""
-
-    dims = (4,)
-
-    def __init__(
-        self, channels, kernel_size, stride=1, dilation=1, padding="same", bias=True, *, rng, dtype=np.float32
-    ):
-        channels = whole(channels, "channels")
-        geometry = Geometry(*axes_2d(kernel_size, stride, dilation, padding), channels, channels, depthwise=True)
-        shape = (geometry.time.taps, geometry.freq.taps, channels)
-        super().__init__(geometry, shape, bias, rng, dtype)
-
-
-class TiledConv1d(_Convolution):
-    """As `Conv1d`, with `tiles` sets of weights in rotation: output t has set t % tiles.
-
-    Weights (tiles, kernel_size, in, out).
-
-    References
-    ----------
-    Goodfellow, Bengio, Courville, Deep Learning (2016), section 9.5 (tiled convolution).
-    """
-
-    def __init__(
-        self,
-        channels,
-        filters,
-        kernel_size,
-        tiles,
-        stride=1,
-        dilation=1,
-        padding="same",
-        bias=True,
-        *,
-        rng,
-        dtype=np.float32,
-    ):
-        channels, filters, _ = _sizes(channels, filters, 1)
-        axes = axes_1d(kernel_size, stride, dilation, padding, tiles)
-        geometry = Geometry(*axes, channels, filters, unshared=self._unshared)
-        super().__init__(geometry, (geometry.time.tiles, geometry.taps, channels, filters), bias, rng, dtype)
-
-
-class TiledConv2d(_Convolution):
-    """As `Conv2d`, with sets of weights in rotation: weights (tiles in time, in frequency, taps, taps, in, out)."""
-
-    dims = (4,)
-
-    def __init__(
-        self,
-        channels,
-        filters,
-        kernel_size,
-        tiles,
-        stride=1,
-        dilation=1,
-        padding="same",
-        bias=True,
-        *,
-        rng,
-        dtype=np.float32,
-    ):
-        channels, filters, _ = _sizes(channels, filters, 1)
-        axes = axes_2d(kernel_size, stride, dilation, padding, tiles)
-        geometry = Geometry(*axes, channels, filters, unshared=self._unshared)
-        time, freq = geometry.axes
-        shape = (time.tiles, freq.tiles, time.taps, freq.taps, channels, filters)
-        super().__init__(geometry, shape, bias, rng, dtype)
-
-
-class LocallyConnected1d(TiledConv1d):
-    """As `Conv1d`, with weights of its own for each output frame: weights (frames, kernel_size, in, out).
-
     Parameters
     ----------
-    frames : int
-        Output frames; an input that gives another number is refused.
-    """
-
-    _unshared = True
-
-    def __init__(self, channels, filters, kernel_size, frames, *args, **options):
-        super().__init__(channels, filters, kernel_size, frames, *args, **options)
-
-    def _check(self, x, streams=False):
-        return _check_places(self, x, super()._check(x)[:1], streams)
-
-
-class LocallyConnected2d(TiledConv2d):
-    """As `Conv2d`, with weights of its own for each output (frame, bin); `places` is (frames, bins)."""
-
-    _unshared = True
-
-    def __init__(self, channels, filters, kernel_size, places, *args, **options):
-        super().__init__(channels, filters, kernel_size, places, *args, **options)
-
-    def _check(self, x, streams=False):
-        return _check_places(self, x, super()._check(x), streams)
-
-
-def _check_places(layer, x, sizes, streams):
-    """A stream is checked at its end, for time."""
-    found = tuple(axis.outputs(size) for axis, size in zip(layer.geometry.axes, sizes, strict=False))
-    wanted = tuple(axis.tiles for axis, _ in zip(layer.geometry.axes, sizes, strict=False))
-    if found[streams:] != wanted[streams:]:
-        raise ShapeError(f"{type(layer).__name__} has weights for {wanted} outputs, but x {x.shape} gives {found}")
-    return sizes
-
-
-class Dense(_Convolution):
-    """A linear map of the channels: y = x @ weight + bias, x (batch, channels), or with time and frequency between.
-
-    Parameters
-    ----------
-    channels, units : int
+    in_channels : int
+        Channels of the input.
+    out_channels : int
+        Channels of the output: the number of filters.
+    kernel_size : int or (time, freq)
+        Taps of each filter.
+    stride : int or (time, freq)
+        Steps of the input from an output to the next.
+    dilation : int or (time, freq)
+        Steps of the input from a tap to the next.
+    padding : one for both, or (time, freq), each as of `Conv1d`
+        Zeros around the input. "causal" for both is "same" along frequency.
+    groups : int
+        Each of so many groups of filters sees its own group of channels.
     bias : bool
+        Whether there is a number that is added to each output channel.
     rng : numpy Generator
-        Draws the weights (channels, units): normal, variance 1 / channels.
+        Draws the weights (taps in time, taps in frequency, in_channels // groups, out_channels) as for `Conv1d`.
     dtype : float32 or float64
+        Of weights, inputs and outputs.
+
+    Raises
+    ------
+    ArgumentError
+        For numbers out of range, or channels that are no multiple of groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> layer = nn.Conv2d(1, 64, (10, 4), stride=2, rng=np.random.default_rng(0))
+    >>> layer.forward(np.zeros((5, 49, 10, 1), "float32")).shape
+    (5, 25, 5, 64)
     """
 
-    dims = (2, 3, 4)
+    dims = (4,)
 
-    def __init__(self, channels, units, bias=True, *, rng, dtype=np.float32):
-        channels, units = whole(channels, "channels"), whole(units, "units")
-        geometry = Geometry(Axis(1), Axis(1), channels, units)
-        super().__init__(geometry, (channels, units), bias, rng, dtype, gain=1.0)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size2d,
+        stride: Size2d = 1,
+        dilation: Size2d = 1,
+        padding: Padding2d = "same",
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        counts, axes = channel_counts(in_channels, out_channels, groups), (kernel_size, stride, dilation, padding)
+        super().__init__(Geometry(*window_axes(2, *axes), *counts), bias, rng, dtype, padding=padding)
 
 
-def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
+def conv1d(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    padding: Padding1d = 0,
+) -> Array:
     """Correlate a batch of sequences with a bank of filters along time.
 
     Parameters
     ----------
     x : float array, shape (batch, time, in_channels)
+        The sequences.
     weight : float array, shape (kernel_size, in_channels, out_channels)
+        The filters.
     bias : float array, shape (out_channels,), optional
-    stride, dilation : int >= 1, in steps of time
-    padding : int, (left, right), "same", "valid", "causal" or "same_keras"; zeros, in steps of time; see `Conv1d`
+        Is added to each output.
+    stride, dilation : int
+        At least 1, in steps of time.
+    padding : int, (left, right), "same", "valid", "causal" or "same_keras"
+        Zeros, in steps of time; see `Conv1d`.
 
     Returns
     -------
@@ -353,15 +361,15 @@ def conv1d(x, weight, bias=None, *, stride=1, dilation=1, padding=0):
     array([0., 1., 0., 2.])
     """
     x, weight = floating(x, "x", (3,)), floating(weight, "weight", (3,))
-    kernel_size, channels, width = weight.shape
+    kernel_size, channels, filters = weight.shape
     if kernel_size < 1 or channels != x.shape[2]:
         raise ShapeError(
             f"weight must have shape (kernel_size >= 1, {x.shape[2]}, out) to fit x {x.shape}, not {weight.shape}"
         )
-    bias = np.zeros(width, weight.dtype) if bias is None else floating(bias, "bias", (1,))
-    if bias.shape != (width,):
-        raise ShapeError(f"bias must have shape ({width},), not {bias.shape}")
+    bias = np.zeros(filters, weight.dtype) if bias is None else floating(bias, "bias", (1,))
+    if bias.shape != (filters,):
+        raise ShapeError(f"bias must have shape ({filters},), not {bias.shape}")
     dtype = np.result_type(x, weight, bias)
-    layer = Conv1d(channels, width, kernel_size, stride, dilation, padding, rng=np.random.default_rng(0), dtype=dtype)
-    layer.weight[:], layer.bias[:] = weight, bias
+    layer = Conv1d(channels, filters, kernel_size, stride, dilation, padding, rng=np.random.default_rng(0), dtype=dtype)
+    layer.weight, layer.bias = weight, bias
     return layer.forward(x)

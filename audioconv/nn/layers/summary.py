@@ -1,25 +1,60 @@
 """What a network is, before any training: shapes, parameters, multiply-adds, and how it works on a stream."""
 
+from html import escape
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
 from audioconv.errors import AudioconvError, ShapeError
 from audioconv.nn.ops.graph import Graph
 
+if TYPE_CHECKING:  # they need the summary
+    from audioconv.nn.layers.base import Layer
+    from audioconv.nn.runtime.stream import NetworkStream
+
+
+class LayerSummary(NamedTuple):
+    """What one layer of a network makes of a clip, and what it costs."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+    @property
+    def output(self) -> str:
+        """The shape of the output as text."""
+        return " x ".join(map(str, self.output_shape))
+
 
 class Summary:
-    """A table of a network; `print` shows it.
+    """A table of a network; `print` shows it, as notebooks do.
 
     Parameters
     ----------
     network : Layer
-    shape : tuple
+        Trained or not.
+    shape : tuple of int
         Of a clip: (time, channels) or (time, freq, channels).
     hop_ms : float
         Of the frames, to say what look-ahead is in time.
 
     Attributes
     ----------
-    layers : list of (name, kind, output shape, parameters, multiply-adds of a clip)
-    parameters, multiply_adds : int
-    stream : NetworkStream or None, if the network cannot work on one
+    layers : list of (name, kind, output_shape, parameters, multiply_adds)
+        Of each layer; named tuples.
+    parameters : int
+        Numbers that training sets.
+    multiply_adds : int
+        Of a clip (MACs).
+    frame_multiply_adds : int or None
+        Of a frame of a stream, on average.
+    stream : NetworkStream or None
+        None if the network cannot work on one.
+
+    Raises
+    ------
+    ShapeError
+        If such clips do not fit.
 
     Examples
     --------
@@ -34,23 +69,32 @@ class Summary:
     2  Dense                 2                     18             16
     all                                          122          9,424
     stream: receptive field 3 frames (30 ms), look-ahead 1 frames (10 ms), 112 multiply-adds a frame, state 14.1 kB
+    >>> network.summary((98, 4))
+    Summary(3 layers, 122 parameters, 9,424 multiply-adds)
     """
 
-    def __init__(self, network, shape, *, hop_ms=10.0):
-        self.hop_ms, self.layers, self._counted = hop_ms, [], set()
+    layers: list[LayerSummary]
+    parameters: int
+    multiply_adds: int
+    frame_multiply_adds: int | None
+    stream: "NetworkStream | None"
+    stream_error: str | None
+
+    def __init__(self, network: "Layer", shape: tuple[int, ...], *, hop_ms: float = 10.0) -> None:
+        self.hop_ms, self.layers = hop_ms, []
+        self._counted: set[int] = set()
         self._walk(network, "", tuple(shape))
         self.parameters = sum(p.size for p in network.parameters().values())
         self.multiply_adds = described(network, shape)[1]
         try:
-            self.stream = network.stream(tuple(shape)[1:])
-            self.stream_error = None
+            self.stream, self.stream_error = network.stream(tuple(shape)[1:]), None
         except AudioconvError as error:
             self.stream, self.stream_error = None, str(error)
         self.frame_multiply_adds = self._frame_multiply_adds(network, shape) if self.stream else None
 
-    def _walk(self, layer, name, shape):
+    def _walk(self, layer: "Layer", name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Note a layer and what is in it; returns the shape of its output."""
-        inside = getattr(layer, "layers", None)
+        inside: list[Layer] | None = getattr(layer, "layers", None)
         if inside is not None:
             for number, each in enumerate(inside):
                 shape = self._walk(each, f"{name}{number}", shape)
@@ -58,35 +102,50 @@ class Summary:
         result, multiply_adds = described(layer, shape)
         new = [p for p in layer.parameters().values() if id(p) not in self._counted]  # of a layer used twice, once
         self._counted.update(map(id, new))
-        parameters = sum(p.size for p in new)
-        self.layers.append((name, type(layer).__name__, result, parameters, multiply_adds))
+        self.layers.append(LayerSummary(name, type(layer).__name__, result, sum(p.size for p in new), multiply_adds))
         return result
 
-    def _frame_multiply_adds(self, network, shape):
+    def _frame_multiply_adds(self, network: "Layer", shape: tuple[int, ...]) -> int:
         """Multiply-adds that one more frame costs, on average."""
         few, more = (described(network, (shape[0] + n, *shape[1:]), stream="clip")[1] for n in (0, 64))
         return round((more - few) / 64)
 
-    def __str__(self):
-        lines = [f"{'layer':<25}{'output':<14}{'parameters':>10}{'multiply-adds':>15}"]
-        for name, kind, shape, parameters, multiply_adds in self.layers:
-            lines.append(
-                f"{name + '  ' + kind:<25}{' x '.join(map(str, shape)):<14}{parameters:>10,}{multiply_adds:>15,}"
-            )
-        lines.append(f"{'all':<39}{self.parameters:>9,}{self.multiply_adds:>15,}")
+    def _on_streams(self) -> str:
+        """How the network works on a stream, in a line."""
         if self.stream is None:
-            lines.append(f"stream: no; {self.stream_error}")
-        else:
-            field, ahead = self.stream.receptive_field, self.stream.look_ahead
-            lines.append(
-                f"stream: receptive field {field} frames ({field * self.hop_ms:g} ms), "
-                f"look-ahead {ahead} frames ({ahead * self.hop_ms:g} ms), "
-                f"{self.frame_multiply_adds:,} multiply-adds a frame, state {self.stream.bytes / 1e3:.1f} kB"
-            )
-        return "\n".join(lines)
+            return f"stream: no; {self.stream_error}"
+        field, ahead = self.stream.receptive_field, self.stream.look_ahead
+        return (
+            f"stream: receptive field {field} frames ({field * self.hop_ms:g} ms), "
+            f"look-ahead {ahead} frames ({ahead * self.hop_ms:g} ms), "
+            f"{self.frame_multiply_adds:,} multiply-adds a frame, state {self.stream.bytes / 1e3:.1f} kB"
+        )
+
+    def __repr__(self) -> str:
+        costs = f"{self.parameters:,} parameters, {self.multiply_adds:,} multiply-adds"
+        return f"Summary({len(self.layers)} layer{'s' * (len(self.layers) != 1)}, {costs})"
+
+    def __str__(self) -> str:
+        lines = [f"{'layer':<25}{'output':<14}{'parameters':>10}{'multiply-adds':>15}"]
+        for layer in self.layers:
+            named = f"{layer.name + '  ' + layer.kind:<25}{layer.output:<14}"
+            lines.append(f"{named}{layer.parameters:>10,}{layer.multiply_adds:>15,}")
+        lines.append(f"{'all':<39}{self.parameters:>9,}{self.multiply_adds:>15,}")
+        return "\n".join([*lines, self._on_streams()])
+
+    def _repr_html_(self) -> str:
+        head = ("", "layer", "output", "parameters", "multiply-adds")
+        rows = [(r.name, r.kind, r.output, f"{r.parameters:,}", f"{r.multiply_adds:,}") for r in self.layers]
+        rows.append(("", "all", "", f"{self.parameters:,}", f"{self.multiply_adds:,}"))
+        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+        names = "".join(f"<th>{name}</th>" for name in head)
+        table = f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<div>{table}<p>{escape(self._on_streams())}</p></div>"
 
 
-def described(layer, shape, stream=None):
+def described(
+    layer: "Layer", shape: tuple[int, ...], stream: Literal["clip"] | int | None = None
+) -> tuple[tuple[int, ...], int]:
     """(shape of the output, multiply-adds of a clip)."""
     if len(shape) + 1 not in layer.dims:
         raise ShapeError(f"a clip of shape {tuple(shape)} does not fit {type(layer).__name__}, which takes "

@@ -4,37 +4,69 @@ from dataclasses import replace
 
 import numpy as np
 
-from audioconv.arrays import whole
+from audioconv._typing import DTypeLike
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.nn.layers.convolution import _Convolution, _sizes
-from audioconv.nn.layers.windows import axes_1d, axes_2d, pair
+from audioconv.nn.layers.convolution import Convolution, channel_counts
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axis, window_axes
 from audioconv.nn.ops import convolution as convolving
-from audioconv.nn.ops.geometry import KERAS, Geometry
+from audioconv.nn.ops.geometry import KERAS, Axis, Geometry
+from audioconv.nn.ops.graph import Graph, Tensor
 from audioconv.nn.ops.tensor_view import squeeze_like
+from audioconv.nn.settings import shown
 
 
-class _Transposed(_Convolution):
-    """The transpose of the linear map that a convolution from `filters` to `channels` is."""
+class TransposedConvolution(Convolution):
+    """The transpose of the linear map that a convolution from `out_channels` to `in_channels` is."""
 
-    def __init__(self, axes, channels, filters, groups, bias, rng, dtype):
-        geometry = Geometry(*axes, filters, channels, groups)  # of the convolution that this is the transpose of
-        taps = [axis.taps for axis in axes][: self.dims[0] - 2]
-        shape = (*taps, channels // groups, filters)
-        super().__init__(geometry, shape, False, rng, dtype, gain=2.0 * filters / channels)
-        self._grad_bias = np.zeros(filters, dtype)
-        self.bias = np.zeros(filters, dtype) if bias else None
+    def __init__(
+        self,
+        axes: tuple[Axis, Axis],
+        counts: tuple[int, int, int],
+        bias: bool,
+        rng: np.random.Generator,
+        dtype: DTypeLike,
+        *,
+        padding: Padding2d,
+        output_padding: Size2d,
+    ) -> None:
+        in_channels, out_channels, groups = counts
+        self._output_padding = by_axis(output_padding, "output_padding", self._rank, 0)
+        cut = [_cut(*each) for each in zip(axes, self._output_padding, strict=False)]
+        # of the convolution that this is the transpose of
+        geometry = Geometry(cut[0], cut[1] if self._rank == 2 else axes[1], out_channels, in_channels, groups)
+        super().__init__(geometry, bias, rng, dtype, padding=padding, gain=2.0 * out_channels / in_channels)
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        taps = tuple(axis.taps for axis in self.geometry.axes[: self._rank])
+        return (*taps, self.in_channels // self.groups, self.out_channels)
 
     @property
-    def channels(self):
+    def in_channels(self) -> int:
+        """Channels of the input."""
         return self.geometry.filters
 
-    def _convolve(self, graph, x, weight, bias, geometry, relu):
+    @property
+    def out_channels(self) -> int:
+        """Channels of the output."""
+        return self.geometry.channels
+
+    @property
+    def output_padding(self) -> int | tuple[int, ...]:
+        """Steps of the output that are there at the end beyond those of the transposed convolution."""
+        return self._output_padding[0] if self._rank == 1 else self._output_padding
+
+    def __repr__(self) -> str:
+        return shown(self, *(() if any(self._output_padding) else ("output_padding",)))
+
+    def _convolve(
+        self, graph: Graph, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool
+    ) -> Tensor:
         shape = squeeze_like(geometry.transposed(x.shape), x.shape)
         if min(shape) < 1:
             raise ShapeError(f"x {x.shape} gives an output of shape {shape} after the padding is cut off")
         return convolving.input_gradient(graph, x, weight, bias, geometry, shape, exchange=False, relu=relu)
 
-    def _back(self, graph, x, weight, grad_y, geometry):
+    def _back(self, graph: Graph, x: Tensor, weight: Tensor, grad_y: Tensor, geometry: Geometry) -> None:
         graph.partial(convolving.transposed_weight_gradient(graph, x, grad_y, geometry), self._grad_weight)
         self._bias_back(graph, grad_y)
         if graph.needs_gradient(x):
@@ -43,7 +75,7 @@ class _Transposed(_Convolution):
             graph.add_gradient(x, convolving.forward(graph, grad_y, exchanged, None, geometry))
 
 
-def _cut(axis, output_padding):
+def _cut(axis: Axis, output_padding: int) -> Axis:
     """An axis with what is cut off its output in numbers, less at the end by so much."""
     if output_padding and output_padding >= max(axis.stride, axis.dilation):
         raise ArgumentError(
@@ -55,20 +87,28 @@ def _cut(axis, output_padding):
     return replace(axis, padding=(axis.padding[0], axis.padding[1] - output_padding))
 
 
-class Conv1dTranspose(_Transposed):
+class Conv1dTranspose(TransposedConvolution):
     """The transpose of a `Conv1d`: y[t * stride + tap * dilation - left] += x[t] @ weight[tap].
 
     Parameters
     ----------
-    channels, filters : int
-        Channels of the input and of the output.
-    kernel_size, stride, dilation, bias, dtype :
-        As for `Conv1d`.
-    padding :
+    in_channels : int
+        Channels of the input.
+    out_channels : int
+        Channels of the output.
+    kernel_size : int
+        Taps of each filter.
+    stride : int
+        Steps of the output from what an input adds to what the next one does.
+    dilation : int
+        Steps of the output from a tap to the next.
+    padding : int, (left, right), "same", "valid", "causal" or "same_keras"
         As for `Conv1d`: so much is cut off the output, which has
         (time - 1) * stride + dilation * (kernel_size - 1) + 1 - left - right + output_padding frames.
         "same_keras" is what Keras calls "same": time * stride frames, of clips and on streams; where taps do not
         reach so far, the last ones are the bias alone.
+    bias : bool
+        Whether there is a number that is added to each output channel.
     groups : int
         Each of so many groups of filters sees its own group of channels.
     output_padding : int
@@ -76,9 +116,16 @@ class Conv1dTranspose(_Transposed):
         bias. Below stride or dilation. With it the output has the length of any input of the `Conv1d` that this is
         the transpose of.
     rng : numpy Generator
-        Draws the weights (kernel_size, channels // groups, filters): normal, variance
-        2 / (kernel_size * channels // groups). (For PyTorch's, (channels, filters // groups, kernel_size),
-        each group is turned by itself.)
+        Draws the weights (kernel_size, in_channels // groups, out_channels): normal, variance
+        2 / (kernel_size * in_channels // groups). (For PyTorch's, (in_channels, out_channels // groups, kernel_size),
+        the kernel of each group is flipped by itself.)
+    dtype : float32 or float64
+        Of weights, inputs and outputs.
+
+    Raises
+    ------
+    ArgumentError
+        For numbers out of range.
 
     References
     ----------
@@ -96,46 +143,79 @@ class Conv1dTranspose(_Transposed):
 
     def __init__(
         self,
-        channels,
-        filters,
-        kernel_size,
-        stride=1,
-        dilation=1,
-        padding="valid",
-        bias=True,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        dilation: int = 1,
+        padding: Padding1d = "valid",
+        bias: bool = True,
         *,
-        groups=1,
-        output_padding=0,
-        rng,
-        dtype=np.float32,
-    ):
-        channels, filters, groups = _sizes(channels, filters, groups)
-        time, freq = axes_1d(kernel_size, stride, dilation, padding)
-        axes = _cut(time, whole(output_padding, "output_padding", 0)), freq
-        super().__init__(axes, channels, filters, groups, bias, rng, dtype)
+        groups: int = 1,
+        output_padding: int = 0,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        counts = channel_counts(in_channels, out_channels, groups)
+        axes = window_axes(1, kernel_size, stride, dilation, padding)
+        super().__init__(axes, counts, bias, rng, dtype, padding=padding, output_padding=output_padding)
 
 
-class Conv2dTranspose(_Transposed):
-    """The transpose of a `Conv2d`; as `Conv1dTranspose`, with a number for both or (time, freq)."""
+class Conv2dTranspose(TransposedConvolution):
+    """The transpose of a `Conv2d`; as `Conv1dTranspose`, with a number for both axes or (time, freq).
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the input.
+    out_channels : int
+        Channels of the output.
+    kernel_size, stride, dilation : int or (time, freq)
+        As for `Conv1dTranspose`.
+    padding : one for both, or (time, freq), each as of `Conv1d`
+        So much is cut off the output.
+    bias : bool
+        Whether there is a number that is added to each output channel.
+    groups : int
+        Each of so many groups of filters sees its own group of channels.
+    output_padding : int or (time, freq)
+        So many steps more at the end.
+    rng : numpy Generator
+        Draws the weights (taps in time, taps in frequency, in_channels // groups, out_channels).
+    dtype : float32 or float64
+        Of weights, inputs and outputs.
+
+    Raises
+    ------
+    ArgumentError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> layer = nn.Conv2dTranspose(1, 1, 4, stride=2, padding=1, rng=np.random.default_rng(0))
+    >>> layer.forward(np.zeros((1, 8, 8, 1))).shape
+    (1, 16, 16, 1)
+    """
 
     dims = (4,)
 
     def __init__(
         self,
-        channels,
-        filters,
-        kernel_size,
-        stride=1,
-        dilation=1,
-        padding="valid",
-        bias=True,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size2d,
+        stride: Size2d = 1,
+        dilation: Size2d = 1,
+        padding: Padding2d = "valid",
+        bias: bool = True,
         *,
-        groups=1,
-        output_padding=0,
-        rng,
-        dtype=np.float32,
-    ):
-        channels, filters, groups = _sizes(channels, filters, groups)
-        both = axes_2d(kernel_size, stride, dilation, padding), pair(output_padding, "output_padding", 0)
-        axes = [_cut(*each) for each in zip(*both, strict=True)]
-        super().__init__(axes, channels, filters, groups, bias, rng, dtype)
+        groups: int = 1,
+        output_padding: Size2d = 0,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        counts = channel_counts(in_channels, out_channels, groups)
+        axes = window_axes(2, kernel_size, stride, dilation, padding)
+        super().__init__(axes, counts, bias, rng, dtype, padding=padding, output_padding=output_padding)

@@ -1,45 +1,50 @@
 """What windows of convolutions and pools may be given as: numbers for one axis or for both, paddings by name."""
 
-from audioconv.arrays import whole
+from typing import Literal, TypeAlias
+
+from audioconv.arrays import pair, whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.ops.geometry import KERAS, Axis
 
+PaddingName: TypeAlias = Literal["same", "valid", "causal", "same_keras"]
+Padding1d: TypeAlias = int | tuple[int, int] | PaddingName
+Padding2d: TypeAlias = Padding1d | tuple[Padding1d, Padding1d]
+Size2d: TypeAlias = int | tuple[int, int]  # for time and frequency, or for both
+_Zeros: TypeAlias = tuple[int, int] | Literal["same_keras"]
 
-def padding_of(padding, kernel_size, dilation, stride=1):
-    """Return (left, right) for a padding: "same", "valid", "causal", an int, or (left, right); KERAS as it is, unless
-    it does not depend on the size of the input.
-    """
+
+def padding_of(padding: Padding1d, kernel_size: int, dilation: int, stride: int = 1) -> _Zeros:
+    """Return (left, right) for a padding; KERAS as it is, unless it does not depend on the size of the input."""
     span = dilation * (kernel_size - 1)
     same = span // 2, span - span // 2
-    named = {"same": same, "valid": (0, 0), "causal": (span, 0), KERAS: same if stride == 1 else KERAS}
+    named: dict[str, _Zeros] = {
+        "same": same,
+        "valid": (0, 0),
+        "causal": (span, 0),
+        KERAS: same if stride == 1 else "same_keras",
+    }
     if isinstance(padding, str):
         if padding not in named:
             raise ArgumentError(f"padding must be one of {', '.join(named)}, an int or (left, right), not {padding!r}")
         return named[padding]
-    pair = padding if isinstance(padding, (tuple, list)) else (padding, padding)
-    if len(pair) != 2:
+    both = padding if isinstance(padding, (tuple, list)) else (padding, padding)
+    if len(both) != 2:
         raise ArgumentError(f"padding must be an int or (left, right), not {padding!r}")
-    return tuple(whole(p, "padding", 0) for p in pair)
+    return whole(both[0], "padding", 0), whole(both[1], "padding", 0)
 
 
-def pair(value, name, least=1):
-    """(time, freq) of a number for both, or of two."""
-    values = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(values) != 2:
-        raise ArgumentError(f"{name} must be a whole number or (time, freq), not {value!r}")
-    return tuple(whole(v, name, least) for v in values)
-
-
-def paddings(padding, kernel_size, dilation, stride):
-    """Padding along time and frequency: one for both ("causal" is "same" along frequency), or (time, freq)."""
-    both = (padding, "same" if padding == "causal" else padding)
-    each = padding if isinstance(padding, (tuple, list)) else both
-    if len(each) != 2:
+def _padding_by_axis(padding: Padding2d, rank: int) -> tuple[Padding1d, ...]:
+    """Padding along each axis: one for both ("causal" is "same" along frequency), or (time, freq)."""
+    if rank == 1:
+        return (padding,)  # type: ignore[return-value]  # of one axis; anything else is refused by `padding_of`
+    if not isinstance(padding, (tuple, list)):
+        return padding, "same" if padding == "causal" else padding
+    if len(padding) != 2:
         raise ArgumentError(f"padding must be one for both or (time, freq), not {padding!r}")
-    return tuple(padding_of(*numbers) for numbers in zip(each, kernel_size, dilation, stride, strict=True))
+    return tuple(padding)
 
 
-def check_stream(axis):
+def check_stream(axis: Axis) -> None:
     """Refuse padding in time that depends on how long a clip is."""
     if axis.padding == KERAS:
         raise ShapeError(
@@ -48,23 +53,18 @@ def check_stream(axis):
         )
 
 
-def axes_1d(kernel_size, stride, dilation, padding, tiles=1):
-    """The axes of windows along time."""
-    kernel_size, stride, dilation = (
-        whole(kernel_size, "kernel_size"),
-        whole(stride, "stride"),
-        whole(dilation, "dilation"),
-    )
-    return Axis(
-        kernel_size, stride, dilation, padding_of(padding, kernel_size, dilation, stride), whole(tiles, "tiles")
-    ), Axis(1)
+def by_axis(value: Size2d, name: str, rank: int, least: int = 1) -> tuple[int, ...]:
+    """A whole number for each of `rank` axes, of one for all or of as many."""
+    return (whole(value, name, least),) if rank == 1 else pair(value, name, least)
 
 
-def axes_2d(kernel_size, stride, dilation, padding, tiles=1):
-    """The axes of windows along time and frequency."""
-    kernel_size, stride, dilation, tiles = (
-        pair(v, n)
-        for v, n in ((kernel_size, "kernel_size"), (stride, "stride"), (dilation, "dilation"), (tiles, "tiles"))
-    )
-    both = paddings(padding, kernel_size, dilation, stride)
-    return tuple(Axis(*each) for each in zip(kernel_size, stride, dilation, both, tiles, strict=True))
+def window_axes(
+    rank: int, kernel_size: Size2d, stride: Size2d, dilation: Size2d, padding: Padding2d, tiles: Size2d = 1
+) -> tuple[Axis, Axis]:
+    """The axes of windows along time (rank 1), or along time and frequency (rank 2)."""
+    named = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation, "tiles": tiles}
+    sizes, strides, dilations, tile_counts = (by_axis(value, name, rank) for name, value in named.items())
+    paddings = _padding_by_axis(padding, rank)
+    zeros = [padding_of(*each) for each in zip(paddings, sizes, dilations, strides, strict=True)]
+    axes = [Axis(*each) for each in zip(sizes, strides, dilations, zeros, tile_counts, strict=True)]
+    return axes[0], axes[1] if rank == 2 else Axis(1)

@@ -74,7 +74,7 @@ class ExponentialMovingAverage(Settings):
             found[name][...] = average.reshape(found[name].shape)
         return found
 
-    def build(self, graph: Graph, settings: Array) -> None:
+    def _build(self, graph: Graph, settings: Array) -> None:
         """Add the step to a graph, after all that is there; `settings` are those of the optimiser."""
         check_parameters(self, {name: average.size for name, average in self.averages.items()})
         graph.stage += 1

@@ -94,7 +94,7 @@ class Loss(Settings):
 
     _step: ClassVar[Any] = None
 
-    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
+    def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
         """Return targets, and weights of clips, as the kernels take them: the mean is in the weights.
 
         Parameters
@@ -145,10 +145,10 @@ class Loss(Settings):
             If outputs and targets do not fit each other, or the loss.
         """
         outputs = np.ascontiguousarray(floating(outputs, "outputs", (2, 3, 4)))
-        wanted, weights = self.prepare(targets, outputs)
+        wanted, weights = self._prepare(targets, outputs)
         graph = Graph(outputs.dtype, True, len(outputs))
         y = graph.placeholder("outputs", outputs.shape[1:])
-        output(graph, self.build(graph, y), "gradient")
+        output(graph, self._build(graph, y), "gradient")
         program, gradient, losses = Program(Plan(graph, 1, 1)), np.empty_like(outputs), np.zeros(1)
         arrays = {"outputs": outputs, "targets": wanted, "weights": weights, "gradient": gradient, "loss": losses}
         program.run(arrays)
@@ -158,7 +158,7 @@ class Loss(Settings):
         """Arrays that the step takes beyond targets and weights of clips."""
         return []
 
-    def build(self, graph: Graph, outputs: Tensor) -> Tensor:
+    def _build(self, graph: Graph, outputs: Tensor) -> Tensor:
         """Add the loss to a graph and return the gradient of the outputs; "loss" gets the loss of each group."""
         targets, weights = graph.placeholder("targets", outputs.shape), graph.placeholder("weights", (1,))
         total = graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True)
@@ -251,14 +251,14 @@ class SoftmaxCrossEntropy(Loss):
         self.class_weights, self.weight = class_weights, weight  # type: ignore[assignment]  # the checks convert them
         self._check_weights()
 
-    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
+    def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
         known: Array | None = None  # which places have a class, for class indices
         if np.shape(targets) == outputs.shape[:-1]:
             targets, known = self._of_indices(np.asarray(targets), outputs)
         elif np.shape(targets) != outputs.shape:
             raise ShapeError(f"targets must have the shape of the outputs, {outputs.shape}, or be class indices of "
                              f"shape {outputs.shape[:-1]}, not of shape {np.shape(targets)}")  # fmt: skip
-        targets, weights = super().prepare(targets, outputs)
+        targets, weights = super()._prepare(targets, outputs)
         self._check_weights(outputs.shape[-1])
         if self.class_weights is not None:
             own = (targets @ self.class_weights).reshape(len(targets), -1).mean(axis=1)
@@ -346,8 +346,8 @@ class BinaryCrossEntropy(Loss):
         """Of each class, or one number of all; None is 1."""
         return self._pos_weight
 
-    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
-        targets, weights = super().prepare(targets, outputs)
+    def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
+        targets, weights = super()._prepare(targets, outputs)
         return targets, weights / targets.shape[-1] if self.reduction == "mean" else weights
 
     def _arrays(self, channels: int) -> list[Array]:
@@ -371,8 +371,8 @@ class MeanSquaredError(Loss):
 
     _step = kernels.mean_squared_error
 
-    def prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
-        targets, weights = super().prepare(targets, outputs)
+    def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
+        targets, weights = super()._prepare(targets, outputs)
         return targets, weights / targets.shape[-1]
 
 

@@ -10,10 +10,10 @@ from audioconv.arrays import whole
 from audioconv.errors import AudioconvError
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.ops.graph import MICRO_BATCH, Graph, Tensor
+from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph, Tensor
 from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.runtime.plan import Plan
-from audioconv.nn.runtime.program import SHARDS, Program
+from audioconv.nn.runtime.program import Program
 from audioconv.nn.settings import Changes, Check, Settings, boolean, bounded, fraction, shown
 
 RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
@@ -62,9 +62,9 @@ class Optimiser(Settings):
     def steps(self, steps: int) -> None:
         self._steps = whole(steps, "steps", 0)
 
-    def signature(self) -> tuple[Any, ...]:
-        """All that a program with the optimiser depends on, but what `prepare` fills in."""
-        return self.network.signature(), self.clip_grad_norm
+    def _signature(self) -> tuple[Any, ...]:
+        """All that a program with the optimiser depends on, but what `_prepare` fills in."""
+        return self.network._signature(), self.clip_grad_norm
 
     def state_dict(self) -> dict[str, Array]:
         """Return the moments of all parameters: what a later step depends on, beside `steps`.
@@ -76,8 +76,8 @@ class Optimiser(Settings):
         """
         return {f"{name}.{i}": a for name, moments in self._moments.items() for i, a in enumerate(moments)}
 
-    def prepare(self, learning_rate: float) -> None:
-        """Fill in the settings of the next step; `finish` comes after it."""
+    def _prepare(self, learning_rate: float) -> None:
+        """Fill in the settings of the next step; `_finish` comes after it."""
         self.settings[:] = 0
         self.settings[[RATE, FACTOR, DECAY, GO]] = (
             _learning_rate(learning_rate, "learning_rate"),
@@ -86,7 +86,7 @@ class Optimiser(Settings):
             1,
         )
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Count the step, if it was not cancelled."""
         self._steps += int(self.settings[GO])
 
@@ -105,15 +105,15 @@ class Optimiser(Settings):
         AudioconvError
             If the network has other parameters than when the optimiser was made.
         """
-        if self._changes(self.signature) or self._program is None:
+        if self._changes(self._signature) or self._program is None:
             graph = Graph(self.network.dtype, True, SHARDS)
-            self.build(graph)
+            self._build(graph)
             self._program = Program(Plan(graph, SHARDS, 1))
-        self.prepare(learning_rate)
+        self._prepare(learning_rate)
         self._program.run({})
-        self.finish()
+        self._finish()
 
-    def build(self, graph: Graph) -> None:
+    def _build(self, graph: Graph) -> None:
         """Add the step to a graph, after all that is there."""
         settings, gradients = graph.array(self.settings), self.network.gradients()
         check_parameters(self, {name: kept[0].size for name, kept in self._moments.items()})
@@ -222,8 +222,8 @@ class AdamW(Optimiser):
         super().__init__(network, weight_decay, clip_grad_norm)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def prepare(self, learning_rate: float) -> None:
-        super().prepare(learning_rate)
+    def _prepare(self, learning_rate: float) -> None:
+        super()._prepare(learning_rate)
         step = self._steps + 1
         corrections = 1 - self.beta1**step, 1 - self.beta2**step
         self.settings[1:6] = self.beta1, self.beta2, self.epsilon, *corrections
@@ -282,6 +282,6 @@ class SGD(Optimiser):
         super().__init__(network, weight_decay, clip_grad_norm)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def prepare(self, learning_rate: float) -> None:
-        super().prepare(learning_rate)
+    def _prepare(self, learning_rate: float) -> None:
+        super()._prepare(learning_rate)
         self.settings[1:3] = self.momentum, self.nesterov

@@ -12,10 +12,10 @@ from audioconv.arrays import floating
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import Layer, seeds_of
 from audioconv.nn.ops import backward
-from audioconv.nn.ops.graph import MICRO_BATCH, Graph
+from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph
 from audioconv.nn.ops.instructions import instruction
 from audioconv.nn.ops.outputs import add_partials, output
-from audioconv.nn.runtime.program import SHARDS, Program, training_plan
+from audioconv.nn.runtime.program import Program, training_plan
 from audioconv.nn.runtime.program_cache import cache_program, new_array
 from audioconv.nn.settings import Changes, Settings
 from audioconv.nn.training.ema import ExponentialMovingAverage
@@ -110,18 +110,18 @@ class TrainingStep(Settings):
         dtype = self.network.dtype
         x = np.ascontiguousarray(floating(x, "x", self.network.dims), dtype)
         with self._guard:
-            program, shape = self.program(x.shape)
+            program, shape = self._program(x.shape)
             outputs = new_array((len(x), *shape), dtype)
-            wanted, weights = self.loss.prepare(targets, outputs)
+            wanted, weights = self.loss._prepare(targets, outputs)
             losses = np.zeros(program.plan.micro_batch_count)
             arrays = {"x": x, "y": outputs, "targets": wanted, "weights": weights, "loss": losses}
             arrays["seeds"] = seeds_of(self.network, len(x), seeds)
-            self.optimiser.prepare(learning_rate)
+            self.optimiser._prepare(learning_rate)
             program.run(arrays, threads=min(parallel.thread_count(threads), SHARDS))
-            self.optimiser.finish()
+            self.optimiser._finish()
         return float(sum(losses.tolist())), outputs
 
-    def program(self, shape: tuple[int, ...]) -> tuple[Program, tuple[int, ...]]:
+    def _program(self, shape: tuple[int, ...]) -> tuple[Program, tuple[int, ...]]:
         """The program for batches of this shape, and the shape of a clip's output."""
         if self._changes(self._signature):
             self._programs.clear()
@@ -129,19 +129,19 @@ class TrainingStep(Settings):
             graph = Graph(self.network.dtype, True, shape[0], input_gradient=False)
             y = self.network._build(graph, graph.placeholder("x", shape[1:]))
             output(graph, y, "y")
-            backward.backward(graph, y, self.loss.build(graph, y))
+            backward.backward(graph, y, self.loss._build(graph, y))
             graph.stage += 1
             self._check_finite(graph)
             add_partials(graph)
-            self.optimiser.build(graph)
+            self.optimiser._build(graph)
             if self.ema is not None:
-                self.ema.build(graph, self.optimiser.settings)
+                self.ema._build(graph, self.optimiser.settings)
             cache_program(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
     def _signature(self) -> Hashable:
         of_ema = self.ema and (self.ema, self.ema.decay)
-        return self.network.signature(), self.optimiser, self.optimiser.signature(), self.loss, of_ema
+        return self.network._signature(), self.optimiser, self.optimiser._signature(), self.loss, of_ema
 
     def _check_finite(self, graph: Graph) -> None:
         """Do nothing to the weights if the loss is not finite."""
@@ -190,7 +190,7 @@ def epoch_time_s(
     network = copy.deepcopy(network)
     step = TrainingStep(network, SGD(network), MeanSquaredError())
     x = np.random.default_rng(0).standard_normal((batch_size, *shape)).astype(network.dtype)
-    targets = np.zeros((batch_size, *step.program(x.shape)[1]), network.dtype)
+    targets = np.zeros((batch_size, *step._program(x.shape)[1]), network.dtype)
     times_s = []
     for _ in range(4):
         start = time.perf_counter()
