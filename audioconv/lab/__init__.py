@@ -4,14 +4,16 @@ Reference: Goodfellow, Bengio, Courville, Deep Learning (2016), chapter 9.
 """
 
 import importlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
 
 from audioconv._typing import Path
 from audioconv.arrays import choice
 from audioconv.lab.settings import Settings
 
-EXPERIMENTS = {  # modules of this folder, each with a function show(report, settings)
+Experiment: TypeAlias = Literal["comparison", "sparse", "sharing", "pooling", "prior", "dilated", "fast"]
+
+EXPERIMENTS: dict[Experiment, str] = {  # modules of this folder, each with a function show(report, settings)
     "comparison": "networks of equal budget on images and words",
     "sparse": "sparse interactions: connections, pruned kernels, receptive fields",
     "sharing": "parameter sharing: one set of weights, a few, or one for each place",
@@ -24,38 +26,52 @@ EXPERIMENTS = {  # modules of this folder, each with a function show(report, set
 __all__ = ["EXPERIMENTS", "Settings", "run"]
 
 
-def run(path: Path, names: Sequence[str] = (), settings: Settings = Settings()) -> dict[str, Any]:  # noqa: B008 - a tuple
+def run(path: Path, names: Iterable[Experiment] = (), settings: Settings | None = None) -> dict[Experiment, Any]:
     """Run experiments and write one page about them.
 
     Parameters
     ----------
-    path : path of the page, .html
-    names : sequence of str, of `EXPERIMENTS`
-        By default all.
-    settings : Settings
+    path : path
+        Of the page, .html.
+    names : iterable of str
+        Keys of `EXPERIMENTS`; by default all.
+    settings : Settings, optional
+        How thorough they are; by default all of them are run with three seeds.
 
     Returns
     -------
-    dict of name -> what the experiment returned
+    found : dict of str -> object
+        By name, what each experiment found.
 
     Raises
     ------
     ArgumentError
         For a name that is none of them.
+
+    Examples
+    --------
+    >>> from audioconv import lab
+    >>> lab.run("page.html", names=["convolutional"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    audioconv.errors.ArgumentError: experiment must be one of 'comparison', ..., not 'convolutional'
     """
     from audioconv.report import Report
 
-    names = [choice(name, "experiment", tuple(EXPERIMENTS)) for name in names] or list(EXPERIMENTS)
-    report, found = Report("What convolution buys"), {}
+    settings = Settings() if settings is None else settings
+    chosen: list[Experiment] = [choice(name, "experiment", tuple(EXPERIMENTS)) for name in names]
+    chosen = chosen or list(EXPERIMENTS)
+    report = Report("What convolution buys")
+    found: dict[Experiment, Any] = {}
     report.text(
         "Every number on this page comes from the run that made it. The ideas are those of chapter 9 of Deep Learning "
         "by Goodfellow, Bengio and Courville (2016)."
     )
     try:
-        for name in names:
+        for name in chosen:
             found[name] = importlib.import_module(f"audioconv.lab.{name}").show(report, settings)
     except KeyboardInterrupt:
-        report.text(f"Interrupted: {', '.join(name for name in names if name not in found)} not finished.")
+        report.text(f"Interrupted: {', '.join(name for name in chosen if name not in found)} not finished.")
         raise
     finally:
         report.save(path)

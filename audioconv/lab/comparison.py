@@ -1,9 +1,8 @@
 """Networks of equal budget: what sharing weights and pooling buys, in accuracy, parameters, work, memory and time."""
 
 import time
-from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,10 +11,15 @@ from audioconv._typing import Array
 from audioconv.lab import data, networks, pictures, training
 from audioconv.lab.settings import Settings
 from audioconv.lab.timing import medians_s
-from audioconv.report import Report
+
+if TYPE_CHECKING:
+    from audioconv.report import Report
 
 SHARES = (0.01, 0.05, 0.1, 0.5, 1.0)
-BUDGETS = {"parameters": (12_000, "parameters"), "multiply_adds": (100_000, "multiply-adds")}
+BUDGETS: dict[networks.Budget, tuple[int, str]] = {
+    "parameters": (12_000, "parameters"),
+    "multiply_adds": (100_000, "multiply-adds"),
+}
 STEPS, QUICK_STEPS = 250, 60
 LIMIT_S, QUICK_LIMIT_S = 450, 35
 NEAR = 0.1  # a budget missed by more is said to be
@@ -34,7 +38,7 @@ class Row(NamedTuple):
     """A network on a task, with its times and its accuracies (shares, seeds); NaN where it was not trained."""
 
     task: data.Task
-    budget: str
+    budget: networks.Budget
     network: networks.Network
     step_s: float
     predict_s: float
@@ -61,7 +65,7 @@ def measure(tasks: Sequence[data.Task], settings: Settings, limit_s: float, step
         for pooled in (False, True)
     ]
     settings.announce("timing steps of training and predictions")
-    times = _times([plan[::2] for plan in plans])
+    times = _times([(task, network) for task, _, network in plans])
     found = np.full((len(plans), len(SHARES), len(settings.seeds)), np.nan)
     cells = [
         Cell(r, s, seed) for seed in settings.seeds for s in reversed(range(len(SHARES))) for r in range(len(plans))
@@ -92,7 +96,7 @@ def trained(task: data.Task, network: networks.Network, share: float, seed: int,
     return training.accuracy(built, task.test_x, task.test_y)
 
 
-def _times(plans: Iterable[tuple[data.Task, networks.Network]]) -> list[tuple[float, float]]:
+def _times(plans: Sequence[tuple[data.Task, networks.Network]]) -> list[tuple[float, float]]:
     """Seconds of a training step of a batch and of one prediction, of each (task, network), on one thread."""
     found = []
     for task, network in plans:
@@ -101,12 +105,12 @@ def _times(plans: Iterable[tuple[data.Task, networks.Network]]) -> list[tuple[fl
         built = networks.build(network.kind, network.pooled, network.widths, task.shape, classes, rng)
         x, y = task.train_x[: training.BATCH], task.train_y[: training.BATCH]
         step, infer = training.stepper(built, x, y, classes), built.inference()
-        times = medians_s({"step": step, "predict": partial(infer, x[:1], threads=1)}, 5)
+        times = medians_s({"step": step, "predict": lambda infer=infer, x=x: infer(x[:1], threads=1)}, 5)
         found.append((times["step"], times["predict"]))
     return found
 
 
-def show(report: Report, settings: Settings) -> list[Row]:
+def show(report: "Report", settings: Settings) -> list[Row]:
     """Run the comparison and add its tables and pictures to a report."""
     steps, limit_s = (QUICK_STEPS, QUICK_LIMIT_S) if settings.quick else (STEPS, LIMIT_S)
     tasks, missing = data.all_tasks(settings)
@@ -134,7 +138,7 @@ def show(report: Report, settings: Settings) -> list[Row]:
     return [row for row in rows if row.budget == "parameters"]
 
 
-def _show_task(report: Report, task: data.Task, rows: Sequence[Row]) -> None:
+def _show_task(report: "Report", task: data.Task, rows: list[Row]) -> None:
     report.subheading(task.name)
     report.text(
         f"{len(task.train_y):,} examples to train on, {len(task.test_y):,} to test, {len(task.classes)} classes."
@@ -154,7 +158,7 @@ def _show_task(report: Report, task: data.Task, rows: Sequence[Row]) -> None:
             report.figure(pictures.accuracy_by_share(own, SHARES), caption)
     if any(np.isfinite(row.accuracy[ALL]).any() for row in rows):
         report.figure(
-            pictures.accuracy_by_cost(rows, BUDGETS),
+            pictures.accuracy_by_cost(rows),
             f"What the accuracy on all of {task.name} costs. Filled: with pooling. Small: equal parameters; large: "
             "equal multiply-adds. Left and high is good.",
         )

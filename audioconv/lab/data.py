@@ -2,16 +2,15 @@
 
 import gzip
 import os
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 
 from audioconv import parallel
-from audioconv._typing import Array, ArrayLike
+from audioconv._typing import Array, IntArray
 from audioconv.classify import load_dataset
 from audioconv.classify.clips import load_clips
 from audioconv.classify.progress import Notices
@@ -19,7 +18,7 @@ from audioconv.errors import ArgumentError
 from audioconv.features import Mfcc
 from audioconv.lab.settings import Settings
 
-MOST = 5000  # images of a set
+MOST_IMAGES = 5000  # images of a set
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 RATE = 16000
 FAINT_DB = -40  # where a word begins and ends: compressed clips are not quite zero around it
@@ -30,9 +29,9 @@ class Task(NamedTuple):
 
     name: str
     train_x: Array
-    train_y: Array
+    train_y: IntArray
     test_x: Array
-    test_y: Array
+    test_y: IntArray
     classes: tuple[str, ...]
 
     @property
@@ -40,8 +39,8 @@ class Task(NamedTuple):
         """Of one example."""
         return self.train_x.shape[1:]
 
-    def share(self, share: float, seed: int) -> Array:
-        """Places of a share of the training examples, as many of each class as it has of all, at least one."""
+    def share(self, share: float, seed: int) -> IntArray:
+        """Indices of a share of the training examples, as many of each class as it has of all, at least one."""
         rng, chosen = np.random.default_rng([seed, 0x5A]), []
         for number in range(len(self.classes)):
             own = rng.permutation(np.flatnonzero(self.train_y == number))
@@ -53,9 +52,9 @@ class Spoken(NamedTuple):
     """Clips of a second (clips, samples) as they were spoken, and which class each is."""
 
     train: Array
-    train_y: Array
+    train_y: IntArray
     test: Array
-    test_y: Array
+    test_y: IntArray
     classes: tuple[str, ...]
 
 
@@ -73,7 +72,7 @@ def fashion() -> Task | None:
     if not FASHION.is_dir():
         return None
     parts = []
-    for part, count in (("train", MOST - MOST // 5), ("t10k", MOST // 5)):
+    for part, count in (("train", MOST_IMAGES - MOST_IMAGES // 5), ("t10k", MOST_IMAGES // 5)):
         images, labels = _idx(FASHION / f"{part}-images-idx3-ubyte.gz"), _idx(FASHION / f"{part}-labels-idx1-ubyte.gz")
         chosen = np.random.default_rng(0).permutation(len(labels))[:count]
         parts.append((images[chosen], labels[chosen]))
@@ -121,9 +120,9 @@ def speech_commands(threads: int | None = None) -> Task | None:
 
 def all_tasks(settings: Settings) -> tuple[list[Task], list[str]]:
     """The sets that are here, the shipped ones alone if quick, and the names of those that are not."""
-    makers = {"digits": digits, "Fashion-MNIST": fashion}
-    makers |= {"shipped keywords": lambda: keywords(settings.threads)}
-    makers |= {"Speech Commands": lambda: speech_commands(settings.threads)}
+    makers: dict[str, Callable[[], Task | None]] = {"digits": digits, "Fashion-MNIST": fashion}
+    makers["shipped keywords"] = partial(keywords, settings.threads)
+    makers["Speech Commands"] = partial(speech_commands, settings.threads)
     if settings.quick:
         makers = {name: makers[name] for name in ("digits", "shipped keywords")}
     found = {}
@@ -144,7 +143,7 @@ def _spoken(folder: Path, threads: int | None) -> Spoken:
     return Spoken(clips[0], train_y, clips[1], test_y, tuple(labels.tolist()))
 
 
-def _planes(name: str, clips: Iterable[Array], spoken: Spoken, threads: int | None) -> Task:
+def _planes(name: str, clips: Sequence[Array], spoken: Spoken, threads: int | None) -> Task:
     rows = np.stack(parallel.run(Mfcc(RATE), list(clips), threads))
     y = np.concatenate((spoken.train_y, spoken.test_y))
     return _task(name, rows, y, len(spoken.train_y), spoken.classes)
@@ -157,15 +156,15 @@ def sound_of(clip: Array) -> slice:
     return slice(sound[0], sound[-1] + 1) if len(sound) else slice(0, 0)
 
 
-def placed(clip: Array, rng: Generator) -> Array:
+def placed(clip: Array, rng: np.random.Generator) -> Array:
     """A clip whose sound is moved to a random place in it; what is faint around goes along, from end to beginning."""
     sound = sound_of(clip)
     return np.roll(clip, rng.integers(len(clip) - (sound.stop - sound.start) + 1) - sound.start)
 
 
-def _task(name: str, values: ArrayLike, y: Array, count: int, classes: Iterable[object]) -> Task:
+def _task(name: str, x: Array, y: IntArray, count: int, classes: Iterable[object]) -> Task:
     """A task whose first `count` examples are trained on; each column (of coefficients, of pixels) is standardised."""
-    x: Array = np.asarray(values, np.float32)[..., None]
+    x = np.asarray(x, np.float32)[..., None]
     axes = (0, 1) if "x 10" in name else (0, 1, 2)  # a coefficient has a scale of its own, all pixels have one
     mean, deviation = (f(x[:count], axis=axes, keepdims=True) for f in (np.mean, np.std))
     x = ((x - mean) / np.maximum(deviation, 1e-6)).astype(np.float32)

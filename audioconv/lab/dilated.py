@@ -1,7 +1,7 @@
 """Dilated and transposed convolution: far sight for few layers, and larger images without a checkerboard."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,9 @@ from audioconv import nn
 from audioconv._typing import Array
 from audioconv.lab import pictures
 from audioconv.lab.settings import Settings
-from audioconv.report import Report
+
+if TYPE_CHECKING:
+    from audioconv.report import Report
 
 DEPTHS = range(1, 9)
 SIDE = 96  # of the image that is enlarged
@@ -33,7 +35,7 @@ class Enlarged(NamedTuple):
     ripple: float  # standard deviation over mean of what becomes of a constant, inside
 
 
-def stack(depth: int, dilated: bool) -> list[nn.Layer]:
+def stack(depth: int, dilated: bool) -> list[nn.Conv1d]:
     """Layers of three taps and one channel, each dilated twice as far as the one before it, or none."""
     rng = np.random.default_rng(0)
     dilations = [2**k if dilated else 1 for k in range(depth)]
@@ -42,14 +44,13 @@ def stack(depth: int, dilated: bool) -> list[nn.Layer]:
 
 def receptive_fields() -> Field:
     """How many inputs an output sees, as streams of the networks say, which have to remember them."""
-    plain, dilated = (
-        tuple(nn.Sequential(stack(depth, dilated)).stream((1,)).receptive_field for depth in DEPTHS)
-        for dilated in (False, True)
-    )
-    return Field(tuple(DEPTHS), plain, dilated, tuple(3 * depth for depth in DEPTHS))
+    fields = [
+        [nn.Sequential(stack(d, dilated)).stream((1,)).receptive_field for d in DEPTHS] for dilated in (False, True)
+    ]
+    return Field(tuple(DEPTHS), tuple(fields[0]), tuple(fields[1]), tuple(3 * d for d in DEPTHS))
 
 
-def seen(layers: Sequence[nn.Layer], steps: int) -> int:
+def inputs_seen(layers: Sequence[nn.Conv1d], steps: int) -> int:
     """The same by the matrices of the layers: inputs with a way to the last output."""
     reached = np.arange(steps) == steps - 1
     for layer in reversed(layers):
@@ -70,7 +71,7 @@ def enlargements() -> dict[str, Callable[[Array], Array]]:
     """Layers that double both sides of an image (1, rows, columns, 1), each of which keeps its mean."""
     rng = np.random.default_rng(0)
 
-    def transposed(taps: int, row: Sequence[int]) -> Callable[[Array], Array]:
+    def transposed(taps: int, row: list[int]) -> Callable[[Array], Array]:
         layer = nn.Conv2dTranspose(1, 1, taps, STRIDE, bias=False, rng=rng)
         layer.weight[:, :, 0, 0] = np.outer(row, row) * STRIDE**2 / np.sum(row) ** 2
         return layer.forward
@@ -96,7 +97,7 @@ def enlarged(image: Array) -> list[Enlarged]:
     return found
 
 
-def show(report: Report, settings: Settings) -> Field:
+def show(report: "Report", settings: Settings) -> Field:
     """Draw receptive fields, and enlarge an image."""
     settings.announce("dilated and transposed convolution")
     report.heading("Dilated and transposed convolution")
@@ -113,7 +114,7 @@ def show(report: Report, settings: Settings) -> Field:
     )
     report.figure(pictures.fields_by_depth(field), "Inputs that an output sees against the number of layers.")
     image = photograph()
-    ways = enlarged(image)
+    images = enlarged(image)
     report.text(
         "A transposed convolution of stride 2 makes an image twice as large: each pixel adds a patch. Patches of 3 x 3 "
         "overlap at every second row and column, where twice as much is added; what was even becomes a checkerboard. "
@@ -122,9 +123,9 @@ def show(report: Report, settings: Settings) -> Field:
     )
     report.table(
         ["a plain grey image, enlarged, varies by", "standard deviation / mean"],
-        [(way.name, f"{way.ripple:.1%}") for way in ways],
+        [(image.name, f"{image.ripple:.1%}") for image in images],
     )
     report.figure(
-        pictures.enlarged(ways), f"A detail of a photograph of {SIDE} x {SIDE} pixels, enlarged by each of them."
+        pictures.enlarged(images), f"A detail of a photograph of {SIDE} x {SIDE} pixels, enlarged by each of them."
     )
     return field

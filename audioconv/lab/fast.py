@@ -1,7 +1,7 @@
 """Fast algorithms: what a convolution costs against the length of its kernel, measured and as the planner predicts."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,9 @@ from audioconv import signal
 from audioconv.lab import pictures
 from audioconv.lab.settings import Settings
 from audioconv.lab.timing import medians_s
-from audioconv.report import Report
+
+if TYPE_CHECKING:
+    from audioconv.report import Report
 
 RATE = 48_000
 TAPS = tuple(2**k for k in range(1, 17))
@@ -48,7 +50,7 @@ def of_plane(side: int, repeats: int, shape: tuple[int, int] = PLANE, slowest_s:
     return Cost(side, medians_s(calls, repeats), {way.method: way.predicted_s for way in ways})
 
 
-def show(report: Report, settings: Settings) -> tuple[list[Cost], list[Cost]]:
+def show(report: "Report", settings: Settings) -> tuple[list[Cost], list[Cost]]:
     """Measure, predict and draw."""
     seconds, repeats, step = (1, 3, 3) if settings.quick else (10, 5, 1)
     report.heading("Fast algorithms")
@@ -71,7 +73,7 @@ def show(report: Report, settings: Settings) -> tuple[list[Cost], list[Cost]]:
     return signals, planes
 
 
-def _tell(report: Report, costs: Sequence[Cost], what: str, caption: str) -> None:
+def _tell(report: "Report", costs: Sequence[Cost], what: str, caption: str) -> None:
     report.figure(pictures.costs(costs, what), f"{caption} Dots: measured; lines: predicted.")
     methods = list(dict.fromkeys(method for cost in costs for method in cost.measured_s))
     sizes = sorted({cost.size for cost in costs})

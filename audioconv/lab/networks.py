@@ -1,27 +1,27 @@
 """Networks of equal budget: one layer after another of one kind, as wide as parameters or multiply-adds allow."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
-from numpy.random import Generator
 
 from audioconv import nn
 from audioconv.errors import ArgumentError
 from audioconv.nn.layers.summary import described
 
-KINDS = ("dense", "locally connected", "tiled", "convolutional", "depthwise-separable")
-TAPS, TILES = 3, 2  # along both axes
-WIDE = 12  # from so many steps on the first layer goes by two
-MOST_UNITS = 1 << 14
+Kind: TypeAlias = Literal["dense", "locally connected", "tiled", "convolutional", "depthwise-separable"]
+Budget: TypeAlias = Literal["parameters", "multiply_adds"]
 
-Shape: TypeAlias = tuple[int, ...]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+KERNEL_SIZE, TILES = 3, 2  # along both axes
+LARGE_SIDE = 12  # from so many steps on the first layer goes by two
+MOST_UNITS = 1 << 14
 
 
 class Network(NamedTuple):
     """A kind of network of some width, and what it costs for one example."""
 
-    kind: str
+    kind: Kind
     pooled: bool
     widths: tuple[int, ...]  # channels after the first and after the second layer
     parameters: int
@@ -35,10 +35,18 @@ class Network(NamedTuple):
 
     @property
     def name(self) -> str:
+        """What tables and pictures call it."""
         return f"{self.kind}, pooling" if self.pooled else self.kind
 
 
-def build(kind: str, pooled: bool, widths: Sequence[int], shape: Shape, classes: int, rng: Generator) -> nn.Sequential:
+def build(
+    kind: Kind,
+    pooled: bool,
+    widths: Sequence[int],
+    shape: tuple[int, ...],
+    classes: int,
+    rng: np.random.Generator,
+) -> nn.Sequential:
     """Two hidden layers of a kind, ReLU after each, and a dense layer over all that is left.
 
     Parameters
@@ -56,42 +64,47 @@ def build(kind: str, pooled: bool, widths: Sequence[int], shape: Shape, classes:
     layers: list[nn.Layer] = []
     channels = shape[2]
     if kind == "dense":
-        layers = [nn.AveragePool2d(2)] if pooled else []
-        size = _shape(layers, shape)
-        layers += [nn.Conv2d(channels, widths[0], size[:2], padding="valid", rng=rng), nn.ReLU()]
+        layers += [nn.AveragePool2d(2)] if pooled else []
+        rows, columns, _ = _shape(layers, shape)
+        layers += [nn.Conv2d(channels, widths[0], (rows, columns), padding="valid", rng=rng), nn.ReLU()]
         layers += [nn.Dense(widths[0], widths[1], rng=rng), nn.ReLU()]
     else:
         for number, width in enumerate(widths):
-            rows, columns = (2 if size > WIDE and not number else 1 for size in shape[:2])
-            stride = (rows, columns)
-            layers += _layer(kind, channels, width, stride, _shape(layers, shape), bool(number), rng)
+            rows, columns = (2 if size > LARGE_SIDE and not number else 1 for size in shape[:2])
+            layers += _layer(kind, channels, width, (rows, columns), _shape(layers, shape), bool(number), rng)
             layers += [nn.ReLU(), nn.MaxPool2d(2)] if pooled else [nn.ReLU()]
             channels = width
-    left = _shape(layers, shape)
-    head = nn.Conv2d(left[2], classes, left[:2], padding="valid", rng=rng)
+    rows, columns, channels = _shape(layers, shape)
+    head = nn.Conv2d(channels, classes, (rows, columns), padding="valid", rng=rng)
     head.weight *= np.float32(np.sqrt(0.5))  # no ReLU follows it
     return nn.Sequential([*layers, head, nn.GlobalAveragePool()])
 
 
-def _shape(layers: list[nn.Layer], shape: Shape) -> Shape:
+def _shape(layers: Sequence[nn.Layer], shape: tuple[int, ...]) -> tuple[int, ...]:
     return described(nn.Sequential(layers), shape)[0] if layers else shape
 
 
 def _layer(
-    kind: str, channels: int, width: int, stride: tuple[int, int], shape: Shape, separable: bool, rng: Generator
+    kind: Kind,
+    channels: int,
+    width: int,
+    stride: tuple[int, int],
+    shape: tuple[int, ...],
+    separable: bool,
+    rng: np.random.Generator,
 ) -> list[nn.Layer]:
     """The layers that stand for one of a kind; the first one of a separable network is a plain convolution."""
     if kind == "depthwise-separable" and separable:
-        return [nn.DepthwiseConv2d(channels, TAPS, stride, rng=rng), nn.Conv2d(channels, width, 1, rng=rng)]
+        return [nn.DepthwiseConv2d(channels, KERNEL_SIZE, stride, rng=rng), nn.Conv2d(channels, width, 1, rng=rng)]
     if kind == "tiled":
-        return [nn.TiledConv2d(channels, width, TAPS, TILES, stride, rng=rng)]
+        return [nn.TiledConv2d(channels, width, KERNEL_SIZE, TILES, stride, rng=rng)]
     if kind == "locally connected":
-        places = tuple(-(-size // step) for size, step in zip(shape[:2], stride, strict=True))
-        return [nn.LocallyConnected2d(channels, width, TAPS, places, stride=stride, rng=rng)]
-    return [nn.Conv2d(channels, width, TAPS, stride, rng=rng)]
+        rows, columns = (-(-size // step) for size, step in zip(shape[:2], stride, strict=True))
+        return [nn.LocallyConnected2d(channels, width, KERNEL_SIZE, (rows, columns), stride=stride, rng=rng)]
+    return [nn.Conv2d(channels, width, KERNEL_SIZE, stride, rng=rng)]
 
 
-def measured(kind: str, pooled: bool, widths: Sequence[int], shape: Shape, classes: int) -> Network:
+def measured(kind: Kind, pooled: bool, widths: Sequence[int], shape: tuple[int, ...], classes: int) -> Network:
     """A `Network` with what it costs, counted from the layers themselves."""
     network = build(kind, pooled, widths, shape, classes, np.random.default_rng(0))
     multiply_adds, activations = 0, 0
@@ -102,14 +115,22 @@ def measured(kind: str, pooled: bool, widths: Sequence[int], shape: Shape, class
     return Network(kind, pooled, tuple(widths), parameters, multiply_adds, activations)
 
 
-def within(budget: str, amount: int, kind: str, pooled: bool, shape: Shape, classes: int) -> Network:
+def within(
+    budget: Budget,
+    amount: int,
+    kind: Kind,
+    pooled: bool,
+    shape: tuple[int, ...],
+    classes: int,
+) -> Network:
     """The network of a kind that comes nearest to an amount of "parameters" or "multiply_adds".
 
     The widths of its two layers are equal or differ by one; a width of one may be more than the budget.
     """
 
-    def cost(widths: tuple[int, int]) -> int:
-        return int(getattr(measured(kind, pooled, widths, shape, classes), budget))
+    def cost(widths: Sequence[int]) -> int:
+        found = measured(kind, pooled, widths, shape, classes)
+        return found.parameters if budget == "parameters" else found.multiply_adds
 
     low, high = 1, 2
     while cost((high, high)) <= amount and high < MOST_UNITS:

@@ -1,7 +1,7 @@
 """The pictures of the experiments."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -9,9 +9,16 @@ from audioconv._typing import Array
 from audioconv.report.theme import BLUE, FONT_SIZE, GREEN, GREY, RED, label, panels_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from audioconv.lab import comparison, dilated, fast, pooling, prior, sharing, sparse
+    from audioconv.lab.comparison import Row
+    from audioconv.lab.dilated import Enlarged, Field
+    from audioconv.lab.fast import Cost
+    from audioconv.lab.pooling import Invariance
+    from audioconv.lab.prior import Matrix
+    from audioconv.lab.sharing import Sharing
+    from audioconv.lab.sparse import Pruned
 
 PURPLE = "#CC79A7"
 KINDS = {  # colour and mark
@@ -23,7 +30,7 @@ KINDS = {  # colour and mark
 }
 
 
-def accuracy_by_share(rows: Sequence["comparison.Row"], shares: Sequence[float]) -> "Figure":
+def accuracy_by_share(rows: "Sequence[Row]", shares: Sequence[float]) -> "Figure":
     """Lines of accuracy against the share of the training data; without pooling and with it side by side."""
     figure, panels = panels_of(1, 2, 3.6, sharey=True)
     for panel, pooled in zip(panels[0], (False, True), strict=True):
@@ -48,9 +55,9 @@ def _percent(accuracy: Array) -> Array:
     return 100 * np.where(done, accuracy, 0).sum(axis=-1) / np.where(done.any(axis=-1), done.sum(axis=-1), np.nan)
 
 
-def accuracy_by_cost(rows: Sequence["comparison.Row"], budgets: Mapping[str, object]) -> "Figure":
+def accuracy_by_cost(rows: "Sequence[Row]") -> "Figure":
     """Dots of accuracy against parameters, multiply-adds, memory, and times of a step and of a prediction."""
-    costs = {
+    costs: dict[str, Callable[[Row], float]] = {
         "parameters": lambda row: row.network.parameters,
         "multiply-adds": lambda row: row.network.multiply_adds,
         "memory (kB)": lambda row: row.network.memory_bytes / 1e3,
@@ -73,7 +80,7 @@ def accuracy_by_cost(rows: Sequence["comparison.Row"], budgets: Mapping[str, obj
     return figure
 
 
-def _log(panel: Any, axis: str = "x") -> None:
+def _log(panel: "Axes", axis: Literal["x", "y"] = "x") -> None:
     """A logarithmic axis with numbers at 1, 2 and 5, or at 1 alone where more would not fit."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -94,14 +101,14 @@ def _short(value: float, _: object = None) -> str:
     return f"{value:g}"
 
 
-def _legend(figure: "Figure", panel: Any) -> None:
+def _legend(figure: "Figure", panel: "Axes") -> None:
     """Each kind once, above the panels."""
     handles, names = panel.get_legend_handles_labels()
     once = dict(zip(names, handles, strict=True))
     figure.legend(once.values(), once.keys(), loc="outside upper center", ncols=3, fontsize=FONT_SIZE, frameon=False)
 
 
-def lines_by_share(rows: Sequence["sharing.Sharing"], shares: Sequence[float]) -> "Figure":
+def lines_by_share(rows: "Sequence[Sharing]", shares: Sequence[float]) -> "Figure":
     """Accuracy against the share of the training data, a line for each kind of weights."""
     figure, panels = panels_of(1, 1, 3.2)
     panel = panels[0, 0]
@@ -129,7 +136,7 @@ def scores_of_line(line: str, scores: Array, most: int) -> "Figure":
     return figure
 
 
-def pruned(rows: Sequence["sparse.Pruned"]) -> "Figure":
+def pruned(rows: "Sequence[Pruned]") -> "Figure":
     """Time against the share of taps that is left: sums over all, over those left, and as predicted."""
     figure, panels = panels_of(1, 1, 3.2)
     panel, shares = panels[0, 0], [100 * row.share for row in rows]
@@ -144,7 +151,7 @@ def pruned(rows: Sequence["sparse.Pruned"]) -> "Figure":
 
 
 def receptive_fields(
-    fields: Mapping[str, Sequence[Array]], lines: Mapping[str, Iterable[tuple[int, int, int]]]
+    fields: Mapping[str, Sequence[Array]], lines: Mapping[str, Sequence[tuple[int, int, int]]]
 ) -> "Figure":
     """Units of each layer as dots, those that are seen filled, with the connections to the one that sees."""
     figure, panels = panels_of(len(fields), 1, 0.4 + 2.1 * len(fields))
@@ -164,7 +171,7 @@ def receptive_fields(
     return figure
 
 
-def matrices(rows: Sequence["prior.Matrix"]) -> "Figure":
+def matrices(rows: "Sequence[Matrix]") -> "Figure":
     """Matrices as squares in the colours of their weights, with the weights' numbers."""
     from matplotlib.colors import ListedColormap
 
@@ -181,13 +188,13 @@ def matrices(rows: Sequence["prior.Matrix"]) -> "Figure":
     return figure
 
 
-def shifts(rows: Sequence["pooling.Invariance"], shifts_ms: Sequence[float]) -> "Figure":
+def shifts(rows: "Sequence[Invariance]", shifts_ms: Sequence[float]) -> "Figure":
     """Accuracy and change of the logits against the shift, a line for each kind of pooling."""
     figure, panels = panels_of(1, 2, 3.6)
     marks = dict(zip(("none", "max", "average", "Lp", "strided", "mean over all"), "sovD^P", strict=True))
     colours = dict(zip(marks, (GREY, BLUE, GREEN, PURPLE, RED, "#000000"), strict=True))
     for row in rows:
-        style = {"color": colours[row.kind], "marker": marks[row.kind], "ms": 4.5, "label": row.kind}
+        style: dict[str, Any] = {"color": colours[row.kind], "marker": marks[row.kind], "ms": 4.5, "label": row.kind}
         panels[0, 0].plot(shifts_ms, _percent(row.accuracy), **style)
         panels[0, 1].plot(shifts_ms, row.change.mean(axis=1), **style)
     label(panels[0, 0], x="later than in training (ms)", title="accuracy (%)")
@@ -199,7 +206,7 @@ def shifts(rows: Sequence["pooling.Invariance"], shifts_ms: Sequence[float]) -> 
     return figure
 
 
-def fields_by_depth(field: "dilated.Field") -> "Figure":
+def fields_by_depth(field: "Field") -> "Figure":
     """Inputs seen against layers, without and with dilation."""
     figure, panels = panels_of(1, 1, 3.0)
     panel = panels[0, 0]
@@ -211,19 +218,19 @@ def fields_by_depth(field: "dilated.Field") -> "Figure":
     return figure
 
 
-def enlarged(ways: Sequence["dilated.Enlarged"]) -> "Figure":
+def enlarged(images: "Sequence[Enlarged]") -> "Figure":
     """A detail of each enlarged image, all in one scale of grey."""
-    figure, panels = panels_of(1, len(ways), 2.4)
-    for panel, way in zip(panels[0], ways, strict=True):
-        middle = way.image.shape[0] // 2
-        panel.imshow(way.image[middle - 32 : middle + 32, middle - 32 : middle + 32], cmap="gray", vmin=0, vmax=1,
+    figure, panels = panels_of(1, len(images), 2.4)
+    for panel, image in zip(panels[0], images, strict=True):
+        middle = image.image.shape[0] // 2
+        panel.imshow(image.image[middle - 32 : middle + 32, middle - 32 : middle + 32], cmap="gray", vmin=0, vmax=1,
                      interpolation="nearest")  # fmt: skip
         panel.axis("off")
-        panel.set_title(way.name, fontsize=FONT_SIZE - 1)
+        panel.set_title(image.name, fontsize=FONT_SIZE - 1)
     return figure
 
 
-def costs(rows: Sequence["fast.Cost"], what: str) -> "Figure":
+def costs(rows: "Sequence[Cost]", what: str) -> "Figure":
     """Times against the size of the kernel, a colour for each method: dots measured, lines predicted."""
     figure, panels = panels_of(1, 1, 3.6)
     panel = panels[0, 0]

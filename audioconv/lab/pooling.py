@@ -1,10 +1,8 @@
 """Pooling: how far outputs and decisions change when a word comes later, and what follows a shift exactly."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
-from numpy.random import Generator
 
 from audioconv import nn, parallel
 from audioconv._typing import Array
@@ -13,19 +11,23 @@ from audioconv.features import Mfcc
 from audioconv.lab import data, pictures, training
 from audioconv.lab.comparison import spread
 from audioconv.lab.settings import Settings
-from audioconv.report import Report
 
-KINDS = ("none", "max", "average", "Lp", "strided", "mean over all")
+if TYPE_CHECKING:
+    from audioconv.report import Report
+
+Kind: TypeAlias = Literal["none", "max", "average", "Lp", "strided", "mean over all"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 SHIFTS_MS = (0, 20, 50, 100, 200, 300)
 START_MS = 50  # where every word begins, in training and before it is shifted
-CHANNELS, TAPS = 24, 5
+CHANNELS, KERNEL_SIZE = 24, 5
 STEPS, QUICK_STEPS = 250, 120
 
 
 class Invariance(NamedTuple):
     """What shifts do to a network: (shifts, seeds) of accuracy and of the relative change of the logits."""
 
-    kind: str
+    kind: Kind
     parameters: int
     accuracy: Array
     change: Array
@@ -39,18 +41,23 @@ class Equivariance(NamedTuple):
     everywhere: tuple[float, ...]
 
 
-def network(kind: str, shape: tuple[int, ...], classes: int, rng: Generator) -> nn.Sequential:
+def network(kind: Kind, shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> nn.Sequential:
     """Two convolutions along time, each with a pool of two frames, or a stride of two, or nothing; a dense layer.
 
     It is over all places that are left, or, for "mean over all", over their mean.
     """
     if kind not in KINDS:
         raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    pools = {"max": nn.MaxPool1d, "average": nn.AveragePool1d, "Lp": nn.LpPool1d}
-    layers, frames, channels = [], *shape
+    pools: dict[str, type[nn.MaxPool1d] | type[nn.AveragePool1d] | type[nn.LpPool1d]] = {
+        "max": nn.MaxPool1d,
+        "average": nn.AveragePool1d,
+        "Lp": nn.LpPool1d,
+    }
+    layers: list[nn.Layer] = []
+    frames, channels = shape
     for _ in range(2):
         stride = 2 if kind == "strided" else 1
-        layers += [nn.Conv1d(channels, CHANNELS, TAPS, stride, rng=rng), nn.ReLU()]
+        layers += [nn.Conv1d(channels, CHANNELS, KERNEL_SIZE, stride, rng=rng), nn.ReLU()]
         layers += [pools[kind](2)] if kind in pools else []
         frames = -(-frames // 2) if kind == "strided" else frames // 2 if kind in pools else frames
         channels = CHANNELS
@@ -86,7 +93,7 @@ def measure(spoken: data.Spoken, settings: Settings, steps: int) -> tuple[list[I
     x, *moved = ((f - mean) / deviation for f in (x, *(shifted(test, ms) for ms in SHIFTS_MS)))
     classes = len(spoken.classes)
 
-    def judged(cell: tuple[str, int]) -> tuple[list[float], list[float]]:
+    def evaluated(cell: tuple[Kind, int]) -> tuple[list[float], list[float]]:
         kind, seed = cell
         built = network(kind, x.shape[1:], classes, np.random.default_rng([seed, 0x44]))
         training.train(built, x, spoken.train_y, classes, steps, seed)
@@ -95,7 +102,7 @@ def measure(spoken: data.Spoken, settings: Settings, steps: int) -> tuple[list[I
         return right, [float(np.linalg.norm(each - logits[0]) / np.linalg.norm(logits[0])) for each in logits]
 
     cells = [(kind, seed) for kind in KINDS for seed in settings.seeds]
-    found = np.reshape(parallel.run(judged, cells, settings.threads), (len(KINDS), -1, 2, len(SHIFTS_MS)))
+    found = np.reshape(parallel.run(evaluated, cells, settings.threads), (len(KINDS), -1, 2, len(SHIFTS_MS)))
     sizes = [
         sum(p.size for p in network(kind, x.shape[1:], classes, np.random.default_rng(0)).parameters().values())
         for kind in KINDS
@@ -105,11 +112,11 @@ def measure(spoken: data.Spoken, settings: Settings, steps: int) -> tuple[list[I
     ], len(test)
 
 
-def equivariance(frames: int = 64, channels: int = 8, shifts: Sequence[int] = (1, 2, 4)) -> list[Equivariance]:
+def equivariance(frames: int = 64, channels: int = 8, shifts: tuple[int, ...] = (1, 2, 4)) -> list[Equivariance]:
     """Errors of layers on noise that is shifted by some steps; outputs of a strided layer by as many of its own."""
     rng = np.random.default_rng(0)
-    wide = rng.standard_normal((4, frames + max(shifts), channels)).astype(np.float32)
-    layers = {
+    noise = rng.standard_normal((4, frames + max(shifts), channels)).astype(np.float32)
+    layers: dict[str, tuple[nn.Layer, int]] = {
         "convolution": (nn.Conv1d(channels, channels, 3, rng=rng), 1),
         "depthwise": (nn.DepthwiseConv1d(channels, 3, rng=rng), 1),
         "ReLU": (nn.ReLU(), 1),
@@ -120,20 +127,20 @@ def equivariance(frames: int = 64, channels: int = 8, shifts: Sequence[int] = (1
         "locally connected": (nn.LocallyConnected1d(channels, channels, 3, frames, rng=rng), 1),
     }
     return [
-        Equivariance(name, *zip(*(shift_error(layer, stride, wide, shift) for shift in shifts), strict=True))
+        Equivariance(name, *zip(*(shift_error(layer, stride, noise, shift) for shift in shifts), strict=True))
         for name, (layer, stride) in layers.items()
     ]
 
 
-def shift_error(layer: nn.Layer, stride: int, wide: Array, shift: int) -> tuple[float, float]:
-    """(inside, everywhere) for x = wide[:, n:] and x later by `shift` steps, with what came before it let in.
+def shift_error(layer: nn.Layer, stride: int, noise: Array, shift: int) -> tuple[float, float]:
+    """(inside, everywhere) for x = noise[:, n:] and x later by `shift` steps, with what came before it let in.
 
     Everywhere, outputs are moved in from zeros. A strided layer cannot move its outputs by less than a step of its own:
     they are moved by as many as come nearest.
     """
-    frames = wide.shape[1] - 4
-    x, later = wide[:, 4:], wide[:, 4 - shift : wide.shape[1] - shift]
-    assert x.shape == later.shape == (len(wide), frames, wide.shape[2])
+    frames = noise.shape[1] - 4
+    x, later = noise[:, 4:], noise[:, 4 - shift : noise.shape[1] - shift]
+    assert x.shape == later.shape == (len(noise), frames, noise.shape[2])
     y, found = layer.forward(x), layer.forward(later)
     steps = shift // stride
     expected = np.concatenate((np.zeros_like(y[:, :steps]), y[:, : y.shape[1] - steps]), axis=1)
@@ -145,7 +152,7 @@ def shift_error(layer: nn.Layer, stride: int, wide: Array, shift: int) -> tuple[
     return inside, everywhere
 
 
-def show(report: Report, settings: Settings) -> list[Equivariance]:
+def show(report: "Report", settings: Settings) -> list[Equivariance]:
     """Train, shift, and compare layer by layer."""
     settings.announce("pooling")
     report.heading("Pooling")
@@ -170,7 +177,7 @@ def show(report: Report, settings: Settings) -> list[Equivariance]:
     return rows
 
 
-def _show_invariance(report: Report, settings: Settings, spoken: data.Spoken) -> None:
+def _show_invariance(report: "Report", settings: Settings, spoken: data.Spoken) -> None:
     steps = QUICK_STEPS if settings.quick else STEPS
     rows, count = measure(spoken, settings, steps)
     report.text(

@@ -1,18 +1,21 @@
 """Convolution as a dense layer with an infinitely strong prior, drawn as a matrix; and where the prior is wrong."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from audioconv import nn, parallel
-from audioconv._typing import Array
+from audioconv._typing import Array, IntArray
 from audioconv.lab import data, networks, pictures, training
 from audioconv.lab.comparison import BUDGETS, spread
 from audioconv.lab.settings import Settings
-from audioconv.report import Report
+from audioconv.nn.layers.convolution import Convolution
+
+if TYPE_CHECKING:
+    from audioconv.report import Report
 
 STEPS, QUICK_STEPS = 250, 120
-NETWORKS = (("dense", False), ("convolutional", False), ("convolutional", True))
+NETWORKS: tuple[tuple[networks.Kind, bool], ...] = (("dense", False), ("convolutional", False), ("convolutional", True))
 TOLERANCE = 1e-5  # of the largest output: sums in another order
 
 
@@ -20,7 +23,7 @@ class Matrix(NamedTuple):
     """A layer as a matrix: which weight each entry is (0: none), and how far the outputs differ."""
 
     name: str
-    tied: Array
+    tied: IntArray
     difference: float
 
 
@@ -35,7 +38,7 @@ class Scrambled(NamedTuple):
 def matrices() -> list[Matrix]:
     """Four convolutions of a short signal as matrices, each checked against the layer itself."""
     rng = np.random.default_rng(0)
-    layers = {
+    layers: dict[str, Convolution] = {
         "3 taps": nn.Conv1d(1, 1, 3, rng=rng),
         "stride 2": nn.Conv1d(1, 1, 3, stride=2, rng=rng),
         "dilation 3": nn.Conv1d(1, 1, 3, dilation=3, rng=rng),
@@ -44,7 +47,7 @@ def matrices() -> list[Matrix]:
     return [as_matrix(name, layer, (16 if "transposed" not in name else 8, 1)) for name, layer in layers.items()]
 
 
-def as_matrix(name: str, layer: nn.Layer, shape: tuple[int, ...]) -> Matrix:
+def as_matrix(name: str, layer: Convolution, shape: tuple[int, ...]) -> Matrix:
     """A `Matrix`; raises AssertionError if the dense layer gives something else than the convolution."""
     x = np.random.default_rng(1).standard_normal((5, *shape)).astype(np.float32)
     y = layer.forward(x)
@@ -67,7 +70,8 @@ def measure(task: data.Task, settings: Settings, steps: int) -> list[Scrambled]:
             plan.kind, plan.pooled, plan.widths, task.shape, classes, np.random.default_rng([seed, 0x33])
         )
         if mixed and plan.kind == "dense":  # each weight begins as it does without, so that nothing else differs
-            built.layers[0].weight[:] = built.layers[0].weight[order]
+            first = built.parameters()["0.weight"]
+            first[:] = first[order]
         x, test = (x[:, order] if mixed else x for x in (task.train_x, task.test_x))
         training.train(built, x, task.train_y, classes, steps, seed)
         return training.accuracy(built, test, task.test_y)
@@ -81,7 +85,7 @@ def _within(difference: float) -> str:
     return f", to {difference:.0e} of the largest: sums are in another order" if difference else ", to the last bit"
 
 
-def show(report: Report, settings: Settings) -> list[Scrambled]:
+def show(report: "Report", settings: Settings) -> list[Scrambled]:
     """Draw the matrices, and train where the prior holds and where it does not."""
     settings.announce("an infinitely strong prior")
     report.heading("An infinitely strong prior")

@@ -4,13 +4,35 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Settings(NamedTuple):
-    """How thorough the experiments are, and where they say what they do."""
+def _silent(text: str) -> None:
+    """Announce nothing."""
 
-    quick: bool = False  # a look, in about a minute in all
+
+class Settings(NamedTuple):
+    """How thorough the experiments are, and where they say what they do.
+
+    Parameters
+    ----------
+    quick : bool
+        Whether to have a look only, in about a minute in all.
+    threads : int, optional
+        Default: `AUDIOCONV_THREADS`, or the cores of this process.
+    announce : callable
+        announce(text) is called with what is being done now; by default nothing is said.
+    limit_s : float, optional
+        For the comparison, which leaves out what does not fit; by default 450, quick 35.
+
+    Examples
+    --------
+    >>> from audioconv.lab import Settings
+    >>> Settings().seeds, Settings(quick=True).seeds
+    ((0, 1, 2), (0,))
+    """
+
+    quick: bool = False
     threads: int | None = None
-    announce: Callable[[str], object] = lambda text: None  # called with what is being done now
-    limit_s: float | None = None  # for the comparison, which leaves out what does not fit; by default 450, quick 35
+    announce: Callable[[str], object] = _silent
+    limit_s: float | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:

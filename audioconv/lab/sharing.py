@@ -1,25 +1,25 @@
 """Parameter sharing: the same connections with one set of weights, with a few in rotation, with one for each place."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 
 from audioconv import nn, parallel
 from audioconv._typing import Array
 from audioconv.lab import data, pictures, training
 from audioconv.lab.comparison import spread
 from audioconv.lab.settings import Settings
-from audioconv.report import Report
+from audioconv.nn.layers.convolution import Convolution
 
-FILTERS, TAPS, STRIDE = 64, (10, 4), (2, 2)  # the first layer of DS-CNN
+if TYPE_CHECKING:
+    from audioconv.report import Report
+
+FILTERS, KERNEL_SIZE, STRIDE = 64, (10, 4), (2, 2)  # the first layer of DS-CNN
 SHARES = (0.02, 0.05, 0.2, 1.0)
 STEPS, QUICK_STEPS = 300, 100
 LINE = "the cat sat on the mat while another cat slept"
 PATTERN = "cat"
-
-ConvolutionalLayer: TypeAlias = nn.Conv2d | nn.TiledConv2d | nn.LocallyConnected2d
 
 
 class Sharing(NamedTuple):
@@ -30,18 +30,18 @@ class Sharing(NamedTuple):
     accuracy: Array
 
 
-def first_layers(shape: tuple[int, ...], rng: Generator) -> dict[str, ConvolutionalLayer]:
+def first_layers(shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Convolution]:
     """The same windows, filters and places: weights shared by all places, four sets in rotation, one for each place."""
-    places = tuple(-(-size // step) for size, step in zip(shape[:2], STRIDE, strict=True))
+    rows, columns = (-(-size // step) for size, step in zip(shape[:2], STRIDE, strict=True))
     return {
-        "shared": nn.Conv2d(1, FILTERS, TAPS, STRIDE, rng=rng),
-        "tiled, 2 x 2": nn.TiledConv2d(1, FILTERS, TAPS, 2, STRIDE, rng=rng),
-        "unshared": nn.LocallyConnected2d(1, FILTERS, TAPS, places, stride=STRIDE, rng=rng),
+        "shared": nn.Conv2d(1, FILTERS, KERNEL_SIZE, STRIDE, rng=rng),
+        "tiled, 2 x 2": nn.TiledConv2d(1, FILTERS, KERNEL_SIZE, 2, STRIDE, rng=rng),
+        "unshared": nn.LocallyConnected2d(1, FILTERS, KERNEL_SIZE, (rows, columns), stride=STRIDE, rng=rng),
     }
 
 
-def weights_of(layer: nn.Layer) -> int:
-    """Weights and biases."""
+def parameter_count(layer: nn.Layer) -> int:
+    """Weights and biases of a layer."""
     return sum(p.size for p in layer.parameters().values())
 
 
@@ -50,8 +50,8 @@ def network(name: str, shape: tuple[int, ...], classes: int, seed: int) -> nn.Se
     rng = np.random.default_rng([seed, 0x22])
     layer = first_layers(shape, rng)[name]
     places = layer.geometry.outputs(shape)
-    pooled = tuple(-(-n // 5) for n in places[:2])
-    head = nn.Conv2d(FILTERS, classes, pooled, padding="valid", rng=rng)
+    pooled_rows, pooled_columns = (-(-n // 5) for n in places[:2])
+    head = nn.Conv2d(FILTERS, classes, (pooled_rows, pooled_columns), padding="valid", rng=rng)
     return nn.Sequential([layer, nn.ReLU(), nn.AveragePool2d(5, padding=((0, -places[0] % 5), (0, -places[1] % 5))),
                           head, nn.GlobalAveragePool()])  # fmt: skip
 
@@ -69,7 +69,9 @@ def measure(task: data.Task, settings: Settings, steps: int, shares: Sequence[fl
         return training.accuracy(built, task.test_x, task.test_y)
 
     found = np.reshape(parallel.run(accuracy, cells, settings.threads), (len(layers), len(shares), -1))
-    return [Sharing(name, weights_of(layer), each) for (name, layer), each in zip(layers.items(), found, strict=True)]
+    return [
+        Sharing(name, parameter_count(layer), each) for (name, layer), each in zip(layers.items(), found, strict=True)
+    ]
 
 
 def find(pattern: str, line: str) -> Array:
@@ -82,25 +84,25 @@ def find(pattern: str, line: str) -> Array:
     return nn.conv1d(one_hot(line)[None], one_hot(pattern)[:, :, None])[0, :, 0]
 
 
-def show(report: Report, settings: Settings) -> list[Sharing]:
+def show(report: "Report", settings: Settings) -> list[Sharing]:
     """Count the weights, train, and look for a word in a line."""
     settings.announce("parameter sharing")
     report.heading("Parameter sharing")
     task = data.keywords(settings.threads) or data.digits()
     report.text(
         f"A convolution uses the same weights at every place. Here is the first layer of DS-CNN, {FILTERS} filters of "
-        f"{TAPS[0]} x {TAPS[1]} at every second frame and coefficient, three times with the same connections: the "
+        f"{KERNEL_SIZE[0]} x {KERNEL_SIZE[1]} at every second frame and coefficient, three times with the same connections: the "
         "weights shared by all places, four sets of them in rotation, and a set for each place."
     )
     layers = first_layers((49, 10, 1), np.random.default_rng(0))
     places = int(np.prod(layers["shared"].geometry.outputs((49, 10, 1))[:2]))
     report.table(
         ["weights on 49 x 10", "number, biases included"],
-        [(name, f"{weights_of(layer):,}") for name, layer in layers.items()],
+        [(name, f"{parameter_count(layer):,}") for name, layer in layers.items()],
     )
     report.text(
         f"There are {places} places; with a bias for each place too, the last would be "
-        f"{places * weights_of(layers['shared']):,}."
+        f"{places * parameter_count(layers['shared']):,}."
     )
     steps = QUICK_STEPS if settings.quick else STEPS
     rows = measure(task, settings, steps)
@@ -114,10 +116,10 @@ def show(report: Report, settings: Settings) -> list[Sharing]:
     )
     report.figure(pictures.lines_by_share(rows, SHARES), "Accuracy against the share of the training data.")
     scores = find(PATTERN, LINE)
-    found_at = ", ".join(str(place) for place in np.flatnonzero(scores == len(PATTERN)))
+    matches = ", ".join(str(place) for place in np.flatnonzero(scores == len(PATTERN)))
     report.text(
         f"The same in text: the kernel is the word “{PATTERN}”, three columns with a one for each letter. Correlated "
-        f"with a line it counts how many letters agree, wherever that is; all {len(PATTERN)} agree at {found_at}, and "
+        f"with a line it counts how many letters agree, wherever that is; all {len(PATTERN)} agree at {matches}, and "
         "nobody had to learn the word anew for each place."
     )
     report.figure(pictures.scores_of_line(LINE, scores, len(PATTERN)), "Letters that agree, by the place of the first.")

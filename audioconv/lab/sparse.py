@@ -1,7 +1,7 @@
 """Sparse interactions: how few connections a convolution has, and what leaving out more of them saves."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,11 @@ from audioconv._typing import Array
 from audioconv.lab import pictures
 from audioconv.lab.settings import Settings
 from audioconv.lab.timing import medians_s
+from audioconv.nn.layers.convolution import Convolution
 from audioconv.nn.layers.summary import described
-from audioconv.report import Report
+
+if TYPE_CHECKING:
+    from audioconv.report import Report
 
 TAPS, SHARES = 1024, (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 SAMPLES, QUICK_SAMPLES = 480_000, 48_000
@@ -26,7 +29,7 @@ class Layer(NamedTuple):
     output: tuple[int, ...]
     weights: int
     connections: int
-    multiply_adds: int  # multiply-adds as the layer counts them, those with zeros at the edges included
+    multiply_adds: int  # as the layer counts them, those with zeros at the edges included
     dense: int  # weights, connections and multiply-adds of the dense layer
 
 
@@ -42,7 +45,7 @@ class Pruned(NamedTuple):
 def layers() -> list[Layer]:
     """First layers of networks for speech and images, with what they cost."""
     rng = np.random.default_rng(0)
-    cases = {
+    cases: dict[str, tuple[Convolution, tuple[int, ...]]] = {
         "TC-ResNet8: 3 frames of 40 bands, 16 filters": (nn.Conv1d(40, 16, 3, rng=rng), (98, 40)),
         "DS-CNN: 10 x 4 of 49 x 10, 64 filters": (nn.Conv2d(1, 64, (10, 4), 2, rng=rng), (49, 10, 1)),
         "an image: 3 x 3 of 28 x 28, 8 filters": (nn.Conv2d(1, 8, 3, rng=rng), (28, 28, 1)),
@@ -51,7 +54,7 @@ def layers() -> list[Layer]:
     return [counted(name, layer, shape) for name, (layer, shape) in cases.items()]
 
 
-def counted(name: str, layer: nn.Conv1d | nn.Conv2d | nn.DepthwiseConv2d, shape: tuple[int, ...]) -> Layer:
+def counted(name: str, layer: Convolution, shape: tuple[int, ...]) -> Layer:
     """A `Layer`: connections counted in the matrix that it is."""
     output, multiply_adds = described(layer, shape)
     connections = int(np.count_nonzero(nn.connections(layer, shape)))
@@ -77,7 +80,7 @@ def pruned(samples: int, repeats: int) -> list[Pruned]:
     return found
 
 
-def reach(stack: Sequence[nn.Layer], steps: int, unit: int) -> list[Array]:
+def reach(stack: Sequence[nn.Conv1d], steps: int, unit: int) -> list[Array]:
     """Which units of the input and of each layer's output a unit of the last one sees: list of bool arrays.
 
     Parameters
@@ -92,7 +95,7 @@ def reach(stack: Sequence[nn.Layer], steps: int, unit: int) -> list[Array]:
     return seen[::-1]
 
 
-def stacks() -> dict[str, list[nn.Layer]]:
+def stacks() -> dict[str, list[nn.Conv1d]]:
     """Four layers of three taps, one after the other, and with growing dilation."""
     rng = np.random.default_rng(0)
     return {
@@ -101,7 +104,7 @@ def stacks() -> dict[str, list[nn.Layer]]:
     }
 
 
-def show(report: Report, settings: Settings) -> list[Layer]:
+def show(report: "Report", settings: Settings) -> list[Layer]:
     """Count, measure and draw."""
     settings.announce("sparse interactions")
     report.heading("Sparse interactions")
@@ -141,15 +144,15 @@ def show(report: Report, settings: Settings) -> list[Layer]:
     return rows
 
 
-def _lines(stack: Sequence[nn.Layer], seen: Sequence[Array]) -> list[tuple[int, int, int]]:
+def _lines(stack: Sequence[nn.Conv1d], seen: Sequence[Array]) -> list[tuple[int, int, int]]:
     """Connections between units that are seen: (layer, from, to)."""
-    lines = []
+    lines: list[tuple[int, int, int]] = []
     for number, layer in enumerate(stack):
         matrix = nn.connections(layer, (FIELD_STEPS, 1)) > 0
         below, above = np.nonzero(matrix & seen[number][:, None] & seen[number + 1][None, :])
-        lines += [(number, int(b), int(a)) for b, a in zip(below, above, strict=True)]
+        lines += [(number, b, a) for b, a in zip(below, above, strict=True)]
     return lines
 
 
-def _by(shape: Iterable[int]) -> str:
+def _by(shape: Sequence[int]) -> str:
     return " x ".join(map(str, shape))

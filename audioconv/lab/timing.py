@@ -21,7 +21,7 @@ def medians_s(calls: Mapping[str, Callable[[], object]], repeats: int, enough_s:
     -------
     dict of name -> float
     """
-    often = {}
+    often: dict[str, int] = {}
     for name, call in calls.items():
         call()
         start = time.perf_counter()

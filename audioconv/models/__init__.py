@@ -71,7 +71,7 @@ LEVELS: dict[str, Any] = {"offset": 1e-10, "top_db": 18}
 class Model(NamedTuple):
     """An architecture, and the features that it is made for.
 
-    Attributes
+    Parameters
     ----------
     make : callable
         As `ModelFactory` says; called with `frames`, too, if `fixed_frames`.

@@ -82,8 +82,8 @@ def tc_resnet14_15(
 
     Parameters
     ----------
-    classes, features, as_published, rng, dtype
-        As of `tc_resnet8`.
+    classes, features, as_published, rng, dtype : as of `tc_resnet8`
+        What the network tells apart and is given, and how it begins.
 
     Returns
     -------

@@ -190,7 +190,7 @@ def test_receptive_fields_are_those_of_the_streams():
 
 def test_the_first_layer_of_ds_cnn_has_2624_10304_and_320064_weights():
     layers = sharing.first_layers((49, 10, 1), RNG(0))
-    assert [sharing.weights_of(layer) for layer in layers.values()] == [2624, 10304, 320064]
+    assert [sharing.parameter_count(layer) for layer in layers.values()] == [2624, 10304, 320064]
     patterns = [nn.connections(layer, (49, 10, 1)) > 0 for layer in layers.values()]
     assert np.array_equal(patterns[0], patterns[1])
     assert np.array_equal(patterns[0], patterns[2])
@@ -296,8 +296,8 @@ def test_receptive_fields_grow_as_told_and_as_the_matrices_say():
     assert field.plain == tuple(2 * depth + 1 for depth in field.depths)
     assert field.dilated == tuple(2 ** (depth + 1) - 1 for depth in field.depths)
     for depth in (1, 3, 5):
-        assert dilated.seen(dilated.stack(depth, True), 80) == field.dilated[depth - 1]
-        assert dilated.seen(dilated.stack(depth, False), 80) == field.plain[depth - 1]
+        assert dilated.inputs_seen(dilated.stack(depth, True), 80) == field.dilated[depth - 1]
+        assert dilated.inputs_seen(dilated.stack(depth, False), 80) == field.plain[depth - 1]
 
 
 def test_three_taps_make_a_checkerboard_and_the_others_none():

@@ -32,7 +32,7 @@ class EpochRecord(TypedDict, total=False):
 class History:
     """What happened in a training; a notebook shows it as a curve and a table.
 
-    Attributes
+    Parameters
     ----------
     epochs : list of dict
         For each finished epoch: epoch (from 1), loss and accuracy on the training batches (accuracy against the
