@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -105,7 +106,7 @@ def _times(plans: Sequence[tuple[data.Task, networks.Network]]) -> list[tuple[fl
         built = networks.build(network.kind, network.pooled, network.widths, task.shape, classes, rng)
         x, y = task.train_x[: training.BATCH], task.train_y[: training.BATCH]
         step, infer = training.stepper(built, x, y, classes), built.inference()
-        times = medians_s({"step": step, "predict": lambda infer=infer, x=x: infer(x[:1], threads=1)}, 5)
+        times = medians_s({"step": step, "predict": partial(infer, x[:1], threads=1)}, 5)
         found.append((times["step"], times["predict"]))
     return found
 

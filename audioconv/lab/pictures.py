@@ -143,8 +143,8 @@ def pruned(rows: "Sequence[Pruned]") -> "Figure":
     panel.plot(shares, [1e3 * row.direct_s for row in rows], "s-", color=GREY, label="all taps")
     panel.plot(shares, [1e3 * row.sparse_s for row in rows], "o", color=BLUE, label="those left, measured")
     panel.plot(shares, [1e3 * row.predicted_s for row in rows], "-", color=BLUE, lw=1, label="those left, predicted")
-    for axis in "xy":
-        _log(panel, axis)
+    _log(panel, "x")
+    _log(panel, "y")
     panel.legend(fontsize=FONT_SIZE, frameon=False)
     label(panel, x="taps left (%)", y="time (ms)")
     return figure
@@ -242,8 +242,8 @@ def costs(rows: "Sequence[Cost]", what: str) -> "Figure":
             sizes = [row.size for row in own]
             panel.plot(sizes, [1e3 * row.predicted_s[method] for row in own], "-", color=colour, lw=1.2)
             panel.plot(sizes, [1e3 * row.measured_s[method] for row in own], mark, color=colour, ms=5, label=method)
-    for axis in "xy":
-        _log(panel, axis)
+    _log(panel, "x")
+    _log(panel, "y")
     panel.legend(fontsize=FONT_SIZE, frameon=False)
     label(panel, x=what, y="time (ms)")
     return figure

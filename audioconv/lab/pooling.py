@@ -48,7 +48,7 @@ def network(kind: Kind, shape: tuple[int, ...], classes: int, rng: np.random.Gen
     """
     if kind not in KINDS:
         raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
-    pools: dict[str, type[nn.MaxPool1d] | type[nn.AveragePool1d] | type[nn.LpPool1d]] = {
+    pools: dict[Kind, type[nn.MaxPool1d | nn.AveragePool1d | nn.LpPool1d]] = {
         "max": nn.MaxPool1d,
         "average": nn.AveragePool1d,
         "Lp": nn.LpPool1d,

@@ -91,8 +91,8 @@ def show(report: "Report", settings: Settings) -> list[Sharing]:
     task = data.keywords(settings.threads) or data.digits()
     report.text(
         f"A convolution uses the same weights at every place. Here is the first layer of DS-CNN, {FILTERS} filters of "
-        f"{KERNEL_SIZE[0]} x {KERNEL_SIZE[1]} at every second frame and coefficient, three times with the same connections: the "
-        "weights shared by all places, four sets of them in rotation, and a set for each place."
+        f"{KERNEL_SIZE[0]} x {KERNEL_SIZE[1]} at every second frame and coefficient, three times with the same "
+        "connections: the weights shared by all places, four sets of them in rotation, and a set for each place."
     )
     layers = first_layers((49, 10, 1), np.random.default_rng(0))
     places = int(np.prod(layers["shared"].geometry.outputs((49, 10, 1))[:2]))

@@ -150,7 +150,7 @@ def _lines(stack: Sequence[nn.Conv1d], seen: Sequence[Array]) -> list[tuple[int,
     for number, layer in enumerate(stack):
         matrix = nn.connections(layer, (FIELD_STEPS, 1)) > 0
         below, above = np.nonzero(matrix & seen[number][:, None] & seen[number + 1][None, :])
-        lines += [(number, b, a) for b, a in zip(below, above, strict=True)]
+        lines += [(number, int(b), int(a)) for b, a in zip(below, above, strict=True)]
     return lines
 
 
