@@ -15,12 +15,12 @@ class SignalActivity:
         self._per_hop = transform.hop // self._step
         energy = (transform.window**2).reshape(-1, self._step).sum(axis=1)
         self._energy = (energy / energy.sum()).astype(np.float32)
-        self._lead = transform.lead // self._step
+        self._left_pad = transform.left_pad // self._step
         self.reset()
 
     def reset(self):
         """Forget the signal so far."""
-        self._present = np.zeros(self._lead, bool)  # by stretches, from where the next frame begins
+        self._present = np.zeros(self._left_pad, bool)  # by stretches, from where the next frame begins
         self._rest = np.zeros(0, bool)  # of a stretch that is not complete
 
     def process(self, block, count):
