@@ -1,6 +1,9 @@
-"""How much sound there is under each window of a short-time transform: digital silence is no noise to learn from."""
+"""Signal activity under each window of a short-time transform: digital silence is no noise to learn from."""
 
 import numpy as np
+
+from audioconv._typing import Array
+from audioconv.signal._stft import Stft
 
 
 class SignalActivity:
@@ -10,7 +13,7 @@ class SignalActivity:
     those of `Stft.stream`, for transforms whose windows begin at multiples of the hop.
     """
 
-    def __init__(self, transform):
+    def __init__(self, transform: Stft) -> None:
         self._step = max(1, transform.hop // 8)
         self._per_hop = transform.hop // self._step
         energy = (transform.window**2).reshape(-1, self._step).sum(axis=1)
@@ -18,30 +21,30 @@ class SignalActivity:
         self._left_pad = transform.left_pad // self._step
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the signal so far."""
-        self._present = np.zeros(self._left_pad, bool)  # by stretches, from where the next frame begins
+        self._active = np.zeros(self._left_pad, bool)  # by stretches, from where the next frame begins
         self._rest = np.zeros(0, bool)  # of a stretch that is not complete
 
-    def process(self, block, count):
+    def process(self, block: Array, count: int) -> Array:
         """Take (samples, channels) and return the shares (count, 1) of the frames that they complete."""
         joined = np.concatenate((self._rest, (block != 0).any(axis=1)))
         whole = len(joined) // self._step * self._step
         self._rest = joined[whole:]
-        self._present = np.concatenate((self._present, joined[:whole].reshape(-1, self._step).any(axis=1)))
+        self._active = np.concatenate((self._active, joined[:whole].reshape(-1, self._step).any(axis=1)))
         return self._shares(count)
 
-    def flush(self, count):
+    def flush(self, count: int) -> Array:
         """The shares of the last frames; then start afresh."""
         after = np.zeros(count * self._per_hop + len(self._energy), bool)
-        self._present = np.concatenate((self._present, [self._rest.any()], after))
+        self._active = np.concatenate((self._active, [self._rest.any()], after))
         shares = self._shares(count)
         self.reset()
         return shares
 
-    def _shares(self, count):
+    def _shares(self, count: int) -> Array:
         if not count:
             return np.empty((0, 1), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(self._present, len(self._energy))[:: self._per_hop][:count]
-        self._present = self._present[count * self._per_hop :]
+        windows = np.lib.stride_tricks.sliding_window_view(self._active, len(self._energy))[:: self._per_hop][:count]
+        self._active = self._active[count * self._per_hop :]
         return np.where(windows, self._energy, np.float32(0)).sum(axis=1, keepdims=True)

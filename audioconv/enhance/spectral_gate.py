@@ -1,9 +1,12 @@
 """A spectral gate: what does not stand out of the noise is made softer, in time and frequency."""
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import floating, number, time_first, whole
 from audioconv.enhance.activity import SignalActivity
 from audioconv.errors import ArgumentError, ShapeError
@@ -30,7 +33,8 @@ class Denoise:
     sample_rate : int, in Hz
     noise : float array, shape (samples,) or (samples, channels), optional
         A stretch of nothing but the noise: its mean power is the profile, for all time. By default the noise is
-        estimated as it goes: the least power of each bin within the last `memory_s`, but for digital silence.
+        estimated as it goes, by minimum statistics: the least power of each bin within the last `memory_s`, brought up
+        to a mean; digital silence is left out.
     threshold_db : float
         What is less than so many dB above the noise is gated.
     reduction_db : float > 0
@@ -74,15 +78,16 @@ class Denoise:
     True
     """
 
-    def __init__(self, sample_rate, *, noise=None, threshold_db=4.0, reduction_db=30.0, smooth_ms=32.0, smooth_hz=48.0,
-                 memory_s=1.5, window_ms=64.0, channels=1):  # fmt: skip
+    def __init__(self, sample_rate: int, *, noise: ArrayLike | None = None, threshold_db: float = 4.0,
+                 reduction_db: float = 30.0, smooth_ms: float = 32.0, smooth_hz: float = 48.0, memory_s: float = 1.5,
+                 window_ms: float = 64.0, channels: int = 1) -> None:  # fmt: skip
         self.sample_rate = self.rate_in = self.rate_out = whole(sample_rate, "sample_rate")
         self.channels = whole(channels, "channels")
         self.threshold_db = number(threshold_db, "threshold_db", -20, 60)
         self.reduction_db = number(reduction_db, "reduction_db", 0, 200)
         self.transform = hann(self.sample_rate * number(window_ms, "window_ms", 1, 1000) / 1000)
         hop_s, bin_hz = self.transform.hop / self.sample_rate, self.sample_rate / self.transform.fft_size
-        self._kernel = _tent(number(smooth_ms, "smooth_ms", 0, 1000) / 1000 / hop_s)[:, None] * _tent(
+        self._kernel = _triangle(number(smooth_ms, "smooth_ms", 0, 1000) / 1000 / hop_s)[:, None] * _triangle(
             number(smooth_hz, "smooth_hz", 0, sample_rate) / bin_hz
         )
         self._memory = max(2, round(number(memory_s, "memory_s", 0.1, 60) / hop_s))
@@ -91,21 +96,28 @@ class Denoise:
         averaging = np.full((_AVERAGED, 1), 1 / _AVERAGED, np.float32)
         self._mean = [_smoothing(averaging, bins, mode="causal") for bins in (self.transform.bins, None)]
         self._mask = _smoothing(self._kernel, self.transform.bins)
-        self._presence = SignalActivity(self.transform)
+        self._activity = SignalActivity(self.transform)
         self._spectra = self.transform.stream(self.channels)
         self._samples = self.transform.inverse_stream(self.channels)
         self._ahead = self._smooth[0].latency + self._mask.latency
         self.latency = len(self.transform.window) - 1 + self._ahead * self.transform.hop
         self._guard, self._dims = Guard("Denoise"), 1 + (self.channels > 1)
         size = len(self.transform.window)
-        self._above = _mean_over_least(self._memory, size, self._kernel.tobytes(), self._kernel.shape)
+        self._bias = _minimum_bias(self._memory, size, self._kernel.tobytes(), self._kernel.shape)
         self._clear()
         self.process(
             np.zeros((2 * size, self.channels)[: self._dims], np.float32)
         )  # compiles, so that no block is late
         self._clear()
 
-    def _profile(self, noise):
+    def __repr__(self) -> str:
+        noise = "estimated" if self._noise is None else "given"
+        return (
+            f"Denoise({self.sample_rate} Hz, {self.channels} channel{'s' if self.channels > 1 else ''}, noise {noise}, "
+            f"threshold_db={self.threshold_db:g}, reduction_db={self.reduction_db:g}, latency={self.latency})"
+        )
+
+    def _profile(self, noise: ArrayLike) -> NDArray[np.float32]:
         noise = time_first(floating(noise, "noise", (1, 2)), "noise")
         if len(noise) < len(self.transform.window):
             raise ShapeError(
@@ -120,13 +132,18 @@ class Denoise:
             raise ArgumentError("noise must be finite, or nothing would be left")
         return power.astype(np.float32)
 
-    def process(self, block, out=None):
+    def process(self, block: ArrayLike, out: Array | None = None) -> NDArray[np.float32]:
         """Take the next block and return as many samples, `latency` late.
 
         Parameters
         ----------
         block : float32 array, shape (samples,) with one channel, or (samples, channels)
-        out : array like the block, optional
+        out : float32 array, shape of the block, optional
+            Where the result goes; may be the block itself.
+
+        Returns
+        -------
+        y : float32 array, shape of the block
 
         Raises
         ------
@@ -138,22 +155,22 @@ class Denoise:
             if out is not None and (np.shape(out) != block.shape or getattr(out, "dtype", None) != block.dtype):
                 raise ShapeError(f"out must be a {block.dtype} array of shape {block.shape}, not of {np.shape(out)}")
             self._dims = block.ndim
-            result = np.empty_like(block) if out is None else out
+            result: Array = np.empty_like(block) if out is None else out
             step = _CHUNK * self.transform.hop
             for begin in range(0, len(block), step):
                 part = block[begin : begin + step].reshape(-1, self.channels)
                 spectra = self._spectra.process(part)
-                self._take(spectra, self._presence.process(part, len(spectra)))
-                self._given(result[begin : begin + step])
+                self._gate(spectra, self._activity.process(part, len(spectra)))
+                self._emit(result[begin : begin + step])
             return result
 
-    def _given(self, result):
+    def _emit(self, result: Array) -> None:
         """Fill an array with the next samples; there are as many, as `latency` says."""
         count = len(result)
         result[...] = self._ready[:count].reshape(result.shape)
         self._ready = self._ready[count:]
 
-    def _take(self, spectra, shares, ended=False):
+    def _gate(self, spectra: Array, shares: Array, ended: bool = False) -> None:
         """Spectra through the gate, to samples that are ready; the last ones, if the signal has `ended`."""
         inputs = _power_of(spectra), shares
         power, share = (stage.process(plane) for stage, plane in zip(self._smooth, inputs, strict=True))
@@ -162,20 +179,20 @@ class Denoise:
                 np.concatenate((plane, stage.flush()))
                 for plane, stage in zip((power, share), self._smooth, strict=True)
             )
-        late = min(len(power), self._early[0])
-        self._early[0] -= late
+        late = min(len(power), self._lead_in[0])
+        self._lead_in[0] -= late
         mask = self._mask.process(self._gains(power[late:], share[late:]))
         if ended:
             mask = np.concatenate((mask, self._mask.flush()))
-        late = min(len(mask), self._early[1])
-        self._early[1] -= late
-        mask, self._waiting = mask[late:], np.concatenate((self._waiting, spectra))
-        cleaned, self._waiting = self._waiting[: len(mask)] * mask[:, :, None], self._waiting[len(mask) :]
+        late = min(len(mask), self._lead_in[1])
+        self._lead_in[1] -= late
+        mask, self._delayed = mask[late:], np.concatenate((self._delayed, spectra))
+        cleaned, self._delayed = self._delayed[: len(mask)] * mask[:, :, None], self._delayed[len(mask) :]
         self._ready = np.concatenate((self._ready, self._samples.process(cleaned)))
 
-    def _gains(self, power, share):
+    def _gains(self, power: Array, share: Array) -> Array:
         """What every bin of frames of smoothed power is multiplied by."""
-        noise = self._noise if self._noise is not None else self._tracked(power, share)
+        noise = self._noise if self._noise is not None else self._tracked_noise(power, share)
         least, above = np.float32(10 ** (-self.reduction_db / 20)), np.float32(10 ** (self.threshold_db / 10))
         gains = np.zeros_like(power)
         np.divide(above * noise * share, power, out=gains, where=power != 0)
@@ -183,46 +200,54 @@ class Denoise:
         gains[power == 0] = 0
         return np.maximum(gains, least, out=gains)
 
-    def _tracked(self, power, share):
-        """The noise in each frame: the least mean power within memory, brought up to a mean."""
+    def _tracked_noise(self, power: Array, share: Array) -> Array:
+        """The noise in each frame, by minimum statistics: the least mean power within memory, times its bias."""
         mean, there = (stage.process(plane) for stage, plane in zip(self._mean, (power, share), strict=True))
         # what is not finite is no noise, and neither is silence
         known = np.isfinite(mean) & (there > _PRESENT)
         mean = np.divide(mean, there, out=np.full_like(mean, np.inf), where=known)
         joined = np.concatenate((self._past, mean))
         self._past = joined[len(power) :]
-        least = _least(joined, self._memory)
-        return np.float32(self._above) * np.where(np.isfinite(least), least, np.float32(0))
+        least = _sliding_minimum(joined, self._memory)
+        return np.float32(self._bias) * np.where(np.isfinite(least), least, np.float32(0))
 
-    def flush(self):
-        """End the signal: the `latency` samples that are still due; then start afresh."""
+    def flush(self) -> NDArray[np.float32]:
+        """End the signal and start afresh.
+
+        Returns
+        -------
+        y : float32 array, shape (latency,) or (latency, channels)
+            The samples that are still due.
+        """
         with self._guard:
             spectra = self._spectra.flush()
-            self._take(spectra, self._presence.flush(len(spectra)), ended=True)
+            self._gate(spectra, self._activity.flush(len(spectra)), ended=True)
             zeros = np.zeros((self.latency, self.channels), np.float32)
             self._ready = np.concatenate((self._ready, self._samples.flush(), zeros))
             result = np.empty((self.latency, self.channels)[: self._dims], np.float32)
-            self._given(result)
+            self._emit(result)
             self._clear()
             return result
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the signal so far, and the noise that was estimated."""
         with self._guard:
             self._clear()
 
-    def _clear(self):
-        for stage in (*self._smooth, *self._mean, self._mask, self._presence, self._spectra, self._samples):
+    def _clear(self) -> None:
+        for stage in (*self._smooth, *self._mean, self._mask, self._activity, self._spectra, self._samples):
             stage.reset()
         bins = self.transform.bins
-        self._early = [self._smooth[0].latency, self._mask.latency]  # frames of zeros that come before the first ones
-        self._waiting = np.empty((0, bins, self.channels), np.complex64)  # spectra whose mask is not known yet
+        self._lead_in = [self._smooth[0].latency, self._mask.latency]  # frames of zeros that come before the first ones
+        self._delayed = np.empty((0, bins, self.channels), np.complex64)  # spectra whose mask is not known yet
         self._past = np.full((self._memory - 1, bins), np.inf, np.float32)
         self._ready = np.zeros((self.latency, self.channels), np.float32)
 
 
-def denoise(x, sample_rate, *, axis=None, **settings):
-    """Take the noise out of a whole signal, with the settings of `Denoise`.
+def denoise(x: ArrayLike, sample_rate: int, *, axis: int | None = None, noise: ArrayLike | None = None,
+            threshold_db: float = 4.0, reduction_db: float = 30.0, smooth_ms: float = 32.0, smooth_hz: float = 48.0,
+            memory_s: float = 1.5, window_ms: float = 64.0) -> NDArray[np.float32]:  # fmt: skip
+    """Take the noise out of a whole signal by a spectral gate; `Denoise` says how.
 
     Parameters
     ----------
@@ -231,6 +256,18 @@ def denoise(x, sample_rate, *, axis=None, **settings):
     axis : int, optional
         The axis of time in a two-dimensional x. By default 0, and arrays with more channels than samples, or more than
         64, are refused, as they are for `noise`: they are (channels, samples) far more often than meant.
+    noise : float array, shape (samples,) or (samples, channels), optional
+        A stretch of nothing but the noise; estimated by default.
+    threshold_db : float
+        What is less than so many dB above the noise is gated.
+    reduction_db : float > 0
+        How much softer the gate makes it.
+    smooth_ms, smooth_hz : float
+        Width of the smoothing kernels at half their height; 0 for none.
+    memory_s : float
+        How far back the noise is estimated from.
+    window_ms : float
+        Length of a short-time spectrum.
 
     Returns
     -------
@@ -245,14 +282,17 @@ def denoise(x, sample_rate, *, axis=None, **settings):
     """
     x = floating(x, "x", (1, 2)).astype(np.float32, copy=False)
     signal = time_first(x, "x", axis)
-    gate = Denoise(sample_rate, channels=1 if x.ndim == 1 else signal.shape[1], **settings)
+    gate = Denoise(
+        sample_rate, noise=noise, threshold_db=threshold_db, reduction_db=reduction_db, smooth_ms=smooth_ms,
+        smooth_hz=smooth_hz, memory_s=memory_s, window_ms=window_ms, channels=1 if x.ndim == 1 else signal.shape[1],
+    )  # fmt: skip
     y = np.concatenate((gate.process(signal), gate.flush()))[gate.latency :]
     return np.ascontiguousarray(y.T) if x.ndim == 2 and axis in (1, -1) else y
 
 
-def _power_of(spectra):
+def _power_of(spectra: Array) -> Array:
     """(frames, bins, channels) to the mean power of those channels that are finite."""
-    power = spectra.real**2 + spectra.imag**2
+    power: Array = spectra.real**2 + spectra.imag**2
     if spectra.shape[2] == 1:
         return power[:, :, 0]
     finite = np.isfinite(power)
@@ -262,23 +302,23 @@ def _power_of(spectra):
     return np.where(finite, power, np.float32(0)).sum(axis=2) / np.where(number, number, np.nan).astype(np.float32)
 
 
-def _smoothing(kernel, bins, mode="same"):
+def _smoothing(kernel: Array, bins: int | None, mode: Literal["same", "causal"] = "same") -> StreamConvolver2d:
     """Convolution of frames with a kernel; without bins, of one number a frame with its rows."""
     if bins is None:
         kernel, bins = kernel.sum(axis=1, keepdims=True), 1
     return StreamConvolver2d(kernel, bins, mode=mode, boundary=("edge", "reflect"))
 
 
-def _tent(width):
-    """A triangle of so many steps at half its height, its sum 1."""
+def _triangle(width: float) -> NDArray[np.float32]:
+    """A triangular window of so many steps at half its height, its sum 1."""
     half = max(1, round(width))
     rising = np.arange(1, half + 1)
     return (np.concatenate((rising, rising[-2::-1])) / half**2).astype(np.float32)
 
 
 @lru_cache(16)
-def _mean_over_least(memory, size, kernel, shape):
-    """How many times its least power the mean power of white noise is, transformed and looked back at as here."""
+def _minimum_bias(memory: int, size: int, kernel: bytes, shape: tuple[int, int]) -> float:
+    """Bias of minimum statistics: mean power over least power, of white noise treated as the signal is here."""
     transform = Stft(min(size, 256), min(size, 256) // 4)
     frames = max(_TRIAL_FRAMES, memory + _TRIAL_FRAMES // 10)
     samples = np.random.default_rng(0).standard_normal(frames * transform.hop).astype(np.float32)
@@ -286,10 +326,10 @@ def _mean_over_least(memory, size, kernel, shape):
     smooth = _smoothing(np.frombuffer(kernel, np.float32).reshape(shape), transform.bins)
     power = smooth.process(_power_of(spectra[:, :, None]))[smooth.latency :]
     mean = np.lib.stride_tricks.sliding_window_view(power, _AVERAGED, axis=0).mean(axis=-1)
-    return float(mean.mean() / _least(mean, memory).mean())
+    return float(mean.mean() / _sliding_minimum(mean, memory).mean())
 
 
-def _least(rows, count):
+def _sliding_minimum(rows: Array, count: int) -> Array:
     """The least of each `count` neighbouring rows, by doubling: 10 times as fast as scipy.ndimage.minimum_filter1d."""
     size = 1
     while 2 * size <= count:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from audioconv._typing import Array
-from audioconv.report.theme import BLUE, FONT_SIZE, GREEN, GREY, RED, label, panels_of
+from audioconv.report.theme import BLUE, FONT_SIZE, GREEN, GREY, RED, label, subplots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ KINDS = {  # colour and mark
 
 def accuracy_by_share(rows: "Sequence[Row]", shares: Sequence[float]) -> "Figure":
     """Lines of accuracy against the share of the training data; without pooling and with it side by side."""
-    figure, panels = panels_of(1, 2, 3.6, sharey=True)
+    figure, panels = subplots(1, 2, 3.6, sharey=True)
     for panel, pooled in zip(panels[0], (False, True), strict=True):
         for row in rows:
             if row.network.pooled == pooled:
@@ -64,7 +64,7 @@ def accuracy_by_cost(rows: "Sequence[Row]") -> "Figure":
         "training step (ms)": lambda row: 1e3 * row.step_s,
         "prediction (µs)": lambda row: 1e6 * row.predict_s,
     }
-    figure, panels = panels_of(3, 2, 7.0, sharey=True)
+    figure, panels = subplots(3, 2, 7.0, sharey=True)
     for panel, (name, cost) in zip(panels.flat, costs.items(), strict=False):
         for row in rows:
             colour, mark = KINDS[row.network.kind]
@@ -110,7 +110,7 @@ def _legend(figure: "Figure", panel: "Axes") -> None:
 
 def lines_by_share(rows: "Sequence[Sharing]", shares: Sequence[float]) -> "Figure":
     """Accuracy against the share of the training data, a line for each kind of weights."""
-    figure, panels = panels_of(1, 1, 3.2)
+    figure, panels = subplots(1, 1, 3.2)
     panel = panels[0, 0]
     for row, colour, mark in zip(rows, (BLUE, GREEN, PURPLE), "o^v", strict=True):
         panel.plot(100 * np.array(shares), _percent(row.accuracy), f"{mark}-", color=colour,
@@ -124,7 +124,7 @@ def lines_by_share(rows: "Sequence[Sharing]", shares: Sequence[float]) -> "Figur
 
 def scores_of_line(line: str, scores: Array, most: int) -> "Figure":
     """Bars of agreement under the letters of a line."""
-    figure, panels = panels_of(1, 1, 1.9)
+    figure, panels = subplots(1, 1, 1.9)
     panel = panels[0, 0]
     colours = [BLUE if score == most else GREY for score in scores]
     panel.bar(range(len(scores)), scores, color=colours, width=0.8)
@@ -138,7 +138,7 @@ def scores_of_line(line: str, scores: Array, most: int) -> "Figure":
 
 def pruned(rows: "Sequence[Pruned]") -> "Figure":
     """Time against the share of taps that is left: sums over all, over those left, and as predicted."""
-    figure, panels = panels_of(1, 1, 3.2)
+    figure, panels = subplots(1, 1, 3.2)
     panel, shares = panels[0, 0], [100 * row.share for row in rows]
     panel.plot(shares, [1e3 * row.direct_s for row in rows], "s-", color=GREY, label="all taps")
     panel.plot(shares, [1e3 * row.sparse_s for row in rows], "o", color=BLUE, label="those left, measured")
@@ -154,7 +154,7 @@ def receptive_fields(
     fields: Mapping[str, Sequence[Array]], lines: Mapping[str, Sequence[tuple[int, int, int]]]
 ) -> "Figure":
     """Units of each layer as dots, those that are seen filled, with the connections to the one that sees."""
-    figure, panels = panels_of(len(fields), 1, 0.4 + 2.1 * len(fields))
+    figure, panels = subplots(len(fields), 1, 0.4 + 2.1 * len(fields))
     for panel, (name, seen) in zip(panels[:, 0], fields.items(), strict=True):
         for layer, below, above in lines[name]:
             panel.plot((below, above), (layer, layer + 1), "-", color=GREY, lw=0.6, zorder=1)
@@ -175,7 +175,7 @@ def matrices(rows: "Sequence[Matrix]") -> "Figure":
     """Matrices as squares in the colours of their weights, with the weights' numbers."""
     from matplotlib.colors import ListedColormap
 
-    figure, panels = panels_of(2, 2, 6.0)
+    figure, panels = subplots(2, 2, 6.0)
     colours = ListedColormap(["white", "#9ECAE9", "#F5C396", "#8FD3B6"])
     for panel, row in zip(panels.flat, rows, strict=True):
         panel.imshow(row.tied.T, cmap=colours, vmin=0, vmax=3, aspect="equal")
@@ -190,7 +190,7 @@ def matrices(rows: "Sequence[Matrix]") -> "Figure":
 
 def shifts(rows: "Sequence[Invariance]", shifts_ms: Sequence[float]) -> "Figure":
     """Accuracy and change of the logits against the shift, a line for each kind of pooling."""
-    figure, panels = panels_of(1, 2, 3.6)
+    figure, panels = subplots(1, 2, 3.6)
     marks = dict(zip(("none", "max", "average", "Lp", "strided", "mean over all"), "sovD^P", strict=True))
     colours = dict(zip(marks, (GREY, BLUE, GREEN, PURPLE, RED, "#000000"), strict=True))
     for row in rows:
@@ -208,7 +208,7 @@ def shifts(rows: "Sequence[Invariance]", shifts_ms: Sequence[float]) -> "Figure"
 
 def fields_by_depth(field: "Field") -> "Figure":
     """Inputs seen against layers, without and with dilation."""
-    figure, panels = panels_of(1, 1, 3.0)
+    figure, panels = subplots(1, 1, 3.0)
     panel = panels[0, 0]
     panel.plot(field.depths, field.dilated, "o-", color=BLUE, label="dilation 1, 2, 4, ...")
     panel.plot(field.depths, field.plain, "s-", color=GREY, label="dilation 1")
@@ -220,7 +220,7 @@ def fields_by_depth(field: "Field") -> "Figure":
 
 def enlarged(images: "Sequence[Enlarged]") -> "Figure":
     """A detail of each enlarged image, all in one scale of grey."""
-    figure, panels = panels_of(1, len(images), 2.4)
+    figure, panels = subplots(1, len(images), 2.4)
     for panel, image in zip(panels[0], images, strict=True):
         middle = image.image.shape[0] // 2
         panel.imshow(image.image[middle - 32 : middle + 32, middle - 32 : middle + 32], cmap="gray", vmin=0, vmax=1,
@@ -232,7 +232,7 @@ def enlarged(images: "Sequence[Enlarged]") -> "Figure":
 
 def costs(rows: "Sequence[Cost]", what: str) -> "Figure":
     """Times against the size of the kernel, a colour for each method: dots measured, lines predicted."""
-    figure, panels = panels_of(1, 1, 3.6)
+    figure, panels = subplots(1, 1, 3.6)
     panel = panels[0, 0]
     styles = {"direct": (BLUE, "o"), "sparse": (PURPLE, "D"), "overlap_add": (GREEN, "^"), "fft": (RED, "s"),
               "separable": (GREY, "v")}  # fmt: skip

@@ -1,13 +1,22 @@
 """Pictures of spectrograms of sound."""
 
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
 import numpy as np
 
+from audioconv._typing import Array
 from audioconv.arrays import choice, number
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.features.spectrogram import FLOOR_DB
-from audioconv.report.theme import DPI, FONT_SIZE, WIDTH, label, panels_of, wrapped
+from audioconv.features.spectrogram import FLOOR_DB, Spectrogram
+from audioconv.report.theme import DPI, FONT_SIZE, WIDTH, label, subplots, wrapped
 
-FREQUENCY_AXES = ("linear", "log", "mel")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FrequencyAxis: TypeAlias = Literal["linear", "log", "mel"]
+FREQUENCY_AXES: tuple[FrequencyAxis, ...] = get_args(FrequencyAxis)
 _ROWS = 800  # of a picture whose frequencies are not linear
 _LEAST_HZ = 20.0  # where a logarithmic axis begins
 _LEFT = 0.85  # inches from the left edge to the title
@@ -20,8 +29,16 @@ _STEPS_S = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200
 _SHORT_S, _LONG_S = 0.1, 150  # shorter sound is shown over milliseconds, longer one over minutes or hours
 
 
-def spectrogram(spectrograms, *, range_db=80.0, fmax=None, frequency_axis="linear", size_inches=None, dpi=DPI):
-    """Spectrograms over seconds and hertz, a panel each, on one scale of colour.
+def spectrogram(
+    spectrograms: Mapping[str, Spectrogram],
+    *,
+    range_db: float = 80.0,
+    fmax: float | None = None,
+    frequency_axis: FrequencyAxis = "linear",
+    size_inches: tuple[float, float] | None = None,
+    dpi: float = DPI,
+) -> "Figure":
+    """Draw spectrograms over seconds and hertz, a panel each, on one scale of colour.
 
     Parameters
     ----------
@@ -30,13 +47,13 @@ def spectrogram(spectrograms, *, range_db=80.0, fmax=None, frequency_axis="linea
     range_db : float > 0
         From the largest level down to the darkest colour, which silence (-120 dB) always has; changes are shown as far
         as 99.8 % of them go.
-    fmax : float, optional
+    fmax : float, in Hz, optional
         Where the pictures end; all frequencies by default.
     frequency_axis : {"linear", "log", "mel"}
         log begins at 20 Hz; mel is the scale of HTK. Where several bins fall on a row, it shows the largest one.
     size_inches : (float, float), optional
         Width and height; by default 6, and 2.9 a panel.
-    dpi : int
+    dpi : float
         Pixels an inch.
 
     Returns
@@ -47,6 +64,14 @@ def spectrogram(spectrograms, *, range_db=80.0, fmax=None, frequency_axis="linea
     ------
     ArgumentError, ShapeError
         If there is nothing to show, or a setting makes no sense.
+
+    Examples
+    --------
+    >>> from audioconv.features import spectrogram_db
+    >>> noise = np.random.default_rng(0).standard_normal(16000).astype("float32")
+    >>> figure = spectrogram({"noise": spectrogram_db([noise], 16000, 16000)}, fmax=4000)
+    >>> figure.axes[0].get_xlabel()
+    'time (s)'
     """
     range_db = number(range_db, "range_db", above=0)
     fmax = np.inf if fmax is None else number(fmax, "fmax")
@@ -59,7 +84,7 @@ def spectrogram(spectrograms, *, range_db=80.0, fmax=None, frequency_axis="linea
     signed = next(iter(spectrograms.values())).signed
     low, top = _limits(images.values(), range_db, signed)
     width, height = size_inches or (WIDTH, 0.7 + 2.9 * len(images))
-    figure, panels = panels_of(len(images), 1, height, width, dpi, sharex=True)
+    figure, panels = subplots(len(images), 1, height, width, dpi, sharex=True)
     for panel, (name, image) in zip(panels[:, 0], images.items(), strict=True):
         times_s, bin_hz = spectrograms[name].times_s, spectrograms[name].frequencies_hz[1]
         step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 1.0
@@ -78,7 +103,7 @@ def spectrogram(spectrograms, *, range_db=80.0, fmax=None, frequency_axis="linea
     return figure
 
 
-def _limits(images, range_db, signed):
+def _limits(images: Iterable[Array], range_db: float, signed: bool) -> tuple[float, float]:
     """The levels of the darkest and of the brightest colour; silence is dark, however little there is besides."""
     finite = [image[np.isfinite(image)] for image in images]
     if signed:
@@ -91,18 +116,18 @@ def _limits(images, range_db, signed):
     return top - range_db, top
 
 
-def _position(hz, axis):
+def _position(hz: Any, axis: FrequencyAxis) -> Any:
     """Where a frequency stands."""
     if axis == "mel":
         return 2595 * np.log10(1 + np.asarray(hz) / 700)
     return np.log10(hz) if axis == "log" else np.asarray(hz)
 
 
-def _frequency(position, axis):
+def _frequency(position: Any, axis: FrequencyAxis) -> Any:
     return 700 * (10 ** (position / 2595) - 1) if axis == "mel" else 10.0**position
 
 
-def _on_axis(image, bin_hz, axis, signed=False):
+def _on_axis(image: Array, bin_hz: float, axis: FrequencyAxis, signed: bool = False) -> tuple[Array, float, float]:
     """An image (bins, columns) as rows at equal distances on an axis, and where it begins and ends there."""
     bins = len(image)
     if axis == "linear":
@@ -124,7 +149,7 @@ def _on_axis(image, bin_hz, axis, signed=False):
     return rows, edges[0], edges[-1]
 
 
-def _mark_frequencies(panel, axis, bottom, end):
+def _mark_frequencies(panel: "Axes", axis: FrequencyAxis, bottom: float, end: float) -> None:
     """Ticks in Hz, if the axis is not linear."""
     if axis == "linear":
         return
@@ -132,7 +157,7 @@ def _mark_frequencies(panel, axis, bottom, end):
     panel.set_yticks([float(_position(hz, axis)) for hz in ticks], [f"{hz}" for hz in ticks])
 
 
-def _mark_times(panel):
+def _mark_times(panel: "Axes") -> str:
     """Ticks of a short time in milliseconds, of a long one in minutes or hours; what to call the axis."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 

@@ -2,10 +2,16 @@
 
 import base64
 import io as memory
+from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
+from audioconv._typing import Path
 from audioconv.errors import ShapeError
 from audioconv.io import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; }
@@ -30,7 +36,7 @@ td.number, th.number { text-align: right; }
 
 
 class Report:
-    """Headings, text, tables and figures in the order in which they are added; `save` writes the page.
+    """A page of headings, text, tables and figures, in the order in which they are added; `save` writes it.
 
     Parameters
     ----------
@@ -48,24 +54,48 @@ class Report:
     >>> report.save("report.html")  # doctest: +SKIP
     """
 
-    def __init__(self, title):
+    def __init__(self, title: str) -> None:
         self._title = str(title)
-        self._parts = []
+        self._parts: list[str] = []
 
-    def heading(self, text):
-        """Begin a section."""
+    def __repr__(self) -> str:
+        return f"Report({self._title!r}, {len(self._parts)} parts)"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the page in a frame of its own, so that its style stays its own."""
+        return f'<iframe srcdoc="{escape(self.html())}" style="width:100%;height:36rem;border:0"></iframe>'
+
+    def heading(self, text: str) -> None:
+        """Begin a section.
+
+        Parameters
+        ----------
+        text : str
+            Its title.
+        """
         self._parts.append(f"<h2>{escape(str(text))}</h2>")
 
-    def subheading(self, text):
-        """Begin a part of a section."""
+    def subheading(self, text: str) -> None:
+        """Begin a part of a section.
+
+        Parameters
+        ----------
+        text : str
+            Its title.
+        """
         self._parts.append(f"<h3>{escape(str(text))}</h3>")
 
-    def text(self, text):
-        """Add a paragraph; empty lines part it into several."""
+    def text(self, text: str) -> None:
+        """Add a paragraph; empty lines part it into several.
+
+        Parameters
+        ----------
+        text : str
+        """
         for paragraph in str(text).split("\n\n"):
             self._parts.append(f"<p>{escape(paragraph.strip())}</p>")
 
-    def table(self, columns, rows, *, folded=None):
+    def table(self, columns: Sequence[object], rows: Iterable[Iterable[object]], *, folded: str | None = None) -> None:
         """Add a table.
 
         Parameters
@@ -77,20 +107,20 @@ class Report:
         folded : str, optional
             Show only this text until it is clicked; for long tables.
         """
-        rows = [list(row) for row in rows]
-        for row in rows:
+        cells = [list(row) for row in rows]
+        for row in cells:
             if len(row) != len(columns):
                 raise ShapeError(f"a row must have a cell for each of {len(columns)} columns, not {len(row)}: {row}")
-        head = "".join(f"<th{_side([row[i] for row in rows])}>{escape(str(c))}</th>" for i, c in enumerate(columns))
+        head = "".join(f"<th{_side([row[i] for row in cells])}>{escape(str(c))}</th>" for i, c in enumerate(columns))
         lines = [f"<thead><tr>{head}</tr></thead>"] if any(columns) else []
-        for row in rows:
+        for row in cells:
             lines.append(f"<tr>{''.join(f'<td{_side([cell])}>{escape(str(cell))}</td>' for cell in row)}</tr>")
         table = f'<div class="wide"><table>{"".join(lines)}</table></div>'
         if folded is not None:
             table = f"<details><summary>{escape(str(folded))}</summary>{table}</details>"
         self._parts.append(table)
 
-    def figure(self, figure, caption):
+    def figure(self, figure: "Figure", caption: str) -> None:
         """Add a matplotlib Figure, as it is now.
 
         Parameters
@@ -107,8 +137,13 @@ class Report:
             f"<figcaption>{escape(str(caption))}</figcaption></figure>"
         )
 
-    def html(self):
-        """The whole page."""
+    def html(self) -> str:
+        """Return the whole page.
+
+        Returns
+        -------
+        html : str
+        """
         return "\n".join(
             [
                 '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -120,8 +155,12 @@ class Report:
             ]
         )
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write the page, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
 
         Raises
         ------
@@ -132,6 +171,6 @@ class Report:
             part.write_text(self.html(), encoding="utf-8")
 
 
-def _side(cells):
+def _side(cells: list[object]) -> str:
     """Numbers stand at the right."""
     return ' class="number"' if cells and all(isinstance(cell, (int, float)) for cell in cells) else ""

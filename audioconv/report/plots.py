@@ -4,33 +4,70 @@ Each function returns a matplotlib Figure of its own; neither pyplot nor any set
 are narrow with large letters, so that they can still be read on a phone.
 """
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from audioconv._typing import ArrayLike
 from audioconv.arrays import floating
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.report.theme import BLUE, FONT_SIZE, RED, label, panels_of
+from audioconv.report.theme import BLUE, FONT_SIZE, RED, label, subplots
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from audioconv.features import LogMel
 
 COLUMNS = 1200  # of a waveform: about the pixels of a picture
 _RANGE_DB = 70.0  # of log-mel frames, from bright to dark
 _SILENT_DB = 1e-3  # between the levels of frames in which there is nothing
 
 
-def waveform(signals, sample_rate):
-    """Signals over time, a panel each, on one scale.
+class Word(Protocol):
+    """What was said: a label, and from when to when, in seconds."""
+
+    @property
+    def label(self) -> object: ...
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+
+
+class Peak(Protocol):
+    """What was detected: a label, and the time in seconds at which it was surest."""
+
+    @property
+    def label(self) -> object: ...
+    @property
+    def peak_s(self) -> float: ...
+
+
+def waveform(signals: Mapping[str, ArrayLike], sample_rate: int) -> "Figure":
+    """Draw signals over time, a panel each, on one scale.
 
     Parameters
     ----------
     signals : dict of name -> float array, shape (samples,)
-    sample_rate : int, Hz
+    sample_rate : int, in Hz
 
     Returns
     -------
     figure : matplotlib.figure.Figure
         Of long signals each pixel shows the range of its samples, so that no peak is lost.
+
+    Examples
+    --------
+    >>> figure = waveform({"noise": np.random.default_rng(0).uniform(-1, 1, 16000)}, 16000)
+    >>> figure.axes[0].get_title(loc="left")
+    'noise'
     """
     if not signals:
         raise ArgumentError("signals must hold at least one signal, by its name")
-    figure, panels = panels_of(len(signals), 1, 0.5 + 1.25 * len(signals), sharex=True, sharey=True)
+    figure, panels = subplots(len(signals), 1, 0.5 + 1.25 * len(signals), sharex=True, sharey=True)
     for panel, (name, samples) in zip(panels[:, 0], signals.items(), strict=True):
         samples = floating(samples, name, (1,))
         if not samples.size:
@@ -44,8 +81,8 @@ def waveform(signals, sample_rate):
     return figure
 
 
-def log_mel(signals, features):
-    """Log-mel spectrograms, a panel each, on one scale of time and of colour.
+def log_mel(signals: Mapping[str, ArrayLike], features: "LogMel") -> "Figure":
+    """Draw log-mel spectrograms, a panel each, on one scale of time and of colour.
 
     Parameters
     ----------
@@ -56,6 +93,13 @@ def log_mel(signals, features):
     -------
     figure : matplotlib.figure.Figure
         Energy a band in dB below the largest of all, down to -70 dB. Nothing but silence is all dark.
+
+    Examples
+    --------
+    >>> import audioconv as ac
+    >>> figure = log_mel({"noise": np.random.default_rng(0).uniform(-1, 1, 16000)}, ac.LogMel(16000))
+    >>> figure.axes[0].get_ylabel()
+    'frequency (Hz)'
     """
     frames = {name: 10 / np.log(10) * features(samples) for name, samples in signals.items()}
     if not frames or not all(map(len, frames.values())):
@@ -64,7 +108,7 @@ def log_mel(signals, features):
     if top - min(image.min() for image in frames.values()) < _SILENT_DB:
         top += _RANGE_DB
     hop_s = features.hop / features.sample_rate
-    figure, panels = panels_of(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
+    figure, panels = subplots(len(frames), 1, 0.5 + 1.5 * len(frames), sharex=True)
     for panel, (name, image) in zip(panels[:, 0], frames.items(), strict=True):
         start_s = (features.win_length / 2 - features.padding[0]) / features.sample_rate - hop_s / 2
         picture = panel.imshow(
@@ -83,23 +127,35 @@ def log_mel(signals, features):
     return figure
 
 
-def _centres_hz(features):
+def _centres_hz(features: "LogMel") -> NDArray[np.float64]:
     bins_hz = np.arange(features.filters.shape[1]) * features.sample_rate / features.fft_size
-    return (features.filters * bins_hz).sum(axis=1) / features.filters.sum(axis=1)
+    centres_hz: NDArray[np.float64] = (features.filters * bins_hz).sum(axis=1) / features.filters.sum(axis=1)
+    return centres_hz
 
 
-def training_curve(history):
-    """Loss and accuracy after each epoch, side by side.
+def training_curve(history: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Draw loss and accuracy after each epoch, side by side.
 
     Parameters
     ----------
     history : list of dict
         As `KeywordClassifier.history_`: epoch, loss, accuracy and, if there were validation clips, val_accuracy.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> epochs = [{"epoch": 1, "loss": 0.9, "accuracy": 0.5}, {"epoch": 2, "loss": 0.4, "accuracy": 0.9}]
+    >>> figure = training_curve(epochs)
+    >>> len(figure.axes)
+    2
     """
     if not history:
         raise ArgumentError("history must hold at least one epoch")
     epochs = [record["epoch"] for record in history]
-    figure, panels = panels_of(1, 2, 2.7)
+    figure, panels = subplots(1, 2, 2.7)
     left, right = panels[0]
     left.plot(epochs, [record["loss"] for record in history], color=BLUE)
     left.set_ylim(bottom=0)
@@ -117,20 +173,30 @@ def training_curve(history):
     return figure
 
 
-def confusion(counts, labels):
-    """A confusion matrix: colour is the share of the row, the number the count.
+def confusion(counts: ArrayLike, labels: Sequence[object]) -> "Figure":
+    """Draw a confusion matrix: colour is the share of the row, the number the count.
 
     Parameters
     ----------
     counts : int array, shape (labels, labels)
         Row: what it was; column: what was said, as `confusion_counts` gives them.
     labels : sequence of labels
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> figure = confusion([[9, 1], [0, 10]], ["no", "yes"])
+    >>> figure.axes[0].get_ylabel()
+    'what it was'
     """
     counts = np.asarray(counts)
     if counts.shape != (len(labels), len(labels)):
         raise ShapeError(f"counts must have a row and a column for each of {len(labels)} labels, not {counts.shape}")
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, panels = panels_of(1, 1, 1.1 + 0.36 * len(labels))
+    figure, panels = subplots(1, 1, 1.1 + 0.36 * len(labels))
     panel = panels[0, 0]
     panel.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for row, column in zip(*np.nonzero(counts), strict=True):
@@ -146,8 +212,16 @@ def confusion(counts, labels):
     return figure
 
 
-def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
-    """Posteriors over time as an image, a line a label, with the words that were said and those that were heard.
+def posteriors(
+    rows: ArrayLike,
+    times_s: ArrayLike,
+    labels: Sequence[object],
+    *,
+    truth: Sequence[Word] = (),
+    detections: Sequence[Peak] = (),
+    row_s: float = 30.0,
+) -> "Figure":
+    """Draw posteriors over time as an image, a line a label, with the words that were said and those detected.
 
     Parameters
     ----------
@@ -160,6 +234,16 @@ def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
         Drawn as dots: a dot in a box is a word heard.
     row_s : float, in seconds
         Longest stretch in one panel; a longer recording is cut into panels of equal length.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> figure = posteriors(np.eye(2)[[0, 0, 1, 1]], [0.5, 1.0, 1.5, 2.0], ["no", "yes"])
+    >>> [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    ['no', 'yes']
     """
     rows, times_s = floating(rows, "rows", (2,)), np.asarray(times_s)
     if rows.shape != (len(times_s), len(labels)) or len(times_s) < 2:
@@ -170,7 +254,7 @@ def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
     begin, end = times_s[0] - step_s / 2, times_s[-1] + step_s / 2
     count = max(1, int(np.ceil((end - begin) / row_s - 1e-6)))
     panel_s = (end - begin) / count
-    figure, panels = panels_of(count, 1, 0.9 + count * (0.35 + 0.17 * len(names)))
+    figure, panels = subplots(count, 1, 0.9 + count * (0.35 + 0.17 * len(names)))
     for i, panel in enumerate(panels[:, 0]):
         picture = panel.imshow(
             rows.T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest",
@@ -187,7 +271,7 @@ def posteriors(rows, times_s, labels, *, truth=(), detections=(), row_s=30.0):
     return figure
 
 
-def _mark(panel, names, truth, detections):
+def _mark(panel: "Axes", names: list[str], truth: Sequence[Word], detections: Sequence[Peak]) -> None:
     """Boxes where words were said, dots where they were heard."""
     from matplotlib.patches import Rectangle
 

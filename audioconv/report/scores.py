@@ -1,12 +1,19 @@
 """How often a classifier is right, and what it takes for what."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from audioconv._typing import IntArray
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, ShapeError
 
+if TYPE_CHECKING:
+    from rich.table import Table
 
-def wilson(right, total, z=1.96):
+
+def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     """Interval that holds the true rate in about 95 of 100 such trials.
 
     Parameters
@@ -43,7 +50,7 @@ def wilson(right, total, z=1.96):
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def confusion_counts(truth, said, labels):
+def confusion_counts(truth: Sequence[object], said: Sequence[object], labels: Sequence[object]) -> IntArray:
     """Count how often each label was said for each label that it was.
 
     Parameters
@@ -75,14 +82,31 @@ def confusion_counts(truth, said, labels):
     strange = sorted({str(label) for label in (*truth, *said)} - set(place))
     if strange:
         raise ArgumentError(f"labels must hold every label; missing: {', '.join(strange)}")
-    counts = np.zeros((len(place), len(place)), int)
+    counts = np.zeros((len(place), len(place)), np.int64)
     for was, heard in zip(truth, said, strict=True):
         counts[place[str(was)], place[str(heard)]] += 1
     return counts
 
 
-def confusion_table(counts, labels):
-    """The counts as a `rich.table.Table` for a terminal, with the recall of each label."""
+def confusion_table(counts: IntArray, labels: Sequence[object]) -> "Table":
+    """Make a table of the counts for a terminal, with the recall of each label.
+
+    Parameters
+    ----------
+    counts : int array, shape (labels, labels)
+        As `confusion_counts` gives them.
+    labels : sequence of labels
+
+    Returns
+    -------
+    table : rich.table.Table
+
+    Examples
+    --------
+    >>> table = confusion_table(np.array([[9, 1], [0, 10]]), ["no", "yes"])
+    >>> [column.header for column in table.columns]
+    ['', 'no', 'yes', 'recall']
+    """
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table

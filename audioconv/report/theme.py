@@ -1,6 +1,11 @@
 """What all pictures have in common: size, letters, and colours that the colour-blind tell apart."""
 
 import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH = 6.0  # inches
 DPI = 200
@@ -8,19 +13,22 @@ FONT_SIZE = 10  # points
 BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"  # Okabe and Ito's: told apart by the colour-blind
 
 
-def panels_of(rows, columns, height, width=WIDTH, dpi=DPI, **shared):
+def subplots(
+    rows: int, columns: int, height: float, width: float = WIDTH, dpi: float = DPI, *,
+    sharex: bool = False, sharey: bool = False,
+) -> "tuple[Figure, Any]":  # fmt: skip
     """A figure and its panels, shape (rows, columns), all of one look; height and width in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained", facecolor="white")
-    panels = figure.subplots(rows, columns, squeeze=False, **shared)
+    panels: Any = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     for panel in panels.flat:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=FONT_SIZE)
     return figure, panels
 
 
-def label(panel, x=None, y=None, title=None):
+def label(panel: "Axes", x: str | None = None, y: str | None = None, title: str | None = None) -> None:
     """Label the axes and the panel."""
     if x:
         panel.set_xlabel(x, fontsize=FONT_SIZE)
@@ -30,7 +38,7 @@ def label(panel, x=None, y=None, title=None):
         panel.set_title(title, fontsize=FONT_SIZE + 1, loc="left", parse_math=False)  # a file may be called $^$
 
 
-def wrapped(title, inches, lines=3):
+def wrapped(title: str, inches: float, lines: int = 3) -> str:
     """A title in lines that are no wider; of one that needs more than `lines`, the middle is left out."""
     title = " ".join(title.splitlines())
     kept = len(title)
@@ -42,9 +50,9 @@ def wrapped(title, inches, lines=3):
         kept = min(kept, len(title)) * 9 // 10
 
 
-def _rows(text, inches):
+def _rows(text: str, inches: float) -> list[str]:
     """The text cut where it becomes too wide: after a space or another sign that parts words, if there is one."""
-    rows, wide = [], _Wide(inches)
+    rows, wide = list[str](), _Wide(inches)
     while text and wide(text):
         low, high = 1, len(text)  # low fits, or must
         while high - low > 1:
@@ -59,14 +67,15 @@ def _rows(text, inches):
 class _Wide:
     """Whether a text is wider than so many inches, in the letters of titles."""
 
-    def __init__(self, inches):
+    def __init__(self, inches: float) -> None:
         from matplotlib.font_manager import FontProperties
 
         self._points, self._font = 72 * inches, FontProperties(size=FONT_SIZE + 1)
 
-    def __call__(self, text):
+    def __call__(self, text: str) -> bool:
         from matplotlib.textpath import text_to_path
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # that the font has not
-            return text_to_path.get_text_width_height_descent(text, self._font, ismath=False)[0] > self._points
+            width: float = text_to_path.get_text_width_height_descent(text, self._font, ismath=False)[0]
+            return width > self._points

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import audioconv as ac
 from audioconv.enhance import Denoise, denoise
 from audioconv.enhance.activity import SignalActivity
-from audioconv.enhance.spectral_gate import _least
+from audioconv.enhance.spectral_gate import _sliding_minimum
 from audioconv.errors import ArgumentError, BusyError, DtypeError, ShapeError
 from audioconv.signal._stft import Stft, hann
 
@@ -201,7 +201,7 @@ def test_zeros_give_zeros():
 def test_least_is_the_minimum_of_each_window(count, more, seed):
     rows = np.random.default_rng(seed).standard_normal((count + more - 1, 3)).astype(np.float32)
     expected = np.stack([rows[i : i + count].min(axis=0) for i in range(more)])
-    assert np.array_equal(_least(rows, count), expected)
+    assert np.array_equal(_sliding_minimum(rows, count), expected)
 
 
 @pytest.mark.parametrize("samples", [0, 10, 1000, 5000])
