@@ -1,11 +1,35 @@
-"""The folder of what audioconv may make again, private to its user."""
+"""The cache folder: what audioconv may make again, in files that are private to the user and verified when read.
 
+Compiled kernels are pickles and machine code, so their files must be the user's own: the folder and the files belong to
+the user (or to root) and nobody else can write there. Otherwise they are neither read nor written. A file begins with a
+hash of its content, so that one that a power cut, a full disk or a killed process left behind counts as missing and is
+written anew; and a file appears under its name whole or not at all (atomic write).
+"""
+
+import hashlib
 import os
+import secrets
 import shutil
 import stat
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
+
+DIGEST_BYTES = hashlib.sha256().digest_size
+PART = ".part"
+ABANDONED_S = 3600  # a part as old as this belongs to a process that was killed
+
+
+def cache_folder() -> Path:
+    """Folder for what audioconv may make again: `AUDIOCONV_CACHE`, or the user's cache folder of this system."""
+    return Path(os.environ.get("AUDIOCONV_CACHE") or platformdirs.user_cache_dir("audioconv", appauthor=False))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files in a folder and the folders in it."""
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def clear_kernels() -> int:
@@ -16,14 +40,7 @@ def clear_kernels() -> int:
     return count - len(files_in(folder))  # some may be another user's
 
 
-def files_in(folder: Path) -> list[Path]:
-    """All files in a folder and the folders in it."""
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def cache_folder() -> Path:
-    """Folder for what audioconv may make again: `AUDIOCONV_CACHE`, or the user's cache folder of this system."""
-    return Path(os.environ.get("AUDIOCONV_CACHE") or platformdirs.user_cache_dir("audioconv", appauthor=False))
+# --- files that are the user's own ------------------------------------------------------------------------
 
 
 def is_private(path: str | os.PathLike[str]) -> bool:
@@ -48,3 +65,53 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
     if not is_private(folder):
         raise PermissionError(f"{folder} belongs to another user, is a link, or others can write to it")
+
+
+def read_verified(path: Path, magic: bytes) -> bytes | None:
+    """The content of a file of `write_verified`; None where it is missing, damaged, or not the user's own."""
+    try:
+        if not (is_private(path.parent) and is_private(path)):
+            return None
+        content = path.read_bytes()
+    except OSError:  # missing, a folder, unreadable
+        return None
+    head, data = content[: len(magic) + DIGEST_BYTES], content[len(magic) + DIGEST_BYTES :]
+    return data if head == magic + hashlib.sha256(data).digest() else None
+
+
+def write_verified(path: Path, magic: bytes, data: bytes) -> None:
+    """Write a file that `read_verified` reads: `magic`, a hash of the data, the data.
+
+    Raises OSError and leaves nothing where the disk is full, read-only or not the user's own.
+    """
+    make_private(path.parent)
+    _remove_abandoned_parts(path.parent)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+    try:
+        with open(part, "wb", opener=_for_user_only) as file:
+            file.write(magic + hashlib.sha256(data).digest() + data)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def _for_user_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+_swept: set[Path] = set()
+
+
+def _remove_abandoned_parts(folder: Path) -> None:
+    """Remove, once a process and folder, what killed processes left half written."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for part in folder.glob(f"*{PART}"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > ABANDONED_S:
+                part.unlink()

@@ -109,7 +109,7 @@ def _stream_table(latency):
         blocks = [x[i : i + block] for i in range(0, x.size - block + 1, block)]
         # the least of some runs: what a block costs when nothing disturbs it
         times_us = 1e6 * np.min([_block_times_s(stream, blocks) for _ in range(_REPEATS)], axis=0)
-        partitions = " ".join(f"{level.partitions}x{level.block}" for level in stream.plan.levels) or "none"
+        partitions = " ".join(f"{level.partitions}x{level.partition_size}" for level in stream.plan.levels) or "none"
         predicted = (f"{1e6 * seconds:.1f}" for seconds in stream.plan.block_s())
         measured = f"{times_us.mean():.1f}", f"{np.percentile(times_us, 99.9):.1f}"
         table.add_row(f"{block}", f"{taps}", partitions, *predicted, *measured,

@@ -36,7 +36,7 @@ class Costs(NamedTuple):
     block: tuple  # a block of SIZES samples
     whole: tuple  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
     call: tuple  # a call of a direct and of a spaced method, whatever the sizes
-    transform: tuple  # of a stream (`schedule`): both transforms of PARTITIONS samples
+    transform: tuple  # of a stream (`partition_plan`): both transforms of PARTITIONS samples
     product: tuple  # and the product of two spectra of such partitions
     dense: tuple  # an output of a plane, with kernels of SIDES
     separable: tuple  # the same as columns and rows

@@ -15,6 +15,7 @@ import numpy as np
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels.dsp import planes, right_angle
 from audioconv.kernels.dsp.passes import work_size
+from audioconv.kernels.dsp.planes import PIECE, PLANE
 from audioconv.kernels.simd.vector import LANES
 
 BOUNDARIES = ("zero", "reflect", "mirror", "edge", "wrap")
@@ -58,11 +59,12 @@ class Plane:
 
     def header(self, step):
         """What kernels are told of it, where rows are to be `step` apart; the rest is to be filled in."""
-        numbers = np.zeros(planes.HEADER, np.int64)
+        numbers = np.zeros(PLANE.row_size, np.int64)
         run = min(max(-self.first, 0), self.columns.size)
         end = min(max(self.x.shape[1] - self.first, run), self.columns.size)
-        numbers[[planes.COLUMNS, planes.RUN, planes.END, planes.START]] = self.x.shape[1], run, end, self.first + run
-        numbers[planes.STEP] = step
+        numbers[PLANE.columns], numbers[PLANE.plane_begin] = self.x.shape[1], self.first + run
+        numbers[PLANE.run_begin], numbers[PLANE.run_end] = run, end
+        numbers[PLANE.row_stride] = step
         return numbers
 
 
@@ -82,8 +84,12 @@ def _pieces(rows, columns):
     count = min(rows, -(-rows * columns // planes.CHAIN))
     parts = -(-columns // planes.CHAIN) if count == rows else 1
     edges, across = ([size * n // cut for n in range(cut + 1)] for size, cut in ((rows, count), (columns, parts)))
-    table = [(*down, *along) for down in pairwise(edges) for along in pairwise(across)]
-    return frozen(np.ravel(table), np.int64), min(last - first for first, last, _, _ in table)
+    table = [
+        PIECE.pack(row=row, row_end=row_end, column=column, column_end=column_end)
+        for row, row_end in pairwise(edges)
+        for column, column_end in pairwise(across)
+    ]
+    return frozen(np.ravel(table), np.int64), min(last - first for first, last in pairwise(edges))
 
 
 class _Sums:
@@ -98,9 +104,9 @@ class _Sums:
         """The header for a plane and its outputs."""
         wide = max(y.shape[1], planes.VECTORS * LANES[y.dtype]) + self._columns - 1
         header = plane.header(_step(wide, y.dtype))
-        band = min(_band(header[planes.STEP], self._rows), -(-len(y) // planes.HEIGHT) * planes.HEIGHT)
-        header[[planes.TAP_ROWS, planes.TAP_COLUMNS]] = self._rows, self._columns
-        header[[planes.BAND, planes.OUT, planes.LEAST]] = band, y.shape[1], least
+        band = min(_band(header[PLANE.row_stride], self._rows), -(-len(y) // planes.HEIGHT) * planes.HEIGHT)
+        header[PLANE.tap_rows], header[PLANE.tap_columns] = self._rows, self._columns
+        header[PLANE.band_rows], header[PLANE.out_columns], header[PLANE.piece_rows] = band, y.shape[1], least
         return header
 
 
@@ -120,7 +126,7 @@ class Direct2d(_Sums):
 
     def fill(self, plane, y):
         header = self._numbers(plane, y, self._least)
-        step, band = header[planes.STEP], header[planes.BAND]
+        step, band = header[PLANE.row_stride], header[PLANE.band_rows]
         size = (band + self._rows - 1) * step + band * planes.VECTORS * LANES[y.dtype]
         x, rows, columns = plane.parts
         planes.dense(
@@ -142,7 +148,7 @@ class Separable2d(_Sums):
 
     def fill(self, plane, y):
         header = self._numbers(plane, y, self._least)
-        band, step = header[planes.BAND], header[planes.STEP]
+        band, step = header[PLANE.band_rows], header[PLANE.row_stride]
         size = (2 * band + self._rows - 1) * step + max(band * planes.VECTORS * LANES[y.dtype], y.shape[1])
         x, rows, columns = plane.parts
         planes.separable(
@@ -166,8 +172,8 @@ class SparseFIR2d:
         step = size * phases
         header = plane.header(step)
         band = min(_band(step, rows, down), len(y))
-        header[[planes.TAP_ROWS, planes.BAND, planes.OUT]] = rows, band, y.shape[1]
-        header[[planes.STRIDE, planes.STRIDE_COLUMNS]] = down, phases
+        header[PLANE.tap_rows], header[PLANE.band_rows], header[PLANE.out_columns] = rows, band, y.shape[1]
+        header[PLANE.stride_rows], header[PLANE.stride_columns] = down, phases
         i, j = (np.arange(n) * d for n, d in zip(self._kernel.shape, self._dilation, strict=True))
         offsets = (i * step)[:, None] + (j % phases * size + j // phases)
         space = _space(((band - 1) * down + rows) * step + plane.columns.size, y.dtype)

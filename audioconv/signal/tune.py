@@ -8,7 +8,7 @@ import numpy as np
 
 from audioconv.arrays import frozen
 from audioconv.kernels.dsp.partition import advance
-from audioconv.kernels.dsp.partition_layout import Level, Shape, layout, spaces_of, spectra_of
+from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, filter_spectra, segment_table
 from audioconv.kernels.realtime.chain import run_chain
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.signal import cost
@@ -128,11 +128,11 @@ def _parts_s(block, x):
 def _partitions_s(block, count, x):
     """A block of a stream with so many partitions of so many samples and nothing else."""
     shape = Shape((Level(block, 2 * block, count),), 2 * block, count * block, 1, 1, 1, False, x.dtype)
-    parts = layout(shape)
-    state, ir = np.zeros(parts.state_size, x.dtype), spectra_of(shape, parts, x[None, : shape.taps])
-    spaces = spaces_of(parts.header, state, ir, parts.agenda, parts.rings)
+    arrays = convolver_arrays(shape)
+    state, ir = np.zeros(arrays.state_size, x.dtype), filter_spectra(shape, arrays, x[None, : shape.taps])
+    segments = segment_table(arrays.header, state, ir, arrays.schedule, arrays.plans)
     samples = np.resize(x, max(block, 8192))
-    table, y = np.array([advance.address(x.dtype), address_of(spaces)]), np.empty_like(samples)
+    table, y = np.array([advance.address(x.dtype), address_of(segments)]), np.empty_like(samples)
     return _least_s(lambda: run_chain(table, 1, samples, y, y.size)) / (y.size // block)
 
 

@@ -6,7 +6,7 @@ from audioconv.arrays import choice, float_dtype, floating, number, time_first, 
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.dsp.partition_layout import Shape
 from audioconv.kernels.realtime import crossfade as kernels
-from audioconv.signal._schedule import schedule
+from audioconv.signal._partition_plan import partition_plan
 from audioconv.stage import Guard
 from audioconv.stream.crossfade import ConvolverInstance, Crossfade
 from audioconv.stream.processor import Processor, for_channels, table_of_steps
@@ -51,7 +51,7 @@ class StreamConvolver(Processor):
     latency, channels, out_channels : int
     rate_in, rate_out : float or None
         The sample rate, if it is known.
-    plan : Schedule
+    plan : PartitionPlan
         The partitions, and what a block should take; print it.
 
     Raises
@@ -192,9 +192,9 @@ class StreamConvolver(Processor):
 
     @property
     def plan(self):
-        """The `Schedule` of the newest filter."""
+        """The `PartitionPlan` of the newest filter."""
         shape = self._crossfade.newest.shape
-        return schedule(shape.taps, latency=shape.latency, inputs=shape.inputs, outputs=shape.outputs,
+        return partition_plan(shape.taps, latency=shape.latency, inputs=shape.inputs, outputs=shape.outputs,
                         matrix=shape.matrix, dtype=self._dtype.name, block=self._max_block)  # fmt: skip
 
     @property
@@ -239,7 +239,7 @@ class StreamConvolver(Processor):
     def _instance(self, responses, matrix):
         filters, taps = responses.shape
         outputs = self.out_channels
-        chosen = schedule(taps, latency=self._latency, inputs=self.channels, outputs=outputs, matrix=matrix,
+        chosen = partition_plan(taps, latency=self._latency, inputs=self.channels, outputs=outputs, matrix=matrix,
                           dtype=self._dtype.name, block=self._max_block)  # fmt: skip
         shape = Shape(chosen.levels, self._latency, taps, self.channels, outputs, filters, matrix, self._dtype)
         return ConvolverInstance(responses, shape)

@@ -5,7 +5,7 @@ import numpy as np
 from audioconv.arrays import aligned
 from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp.partition import advance
-from audioconv.kernels.dsp.partition_layout import clear, layout, spaces_of, spectra_of
+from audioconv.kernels.dsp.partition_layout import convolver_arrays, filter_spectra, reset_header, segment_table
 from audioconv.kernels.realtime import crossfade as kernels
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.stream.processor import compiled, table_of_steps
@@ -21,21 +21,21 @@ class ConvolverInstance:
     """
 
     def __init__(self, responses, shape):
-        parts = layout(shape)
-        self.shape, self._header, self._agenda, self._rings = shape, parts.header, parts.agenda, parts.rings
-        self._spectra = spectra_of(shape, parts, responses)
-        self._state = aligned(parts.state_size, shape.dtype)
+        arrays = convolver_arrays(shape)
+        self.shape, self._header, self._schedule, self._plans = shape, arrays.header, arrays.schedule, arrays.plans
+        self._spectra = filter_spectra(shape, arrays, responses)
+        self._state = aligned(arrays.state_size, shape.dtype)
         self._note_addresses()
         self.reset()
 
     def reset(self):
         """Forget the signal so far."""
         self._state.fill(0)
-        clear(self._header)
+        reset_header(self._header)
 
     def rewind(self):
         """The same where all has been silence."""
-        clear(self._header)
+        reset_header(self._header)
 
     def copy(self):
         """Another one that goes on from here by itself; the spectra, which never change, are shared."""
@@ -49,19 +49,20 @@ class ConvolverInstance:
         return np.array([advance.address(self.shape.dtype), self.address, mode, fade, 0, ringing, fed, 0], np.int64)
 
     def __getstate__(self):
-        return self.__dict__ | {"_rings": None, "_spaces": None}
+        return self.__dict__ | {"_plans": None, "_segments": None}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self._rings = [right_angle.plan(2 * block, self.shape.dtype.name) for block, _, _ in self.shape.levels]
+        name, levels = self.shape.dtype.name, self.shape.levels
+        self._plans = [right_angle.plan(2 * level.partition_size, name) for level in levels]
         self._state = aligned(len(state["_state"]), self.shape.dtype)
         self._state[:] = state["_state"]
         self._spectra.flags.writeable = False  # copied arrays come back writable
         self._note_addresses()
 
     def _note_addresses(self):
-        self._spaces = spaces_of(self._header, self._state, self._spectra, self._agenda, self._rings)
-        self.address = address_of(self._spaces)
+        self._segments = segment_table(self._header, self._state, self._spectra, self._schedule, self._plans)
+        self.address = address_of(self._segments)
 
 
 class Crossfade:

@@ -4,13 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import audioconv
-from audioconv.kernels._cache import ABANDONED_S, KernelFiles
+from audioconv.kernels._cache import KernelFiles
 from audioconv.kernels._jit import JIT_ENABLED
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
@@ -195,81 +194,14 @@ def test_kept_kernels_are_read_from_a_disk_that_is_read_only(package):
     assert (result.stdout, result.stderr) == ("4 6\n", "")
 
 
-@pytest.fixture
-def files(tmp_path):
-    files = KernelFiles(tmp_path / "cache" / "kernels", "fir")
-    files.save("key", [1, 2])
-    assert files.load("key") == [1, 2]
-    assert files.load("another key") is None
-    return files
-
-
-def give_away(path, monkeypatch):
-    """Make a file look as if it belonged to another user."""
-    if os.geteuid():
-        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
-    else:
-        os.chown(path, 12345, -1)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users are told apart by other means")
-class TestTheFolderIsTheUsersOwn:
-    def test_it_is_made_for_the_user_alone(self, files, tmp_path):
-        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "cache").rglob("*")}
-        assert modes.pop("kernels") == 0o700
-        assert list(modes.values()) == [0o600]
-        assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
-
-    def test_a_file_of_another_user_is_not_believed(self, files, tmp_path, monkeypatch):
-        (path,) = (tmp_path / "cache" / "kernels").iterdir()
-        with monkeypatch.context() as other:
-            give_away(path, other)
-            assert files.load("key") is None
-        files.save("key", [3])
-        assert files.load("key") == [3]
-
-    def test_a_folder_of_another_user_is_neither_read_nor_written(self, files, tmp_path, monkeypatch):
-        give_away(tmp_path / "cache" / "kernels", monkeypatch)
-        assert files.load("key") is None
-        with pytest.raises(PermissionError, match="belongs to another user"):
-            files.save("key", [3])
-
-    def test_a_folder_that_others_can_write_to_is_closed_first(self, files, tmp_path):
-        (tmp_path / "cache" / "kernels").chmod(0o777)
-        assert files.load("key") is None
-        files.save("key", [3])
-        assert files.load("key") == [3]
-        assert (tmp_path / "cache" / "kernels").stat().st_mode & 0o777 == 0o700
-
-    def test_a_link_is_not_followed(self, files, tmp_path):
-        (tmp_path / "cache" / "kernels").rename(tmp_path / "elsewhere")
-        (tmp_path / "cache" / "kernels").symlink_to(tmp_path / "elsewhere")
-        assert files.load("key") is None
-        with pytest.raises(PermissionError, match="is a link"):
-            files.save("key", [3])
-
-
-def test_what_a_killed_process_left_is_removed_when_it_is_old(tmp_path):
-    old, new = tmp_path / "a.nbc.1.part", tmp_path / "b.nbc.2.part"
-    for path in (old, new):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 2 * ABANDONED_S,) * 2)
-    KernelFiles(tmp_path, "fir").save("key", 1)
-    assert not old.exists()
-    assert new.exists()
-
-
-def test_an_interrupted_save_leaves_nothing(files, tmp_path, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "replace", stop)
-    with pytest.raises(KeyboardInterrupt):
-        files.save("second key", 1)
-    monkeypatch.undo()
-    assert len(kept(tmp_path)) == 1
-    files.flush()
-    assert kept(tmp_path) == []
+def test_flush_removes_the_files_of_one_kernel(tmp_path):
+    fir, fft = KernelFiles(tmp_path / "kernels", "fir"), KernelFiles(tmp_path / "kernels", "fft")
+    for files in (fir, fft):
+        files.save("key", [1, 2])
+    fir.flush()
+    assert fir.load("key") is None
+    assert fft.load("key") == [1, 2]
+    assert fft.load("another key") is None
 
 
 def test_a_cache_that_cannot_be_written_warns_once(package, tmp_path):
@@ -291,7 +223,7 @@ def test_numba_configuration_is_left_alone():
 
 
 def test_code_compiled_in_two_processes_does_not_get_mixed_up(tmp_path):
-    compile_one = "import numpy as np; from audioconv.kernels import conv; conv.{}.address(np.dtype('float32'))"
+    compile_one = "import numpy as np; import audioconv.kernels.nn.implicit_gemm as k; k.{}.address(np.dtype('float32'))"
     use_both = """
 import numpy as np
 from audioconv import nn
@@ -301,7 +233,7 @@ apart, mixed = nn.DepthwiseConv2d(32, 1, rng=rng), nn.Conv2d(32, 48, 1, rng=rng)
 assert np.allclose(apart.forward(x), x * apart.weight[0, 0], atol=1e-6)
 assert np.allclose(mixed.forward(x), x @ mixed.weight[0, 0], atol=1e-5)
 """
-    for script in (compile_one.format("channelwise"), compile_one.format("product"), use_both):
+    for script in (compile_one.format("depthwise"), compile_one.format("implicit_gemm"), use_both):
         environment = os.environ | {"AUDIOCONV_CACHE": os.fspath(tmp_path)}
         done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

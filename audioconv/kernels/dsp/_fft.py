@@ -1,17 +1,18 @@
-"""Complex and real fast Fourier transform in natural order, real and imaginary parts apart.
+"""Complex and real fast Fourier transform (FFT) in natural order, real and imaginary parts in separate arrays.
 
 A complex transform of n = lanes * m points takes `lanes` neighbours as one vector, so that an m-point transform of
-vectors (`passes`, no shuffle at all) does `lanes` interleaved transforms at once:
+vectors (`passes`, no shuffle at all) does `lanes` decimated transforms at once (six-step FFT):
 
     X[c + m d] = sum_b  W_lanes^(b d)  W_n^(b c)  Y_b[c]        (b, d < lanes; c < m)
 
 where Y_b is the m-point transform of x[b], x[b + lanes], ... A square of vectors is then transposed, so that lane
-number becomes row number, multiplied by W_n^(b c), and transformed along the rows. The passes leave Y_b[c] at c with
-its digits reversed; the first radix is a multiple of `lanes`, so that the rows of a square are equally far apart.
+number becomes row number, multiplied by the twiddles W_n^(b c), and transformed along the rows. The passes leave Y_b[c]
+at c with its digits reversed; the first radix is a multiple of `lanes`, so that the rows of a square are equally far
+apart.
 
 The inverse transform is the forward one with real and imaginary part exchanged on both sides.
-A real transform of n points is a complex one of n / 2 (even samples real, odd ones imaginary), then taken apart.
-Transforms too small for a square are sums of products.
+A real transform of n points is a complex one of n / 2 (even samples real, odd ones imaginary), then split into the
+spectra of even and odd samples. Transforms too small for a square are done by the definition (naive DFT).
 
 References: Van Loan, Computational Frameworks for the FFT (1992), sections 2.4, 3.3, 4.3.
 """
@@ -23,14 +24,12 @@ import numpy as np
 from audioconv.kernels._jit import inner, kernel, part
 from audioconv.kernels.dsp.butterfly import dft, multiply_twiddles
 from audioconv.kernels.dsp.passes import (
-    CHUNK,
-    DEPTH,
-    LEVELS,
-    POINTS,
-    TAIL,
+    PASS,
+    PASS_SIZE,
+    PLAN,
     descend,
-    finished,
     first_pass,
+    joined_table,
     plan_levels,
     precision_for,
     roots,
@@ -56,11 +55,12 @@ from audioconv.kernels.simd.views import read_only_view
 
 def _complex_plan(points, dtype):
     width, precision = LANES[dtype], precision_for(dtype)
-    if points % width**2:  # no passes at all: the twiddles of the sums
+    if points % width**2:  # no passes at all: the twiddles of the naive DFT
         twiddles = roots(np.arange(points) / np.longdouble(points), precision)
-        return np.array([points, 0, 0, 0, 0]), [twiddles.real, twiddles.imag]
+        header = PLAN.pack(points=points, depth=0, chunk_pass=0, chunk=0, leaf_twiddles=0)
+        return np.array(header, np.int64), [twiddles.real, twiddles.imag]
     header, tables, _ = plan_levels(points, width, 0.0, precision)
-    m, radices = points // width, header[LEVELS::3]
+    m, radices = points // width, header[PASS.radix :: PASS_SIZE]
     places, rest = 0, np.arange(0, m, width)
     for radix, span in zip(radices, m // np.cumprod(radices), strict=True):
         places, rest = places + rest % radix * span, rest // radix
@@ -72,29 +72,29 @@ def _complex_plan(points, dtype):
 
 @lru_cache(64)
 def plan(points, dtype):
-    """Header and table of complex transforms of so many points: 2^k or 3 2^k, from 4 on."""
+    """Plan (header, twiddle table) of complex transforms of `points` points: 2^k or 3 2^k, from 4 on."""
     if points < 4 or not smooth(points):
         raise ValueError(f"size {points} is not a power of two from 4, or three times one")
     header, tables = _complex_plan(points, np.dtype(dtype))
-    return header, finished(tables, dtype)
+    return header, joined_table(tables, dtype)
 
 
 @lru_cache(64)
 def plan_real(size, dtype):
-    """Header and table of real transforms of `size` samples: 2^k or 3 2^k, from 8 on."""
+    """Plan (header, twiddle table) of real transforms of `size` samples: 2^k or 3 2^k, from 8 on."""
     if size % 2 or size < 8 or not smooth(size // 2):
         raise ValueError(f"size {size} is not a power of two from 8, or three times one")
     dtype = np.dtype(dtype)
     header, tables = _complex_plan(size // 2, dtype)
     twiddles = roots(np.arange(size // 2) / np.longdouble(size), precision_for(dtype))
-    return header, finished([*tables, twiddles.real, twiddles.imag], dtype)
+    return header, joined_table([*tables, twiddles.real, twiddles.imag], dtype)
 
 
 # --- complex transform ------------------------------------------------------------------------------------
 
 
 @inner
-def _sums(x, re, im, step, table, y, points):
+def _naive_dft(x, re, im, step, table, y, points):
     zero = x.dtype.type(0)
     for k in range(points):
         r, i, place = zero, zero, 0  # of the twiddle: k j modulo points
@@ -110,13 +110,13 @@ def _sums(x, re, im, step, table, y, points):
 
 @part
 def _across(z, header, table, y, out_re, out_im):
-    """From m vectors, each holding one point of the interleaved transforms, to the whole transform in y."""
-    width, points = lanes(z), header[POINTS]
+    """The last step: from m vectors, each of one point of all decimated transforms, to the whole transform in y."""
+    width, points = lanes(z), header[PLAN.points]
     m = points // width
-    step, square = 2 * points // header[LEVELS], width * (width - 1)
-    order = LEVELS + 3 * header[DEPTH]
+    step, square = 2 * points // header[PASS.radix], width * (width - 1)
+    order = PASS.radix + PASS_SIZE * header[PLAN.depth]
     for group in range(m // width):
-        i, t, c = header[order + group], header[TAIL] + 2 * square * group, group * width
+        i, t, c = header[order + group], header[PLAN.leaf_twiddles] + 2 * square * group, group * width
         re, im = transpose(load_rows(z, i, step)), transpose(load_rows(z, i + width, step))
         # row 0 of the twiddles is not used: it overlaps what stands before
         re, im = multiply_twiddles(
@@ -131,18 +131,18 @@ def _across(z, header, table, y, out_re, out_im):
 def fft(x, re, im, paired, header, table, work, y, out_re, out_im):
     """y[out_re :] + i y[out_im :] = the transform of x[re :] + i x[im :], n points.
 
-    x and y may be one array. If `paired` is 1, the points are x[re] + i x[re + 1],
+    x and y may be the same array. If `paired` is 1, the points are interleaved: x[re] + i x[re + 1],
     x[re + 2] + i x[re + 3] ... work (passes.work_size(2 n),). With re and im, and out_re and out_im, exchanged this is
     the inverse, times n.
     """
-    if header[DEPTH] == 0:
-        n = header[POINTS]
-        _sums(x, re, re + 1 if paired else im, 1 + paired, table, work, n)
+    if header[PLAN.depth] == 0:
+        n = header[PLAN.points]
+        _naive_dft(x, re, re + 1 if paired else im, 1 + paired, table, work, n)
         for k in range(n):
             y[out_re + k], y[out_im + k] = at(work, k), at(work, n + k)
         return
     first_pass(x, re, im, paired, header, table, work)
-    for begin in range(0, header[POINTS], header[CHUNK]):
+    for begin in range(0, header[PLAN.points], header[PLAN.chunk]):
         descend(header, table, work, begin)
     _across(work, header, table, y, out_re, out_im)
 
@@ -151,7 +151,7 @@ def fft(x, re, im, paired, header, table, work, y, out_re, out_im):
 
 
 @part
-def _untangle_one(a, k, half_size, table, first, inverse):
+def _split_real_one(a, k, half_size, table, first, inverse):
     j, i = half_size - k, half_size
     one, part = a.dtype.type(1 - 2 * inverse), a.dtype.type(0.5 + 0.5 * inverse)
     sr, si = part * (at(a, k) + at(a, j)), part * (at(a, i + k) - at(a, i + j))
@@ -162,12 +162,12 @@ def _untangle_one(a, k, half_size, table, first, inverse):
 
 
 @part
-def _untangle(a, half_size, table, first, inverse):
-    """Between the transform of (even + i odd samples) and the packed spectrum of the real signal, in place.
+def _split_real(a, half_size, table, first, inverse):
+    """Convert between the transform of (even + i odd samples) and the packed spectrum of the real signal, in place.
 
     With Z the one and X the other, s = (Z[k] + conj Z[h-k]) / 2, d = (Z[k] - conj Z[h-k]) / 2, t = -i W^k d:
-    X[k] = s + t, X[h-k] = conj(s - t). The way back is the same with the real part of W negated; it leaves
-    out the halves, so that it gives twice Z.
+    X[k] = s + t, X[h-k] = conj(s - t). The inverse is the same with the real part of W negated; it leaves out the
+    halves, so that it gives twice Z.
     """
     width, im, middle = lanes(a), half_size, half_size // 2
     vectors = max(width, middle // width * width)
@@ -175,9 +175,9 @@ def _untangle(a, half_size, table, first, inverse):
     a[0], a[im] = r + i, r - i  # the values at 0 and at half the sample rate are real: one holds the other's place
     a[middle], a[im + middle] = twice * at(a, middle), -twice * at(a, im + middle)
     for k in range(1, min(width, middle)):
-        _untangle_one(a, k, half_size, table, first, inverse)
+        _split_real_one(a, k, half_size, table, first, inverse)
     for k in range(vectors, middle):
-        _untangle_one(a, k, half_size, table, first, inverse)
+        _split_real_one(a, k, half_size, table, first, inverse)
     sign, share = splat(a, 1.0 - 2.0 * inverse), splat(a, 0.5 + 0.5 * inverse)
     for k in range(width, vectors, width):
         j = half_size - k - width + 1
@@ -194,20 +194,21 @@ def _untangle(a, half_size, table, first, inverse):
 
 @kernel
 def rfft(x, spectrum, work, header, table):
-    """Transform n real samples x into `spectrum` (n,): real parts of bins 0 ... n/2 - 1, then their imaginary parts.
+    """Transform n real samples x into the packed `spectrum` (n,): n/2 real parts of bins, then as many imaginary parts.
 
-    Bin n/2, which is real as bin 0 is, stands where the imaginary part of bin 0 would. work (passes.work_size(n),).
+    The Nyquist bin n/2, which is real as bin 0 is, is stored in place of the imaginary part of bin 0.
+    work (passes.work_size(n),).
     """
-    half_size, none = header[POINTS], np.int64(0)
+    half_size, none = header[PLAN.points], np.int64(0)
     fft(x, none, none, np.int64(1), header, table, work, spectrum, none, half_size)
-    _untangle(spectrum, half_size, table, table.size - 2 * half_size, none)
+    _split_real(spectrum, half_size, table, table.size - 2 * half_size, none)
 
 
 @kernel
 def irfft(spectrum, x, work, header, table):
-    """The inverse of rfft, divided by n; `spectrum` is used up."""
-    half_size, none = header[POINTS], np.int64(0)
-    _untangle(spectrum, half_size, table, table.size - 2 * half_size, np.int64(1))
+    """The inverse of rfft, divided by n; `spectrum` is overwritten."""
+    half_size, none = header[PLAN.points], np.int64(0)
+    _split_real(spectrum, half_size, table, table.size - 2 * half_size, np.int64(1))
     fft(read_only_view(spectrum), half_size, none, none, header, table, work, spectrum, half_size, none)
     width, scale = lanes(x), splat(x, 0.5 / half_size)
     vectors = half_size // width * width

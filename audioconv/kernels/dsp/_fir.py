@@ -1,6 +1,6 @@
-"""Direct convolution of one signal: dense taps, and taps at any offsets (strided, dilated, sparse).
+"""Direct FIR convolution of one signal: dense taps, and taps at any offsets (strided, dilated, sparse).
 
-Valid only: the caller brings the samples before and after. Every output is the same sum in the same order wherever a
+Valid outputs only: padding and history are the caller's. Every output is the same sum in the same order wherever a
 signal is cut and in whatever register, group or remainder it falls: a chain of multiply-adds in tap order,
 
     (taps[0] x[t + K-1] + taps[1] x[t + K-2]) + ...,

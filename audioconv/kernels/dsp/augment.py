@@ -1,16 +1,25 @@
-"""Clips that are cut out and mixed with noise, many at a time."""
+"""Augmentation of batches of clips: random crops (time shifts), and noise mixed in at a signal-to-noise ratio."""
 
 from audioconv.kernels._jit import kernel
+from audioconv.kernels._layout import layout
 from audioconv.kernels.simd.vector import at, fma, lanes, load, splat, store, zero
 from audioconv.kernels.simd.vector_math import lane_sum
+
+# A crop: number of the clip, or -1 for silence, and the sample of it that comes first (may be negative).
+CROP = layout("CROP", "clip", "start")
+# A noise that is mixed in: samples of the sound that get it; where its recording begins in `noises` and how long it is
+# (it is looped); and the sample of the recording that comes first.
+NOISE = layout("NOISE", "length", "recording", "recording_size", "start")
+# Its level, floats: power of the noise relative to that of the sound, power added to that; gain of the mixture.
+NOISE_LEVEL = layout("NOISE_LEVEL", "relative_power", "absolute_power", "gain")
 
 
 @kernel
 def cut_out(clips, rows, sounds):
-    """sounds[r] = clips[i] from sample `start` on, zeros where nothing is; rows[r]: i, or -1 for silence, and start."""
+    """sounds[r] = the crop of a clip that the `CROP` row rows[r] says, zero-padded."""
     length, width = clips.shape[1], lanes(sounds)
     for r in range(sounds.shape[0]):
-        clip, start = rows[r, 0], rows[r, 1]
+        clip, start = rows[r, CROP.clip], rows[r, CROP.start]
         first = min(max(-start, 0), sounds.shape[1])
         last = max(min(length - start, sounds.shape[1]), first)
         if clip < 0:
@@ -26,26 +35,24 @@ def cut_out(clips, rows, sounds):
 
 @kernel
 def mix_noise(sounds, rows, levels, noises):
-    """sounds[r] = (sounds[r] + amplitude * noise) * gain, in the first `length` samples.
-
-    rows[r]: length, where the noise begins in `noises`, how long it is, its sample that comes first; it begins again
-    after its end. levels[r]: power of the noise to that of the sound, power of the noise beside it, gain.
-    """
+    """sounds[r] = (sounds[r] + amplitude * noise) * gain, as `NOISE` rows and `NOISE_LEVEL` rows of levels say."""
     width = lanes(sounds)
     for r in range(sounds.shape[0]):
-        length, place, size, at_noise = rows[r, 0], rows[r, 1], rows[r, 2], rows[r, 3]
+        length, recording = rows[r, NOISE.length], rows[r, NOISE.recording]
+        size, at_noise = rows[r, NOISE.recording_size], rows[r, NOISE.start]
+        power, gain = levels[r, NOISE_LEVEL.relative_power], levels[r, NOISE_LEVEL.gain]
         start = r * sounds.shape[1]
-        amplitude = (levels[r, 0] * _power(sounds, start, length) + levels[r, 1]) ** 0.5
-        gain, loud = splat(sounds, levels[r, 2]), splat(sounds, levels[r, 2] * amplitude)
+        amplitude = (power * _power(sounds, start, length) + levels[r, NOISE_LEVEL.absolute_power]) ** 0.5
+        gains, noise_gains = splat(sounds, gain), splat(sounds, gain * amplitude)
         j = 0
         while j < length:
             count = min(length - j, size - at_noise)
-            vectors, noise = count - count % width, place + at_noise
+            vectors, noise = count - count % width, recording + at_noise
             for k in range(0, vectors, width):
                 i = start + j + k
-                store(sounds, i, fma(load(noises, noise + k), loud, load(sounds, i) * gain))
+                store(sounds, i, fma(load(noises, noise + k), noise_gains, load(sounds, i) * gains))
             for k in range(vectors, count):
-                sounds[r, j + k] = at(noises, noise + k) * levels[r, 2] * amplitude + sounds[r, j + k] * levels[r, 2]
+                sounds[r, j + k] = at(noises, noise + k) * gain * amplitude + sounds[r, j + k] * gain
             j, at_noise = j + count, 0
 
 

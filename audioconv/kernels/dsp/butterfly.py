@@ -1,4 +1,4 @@
-"""What Fourier passes are made of: small transforms along tuples of complex vectors, and products with their twiddles.
+"""Butterflies of FFT passes: small DFTs over tuples of complex vectors, and products with twiddle factors.
 
 A complex row is a vector of real parts and a vector of imaginary parts; a tuple of each makes the rows. The transform
 is unrolled into straight code by one short recursion, for every radix and both dtypes. Additions, products and
@@ -37,7 +37,7 @@ def _numpy_multiply_twiddles(re, im, wr, wi):
 
 @operation(_numpy_multiply_twiddles)
 def multiply_twiddles(typing_context, re, im, wr, wi):
-    """multiply_twiddles(re, im, wr, wi): rows times factors, but for row 0, whose factor is never looked at."""
+    """multiply_twiddles(re, im, wr, wi): rows times twiddles, but for row 0, whose twiddle is 1 and never read."""
 
     def codegen(context, builder, sig, args):
         rows, factors = _rows(builder, *args[:2]), _rows(builder, *args[2:])
@@ -54,7 +54,7 @@ def _numpy_complex_multiply(re, im, wr, wi):
 
 @operation(_numpy_complex_multiply)
 def complex_multiply(typing_context, re, im, wr, wi):
-    """complex_multiply(re, im, wr, wi): each row times its factor."""
+    """complex_multiply(re, im, wr, wi): each row times its factor, complex."""
 
     def codegen(context, builder, sig, args):
         pairs = zip(_rows(builder, *args[:2]), _rows(builder, *args[2:]), strict=True)
@@ -104,7 +104,7 @@ def broadcasts(typing_context, a, i, rows):
     return signature(types.UniTuple(Vector(a.dtype), _number(rows)), a, types.intp, rows), codegen
 
 
-# --- what they emit ---------------------------------------------------------------------------------------
+# --- LLVM code -------------------------------------------------------------------------------------------
 
 
 def _rows(builder, re, im):
@@ -113,7 +113,7 @@ def _rows(builder, re, im):
 
 
 def _tuples(context, builder, sig, rows):
-    """The way back."""
+    """A list of (real, imaginary) as two tuples."""
     parts = [
         context.make_tuple(builder, kind, part)
         for kind, part in zip(sig.return_type, zip(*rows, strict=True), strict=True)
@@ -134,7 +134,7 @@ def _emit_product(builder, row, factor):
 
 
 def _emit_dft(builder, rows):
-    """The transform of even rows plus and minus the turned one of odd rows."""
+    """Cooley-Tukey step: the DFT of even rows plus and minus the twiddled DFT of odd rows."""
     if len(rows) == 1:
         return rows
     if len(rows) == 3:
@@ -143,7 +143,7 @@ def _emit_dft(builder, rows):
     low, high = [], []
     pairs = zip(_emit_dft(builder, rows[0::2]), _emit_dft(builder, rows[1::2]), strict=True)
     for k, ((r, i), (x, y)) in enumerate(pairs):
-        eighths = 8 * k // len(rows)  # the odd row turns by exp(-2 pi i eighths / 8)
+        eighths = 8 * k // len(rows)  # the twiddle of the odd row is exp(-2 pi i eighths / 8)
         if eighths == 0:
             low.append((add(r, x), add(i, y)))
             high.append((sub(r, x), sub(i, y)))

@@ -1,4 +1,4 @@
-"""Channels that lie side by side taken planar, and put together: a matrix transposed by squares of vectors."""
+"""Deinterleave and interleave channels: (frames, channels) to planar and back, by transposing squares of vectors."""
 
 from audioconv.kernels._jit import kernel, part
 from audioconv.kernels.simd.vector import (
@@ -79,6 +79,6 @@ def deinterleave(x, channels, first, planar):
 
 @kernel
 def interleave(planar, channels, first, y):
-    """The way back, to frames from `first` on; y (frames * channels,)."""
+    """Planar channels as interleaved frames of y (frames * channels,), from frame `first` on."""
     count = planar.size // channels
     to_rows(planar, count, y[first * channels :], count, channels)

@@ -1,4 +1,4 @@
-"""Levels of log-mel frames that count from the loudest frame so far."""
+"""Causal level normalisation of log-mel frames: relative to the loudest frame so far (running maximum)."""
 
 from audioconv.kernels._jit import kernel
 from audioconv.kernels.simd.vector import lanes, splat, zero

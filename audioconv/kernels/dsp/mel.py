@@ -1,13 +1,16 @@
-"""Log-mel frames of signals: window, real transform, power, triangular bands, logarithm, frame by frame."""
+"""Log-mel spectrograms of signals: window, real FFT, power spectrum, triangular mel filters, logarithm, by frames."""
 
 from audioconv.kernels._jit import kernel
+from audioconv.kernels._layout import layout
 from audioconv.kernels.dsp._fft import rfft
-from audioconv.kernels.dsp.passes import POINTS, work_size
+from audioconv.kernels.dsp.passes import PLAN, work_size
 from audioconv.kernels.simd.vector import at, fma, lanes, load, splat, store, zero
 from audioconv.kernels.simd.vector_math import lane_sum, log, masked_load, masked_store
 from audioconv.kernels.simd.views import read_only_view
 
 WIDEST = 8  # lanes of the widest vector: weights of a band are filled up with zeros to a multiple of it
+# A mel filter: its first bin, its number of weights (zeros filled up to a multiple of WIDEST), and where these begin.
+MEL_FILTER = layout("MEL_FILTER", "first_bin", "size", "weights")
 
 
 def scratch_size(size):
@@ -42,18 +45,17 @@ def _power(spectrum, power):
 def mel_frames(sounds, hops, pitches, window, bands, weights, offset, header, table, scratch, out):
     """out[r, f, b] = sum of weights * |rfft(sounds[r, f * hops[r] :] * window)|^2 over a band, as log(. + offset[0]).
 
-    Without an offset there is no logarithm. Row pitches[r] * mels + b of `bands` has the first bin of band b, how
-    many weights and the place of the first; they are 0 beyond the last bin. header, table: `fft.plan_real` of n
-    samples; scratch has `scratch_size(n)` elements.
+    Without an offset there is no logarithm. Row pitches[r] * mels + b of `bands` is the `MEL_FILTER` of band b; weights
+    are 0 beyond the last bin. header, table: `fft.plan_real` of n samples; scratch has `scratch_size(n)` elements.
     """
-    size, mels, width = 2 * header[POINTS], out.shape[2], lanes(sounds)
+    size, mels, width = 2 * header[PLAN.points], out.shape[2], lanes(sounds)
     frame, spectrum, power, work = (
         scratch[:size],
         scratch[size : 2 * size],
         scratch[2 * size : 3 * size],
         scratch[3 * size :],
     )
-    power[size // 2 + 1 :] = 0  # the bins that weights of 0 meet
+    power[size // 2 + 1 :] = 0  # bins beyond the last one, which padding weights of 0 multiply
     for r in range(out.shape[0]):
         for f in range(out.shape[1]):
             _windowed(sounds, r * sounds.shape[1] + f * hops[r], window, frame)
@@ -61,9 +63,9 @@ def mel_frames(sounds, hops, pitches, window, bands, weights, offset, header, ta
             _power(spectrum, power)
             for b in range(mels):
                 band = pitches[r] * mels + b
-                first, place = bands[band, 0], bands[band, 2]
+                first, place = bands[band, MEL_FILTER.first_bin], bands[band, MEL_FILTER.weights]
                 total = zero(power)
-                for k in range(0, bands[band, 1], width):
+                for k in range(0, bands[band, MEL_FILTER.size], width):
                     total = fma(load(power, first + k), load(weights, place + k), total)
                 out[r, f, b] = lane_sum(total)
             if offset.size:

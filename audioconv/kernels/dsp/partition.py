@@ -1,25 +1,28 @@
-"""A convolution of streams with partitions of several sizes, without or with latency, and with even work.
+"""Non-uniformly partitioned convolution of streams, without or with latency, and with an even load.
 
-The taps are cut into a head, which is a direct filter, and levels. A level has partitions of B taps, from tap o on, and
-looks at time in blocks of B samples. With X[i] the spectrum (`ring`) of blocks i - 1 and i together, and H[q] that of
-taps o + q B ... o + (q + 1) B and B zeros, the second half, which no wrap-around reaches, of the inverse transform of
+The impulse response is cut into a head, which is a direct FIR filter, and levels. A level has P partitions of B taps,
+from tap o on, and looks at time in blocks of B samples. With X[i] the spectrum (`right_angle`) of blocks i - 1 and i
+together, and H[q] that of taps o + q B ... o + (q + 1) B and B zeros, the second half (overlap-save) of the inverse
+transform of
 
     H[0] X[i - d] + H[1] X[i - d - 1] + ... + H[P - 1] X[i - d - P + 1]
 
-is what the level adds to block i + 1 if o = (1 + d) B, or, if the level is `late`, to block i + 2 if o = (2 + d) B.
-Late levels have the length of their next block for it. Their sums are cut into units, of about a thousand points each
-(some columns of the first or the last pass of a transform, a chunk of the passes between, products of spectra in a
-chunk), and done one after the other while the next block comes in. So each block of the stream costs about the same.
+is what the level adds to block i + 1 if o = (1 + d) B, or, if the level is deferred, to block i + 2 if o = (2 + d) B.
+The last spectra X of each input are kept in a frequency-domain delay line (FDL), a ring buffer of `fdl_length` spectra.
+Deferred levels have the length of their next block to compute in. Their work is cut into subtasks, of about a thousand
+points each (some columns of the first or the last pass of a transform, a chunk of the passes between, products of
+spectra in a chunk), done one after the other while the next block comes in. So each block of the stream costs about the
+same, and no thread in the background is needed.
 
-Time is cut into quanta, blocks of the first level, from the start of the stream. `agenda` settles which units a quantum
-does. Only the first level, whose blocks are short, need not be late: the transform of a block is made when it is full,
-and what it adds to the next one when that begins. If that is there as a whole then, the head is made in the same way,
-as one more partition, and its products go back with the others by one transform. This is the only thing that depends
-on the cut of the stream, and it changes the last bits alone.
+Time is cut into blocks of `block_size` samples, the partition size of the first level, from the start of the stream.
+The schedule of a level says how many subtasks are done at the end of each of these blocks. Only the first level, whose
+partitions are short, need not be deferred: the transform of a block is made when it is full, and what it adds to the
+next one when that begins. If that is there as a whole then, the head is made in the same way, as one more partition,
+and its products go back with the others by one transform. This is the only thing that depends on the cut of the stream,
+and it changes the last bits alone.
 
-All arrays of a convolver are in `spaces`, a row of addresses and sizes: header, state, ir, agenda, then of each level
-header and table of `ring`. Several inputs and outputs: output o is input o through its filter or the one filter of all;
-or, in a matrix, the sum of all inputs, input i through filter i outputs + o.
+Several inputs and outputs: output o is input o through its filter or the one filter of all; or, in a matrix, the sum of
+all inputs, input i through filter i outputs + o.
 
 References: Gardner, Efficient convolution without input-output delay (1995); Garcia, Optimal filter partition for
 efficient convolution with short input/output delay (2002); Wefers, Partitioned convolution algorithms for real-time
@@ -29,6 +32,7 @@ auralization (2015), chapters 5 and 6.
 import numpy as np
 
 from audioconv.kernels._jit import inner, part, stage_step
+from audioconv.kernels._layout import layout
 from audioconv.kernels.dsp._fir import fir
 from audioconv.kernels.dsp.passes import first_columns
 from audioconv.kernels.dsp.right_angle import last_columns, signal_chunk, spectrum_chunk
@@ -36,74 +40,106 @@ from audioconv.kernels.dsp.spectrum import multiply_add, multiply_add4
 from audioconv.kernels.simd.pointers import carray, floats_at, integers_at, read_only_floats_at
 from audioconv.kernels.simd.views import read_only_view
 
-# Slots of `spaces`, each an address and a size; those of the levels come after them, two each.
-HEADER, STATE, IR, AGENDA, RINGS = 0, 2, 4, 6, 8
+# The state of the step: addresses and sizes of the memory segments of a convolver, then of each level header and
+# twiddle table of its FFT plan.
+SEGMENTS = layout(
+    "SEGMENTS", "header", "header_size", "state", "state_size", "ir", "ir_size", "schedule", "schedule_size"
+)
+LEVEL_SEGMENTS = layout("LEVEL_SEGMENTS", "plan", "plan_size", "table", "table_size", first=SEGMENTS.row_size)
+LEVEL_SEGMENTS_SIZE = LEVEL_SEGMENTS.row_size
 
-# Header: constant for a convolver, then what changes, then the rows of the levels.
-(INPUTS, OUTPUTS, FILTERS, MATRIX, LATENCY, QUANTUM, HEAD, DEPTH, HEADS, LINE, PAD, HISTORY, SPAN, RESULT,
- POSITION, WRITTEN, DONE, DUE, WHOLE, FIRST) = range(20)  # fmt: skip
-# A level. Constant: samples of a block, partitions, quanta a block, spectra that are kept of an input, d, whether it is
-# late; points of a chunk, chunks, pieces of a pass, columns of a piece, units; places. Then what changes.
-(BLOCK, PARTITIONS, TURNS, SLOTS, DELAYED, LATE, NEAR, CHUNKS, PIECES, COLUMNS, FORWARD, UNITS, SPECTRA, TAILS, WORK,
- TOTAL, FILTER, PLAN, NEWEST, TURN, SIDE, UNIT, UNTIL, ROW) = range(24)  # fmt: skip
-GROUP = 4  # partitions of a unit of products
-SMALLEST = 2.0**-126  # of normal float32 numbers; smaller samples, which are slow to compute with, count as zeros
+# Header: constants of a convolver, then what changes. Names of parts of the state are offsets into it:
+# - delay_line: of each input the last `delay_line_past` samples before the block, and the block, for the direct head;
+# - history: of each input a ring buffer of `history_size` samples, a whole number of the longest partitions;
+# - result: two work spaces of `block_size` samples.
+# `head_taps` taps of each filter are at `head` in ir. position: samples of the block that have come in; history_end:
+# where the next sample goes in the history; subtasks that are done and due in this block; whether the block came as a
+# whole, so that its head is a partition.
+HEADER = layout(
+    "HEADER", "inputs", "outputs", "filters", "matrix", "latency", "block_size", "head_taps", "levels", "head",
+    "delay_line", "delay_line_past", "history", "history_size", "result",
+    "position", "history_end", "subtasks_done", "subtasks_due", "whole_block",
+)  # fmt: skip
+# A level. Constants: taps of a partition; partitions; blocks of the stream in one of the level; spectra in the FDL of
+# an input; d (above); whether it is deferred; points of a chunk of its transform, chunks; pieces of the first and the
+# last pass, columns of a piece; subtasks of the forward transforms, of all; offsets in the state of the FDL, of the
+# outputs (double-buffered if deferred), of work space and of the sum of products; offsets of its filters in ir, and of
+# its schedule. Then what changes: the newest spectrum in the FDL, the block of the stream within one of the level, the
+# output buffer that is played, the next subtask, and the one before which this block stops.
+LEVEL = layout(
+    "LEVEL", "partition_size", "partitions", "blocks", "fdl_length", "delay", "deferred", "chunk", "chunks", "pieces",
+    "columns", "forward_subtasks", "subtasks", "fdl", "outputs", "work", "products", "filters", "schedule",
+    "fdl_newest", "block", "buffer_index", "next_subtask", "subtask_limit",
+    first=HEADER.row_size,
+)  # fmt: skip
+LEVEL_SIZE = LEVEL.row_size
+GROUP = 4  # partitions of a subtask of products
+SMALLEST = 2.0**-126  # of normal float32 numbers; smaller samples (denormals), which are slow, count as zeros
 
 
 # --- one block --------------------------------------------------------------------------------------------
 
 
 @part
-def _tail(row, header, output, side):
-    return header[row + TAILS] + (2 * output + side) * header[row + BLOCK]
+def _output_buffer(level, header, output, buffer_index):
+    """Where in the state an output buffer of a level is."""
+    return header[level + LEVEL.outputs] + (2 * output + buffer_index) * header[level + LEVEL.partition_size]
 
 
 @part
-def _routes(header, output):
+def _routing(header, output):
     """The first input of an output, how many there are, and the filter of the first; filters are `step` apart."""
-    if header[MATRIX]:
-        return 0, header[INPUTS], output, header[OUTPUTS]
-    return output, np.int64(1), min(output, header[FILTERS] - 1), np.int64(0)
+    if header[HEADER.matrix]:
+        return 0, header[HEADER.inputs], output, header[HEADER.outputs]
+    return output, np.int64(1), min(output, header[HEADER.filters] - 1), np.int64(0)
 
 
 @part
-def _take(header, state, x, first, count):
-    """Take `count` frames, which lie in one quantum."""
-    inputs = header[INPUTS]
+def _delay_line(header, i):
+    """Where in the state the delay line of an input begins."""
+    return header[HEADER.delay_line] + i * (header[HEADER.delay_line_past] + header[HEADER.block_size])
+
+
+@part
+def _write_input(header, state, x, first, count):
+    """Write `count` frames of the input, all of one block, to delay lines and history."""
+    inputs = header[HEADER.inputs]
     for i in range(inputs):
-        line = header[LINE] + i * (header[PAD] + header[QUANTUM]) + header[PAD] + header[POSITION]
-        past = header[HISTORY] + i * header[SPAN] + header[WRITTEN]
+        line = _delay_line(header, i) + header[HEADER.delay_line_past] + header[HEADER.position]
+        past = header[HEADER.history] + i * header[HEADER.history_size] + header[HEADER.history_end]
         for t in range(count):
             value = x[(first + t) * inputs + i]
             value = value if abs(value) >= SMALLEST or value != value else x.dtype.type(0)
             state[line + t] = value
             state[past + t] = value
-    header[WRITTEN] += count
+    header[HEADER.history_end] += count
 
 
 @part
-def _give(header, state, ir, y, first, count):
-    """The outputs of these frames: the head, and what the levels have ready."""
-    outputs, position, head = header[OUTPUTS], header[POSITION], header[HEAD]
-    result = state[header[RESULT] : header[RESULT] + count]
-    other = state[header[RESULT] + header[QUANTUM] : header[RESULT] + header[QUANTUM] + count]
+def _read_output(header, state, ir, y, first, count):
+    """The outputs of these frames: the direct head, and the output buffers of the levels."""
+    outputs, position, head_taps = header[HEADER.outputs], header[HEADER.position], header[HEADER.head_taps]
+    begin_other = header[HEADER.result] + header[HEADER.block_size]
+    result = state[header[HEADER.result] : header[HEADER.result] + count]
+    other = state[begin_other : begin_other + count]
     for o in range(outputs):
-        begin, inputs, filters, step = _routes(header, o)
-        if head == 0 or header[WHOLE]:
+        begin, inputs, filters, step = _routing(header, o)
+        if head_taps == 0 or header[HEADER.whole_block]:
             for t in range(count):
                 result[t] = 0
         else:
             for i in range(begin, begin + inputs):
-                now = header[LINE] + i * (header[PAD] + header[QUANTUM]) + header[PAD] + position - header[LATENCY]
-                taps = header[HEADS] + (filters + (i - begin) * step) * head
-                fir(read_only_view(state[now - head + 1 : now + count]), ir[taps : taps + head],
+                now = _delay_line(header, i) + header[HEADER.delay_line_past] + position - header[HEADER.latency]
+                taps = header[HEADER.head] + (filters + (i - begin) * step) * head_taps
+                fir(read_only_view(state[now - head_taps + 1 : now + count]), ir[taps : taps + head_taps],
                     result if i == begin else other)  # fmt: skip
                 if i > begin:
                     for t in range(count):
                         result[t] += other[t]
-        for level in range(header[DEPTH]):
-            row = FIRST + ROW * level
-            ready = _tail(row, header, o, header[row + SIDE]) + header[row + TURN] * header[QUANTUM] + position
+        for number in range(header[HEADER.levels]):
+            level = LEVEL_SIZE * number
+            buffer = _output_buffer(level, header, o, header[level + LEVEL.buffer_index])
+            ready = buffer + header[level + LEVEL.block] * header[HEADER.block_size] + position
             for t in range(count):
                 result[t] += state[ready + t]
         for t in range(count):
@@ -111,35 +147,36 @@ def _give(header, state, ir, y, first, count):
 
 
 @stage_step
-def advance(spaces, x, y, frames):
-    """Convolve frames, one input sample of each channel after the other; y may be x if it has as many channels."""
-    header = integers_at(spaces, HEADER, 0, spaces[HEADER + 1], spaces)
-    source, target = carray(x, frames * header[INPUTS]), carray(y, frames * header[OUTPUTS])
-    state = floats_at(spaces, STATE, 0, spaces[STATE + 1], x)
-    ir = read_only_floats_at(spaces, IR, 0, spaces[IR + 1], x)
-    quantum, early = header[QUANTUM], 1 if header[DEPTH] > 0 and not header[FIRST + LATE] else 0
+def advance(segments, x, y, frames):
+    """Convolve interleaved frames; y may be x if it has as many channels."""
+    header = integers_at(segments, SEGMENTS.header, 0, segments[SEGMENTS.header_size], segments)
+    source, target = carray(x, frames * header[HEADER.inputs]), carray(y, frames * header[HEADER.outputs])
+    state = floats_at(segments, SEGMENTS.state, 0, segments[SEGMENTS.state_size], x)
+    ir = read_only_floats_at(segments, SEGMENTS.ir, 0, segments[SEGMENTS.ir_size], x)
+    block_size, levels = header[HEADER.block_size], header[HEADER.levels]
+    immediate = 1 if levels > 0 and not header[LEVEL.deferred] else 0  # levels that are not deferred: the first or none
     first = 0
     while first < frames:
-        count = min(quantum - header[POSITION], frames - first)
-        _take(header, state, source, first, count)
-        if header[POSITION] == 0 and early:
-            header[WHOLE] = count == quantum
-            header[FIRST + UNIT] = 0 if header[WHOLE] else header[FIRST + FORWARD]
-            header[FIRST + UNTIL] = header[FIRST + UNITS]
-        for given in range(2):  # the units before and after; one loop, so that they are compiled once
-            if given:
-                _give(header, state, ir, target, first, count)
-                header[POSITION] += count
-                if header[POSITION] == quantum and early and not header[WHOLE]:
-                    header[FIRST + UNIT], header[FIRST + UNTIL] = 0, header[FIRST + FORWARD]
-            for level in range(header[DEPTH] if given else early):
-                row = FIRST + ROW * level
-                while _wanted(header, row):
-                    _unit(spaces, header, state, ir, row, header[row + UNIT])
-                    header[row + UNIT] += 1
-                    header[DONE] += header[row + LATE]
-        if header[POSITION] == quantum:
-            _turn(spaces, header, state)
+        count = min(block_size - header[HEADER.position], frames - first)
+        _write_input(header, state, source, first, count)
+        if header[HEADER.position] == 0 and immediate:
+            header[HEADER.whole_block] = count == block_size
+            header[LEVEL.next_subtask] = 0 if header[HEADER.whole_block] else header[LEVEL.forward_subtasks]
+            header[LEVEL.subtask_limit] = header[LEVEL.subtasks]
+        for output_done in range(2):  # the subtasks before and after; one loop, so that they are compiled once
+            if output_done:
+                _read_output(header, state, ir, target, first, count)
+                header[HEADER.position] += count
+                if header[HEADER.position] == block_size and immediate and not header[HEADER.whole_block]:
+                    header[LEVEL.next_subtask], header[LEVEL.subtask_limit] = 0, header[LEVEL.forward_subtasks]
+            for number in range(levels if output_done else immediate):
+                level = LEVEL_SIZE * number
+                while _is_due(header, level):
+                    _subtask(segments, header, state, ir, number, header[level + LEVEL.next_subtask])
+                    header[level + LEVEL.next_subtask] += 1
+                    header[HEADER.subtasks_done] += header[level + LEVEL.deferred]
+        if header[HEADER.position] == block_size:
+            _end_block(segments, header, state)
         first += count
 
 
@@ -147,109 +184,129 @@ def advance(spaces, x, y, frames):
 
 
 @part
-def _wanted(header, row):
-    """Whether a level has a unit to do now: late ones as large a part of those of the quantum as there is of it."""
-    due = header[DONE] * header[QUANTUM] < header[DUE] * header[POSITION]
-    return header[row + UNIT] < header[row + UNTIL] and (due or not header[row + LATE])
+def _is_due(header, level):
+    """Whether a level has a subtask to do now: of the deferred ones of a block the same share as of its samples."""
+    due = header[HEADER.subtasks_done] * header[HEADER.block_size] < (
+        header[HEADER.subtasks_due] * header[HEADER.position]
+    )
+    waiting = header[level + LEVEL.next_subtask] < header[level + LEVEL.subtask_limit]
+    return waiting and (due or not header[level + LEVEL.deferred])
 
 
 @part
-def _turn(spaces, header, state):
-    """End a quantum, and see what the next one has to do."""
-    for i in range(header[INPUTS]):
-        line = header[LINE] + i * (header[PAD] + header[QUANTUM])
-        for t in range(line, line + header[PAD]):
-            state[t] = state[t + header[QUANTUM]]
-    header[POSITION], header[DONE], header[DUE], header[WHOLE] = 0, 0, 0, 0
-    for level in range(header[DEPTH]):
-        row = FIRST + ROW * level
-        header[row + TURN] += 1
-        if header[row + TURN] == header[row + TURNS]:
-            header[row + TURN], header[row + UNIT] = 0, 0 if header[row + LATE] else header[row + UNITS]
-            header[row + NEWEST] = header[row + NEWEST] + 1 if header[row + NEWEST] + 1 < header[row + SLOTS] else 0
-            header[row + SIDE] ^= header[row + LATE]
-        agenda = integers_at(spaces, AGENDA, header[row + PLAN], header[row + TURNS], spaces)
-        # before the first block all units count as done, and nothing is due
-        header[row + UNTIL] = max(header[row + UNIT], agenda[header[row + TURN]])
-        header[DUE] += header[row + UNTIL] - header[row + UNIT]
-    if header[WRITTEN] == header[SPAN]:
-        header[WRITTEN] = 0
+def _end_block(segments, header, state):
+    """End a block, and look up what the next one has to do."""
+    block_size = header[HEADER.block_size]
+    for i in range(header[HEADER.inputs]):
+        line = _delay_line(header, i)
+        for t in range(line, line + header[HEADER.delay_line_past]):
+            state[t] = state[t + block_size]
+    header[HEADER.position], header[HEADER.whole_block] = 0, 0
+    header[HEADER.subtasks_done], header[HEADER.subtasks_due] = 0, 0
+    for number in range(header[HEADER.levels]):
+        level = LEVEL_SIZE * number
+        deferred = header[level + LEVEL.deferred]
+        header[level + LEVEL.block] += 1
+        if header[level + LEVEL.block] == header[level + LEVEL.blocks]:
+            newest = header[level + LEVEL.fdl_newest] + 1
+            header[level + LEVEL.block] = 0
+            header[level + LEVEL.next_subtask] = 0 if deferred else header[level + LEVEL.subtasks]
+            header[level + LEVEL.fdl_newest] = newest if newest < header[level + LEVEL.fdl_length] else 0
+            header[level + LEVEL.buffer_index] ^= deferred
+        schedule = integers_at(
+            segments, SEGMENTS.schedule, header[level + LEVEL.schedule], header[level + LEVEL.blocks], segments
+        )
+        # before the first block all subtasks count as done, and nothing is due
+        limit = max(header[level + LEVEL.next_subtask], schedule[header[level + LEVEL.block]])
+        header[level + LEVEL.subtask_limit] = limit
+        header[HEADER.subtasks_due] += limit - header[level + LEVEL.next_subtask]
+    if header[HEADER.history_end] == header[HEADER.history_size]:
+        header[HEADER.history_end] = 0
 
 
 @part
-def _columns(header, row, piece):
+def _columns(header, level, piece):
     """The columns of a piece of the first or the last pass."""
-    return piece * header[row + COLUMNS], (piece + 1) * header[row + COLUMNS]
+    return piece * header[level + LEVEL.columns], (piece + 1) * header[level + LEVEL.columns]
 
 
 @part
-def _unit(spaces, header, state, ir, row, number):
-    """Do a unit of a level: of the transforms of all inputs, then of the products and the way back of each output.
+def _subtask(segments, header, state, ir, number, subtask):
+    """Do a subtask of a level: of the transforms of all inputs, then of products and inverse transform of each output.
 
     An output goes chunk by chunk, so that the sum of products is never longer than a chunk.
     """
-    level = (row - FIRST) // ROW
-    plan = integers_at(spaces, RINGS + 4 * level, 0, spaces[RINGS + 4 * level + 1], spaces)
-    table = read_only_floats_at(spaces, RINGS + 4 * level + 2, 0, spaces[RINGS + 4 * level + 3], state)
-    work = state[header[row + WORK] : header[row + TOTAL]]
-    chunks, pieces = header[row + CHUNKS], header[row + PIECES]
-    if number < header[row + FORWARD]:
-        i, k = number // (pieces + chunks), number % (pieces + chunks)
+    level, of_level = LEVEL_SIZE * number, LEVEL_SEGMENTS_SIZE * number
+    plan = integers_at(
+        segments, of_level + LEVEL_SEGMENTS.plan, 0, segments[of_level + LEVEL_SEGMENTS.plan_size], segments
+    )
+    table = read_only_floats_at(
+        segments, of_level + LEVEL_SEGMENTS.table, 0, segments[of_level + LEVEL_SEGMENTS.table_size], state
+    )
+    work = state[header[level + LEVEL.work] : header[level + LEVEL.products]]
+    chunks, pieces, chunk = header[level + LEVEL.chunks], header[level + LEVEL.pieces], header[level + LEVEL.chunk]
+    if subtask < header[level + LEVEL.forward_subtasks]:
+        i, k = subtask // (pieces + chunks), subtask % (pieces + chunks)
         if k < pieces:
-            _first(header, state, row, i, k, plan, table, work)
+            _first_pass_piece(header, state, level, i, k, plan, table, work)
         else:
             k -= pieces
-            size = 2 * header[row + NEAR]
-            place = header[row + SPECTRA] + ((i * chunks + k) * header[row + SLOTS] + header[row + NEWEST]) * size
-            spectrum_chunk(plan, table, work, k * header[row + NEAR], state, place)
+            spectrum = (i * chunks + k) * header[level + LEVEL.fdl_length] + header[level + LEVEL.fdl_newest]
+            place = header[level + LEVEL.fdl] + spectrum * 2 * chunk
+            spectrum_chunk(plan, table, work, k * chunk, state, place)
         return
-    _, inputs, _, _ = _routes(header, 0)
-    groups = -(-header[row + PARTITIONS] // GROUP)
+    _, inputs, _, _ = _routing(header, 0)
+    groups = -(-header[level + LEVEL.partitions] // GROUP)
     steps = inputs * groups + 1
-    number -= header[row + FORWARD]
-    o, k = number // (chunks * steps + pieces), number % (chunks * steps + pieces)
+    subtask -= header[level + LEVEL.forward_subtasks]
+    o, k = subtask // (chunks * steps + pieces), subtask % (chunks * steps + pieces)
     if k >= chunks * steps:
-        low, high = _columns(header, row, k - chunks * steps)
-        tail = _tail(row, header, o, header[row + SIDE] ^ header[row + LATE])
-        last_columns(plan, table, work, header[row + BLOCK], state, tail, header[row + BLOCK], low, high)
+        low, high = _columns(header, level, k - chunks * steps)
+        size, deferred = header[level + LEVEL.partition_size], header[level + LEVEL.deferred]
+        target = _output_buffer(level, header, o, header[level + LEVEL.buffer_index] ^ deferred)
+        last_columns(plan, table, work, size, state, target, size, low, high)
     elif k % steps < steps - 1:
-        _products(header, state, ir, row, o, k // steps, k % steps // groups, k % steps % groups)
+        _products(header, state, ir, level, o, k // steps, k % steps // groups, k % steps % groups)
     else:
-        signal_chunk(read_only_view(state), header[row + TOTAL], plan, table, work, k // steps * header[row + NEAR])
+        products = header[level + LEVEL.products]
+        signal_chunk(read_only_view(state), products, plan, table, work, k // steps * chunk)
 
 
 @inner
-def _first(header, state, row, i, piece, plan, table, work):
-    """A piece of the first pass over the last two blocks of an input."""
-    low, high = _columns(header, row, piece)
-    # the history is a ring, a whole number of blocks long, and its end is where the last full block ends
-    block, past = header[row + BLOCK], header[HISTORY] + i * header[SPAN]
-    passed = header[row + TURN] * header[QUANTUM] + header[POSITION]
-    end = header[WRITTEN] - passed * header[row + LATE]
-    newer = end - block if end >= block else end - block + header[SPAN]
-    older = newer - block if newer >= block else newer - block + header[SPAN]
+def _first_pass_piece(header, state, level, i, piece, plan, table, work):
+    """A piece of the first pass over the last two blocks (of the level) of an input."""
+    low, high = _columns(header, level, piece)
+    # the history is a ring buffer, a whole number of blocks long, and its end is where the last full block ends
+    size, history_size = header[level + LEVEL.partition_size], header[HEADER.history_size]
+    past = header[HEADER.history] + i * history_size
+    since = header[level + LEVEL.block] * header[HEADER.block_size] + header[HEADER.position]
+    end = header[HEADER.history_end] - since * header[level + LEVEL.deferred]
+    newer = end - size if end >= size else end - size + history_size
+    older = newer - size if newer >= size else newer - size + history_size
     first_columns(read_only_view(state), past + newer, past + older, np.int64(0), plan, table, work, low, high)
 
 
 @inner
-def _products(header, state, ir, row, o, chunk, i, group):
-    """Add the products of a group of partitions and the spectra of the i-th input of an output, in a chunk."""
-    first, _, filters, step = _routes(header, o)
-    partitions, slots, size = header[row + PARTITIONS], header[row + SLOTS], 2 * header[row + NEAR]
-    total, q, last = header[row + TOTAL], group * GROUP, min(partitions, (group + 1) * GROUP)
+def _products(header, state, ir, level, o, chunk, i, group):
+    """Multiply-accumulate a group of partitions with spectra in the FDL of the i-th input of an output, in a chunk."""
+    first, _, filters, step = _routing(header, o)
+    partitions, length = header[level + LEVEL.partitions], header[level + LEVEL.fdl_length]
+    size, total = 2 * header[level + LEVEL.chunk], header[level + LEVEL.products]
+    q, last = group * GROUP, min(partitions, (group + 1) * GROUP)
     if i == 0 and group == 0:
         for t in range(total, total + size):
             state[t] = 0
-    if group == 0 and not header[row + LATE] and not header[WHOLE]:
-        q = 1  # the head, of which the spectrum of this block would be needed, is done directly
-    spectra = header[row + SPECTRA] + ((first + i) * header[row + CHUNKS] + chunk) * slots * size
-    taps = header[row + FILTER] + (((filters + i * step) * header[row + CHUNKS] + chunk) * partitions + q) * size
-    newest = header[row + NEWEST] - header[row + DELAYED] - q
+    if group == 0 and not header[level + LEVEL.deferred] and not header[HEADER.whole_block]:
+        q = 1  # the head, which would need the spectrum of this block, is done directly
+    fdl = header[level + LEVEL.fdl] + ((first + i) * header[level + LEVEL.chunks] + chunk) * length * size
+    spectrum = ((filters + i * step) * header[level + LEVEL.chunks] + chunk) * partitions + q
+    taps = header[level + LEVEL.filters] + spectrum * size
+    newest = header[level + LEVEL.fdl_newest] - header[level + LEVEL.delay] - q
     if q + GROUP == last:
-        a, b, c, d = (newest % slots, (newest - 1) % slots, (newest - 2) % slots, (newest - 3) % slots)
-        places = (spectra + a * size, spectra + b * size, spectra + c * size, spectra + d * size)
+        a, b, c, d = (newest % length, (newest - 1) % length, (newest - 2) % length, (newest - 3) % length)
+        places = (fdl + a * size, fdl + b * size, fdl + c * size, fdl + d * size)
         multiply_add4(state, total, read_only_view(state), places, ir, taps, size)
     else:
         for j in range(last - q):
-            place = spectra + (newest - j) % slots * size
+            place = fdl + (newest - j) % length * size
             multiply_add(state, total, read_only_view(state), place, ir, taps + j * size, size)

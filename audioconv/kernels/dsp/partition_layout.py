@@ -1,4 +1,4 @@
-"""Of what arrays a partitioned convolution (`partition`) consists: its shape, header, agenda, spectra."""
+"""The arrays of a partitioned convolution (`partition`): header, state, spectra of the filters, schedule."""
 
 from typing import NamedTuple
 
@@ -7,22 +7,27 @@ import numpy as np
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.dsp import right_angle
-from audioconv.kernels.dsp.partition import FIRST, GROUP, HEADS, NEWEST, POSITION, ROW, UNIT, UNITS, UNTIL
-from audioconv.kernels.dsp.passes import CHUNK, LEVELS, POINTS, RUN, work_size
+from audioconv.kernels.dsp.partition import GROUP, HEADER, LEVEL, LEVEL_SEGMENTS, LEVEL_SIZE, SEGMENTS
+from audioconv.kernels.dsp.passes import PASS, PLAN, RUN, work_size
 from audioconv.kernels.simd.vector import LANES
 
 
 class Level(NamedTuple):
-    """Partitions of one size: samples of each, the tap at which they begin (counted with the latency), how many."""
+    """Partitions of one size: taps of each, the tap at which they begin (counted with the latency), how many."""
 
-    block: int
-    begin: int
+    partition_size: int
+    first_tap: int
     partitions: int
 
     @property
-    def late(self):
+    def deferred(self):
         """Whether there is a block's time to compute in."""
-        return self.begin >= 2 * self.block
+        return self.first_tap >= 2 * self.partition_size
+
+    @property
+    def all_partitions(self):
+        """Partitions of which spectra are kept: of a level that is not deferred also the head."""
+        return self.partitions + (not self.deferred)
 
 
 class Shape(NamedTuple):
@@ -38,130 +43,158 @@ class Shape(NamedTuple):
     dtype: np.dtype
 
     @property
-    def summands(self):
+    def fan_in(self):
         """How many inputs an output has."""
         return self.inputs if self.matrix else 1
 
     @property
-    def head(self):
+    def head_taps(self):
         """Taps of the direct filter."""
-        return max(0, self.levels[0].begin - self.latency) if self.levels else self.taps
+        return max(0, self.levels[0].first_tap - self.latency) if self.levels else self.taps
 
 
-class Layout(NamedTuple):
-    """What belongs into `spaces` but the filters; and for each level what its units cost, as `unit_costs` has it."""
+class ConvolverArrays(NamedTuple):
+    """The memory segments of a convolver but state and filters; of each level the FFT plan, and costs of subtasks."""
 
     header: np.ndarray
     state_size: int
-    agenda: np.ndarray
-    rings: list
+    schedule: np.ndarray
+    plans: list
     costs: list
 
 
-def unit_costs(level, plan, shape, columns):
-    """What each unit of a block of a level costs, in about a third of a microsecond."""
-    points, near = plan[POINTS], plan[CHUNK]
-    pieces, chunks = points // plan[LEVELS] // columns, points // near
-    a_pass = [0.4 * columns * plan[LEVELS] / 1024] * pieces
-    a_chunk = near / 1024
-    partitions = level.partitions + (not level.late)
-    groups = [min(GROUP, partitions - q) for q in range(0, partitions, GROUP)]
-    products = [0.35 * a_chunk * count for count in groups] * shape.summands
-    return (a_pass + [a_chunk] * chunks) * shape.inputs + (
-        [*products, a_chunk] * chunks + a_pass
-    ) * shape.outputs  # fmt: skip
+class _Cut(NamedTuple):
+    """How the transform of a level is cut: columns of a piece of a pass, pieces, points of a chunk, chunks."""
+
+    columns: int
+    pieces: int
+    chunk: int
+    chunks: int
+
+    @classmethod
+    def of(cls, plan, dtype):
+        columns = _columns_of_a_piece(plan, dtype)
+        points, chunk = int(plan[PLAN.points]), int(plan[PLAN.chunk])
+        return cls(columns, points // int(plan[PASS.radix]) // columns, chunk, points // chunk)
+
+
+def subtask_costs(level, plan, shape):
+    """What each subtask of a block of a level costs, in about a third of a microsecond."""
+    cut = _Cut.of(plan, shape.dtype)
+    a_pass = [0.4 * cut.columns * plan[PASS.radix] / 1024] * cut.pieces
+    a_chunk = cut.chunk / 1024
+    groups = [min(GROUP, level.all_partitions - q) for q in range(0, level.all_partitions, GROUP)]
+    products = [0.35 * a_chunk * count for count in groups] * shape.fan_in
+    forward = (a_pass + [a_chunk] * cut.chunks) * shape.inputs
+    return forward + ([*products, a_chunk] * cut.chunks + a_pass) * shape.outputs
 
 
 def _columns_of_a_piece(plan, dtype):
-    """Of a pass, so many that it is about a chunk, a divisor of all; all if the transform is no more than one."""
-    columns, least = int(plan[POINTS] // plan[LEVELS]), RUN * LANES[dtype]
-    if plan[POINTS] <= plan[CHUNK] or columns % least:
+    """Columns of a pass that are about a chunk, a divisor of all; all if the transform is no more than one chunk."""
+    columns, least = int(plan[PLAN.points] // plan[PASS.radix]), RUN * LANES[dtype]
+    if plan[PLAN.points] <= plan[PLAN.chunk] or columns % least:
         return columns
-    wanted = max(1, int(plan[CHUNK] // plan[LEVELS]) // least)
+    wanted = max(1, int(plan[PLAN.chunk] // plan[PASS.radix]) // least)
     return least * max(n for n in range(1, wanted + 1) if columns // least % n == 0)
 
 
-def layout(shape):
-    """The `Layout` of a convolver."""
-    pad = -(-(max(0, shape.head - 1) + (shape.latency if shape.head else 0)) // 16) * 16
-    quantum = shape.levels[0].block if shape.levels else max(128, pad)
-    longest = shape.levels[-1].block if shape.levels else 0
-    header = np.zeros(FIRST + ROW * len(shape.levels), np.int64)
-    line_size = shape.inputs * (pad + quantum)
-    span = 3 * longest or quantum
-    place = line_size + shape.inputs * span + 2 * quantum
-    header[:FIRST] = (
-        shape.inputs, shape.outputs, shape.filters, shape.matrix, shape.latency, quantum, shape.head, len(shape.levels),
-        0, 0, pad, line_size, span, place - 2 * quantum, 0, 0, 0, 0, 0,
+def convolver_arrays(shape):
+    """The `ConvolverArrays` of a shape, at the start of a stream."""
+    past = -(-(max(0, shape.head_taps - 1) + (shape.latency if shape.head_taps else 0)) // 16) * 16
+    block_size = shape.levels[0].partition_size if shape.levels else max(128, past)
+    history = shape.inputs * (past + block_size)
+    history_size = 3 * shape.levels[-1].partition_size if shape.levels else block_size
+    result = history + shape.inputs * history_size
+    state_size, ir_size, schedule_size = result + 2 * block_size, 0, 0
+    rows, schedules, plans, costs = [], [np.empty(0, np.int64)], [], []
+    for level in shape.levels:
+        plans.append(right_angle.plan(2 * level.partition_size, shape.dtype.name))
+        costs.append(subtask_costs(level, plans[-1][0], shape))
+        schedules.append(_schedule(costs[-1], level.deferred, level.partition_size // block_size))
+        offsets = {"fdl": state_size, "filters": ir_size, "schedule": schedule_size}
+        row, state_size = _level_row(level, plans[-1][0], shape, offsets, schedules[-1].size, len(costs[-1]))
+        rows += row
+        ir_size += shape.filters * level.all_partitions * 2 * level.partition_size
+        schedule_size += schedules[-1].size
+    header = HEADER.pack(
+        inputs=shape.inputs, outputs=shape.outputs, filters=shape.filters, matrix=shape.matrix, latency=shape.latency,
+        block_size=block_size, head_taps=shape.head_taps, levels=len(shape.levels), head=ir_size, delay_line=0,
+        delay_line_past=past, history=history, history_size=history_size, result=result, position=0, history_end=0,
+        subtasks_done=0, subtasks_due=0, whole_block=0,
     )  # fmt: skip
-    agenda, rings, costs, taps_place = [np.empty(0, np.int64)], [], [], 0
-    for number, level in enumerate(shape.levels):
-        plan, table = right_angle.plan(2 * level.block, shape.dtype.name)
-        columns = _columns_of_a_piece(plan, shape.dtype)
-        costs.append(unit_costs(level, plan, shape, columns))
-        turns, delayed = level.block // quantum, level.begin // level.block - 1 - level.late
-        row, partitions = FIRST + ROW * number, level.partitions + (not level.late)
-        slots = partitions + delayed
-        tails = place + shape.inputs * slots * 2 * level.block
-        work = tails + shape.outputs * 2 * level.block
-        total = work + work_size(2 * level.block)
-        header[row : row + NEWEST] = (
-            level.block, partitions, turns, slots, delayed, level.late, plan[CHUNK], plan[POINTS] // plan[CHUNK],
-            plan[POINTS] // plan[LEVELS] // columns, columns,
-            shape.inputs * (plan[POINTS] // plan[LEVELS] // columns + plan[POINTS] // plan[CHUNK]), len(costs[-1]),
-            place, tails, work, total, taps_place,
-            sum(map(len, agenda)),
-        )  # fmt: skip
-        agenda.append(_agenda(costs[-1], level.late, turns))
-        rings.append((plan, table))
-        place, taps_place = total + 2 * int(plan[CHUNK]), taps_place + shape.filters * partitions * 2 * level.block
-    header[HEADS] = taps_place
-    clear(header)
-    return Layout(header, place, np.concatenate(agenda), rings, costs)
+    header = np.array(header + rows, np.int64)
+    reset_header(header)
+    return ConvolverArrays(header, state_size, np.concatenate(schedules), plans, costs)
 
 
-def _agenda(costs, late, turns):
-    """How many units of a block are done after each of its turns; all in the first, if the level is not late."""
-    if not late:
-        return np.full(turns, len(costs), np.int64)
+def _level_row(level, plan, shape, offsets, blocks, subtasks):
+    """The row of a level, whose part of the state begins with the FDL, and where its part of the state ends."""
+    size, delay = level.partition_size, level.first_tap // level.partition_size - 1 - level.deferred
+    cut, fdl_length = _Cut.of(plan, shape.dtype), level.all_partitions + delay
+    outputs = offsets["fdl"] + shape.inputs * fdl_length * 2 * size
+    work = outputs + shape.outputs * 2 * size
+    products = work + work_size(2 * size)
+    row = LEVEL.pack(
+        partition_size=size, partitions=level.all_partitions, blocks=blocks, fdl_length=fdl_length, delay=delay,
+        deferred=level.deferred, chunk=cut.chunk, chunks=cut.chunks, pieces=cut.pieces, columns=cut.columns,
+        forward_subtasks=shape.inputs * (cut.pieces + cut.chunks), subtasks=subtasks, outputs=outputs, work=work,
+        products=products, **offsets, fdl_newest=0, block=0, buffer_index=0, next_subtask=0, subtask_limit=0,
+    )  # fmt: skip
+    return row, products + 2 * cut.chunk
+
+
+def _schedule(costs, deferred, blocks):
+    """How many subtasks are done at the end of each of its blocks; all in the first, if a level is not deferred."""
+    if not deferred:
+        return np.full(blocks, len(costs), np.int64)
     done = np.concatenate([[0], np.cumsum(costs)])
-    return np.abs(done[:, None] - done[-1] * np.arange(1, turns + 1) / turns).argmin(axis=0)
+    return np.abs(done[:, None] - done[-1] * np.arange(1, blocks + 1) / blocks).argmin(axis=0)
 
 
-def clear(header):
+def reset_header(header):
     """Bring a header to the start of a stream; the state is zeros then."""
-    header[POSITION:FIRST] = 0
-    for row in range(FIRST, len(header), ROW):
-        header[row + NEWEST : row + ROW] = 0
-        header[row + UNIT] = header[row + UNTIL] = header[row + UNITS]  # of the block before the first: silence
+    header[HEADER.position : HEADER.row_size] = 0
+    for level in range(0, len(header) - HEADER.row_size, LEVEL_SIZE):
+        header[level + LEVEL.fdl_newest : level + HEADER.row_size + LEVEL_SIZE] = 0
+        subtasks = header[level + LEVEL.subtasks]  # of the block before the first: silence
+        header[level + LEVEL.next_subtask] = header[level + LEVEL.subtask_limit] = subtasks
 
 
-def spectra_of(shape, parts, responses):
-    """The array `ir` for responses (filters, taps): of each level the spectra, chunk by chunk, and then the heads."""
+def filter_spectra(shape, arrays, responses):
+    """The segment `ir` for responses (filters, taps): of each level the spectra, chunk by chunk, and then the heads."""
     ready = []
-    for level, (plan, table) in zip(shape.levels, parts.rings, strict=True):
+    for level, (plan, table) in zip(shape.levels, arrays.plans, strict=True):
+        size = level.partition_size
         for response in responses:
             spectra = []
-            head = 0 if level.late else level.block
-            for begin in range(level.begin - head, level.begin + level.partitions * level.block, level.block):
-                low, high = begin - shape.latency, begin - shape.latency + level.block
-                taps = np.zeros(level.block, shape.dtype)
+            head = 0 if level.deferred else size
+            for first in range(level.first_tap - head, level.first_tap + level.partitions * size, size):
+                low, high = first - shape.latency, first - shape.latency + size
+                taps = np.zeros(size, shape.dtype)
                 some = response[max(0, low) : max(0, high)]
                 taps[max(0, -low) : max(0, -low) + len(some)] = some
-                spectra.append(right_angle.filter_spectrum(frozen(taps), plan, table).reshape(-1, 2 * plan[CHUNK]))
+                spectrum = right_angle.filter_spectrum(frozen(taps), plan, table)
+                spectra.append(spectrum.reshape(-1, 2 * plan[PLAN.chunk]))
             ready.append(np.stack(spectra, axis=1).reshape(-1))
-    heads = np.zeros((len(responses), shape.head), shape.dtype)
-    heads[:, : min(shape.head, shape.taps)] = responses[:, : shape.head]
+    heads = np.zeros((len(responses), shape.head_taps), shape.dtype)
+    heads[:, : min(shape.head_taps, shape.taps)] = responses[:, : shape.head_taps]
     whole = np.concatenate([*ready, heads.reshape(-1)])
     result = aligned(len(whole), shape.dtype)
     result[:] = whole
     return frozen(result)
 
 
-def spaces_of(header, state, ir, agenda, rings):
-    """`spaces`: addresses and sizes; without JIT the arrays themselves. The arrays must outlive it."""
-    arrays = [header, state, ir, agenda, *(array for ring in rings for array in ring)]
-    slots = [slot for array in arrays for slot in (array.ctypes.data if JIT_ENABLED else array, array.size)]
-    spaces = np.empty(len(slots), np.int64 if JIT_ENABLED else object)
-    spaces[:] = slots
-    return spaces
+def segment_table(header, state, ir, schedule, plans):
+    """The table of memory segments that `advance` takes (without JIT, of arrays); the arrays must outlive it."""
+    place = (lambda array: array.ctypes.data) if JIT_ENABLED else (lambda array: array)
+    row = SEGMENTS.pack(
+        header=place(header), header_size=header.size, state=place(state), state_size=state.size,
+        ir=place(ir), ir_size=ir.size, schedule=place(schedule), schedule_size=schedule.size,
+    )  # fmt: skip
+    for plan, table in plans:
+        row += LEVEL_SEGMENTS.pack(
+            plan=place(plan), plan_size=plan.size, table=place(table), table_size=table.size
+        )  # fmt: skip
+    segments = np.empty(len(row), np.int64 if JIT_ENABLED else object)
+    segments[:] = row
+    return segments

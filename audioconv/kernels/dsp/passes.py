@@ -1,31 +1,36 @@
-"""Fourier passes of radix 2, 3, 4 and 8 in place, and the order in which a transform goes through them.
+"""In-place FFT passes of radix 2, 3, 4 and 8, and the depth-first order in which a transform goes through them.
 
-A transform is a tree of remainders (Bernstein 2007, "The tangent FFT", section 2): a signal of n points is a polynomial
-modulo X^n - exp(-2 pi i angle). With Y = X^(n/r), the r roots of Y^r = exp(-2 pi i angle) split it into polynomials
-modulo X^(n/r) - exp(-2 pi i (angle + k) / r), k = 0 ... r-1: row j, a run of n/r neighbours, is multiplied by
-exp(-2 pi i angle j / r), and an r-point transform goes over the rows. The children lie where the rows were. All points
-of a row have the same twiddle, so the tables of the passes are small, and no point is ever moved.
+A transform is a tree of polynomial remainders (Bernstein 2007, "The tangent FFT", section 2): a signal of n points is a
+polynomial modulo X^n - exp(-2 pi i angle). With Y = X^(n/r), the r roots of Y^r = exp(-2 pi i angle) split it into
+polynomials modulo X^(n/r) - exp(-2 pi i (angle + k) / r), k = 0 ... r-1: row j, a run of n/r neighbours, is multiplied
+by the twiddle factor exp(-2 pi i angle j / r), and an r-point transform (butterfly) goes over the rows. The child nodes
+lie where the rows were. All points of a row have the same twiddle, so twiddle tables are small, and there is no bit
+reversal: no point is ever moved.
 
-Children are done depth first down to chunks that fit into the nearest cache: a transform of any size goes through the
-further caches once for each level above the chunks, and the sizes of caches need not be known.
+Child nodes are done depth first down to chunks that fit into the L1 cache: a transform of any size goes through the
+further caches once for each level above the chunks, and the sizes of caches need not be known (cache-oblivious).
 
 Points lie in pairs of vectors: `lanes` real parts, then their imaginary parts, one cache line together. Rows a power of
-two apart compete for the same places of a cache; side by side, the two parts take half as many.
+two apart map to the same cache sets; side by side, the two parts take half as many ways.
 """
 
 import numpy as np
 
 from audioconv.arrays import aligned
 from audioconv.kernels._jit import inner, part
+from audioconv.kernels._layout import layout
 from audioconv.kernels.dsp.butterfly import broadcasts, dft, multiply_twiddles, rows_at
 from audioconv.kernels.simd.vector import LANES, at, evens, lanes, load, odds, store, store_rows
 from audioconv.kernels.simd.views import read_only_view
 
-NEAR = 1024  # points done depth first: 8 KiB in float32, beside as much for a filter's spectrum and for the leaves
+L1_POINTS = 1024  # most points of a chunk: 8 KiB in float32, beside as much for a filter's spectrum and for the leaves
 
-# Header of a plan, int64: points; number of levels; the first level whose nodes lie within chunks, and the points of a
-# chunk; where the table goes on after the levels; then for each level: radix, place in the table, points of a node.
-POINTS, DEPTH, SPLIT, CHUNK, TAIL, LEVELS = range(6)
+# Header of an FFT plan: points of the transform; number of passes; the first pass whose nodes lie within chunks, and
+# the points of a chunk; where in the twiddle table those of the leaves begin. Then a row for each pass.
+PLAN = layout("PLAN", "points", "depth", "chunk_pass", "chunk", "leaf_twiddles")
+# A pass: its radix, where its twiddles are in the table (-1: all are 1), and points of a node.
+PASS = layout("PASS", "radix", "twiddles", "span", first=PLAN.row_size)
+PASS_SIZE = PASS.row_size
 
 
 def smooth(count):
@@ -34,12 +39,12 @@ def smooth(count):
 
 
 def precision_for(dtype):
-    """In what twiddles for a dtype are computed."""
+    """The complex dtype in which twiddles for a dtype are computed."""
     return np.complex128 if dtype == np.float32 else np.clongdouble
 
 
 def radices(count):
-    """The radices whose product is `count`, a power of two or three times one; the first is 8 where it can be."""
+    """Mixed-radix factorisation of `count`, a power of two or three times one; the first radix is 8 where it can be."""
     threes = [3] if count % 3 == 0 else []
     twos = (count // 3 if threes else count).bit_length() - 1
     eights, rest = divmod(twos, 3)
@@ -49,35 +54,42 @@ def radices(count):
 
 
 def roots(angles, precision):
-    """exp(-2 pi i angle)."""
+    """Roots of unity exp(-2 pi i angle), angles in turns."""
     radians = 8 * np.arctan(np.longdouble(1)) * np.asarray(angles, np.longdouble)
     return np.exp(-1j * radians).astype(precision)
 
 
 def plan_levels(points, leaf, angle, precision):
-    """Header, the tables of all levels, and the angles of the leaves, which have `leaf` points."""
+    """Header of a plan (`PLAN`, then `PASS` rows), the twiddles of all passes, and the angles of the leaves.
+
+    Leaves are sub-transforms of `leaf` points that are left after the passes.
+    """
     factors = radices(points // leaf)
     angles, span, place = np.array([angle], np.longdouble), points, 0
-    levels, tables = [], []
+    rows, tables = [], []
     for radix in factors:
         plain = radix == 8 and len(angles) == 1 and angle == 0  # the first pass of an ordinary transform
-        levels += [radix, -1 if plain else place, span]
+        rows += PASS.pack(radix=radix, twiddles=-1 if plain else place, span=span)
         twiddles = roots(angles[:, None] * np.arange(radix) / radix, precision)
         tables.append(np.stack((twiddles.real, twiddles.imag), axis=1).ravel())
         place += tables[-1].size
         angles = ((angles[:, None] + np.arange(radix)) / radix).ravel()
         span //= radix
-    split = next((i for i in range(1, len(factors)) if levels[3 * i + 2] <= NEAR), len(factors))
-    chunk = levels[3 * split + 2] if split < len(factors) else leaf
-    while 2 * chunk <= NEAR and points % (2 * chunk) == 0:
+    spans = [points // int(np.prod(factors[:i])) for i in range(len(factors))]
+    chunk_pass = next((i for i in range(1, len(factors)) if spans[i] <= L1_POINTS), len(factors))
+    chunk = spans[chunk_pass] if chunk_pass < len(factors) else leaf
+    while 2 * chunk <= L1_POINTS and points % (2 * chunk) == 0:
         chunk *= 2
     tables.append(np.zeros(-place % 16))  # leaves begin on a cache line
-    tail = place + tables[-1].size
-    return np.array([points, len(factors), split, chunk, tail, *levels], np.int64), tables, angles
+    header = PLAN.pack(
+        points=points, depth=len(factors), chunk_pass=chunk_pass, chunk=chunk,
+        leaf_twiddles=place + tables[-1].size,
+    )  # fmt: skip
+    return np.array(header + rows, np.int64), tables, angles
 
 
-def finished(tables, dtype):
-    """The parts of a table as one array that kernels take."""
+def joined_table(tables, dtype):
+    """The parts of a twiddle table as one read-only array."""
     size = sum(part.size for part in tables)
     result = aligned(size, dtype)
     np.concatenate(tables, out=result, casting="unsafe")
@@ -88,16 +100,16 @@ def finished(tables, dtype):
 # --- one pass ---------------------------------------------------------------------------------------------
 
 
-PLAIN, FORWARD, INVERSE = range(3)  # what becomes of twiddles
+PLAIN, FORWARD, INVERSE = range(3)  # without twiddles; before the butterfly; after it
 
 
 def _pass(radix, kind):
     @inner
     def one_pass(source, s, target, t, nodes, count, table, w):
-        """Radix `radix` over `nodes` nodes of `count` vectors a row, their twiddles in the table from w.
+        """A radix-`radix` pass over `nodes` nodes of `count` vectors a row, with twiddles from table[w].
 
-        s and t say where the points are in source and target, which may be one: the first real and imaginary
-        vector, and how far it is from row to row, from vector to vector, from node to node.
+        s and t address the points in source and target, which may be the same array: (index of the first real vector,
+        of the first imaginary one, stride between rows, between vectors, between nodes).
         """
         s_re, s_im, s_row, s_step, s_node = s
         t_re, t_im, t_row, t_step, t_node = t
@@ -125,7 +137,7 @@ _plain8 = _pass(8, PLAIN)
 
 @part
 def forward(radix, source, s, target, t, nodes, count, table, w):
-    """The forward pass of a radix; w < 0: all twiddles are 1."""
+    """The forward (decimation-in-frequency) pass of a radix; w < 0: all twiddles are 1."""
     if radix == 8 and w < 0:
         _plain8(source, s, target, t, nodes, count, table, np.int64(0))
     elif radix == 8:
@@ -140,7 +152,7 @@ def forward(radix, source, s, target, t, nodes, count, table, w):
 
 @part
 def inverse(radix, source, s, target, t, nodes, count, table, w):
-    """The pass that undoes `forward` (times the radix), where s and t name real and imaginary parts crosswise."""
+    """The pass that inverts `forward` (times the radix), with real and imaginary parts exchanged in s and t."""
     if radix == 8:
         _inverse8(source, s, target, t, nodes, count, table, w)
     elif radix == 4:
@@ -151,23 +163,24 @@ def inverse(radix, source, s, target, t, nodes, count, table, w):
         _inverse2(source, s, target, t, nodes, count, table, w)
 
 
-# --- between arrays in natural order and the first or the last pass ----------------------------------------
+# --- gather and scatter between arrays in natural order and the first or the last pass ---------------------
 
-# The first and the last pass go over rows of samples 4 KiB or another power of two apart, for which a cache has no more
-# than 8 places. So samples come and go by way of a tile, each row of it a run of 8 neighbouring vectors. (Without it
-# blocks of 8,192 points take 12.5 cycles a point instead of 9.6.) It also is where the zeros around a signal come from.
+# The first and the last pass go over rows of samples 4 KiB or another power of two apart, which share the 8 ways of
+# one cache set (4K aliasing). So samples are gathered into and scattered from a tile, each row of it a run of 8
+# neighbouring vectors. (Without it blocks of 8,192 points take 12.5 cycles a point instead of 9.6.) Zero padding is
+# done there, too.
 RUN = 8
 TILE = 16 * RUN * max(LANES.values())
 
 
 def work_size(size):
-    """Elements of the work space for transforms of `size` real numbers: z, then the tile."""
+    """Elements of the work space for transforms of `size` real numbers: the points, then the gather tile."""
     return size + TILE
 
 
 @inner
 def _gather(x, first, row, tile, place, count, rows):
-    """`rows` runs of `count` samples from x[first :], `row` apart, to tile[place :]; zeros where x has none."""
+    """Gather `rows` runs of `count` samples from x[first :], `row` apart, to tile[place :]; zeros outside of x."""
     width = lanes(x)
     for r in range(rows):
         i, j = first + r * row, place + r * count
@@ -180,7 +193,7 @@ def _gather(x, first, row, tile, place, count, rows):
 
 @inner
 def _gather_pairs(x, first, row, tile, place, count, rows):
-    """`rows` runs of `count` pairs of samples; first of all the first ones, then the second ones."""
+    """Gather and deinterleave `rows` runs of `count` pairs of samples: all even samples, then all odd ones."""
     width = lanes(x)
     for r in range(rows):
         i, j = first + 2 * r * row, place + r * count
@@ -192,7 +205,7 @@ def _gather_pairs(x, first, row, tile, place, count, rows):
 
 @inner
 def scatter(tile, place, count, y, first, row, rows, low, high):
-    """`rows` runs of `count` samples from the tile to y[first :], `row` apart: those that lie in y[low : high]."""
+    """Scatter `rows` runs of `count` samples from the tile to y[first :], `row` apart, as far as in y[low : high]."""
     width = lanes(y)
     for r in range(rows):
         i, j = place + r * count, first + r * row
@@ -205,16 +218,16 @@ def scatter(tile, place, count, y, first, row, rows, low, high):
 
 @part
 def first_columns(x, re, im, paired, header, table, work, low, high):
-    """The columns low ... high - 1 of the rows of `first_pass`: multiples of RUN vectors."""
-    points, radix, w = header[POINTS], header[LEVELS], header[LEVELS + 1]
+    """Columns low ... high - 1 of `first_pass`; both are multiples of RUN vectors."""
+    points, radix, w = header[PLAN.points], header[PASS.radix], header[PASS.twiddles]
     row, width, tile = points // radix, lanes(work), 2 * points
     step, none = np.int64(width), np.int64(0)
-    near = points <= 4 * NEAR and not paired and min(re, im) >= 0 and max(re, im) + points <= x.size
-    most = high - low if near else RUN * width
+    direct = points <= 4 * L1_POINTS and not paired and min(re, im) >= 0 and max(re, im) + points <= x.size
+    most = high - low if direct else RUN * width
     for j in range(low, high, most):
         run = min(most, high - j)
         origin, source = x, (re + j, im + j, row, step, none)
-        if not near:
+        if not direct:
             if paired:
                 _gather_pairs(x, re + 2 * j, row, work, tile, run, radix)
             else:
@@ -227,11 +240,12 @@ def first_columns(x, re, im, paired, header, table, work, low, high):
 
 @part
 def first_pass(x, re, im, paired, header, table, work):
-    """From real parts x[re :] and imaginary parts x[im :], zeros where x has none, to z at the start of `work`.
+    """The first forward pass: from real parts x[re :] and imaginary parts x[im :], zero-padded, to the start of `work`.
 
-    If `paired` is 1, they are x[re], x[re + 2] ... and x[re + 1], x[re + 3] ..., and x has all of them.
+    If `paired` is 1, the points are interleaved, x[re] + i x[re + 1], x[re + 2] + i x[re + 3] ..., and x has all of
+    them.
     """
-    row = header[POINTS] // header[LEVELS]
+    row = header[PLAN.points] // header[PASS.radix]
     first_columns(x, re, im, paired, header, table, work, np.int64(0), row)
 
 
@@ -239,20 +253,20 @@ def first_pass(x, re, im, paired, header, table, work):
 
 
 @part
-def _node(header, level):
-    """Radix, place in the table and points of the nodes of a level."""
-    i = LEVELS + 3 * level
-    return header[i], header[i + 1], header[i + 2]
+def _pass_of(header, number):
+    """Radix, place of the twiddles, and points of a node of a pass."""
+    row = PASS_SIZE * number
+    return header[row + PASS.radix], header[row + PASS.twiddles], header[row + PASS.span]
 
 
 @part
 def descend(header, table, z, begin):
-    """All forward passes below the first that come before the leaves of the chunk at point `begin`."""
+    """All forward passes after the first that are due before the leaves of the chunk at point `begin`."""
     width = lanes(z)
-    for level in range(1, header[DEPTH]):
-        radix, first, span = _node(header, level)
-        nodes = 1 if level < header[SPLIT] else header[CHUNK] // span
-        if level >= header[SPLIT] or begin % span == 0:
+    for number in range(1, header[PLAN.depth]):
+        radix, first, span = _pass_of(header, number)
+        nodes = 1 if number < header[PLAN.chunk_pass] else header[PLAN.chunk] // span
+        if number >= header[PLAN.chunk_pass] or begin % span == 0:
             row = span // radix
             place = (2 * begin, 2 * begin + width, 2 * row, 2 * width, 2 * span)
             w = first + begin // span * 2 * radix
@@ -261,13 +275,13 @@ def descend(header, table, z, begin):
 
 @part
 def ascend(header, table, z, begin):
-    """All inverse passes below the first that can be done after the leaves of the chunk at point `begin`."""
-    width, chunk = lanes(z), header[CHUNK]
-    for up in range(1, header[DEPTH]):
-        level = header[DEPTH] - up
-        radix, first, span = _node(header, level)
-        nodes, start = (1, begin + chunk - span) if level < header[SPLIT] else (chunk // span, begin)
-        if level >= header[SPLIT] or (begin + chunk) % span == 0:
+    """All inverse passes but the last that can be done after the leaves of the chunk at point `begin`."""
+    width, chunk = lanes(z), header[PLAN.chunk]
+    for up in range(1, header[PLAN.depth]):
+        number = header[PLAN.depth] - up
+        radix, first, span = _pass_of(header, number)
+        nodes, start = (1, begin + chunk - span) if number < header[PLAN.chunk_pass] else (chunk // span, begin)
+        if number >= header[PLAN.chunk_pass] or (begin + chunk) % span == 0:
             row = span // radix
             place = (2 * start + width, 2 * start, 2 * row, 2 * width, 2 * span)
             w = first + start // span * 2 * radix

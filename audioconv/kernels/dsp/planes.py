@@ -1,21 +1,22 @@
-"""Convolution of one plane by sums of products: dense taps, products of a column and a row, taps at any offsets.
+"""Direct 2-D convolution of a plane (image or spectrogram): dense taps, separable (low-rank) taps, sparse taps.
 
-A band of rows is first brought into work space, with whatever stands around the plane: where a row or a column comes
-from says a map, so that all boundaries are one. There the band lies in the nearest caches but one, on lines, with rows
-that do not compete for the same places.
+A band of rows is first gathered into work space, with its padding: boundary index maps say which row and column of the
+plane is read for each row and column of the padded one, so that all boundary modes are one code. The band fits into the
+L2 cache, is aligned to cache lines, and its rows do not map to the same cache sets.
 
 Every output is a sum in the order of the taps, rows first, wherever it falls: a chain of multiply-adds for each piece
 of about CHAIN taps, and the pieces added in order (`fir` says why).
 
-Dense taps work on tiles of 3 rows: a vector of the plane is loaded once for the three rows of outputs that it is part
-of. float32 GFLOP/s in the cache on Zen 4 (peak 115), 60 x 1025 outputs: 67 with 3 x 3 taps, 96 with 5 x 5, 101 with
-7 x 7, 105 with 11 x 11 and 15 x 15. Tiles of 4 x 6, 4 x 8 and 6 x 8 vectors instead of 3 x 8 are no better (96, 101,
-107), and want as many rows of taps.
+Dense taps work on register tiles of 3 rows: a vector of the plane is loaded once for the three rows of outputs that it
+contributes to. float32 GFLOP/s in the cache on Zen 4 (peak 115), 60 x 1025 outputs: 67 with 3 x 3 taps, 96 with 5 x 5,
+101 with 7 x 7, 105 with 11 x 11 and 15 x 15. Tiles of 4 x 6, 4 x 8 and 6 x 8 vectors instead of 3 x 8 are no better
+(96, 101, 107), and want as many rows of taps.
 """
 
 import numpy as np
 
 from audioconv.kernels._jit import inner, kernel, part
+from audioconv.kernels._layout import layout
 from audioconv.kernels.dsp._fir import fir, fir_at
 from audioconv.kernels.simd import tile
 from audioconv.kernels.simd._emit import AVX512
@@ -27,12 +28,17 @@ CHAIN = 96  # taps of a piece
 VECTORS = 8 if AVX512 else 4  # of a row of a tile
 HEIGHT = 3  # rows of a tile, and of taps in a piece, if there are as many
 
-# The numbers that kernels take of a plane and its band: columns of the plane; columns of the band from RUN to before
-# END are those of the plane from START on, the others where the map says; distance of rows in the band; rows and
-# columns of taps; rows of outputs a band, and their columns; the fewest rows of a piece; rows and columns from output
-# to output.
-COLUMNS, RUN, END, START, STEP, TAP_ROWS, TAP_COLUMNS, BAND, OUT, LEAST, STRIDE, STRIDE_COLUMNS = range(12)
-HEADER = 12
+# What kernels are told of a plane and its band: columns of the plane; columns of the band from run_begin to before
+# run_end are contiguous in the plane, from plane_begin on, and the others are padding, by the index map; row stride of
+# the band; rows and columns of taps; rows of outputs a band, and their columns; the fewest rows of a piece of taps; the
+# stride of the convolution.
+PLANE = layout(
+    "PLANE", "columns", "run_begin", "run_end", "plane_begin", "row_stride", "tap_rows", "tap_columns", "band_rows",
+    "out_columns", "piece_rows", "stride_rows", "stride_columns",
+)  # fmt: skip
+# A piece of the taps: its rows and columns, first and end (after the last).
+PIECE = layout("PIECE", "row", "row_end", "column", "column_end")
+PIECE_SIZE = PIECE.row_size
 
 
 @part
@@ -54,28 +60,29 @@ def _fill(y, j, count):
 
 @part
 def _gather(x, header, rows, first, count, columns, band):
-    """Rows first ... first + count - 1 of the plane as the maps have it, to `band`; -1 in a map stands for zeros."""
-    step = header[STEP]
+    """Gather padded rows first ... first + count - 1 of the plane to `band`; -1 in an index map stands for zeros."""
+    step = header[PLANE.row_stride]
     for r in range(count):
         row, j = rows[first + r], r * step
         if row < 0:
             _fill(band, j, columns.size)
         else:
-            i = row * header[COLUMNS]
-            for c in range(header[RUN]):
+            i = row * header[PLANE.columns]
+            for c in range(header[PLANE.run_begin]):
                 band[j + c] = at(x, i + columns[c]) if columns[c] >= 0 else x.dtype.type(0)
-            _copy(x, i + header[START], band, j + header[RUN], header[END] - header[RUN])
-            for c in range(header[END], columns.size):
+            run = header[PLANE.run_end] - header[PLANE.run_begin]
+            _copy(x, i + header[PLANE.plane_begin], band, j + header[PLANE.run_begin], run)
+            for c in range(header[PLANE.run_end], columns.size):
                 band[j + c] = at(x, i + columns[c]) if columns[c] >= 0 else x.dtype.type(0)
 
 
 @kernel
 def gather(x, header, rows, columns, band):
-    """The rows of a map of a plane in `band`, and zeros for the rest of it."""
+    """Gather the padded plane that the index maps describe to `band`, and fill the rest of it with zeros."""
     _gather(x, header, rows, np.int64(0), rows.size, columns, band)
     for r in range(rows.size):
-        _fill(band, r * header[STEP] + columns.size, header[STEP] - columns.size)
-    _fill(band, rows.size * header[STEP], band.size - rows.size * header[STEP])
+        _fill(band, r * header[PLANE.row_stride] + columns.size, header[PLANE.row_stride] - columns.size)
+    _fill(band, rows.size * header[PLANE.row_stride], band.size - rows.size * header[PLANE.row_stride])
 
 
 # --- dense taps -------------------------------------------------------------------------------------------
@@ -84,7 +91,7 @@ def gather(x, header, rows, columns, band):
 def _row(first, last):
     @part
     def one_row(total, taps, k, step, x, p, count):
-        """A row of the plane to those rows of a tile that it has a part in."""
+        """Add the products with a row of the plane to rows first ... last - 1 of a tile."""
         for j in range(count):
             total = tile.stagger(total, taps, k + j, step, x, p + j, first, last)
         return total
@@ -93,15 +100,16 @@ def _row(first, last):
 
 
 def _piece(height):
-    """Kernel for the part that a piece of the taps has in a tile of so many rows; it has as many rows itself."""
+    """Make the kernel that adds a piece of the taps, of at least `height` rows, to a tile of `height` rows."""
     rising, rising2, full = _row(0, 1), _row(0, 2), _row(0, height)
     falling2, falling = _row(1, height), _row(height - 1, height)
 
     @part
     def one_piece(total, weights, n, source, p):
-        """Piece n; p is where the tile's part of the plane begins."""
+        """Add the piece at pieces[n]; p is where the tile's input begins."""
         (taps, step, pieces), (x, x_step) = weights, source
-        i, j, rows, count = pieces[n], pieces[n + 2], pieces[n + 1] - pieces[n], pieces[n + 3] - pieces[n + 2]
+        i, j = pieces[n + PIECE.row], pieces[n + PIECE.column]
+        rows, count = pieces[n + PIECE.row_end] - i, pieces[n + PIECE.column_end] - j
         k, p = i * step + j, p + i * x_step + j
         if height > 1:
             total = rising(total, taps, k, step, x, p, count)
@@ -121,7 +129,7 @@ def _piece(height):
 
 @part
 def _prefetch_tile(t, height, c, upcoming):
-    """A tile's part of what comes next."""
+    """Prefetch a tile's share of the input and output of the next band."""
     plane, begin, plane_step, y, first, y_step = upcoming
     for r in range(t, t + height):
         for line in range(c, c + VECTORS * lanes(y), 2 * lanes(y)):
@@ -130,12 +138,12 @@ def _prefetch_tile(t, height, c, upcoming):
 
 
 def _tiles(height):
-    """Kernel for all outputs of a band by tiles of so many rows."""
+    """Make the kernel for all outputs of a band by tiles of `height` rows."""
     one_piece = _piece(height)
 
     @inner
     def tiles(source, weights, target, upcoming):
-        """The last tiles reach back over outputs that are done: the same bits."""
+        """The last tiles overlap outputs that are done, which gives the same bits."""
         y, y_step, rows, columns = target
         width = VECTORS * lanes(y)
         for t in range(0, rows, height):
@@ -143,7 +151,7 @@ def _tiles(height):
             places = tile.steps(t * y_step, y_step, height)
             for c in range(0, columns, width):
                 c = min(c, columns - width)
-                for n in range(0, weights[2].size, 4):
+                for n in range(0, weights[2].size, PIECE_SIZE):
                     total = one_piece(tile.zeros(y, height, VECTORS), weights, n, source, t * source[1] + c)
                     if n > 0:
                         total = tile.plus(total, y, places, c)
@@ -157,17 +165,17 @@ _one, _two, _three = _tiles(1), _tiles(2), _tiles(3)
 
 
 @inner
-def _dense(source, weights, least, target, upcoming):
+def _dense(source, weights, piece_rows, target, upcoming):
     """Outputs of a band: at least a tile's columns.
 
-    source: band, distance of rows; weights: taps, distance of rows, pieces, of which none has fewer rows than `least`;
-    target: outputs, distance of rows, rows, columns; upcoming: what will be loaded next, array, place and distance of
-    rows, and what will be stored. Hints at that make it 2.7 ms instead of 3.5 for 3 x 3 taps and a plane of 23 MB (3.4
-    with hints for the first cache), 3.8 instead of 5.1 for 5 + 5 separable ones.
+    source: band, row stride; weights: taps, row stride, pieces, of which none has fewer rows than `piece_rows`; target:
+    outputs, row stride, rows, columns; upcoming: what will be loaded next (array, place and row stride) and stored
+    next. Prefetching that makes it 2.7 ms instead of 3.5 for 3 x 3 taps and a plane of 23 MB (3.4 with prefetches to
+    L1), 3.8 instead of 5.1 for 5 + 5 separable taps.
     """
-    if min(target[2], least) >= 3:
+    if min(target[2], piece_rows) >= 3:
         _three(source, weights, target, upcoming)
-    elif min(target[2], least) == 2:
+    elif min(target[2], piece_rows) == 2:
         _two(source, weights, target, upcoming)
     else:
         _one(source, weights, target, upcoming)
@@ -175,71 +183,72 @@ def _dense(source, weights, least, target, upcoming):
 
 @part
 def _upcoming(plane, t, y, first, y_step):
-    """The part of the plane that a band of outputs from t on has and the one before has not; and outputs."""
+    """What the band of outputs from t on reads of the plane beyond the band before, and what it writes."""
     x, header, rows, _ = plane
-    row = rows[min(t + header[TAP_ROWS] - 1, rows.size - 1)]
-    return x, max(row, 0) * header[COLUMNS] + header[START], header[COLUMNS], y, first, y_step
+    row = rows[min(t + header[PLANE.tap_rows] - 1, rows.size - 1)]
+    return x, max(row, 0) * header[PLANE.columns] + header[PLANE.plane_begin], header[PLANE.columns], y, first, y_step
 
 
 @part
 def _gather_edges(x, header, rows, first, count, columns, size, band):
-    """The first and the last `size` columns of rows of the plane as the maps have it, side by side in `band`."""
+    """Gather the first size[0] and the last size[1] padded columns of rows of the plane side by side in `band`."""
     for r in range(count):
-        i, j = rows[first + r] * header[COLUMNS], r * header[STEP]
+        i, j = rows[first + r] * header[PLANE.columns], r * header[PLANE.row_stride]
         for c in range(size[0] + size[1]):
             column = columns[c if c < size[0] else c - size[0] - size[1] + columns.size]
             band[j + c] = at(x, i + column) if column >= 0 else x.dtype.type(0)
 
 
 @part
-def _outputs(plane, t, weights, target, upcoming, band, aside):
-    """Rows of outputs from t on, of all columns, to a target as `_dense` takes it, and upcoming.
+def _outputs(plane, t, weights, target, upcoming, band, edge_tiles):
+    """All columns of rows of outputs from t on, to a target as `_dense` takes it.
 
-    plane: the plane, header, maps of rows and columns. Within the plane nothing is copied but what its edges want: they
-    are made in `aside`, a column of tiles.
+    plane: the plane, header, index maps of rows and columns. Inside of the plane nothing is gathered but the input of
+    the outputs at its left and right edge, which are made in `edge_tiles`, a column of tiles.
     """
     (x, header, rows, columns), (_, tap_columns, _), (y, y_step, count, out) = plane, weights, target
-    wide, least, more, left = VECTORS * lanes(x), header[LEAST], tap_columns - 1, header[RUN]
-    right, used = columns.size - header[END], count + header[TAP_ROWS] - 1
-    narrow, edges, between = (aside, wide, count, wide), (left + more, right + more), out - left - right
+    wide, piece_rows = VECTORS * lanes(x), header[PLANE.piece_rows]
+    more, left = tap_columns - 1, header[PLANE.run_begin]
+    right, used = columns.size - header[PLANE.run_end], count + header[PLANE.tap_rows] - 1
+    one_tile, edges, between = (edge_tiles, wide, count, wide), (left + more, right + more), out - left - right
     inside = rows[t] >= 0 and rows[t + used - 1] == rows[t] + used - 1
     if inside and between >= wide and edges[0] + edges[1] <= wide:
-        source = (x[rows[t] * header[COLUMNS] + header[START] :], header[COLUMNS])
-        _dense(source, weights, least, (y[left:], y_step, count, between), upcoming)
+        source = (x[rows[t] * header[PLANE.columns] + header[PLANE.plane_begin] :], header[PLANE.columns])
+        _dense(source, weights, piece_rows, (y[left:], y_step, count, between), upcoming)
         if left + right > 0:
             _gather_edges(x, header, rows, t, used, columns, edges, band)
-            _dense((read_only_view(band), header[STEP]), weights, least, narrow, upcoming)
+            _dense((read_only_view(band), header[PLANE.row_stride]), weights, piece_rows, one_tile, upcoming)
             for r in range(count):
-                _copy(aside, r * wide, y, r * y_step, left)
-                _copy(aside, r * wide + edges[0], y, r * y_step + out - right, right)
+                _copy(edge_tiles, r * wide, y, r * y_step, left)
+                _copy(edge_tiles, r * wide + edges[0], y, r * y_step + out - right, right)
     else:
         _gather(x, header, rows, t, used, columns, band)
-        source = (read_only_view(band), header[STEP])
+        source = (read_only_view(band), header[PLANE.row_stride])
         if out >= wide:
-            _dense(source, weights, least, target, upcoming)
+            _dense(source, weights, piece_rows, target, upcoming)
         else:
-            _dense(source, weights, least, narrow, upcoming)
+            _dense(source, weights, piece_rows, one_tile, upcoming)
             for r in range(count):
-                _copy(aside, r * wide, y, r * y_step, out)
+                _copy(edge_tiles, r * wide, y, r * y_step, out)
 
 
 @kernel
 def dense(x, header, rows, columns, taps, pieces, band, y):
-    """y = the plane of the maps, correlated with taps (rows of taps, columns of taps).
+    """y = the padded plane of the index maps, correlated with taps (rows of taps, columns of taps).
 
-    rows (rows of y + rows of taps - 1,), columns (columns of y + columns of taps - 1,).
-    pieces: first row, row after the last, the same for columns, of each piece of the taps.
+    rows (rows of y + rows of taps - 1,), columns (columns of y + columns of taps - 1,): index maps. pieces: a `PIECE`
+    row for each piece of the taps.
     """
-    out, plane = header[OUT], (x, header, rows, columns)
-    height, weights = y.size // out, (taps, header[TAP_COLUMNS], pieces)
-    aside = band[(header[BAND] + header[TAP_ROWS] - 1) * header[STEP] :]
-    for t in range(0, height, header[BAND]):
-        count = min(header[BAND], height - t)
+    out, plane = header[PLANE.out_columns], (x, header, rows, columns)
+    height, weights = y.size // out, (taps, header[PLANE.tap_columns], pieces)
+    edge_tiles = band[(header[PLANE.band_rows] + header[PLANE.tap_rows] - 1) * header[PLANE.row_stride] :]
+    for t in range(0, height, header[PLANE.band_rows]):
+        count = min(header[PLANE.band_rows], height - t)
         upcoming = _upcoming(plane, t + count, y, (t + HEIGHT) * out, out)
-        _outputs(plane, t, weights, (y[t * out :], out, count, out), upcoming, band, aside)
+        _outputs(plane, t, weights, (y[t * out :], out, count, out), upcoming, band, edge_tiles)
 
 
-# --- taps that are sums of products of a column and a row ---------------------------------------------------
+# --- separable taps: sums of products of a column and a row -------------------------------------------------
 
 
 @kernel
@@ -249,42 +258,44 @@ def separable(x, header, rows, columns, column_factors, pieces, row_factors, ban
     (`fir` flips its taps.) pieces are those of column_factors[n, :, None]. First a pass along the columns of the plane,
     then one along each row.
     """
-    out, step, high, long = header[OUT], header[STEP], header[TAP_ROWS], header[TAP_COLUMNS]
+    out, step = header[PLANE.out_columns], header[PLANE.row_stride]
+    high, long = header[PLANE.tap_rows], header[PLANE.tap_columns]
     height, terms, plane = y.size // out, column_factors.size // high, (x, header, rows, columns)
-    between = band[(header[BAND] + high - 1) * step :]
-    aside = between[header[BAND] * step :]
-    for t in range(0, height, header[BAND]):
-        count = min(header[BAND], height - t)
+    between = band[(header[PLANE.band_rows] + high - 1) * step :]
+    edge_tiles = between[header[PLANE.band_rows] * step :]
+    for t in range(0, height, header[PLANE.band_rows]):
+        count = min(header[PLANE.band_rows], height - t)
         upcoming, target = _upcoming(plane, t + count, y, t * out, out), (between, step, count, columns.size)
         for n in range(terms):
             weights = (column_factors[n * high : (n + 1) * high], np.int64(1), pieces)
-            _outputs(plane, t, weights, target, upcoming, band, aside)
+            _outputs(plane, t, weights, target, upcoming, band, edge_tiles)
             factors = row_factors[n * long : (n + 1) * long]
             for r in range(count):
                 row = read_only_view(between)[r * step : r * step + columns.size]
                 if n == 0:
                     fir(row, factors, y[(t + r) * out : (t + r + 1) * out])
                 else:
-                    fir(row, factors, aside[:out])
+                    fir(row, factors, edge_tiles[:out])
                     for c in range(out):
-                        y[(t + r) * out + c] += aside[c]
+                        y[(t + r) * out + c] += edge_tiles[c]
 
 
-# --- taps at any offsets ------------------------------------------------------------------------------------
+# --- sparse taps, strides and dilations ---------------------------------------------------------------------
 
 
 @kernel
 def sparse(x, header, rows, columns, taps, offsets, band, y):
-    """y[t, c] = sum over k of taps[k] * plane[t * STRIDE * STEP + c + offsets[k]].
+    """y[t, c] = sum over k of taps[k] * band[t * stride_rows * row_stride + c + offsets[k]].
 
-    Each row of the plane holds the STRIDE_COLUMNS phases of its columns one after the other.
+    Each row of the band holds the polyphase components of its columns (stride_columns of them) one after the other.
     """
-    out, step, stride, phases = header[OUT], header[STEP], header[STRIDE], header[STRIDE_COLUMNS]
+    out, step = header[PLANE.out_columns], header[PLANE.row_stride]
+    stride, phases = header[PLANE.stride_rows], header[PLANE.stride_columns]
     height, size = y.size // out, step // phases
     row = band[band.size - columns.size :]
-    for t in range(0, height, header[BAND]):
-        count = min(header[BAND], height - t)
-        for r in range((count - 1) * stride + header[TAP_ROWS]):
+    for t in range(0, height, header[PLANE.band_rows]):
+        count = min(header[PLANE.band_rows], height - t)
+        for r in range((count - 1) * stride + header[PLANE.tap_rows]):
             if phases == 1:
                 _gather(x, header, rows, t * stride + r, np.int64(1), columns, band[r * step :])
             else:

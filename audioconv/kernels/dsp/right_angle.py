@@ -1,16 +1,16 @@
-"""Convolution of real signals by spectra that are in no particular order.
+"""Right-angle FFT convolution: products of spectra of real signals, whose bins are in no particular order.
 
 2 n real samples x are taken as the polynomial z[t] = x[t] - i x[n + t] modulo X^n + i, that is, as the real polynomial
 sum x[t] X^t modulo X^2n + 1, of which X^n = -i is one half of the roots; the other half holds the conjugates. A
-product there is a convolution of 2 n real samples whose wrap-around is negative. One complex transform of n points
-does it, with nothing taken apart as in a transform of even and odd samples, and of blocks of one signal nothing is
-shared: a loud or a non-finite block leaves the others as they are. (Two blocks as real and imaginary part of one
+product there is a negacyclic convolution of 2 n real samples: what wraps around has its sign changed. One complex
+transform of n points does it, without the split of a real transform into even and odd samples, and blocks of one signal
+share nothing: a loud or a non-finite block leaves the others as they are. (Two blocks as real and imaginary part of one
 transform modulo X^2n - 1, as is usual, give taps - 1 outputs less from as much work, and each the rounding errors of
 the other.)
 
-Since both factors are in the same order, none is ever made natural: forward passes (`passes`), products, inverse
+Since both factors are in the same order, there is no bit reversal: forward passes (`passes`), products, inverse
 passes. At the leaves, `lanes`^2 points, a transform down the rows, a transpose and another one are done in registers,
-then the product with the filter's spectrum, then the way back.
+then the product with the filter's spectrum, then the inverse of these.
 
 In the buffers real part and imaginary part are exchanged, i z = x[n + t] + i x[t]; a filter's spectrum is that of z.
 
@@ -26,16 +26,14 @@ from audioconv.arrays import aligned, frozen
 from audioconv.kernels._jit import inner, kernel, part
 from audioconv.kernels.dsp.butterfly import broadcasts, complex_multiply, dft, multiply_twiddles
 from audioconv.kernels.dsp.passes import (
-    CHUNK,
-    LEVELS,
-    POINTS,
+    PASS,
+    PLAN,
     RUN,
-    TAIL,
     ascend,
     descend,
-    finished,
     first_pass,
     inverse,
+    joined_table,
     plan_levels,
     precision_for,
     roots,
@@ -51,7 +49,7 @@ from audioconv.kernels.simd.views import read_only_view
 
 @lru_cache(64)
 def plan(size, dtype):
-    """Header and twiddles for products of `size` real samples: 2 lanes^2 times a power of two, or 3 times that."""
+    """Plan (header, twiddle table) for products of `size` real samples: 4 or 6 lanes^2 times a power of two."""
     dtype = np.dtype(dtype)
     width, points = LANES[dtype], size // 2
     count = points // width**2
@@ -70,7 +68,7 @@ def plan(size, dtype):
     leaves[:, :width], leaves[:, width : 2 * width] = down.real, down.imag
     leaves[:, 2 * width : width + width**2] = along.real.reshape(len(angles), -1)
     leaves[:, width + width**2 :] = along.imag.reshape(len(angles), -1)
-    return header, finished([*tables, leaves.ravel()], dtype)
+    return header, joined_table([*tables, leaves.ravel()], dtype)
 
 
 # --- leaves -----------------------------------------------------------------------------------------------
@@ -78,7 +76,7 @@ def plan(size, dtype):
 
 @part
 def _twiddles(table, t, rows):
-    """Those of a leaf: down the rows, and along them. Row 0 of each is not used, and overlaps what stands before."""
+    """Twiddles of a leaf: down the rows, and along them. Row 0 of each is not used, and overlaps what is before."""
     width = lanes(table)
     square = width * (width - 1)
     return (
@@ -91,7 +89,7 @@ def _twiddles(table, t, rows):
 
 @part
 def _leaf_down(re, im, ur, ui, vr, vi):
-    """The values of a leaf's polynomial."""
+    """Forward transform of a leaf: the values of its polynomial."""
     re, im = multiply_twiddles(re, im, ur, ui)
     re, im = dft(re, im)
     re, im = multiply_twiddles(transpose(re), transpose(im), vr, vi)
@@ -100,7 +98,7 @@ def _leaf_down(re, im, ur, ui, vr, vi):
 
 @part
 def _leaf_up(re, im, ur, ui, vr, vi):
-    """The way back; real and imaginary parts are exchanged on both sides."""
+    """Inverse transform of a leaf; real and imaginary parts are exchanged on both sides."""
     re, im = dft(re, im)
     re, im = multiply_twiddles(re, im, vr, vi)
     re, im = dft(transpose(re), transpose(im))
@@ -109,7 +107,7 @@ def _leaf_up(re, im, ur, ui, vr, vi):
 
 @part
 def _spectrum_leaves(z, p, count, table, t, spectrum, q):
-    """spectrum[q :] = the values of `count` leaves from z[p]."""
+    """spectrum[q :] = the forward transforms of `count` leaves from z[p]."""
     width = lanes(z)
     step = 2 * width
     for leaf in range(count):
@@ -123,7 +121,7 @@ def _spectrum_leaves(z, p, count, table, t, spectrum, q):
 
 @part
 def _signal_leaves(spectrum, q, count, table, t, z, p):
-    """What `_spectrum_leaves` did, undone (times lanes^2)."""
+    """z[p :] = the inverse transforms (times lanes^2) of `count` leaves from spectrum[q]."""
     width = lanes(z)
     step = 2 * width
     for leaf in range(count):
@@ -137,7 +135,7 @@ def _signal_leaves(spectrum, q, count, table, t, z, p):
 
 @part
 def _product_leaves(z, p, count, table, t, spectrum):
-    """Both, and between them the product with `spectrum`: 352 operations on vectors and 96 shuffles for 64 points.
+    """Forward transform, product with `spectrum` and inverse transform: 352 vector operations, 96 shuffles a 64 points.
 
     200 cycles on Zen 4. What helped: transposes of shuffles within 128 bits (226 cycles without), and no call inside
     (390 with calls).
@@ -155,13 +153,13 @@ def _product_leaves(z, p, count, table, t, spectrum):
         store_rows(z, i + width, step, im)
 
 
-# --- between samples and z --------------------------------------------------------------------------------
+# --- the last pass, to samples -----------------------------------------------------------------------------
 
 
 @inner
 def last_columns(header, table, work, discarded, y, first, count, low, high):
-    """What the columns low ... high - 1 of the rows, multiples of RUN vectors, have of `_last_pass`."""
-    points, radix, w = header[POINTS], header[LEVELS], header[LEVELS + 1]
+    """Columns low ... high - 1 of `_last_pass`; both are multiples of RUN vectors."""
+    points, radix, w = header[PLAN.points], header[PASS.radix], header[PASS.twiddles]
     row, width, tile = points // radix, lanes(work), 2 * points
     for j in range(low, high, RUN * width):
         run = min(RUN * width, high - j)
@@ -174,8 +172,10 @@ def last_columns(header, table, work, discarded, y, first, count, low, high):
 
 @part
 def _last_pass(header, table, work, discarded, y, first, count):
-    """From z to samples: y[first : first + count] = samples discarded ... discarded + count - 1 of 2 n."""
-    last_columns(header, table, work, discarded, y, first, count, np.int64(0), header[POINTS] // header[LEVELS])
+    """The last inverse pass: y[first : first + count] = samples discarded ... discarded + count - 1 of the 2 n."""
+    last_columns(
+        header, table, work, discarded, y, first, count, np.int64(0), header[PLAN.points] // header[PASS.radix]
+    )
 
 
 # --- transforms and products ------------------------------------------------------------------------------
@@ -183,56 +183,57 @@ def _last_pass(header, table, work, discarded, y, first, count):
 
 @inner
 def spectrum_chunk(header, table, work, begin, spectrum, place):
-    """Of a transform, all after the first pass that the chunk at point `begin` makes due; its values to `spectrum`."""
+    """All forward passes after the first that are due at the chunk at point `begin`; bins go to spectrum[place :]."""
     descend(header, table, work, begin)
-    count = header[CHUNK] // (lanes(work) * lanes(work))
-    _spectrum_leaves(work, 2 * begin, count, table, header[TAIL] + 2 * begin, spectrum, place)
+    count = header[PLAN.chunk] // (lanes(work) * lanes(work))
+    _spectrum_leaves(work, 2 * begin, count, table, header[PLAN.leaf_twiddles] + 2 * begin, spectrum, place)
 
 
 @inner
 def signal_chunk(spectrum, place, header, table, work, begin):
-    """Of an inverse transform, all before the last pass that can be done from the chunk at point `begin` on."""
-    count = header[CHUNK] // (lanes(work) * lanes(work))
-    _signal_leaves(spectrum, place, count, table, header[TAIL] + 2 * begin, work, 2 * begin)
+    """All inverse passes before the last that can be done with the chunk at point `begin`, from spectrum[place :]."""
+    count = header[PLAN.chunk] // (lanes(work) * lanes(work))
+    _signal_leaves(spectrum, place, count, table, header[PLAN.leaf_twiddles] + 2 * begin, work, 2 * begin)
     ascend(header, table, work, begin)
 
 
 @kernel
 def transform(x, start, header, table, work, spectrum):
-    """The spectrum (2 n,) of the 2 n samples x[start :], zeros where x has none."""
-    first_pass(x, start + header[POINTS], start, np.int64(0), header, table, work)
-    for begin in range(0, header[POINTS], header[CHUNK]):
+    """The spectrum (2 n,) of the 2 n samples x[start :], zero-padded."""
+    first_pass(x, start + header[PLAN.points], start, np.int64(0), header, table, work)
+    for begin in range(0, header[PLAN.points], header[PLAN.chunk]):
         spectrum_chunk(header, table, work, begin, spectrum, 2 * begin)
 
 
 def filter_spectrum(h, header, table):
-    """The spectrum of taps h that others are multiplied by, read-only: that of z and not of i z, over n."""
-    size = 2 * header[POINTS]
+    """The read-only spectrum of a filter's taps h, scaled by 1 / n, which spectra of signals are multiplied by."""
+    size = 2 * header[PLAN.points]
     spectrum = aligned(size, h.dtype)
     transform(h, np.int64(0), header, table, aligned(work_size(size), h.dtype), spectrum)
-    pairs, share = spectrum.reshape(-1, 2, LANES[h.dtype]), h.dtype.type(1 / header[POINTS])
+    pairs, share = spectrum.reshape(-1, 2, LANES[h.dtype]), h.dtype.type(1 / header[PLAN.points])
     re = share * pairs[:, 0]
     np.multiply(pairs[:, 1], share, out=pairs[:, 0])
     np.negative(re, out=pairs[:, 1])
     return frozen(spectrum)
 
 
-# The passes come upon samples in runs from all over a block. Looking at them once in order before makes it 1.5 ns a
-# sample instead of 3, in a signal that is longer than the caches and blocks of 4,096 samples. Blocks beyond TOUCHED
-# would fill the second cache.
+# The first pass reads samples in runs from all over a block, which hardware prefetchers do not foresee. Reading them
+# once in order before makes it 1.5 ns a sample instead of 3, in a signal that is longer than the caches and blocks of
+# 4,096 samples. Blocks beyond TOUCHED samples would fill the L2 cache.
 TOUCHED = 32768
 
 
 @kernel
 def convolve_blocks(x, start, discarded, kept, header, table, spectrum, work, y):
-    """y = x convolved with the filter of `spectrum`, by blocks of `kept` outputs.
+    """Overlap-save: y = x convolved with the filter of `spectrum`, by blocks of `kept` outputs.
 
     Block b is samples discarded ... discarded + kept - 1 of the product of the window x[start + b kept :], 2 n samples,
-    with the filter: overlap-save with discarded = taps - 1 and kept = 2 n - discarded, or all at once where the
-    wrap-around of the only window is zeros. Windows of zeros give zeros without work, if the filter is finite.
+    with the filter: overlap-save discards taps - 1 outputs of each and keeps the other 2 n - (taps - 1); where the
+    wrap-around of an only window is zeros, none are discarded. Windows of zeros (digital silence) are skipped and give
+    zeros, if the filter is finite.
     """
-    size = 2 * header[POINTS]
-    finite = spectrum[0] - spectrum[0] == 0  # a tap that is not finite has a part in every bin
+    size = 2 * header[PLAN.points]
+    finite = spectrum[0] - spectrum[0] == 0  # a tap that is not finite makes every bin so
     for t in range(0, y.size, kept):
         count, first = min(kept, y.size - t), start + t
         if finite and all_zero(x, max(first, 0), min(first + size, x.size)):
@@ -241,17 +242,17 @@ def convolve_blocks(x, start, discarded, kept, header, table, spectrum, work, y)
         else:
             if size <= TOUCHED:
                 work[0] = touch(x, max(first, 0), min(first + size, x.size)) + touch(read_only_view(y), t, t + count)
-            first_pass(x, first + header[POINTS], first, np.int64(0), header, table, work)
+            first_pass(x, first + header[PLAN.points], first, np.int64(0), header, table, work)
             _multiply(header, table, work, spectrum)
             _last_pass(header, table, work, discarded, y, t, count)
 
 
 @part
 def _multiply(header, table, z, spectrum):
-    """All passes between the first and the last, and the product."""
+    """All passes between the first and the last, and the product with the filter's spectrum."""
     leaf = lanes(z) * lanes(z)
-    for begin in range(0, header[POINTS], header[CHUNK]):
+    for begin in range(0, header[PLAN.points], header[PLAN.chunk]):
         descend(header, table, z, begin)
-        count = header[CHUNK] // leaf
-        _product_leaves(z, 2 * begin, count, table, header[TAIL] + 2 * begin, spectrum)
+        count = header[PLAN.chunk] // leaf
+        _product_leaves(z, 2 * begin, count, table, header[PLAN.leaf_twiddles] + 2 * begin, spectrum)
         ascend(header, table, z, begin)

@@ -1,6 +1,6 @@
-"""Sums of products of spectra in the order and form of `ring`: vectors of real parts and of imaginary parts in turn.
+"""Complex multiply-accumulate (MAC) of spectra in the bin order of `right_angle`.
 
-Each value of a sum is one chain of multiply-adds in order.
+Vectors of real parts and of imaginary parts alternate. Each value of a sum is one chain of multiply-adds in order.
 """
 
 from audioconv.kernels._jit import part

@@ -1,12 +1,12 @@
-"""Short-time spectra of one signal and back: window, real transform, and the sum of overlapping frames.
+"""Short-time Fourier transform (STFT) of one signal and its inverse: window, real FFT, overlap-add of frames.
 
-The middle of the window is time 0 of its frame: a frame is turned so that the sample there stands first, zeros in the
-middle of the frame where the transform is longer than the window.
+The middle of the window is time 0 of its frame (zero phase): a frame is rotated so that the sample there comes first,
+and zero padding is in the middle of the frame where the transform is longer than the window.
 """
 
 from audioconv.kernels._jit import kernel, part
 from audioconv.kernels.dsp._fft import irfft, rfft
-from audioconv.kernels.dsp.passes import POINTS, work_size
+from audioconv.kernels.dsp.passes import PLAN, work_size
 from audioconv.kernels.simd.vector import at, fma, lanes, load, store, zip_high, zip_low
 from audioconv.kernels.simd.views import read_only_view
 
@@ -40,7 +40,7 @@ def _add_product(frame, j, window, n, count, y, i):
 
 @part
 def _to_pairs(spectrum, half, out, i):
-    """From the packed spectrum of `rfft` to half + 1 pairs of real and imaginary part at out[i :]."""
+    """Unpack the spectrum of `rfft` to half + 1 pairs of real and imaginary part at out[i :]."""
     width = lanes(out)
     vectors = half // width * width
     for k in range(0, vectors, width):
@@ -54,7 +54,7 @@ def _to_pairs(spectrum, half, out, i):
 
 @part
 def _from_pairs(pairs, i, spectrum, half):
-    """The way back. The imaginary parts of the outermost bins have no part in a real signal."""
+    """Pack pairs for `irfft`, without imaginary parts of the bins at 0 and Nyquist, of which a real signal has none."""
     for k in range(half):
         spectrum[k], spectrum[half + k] = at(pairs, i + 2 * k), at(pairs, i + 2 * k + 1)
     spectrum[half] = at(pairs, i + 2 * half)
@@ -66,7 +66,7 @@ def forward(x, hop, window, middle, header, table, scratch, out):
 
     header, table: `fft.plan_real` of 2 (bins - 1) samples; scratch (scratch_size of them,).
     """
-    size, count = 2 * header[POINTS], window.size
+    size, count = 2 * header[PLAN.points], window.size
     frame, spectrum, work = scratch[:size], scratch[size : 2 * size], scratch[2 * size :]
     frame[count - middle : size - middle] = 0
     for f in range(out.size // (size + 2)):
@@ -79,7 +79,7 @@ def forward(x, hop, window, middle, header, table, scratch, out):
 @kernel
 def backward(pairs, hop, window, middle, header, table, scratch, y):
     """y[f * hop : f * hop + window.size] += window times the signal of frame f of the pairs (frames * 2 * bins,)."""
-    size, count = 2 * header[POINTS], window.size
+    size, count = 2 * header[PLAN.points], window.size
     frame, spectrum, work = scratch[:size], scratch[size : 2 * size], scratch[2 * size :]
     for f in range(pairs.size // (size + 2)):
         _from_pairs(pairs, f * (size + 2), spectrum, size // 2)

@@ -1,4 +1,4 @@
-"""How operations of `simd` and `tile` are made: one declaration, a NumPy body and what it emits to LLVM.
+"""Declaration of SIMD operations: each has a NumPy body and one that emits LLVM instructions (a Numba intrinsic).
 
 With NUMBA_DISABLE_JIT=1 the NumPy body runs, and checks that every access lies inside its array.
 """
@@ -18,7 +18,7 @@ LANES_OF = {types.float32: 8, types.float64: 4}
 
 
 def _registers_are_wide():
-    """Whether numba compiles for a machine with AVX-512: 32 registers, each of two vectors."""
+    """Whether numba compiles for AVX-512: 32 registers, each of two vectors."""
     if numba.config.CPU_NAME is not None:
         return "avx512f" in (numba.config.CPU_FEATURES or "")
     return bool(llvmlite.binding.get_host_cpu_features().get("avx512f"))

@@ -1,4 +1,4 @@
-"""Arrays at addresses: views of memory that nobody owns, by a table of addresses or by a pointer."""
+"""Array views of raw memory: of segments in a table of addresses, and of pointers. Nothing owns the memory."""
 
 import numpy as np
 from llvmlite import ir
@@ -11,7 +11,7 @@ from audioconv.kernels.simd._emit import operation
 
 
 def _array_of(context, builder, array_type, address, size):
-    """An array over memory that nobody owns."""
+    """An array view of memory that it does not own."""
     array = context.make_array(array_type)(context, builder)
     itemsize = context.get_constant(types.intp, array_type.dtype.bitwidth // 8)
     context.populate_array(
@@ -25,37 +25,39 @@ def _array_of(context, builder, array_type, address, size):
     return array._getvalue()
 
 
-def _declare_space(name, element, doc, readonly=False):
-    def numpy_body(spaces, space, start, size, like):
-        array = spaces[space]
+def _declare_segment_view(name, element, doc, readonly=False):
+    def numpy_body(segments, segment, start, size, like):
+        array = segments[segment]
         assert 0 <= start <= start + size <= array.size, f"[{start}, {start + size}) of {array.size}"
         return array[start : start + size]
 
-    def llvm_body(typing_context, spaces, space, start, size, like):
+    def llvm_body(typing_context, segments, segment, start, size, like):
         array_type = types.Array(element or like.dtype, 1, "C", readonly=readonly)
 
         def codegen(context, builder, sig, args):
-            table, space, start, size, _ = args
-            first = builder.load(builder.gep(table, [space]))
+            table, segment, start, size, _ = args
+            first = builder.load(builder.gep(table, [segment]))
             width = ir.Constant(start.type, sig.return_type.dtype.bitwidth // 8)
             return _array_of(context, builder, sig.return_type, builder.add(first, builder.mul(start, width)), size)
 
-        return signature(array_type, spaces, types.intp, types.intp, types.intp, like), codegen
+        return signature(array_type, segments, types.intp, types.intp, types.intp, like), codegen
 
     llvm_body.__name__, llvm_body.__doc__ = name, doc
     return operation(numpy_body)(llvm_body)
 
 
-floats_at = _declare_space("floats_at", None, "floats_at(spaces, space, start, size, like): a view of a space.")
+floats_at = _declare_segment_view(
+    "floats_at", None, "floats_at(segments, segment, start, size, like): a view of a memory segment, of like's dtype."
+)
 
 
-doubles_at = _declare_space("doubles_at", types.float64, "The same, of float64.")
+doubles_at = _declare_segment_view("doubles_at", types.float64, "The same, of float64.")
 
 
-integers_at = _declare_space("integers_at", types.int64, "The same, of int64.")
+integers_at = _declare_segment_view("integers_at", types.int64, "The same, of int64.")
 
 
-read_only_floats_at = _declare_space("read_only_floats_at", None, "The same as floats_at, read-only.", True)
+read_only_floats_at = _declare_segment_view("read_only_floats_at", None, "The same as floats_at, read-only.", True)
 
 
 def _numpy_carray(pointer, size):
@@ -65,7 +67,7 @@ def _numpy_carray(pointer, size):
 
 @operation(_numpy_carray)
 def carray(typing_context, pointer, size):
-    """carray(pointer, size): the array of so many elements that a pointer points at."""
+    """carray(pointer, size): an array view of `size` elements at a pointer (`numba.carray`)."""
     array_type = types.Array(pointer.dtype, 1, "C")
 
     def codegen(context, builder, sig, args):
@@ -77,7 +79,7 @@ def carray(typing_context, pointer, size):
 
 @operation(lambda pointer: pointer is not None)
 def is_not_null(typing_context, pointer):
-    """is_not_null(pointer): whether it points anywhere."""
+    """is_not_null(pointer): whether it is not a null pointer."""
 
     def codegen(context, builder, sig, args):
         return builder.icmp_unsigned("!=", builder.ptrtoint(args[0], ir.IntType(64)), ir.Constant(ir.IntType(64), 0))
@@ -102,7 +104,7 @@ def _numpy_row_at(a, i):
 
 @operation(_numpy_row_at)
 def row_at(typing_context, a, i):
-    """row_at(a, i): a pointer to the numbers that lie at the address a[i]; a is an int64 array or such a pointer."""
+    """row_at(a, i): a pointer to the int64 numbers at the address a[i]; a is an int64 array or such a pointer."""
 
     def codegen(context, builder, sig, args):
         start = args[0] if isinstance(sig.args[0], types.CPointer) else context.make_array(sig.args[0])(

@@ -1,4 +1,4 @@
-"""Memory brought near, before it is walked through in hops that a processor does not foresee."""
+"""Software prefetch: memory brought into the caches before it is read in an order that hardware does not foresee."""
 
 from llvmlite import ir
 from numba import types
@@ -12,9 +12,9 @@ from audioconv.kernels.simd.vector import at, lanes
 
 @part
 def touch(a, first, last):
-    """Look at every line of a[first : last] in order. The caller must keep the sum, or the loads are left out.
+    """Load a number of every cache line of a[first : last] in order; the caller must keep the sum that is returned.
 
-    Hints to fetch do less here: a burst of them is dropped.
+    (Otherwise LLVM removes the loads.) Prefetch instructions do less here: a burst of them is dropped.
     """
     total = a.dtype.type(0)
     for i in range(first, last, 2 * lanes(a)):
@@ -24,10 +24,10 @@ def touch(a, first, last):
 
 @operation(lambda a, i: None)
 def prefetch(typing_context, a, i):
-    """prefetch(a, i): the line of a[i], or beyond the ends of a, is going to be wanted in the second cache.
+    """prefetch(a, i): fetch the cache line of a[i] into L2; i may lie beyond the ends of a.
 
-    A few at a time, between sums of products: they come while those are done. Not in the first cache: rows of planes
-    are often nearly 4 KiB apart, and then it has no more than 8 places for them.
+    For a few lines at a time, between sums of products, which hide the latency. Not into L1: rows of planes are often
+    nearly 4 KiB apart, and then they share the 8 ways of a set.
     """
 
     def codegen(context, builder, sig, args):

@@ -1,8 +1,9 @@
-"""Register tiles: rows x width of accumulators that stay in registers, the inner loop of every direct convolution.
+"""Register tiles (micro-kernels): rows x width of accumulators in registers, the inner loop of direct convolution.
 
-`rank1` adds a column times a row to a tile, `lanewise` the same with a row of its own for each row, as a filter a
-channel wants, `stagger` to some of the rows, as a plane wants. Where the rows of a tile lie says a tuple of offsets, so
-that they may be anywhere. A tile may be one scalar wide, for what no vector fits.
+`rank1` adds the outer product of a column and a row to a tile, as in GEMM; `lanewise` multiplies each row lane by lane,
+as depthwise convolution does; `stagger` adds to some of the rows, as 2-D convolution of a plane does; `slide` is a
+depthwise convolution over the rows. A tuple of offsets says where the rows of a tile are in memory, so that they may be
+anywhere. A tile may be one scalar wide, for remainders that no vector fits.
 """
 
 import numpy as np
@@ -37,7 +38,7 @@ class Tile(types.Type):
 
 
 def _parts(tile):
-    """LLVM type of one accumulator, their number in a row, elements from one to the next."""
+    """LLVM type of one accumulator, how many are in a row, and elements of each."""
     if AVX512 and tile.vectors and tile.vectors % 2 == 0:
         return vector_llvm(tile.dtype, 2), tile.vectors // 2, 2 * LANES_OF[tile.dtype]
     if tile.vectors:

@@ -1,4 +1,4 @@
-"""What activations and sums need beyond `simd`: rows that fill no vector, exp and log, sums in float64."""
+"""Vector mathematics: masked loads and stores, exp and log, horizontal sums, float64 accumulators."""
 
 from math import factorial, sqrt
 from math import log as natural_log
@@ -74,7 +74,7 @@ def _numpy_masked_store(a, i, v, count):
 
 @operation(_numpy_masked_store)
 def masked_store(typing_context, a, i, v, count):
-    """masked_store(a, i, v, count): a[i : i + count] = v, at most as much of it as there are lanes."""
+    """masked_store(a, i, v, count): a[i : i + count] = the first lanes of v, at most all."""
 
     def codegen(context, builder, sig, args):
         array, index, value, count = args

@@ -1,4 +1,4 @@
-"""The same memory under another type."""
+"""Read-only views: the same memory under another array type."""
 
 from numba.core.imputils import impl_ret_borrowed
 from numba.core.typing.templates import signature

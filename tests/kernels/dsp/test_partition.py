@@ -6,7 +6,7 @@ import pytest
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.dsp.partition import advance
-from audioconv.kernels.dsp.partition_layout import Level, Shape, layout, spaces_of, spectra_of
+from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, filter_spectra, segment_table
 from audioconv.kernels.dsp.spectrum import multiply_add, multiply_add4
 from audioconv.kernels.realtime.chain import run_chain
 from audioconv.kernels.simd.pointers import address_of
@@ -38,12 +38,12 @@ def test_four_products_in_one_pass_have_the_bits_of_four_passes(dtype):
 
 def streamed(shape, responses, x, cuts):
     """What the partitions make of frames x that come cut at `cuts`."""
-    parts = layout(shape)
-    state = aligned(parts.state_size, shape.dtype)
+    arrays = convolver_arrays(shape)
+    state = aligned(arrays.state_size, shape.dtype)
     state.fill(0)
-    kept = parts.header, state, spectra_of(shape, parts, responses), parts.agenda, parts.rings
-    spaces = spaces_of(*kept)
-    table = np.array([advance.address(shape.dtype), address_of(spaces)])
+    kept = arrays.header, state, filter_spectra(shape, arrays, responses), arrays.schedule, arrays.plans
+    segments = segment_table(*kept)
+    table = np.array([advance.address(shape.dtype), address_of(segments)])
     y = np.zeros((len(x), shape.outputs), shape.dtype)
     for first, last in zip(cuts, [*cuts[1:], len(x)], strict=True):
         run_chain(table, 1, x[first:last].reshape(-1), y[first:last].reshape(-1), last - first)
@@ -72,7 +72,7 @@ def expected(responses, x, outputs, matrix, latency):
         (((128, 128, 2),), 0, 384),
         (((128, 128, 5),), 50, 700),
         (((128, 128, 5),), 128, 640),  # nothing is left for the head
-        (((128, 256, 5),), 300, 590),  # late, and begins before the taps do
+        (((128, 256, 5),), 300, 590),  # deferred, and begins before the taps do
         (((128, 384, 3),), 400, 300),
         (((128, 128, 3), (256, 512, 2)), 0, 1024),
         (((128, 128, 4), (256, 640 + 128, 1)), 0, 900),  # the second level begins later than it must
@@ -80,7 +80,7 @@ def expected(responses, x, outputs, matrix, latency):
 )
 def test_partitions_convolve(dtype, levels, latency, taps):
     levels = tuple(Level(*level) for level in levels)
-    if len(levels) > 1 and levels[1].begin == 768:
+    if len(levels) > 1 and levels[1].first_tap == 768:
         levels = (Level(128, 128, 5), levels[1])
     shape = Shape(levels, latency, taps, 1, 1, 1, False, np.dtype(dtype))
     responses, x = noise((1, taps), dtype), noise((1400, 1), dtype, 1)
@@ -114,18 +114,18 @@ def test_transforms_of_several_chunks_and_pieces(dtype):
     assert_close(y, expected(responses, x, 1, False, 0), TOLERANCE[dtype])
 
 
-def test_every_unit_is_due_in_its_block_and_about_as_much_in_each_turn():
+def test_every_subtask_is_due_in_its_block_and_about_as_much_in_each_block():
     levels = Level(128, 128, 31), Level(2048, 4096, 6), Level(8192, 16384, 4)
-    parts = layout(Shape(levels, 0, 40_000, 2, 2, 1, False, np.dtype("f4")))
+    arrays = convolver_arrays(Shape(levels, 0, 40_000, 2, 2, 1, False, np.dtype("f4")))
     first = 1
-    for level, costs in zip(levels[1:], parts.costs[1:], strict=True):
-        turns = level.block // 128
-        agenda = parts.agenda[first : first + turns]
-        first += turns
-        assert agenda[-1] == len(costs)
-        assert (np.diff(agenda) >= 0).all()
+    for level, costs in zip(levels[1:], arrays.costs[1:], strict=True):
+        blocks = level.partition_size // 128
+        schedule = arrays.schedule[first : first + blocks]
+        first += blocks
+        assert schedule[-1] == len(costs)
+        assert (np.diff(schedule) >= 0).all()
         done = np.concatenate([[0], np.cumsum(costs)])
-        shared = np.diff(done[np.concatenate([[0], agenda])])
+        shared = np.diff(done[np.concatenate([[0], schedule])])
         assert shared.max() <= shared.mean() + max(costs)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from audioconv.arrays import frozen
 from audioconv.kernels._jit import JIT_ENABLED, kernel
 from audioconv.kernels.dsp import right_angle
-from audioconv.kernels.dsp.passes import CHUNK, LEVELS, POINTS, work_size
+from audioconv.kernels.dsp.passes import PASS, PLAN, work_size
 from tests import naive
 from tests.compare import assert_close
 
@@ -25,9 +25,9 @@ def noise(size, dtype, seed=0):
 @kernel
 def untransform(spectrum, header, table, work, discarded, y):
     """y = samples discarded ... of the 2 n of a spectrum; times n, but for a product with a `filter_spectrum`."""
-    for begin in range(0, header[POINTS], header[CHUNK]):
+    for begin in range(0, header[PLAN.points], header[PLAN.chunk]):
         right_angle.signal_chunk(spectrum, 2 * begin, header, table, work, begin)
-    columns, none = header[POINTS] // header[LEVELS], np.int64(0)
+    columns, none = header[PLAN.points] // header[PASS.radix], np.int64(0)
     right_angle.last_columns(header, table, work, discarded, y, none, y.size, none, columns)
 
 
