@@ -2,11 +2,23 @@
 
 import numpy as np
 
+from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import floating
 from audioconv.signal.filter import Filter
+from audioconv.signal.options import Method, Mode
 
 
-def convolve(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=1, threads=None):
+def convolve(
+    x: ArrayLike,
+    h: ArrayLike,
+    mode: Mode = "full",
+    *,
+    method: Method = "auto",
+    axis: int | None = None,
+    stride: int = 1,
+    dilation: int = 1,
+    threads: int | None = None,
+) -> FloatArray:
     """Convolve a signal with a filter (flipped, as convolution is defined), each channel by itself.
 
     Parameters
@@ -20,9 +32,9 @@ def convolve(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=
         valid: those that need no zeros around, |samples - taps| + 1; as in scipy.signal, where h is longer than x,
         the two change parts. causal: the first `samples` of full.
     method : {"auto", "direct", "sparse", "overlap_add", "fft"}
-        direct: sums of products in tap order. sparse: the same of those taps that are not zero. overlap_add: by spectra
-        of blocks (of overlapping windows, so that nothing is added). fft: by one transform of all. auto: the one that
-        should be fastest, which `plan` explains.
+        direct: sums of products in tap order. sparse: the same of those taps that are not zero. overlap_add: by FFTs of
+        blocks; as in overlap-save, blocks overlap on input, and nothing is added. fft: by one FFT of all. auto: the one
+        that should be fastest, which `plan` explains.
     axis : int, optional
         The axis of time in a two-dimensional x; the other one holds the channels. `h` has time first. By default 0, and
         arrays with more channels than samples (taps), or more than 64, are refused: they are (channels, samples) far
@@ -53,7 +65,7 @@ def convolve(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=
     -----
     A sample that is not finite spoils the outputs that it has a part in; with overlap_add also others of its
     channel, at most those of the blocks that it lies in, with fft all of its channel. Stretches of digital silence are
-    left out, and their outputs are zeros exactly (but not with fft). A tap that is not finite spoils the outputs that
+    skipped, and their outputs are zeros exactly (but not with fft). A tap that is not finite spoils the outputs that
     it has a part in, with every method.
 
     To convolve many signals with one filter, make an `Fir` of it: its spectra are then made once.
@@ -79,12 +91,50 @@ def convolve(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=
     return Filter(h).convolve(x, mode, method=method, axis=axis, stride=stride, dilation=dilation, threads=threads)
 
 
-def correlate(x, h, mode="full", *, method="auto", axis=None, stride=1, dilation=1, threads=None):
+def correlate(
+    x: ArrayLike,
+    h: ArrayLike,
+    mode: Mode = "full",
+    *,
+    method: Method = "auto",
+    axis: int | None = None,
+    stride: int = 1,
+    dilation: int = 1,
+    threads: int | None = None,
+) -> FloatArray:
     """Correlate a signal with a filter: `convolve` with the filter not flipped, as scipy.signal.correlate.
 
     Output t of the full result is the sum over k of h[k] * x[t - (taps - 1 - k) * dilation].
 
-    Parameters, result and errors are those of `convolve`.
+    Parameters
+    ----------
+    x : float array, shape (samples,) or (samples, channels)
+        float32 or float64; with `h` of the other one, the result is float64.
+    h : float array, shape (taps,) for one filter, or (taps, channels) for a filter a channel
+        A signal of one channel goes through each of the filters.
+    mode : {"full", "same", "valid", "causal"}
+        Which outputs, as in `convolve`.
+    method : {"auto", "direct", "sparse", "overlap_add", "fft"}
+        As in `convolve`.
+    axis : int, optional
+        The axis of time in a two-dimensional x, as in `convolve`.
+    stride : int >= 1, in samples
+        Keep each stride-th output, from the first.
+    dilation : int >= 1, in samples
+        From one tap to the next.
+    threads : int, optional
+        How many threads share the channels and blocks; `AUDIOCONV_THREADS` or all cores by default. The result is the
+        same.
+
+    Returns
+    -------
+    y : float array of x's layout
+        (samples, channels) where x has one dimension and h two.
+
+    Raises
+    ------
+    DtypeError, ShapeError, ArgumentError
+        As `convolve` does.
 
     Examples
     --------

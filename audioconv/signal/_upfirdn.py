@@ -1,11 +1,13 @@
-"""Filtering and a change of rate in one, by the phases of the filter."""
+"""Polyphase filtering: upsampling, FIR filter and downsampling in one."""
 
+from collections.abc import Iterator
 from math import gcd
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from audioconv import parallel
+from audioconv._typing import Array, ArrayLike, FloatArray, IntArray
 from audioconv.arrays import floating, frozen, time_first, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.dsp._polyphase import polyphase
@@ -22,17 +24,17 @@ PIECE = 2**18  # outputs that a thread computes at once
 class _Layout(NamedTuple):
     """How `polyphase` sees signal and filter; see there. `order` has the taps of h column by column."""
 
-    order: Any
-    offsets: Any
-    bounds: Any
+    order: IntArray
+    offsets: Array
+    bounds: Array
     columns: int  # outputs in a row
     hop: int  # samples of x from one row to the next
     reach: int  # rows of x before its own that a row needs
     width: int  # rows in a block
 
 
-def upfirdn(h, x, up=1, down=1, *, axis=None):
-    """Put up - 1 zeros behind each sample, filter (h flipped, as convolution is defined), keep each down-th output.
+def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int | None = None) -> FloatArray:
+    """Upsample by zero stuffing, filter (h flipped, as convolution is defined), keep each down-th output.
 
     Parameters
     ----------
@@ -90,12 +92,12 @@ def upfirdn(h, x, up=1, down=1, *, axis=None):
         h = h[:, 0]
     dtype = np.result_type(x, h)
     count = ((len(signal) - 1) * up + len(h) - 1) // down + 1
-    turned = x.ndim == 2 and axis in (1, -1)
-    y = np.empty((signal.shape[1], count) if turned else (count, *signal.shape[1:]), dtype)
+    transposed = x.ndim == 2 and axis in (1, -1)
+    y = np.empty((signal.shape[1], count) if transposed else (count, *signal.shape[1:]), dtype)
     if y.size == 0:
         return y
     finite = finite_stand_ins(h)
-    if not turned:
+    if not transposed:
         planes = [(signal.reshape(len(signal), -1), finite.reshape(len(h), -1), y.reshape(count, -1))]
     else:  # a channel lies by itself
         filters = np.broadcast_to(np.atleast_2d(finite.T), (signal.shape[1], len(h)))
@@ -103,11 +105,11 @@ def upfirdn(h, x, up=1, down=1, *, axis=None):
     layout = _layout(len(signal), len(h), up, down, count, planes[0][0].shape[1])
     parallel.run(_run, [piece for a, b, c in planes for piece in _pieces(layout, frozen(a, dtype), b, c)])
     if finite is not h:
-        _add_nonfinite(signal, h, up, down, y.T if turned else y)
+        _add_nonfinite(signal, h, up, down, y.T if transposed else y)
     return y
 
 
-def _add_nonfinite(signal, h, up, down, y):
+def _add_nonfinite(signal: Array, h: Array, up: int, down: int, y: Array) -> None:
     """To the sums with finite stand-ins, y (time first), the products with the taps that are not finite."""
     samples, outputs = signal.reshape(len(signal), -1), y.reshape(len(y), -1) if y.ndim == 1 else y
     for channel in range(samples.shape[1]):
@@ -116,7 +118,7 @@ def _add_nonfinite(signal, h, up, down, y):
         add_nonfinite_products(outputs[:, channel], samples[:, channel], taps[others], others, 0, down, up)
 
 
-def _layout(samples, taps, up, down, count, channels):
+def _layout(samples: int, taps: int, up: int, down: int, count: int, channels: int) -> _Layout:
     """Lay out the filter's columns, those of several rows side by side where one row is narrow."""
     common = gcd(up, down)
     fold = -(-SQUARE // (min(up, down) // common * channels))
@@ -136,14 +138,14 @@ def _layout(samples, taps, up, down, count, channels):
     return _Layout(order, frozen(offsets, np.int64), frozen(bounds, np.int64), columns, hop, reach, width)
 
 
-def _width(rows, samples):
+def _width(rows: int, samples: int) -> int:
     """How many rows of so many samples, in and out, make a block."""
     if rows < GROUP and rows * samples > SCRATCH:
         return rows
     return min(WIDTH, -(-rows // GROUP) * GROUP)
 
 
-def _pieces(layout, x, h, y):
+def _pieces(layout: _Layout, x: Array, h: Array, y: Array) -> Iterator["_Piece"]:
     """The work on a plane (samples, channels), in pieces that do not depend on the number of threads."""
     taps = frozen(h[layout.order].T.ravel(), x.dtype)
     rows, each = -(-len(y) // layout.columns), layout.columns * x.shape[1]
@@ -152,7 +154,10 @@ def _pieces(layout, x, h, y):
         yield layout, x, taps, y.reshape(-1), first, min(first + step, rows)
 
 
-def _run(piece):
+_Piece = tuple[_Layout, Array, Array, Array, int, int]  # layout, x, taps, y, first and last row
+
+
+def _run(piece: _Piece) -> None:
     """Compute rows first ... last of the result y; those at the ends of x from a copy with zeros around."""
     layout, x, taps, y, first, last = piece
     size_in, size_out = layout.hop * x.shape[1], layout.columns * x.shape[1]

@@ -1,12 +1,13 @@
-"""What functions of a signal and a filter ask of both, and a signal with zeros around it."""
+"""Shape checks of a signal and a filter, and windows of a signal with zero padding."""
 
 import numpy as np
 
+from audioconv._typing import Array
 from audioconv.arrays import frozen, time_first
 from audioconv.errors import ShapeError
 
 
-def check_shapes(signal, h, named="h", axis=None):
+def check_shapes(signal: Array, h: Array, named: str = "h", axis: int | None = None) -> None:
     """Raise a ShapeError if the signal (time first) or the filter is empty, or if their channels do not go together.
 
     They do if they are as many, or one. Without an `axis` that says where time is, a filter must not look as if it lay
@@ -31,7 +32,7 @@ def check_shapes(signal, h, named="h", axis=None):
     time_first(h, named, None if axis is None else 0)
 
 
-def window(x, start, length):
+def window(x: Array, start: int, length: int) -> Array:
     """The samples x[start : start + length], with zeros where there are none; copied only then."""
     if start >= 0 and start + length <= len(x):
         return x[start : start + length]

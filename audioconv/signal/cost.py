@@ -1,4 +1,4 @@
-"""What a convolution costs: the only model of it, from figures measured with the kernels of this package.
+"""The cost model of convolutions: predicted times, from figures measured with the kernels of this package.
 
 The built-in figures, `costs.json`, are from one thread of an AMD EPYC (Zen 4, 1 MiB L2) at about 3.5 GHz.
 `tune.measure`, which is `audioconv bench --tune`, takes those of another machine; they are kept in the user's cache
@@ -8,14 +8,17 @@ which is taken.
 
 import json
 from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast, get_args
 
 import numpy as np
 
+from audioconv._typing import FloatName
 from audioconv.cache import cache_folder
-from audioconv.signal.methods import whole_size
+from audioconv.kernels.dsp import passes
+from audioconv.signal.methods import single_fft_size
 
 # Taps at which a direct filter is measured; between them its cost is taken to be linear.
 TAPS = (1, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -25,22 +28,25 @@ GROWTH = 2.2
 PARTITIONS = tuple(2**k for k in range(7, 17))  # samples of the partitions of streams
 SIDES = (1, 2, 3, 5, 7, 11, 15, 31)  # of the square kernels at which convolutions of planes are measured
 TILES = SIZES[SIZES.index(1024) :]  # samples of the tiles of planes
-DTYPES = ("float32", "float64")
+DTYPES: tuple[FloatName, ...] = get_args(FloatName)
+
+Figures: TypeAlias = tuple[float, ...]
+_Parameters, _Result = ParamSpec("_Parameters"), TypeVar("_Result")
 
 
 class Costs(NamedTuple):
     """The figures for one dtype, in seconds."""
 
-    direct: tuple  # an output of a direct filter of TAPS taps
-    sparse: tuple  # the same of taps that are not neighbours
-    block: tuple  # a block of SIZES samples
-    whole: tuple  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
-    call: tuple  # a call of a direct and of a spaced method, whatever the sizes
-    transform: tuple  # of a stream (`partition_plan`): both transforms of PARTITIONS samples
-    product: tuple  # and the product of two spectra of such partitions
-    dense: tuple  # an output of a plane, with kernels of SIDES
-    separable: tuple  # the same as columns and rows
-    tile: tuple  # a tile of TILES samples of a plane
+    direct: Figures  # an output of a direct filter of TAPS taps
+    sparse: Figures  # the same of taps that are not neighbours
+    block: Figures  # a block of SIZES samples
+    whole: Figures  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
+    call: Figures  # a call of a direct and of a spaced method, whatever the sizes
+    transform: Figures  # of a stream (`partition_plan`): both transforms of PARTITIONS samples
+    product: Figures  # and the product of two spectra of such partitions
+    dense: Figures  # an output of a plane, with kernels of SIDES
+    separable: Figures  # the same as columns and rows
+    tile: Figures  # a tile of TILES samples of a plane
 
 
 class Candidate(NamedTuple):
@@ -51,18 +57,28 @@ class Candidate(NamedTuple):
     predicted_s: float
 
 
-_CHOOSERS = []
+_CACHED_CHOICES: list[Any] = []  # functions of `lru_cache`
 
 
-def cached_choice(chooser):
-    """A function of sizes that keeps what it found, as long as the figures hold."""
-    _CHOOSERS.append(lru_cache(1024)(chooser))
-    return _CHOOSERS[-1]
+def cached_choice(choose: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """Make a function of sizes keep what it found, as long as the figures hold."""
+    _CACHED_CHOICES.append(lru_cache(1024)(choose))
+    return cast(Callable[_Parameters, _Result], _CACHED_CHOICES[-1])
 
 
 @cached_choice
-def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilation=1):
-    """The candidates to make `count` outputs, each `stride` samples from output `begin` on; the fastest first.
+def choose(
+    samples: int,
+    taps: int,
+    begin: int,
+    count: int,
+    dtype: FloatName,
+    *,
+    nonzero: int | None = None,
+    stride: int = 1,
+    dilation: int = 1,
+) -> tuple[Candidate, ...]:
+    """The candidate methods for `count` outputs, each `stride` samples from output `begin` on; the fastest first.
 
     taps, of which `nonzero` are not zero, are `dilation` samples apart.
     """
@@ -78,20 +94,20 @@ def choose(samples, taps, begin, count, dtype, *, nonzero=None, stride=1, dilati
     if used < taps:
         candidates.append(Candidate("sparse", 0, costs.call[1] + count * taps_s(costs.sparse, used)))
     outputs = (count - 1) * stride + 1
-    candidates.append(_blocks(short, outputs, costs))
-    size = next_fast_len(whole_size(long, short, begin, outputs))
+    candidates.append(_overlap_add(short, outputs, costs))
+    size = next_fast_len(single_fft_size(long, short, begin, outputs))
     candidates.append(Candidate("fft", size, sized_s(size, SIZES, costs.whole)))
     return tuple(sorted(candidates, key=lambda candidate: candidate.predicted_s))
 
 
-def taps_s(table, taps):
+def taps_s(table: Figures, taps: int) -> float:
     """Seconds an output, linear between the measured numbers of taps."""
     if taps > TAPS[-1]:
         return table[-1] * taps / TAPS[-1]
     return float(np.interp(taps, TAPS, table))
 
 
-def sized_s(size, sizes, table):
+def sized_s(size: int, sizes: Sequence[int], table: Figures) -> float:
     """The figure of a table for blocks of `size` samples."""
     place = bisect_left(sizes, size)
     if place < len(sizes):
@@ -100,15 +116,15 @@ def sized_s(size, sizes, table):
     return table[-1 if size % 3 == 0 else -2] * GROWTH**doublings
 
 
-def next_fast_len(least):
-    """The smallest size of a transform from `least` samples on."""
-    twice = max(SIZES[0], 1 << (least - 1).bit_length())
-    return twice // 4 * 3 if twice > SIZES[0] and twice // 4 * 3 >= least else twice
+def next_fast_len(size: int) -> int:
+    """The smallest fast length of a block from `size` samples on."""
+    return int(passes.next_fast_len(size, SIZES[0]))
 
 
-def _blocks(taps, outputs, costs):
-    """Overlapping blocks of the best length, from the first that holds the taps to one for all outputs."""
-    best, size = None, next_fast_len(taps)
+def _overlap_add(taps: int, outputs: int, costs: Costs) -> Candidate:
+    """Overlap-add with the best block length, from the first that holds the taps to one block for all outputs."""
+    best: Candidate | None = None
+    size = next_fast_len(taps)
     while True:
         number = -(-outputs // (size - taps + 1))
         predicted_s = sized_s(size, SIZES, costs.whole) + (number - 1) * sized_s(size, SIZES, costs.block)
@@ -125,12 +141,12 @@ def _blocks(taps, outputs, costs):
 BUILT_IN = Path(__file__).with_name("costs.json")
 
 
-def table_path():
+def table_path() -> Path:
     """Where the figures of this machine are kept, if they were measured."""
     return cache_folder() / "costs.json"
 
 
-def _read(path):
+def _read(path: Path) -> dict[FloatName, Costs]:
     stored = json.loads(path.read_text())
     if [stored["taps"], stored["sizes"], stored["sides"]] != [list(TAPS), list(SIZES), list(SIDES)]:
         raise ValueError(f"{path} is of another version")
@@ -138,7 +154,7 @@ def _read(path):
 
 
 @cache
-def _tables():
+def _tables() -> tuple[dict[FloatName, Costs], bool]:
     """The figures of each dtype, and whether they are this machine's."""
     try:
         return _read(table_path()), True
@@ -146,23 +162,23 @@ def _tables():
         return _read(BUILT_IN), False
 
 
-def of(dtype):
+def of(dtype: FloatName) -> Costs:
     """The `Costs` for a dtype."""
     return _tables()[0][dtype]
 
 
-def origin():
+def origin() -> str:
     """In words, where the figures are from."""
     return "measured on this machine" if tuned() else "built in (audioconv bench --tune measures them)"
 
 
-def tuned():
+def tuned() -> bool:
     """Whether the figures were measured on this machine."""
     return _tables()[1]
 
 
-def forget():
+def forget() -> None:
     """Look for the figures anew: they were measured, or removed."""
     _tables.cache_clear()
-    for chooser in _CHOOSERS:
-        chooser.cache_clear()
+    for choose in _CACHED_CHOICES:
+        choose.cache_clear()

@@ -1,20 +1,29 @@
-"""What a convolution of a plane costs, from the same table of figures as that of a signal (`cost`)."""
+"""The cost model of 2-D convolutions, from the same table of figures as that of signals (`cost`)."""
 
 import numpy as np
 
+from audioconv._typing import FloatName
 from audioconv.signal import cost
 from audioconv.signal.image import tile_outputs
 
 
 @cost.cached_choice
-def choose(taps, outputs, dtype, *, rank=None, stride=(1, 1), dilation=(1, 1)):
-    """The candidates to make outputs (rows, columns) with a kernel of taps (rows, columns); the fastest first.
+def choose(
+    taps: tuple[int, int],
+    outputs: tuple[int, int],
+    dtype: FloatName,
+    *,
+    rank: int | None = None,
+    stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+) -> tuple[cost.Candidate, ...]:
+    """The candidate methods for outputs (rows, columns) with a kernel of taps (rows, columns); the fastest first.
 
     `rank`: of how many products of a column and a row the kernel is made, if that is to be used.
     """
     costs, number = cost.of(dtype), outputs[0] * outputs[1]
-    spans = tuple((n - 1) * d + 1 for n, d in zip(taps, dilation, strict=True))
-    every = tuple((n - 1) * s + 1 for n, s in zip(outputs, stride, strict=True))
+    spans = (taps[0] - 1) * dilation[0] + 1, (taps[1] - 1) * dilation[1] + 1
+    every = (outputs[0] - 1) * stride[0] + 1, (outputs[1] - 1) * stride[1] + 1
     if stride == dilation == (1, 1):
         direct_s = _side_s(costs.dense, (taps[0] * taps[1]) ** 0.5, 2)
     else:
@@ -24,20 +33,21 @@ def choose(taps, outputs, dtype, *, rank=None, stride=(1, 1), dilation=(1, 1)):
         candidates.append(
             cost.Candidate("separable", 0, every[0] * every[1] * rank * _side_s(costs.separable, sum(spans) / 2, 1))
         )
-    candidates.append(_tiles(spans, every, costs))
+    candidates.append(_overlap_add(spans, every, costs))
     return tuple(sorted(candidates, key=lambda candidate: candidate.predicted_s))
 
 
-def _side_s(table, side, power):
+def _side_s(table: cost.Figures, side: float, power: int) -> float:
     """Seconds an output of a kernel of `side` x `side` taps, by interpolation; beyond the table in proportion."""
     if side > cost.SIDES[-1]:
         return table[-1] * (side / cost.SIDES[-1]) ** power
     return float(np.interp(side**power, np.array(cost.SIDES) ** power, table))
 
 
-def _tiles(taps, outputs, costs):
+def _overlap_add(taps: tuple[int, int], outputs: tuple[int, int], costs: cost.Costs) -> cost.Candidate:
     """Tiles of the best size, from the first that holds the kernel to one for all outputs."""
-    best, size = None, cost.TILES[0]
+    best: cost.Candidate | None = None
+    size = cost.TILES[0]
     while True:
         kept = tile_outputs(size, taps, outputs[1])
         if kept is not None:

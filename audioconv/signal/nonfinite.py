@@ -9,10 +9,11 @@ from math import gcd
 
 import numpy as np
 
+from audioconv._typing import Array, IntArray
 from audioconv.arrays import frozen
 
 
-def finite_stand_ins(taps):
+def finite_stand_ins(taps: Array) -> Array:
     """The taps if all are finite; otherwise a copy with a finite number of the same sign for each that is not."""
     finite = np.isfinite(taps)
     if finite.all():
@@ -21,7 +22,9 @@ def finite_stand_ins(taps):
     return frozen(np.where(finite, taps, np.copysign(largest, taps)), taps.dtype)
 
 
-def add_nonfinite_products(y, x, taps, delays, begin, stride=1, up=1):
+def add_nonfinite_products(
+    y: Array, x: Array, taps: Array, delays: IntArray, begin: int, stride: int = 1, up: int = 1
+) -> None:
     """y[t] += taps[k] * x[(begin + t * stride - delays[k]) / up] for each k and t for which that is a sample of x.
 
     x (samples,), y (outputs,), taps and delays (K,), the delays ascending; meant for taps that are not finite.

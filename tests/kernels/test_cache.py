@@ -223,7 +223,7 @@ def test_numba_configuration_is_left_alone():
 
 
 def test_code_compiled_in_two_processes_does_not_get_mixed_up(tmp_path):
-    compile_one = "import numpy as np; import audioconv.kernels.nn.implicit_gemm as k; k.{}.address(np.dtype('float32'))"
+    compile_one = "import audioconv.kernels.nn.implicit_gemm as kernels; kernels.{}.address('float32')"
     use_both = """
 import numpy as np
 from audioconv import nn

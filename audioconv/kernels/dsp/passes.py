@@ -38,6 +38,12 @@ def smooth(count):
     return count >= 1 and count // (count & -count) in (1, 3)
 
 
+def next_fast_len(size, least):
+    """The smallest fast length of a transform, 2^k or 3 2^k, from `size` on and from `least`, a power of two, on."""
+    power = max(least, 1 << (size - 1).bit_length())
+    return power // 4 * 3 if power > least and power // 4 * 3 >= size else power
+
+
 def precision_for(dtype):
     """The complex dtype in which twiddles for a dtype are computed."""
     return np.complex128 if dtype == np.float32 else np.clongdouble
