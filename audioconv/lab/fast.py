@@ -18,7 +18,7 @@ TAPS = tuple(2**k for k in range(1, 17))
 SHARE = 100  # of so many taps of the sparse filter, one is not zero
 SIDES = (1, 3, 5, 7, 11, 15, 21, 31, 45, 63)
 PLANE = (1000, 513)
-SLOWEST_S = 0.2  # predicted; slower ways are left out
+SLOWEST_S = 0.2  # predicted; slower candidates are left out
 
 
 class Cost(NamedTuple):
@@ -35,19 +35,19 @@ def of_signal(samples: int, taps: int, zeros: bool, repeats: int, slowest_s: flo
     x, h = (rng.standard_normal(size).astype(np.float32) for size in (samples, taps))
     if zeros:
         h[rng.permutation(taps)[: taps - taps // SHARE]] = 0
-    ways = signal.plan(samples, taps, nonzero=np.count_nonzero(h)).ways
-    ways = [way for way in ways if (way.method == "sparse") == zeros and way.predicted_s <= slowest_s]
-    calls = {w.method: lambda m=w.method: signal.convolve(x, h, method=m, threads=1) for w in ways}
-    return Cost(taps, medians_s(calls, repeats), {way.method: way.predicted_s for way in ways})
+    candidates = signal.plan(samples, taps, nonzero=np.count_nonzero(h)).candidates
+    candidates = [way for way in candidates if (way.method == "sparse") == zeros and way.predicted_s <= slowest_s]
+    calls = {w.method: lambda m=w.method: signal.convolve(x, h, method=m, threads=1) for w in candidates}
+    return Cost(taps, medians_s(calls, repeats), {way.method: way.predicted_s for way in candidates})
 
 
 def of_plane(side: int, repeats: int, shape: tuple[int, int] = PLANE, slowest_s: float = SLOWEST_S) -> Cost:
     """Methods for a smooth square kernel of so many rows and columns, a product of a row and a column."""
     row = np.hanning(side + 2)[1:-1].astype(np.float32)
     x, kernel = np.random.default_rng(0).standard_normal(shape).astype(np.float32), np.outer(row, row)
-    ways = [way for way in signal.plan(shape, kernel).ways if way.predicted_s <= slowest_s]
-    calls = {w.method: lambda m=w.method: signal.convolve2d(x, kernel, method=m, threads=1) for w in ways}
-    return Cost(side, medians_s(calls, repeats), {way.method: way.predicted_s for way in ways})
+    candidates = [way for way in signal.plan(shape, kernel).candidates if way.predicted_s <= slowest_s]
+    calls = {w.method: lambda m=w.method: signal.convolve2d(x, kernel, method=m, threads=1) for w in candidates}
+    return Cost(side, medians_s(calls, repeats), {way.method: way.predicted_s for way in candidates})
 
 
 def show(report: "Report", settings: Settings) -> tuple[list[Cost], list[Cost]]:

@@ -72,7 +72,7 @@ def pruned(samples: int, repeats: int) -> list[Pruned]:
         few = np.zeros_like(h)
         kept = order[: max(1, round(share * TAPS))]
         few[kept] = h[kept]
-        ways = {way.method: way.predicted_s for way in signal.plan(samples, TAPS, nonzero=len(kept)).ways}
+        ways = {way.method: way.predicted_s for way in signal.plan(samples, TAPS, nonzero=len(kept)).candidates}
         methods = ["direct", *(["sparse"] if len(kept) < TAPS else [])]
         calls = {m: lambda m=m, few=few: signal.convolve(x, few, method=m, threads=1) for m in methods}
         times = medians_s(calls, repeats)

@@ -317,7 +317,7 @@ def test_three_taps_make_a_checkerboard_and_the_others_none():
 
 def test_costs_are_measured_beside_what_the_planner_says():
     cost = fast.of_signal(4000, 300, False, 1)
-    assert cost.predicted_s == {w.method: w.predicted_s for w in ac.plan(4000, 300).ways}
+    assert cost.predicted_s == {w.method: w.predicted_s for w in ac.plan(4000, 300).candidates}
     assert cost.measured_s.keys() == cost.predicted_s.keys() >= {"direct", "overlap_add"}
     assert fast.of_signal(4000, 300, True, 1).measured_s.keys() == {"sparse"}
     assert fast.of_plane(5, 1, (60, 40)).measured_s.keys() == {"direct", "separable", "overlap_add"}

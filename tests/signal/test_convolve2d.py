@@ -187,7 +187,7 @@ def test_a_kernel_of_one_column_and_one_row_is_found(dtype):
     for method in ("auto", "separable"):
         expected = scipy.ndimage.convolve(x.astype(float), kernel.astype(float), mode="reflect")
         assert_close(ac.convolve2d(x, kernel, "same", boundary="reflect", method=method), expected, CLOSE[x.dtype])
-    assert all(way.method != "separable" for way in ac.plan(x.shape, noise((9, 9), 3)).ways)
+    assert all(way.method != "separable" for way in ac.plan(x.shape, noise((9, 9), 3)).candidates)
 
 
 def test_the_bound_of_the_tolerance_holds_and_is_worth_it():

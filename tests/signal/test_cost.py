@@ -55,15 +55,15 @@ def test_few_taps_that_are_not_zero_go_tap_by_tap():
 )
 def test_blocks_hold_the_filter_and_the_best_comes_first(samples, taps, stride, dilation, dtype):
     count = -(-samples // stride)
-    ways = cost.choose(samples, taps, 0, count, dtype, stride=stride, dilation=dilation)
+    candidates = cost.choose(samples, taps, 0, count, dtype, stride=stride, dilation=dilation)
     span = (taps - 1) * dilation + 1
-    by_method = {way.method: way for way in ways}
+    by_method = {way.method: way for way in candidates}
     assert set(by_method) == {"direct", "overlap_add", "fft"}
     assert by_method["direct"].fft_size == 0
     assert by_method["overlap_add"].fft_size >= max(256, min(samples, span) if dilation == 1 else span)
     assert by_method["fft"].fft_size >= (count - 1) * stride + 1
-    for way in ways[1:]:
-        assert 0 < ways[0].predicted_s <= way.predicted_s
+    for way in candidates[1:]:
+        assert 0 < candidates[0].predicted_s <= way.predicted_s
     for size in (by_method["overlap_add"].fft_size, by_method["fft"].fft_size):
         assert size // (size & -size) in (1, 3)
 
@@ -78,7 +78,7 @@ def test_a_good_size_is_the_next_one_that_has_a_plan(least):
 def test_a_plan_says_why():
     plan = ac.plan(1_440_000, 4_800, channels=2)
     assert plan.method == "overlap_add"
-    assert plan.predicted_s == plan.ways[0].predicted_s > 0
+    assert plan.predicted_s == plan.candidates[0].predicted_s > 0
     assert plan.predicted_s == pytest.approx(2 * ac.plan(1_440_000, 4_800).predicted_s)
     text = str(plan)
     for wanted in ("1,440,000 samples x 4,800 taps, 2 channel(s)", "chosen", "direct", "fft", "times as long", " ms"):

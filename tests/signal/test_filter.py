@@ -196,7 +196,9 @@ def test_loud_samples_do_not_spoil_quiet_ones(dtype, method, taps):
     rate = 8000
     x, h = noise(18 * rate, dtype), noise(taps, dtype, 1)
     x[10 * rate :] *= dtype(1e-5)
-    way = next((way for way in ac.plan(x.size, taps, dtype=dtype).ways if way.method == method), ac.plan(x.size, taps))
+    way = next(
+        (way for way in ac.plan(x.size, taps, dtype=dtype).candidates if way.method == method), ac.plan(x.size, taps)
+    )
     quiet = slice(10 * rate + taps + way.fft_size, x.size)
     assert quiet.stop - quiet.start > rate
     expected = np.zeros(x.size, np.longdouble)
