@@ -1,4 +1,4 @@
-"""One step of a program on arrays of one clip after the other, for tests of single kernels."""
+"""One instruction of a program on arrays of one clip after the other, for tests of single op kernels."""
 
 import numpy as np
 
@@ -8,18 +8,21 @@ from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
 
 
-def run(step, arrays, numbers, per=None, dtype=None):
-    """Do a step with these operands; `per` has "shared" for those that are not of clips; all may be written to."""
-    per = per or [CLIP] * len(arrays)
-    clips = next((len(a) for a, p in zip(arrays, per, strict=True) if p == CLIP), 1)
-    graph = Graph(dtype or arrays[0].dtype, True, clips)
+def run(kernel, arrays, shared=(), dtype=None, **parameters):
+    """Run an op kernel on arrays by the names of its operands; those that are `shared` are not of clips.
+
+    All may be written to.
+    """
+    assert set(shared) <= arrays.keys()
+    clips = next((len(a) for name, a in arrays.items() if name not in shared), 1)
+    graph = Graph(dtype or next(iter(arrays.values())).dtype, True, clips)
     tensors = [
-        graph.placeholder(str(i), a.shape if p == SHARED else a.shape[1:], p)
-        for i, (a, p) in enumerate(zip(arrays, per, strict=True))
+        graph.placeholder(name, a.shape if name in shared else a.shape[1:], SHARED if name in shared else CLIP)
+        for name, a in arrays.items()
     ]
 
-    def encode(plan, place):
-        return [instruction(step, plan.dtype, list(map(place, tensors)), numbers)]
+    def encode(plan, reads, writes):
+        return [instruction(kernel, plan.dtype, **dict(zip(arrays, writes, strict=True)), **parameters)]
 
     graph.add(encode, [], tensors)
-    Program(Plan(graph, 1, 1)).run({str(i): np.ascontiguousarray(a) for i, a in enumerate(arrays)})
+    Program(Plan(graph, 1, 1)).run({name: np.ascontiguousarray(a) for name, a in arrays.items()})

@@ -189,7 +189,7 @@ STEPS = []  # every step; without JIT its address is its place here
 
 
 def _of_program(real):
-    """Types of a row of numbers, the spaces of memory, an array of the dtype; clip, clips, group, thread."""
+    """Types of an instruction, the memory segments, an array of the dtype; clip, clips, micro-batch, thread."""
     integer, pointer = numba.types.int64, numba.types.CPointer
     return pointer(integer), pointer(integer), pointer(real), *[integer] * 4
 
@@ -207,14 +207,15 @@ def _of_chain(real):
 
 
 class Step:
-    """A function that is called by its address: of a program (`program.py`), or of a chain if `arguments` says so.
+    """A function that is called by its address: an op kernel of programs (`nn/program.py`), a step of chains.
 
     It is compiled for a dtype when its address is first wanted, and kept on disk as kernels are; but not with code of
     `users`, which the stamp does not cover and which may count references.
     """
 
-    def __init__(self, function, arguments=_of_program, users=False, gives=numba.types.void):
+    def __init__(self, function, arguments, users=False, gives=numba.types.void, layout=None):
         self._arguments, self._users, self._gives = arguments, users, gives
+        self.layout = layout  # of the instructions of an op kernel
         self.function, self._compiled = _named(function), {}
         self._place = len(STEPS)
         STEPS.append(self)
@@ -240,9 +241,12 @@ class Step:
         return self._compiled[name].address
 
 
-def step(function):
-    """Make a function of (row, spaces, like, clip, clips, group, thread) a step of programs."""
-    return Step(function)
+def op_kernel(layout):
+    """Make a function of (instruction, segments, like, clip, clips, micro_batch, thread) an op kernel of programs.
+
+    `layout` says what its instructions hold.
+    """
+    return lambda function: Step(function, _of_program, layout=layout)
 
 
 def stage_step(function):

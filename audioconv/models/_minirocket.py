@@ -12,6 +12,7 @@ from audioconv._typing import Array, ArrayLike, IntArray
 from audioconv.arrays import floating, frozen, whole
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.kernels.nn import _ppv as ppv
+from audioconv.kernels.nn._ppv import DILATED
 from audioconv.models._ridge import ridge
 from audioconv.nn.layers.summary import LayerSummary, Summary
 
@@ -118,15 +119,18 @@ class MiniRocket:
     def _plan_for(self, channels: Array) -> None:
         """Make the kernel's plan for choices of channels (rows, MOST_CHANNELS), filled up with -1."""
         rows, kernels = len(channels), len(KERNELS)
-        plan = np.empty((rows, 9), np.int64)
+        plan = np.empty((rows, DILATED.row_size), np.int64)
         place, kernel = np.divmod(np.arange(rows), kernels)
-        plan[:, : ppv.DILATION] = KERNELS[kernel]
-        plan[:, ppv.DILATION] = self._dilations[place]
-        plan[:, ppv.PADDED] = (place + kernel) % 2 == 0
-        ranges = ((ppv.MEMBER, (channels >= 0).sum(axis=1)), (ppv.BIAS, self._counts[place]))
-        for column, counts in ranges:
-            plan[:, column + 1] = np.cumsum(counts)
-            plan[:, column] = plan[:, column + 1] - counts
+        plan[:, DILATED.tap_a : DILATED.dilation] = KERNELS[kernel]
+        plan[:, DILATED.dilation] = self._dilations[place]
+        plan[:, DILATED.padded] = (place + kernel) % 2 == 0
+        ranges = (
+            (DILATED.first_member, DILATED.end_member, (channels >= 0).sum(axis=1)),
+            (DILATED.first_bias, DILATED.end_bias, self._counts[place]),
+        )
+        for first, end, counts in ranges:
+            plan[:, end] = np.cumsum(counts)
+            plan[:, first] = plan[:, end] - counts
         self._channels, self._plan, self._members = channels, plan, channels[channels >= 0].astype(np.int64)
 
     # --- features ---
@@ -241,7 +245,7 @@ class MiniRocket:
         biases, out = np.empty(self.num_features, np.float32), np.empty(self.frames, np.float32)
         for row, clip in zip(plan, rng.integers(len(x), size=len(plan)), strict=True):
             ppv.outputs(x[clip], row, members, scratch, out)
-            part = slice(row[ppv.BIAS], row[ppv.BIAS_END])
+            part = slice(row[DILATED.first_bias], row[DILATED.end_bias])
             biases[part] = np.quantile(out, levels[part])
         return biases
 

@@ -1,28 +1,51 @@
-"""A mode for those who work on operations: memory that nothing has written yet is NaN, so that what reads it is seen.
+"""A mode for those who work on ops: memory that nothing has written yet is NaN, so that what reads it is seen.
 
-Programs give memory that is no longer wanted to what comes next, so that a step which reads what nothing wrote meets
-old numbers, often plausible ones. In this mode they never give it again, and fill it with NaN: what is a thread's for
-one group of clips before each group of each phase, the rest before the first phase. Streams begin with NaN wherever no
+Programs give memory that is no longer wanted to what comes next, so that an op which reads what nothing wrote meets
+old numbers, often plausible ones. In this mode they never give it again, and fill it with NaN: the scratch memory of a
+thread before each micro-batch of each phase, the rest before the first phase. Streams begin with NaN wherever no
 padding is. All else is as usual, to the bit: so what was right stays the same, and what was not becomes NaN.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 _on = os.environ.get("AUDIOCONV_DEBUG_MEMORY", "0") not in ("", "0")
 
 
-def memory_is_checked():
-    """Whether programs that are made now check their memory."""
+def memory_is_checked() -> bool:
+    """Whether programs that are made now check their memory.
+
+    Returns
+    -------
+    checked : bool
+
+    Examples
+    --------
+    >>> with check_memory():
+    ...     memory_is_checked()
+    True
+    """
     return _on
 
 
 @contextmanager
-def check_memory(on=True):
+def check_memory(on: bool = True) -> Iterator[None]:
     """Within this context, networks fill memory with NaN before anything is written to it.
 
     It holds for programs that are made within: for layers, training steps and streams that are new, or called with a
     new shape. `AUDIOCONV_DEBUG_MEMORY=1` does the same for a whole process.
+
+    Parameters
+    ----------
+    on : bool
+        False switches it off.
+
+    Yields
+    ------
+    None
 
     Examples
     --------

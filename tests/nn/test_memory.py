@@ -17,7 +17,7 @@ from audioconv.kernels.nn import elementwise
 from audioconv.nn.debug import check_memory, memory_is_checked
 from audioconv.nn.layers.summary import described
 from audioconv.nn.ops.graph import Graph
-from audioconv.nn.ops.instructions import instruction
+from audioconv.nn.ops.instructions import extent, instruction
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
 
@@ -220,11 +220,13 @@ def test_a_step_that_reads_what_nothing_wrote_is_seen(checked):
         graph = Graph("float64", True, 3)
         x, y = graph.placeholder("x", (4, 2)), graph.placeholder("y", (4, 2))
 
-        def first(plan, place):
-            return [instruction(elementwise.scaled, plan.dtype, [place(x), place(half)], [4, 1, 1, 1.0])]
+        def first(plan, reads, writes):
+            dims = extent((4, 1, 1))
+            return [instruction(elementwise.scale, plan.dtype, x=reads[0], y=writes[0], **dims, factor=1.0)]
 
-        def second(plan, place):
-            return [instruction(elementwise.scaled, plan.dtype, [place(half), place(y)], [4, 1, 2, 1.0])]
+        def second(plan, reads, writes):
+            dims = extent((4, 1, 2))
+            return [instruction(elementwise.scale, plan.dtype, x=reads[0], y=writes[0], **dims, factor=1.0)]
 
         half = graph.operation(first, [x], (4, 2))
         graph.add(second, [half], [y])

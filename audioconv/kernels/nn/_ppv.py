@@ -1,18 +1,21 @@
 """Features of MiniRocket for one clip: the share of outputs of fixed dilated kernels that lie above given biases.
 
 A kernel has nine weights, six of -1 and three of 2, so that its output is 3 * (three taps) - (all taps). The channels
-that it sums are added before it: one row is convolved instead of each. A row of `plan` is one kernel with one dilation
-and some of the channels; the names below say what its numbers are. NaN lies above no bias.
+that it sums are added before it: one row is convolved instead of each. A row of `plan` (layout `DILATED`) is one kernel
+with one dilation and some of the channels. NaN lies above no bias.
 """
 
 import numpy as np
 
 from audioconv.kernels._jit import inner, kernel
+from audioconv.kernels._layout import layout
 from audioconv.kernels.simd.vector import at, fma, greater_than, lanes, load, splat, store, zero
 
 TAPS = 9
 # Three taps of weight 2; dilation; whether zeros are around; first and end in `members`, and in the biases.
-ONE, TWO, THREE, DILATION, PADDED, MEMBER, MEMBER_END, BIAS, BIAS_END = range(9)
+DILATED = layout(
+    "DILATED", "tap_a", "tap_b", "tap_c", "dilation", "padded", "first_member", "end_member", "first_bias", "end_bias"
+)
 VECTOR = 8
 
 
@@ -43,41 +46,41 @@ def _by_channels(x, table, line):
 def _convolved(row, members, table, line, y):
     """y[t] = the output of a row of the plan centred at frame t; `line` has zeros on both sides of the frames."""
     width = table.shape[1]
-    margin, dilation, three = width // 2, row[DILATION], splat(y, 3.0)
+    padding, dilation, three = width // 2, row[DILATED.dilation], splat(y, 3.0)
     for t in range(0, width, lanes(y)):
-        total = load(table, members[row[MEMBER]] * width + t)
-        for m in range(row[MEMBER] + 1, row[MEMBER_END]):
+        total = load(table, members[row[DILATED.first_member]] * width + t)
+        for m in range(row[DILATED.first_member] + 1, row[DILATED.end_member]):
             total = total + load(table, members[m] * width + t)
-        store(line, margin + t, total)
+        store(line, padding + t, total)
     for t in range(0, width, lanes(y)):
-        first = margin + t - TAPS // 2 * dilation
+        first = padding + t - TAPS // 2 * dilation
         total = load(line, first)
         for k in range(1, TAPS):
             total = total + load(line, first + k * dilation)
-        chosen = load(line, first + row[ONE] * dilation) + load(line, first + row[TWO] * dilation)
-        store(y, t, fma(chosen + load(line, first + row[THREE] * dilation), three, -total))
+        chosen = load(line, first + row[DILATED.tap_a] * dilation) + load(line, first + row[DILATED.tap_b] * dilation)
+        store(y, t, fma(chosen + load(line, first + row[DILATED.tap_c] * dilation), three, -total))
 
 
 @inner
 def _shares(row, frames, biases, y, counts, out):
     """The share of the outputs above each bias of a row; without padding only of those that see no zeros around."""
-    margin = 0 if row[PADDED] else TAPS // 2 * row[DILATION]
-    end = frames - margin
+    padding = 0 if row[DILATED.padded] else TAPS // 2 * row[DILATED.dilation]
+    end = frames - padding
     for t in range(end, end + VECTOR):
         y[t] = -np.inf  # the last vector is counted whole
-    for b in range(row[BIAS], row[BIAS_END]):
+    for b in range(row[DILATED.first_bias], row[DILATED.end_bias]):
         bias, total = splat(y, at(biases, b)), zero(y)
-        for t in range(margin, end, lanes(y)):
+        for t in range(padding, end, lanes(y)):
             total = total + greater_than(load(y, t), bias)
         store(counts, 0, total)
         count = at(counts, 0)
         for k in range(1, lanes(y)):
             count += at(counts, k)
-        out[b] = count / y.dtype.type(end - margin)
+        out[b] = count / y.dtype.type(end - padding)
 
 
 @inner
-def _spaces(x, scratch):
+def _parts(x, scratch):
     """The parts of the work space, see `scratch_size`."""
     frames, channels = x.shape
     width = -(-frames // VECTOR) * VECTOR
@@ -93,7 +96,7 @@ def _spaces(x, scratch):
 @kernel
 def ppv(x, plan, members, biases, scratch, out):
     """Set out[b] = share of outputs above biases[b], for all rows of the plan, of a clip x (frames, channels)."""
-    table, line, y, counts = _spaces(x, scratch)
+    table, line, y, counts = _parts(x, scratch)
     _by_channels(x, table, line)
     for i in range(plan.shape[0]):
         _convolved(plan[i], members, table, line, y)
@@ -103,7 +106,7 @@ def ppv(x, plan, members, biases, scratch, out):
 @kernel
 def outputs(x, row, members, scratch, out):
     """Set out[t] = output of one row of a plan centred at frame t of a clip x (frames, channels), zeros around."""
-    table, line, y, _ = _spaces(x, scratch)
+    table, line, y, _ = _parts(x, scratch)
     _by_channels(x, table, line)
     _convolved(row, members, table, line, y)
     for t in range(out.size):

@@ -3,9 +3,10 @@
 import numpy as np
 
 from audioconv.kernels._jit import inner, kernel, part
+from audioconv.kernels._layout import layout
 from audioconv.kernels.realtime.atomics import add_atomic, give_way, load_atomic
 
-ARRIVED, ROUND, ABANDONED = range(3)  # the fields of a barrier's `control`
+BARRIER = layout("BARRIER", "arrived", "round", "abandoned")  # what threads share
 _SPINS = 2000  # about 30 us
 
 
@@ -33,15 +34,15 @@ def wait_for_change(control, i, now, yields):
 @inner
 def barrier(control, threads):
     """Wait until all threads have come here; False if one of them will never come."""
-    now = load_atomic(control, ROUND)
-    if add_atomic(control, ARRIVED, np.int64(1)) == threads - 1:
-        add_atomic(control, ARRIVED, np.int64(-threads))
-        add_atomic(control, ROUND, np.int64(1))
+    now = load_atomic(control, BARRIER.round)
+    if add_atomic(control, BARRIER.arrived, np.int64(1)) == threads - 1:
+        add_atomic(control, BARRIER.arrived, np.int64(-threads))
+        add_atomic(control, BARRIER.round, np.int64(1))
         return True
-    if _spin(control, ROUND, now):
+    if _spin(control, BARRIER.round, now):
         return True
-    while load_atomic(control, ROUND) == now:
-        if load_atomic(control, ABANDONED):
+    while load_atomic(control, BARRIER.round) == now:
+        if load_atomic(control, BARRIER.abandoned):
             return False
         give_way()
     return True

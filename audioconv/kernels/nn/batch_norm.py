@@ -1,21 +1,199 @@
-"""Batch norm: statistics of the whole batch, from the moments of its groups, and the gradient through them."""
+"""Batch norm: statistics of the whole batch from the moments of its micro-batches, and the gradient through them.
+
+Coefficients are (3, bands, channels): mean, scale and shift of y = (x - mean) * scale + shift; of the gradient
+grad_x = g * k1 + (x - mean) * k2 + k3 they are k1, k2, k3. Sums are kept in float64 and run in order of clip, time and
+frequency.
+"""
 
 import numpy as np
 
-from audioconv.kernels._jit import part, step
-from audioconv.kernels.nn.gradients import total_of
-from audioconv.kernels.nn.operands import doubles, floats, real, rest
+from audioconv.kernels._jit import op_kernel, part
+from audioconv.kernels.nn.elementwise import LINEAR, activation, activation_gradient
+from audioconv.kernels.nn.gradients import sum_over_micro_batches
+from audioconv.kernels.nn.operands import DIMS, doubles, element, floats, op_layout, real
+from audioconv.kernels.simd.vector import fma, lanes, splat, zero
+from audioconv.kernels.simd.vector_math import (
+    accumulator_add,
+    accumulator_fma,
+    accumulator_plus,
+    accumulator_square,
+    accumulator_store,
+    accumulator_zero,
+    masked_load,
+    masked_store,
+    where_positive,
+)
 
 FAR = 64.0  # deviations from zero beyond which it matters how a mean is rounded to float32
-
-_6, _7 = rest(6), rest(7)
+_FAR_VALUE = 64.0  # beyond which float32 is far from zero: sums of squares in float64 are then off by up to 1e-12
 
 
 @part
-def _mean_and_variance(moments, c, width, groups):
-    """Of channel c, from the moments of groups: each has its own pivot, from which they are brought to the first."""
+def _band(f, bands, freq):
+    """Which of `bands` equal bands of frequencies f lies in."""
+    return f * bands // freq if bands > 1 else 0
+
+
+NORMALISE = op_layout("NORMALISE", operands=("x", "coefficients", "y"), integers=(*DIMS, "activation", "bands"))
+
+
+@op_kernel(NORMALISE)
+def normalise(instruction, segments, like, clip, clips, micro_batch, thread):
+    """y = activation of (x - mean) * scale + shift."""
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, NORMALISE.x, at)
+    k = floats(instruction, segments, like, NORMALISE.coefficients, at)
+    y = floats(instruction, segments, like, NORMALISE.y, at)
+    freq, channels, kind, bands = (
+        instruction[NORMALISE.freq],
+        instruction[NORMALISE.channels],
+        instruction[NORMALISE.activation],
+        instruction[NORMALISE.bands],
+    )
+    width = bands * channels
+    for b in range(clips):
+        for t in range(instruction[NORMALISE.time]):
+            for f in range(freq):
+                i, j = element(instruction, NORMALISE.x, b, t, f), element(instruction, NORMALISE.y, b, t, f)
+                o = _band(f, bands, freq) * channels
+                for c in range(0, channels, lanes(y)):
+                    n, p = channels - c, o + c
+                    v = masked_load(x, i + c, n) - masked_load(k, p, n)
+                    v = fma(v, masked_load(k, p + width, n), masked_load(k, p + 2 * width, n))
+                    masked_store(y, j + c, activation(y, v, kind), n)
+
+
+NORMALISE_GRADIENT = op_layout(
+    "NORMALISE_GRADIENT",
+    operands=("x", "grad_y", "coefficients", "grad_coefficients", "grad_x"),
+    integers=(*DIMS, "activation", "bands"),
+)
+
+
+@op_kernel(NORMALISE_GRADIENT)
+def normalise_gradient(instruction, segments, like, clip, clips, micro_batch, thread):
+    """grad_x = g * k1 + (x - mean) * k2 + k3, g = grad_y * slope of the activation."""
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, NORMALISE_GRADIENT.x, at)
+    g = floats(instruction, segments, like, NORMALISE_GRADIENT.grad_y, at)
+    k = floats(instruction, segments, like, NORMALISE_GRADIENT.coefficients, at)
+    q = floats(instruction, segments, like, NORMALISE_GRADIENT.grad_coefficients, at)
+    y = floats(instruction, segments, like, NORMALISE_GRADIENT.grad_x, at)
+    freq, channels, kind, bands = (
+        instruction[NORMALISE_GRADIENT.freq],
+        instruction[NORMALISE_GRADIENT.channels],
+        instruction[NORMALISE_GRADIENT.activation],
+        instruction[NORMALISE_GRADIENT.bands],
+    )
+    width = bands * channels
+    for b in range(clips):
+        for t in range(instruction[NORMALISE_GRADIENT.time]):
+            for f in range(freq):
+                i, j, h = (
+                    element(instruction, NORMALISE_GRADIENT.x, b, t, f),
+                    element(instruction, NORMALISE_GRADIENT.grad_y, b, t, f),
+                    element(instruction, NORMALISE_GRADIENT.grad_x, b, t, f),
+                )
+                o = _band(f, bands, freq) * channels
+                for c in range(0, channels, lanes(y)):
+                    n, p = channels - c, o + c
+                    v = masked_load(x, i + c, n) - masked_load(k, p, n)
+                    u = masked_load(g, j + c, n)
+                    if kind != LINEAR:
+                        u = activation_gradient(
+                            y, fma(v, masked_load(k, p + width, n), masked_load(k, p + 2 * width, n)), u, kind
+                        )
+                    v = fma(v, masked_load(q, p + width, n), masked_load(q, p + 2 * width, n))
+                    masked_store(y, h + c, fma(u, masked_load(q, p, n), v), n)
+
+
+@part
+def _pivot(x, first):
+    """What values are counted from: the first of them, but zero where float32 is near enough to it."""
+    if x.itemsize == 4:
+        return where_positive(first * first - splat(x, _FAR_VALUE * _FAR_VALUE), first)
+    return first
+
+
+MOMENTS = op_layout("MOMENTS", operands=("x", "moments"), integers=(*DIMS, "bands"))
+
+
+@op_kernel(MOMENTS)
+def moments(instruction, segments, like, clip, clips, micro_batch, thread):
+    """Moments (4, bands, channels) of a micro-batch: sums of x - pivot and of its square, the pivot, how many x.
+
+    Squares of what is far from zero would leave no digits for the variance.
+    """
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, MOMENTS.x, at)
+    out = doubles(instruction, segments, like, MOMENTS.moments, at)
+    freq, channels, bands = instruction[MOMENTS.freq], instruction[MOMENTS.channels], instruction[MOMENTS.bands]
+    width = bands * channels
+    for band in range(bands):
+        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        count = np.float64(clips * instruction[MOMENTS.time] * (last - first))
+        for c in range(0, channels, lanes(x)):
+            n, pivot = channels - c, zero(x)
+            if count > 0:
+                pivot = _pivot(x, masked_load(x, element(instruction, MOMENTS.x, 0, 0, first) + c, n))
+            back = accumulator_add(accumulator_zero(x), zero(x) - pivot)
+            plain, squares = accumulator_zero(x), accumulator_zero(x)
+            for b in range(clips):
+                for t in range(instruction[MOMENTS.time]):
+                    for f in range(first, last):
+                        v = accumulator_add(back, masked_load(x, element(instruction, MOMENTS.x, b, t, f) + c, n))
+                        plain, squares = accumulator_plus(plain, v), accumulator_square(squares, v)
+            i = band * channels + c
+            accumulator_store(out, i, plain, n)
+            accumulator_store(out, i + width, squares, n)
+            accumulator_store(out, i + 2 * width, accumulator_add(accumulator_zero(x), pivot), n)
+        for c in range(channels):
+            out[band * channels + c + 3 * width] = count
+
+
+NORMALISE_SUMS = op_layout(
+    "NORMALISE_SUMS", operands=("x", "grad_y", "coefficients", "sums"), integers=(*DIMS, "activation", "bands")
+)
+
+
+@op_kernel(NORMALISE_SUMS)
+def normalise_sums(instruction, segments, like, clip, clips, micro_batch, thread):
+    """Sums of g and of g * (x - mean) over a micro-batch, g = grad_y * slope: (2, bands, channels)."""
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, NORMALISE_SUMS.x, at)
+    g = floats(instruction, segments, like, NORMALISE_SUMS.grad_y, at)
+    k = floats(instruction, segments, like, NORMALISE_SUMS.coefficients, at)
+    out = doubles(instruction, segments, like, NORMALISE_SUMS.sums, at)
+    freq, channels, kind, bands = (
+        instruction[NORMALISE_SUMS.freq],
+        instruction[NORMALISE_SUMS.channels],
+        instruction[NORMALISE_SUMS.activation],
+        instruction[NORMALISE_SUMS.bands],
+    )
+    width = bands * channels
+    for band in range(bands):
+        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        for c in range(0, channels, lanes(x)):
+            i, n = band * channels + c, channels - c
+            plain, products = accumulator_zero(x), accumulator_zero(x)
+            mean, scale, shift = masked_load(k, i, n), masked_load(k, i + width, n), masked_load(k, i + 2 * width, n)
+            for b in range(clips):
+                for t in range(instruction[NORMALISE_SUMS.time]):
+                    for f in range(first, last):
+                        v = masked_load(x, element(instruction, NORMALISE_SUMS.x, b, t, f) + c, n) - mean
+                        u = masked_load(g, element(instruction, NORMALISE_SUMS.grad_y, b, t, f) + c, n)
+                        if kind != LINEAR:
+                            u = activation_gradient(x, fma(v, scale, shift), u, kind)
+                        plain, products = accumulator_add(plain, u), accumulator_fma(products, u, v)
+            accumulator_store(out, i, plain, n)
+            accumulator_store(out, i + width, products, n)
+
+
+@part
+def _mean_and_variance(moments, c, width, micro_batches):
+    """Of channel c, from the moments of micro-batches: each has its own pivot, moved to the first one's."""
     pivot, known, plain, squares, count = 0.0, False, 0.0, 0.0, 0.0
-    for g in range(groups):
+    for g in range(micro_batches):
         i = c + g * 4 * width
         n = moments[i + 3 * width]
         if n > 0:
@@ -33,27 +211,37 @@ def _mean_and_variance(moments, c, width, groups):
     return pivot + centre, spread
 
 
-@step
-def batch_statistics(row, spaces, like, clip, clips, group, thread):
+BATCH_STATISTICS = op_layout(
+    "BATCH_STATISTICS",
+    operands=("moments", "scale", "shift", "mean", "variance", "coefficients", "deviation"),
+    integers=("width", "micro_batches", "elements"),
+    reals=("momentum", "epsilon"),
+)
+
+
+@op_kernel(BATCH_STATISTICS)
+def batch_statistics(instruction, segments, like, clip, clips, micro_batch, thread):
     """Coefficients of a batch norm, and what its running statistics become; every thread for itself.
 
-    Operands moments (groups, 4, width), scale, shift, mean and variance of all batches, coefficients (3, width),
-    deviation (2, width), which is followed by what the coefficients have too little of the mean, where that matters;
-    the rest: width, groups, elements a channel, momentum, epsilon.
+    `moments` are (micro-batches, 4, width), `mean` and `variance` the running ones, `elements` those of a channel.
+    `deviation` (2, width) is followed by what the coefficients have too little of the mean, where that matters.
     """
-    at = (clip, clips, group)
-    total, scale, shift = (
-        doubles(row, spaces, like, 0, at),
-        floats(row, spaces, like, 1, at),
-        floats(row, spaces, like, 2, at),
+    at = (clip, clips, micro_batch)
+    total = doubles(instruction, segments, like, BATCH_STATISTICS.moments, at)
+    scale = floats(instruction, segments, like, BATCH_STATISTICS.scale, at)
+    shift = floats(instruction, segments, like, BATCH_STATISTICS.shift, at)
+    mean = doubles(instruction, segments, like, BATCH_STATISTICS.mean, at)
+    variance = doubles(instruction, segments, like, BATCH_STATISTICS.variance, at)
+    coefficients = floats(instruction, segments, like, BATCH_STATISTICS.coefficients, at)
+    deviation = doubles(instruction, segments, like, BATCH_STATISTICS.deviation, at)
+    width, micro_batches, count = (
+        instruction[BATCH_STATISTICS.width],
+        instruction[BATCH_STATISTICS.micro_batches],
+        instruction[BATCH_STATISTICS.elements],
     )
-    mean, variance = doubles(row, spaces, like, 3, at), doubles(row, spaces, like, 4, at)
-    coefficients, deviation = floats(row, spaces, like, 5, at), doubles(row, spaces, like, 6, at)
-    o = _7
-    width, groups, count = row[o], row[o + 1], row[o + 2]
-    momentum, epsilon = real(row, o + 3), real(row, o + 4)
+    momentum, epsilon = real(instruction, BATCH_STATISTICS.momentum), real(instruction, BATCH_STATISTICS.epsilon)
     for c in range(width):
-        centre, spread = _mean_and_variance(total, c, width, groups)
+        centre, spread = _mean_and_variance(total, c, width, micro_batches)
         deviation[c], lost = np.sqrt(spread + epsilon), 0.0
         coefficients[c] = centre
         if abs(centre) > FAR * deviation[c] and np.isfinite(centre):
@@ -66,28 +254,35 @@ def batch_statistics(row, spaces, like, clip, clips, group, thread):
             variance[c] += momentum * (spread * count / max(count - 1, 1) - variance[c])
 
 
-@step
-def batch_gradient(row, spaces, like, clip, clips, group, thread):
+BATCH_GRADIENT = op_layout(
+    "BATCH_GRADIENT",
+    operands=("sums", "scale", "deviation", "grad_coefficients", "grad_scale", "grad_shift"),
+    integers=("width", "micro_batches", "elements"),
+)
+
+
+@op_kernel(BATCH_GRADIENT)
+def batch_gradient(instruction, segments, like, clip, clips, micro_batch, thread):
     """Gradients of a batch norm's scale and shift, and the coefficients of that of x.
 
     With z = (x - mean) / deviation the gradient of x is scale / deviation * (g - mean(g) - z * mean(g * z)).
-    Operands sums (groups, 2, width) as of `normalise_sums`, scale, deviation (2, width) as of `batch_statistics`,
-    k (3, width), gradients of scale and of shift; the rest: width, groups, elements a channel.
+    `sums` (micro-batches, 2, width) are those of `normalise_sums`, `deviation` (2, width) that of `batch_statistics`.
     """
-    at = (clip, clips, group)
-    total, scale, deviation = (
-        doubles(row, spaces, like, 0, at),
-        floats(row, spaces, like, 1, at),
-        doubles(row, spaces, like, 2, at),
+    at = (clip, clips, micro_batch)
+    total = doubles(instruction, segments, like, BATCH_GRADIENT.sums, at)
+    scale = floats(instruction, segments, like, BATCH_GRADIENT.scale, at)
+    deviation = doubles(instruction, segments, like, BATCH_GRADIENT.deviation, at)
+    k = floats(instruction, segments, like, BATCH_GRADIENT.grad_coefficients, at)
+    grad_scale = floats(instruction, segments, like, BATCH_GRADIENT.grad_scale, at)
+    grad_shift = floats(instruction, segments, like, BATCH_GRADIENT.grad_shift, at)
+    width, micro_batches, count = (
+        instruction[BATCH_GRADIENT.width],
+        instruction[BATCH_GRADIENT.micro_batches],
+        max(instruction[BATCH_GRADIENT.elements], 1),
     )
-    k, grad_scale, grad_shift = (
-        floats(row, spaces, like, 3, at), floats(row, spaces, like, 4, at), floats(row, spaces, like, 5, at)
-    )  # fmt: skip
-    o = _6
-    width, groups, count = row[o], row[o + 1], max(row[o + 2], 1)
     for c in range(width):
-        plain, lost = total_of(total, c, groups, 2 * width), deviation[c + width]
-        product = (total_of(total, c + width, groups, 2 * width) - plain * lost) / deviation[c]
+        plain, lost = sum_over_micro_batches(total, c, micro_batches, 2 * width), deviation[c + width]
+        product = (sum_over_micro_batches(total, c + width, micro_batches, 2 * width) - plain * lost) / deviation[c]
         factor = scale[c] / deviation[c]
         k[c], k[c + width], k[c + 2 * width] = factor, -factor * product / count / deviation[c], -factor * plain / count
         if lost != 0.0:

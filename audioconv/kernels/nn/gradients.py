@@ -1,56 +1,63 @@
-"""Steps on what belongs to the whole batch: its statistics, the sums of partial gradients, the optimiser.
+"""Op kernels on gradients of parameters: the sums of partial gradients, and weights as the input gradient wants them.
 
-Partial sums are one a group of clips and are added in float64 in the order of groups.
+Partial sums are one a micro-batch, and are added in float64 in the order of micro-batches.
 """
 
-from audioconv.kernels._jit import part, step
-from audioconv.kernels.nn.operands import doubles, floats, integers, rest
+from audioconv.kernels._jit import op_kernel, part
+from audioconv.kernels.nn.operands import DIMS, doubles, element, floats, integers, op_layout
+from audioconv.kernels.simd.vector import lanes
 from audioconv.kernels.simd.vector_math import (
     accumulator_add,
+    accumulator_fma,
     accumulator_round,
+    accumulator_store,
     accumulator_zero,
     masked_load,
     masked_store,
 )
 
-_2, _3 = rest(2), rest(3)
-
 
 @part
-def total_of(sums, i, groups, step):
+def sum_over_micro_batches(sums, i, micro_batches, stride):
     total = 0.0
-    for g in range(groups):
-        total += sums[i + g * step]
+    for m in range(micro_batches):
+        total += sums[i + m * stride]
     return total
 
 
-@step
-def bias_gradient(row, spaces, like, clip, clips, group, thread):
-    """The first of two rows of sums, over all groups; operands sums (groups, 2, width), gradient; rest: width,
-    groups.
-    """
-    at = (clip, clips, group)
-    total, gradient = doubles(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
-    width, groups = row[_2], row[_2 + 1]
+BIAS_GRADIENT = op_layout("BIAS_GRADIENT", operands=("sums", "gradient"), integers=("width", "micro_batches"))
+
+
+@op_kernel(BIAS_GRADIENT)
+def bias_gradient(instruction, segments, like, clip, clips, micro_batch, thread):
+    """gradient = the first of two rows of `sums` (micro-batches, 2, width), added up."""
+    at = (clip, clips, micro_batch)
+    total = doubles(instruction, segments, like, BIAS_GRADIENT.sums, at)
+    gradient = floats(instruction, segments, like, BIAS_GRADIENT.gradient, at)
+    width, micro_batches = instruction[BIAS_GRADIENT.width], instruction[BIAS_GRADIENT.micro_batches]
     if thread == 0:
         for c in range(width):
-            gradient[c] = total_of(total, c, groups, 2 * width)
+            gradient[c] = sum_over_micro_batches(total, c, micro_batches, 2 * width)
 
 
 @part
-def share_of(size, group, groups):
-    """The part of `size` elements that a group does: whole vectors, so that it does not matter who does them."""
+def share_of(size, i, shares):
+    """(first, last) of the i-th of so many shares of `size` elements: whole vectors, whoever does them."""
     vectors = (size + 7) // 8
-    return vectors * group // groups * 8, min(size, vectors * (group + 1) // groups * 8)
+    return vectors * i // shares * 8, min(size, vectors * (i + 1) // shares * 8)
 
 
-@step
-def add_partials(row, spaces, like, clip, clips, group, thread):
-    """total[i] = sum over p of partials[p, i]; operands partials, total; the rest: size, partials, groups."""
-    at = (clip, clips, group)
-    partials, total = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
-    size, count = row[_2], row[_2 + 1]
-    first, last = share_of(size, group, row[_2 + 2])
+SUM_PARTIALS = op_layout("SUM_PARTIALS", operands=("partials", "total"), integers=("size", "terms", "micro_batches"))
+
+
+@op_kernel(SUM_PARTIALS)
+def sum_partials(instruction, segments, like, clip, clips, micro_batch, thread):
+    """total[i] = sum over p of partials[p, i], on the share of a micro-batch."""
+    at = (clip, clips, micro_batch)
+    partials = floats(instruction, segments, like, SUM_PARTIALS.partials, at)
+    total = floats(instruction, segments, like, SUM_PARTIALS.total, at)
+    size, count = instruction[SUM_PARTIALS.size], instruction[SUM_PARTIALS.terms]
+    first, last = share_of(size, micro_batch, instruction[SUM_PARTIALS.micro_batches])
     width = 8 if partials.itemsize == 4 else 4
     for i in range(first, last, width):
         value = accumulator_zero(total)
@@ -59,34 +66,49 @@ def add_partials(row, spaces, like, clip, clips, group, thread):
         masked_store(total, i, accumulator_round(total, value), last - i)
 
 
-@step
-def accumulate(row, spaces, like, clip, clips, group, thread):
-    """total += x on the share of a group; operands x, total; the rest: size, groups."""
-    at = (clip, clips, group)
-    x, total = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
-    first, last = share_of(row[_2], group, row[_2 + 1])
+ACCUMULATE = op_layout("ACCUMULATE", operands=("x", "total"), integers=("size", "micro_batches"))
+
+
+@op_kernel(ACCUMULATE)
+def accumulate(instruction, segments, like, clip, clips, micro_batch, thread):
+    """total += x on the share of a micro-batch."""
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, ACCUMULATE.x, at)
+    total = floats(instruction, segments, like, ACCUMULATE.total, at)
+    first, last = share_of(instruction[ACCUMULATE.size], micro_batch, instruction[ACCUMULATE.micro_batches])
     for i in range(first, last):
         total[i] += x[i]
 
 
-@step
-def flip_weights(row, spaces, like, clip, clips, group, thread):
-    """Weights with taps in another order, and input and output exchanged: out[p, o, i] = w[taps[p], i, o].
+FLIP_WEIGHTS = op_layout(
+    "FLIP_WEIGHTS",
+    operands=("weights", "taps", "flipped"),
+    integers=("tap_count", "channels", "filters", "groups", "micro_batches", "exchange"),
+)
 
-    Operands w (taps, in // channel_groups, out), taps, out (taps, out // channel_groups, in); the rest: taps, in and
-    out a group of channels, groups of channels, groups of clips that share the work; whether to exchange at all.
+
+@op_kernel(FLIP_WEIGHTS)
+def flip_weights(instruction, segments, like, clip, clips, micro_batch, thread):
+    """Weights with taps in another order, and input and output exchanged: flipped[p, o, i] = weights[taps[p], i, o].
+
+    `weights` (taps, in // groups, out), `flipped` (taps, out // groups, in); `channels` and `filters` are those of a
+    group. Without `exchange` only the order changes. Micro-batches share the work.
     """
-    at = (clip, clips, group)
-    w, taps, out = (
-        floats(row, spaces, like, 0, at),
-        integers(row, spaces, like, 1, at),
-        floats(row, spaces, like, 2, at),
+    at = (clip, clips, micro_batch)
+    w = floats(instruction, segments, like, FLIP_WEIGHTS.weights, at)
+    taps = integers(instruction, segments, like, FLIP_WEIGHTS.taps, at)
+    out = floats(instruction, segments, like, FLIP_WEIGHTS.flipped, at)
+    count, channels, filters, blocks = (
+        instruction[FLIP_WEIGHTS.tap_count],
+        instruction[FLIP_WEIGHTS.channels],
+        instruction[FLIP_WEIGHTS.filters],
+        instruction[FLIP_WEIGHTS.groups],
     )
-    count, channels, filters, blocks = row[_3], row[_3 + 1], row[_3 + 2], row[_3 + 3]
-    for p in range(count * group // row[_3 + 4], count * (group + 1) // row[_3 + 4]):
+    shares = instruction[FLIP_WEIGHTS.micro_batches]
+    for p in range(count * micro_batch // shares, count * (micro_batch + 1) // shares):
         size = channels * filters * blocks
         read, write = taps[p] * size, p * size
-        if row[_3 + 5]:
+        if instruction[FLIP_WEIGHTS.exchange]:
             for block in range(blocks):
                 for i in range(channels):
                     for o in range(filters):
@@ -96,3 +118,27 @@ def flip_weights(row, spaces, like, clip, clips, group, thread):
         else:
             for i in range(size):
                 out[write + i] = w[read + i]
+
+
+SUMS = op_layout("SUMS", operands=("x", "sums"), integers=(*DIMS, "bands"))
+
+
+@op_kernel(SUMS)
+def sums(instruction, segments, like, clip, clips, micro_batch, thread):
+    """Sums of x and of x * x over a micro-batch, for each band and channel: (2, bands, channels)."""
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, SUMS.x, at)
+    out = doubles(instruction, segments, like, SUMS.sums, at)
+    freq, channels, bands = instruction[SUMS.freq], instruction[SUMS.channels], instruction[SUMS.bands]
+    for band in range(bands):
+        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        for c in range(0, channels, lanes(x)):
+            plain, squares = accumulator_zero(x), accumulator_zero(x)
+            for b in range(clips):
+                for t in range(instruction[SUMS.time]):
+                    for f in range(first, last):
+                        v = masked_load(x, element(instruction, SUMS.x, b, t, f) + c, channels - c)
+                        plain, squares = accumulator_add(plain, v), accumulator_fma(squares, v, v)
+            i = band * channels + c
+            accumulator_store(out, i, plain, channels - c)
+            accumulator_store(out, i + bands * channels, squares, channels - c)

@@ -1,16 +1,16 @@
-"""Many-channel convolution of channels-last rows: one product for all of them, whatever the direction.
+"""Convolution of channels-last activations as an implicit GEMM: one matrix product for every direction, no im2col.
 
     out[r, :] = start + sum over k of a[row r, k] * b[k, :]
 
-Forward, a row is an output frame, k runs over taps and channels, and b is the weights. No im2col is needed: where a row
-begins says a table of offsets, and how k goes on from there three nested counts with a step each. With the table and
-the counts exchanged the same product is the weight gradient: a row is a weight, k runs over frames, b is the gradient
-of the output. The input gradient is a forward convolution of that with the taps reversed. Strided, dilated, grouped and
-transposed convolutions, one dimension or two, are tables and counts; so are weights that are not shared.
+Forward, a row is an output frame, k runs over taps and channels, and b is the weights. Nothing is copied into a matrix
+of patches (im2col): where a row begins says a table of offsets, and how k goes on from there three nested counts with
+strides. With the table and the counts exchanged the same product is the weight gradient: a row is a weight, k runs over
+frames, b is the gradient of the output. The input gradient is a forward convolution of that with flipped weights.
+Strided, dilated, grouped and transposed convolutions, one dimension or two, are tables and counts; so are weights that
+are not shared.
 
-With a filter a channel (depthwise), a's factor is a vector where it else is one number for all columns. Then nearly as
-much is loaded as multiplied, unless taps slide over rows: each vector of a is loaded once for the three taps that meet
-it.
+In a depthwise convolution a's factor is a vector where it else is one number for all columns. Then nearly as much is
+loaded as multiplied, unless taps slide over rows: each vector of a is loaded once for the three taps that meet it.
 
 The product is computed in register tiles of rows x vectors, as many accumulators as leave registers for the weights and
 a factor: 12 of the 16 of AVX2, 24 of the 32 of AVX-512. Rows and columns that are left over are covered by a last tile
@@ -19,51 +19,59 @@ that overlaps the one before: every element is one chain of fma in the same orde
 Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34 (2008).
 """
 
+from collections import namedtuple
+
 import numpy as np
 
-from audioconv.kernels._jit import inner, part, step
-from audioconv.kernels.nn.operands import floats, integers, rest
+from audioconv.kernels._jit import inner, op_kernel, part
+from audioconv.kernels.nn.operands import floats, integers, op_layout
 from audioconv.kernels.simd import tile
 from audioconv.kernels.simd import vector as simd
 from audioconv.kernels.simd._emit import AVX512
 
-# A row of `product` after its operands a, b, start, out, rows of a, rows of out:
-CLIPS_IN, PER_CLIP, RUN, COUNTS, A_STEPS, B_STEPS, FIRST, LAST, RELU = 0, 1, 2, 3, 6, 9, 12, 13, 14
-_REST = rest(6)
-# CLIPS_IN: the clips of a group are 0 among the rows, 1 among the first count, 2 neither;
-# PER_CLIP: rows of a clip; RUN > 0: so many rows in a row are as far apart in a as the last count steps;
-# FIRST, LAST: columns; RELU: whether what is negative becomes 0
+# row_offsets, row_offsets_out: where rows begin in a and out; clips: which axis of the product the clips of a
+# micro-batch are; rows_per_clip: rows of a clip; run_length > 0: so many rows in a row are as far apart in a as the
+# innermost count's stride; counts: nested counts of k, with their strides in a and b; relu: whether what is negative
+# becomes 0.
+GEMM = op_layout(
+    "GEMM",
+    operands=("a", "b", "start", "out", "row_offsets", "row_offsets_out"),
+    integers=(
+        "clips", "rows_per_clip", "run_length", ("counts", 3), ("a_strides", 3), ("b_strides", 3), "first_column",
+        "end_column", "relu",
+    ),
+)  # fmt: skip
+CLIPS_ARE_ROWS, CLIPS_ARE_SUMMED, NO_CLIPS = range(3)  # of `clips`: rows, the outermost count, or neither
 
-# What bands take: operands a, b, start, out, tables of rows, how many rows, RUN, counts with steps, RELU.
-_OUT, _ROWS, _RUN, _COUNTS = 3, 6, 7, 8
+_Gemm = namedtuple("_Gemm", "a b start out row_offsets row_offsets_out rows run_length counts a_strides b_strides relu")
 
 
 def _tile(rows, vectors, add):
     """Kernel for one register tile: rows x (vectors * lanes) outputs, each one chain of fma."""
 
     @part
-    def one_tile(arguments, first, column):
-        a, b, start, out, table, table_out, _, _, counts, a_steps, b_steps, relu = arguments
-        places = tile.offsets(table, first, rows)
+    def one_tile(gemm, first, column):
+        a, b, start, out, row_offsets, row_offsets_out, _, _, counts, a_strides, b_strides, relu = gemm
+        offsets = tile.offsets(row_offsets, first, rows)
         total = tile.fill(tile.zeros(out, rows, vectors), start, column)
         i, j = column if add is tile.lanewise else np.int64(0), column
         # not `for`: a loop whose count LLVM knows beforehand it unrolls, and sets up addresses for 200 cycles a tile
-        end = j + counts[0] * b_steps[0]
+        end = j + counts[0] * b_strides[0]
         while j != end:
-            i1, j1, end1 = i, j, j + counts[1] * b_steps[1]
+            i1, j1, end1 = i, j, j + counts[1] * b_strides[1]
             while j1 != end1:
-                i2, j2, end2 = i1, j1, j1 + counts[2] * b_steps[2]
+                i2, j2, end2 = i1, j1, j1 + counts[2] * b_strides[2]
                 while j2 != end2:
-                    total = add(total, a, places, i2, b, j2)
-                    i2 += a_steps[2]
-                    j2 += b_steps[2]
-                i1 += a_steps[1]
-                j1 += b_steps[1]
-            i += a_steps[0]
-            j += b_steps[0]
+                    total = add(total, a, offsets, i2, b, j2)
+                    i2 += a_strides[2]
+                    j2 += b_strides[2]
+                i1 += a_strides[1]
+                j1 += b_strides[1]
+            i += a_strides[0]
+            j += b_strides[0]
         if relu:
             total = tile.relu(total)
-        tile.store(total, out, tile.offsets(table_out, first, rows), column)
+        tile.store(total, out, tile.offsets(row_offsets_out, first, rows), column)
 
     return one_tile
 
@@ -75,14 +83,14 @@ def _band(rows, vectors, add):
     many, one = _tile(rows, vectors, add), _tile(1, vectors, add)
 
     @inner
-    def band(arguments, column):
-        count = arguments[_ROWS]
+    def band(gemm, column):
+        count = gemm.rows
         if count < rows:
             for r in range(count):
-                one(arguments, r, column)
+                one(gemm, r, column)
             return
         for block in range((count + rows - 1) // rows):
-            many(arguments, min(block * rows, count - rows), column)
+            many(gemm, min(block * rows, count - rows), column)
 
     return band
 
@@ -91,22 +99,22 @@ def _sliding_tile(rows, vectors):
     """Kernel for a tile of rows that `SLIDING` taps slide over: each vector of a is loaded once for all it meets."""
 
     @part
-    def one_tile(arguments, first, column):
-        a, b, start, out, table, table_out, _, _, counts, a_steps, b_steps, relu = arguments
+    def one_tile(gemm, first, column):
+        a, b, start, out, row_offsets, row_offsets_out, _, _, counts, a_strides, b_strides, relu = gemm
         total = tile.fill(tile.zeros(out, rows, vectors), start, column)
-        i, j = table[first] + column, column
-        end = j + counts[0] * b_steps[0]
+        i, j = row_offsets[first] + column, column
+        end = j + counts[0] * b_strides[0]
         while j != end:
-            i1, j1, end1 = i, j, j + counts[1] * b_steps[1]
+            i1, j1, end1 = i, j, j + counts[1] * b_strides[1]
             while j1 != end1:
-                total = tile.slide(total, a, i1, a_steps[2], b, j1, b_steps[2], SLIDING)
-                i1 += a_steps[1]
-                j1 += b_steps[1]
-            i += a_steps[0]
-            j += b_steps[0]
+                total = tile.slide(total, a, i1, a_strides[2], b, j1, b_strides[2], SLIDING)
+                i1 += a_strides[1]
+                j1 += b_strides[1]
+            i += a_strides[0]
+            j += b_strides[0]
         if relu:
             total = tile.relu(total)
-        tile.store(total, out, tile.offsets(table_out, first, rows), column)
+        tile.store(total, out, tile.offsets(row_offsets_out, first, rows), column)
 
     return one_tile
 
@@ -116,31 +124,36 @@ def _sliding_band(rows, vectors):
     many = _sliding_tile(rows, vectors)
 
     @inner
-    def band(arguments, column):
-        count, run = arguments[_ROWS], arguments[_RUN]
+    def band(gemm, column):
+        count, run = gemm.rows, gemm.run_length
         for begin in range(0, count, run):
             for block in range((run + rows - 1) // rows):
-                many(arguments, begin + min(block * rows, run - rows), column)
+                many(gemm, begin + min(block * rows, run - rows), column)
 
     return band
 
 
 @part
-def _three(row, o):
-    return row[o], row[o + 1], row[o + 2]
+def _three(instruction, first):
+    return instruction[first], instruction[first + 1], instruction[first + 2]
 
 
 @part
-def _arguments(row, spaces, like, at):
-    """A row as bands take it."""
-    a, b = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
-    start, out = floats(row, spaces, like, 2, at), floats(row, spaces, like, 3, at)
-    table, table_out = integers(row, spaces, like, 4, at), integers(row, spaces, like, 5, at)
-    o, clips = _REST, at[1]
-    counts, a_steps, b_steps = _three(row, o + COUNTS), _three(row, o + A_STEPS), _three(row, o + B_STEPS)
-    rows = row[o + PER_CLIP] * (clips if row[o + CLIPS_IN] == 0 else 1)
-    counts = (clips if row[o + CLIPS_IN] == 1 else counts[0], counts[1], counts[2])
-    return a, b, start, out, table, table_out, rows, row[o + RUN], counts, a_steps, b_steps, row[o + RELU]
+def _decoded(instruction, segments, like, at):
+    """An instruction as bands take it."""
+    a = floats(instruction, segments, like, GEMM.a, at)
+    b = floats(instruction, segments, like, GEMM.b, at)
+    start = floats(instruction, segments, like, GEMM.start, at)
+    out = floats(instruction, segments, like, GEMM.out, at)
+    row_offsets = integers(instruction, segments, like, GEMM.row_offsets, at)
+    row_offsets_out = integers(instruction, segments, like, GEMM.row_offsets_out, at)
+    clips, axis = at[1], instruction[GEMM.clips]
+    rows = instruction[GEMM.rows_per_clip] * (clips if axis == CLIPS_ARE_ROWS else 1)
+    outer, middle, innermost = _three(instruction, GEMM.counts)
+    counts = (clips if axis == CLIPS_ARE_SUMMED else outer, middle, innermost)
+    a_strides, b_strides = _three(instruction, GEMM.a_strides), _three(instruction, GEMM.b_strides)
+    run_length, relu = instruction[GEMM.run_length], instruction[GEMM.relu]
+    return _Gemm(a, b, start, out, row_offsets, row_offsets_out, rows, run_length, counts, a_strides, b_strides, relu)
 
 
 SLIDING = 3  # taps that slide over rows: the usual number of taps of a filter a channel
@@ -174,19 +187,19 @@ def _any_width(bands):
     three, four, six, eight = (bands.get(width, two) for width in (3, 4, 6, 8))
 
     @inner
-    def band(arguments, column, width):
+    def band(gemm, column, width):
         if width == 8:
-            eight(arguments, column)
+            eight(gemm, column)
         elif width == 6:
-            six(arguments, column)
+            six(gemm, column)
         elif width == 4:
-            four(arguments, column)
+            four(gemm, column)
         elif width == 3:
-            three(arguments, column)
+            three(gemm, column)
         elif width == 2:
-            two(arguments, column)
+            two(gemm, column)
         else:
-            one(arguments, column)
+            one(gemm, column)
 
     return band
 
@@ -197,16 +210,16 @@ def _all_columns(bands):
     width_of = _choose(tuple(width for width in bands if width > 1))
 
     @inner
-    def all_bands(arguments, first, last):
-        lanes = simd.lanes(arguments[_OUT])
+    def all_bands(gemm, first, last):
+        lanes = simd.lanes(gemm.out)
         if last - first < lanes:
             for column in range(first, last):
-                scalar(arguments, column)
+                scalar(gemm, column)
             return
         column = first
         while column < last:
             width = width_of((last - column) // lanes)
-            vectors(arguments, min(column, last - width * lanes), width)
+            vectors(gemm, min(column, last - width * lanes), width)
             column += width * lanes
 
     return all_bands
@@ -218,19 +231,21 @@ _slide = _all_columns({width: _sliding_band(rows, width) for width, rows in _SLI
 _LEAST_RUN = max(_SLIDE.values())
 
 
-@step
-def implicit_gemm(row, spaces, like, clip, clips, group, thread):
+@op_kernel(GEMM)
+def implicit_gemm(instruction, segments, like, clip, clips, micro_batch, thread):
     """Sums of products, a's factor being one number for all columns."""
-    _sums(_arguments(row, spaces, like, (clip, clips, group)), row[_REST + FIRST], row[_REST + LAST])
+    gemm = _decoded(instruction, segments, like, (clip, clips, micro_batch))
+    _sums(gemm, instruction[GEMM.first_column], instruction[GEMM.end_column])
 
 
-@step
-def depthwise(row, spaces, like, clip, clips, group, thread):
-    """Sums of products, column by column."""
-    arguments = _arguments(row, spaces, like, (clip, clips, group))
-    first, last = row[_REST + FIRST], row[_REST + LAST]
-    slides = arguments[_RUN] >= _LEAST_RUN and arguments[_COUNTS][2] == SLIDING
-    if slides and last - first >= simd.lanes(arguments[_OUT]):
-        _slide(arguments, first, last)
+@op_kernel(GEMM)
+def depthwise(instruction, segments, like, clip, clips, micro_batch, thread):
+    """Sums of products, column by column: a filter a channel."""
+    gemm = _decoded(instruction, segments, like, (clip, clips, micro_batch))
+    first, end = instruction[GEMM.first_column], instruction[GEMM.end_column]
+    _, _, innermost = gemm.counts
+    slides = gemm.run_length >= _LEAST_RUN and innermost == SLIDING
+    if slides and end - first >= simd.lanes(gemm.out):
+        _slide(gemm, first, end)
     else:
-        _lanes(arguments, first, last)
+        _lanes(gemm, first, end)

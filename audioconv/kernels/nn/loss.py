@@ -1,45 +1,55 @@
-"""Steps of losses: the gradient of the outputs, and the loss of a group. Operands outputs, targets, weights of clips,
-gradient, loss (and for binary cross-entropy weights of positive targets, one a channel); the rest: channels, time and
-frequencies of a clip. All in float64 within, because there is little of it.
+"""Op kernels of losses: the gradient of the outputs, and the loss of a micro-batch.
+
+All is float64 within, because there is little of it.
 """
 
 from math import exp, log, log1p
 
 import numpy as np
 
-from audioconv.kernels._jit import part, step
-from audioconv.kernels.nn.elementwise import place
-from audioconv.kernels.nn.operands import doubles, floats, rest
+from audioconv.kernels._jit import op_kernel, part
+from audioconv.kernels.nn.operands import doubles, element, floats, op_layout
 
-_5, _6 = rest(5), rest(6)
+LOSS = op_layout(
+    "LOSS", operands=("outputs", "targets", "weights", "gradient", "loss"), integers=("channels", "time", "freq")
+)
 
 
 @part
-def _operands(row, spaces, like, at):
+def _operands(instruction, segments, like, at):
+    """The operands that all losses have."""
     return (
-        floats(row, spaces, like, 0, at),
-        floats(row, spaces, like, 1, at),
-        doubles(row, spaces, like, 2, at),
-        floats(row, spaces, like, 3, at),
-        doubles(row, spaces, like, 4, at),
+        floats(instruction, segments, like, LOSS.outputs, at),
+        floats(instruction, segments, like, LOSS.targets, at),
+        doubles(instruction, segments, like, LOSS.weights, at),
+        floats(instruction, segments, like, LOSS.gradient, at),
+        doubles(instruction, segments, like, LOSS.loss, at),
     )
 
 
 @part
-def _places(row, n, o):
-    """Clip of the n-th row, and where it begins in outputs, targets and gradient, which may have margins."""
-    bins = row[o + 2]
-    b, t, f = n // (row[o + 1] * bins), n // bins % row[o + 1], n % bins
-    return b, place(row, 0, b, t, f), place(row, 1, b, t, f), place(row, 3, b, t, f)
+def _offsets(instruction, names, n):
+    """Clip of the n-th row of channels, and where that begins in outputs, targets and gradient, which may have a halo.
+
+    `names` is the layout.
+    """
+    time, freq = instruction[names.time], instruction[names.freq]
+    b, t, f = n // (time * freq), n // freq % time, n % freq
+    return (
+        b,
+        element(instruction, names.outputs, b, t, f),
+        element(instruction, names.targets, b, t, f),
+        element(instruction, names.gradient, b, t, f),
+    )
 
 
-@step
-def softmax_cross_entropy(row, spaces, like, clip, clips, group, thread):
+@op_kernel(LOSS)
+def softmax_cross_entropy(instruction, segments, like, clip, clips, micro_batch, thread):
     """loss = -sum over clips of weight * sum over c of target_c * log softmax(outputs)_c."""
-    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
-    channels, total = row[_5], 0.0
-    for n in range(clips * row[_5 + 1] * row[_5 + 2]):
-        b, i, j, k = _places(row, n, _5)
+    outputs, targets, weights, gradient, loss = _operands(instruction, segments, like, (clip, clips, micro_batch))
+    channels, total = instruction[LOSS.channels], 0.0
+    for n in range(clips * instruction[LOSS.time] * instruction[LOSS.freq]):
+        b, i, j, k = _offsets(instruction, LOSS, n)
         largest, mass, power = -np.inf, 0.0, 0.0
         for c in range(channels):
             largest = max(largest, outputs[i + c])
@@ -55,17 +65,24 @@ def softmax_cross_entropy(row, spaces, like, clip, clips, group, thread):
     loss[0] = total
 
 
-@step
-def binary_cross_entropy(row, spaces, like, clip, clips, group, thread):
+BINARY_CROSS_ENTROPY = op_layout(
+    "BINARY_CROSS_ENTROPY",
+    operands=("outputs", "targets", "weights", "gradient", "loss", "positive_weights"),
+    integers=("channels", "time", "freq"),
+)
+
+
+@op_kernel(BINARY_CROSS_ENTROPY)
+def binary_cross_entropy(instruction, segments, like, clip, clips, micro_batch, thread):
     """loss = -sum over clips and c of weight * (positive_c * target * log sigmoid(y) + (1 - target) * log(1 -
     sigmoid(y))).
     """
-    at = (clip, clips, group)
-    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, at)
-    positive = doubles(row, spaces, like, 5, at)
-    channels, total = row[_6], 0.0
-    for n in range(clips * row[_6 + 1] * row[_6 + 2]):
-        b, i, j, k = _places(row, n, _6)
+    at = (clip, clips, micro_batch)
+    outputs, targets, weights, gradient, loss = _operands(instruction, segments, like, at)
+    positive = doubles(instruction, segments, like, BINARY_CROSS_ENTROPY.positive_weights, at)
+    channels, total = instruction[BINARY_CROSS_ENTROPY.channels], 0.0
+    for n in range(clips * instruction[BINARY_CROSS_ENTROPY.time] * instruction[BINARY_CROSS_ENTROPY.freq]):
+        b, i, j, k = _offsets(instruction, BINARY_CROSS_ENTROPY, n)
         for c in range(channels):
             y, target = np.float64(outputs[i + c]), np.float64(targets[j + c])
             small, more = exp(-abs(y)), (positive[c] - 1.0) * np.float64(targets[j + c])
@@ -80,13 +97,13 @@ def binary_cross_entropy(row, spaces, like, clip, clips, group, thread):
     loss[0] = total
 
 
-@step
-def mean_squared_error(row, spaces, like, clip, clips, group, thread):
+@op_kernel(LOSS)
+def mean_squared_error(instruction, segments, like, clip, clips, micro_batch, thread):
     """loss = sum over clips and c of weight * (y - target)**2."""
-    outputs, targets, weights, gradient, loss = _operands(row, spaces, like, (clip, clips, group))
-    channels, total = row[_5], 0.0
-    for n in range(clips * row[_5 + 1] * row[_5 + 2]):
-        b, i, j, k = _places(row, n, _5)
+    outputs, targets, weights, gradient, loss = _operands(instruction, segments, like, (clip, clips, micro_batch))
+    channels, total = instruction[LOSS.channels], 0.0
+    for n in range(clips * instruction[LOSS.time] * instruction[LOSS.freq]):
+        b, i, j, k = _offsets(instruction, LOSS, n)
         for c in range(channels):
             error = np.float64(outputs[i + c]) - np.float64(targets[j + c])
             total += weights[b] * error * error

@@ -1,18 +1,16 @@
-"""Where the steps of a program find their arrays: operands in a row of numbers, spaces of memory, atomic counters.
+"""Where op kernels find their arrays: operands in an instruction, memory segments.
 
-A program (`program.py`) is a table of int64, a row a step. A row begins with the address of the step, then come the
-operands, each `OPERAND` numbers, then whatever the step needs. An operand is a block of clips in one of the spaces:
+A program (`program.py`) is a table of int64; each row is an instruction: the address of the compiled op kernel, its
+operands, each a row of the layout `OPERAND`, and its parameters. What an op kernel takes is declared once, by name
+(`op_layout`), and read by these names:
 
-    space    which space
-    offset   of clip 0 and group 0, in elements
-    clip     elements from one clip of the batch to the next; 0 for what is kept for one group at a time
-    group    from what belongs to one group of clips to the next
-    inner    from one clip of a group to the next
-    size     of one clip
-    time     from one step of time to the next
-    freq     from one frequency to the next; channels lie side by side
+    SCALE = op_layout("SCALE", operands=("x", "y"), integers=DIMS, reals=("factor",))
+    ...
+    x = floats(instruction, segments, like, SCALE.x, at)
+    channels, factor = instruction[SCALE.channels], real(instruction, SCALE.factor)
 
-Without JIT an operand is a slice of its NumPy array, so that every access is checked against what the step may touch.
+An operand is a block of clips in a memory segment; channels lie side by side. Without JIT it is a slice of its NumPy
+array, so that every access is checked against what the op kernel may touch.
 """
 
 import numpy as np
@@ -22,81 +20,116 @@ from numba.core import cgutils
 from numba.core.typing.templates import signature
 
 from audioconv.kernels._jit import STEPS, part
+from audioconv.kernels._layout import layout
 from audioconv.kernels.simd._emit import operation
 from audioconv.kernels.simd.pointers import doubles_at, floats_at, integers_at
 
-OPERAND = 8
-SPACE, OFFSET, CLIP, MICRO_BATCH, INNER, SIZE, TIME, FREQ = range(OPERAND)
+# segment: which memory segment; offset: of the first clip and micro-batch, in elements; strides in elements: from clip
+# to clip of the batch (0 for what is kept for one micro-batch at a time), from one micro-batch to the next, from clip
+# to clip of a micro-batch, from one step of time and one frequency to the next; size: elements of one clip.
+OPERAND = layout(
+    "OPERAND", "segment", "offset", "batch_stride", "micro_batch_stride", "clip_stride", "size", "time_stride",
+    "freq_stride",
+)  # fmt: skip
 
-# The spaces that every program has; those of single arrays come after them.
-WORK, SCRATCH, OWN, SUMS, OWN_SUMS, INDEX = range(6)
-# WORK: of the whole batch; SCRATCH: of a thread, for a group at a time; OWN: of a thread; SUMS, OWN_SUMS: the same in
-# float64; INDEX: int64. Each thread has a table of spaces with its own in it.
+# The segments that every program has; those of single arrays come after them. WORKSPACE: of the whole batch; SCRATCH:
+# of a thread, for a micro-batch at a time; THREAD_LOCAL: of a thread; ACCUMULATORS and THREAD_ACCUMULATORS: the same in
+# float64; INDEX: int64. Each thread has a table of segments with its own in it.
+WORKSPACE, SCRATCH, THREAD_LOCAL, ACCUMULATORS, THREAD_ACCUMULATORS, INDEX = range(6)
+
+DIMS = ("time", "freq", "channels")
 
 
-def rest(operands):
-    """Where in a row the other numbers of a step with so many operands begin."""
-    return 1 + OPERAND * operands
+def op_layout(name, operands, integers=(), reals=()):
+    """Return the layout of the instructions of an op kernel: the offset of each operand and parameter by its name.
+
+    `operands` and `reals` (parameters that are float64) list names again; `integers` may have pairs (name, count).
+
+    Examples
+    --------
+    >>> SCALE = op_layout("SCALE", operands=("x", "y"), integers=DIMS, reals=("factor",))
+    >>> SCALE.x, SCALE.y, SCALE.time, SCALE.factor
+    (1, 9, 17, 20)
+    """
+    made = layout(name, *[(operand, OPERAND.row_size) for operand in operands], *integers, *reals, first=1)
+    members = {"__slots__": (), "operands": tuple(operands), "reals": tuple(reals)}
+    return type(name, (type(made),), members)(*made)
 
 
-@operation(lambda row, i: row[i : i + 1].view(np.float64)[0])
-def real(typing_context, row, i):
-    """real(row, i): the float64 whose bits are row[i]."""
+@operation(lambda instruction, i: instruction[i : i + 1].view(np.float64)[0])
+def real(typing_context, instruction, i):
+    """real(instruction, i): the float64 whose bits are instruction[i]."""
 
     def codegen(context, builder, sig, args):
         return builder.bitcast(builder.load(builder.gep(args[0], [args[1]])), ir.DoubleType())
 
-    return signature(types.float64, row, types.intp), codegen
+    return signature(types.float64, instruction, types.intp), codegen
 
 
 @part
-def _start(row, i, clip, group):
-    o = 1 + OPERAND * i
-    return row[o + OFFSET] + clip * row[o + CLIP] + group * row[o + MICRO_BATCH]
+def _start(instruction, operand, clip, micro_batch):
+    return (
+        instruction[operand + OPERAND.offset]
+        + clip * instruction[operand + OPERAND.batch_stride]
+        + micro_batch * instruction[operand + OPERAND.micro_batch_stride]
+    )
 
 
 @part
-def _size(row, i, clips):
-    o = 1 + OPERAND * i
-    return row[o + SIZE] + (clips - 1) * row[o + INNER] if clips else row[o + SIZE] * (row[o + INNER] == 0)
+def _size(instruction, operand, clips):
+    size, stride = instruction[operand + OPERAND.size], instruction[operand + OPERAND.clip_stride]
+    return size + (clips - 1) * stride if clips else size * (stride == 0)
 
 
 @part
-def floats(row, spaces, like, i, at):
-    """The i-th operand of a row, at = (clip, clips, group): a flat array of all its clips."""
-    return floats_at(spaces, row[1 + OPERAND * i], _start(row, i, at[0], at[2]), _size(row, i, at[1]), like)
+def floats(instruction, segments, like, operand, at):
+    """An operand of an instruction, at = (clip, clips, micro_batch): a flat array of all its clips."""
+    start, size = _start(instruction, operand, at[0], at[2]), _size(instruction, operand, at[1])
+    return floats_at(segments, instruction[operand + OPERAND.segment], start, size, like)
 
 
 @part
-def doubles(row, spaces, like, i, at):
+def doubles(instruction, segments, like, operand, at):
     """The same of float64."""
-    return doubles_at(spaces, row[1 + OPERAND * i], _start(row, i, at[0], at[2]), _size(row, i, at[1]), like)
+    start, size = _start(instruction, operand, at[0], at[2]), _size(instruction, operand, at[1])
+    return doubles_at(segments, instruction[operand + OPERAND.segment], start, size, like)
 
 
 @part
-def integers(row, spaces, like, i, at):
+def integers(instruction, segments, like, operand, at):
     """The same of int64."""
-    return integers_at(spaces, row[1 + OPERAND * i], _start(row, i, at[0], at[2]), _size(row, i, at[1]), like)
+    start, size = _start(instruction, operand, at[0], at[2]), _size(instruction, operand, at[1])
+    return integers_at(segments, instruction[operand + OPERAND.segment], start, size, like)
 
 
-def _numpy_invoke(table, row, spaces, like, clip, clips, group, thread):
-    STEPS[table[row, 0]].function(table[row], spaces, like, clip, clips, group, thread)
+@part
+def element(instruction, operand, b, t, f):
+    """Where channel 0 of an operand is: clip b of the micro-batch, time t, frequency f."""
+    return (
+        b * instruction[operand + OPERAND.clip_stride]
+        + t * instruction[operand + OPERAND.time_stride]
+        + f * instruction[operand + OPERAND.freq_stride]
+    )
+
+
+def _numpy_invoke(table, i, segments, like, clip, clips, micro_batch, thread):
+    STEPS[table[i, 0]].function(table[i], segments, like, clip, clips, micro_batch, thread)
 
 
 @operation(_numpy_invoke)
-def invoke(typing_context, table, row, spaces, like, clip, clips, group, thread):
-    """invoke(table, row, spaces, like, clip, clips, group, thread): do the step in a row of the table."""
+def invoke(typing_context, table, i, segments, like, clip, clips, micro_batch, thread):
+    """invoke(table, i, segments, like, clip, clips, micro_batch, thread): carry out an instruction of the table."""
 
     def codegen(context, builder, sig, args):
-        table, row, spaces, like, *at = args
+        table, i, segments, like, *at = args
         array = context.make_array(sig.args[0])(context, builder, value=table)
         width = cgutils.unpack_tuple(builder, array.shape)[1]
-        fields = builder.gep(array.data, [builder.mul(row, width)])
-        bases = context.make_array(sig.args[2])(context, builder, value=spaces).data
-        element = context.make_array(sig.args[3])(context, builder, value=like).data
-        function = ir.FunctionType(ir.VoidType(), [fields.type, bases.type, element.type, *[a.type for a in at]])
+        fields = builder.gep(array.data, [builder.mul(i, width)])
+        bases = context.make_array(sig.args[2])(context, builder, value=segments).data
+        dtype_pointer = context.make_array(sig.args[3])(context, builder, value=like).data
+        function = ir.FunctionType(ir.VoidType(), [fields.type, bases.type, dtype_pointer.type, *[a.type for a in at]])
         address = builder.inttoptr(builder.load(fields), function.as_pointer())
-        builder.call(address, [fields, bases, element, *at])
+        builder.call(address, [fields, bases, dtype_pointer, *at])
         return context.get_dummy_value()
 
-    return signature(types.none, table, types.intp, spaces, like, *[types.intp] * 4), codegen
+    return signature(types.none, table, types.intp, segments, like, *[types.intp] * 4), codegen

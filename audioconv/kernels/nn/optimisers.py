@@ -1,45 +1,59 @@
-"""Optimisers: AdamW, SGD with Nesterov momentum, gradient clipping by norm, moving average of the weights."""
+"""Optimisers: AdamW, SGD with Nesterov momentum, gradient clipping by norm, exponential moving average of weights."""
 
 import numpy as np
 
-from audioconv.kernels._jit import step
-from audioconv.kernels.nn.gradients import share_of, total_of
-from audioconv.kernels.nn.operands import doubles, floats, real, rest
+from audioconv.kernels._jit import op_kernel
+from audioconv.kernels._layout import layout
+from audioconv.kernels.nn.gradients import share_of, sum_over_micro_batches
+from audioconv.kernels.nn.operands import doubles, floats, op_layout, real
 
-_2, _3, _5 = rest(2), rest(3), rest(5)
+# Rows of hyperparameters of one training step, in float64. gradient_scale: what clipping multiplies the gradient by;
+# enabled: 0 where the loss is not finite, and nothing is to change.
+OPTIMISER = layout("OPTIMISER", "learning_rate", "gradient_scale", "weight_decay", "enabled")
+ADAMW = layout("ADAMW", *OPTIMISER.names, "beta1", "beta2", "epsilon", "correction1", "correction2")
+SGD = layout("SGD", *OPTIMISER.names, "momentum", "nesterov")
 
 
-@step
-def square_sum(row, spaces, like, clip, clips, group, thread):
-    """The sum of the squares of a group's share of x; operands x, sum; the rest: size, groups."""
-    at = (clip, clips, group)
-    x, out = floats(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
-    first, last = share_of(row[_2], group, row[_2 + 1])
+SQUARE_SUM = op_layout("SQUARE_SUM", operands=("x", "sum"), integers=("size", "micro_batches"))
+
+
+@op_kernel(SQUARE_SUM)
+def square_sum(instruction, segments, like, clip, clips, micro_batch, thread):
+    """The sum of the squares of a micro-batch's share of x."""
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, SQUARE_SUM.x, at)
+    out = doubles(instruction, segments, like, SQUARE_SUM.sum, at)
+    first, last = share_of(instruction[SQUARE_SUM.size], micro_batch, instruction[SQUARE_SUM.micro_batches])
     total = 0.0
     for i in range(first, last):
         total += np.float64(x[i]) * np.float64(x[i])
     out[0] = total
 
 
-@step
-def adamw(row, spaces, like, clip, clips, group, thread):
-    """One step of AdamW on the share of a group; operands weight, gradient, mean, square, settings.
+PARAMETER_UPDATE = op_layout(
+    "PARAMETER_UPDATE",
+    operands=("weight", "gradient", "first_moment", "second_moment", "hyperparameters"),
+    integers=("size", "micro_batches", "decays"),
+)
 
-    settings: learning rate, beta1, beta2, epsilon, 1 - beta1**step, 1 - beta2**step, factor of the gradient, decay,
-    whether to do it at all; the rest: size, groups, whether the weight decays.
+
+@op_kernel(PARAMETER_UPDATE)
+def adamw(instruction, segments, like, clip, clips, micro_batch, thread):
+    """AdamW's update of a micro-batch's share of a parameter; hyperparameters as `ADAMW`.
+
     Loshchilov, Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2.
     """
-    at = (clip, clips, group)
-    weight, gradient = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
-    mean, square, s = (
-        doubles(row, spaces, like, 2, at),
-        doubles(row, spaces, like, 3, at),
-        doubles(row, spaces, like, 4, at),
-    )
-    rate, beta1, beta2, epsilon, scale1, scale2 = s[0], s[1], s[2], s[3], 1.0 / s[4], 1.0 / s[5]
-    factor, decay = s[6], s[7] if row[_5 + 2] else 0.0
-    first, last = share_of(row[_5], group, row[_5 + 1])
-    if s[8] == 0.0:
+    at = (clip, clips, micro_batch)
+    weight = floats(instruction, segments, like, PARAMETER_UPDATE.weight, at)
+    gradient = floats(instruction, segments, like, PARAMETER_UPDATE.gradient, at)
+    mean = doubles(instruction, segments, like, PARAMETER_UPDATE.first_moment, at)
+    square = doubles(instruction, segments, like, PARAMETER_UPDATE.second_moment, at)
+    s = doubles(instruction, segments, like, PARAMETER_UPDATE.hyperparameters, at)
+    rate, beta1, beta2, epsilon = s[ADAMW.learning_rate], s[ADAMW.beta1], s[ADAMW.beta2], s[ADAMW.epsilon]
+    scale1, scale2 = 1.0 / s[ADAMW.correction1], 1.0 / s[ADAMW.correction2]
+    factor, decay = s[ADAMW.gradient_scale], s[ADAMW.weight_decay] if instruction[PARAMETER_UPDATE.decays] else 0.0
+    first, last = share_of(instruction[PARAMETER_UPDATE.size], micro_batch, instruction[PARAMETER_UPDATE.micro_batches])
+    if s[OPTIMISER.enabled] == 0.0:
         last = first
     for i in range(first, last):
         g = np.float64(gradient[i]) * factor
@@ -49,20 +63,22 @@ def adamw(row, spaces, like, clip, clips, group, thread):
         weight[i] -= rate * (change + decay * weight[i])
 
 
-@step
-def sgd(row, spaces, like, clip, clips, group, thread):
-    """One step of gradient descent with Nesterov's momentum; operands as for `adamw`, square not used.
+@op_kernel(PARAMETER_UPDATE)
+def sgd(instruction, segments, like, clip, clips, micro_batch, thread):
+    """Gradient descent with momentum, Nesterov's or not; the velocity is the first moment, and there is no second.
 
-    settings: learning rate, momentum, whether Nesterov's, -, -, -, factor of the gradient, decay, whether to do it.
+    Hyperparameters as `SGD`.
     Sutskever, Martens, Dahl, Hinton, On the importance of initialization and momentum in deep learning, ICML 2013.
     """
-    at = (clip, clips, group)
-    weight, gradient = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at)
-    velocity, s = doubles(row, spaces, like, 2, at), doubles(row, spaces, like, 4, at)
-    rate, momentum, nesterov = s[0], s[1], s[2]
-    factor, decay = s[6], s[7] if row[_5 + 2] else 0.0
-    first, last = share_of(row[_5], group, row[_5 + 1])
-    if s[8] == 0.0:
+    at = (clip, clips, micro_batch)
+    weight = floats(instruction, segments, like, PARAMETER_UPDATE.weight, at)
+    gradient = floats(instruction, segments, like, PARAMETER_UPDATE.gradient, at)
+    velocity = doubles(instruction, segments, like, PARAMETER_UPDATE.first_moment, at)
+    s = doubles(instruction, segments, like, PARAMETER_UPDATE.hyperparameters, at)
+    rate, momentum, nesterov = s[SGD.learning_rate], s[SGD.momentum], s[SGD.nesterov]
+    factor, decay = s[SGD.gradient_scale], s[SGD.weight_decay] if instruction[PARAMETER_UPDATE.decays] else 0.0
+    first, last = share_of(instruction[PARAMETER_UPDATE.size], micro_batch, instruction[PARAMETER_UPDATE.micro_batches])
+    if s[OPTIMISER.enabled] == 0.0:
         last = first
     for i in range(first, last):
         g = np.float64(gradient[i]) * factor + decay * weight[i]
@@ -70,41 +86,59 @@ def sgd(row, spaces, like, clip, clips, group, thread):
         weight[i] -= rate * (g + momentum * velocity[i] if nesterov else velocity[i])
 
 
-@step
-def clip_grad_norm(row, spaces, like, clip, clips, group, thread):
-    """settings[6] = the factor that brings the norm of the gradient to at most `largest`, never above 1.
+CLIP_GRAD_NORM = op_layout(
+    "CLIP_GRAD_NORM", operands=("squares", "hyperparameters"), integers=("terms",), reals=("max_norm",)
+)
 
-    Operands sums (count,) of squares, settings; the rest: count, largest. Only thread 0 does it.
+
+@op_kernel(CLIP_GRAD_NORM)
+def clip_grad_norm(instruction, segments, like, clip, clips, micro_batch, thread):
+    """gradient_scale = the factor that brings the norm of the gradient to at most max_norm; thread 0 does it.
+
+    `squares` are the sums of squares of parts of the gradient.
     """
-    at = (clip, clips, group)
-    squares, settings = doubles(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
+    at = (clip, clips, micro_batch)
+    squares = doubles(instruction, segments, like, CLIP_GRAD_NORM.squares, at)
+    hyperparameters = doubles(instruction, segments, like, CLIP_GRAD_NORM.hyperparameters, at)
     if thread == 0:
-        norm = np.sqrt(total_of(squares, 0, row[_2], 1))
-        largest = real(row, _2 + 1)
-        settings[6] = largest / norm if norm > largest else 1.0
+        norm = np.sqrt(sum_over_micro_batches(squares, 0, instruction[CLIP_GRAD_NORM.terms], 1))
+        max_norm = real(instruction, CLIP_GRAD_NORM.max_norm)
+        hyperparameters[OPTIMISER.gradient_scale] = max_norm / norm if norm > max_norm else 1.0
 
 
-@step
-def ema_update(row, spaces, like, clip, clips, group, thread):
-    """average += (1 - decay) * (weight - average) on the share of a group, if the step is done at all.
+EMA_UPDATE = op_layout(
+    "EMA_UPDATE",
+    operands=("weight", "average", "hyperparameters"),
+    integers=("size", "micro_batches"),
+    reals=("decay",),
+)
 
-    Operands weight, average, settings as of `adamw`; the rest: size, groups, decay.
-    """
-    at = (clip, clips, group)
-    weight, average = floats(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
-    settings = doubles(row, spaces, like, 2, at)
-    first, last = share_of(row[_3], group, row[_3 + 1])
-    rate = 1.0 - real(row, _3 + 2)
-    if settings[8] == 0.0:
+
+@op_kernel(EMA_UPDATE)
+def ema_update(instruction, segments, like, clip, clips, micro_batch, thread):
+    """average += (1 - decay) * (weight - average) on the share of a micro-batch, unless the step is cancelled."""
+    at = (clip, clips, micro_batch)
+    weight = floats(instruction, segments, like, EMA_UPDATE.weight, at)
+    average = doubles(instruction, segments, like, EMA_UPDATE.average, at)
+    hyperparameters = doubles(instruction, segments, like, EMA_UPDATE.hyperparameters, at)
+    first, last = share_of(instruction[EMA_UPDATE.size], micro_batch, instruction[EMA_UPDATE.micro_batches])
+    rate = 1.0 - real(instruction, EMA_UPDATE.decay)
+    if hyperparameters[OPTIMISER.enabled] == 0.0:
         last = first
     for i in range(first, last):
         average[i] += rate * (np.float64(weight[i]) - average[i])
 
 
-@step
-def check_finite(row, spaces, like, clip, clips, group, thread):
-    """settings[8] = whether the whole loss is finite; operands losses of groups, settings; the rest: groups."""
-    at = (clip, clips, group)
-    losses, settings = doubles(row, spaces, like, 0, at), doubles(row, spaces, like, 1, at)
+CHECK_FINITE = op_layout("CHECK_FINITE", operands=("losses", "hyperparameters"), integers=("micro_batches",))
+
+
+@op_kernel(CHECK_FINITE)
+def check_finite(instruction, segments, like, clip, clips, micro_batch, thread):
+    """enabled = whether the whole loss is finite, the sum of those of micro-batches; thread 0 does it."""
+    at = (clip, clips, micro_batch)
+    losses = doubles(instruction, segments, like, CHECK_FINITE.losses, at)
+    hyperparameters = doubles(instruction, segments, like, CHECK_FINITE.hyperparameters, at)
     if thread == 0:
-        settings[8] = 1.0 if np.isfinite(total_of(losses, 0, row[_2], 1)) else 0.0
+        hyperparameters[OPTIMISER.enabled] = (
+            1.0 if np.isfinite(sum_over_micro_batches(losses, 0, instruction[CHECK_FINITE.micro_batches], 1)) else 0.0
+        )

@@ -1,35 +1,37 @@
-"""The one loop that runs networks: phases of steps, on threads that meet between them.
+"""The one loop that runs networks: phases of instructions, on threads that wait for each other between them.
 
-A phase is a row of `phases`: (first step to be done once, first step to be done a group, first step after those). What
-is to be done once each thread does for itself, on memory of its own. Groups of clips are dealt out by shards: group g
-belongs to shard g // per_shard, and shard s to thread s % threads. So what is computed depends on the groups alone, and
-only who computes it on the number of threads.
-
-Between phases the threads wait for each other at a barrier.
+A phase is a row of the layout `PHASE`. What is to be done once each thread does for itself, on memory of its own.
+Micro-batches are dealt out by shards: micro-batch m belongs to shard m // per_shard, and shard s to thread s % threads.
+So what is computed depends on the micro-batches alone, and only who computes it on the number of threads. Between
+phases the threads wait at a barrier.
 """
 
 import numpy as np
 
 from audioconv.kernels._jit import kernel
+from audioconv.kernels._layout import layout
 from audioconv.kernels.nn.barrier import barrier
 from audioconv.kernels.nn.operands import invoke
 
+# Numbers of instructions: of the first that is done once, of the first that is done for each micro-batch, of the end.
+PHASE = layout("PHASE", "once", "each", "end")
+
 
 @kernel
-def run(table, phases, spaces, like, groups, per_shard, control, thread, threads):
+def run(table, phases, segments, like, micro_batches, per_shard, control, thread, threads):
     """Do all phases as one of the threads.
 
-    table int64 (steps, numbers); phases int64 (phases, 3); spaces, this thread's: int64, addresses (without JIT the
-    arrays); like, an empty array of the dtype; groups int64, where each group of clips begins, and the end; control
-    int64 (3,), zeros that the threads share.
+    table int64 (instructions, numbers); phases int64 (phases, 3); segments, this thread's: int64, addresses (without
+    JIT the arrays); like, an empty array of the dtype; micro_batches int64, where each begins, and the end, in clips;
+    control int64, zeros that the threads share (`barrier.BARRIER`).
     """
     for phase in range(phases.shape[0]):
         if phase and threads > 1 and not barrier(control, threads):
             return
-        for row in range(phases[phase, 0], phases[phase, 1]):
-            invoke(table, row, spaces, like, np.int64(0), np.int64(0), np.int64(0), thread)
-        for group in range(groups.size - 1):
-            if group // per_shard % threads == thread:
-                clip = groups[group]
-                for row in range(phases[phase, 1], phases[phase, 2]):
-                    invoke(table, row, spaces, like, clip, groups[group + 1] - clip, np.int64(group), thread)
+        for i in range(phases[phase, PHASE.once], phases[phase, PHASE.each]):
+            invoke(table, i, segments, like, np.int64(0), np.int64(0), np.int64(0), thread)
+        for m in range(micro_batches.size - 1):
+            if m // per_shard % threads == thread:
+                clip = micro_batches[m]
+                for i in range(phases[phase, PHASE.each], phases[phase, PHASE.end]):
+                    invoke(table, i, segments, like, clip, micro_batches[m + 1] - clip, np.int64(m), thread)

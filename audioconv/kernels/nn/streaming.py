@@ -1,207 +1,233 @@
-"""The loop that runs a network on a stream: each operation takes as many frames as are there.
+"""The loop that runs a network on a stream: each op takes as many frames as are there.
 
-What an operation reads waits in a queue, a piece of memory with `written` rows; each that reads it has its own place
-there, where its next window begins. Before an operation runs, its rows of the table are patched: how many frames, and
-where in the queues they are. So the same steps serve clips and streams.
+What an op reads waits in a queue, a piece of memory with `written` rows, one a frame; each op that reads it has its own
+position there, where its next window begins. Before an op runs, its instructions in the table are patched: how many
+frames, and where in the queues they are. So the same op kernels serve clips and streams.
 """
 
 import numpy as np
 
-from audioconv.kernels._jit import kernel, part, stage_step, step
-from audioconv.kernels.nn.elementwise import place
-from audioconv.kernels.nn.operands import doubles, floats, invoke, rest
+from audioconv.kernels._jit import kernel, op_kernel, part, stage_step
+from audioconv.kernels._layout import layout
+from audioconv.kernels.nn.operands import DIMS, doubles, element, floats, invoke, op_layout
 from audioconv.kernels.simd.pointers import carray, floats_at, integers_at
 
-# rows of `operations`
-FIRST_ROW, LAST_ROW, FIRST_READ, LAST_READ, TARGET, EMITTED, MOST, FIRST_PATCH, LAST_PATCH, UNIT, EXTRA, LIMIT = range(
-    12
-)
-# rows of `reads`: queue, where the next window begins, its span and stride, rows of zeros after the end
-QUEUE, PLACE, SPAN, STRIDE, AFTER = range(5)
-# rows of `queues`: rows written, rows that fit, elements of a row, where it begins, rows since the start, left margin
-WRITTEN, CAPACITY, ROW, BEGIN, TOTAL, LOW = range(6)
-# rows of `patches`: row and field of the table, kind, value, read; of units the `TILE`-th of every `TILES` is meant
-KIND, VALUE, READ, TILE, TILES = 2, 3, 4, 5, 6
-COUNT, READ_PLACE, WRITE_PLACE, MARGIN, SIZE = range(5)
+# An op: first and end of its instructions, of its reads and of its patches; the queue that it writes; units
+# made so far, and at most at once; rows of a unit; rows beyond whole units (ENDLESS: as many as there are windows);
+# how many units there are in all.
+STREAM_OP = layout(
+    "STREAM_OP", "first_instruction", "end_instruction", "first_read", "end_read", "target", "emitted", "max_units",
+    "first_patch", "end_patch", "unit", "extra", "limit",
+)  # fmt: skip
+# A read: which queue, where the next window begins, its span and stride, rows of padding after the end.
+READ = layout("READ", "queue", "position", "span", "stride", "after")
+# A queue: rows written, rows that fit, elements of a row, where it begins in memory, rows since the start, elements of
+# padding at the beginning of a row.
+QUEUE = layout("QUEUE", "written", "capacity", "width", "begin", "total", "low")
+# A patch: which number of which instruction, the kind of it, what it is counted from, by which read; of units the
+# `tile`-th of every `tiles` is meant.
+PATCH = layout("PATCH", "instruction", "field", "kind", "value", "read", "tile", "tiles")
+COUNT, READ_OFFSET, WRITE_OFFSET, PADDING, SIZE = range(5)  # kinds of patches
 ENDLESS = 1 << 40
 CHUNK = 16  # frames that go through a network at a time
-_3 = rest(3)
 
 
 @part
-def _due(operation, reads, queues):
+def _due(op, reads, queues):
     """How many rows are still to be made when the end is known."""
-    rows = queues[reads[operation[FIRST_READ], QUEUE], TOTAL]
-    return (rows - operation[EMITTED]) * operation[UNIT] + operation[EXTRA] if rows else 0
+    rows = queues[reads[op[STREAM_OP.first_read], READ.queue], QUEUE.total]
+    return (rows - op[STREAM_OP.emitted]) * op[STREAM_OP.unit] + op[STREAM_OP.extra] if rows else 0
 
 
 @part
-def _available(operation, reads, queues, ending):
-    """How many units an operation can make now."""
-    target, unit = operation[TARGET], operation[UNIT]
-    count = min(operation[MOST], queues[target, CAPACITY] - queues[target, WRITTEN]) // unit
-    count = min(count, operation[LIMIT] - operation[EMITTED])
-    for r in range(operation[FIRST_READ], operation[LAST_READ]):
-        have = queues[reads[r, QUEUE], WRITTEN] + ending * reads[r, AFTER] - reads[r, PLACE]
-        count = min(count, (have - reads[r, SPAN]) // reads[r, STRIDE] + 1)
+def _available(op, reads, queues, ending):
+    """How many units an op can make now."""
+    target, unit = op[STREAM_OP.target], op[STREAM_OP.unit]
+    count = min(op[STREAM_OP.max_units], queues[target, QUEUE.capacity] - queues[target, QUEUE.written]) // unit
+    count = min(count, op[STREAM_OP.limit] - op[STREAM_OP.emitted])
+    for r in range(op[STREAM_OP.first_read], op[STREAM_OP.end_read]):
+        written = queues[reads[r, READ.queue], QUEUE.written] + ending * reads[r, READ.after]
+        have = written - reads[r, READ.position]
+        count = min(count, (have - reads[r, READ.span]) // reads[r, READ.stride] + 1)
     if ending:
-        count = min(count, (_due(operation, reads, queues) + unit - 1) // unit)
+        count = min(count, (_due(op, reads, queues) + unit - 1) // unit)
     return max(count, 0)
 
 
 @part
-def _patch(table, operation, reads, queues, patches, count, ending):
-    target = operation[TARGET]
-    for p in range(operation[FIRST_PATCH], operation[LAST_PATCH]):
-        value, tile, tiles = patches[p, VALUE], patches[p, TILE], patches[p, TILES]
-        kind, read = patches[p, KIND], patches[p, READ]
-        first = (tile - operation[EMITTED]) % tiles
+def _patch(table, op, reads, queues, patches, count, ending):
+    """Tell the instructions of an op how many units to make, and where."""
+    target, emitted = op[STREAM_OP.target], op[STREAM_OP.emitted]
+    for p in range(op[STREAM_OP.first_patch], op[STREAM_OP.end_patch]):
+        value, tile, tiles = patches[p, PATCH.value], patches[p, PATCH.tile], patches[p, PATCH.tiles]
+        kind, read = patches[p, PATCH.kind], patches[p, PATCH.read]
+        first = (tile - emitted) % tiles
         those = max(count - first + tiles - 1, 0) // tiles
         shift = first - tile if those else -tile
         if kind == COUNT:
             value *= those
-        elif kind == READ_PLACE:
-            value += (reads[read, PLACE] + shift * reads[read, STRIDE]) * queues[reads[read, QUEUE], ROW]
-        elif kind == WRITE_PLACE:
-            value += (queues[target, WRITTEN] + shift) * queues[target, ROW]
-        elif kind == MARGIN:
-            value -= operation[EMITTED] * reads[read, STRIDE]
+        elif kind == READ_OFFSET:
+            rows = reads[read, READ.position] + shift * reads[read, READ.stride]
+            value += rows * queues[reads[read, READ.queue], QUEUE.width]
+        elif kind == WRITE_OFFSET:
+            value += (queues[target, QUEUE.written] + shift) * queues[target, QUEUE.width]
+        elif kind == PADDING:
+            value -= emitted * reads[read, READ.stride]
         elif ending:
-            value += queues[reads[read, QUEUE], TOTAL]
+            value += queues[reads[read, READ.queue], QUEUE.total]
         else:
             value = ENDLESS
-        table[patches[p, 0], patches[p, 1]] = value
+        table[patches[p, PATCH.instruction], patches[p, PATCH.field]] = value
 
 
 @part
 def _make_room(queues, reads, memory):
     """Move what is still wanted of each queue to its beginning, where there is no room for more."""
     for q in range(queues.shape[0]):
-        if 2 * queues[q, WRITTEN] > queues[q, CAPACITY]:
-            done = queues[q, WRITTEN]
+        if 2 * queues[q, QUEUE.written] > queues[q, QUEUE.capacity]:
+            done = queues[q, QUEUE.written]
             for r in range(reads.shape[0]):
-                if reads[r, QUEUE] == q:
-                    done = min(done, reads[r, PLACE])
-            width, begin = queues[q, ROW], queues[q, BEGIN]
-            for i in range(begin, begin + (queues[q, WRITTEN] - done) * width):
+                if reads[r, READ.queue] == q:
+                    done = min(done, reads[r, READ.position])
+            width, begin = queues[q, QUEUE.width], queues[q, QUEUE.begin]
+            for i in range(begin, begin + (queues[q, QUEUE.written] - done) * width):
                 memory[i] = memory[i + done * width]
-            queues[q, WRITTEN] -= done
+            queues[q, QUEUE.written] -= done
             for r in range(reads.shape[0]):
-                if reads[r, QUEUE] == q:
-                    reads[r, PLACE] -= done
+                if reads[r, READ.queue] == q:
+                    reads[r, READ.position] -= done
 
 
 @part
-def _take(queues, memory, x):
+def _read_input(queue, memory, x):
     """Copy rows of x to the first queue; how many."""
-    taken = min(x.shape[0], queues[0, CAPACITY] - queues[0, WRITTEN])
+    taken = min(x.shape[0], queue[QUEUE.capacity] - queue[QUEUE.written])
     for t in range(taken):
-        start = queues[0, BEGIN] + (queues[0, WRITTEN] + t) * queues[0, ROW] + queues[0, LOW]
+        start = queue[QUEUE.begin] + (queue[QUEUE.written] + t) * queue[QUEUE.width] + queue[QUEUE.low]
         for c in range(x.shape[1]):
             memory[start + c] = x[t, c]
-    queues[0, WRITTEN] += taken
-    queues[0, TOTAL] += taken
+    queue[QUEUE.written] += taken
+    queue[QUEUE.total] += taken
     return taken
 
 
 @part
-def _give(queue, memory, y):
+def _write_output(queue, memory, y):
     """Copy rows of the last queue to y, and move what is left to its beginning; how many."""
-    given, begin, width = min(queue[WRITTEN], y.shape[0]), queue[BEGIN], queue[ROW]
+    given, begin, width = min(queue[QUEUE.written], y.shape[0]), queue[QUEUE.begin], queue[QUEUE.width]
     for t in range(given):
         for c in range(y.shape[1]):
             y[t, c] = memory[begin + t * width + c]
-    queue[WRITTEN] -= given
+    queue[QUEUE.written] -= given
     if given:
-        for i in range(begin, begin + queue[WRITTEN] * width):
+        for i in range(begin, begin + queue[QUEUE.written] * width):
             memory[i] = memory[i + given * width]
     return given
 
 
 @part
-def _end(operation, reads, queues, fills, memory):
-    """Put what stands after the end of what an operation reads."""
-    for r in range(operation[FIRST_READ], operation[LAST_READ]):
-        q = reads[r, QUEUE]
-        start = queues[q, BEGIN] + queues[q, WRITTEN] * queues[q, ROW]
-        for i in range(start, start + reads[r, AFTER] * queues[q, ROW]):
+def _pad_end(op, reads, queues, fills, memory):
+    """Put padding after the end of what an op reads."""
+    for r in range(op[STREAM_OP.first_read], op[STREAM_OP.end_read]):
+        q = reads[r, READ.queue]
+        start = queues[q, QUEUE.begin] + queues[q, QUEUE.written] * queues[q, QUEUE.width]
+        for i in range(start, start + reads[r, READ.after] * queues[q, QUEUE.width]):
             memory[i] = fills[r]
 
 
 @kernel
-def run_stream(table, operations, reads, queues, patches, fills, memory, spaces, like, x, y, ending):
+def run_stream(table, ops, reads, queues, patches, fills, memory, segments, like, x, y, ending):
     """Take the rows of x (rows, width) and write to y what they complete; returns (rows of x taken, rows of y).
 
-    Queue 0 is that of x, and the last that of y. fills (reads,): what stands after the end; memory: where the queues
-    are, also the first of the spaces. Call again until nothing is taken or given any more. When `ending`, x is empty.
+    Queue 0 is that of x, and the last that of y. fills (reads,): the value of padding after the end; memory: where the
+    queues are, also the first of the segments. Call again until nothing is taken or given any more. When `ending`, x is
+    empty.
     """
-    taken, last = _take(queues, memory, x), queues.shape[0] - 1
-    for o in range(operations.shape[0]):
-        operation = operations[o]
+    taken, last = _read_input(queues[0], memory, x), queues.shape[0] - 1
+    for o in range(ops.shape[0]):
+        op = ops[o]
         if ending:
-            _end(operation, reads, queues, fills, memory)
-        count = _available(operation, reads, queues, ending)
+            _pad_end(op, reads, queues, fills, memory)
+        count = _available(op, reads, queues, ending)
         if count:
-            _patch(table, operation, reads, queues, patches, count, ending)
-            for row in range(operation[FIRST_ROW], operation[LAST_ROW]):
-                invoke(table, row, spaces, like, np.int64(0), np.int64(1), np.int64(0), np.int64(0))
-            rows_made = count * operation[UNIT]
+            _patch(table, op, reads, queues, patches, count, ending)
+            for i in range(op[STREAM_OP.first_instruction], op[STREAM_OP.end_instruction]):
+                invoke(table, i, segments, like, np.int64(0), np.int64(1), np.int64(0), np.int64(0))
+            rows_made = count * op[STREAM_OP.unit]
             if ending:
-                rows_made = min(rows_made, _due(operation, reads, queues))
-            for r in range(operation[FIRST_READ], operation[LAST_READ]):
-                reads[r, PLACE] += count * reads[r, STRIDE]
-            operation[EMITTED] += count
-            queues[operation[TARGET], WRITTEN] += rows_made
-            queues[operation[TARGET], TOTAL] += rows_made
-    given = _give(queues[last], memory, y)
+                rows_made = min(rows_made, _due(op, reads, queues))
+            for r in range(op[STREAM_OP.first_read], op[STREAM_OP.end_read]):
+                reads[r, READ.position] += count * reads[r, READ.stride]
+            op[STREAM_OP.emitted] += count
+            queues[op[STREAM_OP.target], QUEUE.written] += rows_made
+            queues[op[STREAM_OP.target], QUEUE.total] += rows_made
+    given = _write_output(queues[last], memory, y)
     _make_room(queues[:last], reads, memory)
     return taken, given
 
 
-# state of `network_step`: addresses of what `run_stream` takes, then their sizes and the widths of rows
-TABLE, OPERATIONS, READS, QUEUES, PATCHES, FILLS, MEMORY, SPACES = range(8)
-SIZES, X_WIDTH, Y_WIDTH, ROW_WIDTH = 8, 16, 17, 18
-DUE, STATE = 19, 20  # DUE: rows of zeros that come before the first output; STATE: how many numbers
+ARRAY = layout("ARRAY", "address", "size")
+# State of `network_step`: the arrays that `run_stream` takes, each an address and a size; numbers of an instruction, of
+# a row of x and of y; rows of zeros that are still to come before the first output.
+STREAM_STATE = layout(
+    "STREAM_STATE",
+    *[(name, ARRAY.row_size) for name in ("table", "ops", "reads", "queues", "patches", "fills", "memory", "segments")],
+    "instruction_width", "x_width", "y_width", "due",
+)  # fmt: skip
+# constants for kernels, which see the fields of a layout alone
+_OP, _READ, _QUEUE, _PATCH = STREAM_OP.row_size, READ.row_size, QUEUE.row_size, PATCH.row_size
 
 
 @part
-def _table(state, i, width):
-    return integers_at(state, i, 0, state[SIZES + i], state).reshape(state[SIZES + i] // width, width)
+def _integers(state, array):
+    return integers_at(state, array + ARRAY.address, 0, state[array + ARRAY.size], state)
+
+
+@part
+def _rows(state, array, width):
+    return _integers(state, array).reshape(state[array + ARRAY.size] // width, width)
 
 
 @stage_step
 def network_step(state, x, y, frames):
     """Give a row of y for each of x: a network that looks ahead is behind by as many rows, zeros at first."""
-    table, operations = _table(state, TABLE, state[ROW_WIDTH]), _table(state, OPERATIONS, LIMIT + 1)
-    reads, queues = _table(state, READS, AFTER + 1), _table(state, QUEUES, LOW + 1)
-    patches = _table(state, PATCHES, TILES + 1)
-    fills = floats_at(state, FILLS, 0, state[SIZES + FILLS], x)
-    memory = floats_at(state, MEMORY, 0, state[SIZES + MEMORY], x)
-    spaces = integers_at(state, SPACES, 0, state[SIZES + SPACES], state)
-    rows_x = carray(x, frames * state[X_WIDTH]).reshape(frames, state[X_WIDTH])
-    rows_y = carray(y, frames * state[Y_WIDTH]).reshape(frames, state[Y_WIDTH])
-    done = min(frames, state[DUE])
+    table = _rows(state, STREAM_STATE.table, state[STREAM_STATE.instruction_width])
+    ops = _rows(state, STREAM_STATE.ops, _OP)
+    reads = _rows(state, STREAM_STATE.reads, _READ)
+    queues = _rows(state, STREAM_STATE.queues, _QUEUE)
+    patches = _rows(state, STREAM_STATE.patches, _PATCH)
+    fills = floats_at(state, STREAM_STATE.fills + ARRAY.address, 0, state[STREAM_STATE.fills + ARRAY.size], x)
+    memory = floats_at(state, STREAM_STATE.memory + ARRAY.address, 0, state[STREAM_STATE.memory + ARRAY.size], x)
+    segments = _integers(state, STREAM_STATE.segments)
+    x_width, y_width = state[STREAM_STATE.x_width], state[STREAM_STATE.y_width]
+    rows_x = carray(x, frames * x_width).reshape(frames, x_width)
+    rows_y = carray(y, frames * y_width).reshape(frames, y_width)
+    done = min(frames, state[STREAM_STATE.due])
     rows_y[:done] = 0
-    state[DUE] -= done
+    state[STREAM_STATE.due] -= done
     read, moved = 0, True
     while moved and (read < frames or done < frames):
         block = rows_x[read : min(read + CHUNK, frames)]
-        taken, given = run_stream(table, operations, reads, queues, patches, fills, memory, spaces, fills, block,
+        taken, given = run_stream(table, ops, reads, queues, patches, fills, memory, segments, fills, block,
                                   rows_y[done:], np.int64(0))  # fmt: skip
         read += taken
         done += given
         moved = taken + given > 0
 
 
-@step
-def running_mean(row, spaces, like, clip, clips, group, thread):
-    """y[t] = mean over all frames so far and all frequencies; operands x, y, state: sums of channels and a count."""
-    at = (clip, clips, group)
-    x, y, state = floats(row, spaces, like, 0, at), floats(row, spaces, like, 1, at), doubles(row, spaces, like, 2, at)
-    o = _3
-    for t in range(row[o]):
-        state[row[o + 2]] += row[o + 1]
-        for c in range(row[o + 2]):
-            for f in range(row[o + 1]):
-                state[c] += np.float64(x[place(row, 0, 0, t, f) + c])
-            y[place(row, 1, 0, t, 0) + c] = state[c] / state[row[o + 2]]
+RUNNING_MEAN = op_layout("RUNNING_MEAN", operands=("x", "y", "sums"), integers=DIMS)
+
+
+@op_kernel(RUNNING_MEAN)
+def running_mean(instruction, segments, like, clip, clips, micro_batch, thread):
+    """y[t] = mean over all frames so far and all frequencies; `sums` are those of channels, and a count."""
+    at = (clip, clips, micro_batch)
+    x = floats(instruction, segments, like, RUNNING_MEAN.x, at)
+    y = floats(instruction, segments, like, RUNNING_MEAN.y, at)
+    state = doubles(instruction, segments, like, RUNNING_MEAN.sums, at)
+    for t in range(instruction[RUNNING_MEAN.time]):
+        state[instruction[RUNNING_MEAN.channels]] += instruction[RUNNING_MEAN.freq]
+        for c in range(instruction[RUNNING_MEAN.channels]):
+            for f in range(instruction[RUNNING_MEAN.freq]):
+                state[c] += np.float64(x[element(instruction, RUNNING_MEAN.x, 0, t, f) + c])
+            y[element(instruction, RUNNING_MEAN.y, 0, t, 0) + c] = state[c] / state[instruction[RUNNING_MEAN.channels]]

@@ -14,7 +14,7 @@ from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, Shap
 from audioconv.nn.layers.summary import Summary
 from audioconv.nn.ops import backward
 from audioconv.nn.ops.graph import SHARDS, Graph, Tensor
-from audioconv.nn.ops.outputs import add_partials, output
+from audioconv.nn.ops.outputs import output, sum_partials
 from audioconv.nn.runtime.program import Program, inference_plan, training_plan
 from audioconv.nn.runtime.program_cache import ProgramCache, cache_program, new_array, run_inference
 from audioconv.nn.runtime.stream import NetworkStream
@@ -232,7 +232,7 @@ class Layer(Settings):
             raise ShapeError(f"grad_y must have the shape of the last output, {shape}, not {grad_y.shape}")
         with self._guard:
             self._last = None  # what was kept is used up
-            grad_x = new_array(x.shape, x.dtype) if program.writes("grad_x") else np.zeros_like(x)
+            grad_x = new_array(x.shape, x.dtype) if program.has_placeholder("grad_x") else np.zeros_like(x)
             if not len(x):
                 for gradient in self.gradients().values():
                     gradient[...] = 0
@@ -280,13 +280,13 @@ class Layer(Settings):
             x = graph.placeholder("x", shape[1:])
             y = self._build(graph, x)
             graph.stage += 1
-            backward.backward(graph, y, graph.placeholder("grad_y", y.shape))
+            backward.backpropagate(graph, y, graph.placeholder("grad_y", y.shape))
             output(graph, y, "y", stage=0)
             grad_x = backward.gradient(graph, x)
             if grad_x is not None:
                 output(graph, grad_x, "grad_x", graph.stage)
             graph.stage += 1
-            add_partials(graph)
+            sum_partials(graph)
             cache_program(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 

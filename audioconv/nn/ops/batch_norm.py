@@ -1,129 +1,149 @@
-"""Batch norm as operations of a `Graph`: statistics of the whole batch, and the way back through them."""
+"""Batch norm as ops of a `Graph`: statistics of the whole batch, and the gradient through them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from audioconv.kernels.nn import batch_norm as kernels
-from audioconv.kernels.nn import elementwise
-from audioconv.nn.ops.graph import MICRO_BATCH, THREAD, Tensor
-from audioconv.nn.ops.instructions import instruction
-from audioconv.nn.ops.pointwise import ACTIVATIONS
-from audioconv.nn.ops.tensor_view import shape3
+from audioconv.kernels.nn import gradients
+from audioconv.nn.ops.graph import MICRO_BATCH, THREAD, Graph, Planner, Tensor
+from audioconv.nn.ops.instructions import Instruction, extent, instruction
+from audioconv.nn.ops.pointwise import ACTIVATIONS, ActivationName
+from audioconv.nn.ops.tensor_view import TensorView, shape3
+
+if TYPE_CHECKING:
+    from audioconv._typing import Array
 
 
-def normalise(graph, x, factors, activation, bands=1):
-    """activation((x - mean) * scale + shift), cheap; factors (3, bands * channels)."""
-    numbers = [ACTIVATIONS[activation], bands]
+class Norm(Protocol):
+    """What a layer of batch norm has: its trained arrays, their gradients, running statistics, and settings."""
 
-    def encode(plan, place):
-        return [
-            instruction(
-                elementwise.normalise, plan.dtype, [place(x), place(factors), place(y)], [*shape3(x.shape), *numbers]
-            )
-        ]
-
-    y = graph.operation(encode, [x, factors], x.shape, rematerialised=True)
-    return y
+    scale: Array
+    shift: Array
+    mean: Array
+    variance: Array
+    grad_scale: Array
+    grad_shift: Array
+    momentum: float
+    epsilon: float
 
 
-def sums(graph, x, bands=1):
-    """Sums of x and x * x over a group, (2, bands * channels) in float64."""
-    shape = shape3(x.shape)
+def normalise(graph: Graph, x: Tensor, coefficients: Tensor, activation: ActivationName, bands: int = 1) -> Tensor:
+    """activation((x - mean) * scale + shift), rematerialised; coefficients (3, bands * channels)."""
+    parameters = {**extent(shape3(x.shape)), "activation": ACTIVATIONS[activation], "bands": bands}
 
-    def encode(plan, place):
-        return [instruction(elementwise.sums, plan.dtype, [place(x), place(total)], [*shape, bands])]
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        (source, factors), (target,) = reads, writes
+        return [instruction(kernels.normalise, plan.dtype, x=source, coefficients=factors, y=target, **parameters)]
 
-    total = graph.operation(encode, [x], (2, bands * shape[2]), MICRO_BATCH, accumulator=True)
-    return total
-
-
-def moments(graph, x, bands=1):
-    """Sums, pivots and counts of a group as `elementwise.moments` gives them, (4, bands * channels) in float64."""
-    shape = shape3(x.shape)
-
-    def encode(plan, place):
-        return [instruction(elementwise.moments, plan.dtype, [place(x), place(total)], [*shape, bands])]
-
-    total = graph.operation(encode, [x], (4, bands * shape[2]), MICRO_BATCH, accumulator=True)
-    return total
+    return graph.operation(encode, [x, coefficients], x.shape, rematerialised=True)
 
 
-def batch_norm(graph, x, norm, activation, bands=1):
-    """Batch norm with the statistics of the batch and an activation, and its way back.
+def sums(graph: Graph, x: Tensor, bands: int = 1) -> Tensor:
+    """Sums of x and x * x over a micro-batch, (2, bands * channels) in float64."""
+    dims = extent(shape3(x.shape))
 
-    `norm` has arrays scale, shift, mean, variance, their gradients, and momentum, epsilon.
-    """
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        return [instruction(gradients.sums, plan.dtype, x=reads[0], sums=writes[0], **dims, bands=bands)]
+
+    return graph.operation(encode, [x], (2, bands * dims["channels"]), MICRO_BATCH, accumulator=True)
+
+
+def moments(graph: Graph, x: Tensor, bands: int = 1) -> Tensor:
+    """Sums, pivots and counts of a micro-batch as the kernel `moments` gives them, (4, bands * channels) in float64."""
+    dims = extent(shape3(x.shape))
+
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        return [instruction(kernels.moments, plan.dtype, x=reads[0], moments=writes[0], **dims, bands=bands)]
+
+    return graph.operation(encode, [x], (4, bands * dims["channels"]), MICRO_BATCH, accumulator=True)
+
+
+def batch_norm(graph: Graph, x: Tensor, norm: Norm, activation: ActivationName, bands: int = 1) -> Tensor:
+    """Batch norm with the statistics of the batch and an activation, with its gradient."""
     time, freq, channels = shape3(x.shape)
     width, total = bands * channels, moments(graph, x, bands)
-    count = graph.batch * time * freq // bands
+    elements = graph.batch * time * freq // bands
     arrays = [graph.array(a) for a in (norm.scale, norm.shift, norm.mean, norm.variance)]
 
-    def encode(plan, place):
-        numbers = [width, plan.micro_batch_count, count, float(norm.momentum), float(norm.epsilon)]
-        where = [place(total).all_micro_batches(plan.micro_batch_count), *map(place, (*arrays, factors, deviation))]
-        return [instruction(kernels.batch_statistics, plan.dtype, where, numbers)]
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        (all_moments, scale, shift, mean, variance, *_), (factors, spread) = reads, writes
+        return [instruction(
+            kernels.batch_statistics, plan.dtype, moments=all_moments.all_micro_batches(plan.micro_batch_count),
+            scale=scale, shift=shift, mean=mean, variance=variance, coefficients=factors, deviation=spread, width=width,
+            micro_batches=plan.micro_batch_count, elements=elements, momentum=norm.momentum, epsilon=norm.epsilon,
+        )]  # fmt: skip
 
     before = graph.uses(norm.mean)  # of the same layer: its running statistics follow one use after the other
-    factors = graph.operation(encode, [total, *arrays, *before], (3, width), THREAD, once=True)
-    before.append(factors)
-    deviation = _also_written(factors, (2, width))
-    y = normalise(graph, x, factors, activation, bands)
+    coefficients, deviation = Tensor((3, width), THREAD), Tensor((2, width), THREAD, True)
+    graph.add(encode, [total, *arrays, *before], [coefficients, deviation], once=True)
+    before.append(coefficients)
+    y = normalise(graph, x, coefficients, activation, bands)
 
-    def back(grad_y):
-        _batch_norm_gradient(graph, norm, (x, grad_y, factors, deviation), ACTIVATIONS[activation], bands, count)
+    def backward(grad_y: Tensor) -> None:
+        _batch_norm_backward(graph, norm, (x, grad_y, coefficients, deviation), activation, bands, elements)
 
-    graph.record_gradient(y, back)
+    graph.record_gradient(y, backward)
     return y
 
 
-def _also_written(first, shape):
-    """A second result, in float64 and a thread's own, of the operation that makes the first."""
-    second = Tensor(shape, THREAD, True, first.producer)
-    first.producer.writes.append(second)
-    return second
+def _batch_norm_backward(
+    graph: Graph,
+    norm: Norm,
+    tensors: tuple[Tensor, Tensor, Tensor, Tensor],
+    activation: ActivationName,
+    bands: int,
+    elements: int,
+) -> None:
+    """Add the gradient of x; tensors x, grad_y, coefficients and deviation."""
+    x, grad_y, coefficients, deviation = tensors
+    width = bands * shape3(x.shape)[2]
+    parameters = {**extent(shape3(x.shape)), "activation": ACTIVATIONS[activation], "bands": bands}
+    # a gradient each for this use of the layer
+    own = [graph.array(graph.gradient_of(g)) for g in (norm.grad_scale, norm.grad_shift)]
+
+    def encode_sums(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        source, grad, factors = reads
+        return [instruction(kernels.normalise_sums, plan.dtype, x=source, grad_y=grad, coefficients=factors,
+                            sums=writes[0], **parameters)]  # fmt: skip
+
+    total = graph.operation(encode_sums, [x, grad_y, coefficients], (2, width), MICRO_BATCH, accumulator=True)
+
+    def encode_once(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        (all_sums, scale, spread), (terms, grad_scale, grad_shift) = reads, writes
+        return [instruction(
+            kernels.batch_gradient, plan.dtype, sums=all_sums.all_micro_batches(plan.micro_batch_count), scale=scale,
+            deviation=spread, grad_coefficients=terms, grad_scale=grad_scale, grad_shift=grad_shift, width=width,
+            micro_batches=plan.micro_batch_count, elements=elements,
+        )]  # fmt: skip
+
+    terms = Tensor((3, width), THREAD)
+    graph.add(encode_once, [total, graph.array(norm.scale), deviation], [terms, *own], once=True)
+
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        source, grad, factors, terms = reads
+        return [instruction(kernels.normalise_gradient, plan.dtype, x=source, grad_y=grad, coefficients=factors,
+                            grad_coefficients=terms, grad_x=writes[0], **parameters)]  # fmt: skip
+
+    reads = [x, grad_y, coefficients, terms]
+    graph.add_gradient(x, graph.operation(encode, reads, x.shape, rematerialised=True))
 
 
-def _batch_norm_gradient(graph, norm, tensors, kind, bands, count):
-    x, grad_y, factors, deviation = tensors
-    shape = shape3(x.shape)
-    width = bands * shape[2]
-
-    def encode_sums(plan, place):
-        where = [place(t) for t in (x, grad_y, factors, total)]
-        return [instruction(elementwise.normalise_sums, plan.dtype, where, [*shape, kind, bands])]
-
-    total = graph.operation(encode_sums, [x, grad_y, factors], (2, width), MICRO_BATCH, accumulator=True)
-    own = map(graph.gradient_of, (norm.grad_scale, norm.grad_shift))
-    scale, grad_scale, grad_shift = map(graph.array, (norm.scale, *own))
-
-    def encode_once(plan, place):
-        rest = (scale, deviation, terms, grad_scale, grad_shift)
-        where = [place(total).all_micro_batches(plan.micro_batch_count), *map(place, rest)]
-        return [instruction(kernels.batch_gradient, plan.dtype, where, [width, plan.micro_batch_count, count])]
-
-    terms = graph.operation(encode_once, [total, scale, deviation], (3, width), THREAD, once=True)
-    terms.producer.writes += [grad_scale, grad_shift]
-
-    def encode(plan, place):
-        where = [place(t) for t in (x, grad_y, factors, terms, grad_x)]
-        return [instruction(elementwise.normalise_gradient, plan.dtype, where, [*shape, kind, bands])]
-
-    grad_x = graph.operation(encode, [x, grad_y, factors, terms], x.shape, rematerialised=True)
-    graph.add_gradient(x, grad_x)
-
-
-def folded(norm):
+def folded(norm: Norm) -> tuple[Array, Array]:
     """(scale, shift) in float64 of the map that a batch norm is outside of training."""
     scale = norm.scale / np.sqrt(norm.variance + norm.epsilon)
     return scale, norm.shift - norm.mean * scale
 
 
-def running_norm(graph, x, norm, activation, bands=1):
+def running_norm(graph: Graph, x: Tensor, norm: Norm, activation: ActivationName, bands: int = 1) -> Tensor:
     """Batch norm with the running statistics."""
 
-    def make():
+    def make() -> Array:
         scale, lost = folded(norm)[0], norm.mean - norm.mean.astype(graph.dtype)
         far = np.abs(norm.mean) > kernels.FAR * np.sqrt(norm.variance + norm.epsilon)
         return np.stack([norm.mean, scale, norm.shift - np.where(far, lost, 0) * scale])
 
-    factors = graph.folded_constant(make)
-    return normalise(graph, x, factors, activation, bands)
+    return normalise(graph, x, graph.folded_constant(make), activation, bands)

@@ -1,26 +1,33 @@
-"""Convolutions as operations of a `Graph`: forward, the gradient of the input, the gradient of the weights.
+"""Convolutions as ops of a `Graph`: forward, the gradient of the input, the gradient of the weights.
 
-All three are the product of `kernels.conv` with other tables and counts. What changes from one convolution to another
-is a `Geometry`: taps, stride, dilation, padding and tiles along time and frequency, and groups of channels.
+All three are the implicit GEMM of `kernels.nn` with other tables and counts. What changes from one convolution to
+another is a `Geometry`: taps, stride, dilation, padding and tiles along time and frequency, and groups of channels.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from itertools import product
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from audioconv.kernels.nn import elementwise, gradients
 from audioconv.kernels.nn import implicit_gemm as kernels
-from audioconv.nn.ops.geometry import input_phases
-from audioconv.nn.ops.graph import MICRO_BATCH, SHARED, Halo, ReceptiveWindow
-from audioconv.nn.ops.instructions import instruction
-from audioconv.nn.ops.tensor_view import TensorView, shape3, squeeze_like
+from audioconv.nn.ops.geometry import Axis, Geometry, Lot, Pair, Phase, Run, input_phases
+from audioconv.nn.ops.graph import MICRO_BATCH, SHARED, Graph, Halo, Planner, ReceptiveWindow, Tensor
+from audioconv.nn.ops.instructions import Instruction, OpKernel, instruction
+from audioconv.nn.ops.tensor_view import Shape, Shape3, TensorView, shape3, squeeze_like
 
-CLIPS_ARE_ROWS, CLIPS_ARE_SUMMED, NO_CLIPS = 0, 1, 2
+if TYPE_CHECKING:
+    from audioconv._typing import Array
+
+Count: TypeAlias = tuple[int, int, int]  # how many, stride in a, stride in b
 
 
-def _merge(counts, keep_first=False):
-    """Nested (count, step of a, step of b) as three, neighbours joined where they go on evenly."""
-    merged = []
+def _merge(counts: Iterable[Count], keep_first: bool = False) -> list[Count]:
+    """Nested counts as three, neighbours joined where they go on evenly."""
+    merged: list[Count] = []
     for position, (count, a, b) in enumerate(counts):
         fixed = keep_first and position == 0
         if count == 1 and not fixed:
@@ -34,125 +41,178 @@ def _merge(counts, keep_first=False):
     ones = [(1, 1, 1)] * (3 - len(merged))
     merged = merged[:1] + ones + merged[1:] if keep_first else ones + merged
     assert len(merged) == 3
-    assert all(b or n == 1 for n, _, b in merged), "the kernel counts by the step of b"
+    assert all(b or n == 1 for n, _, b in merged), "the kernel counts by the stride of b"
     return merged
 
 
-def _product(plan, step, operands, offsets, counts, columns, clips, relu=False, keep_first=False, run=0):
-    """A row of `kernels.conv`: operands a, b, start, out; offsets of rows in a and out; nested counts with steps."""
-    rows = len(offsets[0]) // (plan.largest if clips == CLIPS_ARE_ROWS and plan.largest else 1)
-    merged = _merge(counts, keep_first)
-    numbers = [clips, rows, run, *(n for n, _, _ in merged), *(a for _, a, _ in merged), *(b for *_, b in merged)]
-    where = [*operands, *map(plan.table_of, offsets)]
-    return instruction(step, plan.dtype, where, [*numbers, *columns, int(relu)])
+class _Operands(NamedTuple):
+    """Views of a, b, start and out of an implicit GEMM."""
+
+    a: TensorView
+    b: TensorView
+    start: TensorView
+    out: TensorView
 
 
-def _offsets(plan, frames, bins, spacing, clip, frames_last):
-    """Where rows (clip, frame, bin) begin, or (clip, bin, frame)."""
-    places = np.arange(frames)[:, None] * spacing[0] + np.arange(bins) * spacing[1]
-    return (np.arange(plan.largest)[:, None] * clip + (places.T if frames_last else places).reshape(-1)).reshape(-1)
+def _gemm(
+    plan: Planner,
+    kernel: OpKernel,
+    operands: _Operands,
+    offsets: Sequence[Array],
+    counts: Iterable[Count],
+    columns: Pair,
+    *,
+    summed: bool = False,
+    relu: bool = False,
+    run_length: int = 0,
+) -> Instruction:
+    """An implicit GEMM: offsets of rows in a and out; nested counts with strides; first and end of the columns.
 
-
-def _run_rows(plan, step, places, runs, taps, spacing, channels, relu):
-    """Rows that compute one run of outputs: (run in time, run in frequency) of the places source, weights, start, out.
-
-    taps: for time and frequency how far apart neighbouring taps are in the source and in the weights; spacing: how far
-    apart neighbouring outputs are in the source and in out; channels (in of a group, out, groups).
-
-    With a filter a channel, taps in time come last: three of them slide over frames as far apart as they are.
+    Clips are rows, or `summed`: then the first of the counts is how many there are.
     """
-    (t, f), (inner, filters, groups), (source, weights, start, out) = runs, channels, places
-    (a_t, b_t), (a_f, b_f) = taps
-    over_time, over_freq = (t.taps, a_t, b_t), (f.taps, a_f, b_f)
-    depthwise = step is kernels.depthwise
+    row_offsets, row_offsets_out = offsets
+    clips = kernels.CLIPS_ARE_SUMMED if summed else kernels.CLIPS_ARE_ROWS
+    rows = len(row_offsets) // (plan.max_clips if not summed and plan.max_clips else 1)
+    merged = _merge(counts, keep_first=summed)
+    return instruction(
+        kernel, plan.dtype, **operands._asdict(), row_offsets=plan.offset_table(row_offsets),
+        row_offsets_out=plan.offset_table(row_offsets_out), clips=clips, rows_per_clip=rows, run_length=run_length,
+        counts=[n for n, _, _ in merged], a_strides=[a for _, a, _ in merged], b_strides=[b for _, _, b in merged],
+        first_column=columns[0], end_column=columns[1], relu=relu,
+    )  # fmt: skip
+
+
+def _row_offsets(plan: Planner, frames: int, bins: int, spacing: Pair, clip_stride: int, frames_last: bool) -> Array:
+    """Where rows (clip, frame, bin) begin, or (clip, bin, frame)."""
+    starts = np.arange(frames)[:, None] * spacing[0] + np.arange(bins) * spacing[1]
+    starts = (starts.T if frames_last else starts).reshape(-1)
+    return (np.arange(plan.max_clips)[:, None] * clip_stride + starts).reshape(-1)
+
+
+class _Strides(NamedTuple):
+    """Of one axis: from tap to tap in the source and in the weights; from output to output in the source and in out."""
+
+    tap: Pair
+    output: Pair
+
+
+def _run_instructions(
+    plan: Planner,
+    kernel: OpKernel,
+    operands: _Operands,
+    runs: tuple[Run, Run],
+    strides: tuple[_Strides, _Strides],
+    channels: Shape3,
+    relu: bool,
+) -> list[Instruction]:
+    """Instructions for one run of outputs in time and one in frequency, a group of channels each.
+
+    channels (in of a group, out, groups). In a depthwise convolution taps in time come last: three of them slide over
+    frames as far apart as they are.
+    """
+    (t, f), (inner, filters, groups) = runs, channels
+    over_time, over_freq = (t.taps, *strides[0].tap), (f.taps, *strides[1].tap)
+    depthwise = kernel is kernels.depthwise
     counts = [over_freq, over_time] if depthwise else [over_time, over_freq]
-    slides = depthwise and t.taps == kernels.SLIDING and a_t == spacing[0][0] and plan.graph.stream is None
-    clips = source.inner, out.inner
-    offsets = [_offsets(plan, t.count, f.count, *each, slides) for each in zip(spacing, clips, strict=True)]
-    rows = []
+    slides = depthwise and t.taps == kernels.SLIDING and plan.graph.stream is None
+    slides = slides and strides[0].tap[0] == strides[0].output[0]
+    clip_strides = operands.a.clip_stride, operands.out.clip_stride
+    spacings = zip(strides[0].output, strides[1].output, strict=True)
+    offsets = [
+        _row_offsets(plan, t.count, f.count, spacing, clip_stride, slides)
+        for spacing, clip_stride in zip(spacings, clip_strides, strict=True)
+    ]
+    made = []
     for group in range(groups):
-        operands = [source.moved(channel=group * inner), weights, start, out]
-        columns = group * filters // groups, (group + 1) * filters // groups
-        each = _product(plan, step, operands, offsets, [*counts, (inner, 1, filters)], columns, CLIPS_ARE_ROWS, relu,
-                        run=t.count if slides else 0)  # fmt: skip
-        each.per_frame = f.count
-        rows.append(each)
-    return rows
+        here = operands._replace(a=operands.a.shifted(channel=group * inner))
+        columns = _columns_of(group, filters, groups)
+        each = _gemm(plan, kernel, here, offsets, [*counts, (inner, 1, filters)], columns, relu=relu,
+                     run_length=t.count if slides else 0)  # fmt: skip
+        each.rows_per_frame = f.count
+        made.append(each)
+    return made
 
 
-def _zeros(graph, size):
+def _zeros(graph: Graph, size: int) -> Tensor:
     return graph.folded_constant(lambda: np.zeros(size))
 
 
-def forward(graph, x, weight, bias, geometry, relu=False):
-    """y = bias + x correlated with weight; weight and bias are tensors, bias may be None."""
+def forward(
+    graph: Graph, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool = False
+) -> Tensor:
+    """y = bias + x correlated with weight."""
     start = bias if bias is not None else _zeros(graph, geometry.filters)
+    halo, runs = geometry.forward_runs(x.shape, graph.clips)
 
-    margins, runs = geometry.forward_runs(x.shape, graph.clips)
-
-    def encode(plan, place):
-        return _forward_rows(plan, geometry, (place(x), place(weight), place(start), place(y)), runs, relu)
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        return _forward_instructions(plan, geometry, _Operands(*reads, *writes), runs, relu)
 
     shape = squeeze_like(geometry.outputs(x.shape), x.shape)
     graph.multiply_adds += int(np.prod(shape)) * geometry.taps * geometry.inner
     time = geometry.time
     window = ReceptiveWindow(time.span, time.stride, tiles=time.tiles, limit=time.tiles if geometry.unshared else None)
-    options = {"margins": {x: margins} if margins else {}, "window": window}
-    y = graph.operation(encode, [x, weight, start], shape, **options)
-    return y
+    return graph.operation(encode, [x, weight, start], shape, halos={x: halo} if halo else {}, window=window)
 
 
-def _forward_rows(plan, geometry, places, runs, relu):
-    x, weight, start, y = places
+def _forward_instructions(
+    plan: Planner, geometry: Geometry, operands: _Operands, runs: list[list[list[Run]]], relu: bool
+) -> list[Instruction]:
+    x, weight, start, y = operands
     time, freq = geometry.axes
-    row_size = geometry.inner * geometry.filters
-    taps = (time.dilation * x.time, freq.taps * row_size), (freq.dilation * x.freq, row_size)
-    spacing = (
-        (x.time * time.stride * time.tiles, x.freq * freq.stride * freq.tiles),
-        (y.time * time.tiles, y.freq * freq.tiles),
+    block_size = geometry.inner * geometry.filters
+    strides = (
+        _Strides(
+            (time.dilation * x.time_stride, freq.taps * block_size),
+            (x.time_stride * time.stride * time.tiles, y.time_stride * time.tiles),
+        ),
+        _Strides(
+            (freq.dilation * x.freq_stride, block_size),
+            (x.freq_stride * freq.stride * freq.tiles, y.freq_stride * freq.tiles),
+        ),
     )
     channels = geometry.inner, geometry.filters, geometry.groups
-    rows = []
+    made = []
     for (tile_t, runs_t), (tile_f, runs_f) in product(*map(enumerate, runs)):
         for t, f in product(runs_t, runs_f):
             block = geometry.weight_order((tile_t, tile_f), (t.tap, f.tap))
-            target = y.moved(tile_t + t.first * time.tiles, tile_f + f.first * freq.tiles)
-            here = x.moved(t.base, f.base), weight.moved(channel=block * row_size), start, target
-            for each in _run_rows(plan, geometry.step, here, (t, f), taps, spacing, channels, relu):
+            target = y.shifted(tile_t + t.first * time.tiles, tile_f + f.first * freq.tiles)
+            here = _Operands(x.shifted(t.base, f.base), weight.shifted(channel=block * block_size), start, target)
+            for each in _run_instructions(plan, geometry.kernel, here, (t, f), strides, channels, relu):
                 each.tile, each.tiles = tile_t, time.tiles
-                rows.append(each)
-    return rows
+                made.append(each)
+    return made
 
 
-def flipped_weights(graph, weight, geometry, blocks, exchange):
+def flipped_weights(graph: Graph, weight: Tensor, geometry: Geometry, blocks: Sequence[int], exchange: bool) -> Tensor:
     """The blocks of weights (numbers of tile and tap) in this order, input and output exchanged or not."""
-    inner, filters = geometry.inner, geometry.filters
+    inner, filters, groups = geometry.inner, geometry.filters, geometry.groups
     if not graph.training:  # where weights stay as they are, it is done when the program is made
-        return graph.folded_constant(lambda: np.reshape(weight.make(), (-1, inner, filters))[blocks])
-    shape = (
-        (len(blocks), filters // geometry.groups, inner * geometry.groups)
-        if exchange
-        else (len(blocks), inner, filters)
-    )
+        make = weight.make
+        assert make is not None
+        return graph.folded_constant(lambda: np.reshape(make(), (-1, inner, filters))[list(blocks)])
+    shape = (len(blocks), filters // groups, inner * groups) if exchange else (len(blocks), inner, filters)
 
-    def encode(plan, place):
-        where = [place(weight), plan.table_of(blocks), place(result)]
-        numbers = [
-            len(blocks),
-            inner,
-            filters // geometry.groups,
-            geometry.groups,
-            plan.micro_batch_count,
-            int(exchange),
-        ]
-        return [instruction(gradients.flip_weights, plan.dtype, where, numbers)]
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        return [instruction(
+            gradients.flip_weights, plan.dtype, weights=reads[0], taps=plan.offset_table(blocks), flipped=writes[0],
+            tap_count=len(blocks), channels=inner, filters=filters // groups, groups=groups,
+            micro_batches=plan.micro_batch_count, exchange=exchange,
+        )]  # fmt: skip
 
     # in the first phase, so that nothing waits for it on the way back
-    result = graph.operation(encode, [weight], shape, SHARED, stage=0)
-    return result
+    return graph.operation(encode, [weight], shape, SHARED, stage=0)
 
 
-def input_gradient(graph, grad_y, weight, bias, geometry, shape, exchange, relu=False):
+def input_gradient(
+    graph: Graph,
+    grad_y: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    shape: Shape,
+    exchange: bool,
+    relu: bool = False,
+) -> Tensor:
     """What the transpose of a convolution makes of grad_y: a tensor of `shape` (time, freq, channels).
 
     With `exchange` the weights are those of the convolution, and this is the gradient of its input; without it they
@@ -161,139 +221,163 @@ def input_gradient(graph, grad_y, weight, bias, geometry, shape, exchange, relu=
     sizes, outputs = shape3(shape)[:2], shape3(grad_y.shape)[:2]
     times = [graph.clips * -(-n // (axis.stride * axis.tiles)) for n, axis in zip(sizes, geometry.axes, strict=True)]
     axes = [input_phases(*each) for each in zip(geometry.axes, sizes, outputs, reversed(times), strict=True)]
-    (margins_t, step_t, phases_t), (margins_f, step_f, phases_f) = axes
-    blocks, begins = [], []
-    for t, f in product(phases_t, phases_f):
+    (halo_t, step_t, phases_t), (halo_f, step_f, phases_f) = axes
+    pairs = list(product(phases_t, phases_f))
+    blocks: list[int] = []
+    begins: list[int] = []
+    for t, f in pairs:
         begins.append(len(blocks))
         blocks += [geometry.weight_order((a, b), (i, j)) for (a, i), (b, j) in product(t.pairs, f.pairs)]
     channels = shape3(shape)[2]
-    inner = 1 if geometry.depthwise else geometry.filters // geometry.groups
     if not exchange:
         graph.multiply_adds += int(np.prod(shape3(grad_y.shape))) * geometry.taps * geometry.inner
-    exchange = exchange and not geometry.depthwise
-    flipped = flipped_weights(graph, weight, geometry, blocks, exchange)
+    flipped = flipped_weights(graph, weight, geometry, blocks, exchange and not geometry.depthwise)
     start = bias if bias is not None else _zeros(graph, channels)
 
-    def encode(plan, place):
-        source, weights, target = place(grad_y), place(flipped), place(y)
-        steps = geometry.time.stride * geometry.time.tiles, geometry.freq.stride * geometry.freq.tiles
-        tiles, size, rows = (geometry.time.tiles, geometry.freq.tiles), inner * channels, []
-        spacing = (source.time * tiles[0], source.freq * tiles[1]), (target.time * steps[0], target.freq * steps[1])
-        for begin, (phase_t, phase_f) in zip(begins, product(phases_t, phases_f), strict=True):
-            all_f = len(phase_f.pairs)
-            taps = (step_t * source.time, all_f * size), (step_f * source.freq, size)
-            for t, f in product(phase_t.runs, phase_f.runs):
-                out = target.moved(phase_t.first + t.first * steps[0], phase_f.first + f.first * steps[1])
-                if not (t.taps and f.taps):
-                    rows += _constant_rows(plan, place(start), out.every(*steps), (t.count, f.count, channels), relu)
-                    continue
-                weights_here = weights.moved(channel=(begin + t.tap * all_f + f.tap) * size)
-                here = source.moved(t.base, f.base), weights_here, place(start), out
-                sizes = inner, channels, geometry.groups
-                rows += _run_rows(plan, geometry.step, here, (t, f), taps, spacing, sizes, relu)
-        return rows
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        operands, made = _Operands(*reads, *writes), []
+        for begin, phases in zip(begins, pairs, strict=True):
+            made += _phase_instructions(plan, geometry, operands, begin, phases, (step_t, step_f), channels, relu)
+        return made
 
     window = ReceptiveWindow()
     if graph.stream is not None:
-        margins_t, window = _transposed_window(geometry.time, margins_t[0], step_t, phases_t)
-    margins = Halo(margins_t, margins_f)
-    options = {"margins": {grad_y: margins} if margins else {}, "window": window}
-    y = graph.operation(encode, [grad_y, flipped, start], shape, **options)
-    return y
+        halo_t, window = _transposed_window(geometry.time, halo_t[0], step_t, phases_t)
+    halo = Halo(halo_t, halo_f)
+    return graph.operation(encode, [grad_y, flipped, start], shape, halos={grad_y: halo} if halo else {}, window=window)
 
 
-def _transposed_window(axis, before, step, phases):
-    """What a transposed convolution wants in time around its input on a stream, and its window: a unit is a stride."""
+def _phase_instructions(
+    plan: Planner,
+    geometry: Geometry,
+    operands: _Operands,
+    begin: int,
+    phases: tuple[Phase, Phase],
+    steps: Pair,
+    channels: int,
+    relu: bool,
+) -> list[Instruction]:
+    """Instructions for one phase in time and one in frequency of an input gradient; `begin`: its block of weights."""
+    (source, weights, start, target), (phase_t, phase_f), (time, freq) = operands, phases, geometry.axes
+    inner = 1 if geometry.depthwise else geometry.filters // geometry.groups
+    moduli, size, all_f = (time.stride * time.tiles, freq.stride * freq.tiles), inner * channels, len(phase_f.pairs)
+    strides = (
+        _Strides(
+            (steps[0] * source.time_stride, all_f * size),
+            (source.time_stride * time.tiles, target.time_stride * moduli[0]),
+        ),
+        _Strides(
+            (steps[1] * source.freq_stride, size), (source.freq_stride * freq.tiles, target.freq_stride * moduli[1])
+        ),
+    )
+    made = []
+    for t, f in product(phase_t.runs, phase_f.runs):
+        out = target.shifted(phase_t.first + t.first * moduli[0], phase_f.first + f.first * moduli[1])
+        if not (t.taps and f.taps):
+            made.append(_bias_alone(plan, start, out.strided(*moduli), (t.count, f.count, channels), relu))
+            continue
+        weights_here = weights.shifted(channel=(begin + t.tap * all_f + f.tap) * size)
+        here = _Operands(source.shifted(t.base, f.base), weights_here, start, out)
+        sizes = inner, channels, geometry.groups
+        made += _run_instructions(plan, geometry.kernel, here, (t, f), strides, sizes, relu)
+    return made
+
+
+def _transposed_window(axis: Axis, before: int, step: int, phases: Sequence[Phase]) -> tuple[Pair, ReceptiveWindow]:
+    """The halo in time that a transposed convolution wants on a stream, and its window: a unit is a stride."""
     extra = axis.inputs(0)
     last = max(run.base + (run.taps - 1) * step for phase in phases for run in phase.runs if run.taps)
     last = max(last, -(extra // axis.stride))  # what may be cut off waits until it is known that more follows
-    return (before, max(0, last - (-extra // axis.stride))), ReceptiveWindow(before + last + 1, 1, axis.stride, extra)
+    halo = before, max(0, last - (-extra // axis.stride))
+    return halo, ReceptiveWindow(before + last + 1, 1, axis.stride, extra)
 
 
-def _constant_rows(plan, start, out, shape, relu):
-    """Rows that no tap reaches: the bias alone."""
-    source = TensorView(start.space, start.offset, size=start.size)
+def _bias_alone(plan: Planner, start: TensorView, out: TensorView, shape: Shape3, relu: bool) -> Instruction:
+    """Outputs that no tap reaches: the bias alone."""
+    source = TensorView(start.segment, start.offset, size=start.size)
+    time, freq, channels = shape
     kind = elementwise.RELU if relu else elementwise.LINEAR
-    return [instruction(elementwise.activate, plan.dtype, [source, out], [*shape, kind])]
+    return instruction(elementwise.activate, plan.dtype, x=source, y=out, time=time, freq=freq, channels=channels,
+                       activation=kind)  # fmt: skip
 
 
-def weight_gradient(graph, x, grad_y, geometry):
-    """Partial sums, one a group, of the gradient of the weights: x met grad_y."""
-    margins, (lots_t, lots_f) = geometry.weight_runs(x.shape)
+def weight_gradient(graph: Graph, x: Tensor, grad_y: Tensor, geometry: Geometry) -> Tensor:
+    """Partial sums, one a micro-batch, of the gradient of the weights: x times grad_y."""
+    halo, (lots_t, lots_f) = geometry.weight_runs(x.shape)
 
-    def encode(plan, place):
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
         tiles = product(range(geometry.time.tiles), range(geometry.freq.tiles))
-        places = place(x), place(grad_y), place(zeros), place(result)
+        operands = _Operands(*reads, *writes)
         return [
             each
             for tile, lot_t, lot_f in product(tiles, lots_t, lots_f)
-            for each in _weight_rows(plan, geometry, places, tile, lot_t, lot_f)
+            for each in _weight_instructions(plan, geometry, operands, tile, lot_t, lot_f)
         ]
 
-    zeros = _zeros(graph, geometry.filters)
-    reads = [x, grad_y, zeros]
-    result = graph.operation(encode, reads, geometry.weight_shape, MICRO_BATCH, margins={x: margins} if margins else {})
-    return result
+    reads = [x, grad_y, _zeros(graph, geometry.filters)]
+    return graph.operation(encode, reads, geometry.weight_shape, MICRO_BATCH, halos={x: halo} if halo else {})
 
 
-def _weight_rows(plan, geometry, places, tile, lot_t, lot_f):
-    """Rows for the weights of a tile with some of the taps: (first tap, taps, first output, outputs) of both axes."""
-    x, grad, zeros, partial = places
+def _weight_instructions(
+    plan: Planner, geometry: Geometry, operands: _Operands, tile: Pair, lot_t: Lot, lot_f: Lot
+) -> list[Instruction]:
+    """Instructions for the weights of a tile with the taps of a lot along both axes."""
+    x, grad, zeros, partial = operands
     time, freq = geometry.axes
-    counts, taps, starts = [(1, x.inner, grad.inner)], [], []  # as many as there are clips
+    counts, taps, starts = [(1, x.clip_stride, grad.clip_stride)], [], []  # as many as there are clips
     for axis, n, (tap, many, first, outputs), a, b in (
-        (time, tile[0], lot_t, x.time, grad.time), (freq, tile[1], lot_f, x.freq, grad.freq),
-    ):  # fmt: skip
+        (time, tile[0], lot_t, x.time_stride, grad.time_stride),
+        (freq, tile[1], lot_f, x.freq_stride, grad.freq_stride),
+    ):
         count = max(0, -(-(outputs - n) // axis.tiles))
         counts.append((count, a * axis.stride * axis.tiles, b * axis.tiles))
         taps.append(np.arange(many) * axis.dilation * a)
-        begin = (first + n) * axis.stride + tap * axis.dilation - axis.padding[0]
+        begin = (first + n) * axis.stride + tap * axis.dilation - axis.sides[0]
         starts.append((begin, first + n) if count else (0, 0))
-    (from_t, met_t), (from_f, met_f) = starts
-    source, met = x.moved(from_t, from_f), grad.moved(met_t, met_f)
+    (from_t, grad_t), (from_f, grad_f) = starts
+    source, grad = x.shifted(from_t, from_f), grad.shifted(grad_t, grad_f)
     offsets = (taps[0][:, None, None] + taps[1][:, None] + np.arange(geometry.inner)).reshape(-1)
     blocks = [[geometry.weight_order(tile, (i, j)) for j in range(lot_f[0], sum(lot_f[:2]))]
               for i in range(lot_t[0], sum(lot_t[:2]))]  # fmt: skip
     targets = np.array(blocks)[..., None] * geometry.inner + np.arange(geometry.inner)
-    offsets = offsets, targets.reshape(-1) * geometry.filters
-    rows = []
+    both = offsets, targets.reshape(-1) * geometry.filters
+    made = []
     for group in range(geometry.groups):
-        operands = [source.moved(channel=group * geometry.inner), met, zeros, partial]
-        columns = [n * geometry.filters // geometry.groups for n in (group, group + 1)]
-        rows.append(_product(plan, geometry.step, operands, offsets, counts, columns, CLIPS_ARE_SUMMED,
-                             keep_first=True))  # fmt: skip
-    return rows
+        here = _Operands(source.shifted(channel=group * geometry.inner), grad, zeros, partial)
+        columns = _columns_of(group, geometry.filters, geometry.groups)
+        made.append(_gemm(plan, geometry.kernel, here, both, counts, columns, summed=True))
+    return made
 
 
-def transposed_weight_gradient(graph, x, grad_y, geometry):
+def _columns_of(group: int, filters: int, groups: int) -> Pair:
+    """First and end of the columns of a group."""
+    return group * filters // groups, (group + 1) * filters // groups
+
+
+def transposed_weight_gradient(graph: Graph, x: Tensor, grad_y: Tensor, geometry: Geometry) -> Tensor:
     """The same for a transposed convolution from x to y: weights (taps, channels of x a group, filters)."""
-    margins, filters, groups = geometry.margins(), geometry.channels, geometry.groups
-    inner = geometry.filters // groups
+    halo, filters, groups = geometry.halo(), geometry.channels, geometry.groups
+    inner, (time, freq) = geometry.filters // groups, geometry.axes
+    frames, bins, _ = shape3(x.shape)
 
-    def encode(plan, place):
-        source, grad, partial = place(x), place(grad_y), place(result)
-        time, freq = geometry.axes
-        grad = grad.moved(-time.padding[0], -freq.padding[0])
-        frames, bins, _ = shape3(x.shape)
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        (source, grad, zeros), (partial,) = reads, writes
+        grad = grad.shifted(-time.sides[0], -freq.sides[0])
         offsets = np.arange(inner), np.arange(inner) * filters
         counts = [
-            (1, source.inner, grad.inner),
-            (frames, source.time, grad.time * time.stride),
-            (bins, source.freq, grad.freq * freq.stride),
+            (1, source.clip_stride, grad.clip_stride),
+            (frames, source.time_stride, grad.time_stride * time.stride),
+            (bins, source.freq_stride, grad.freq_stride * freq.stride),
         ]
-        rows = []
+        made = []
         for number, (i, j) in enumerate(product(range(time.taps), range(freq.taps))):
-            met = grad.moved(i * time.dilation, j * freq.dilation)
-            target = partial.moved(channel=number * inner * filters)
+            grad_here = grad.shifted(i * time.dilation, j * freq.dilation)
+            target = partial.shifted(channel=number * inner * filters)
             for group in range(groups):
-                operands = [source.moved(channel=group * inner), met, place(zeros), target]
-                columns = [n * filters // groups for n in (group, group + 1)]
-                rows.append(_product(plan, kernels.implicit_gemm, operands, offsets, counts, columns, CLIPS_ARE_SUMMED,
-                                     keep_first=True))  # fmt: skip
-        return rows
+                here = _Operands(source.shifted(channel=group * inner), grad_here, zeros, target)
+                columns = _columns_of(group, filters, groups)
+                made.append(_gemm(plan, kernels.implicit_gemm, here, offsets, counts, columns, summed=True))
+        return made
 
-    zeros = _zeros(graph, filters)
-    shape = (geometry.taps, inner, filters)
-    reads = [x, grad_y, zeros]
-    result = graph.operation(encode, reads, shape, MICRO_BATCH, margins={grad_y: margins} if margins else {})
-    return result
+    shape, reads = (geometry.taps, inner, filters), [x, grad_y, _zeros(graph, filters)]
+    return graph.operation(encode, reads, shape, MICRO_BATCH, halos={grad_y: halo} if halo else {})

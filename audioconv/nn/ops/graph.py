@@ -1,54 +1,99 @@
-"""What a network computes, before it is known where and when: tensors, and the operations between them.
+"""What a network computes, before it is known where and when: tensors, and the ops between them.
 
-Layers describe themselves to a `Graph`, and with each operation its way back; `plan.py` then decides in which
-phase of a program each operation runs and where its arrays lie.
+Layers describe themselves to a `Graph` as ops, and record on its tape how each passes gradients back; `runtime.plan`
+then decides in which phase of a program each op runs and where its arrays lie.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from audioconv._typing import Array, DTypeLike
+    from audioconv.nn.ops.instructions import Instruction
+    from audioconv.nn.ops.tensor_view import Shape, TensorView
+
 SHARDS = 8  # of a batch in training
-CLIP, MICRO_BATCH, SHARED, THREAD = "clip", "micro_batch", "shared", "thread"  # of what there is one in memory
+
+# What there is one of in memory: a clip, a micro-batch, the whole program, a thread.
+Per: TypeAlias = Literal["clip", "micro_batch", "shared", "thread"]
+CLIP: Literal["clip"] = "clip"
+MICRO_BATCH: Literal["micro_batch"] = "micro_batch"
+SHARED: Literal["shared"] = "shared"
+THREAD: Literal["thread"] = "thread"
+
+
+class Planner(Protocol):
+    """What encodes the ops of a graph: the plan of a program, or of a stream."""
+
+    graph: Graph
+    dtype: np.dtype[Any]
+    micro_batch_count: int
+    max_clips: int  # of a micro-batch
+
+    def offset_table(self, offsets: Iterable[int] | Array) -> TensorView:
+        """Where a table of offsets (int64) is."""
+
+
+# encode(plan, reads, writes), with the views of an op's tensors in their order, gives its instructions.
+Encode: TypeAlias = "Callable[[Planner, Sequence[TensorView], Sequence[TensorView]], list[Instruction]]"
 
 
 @dataclass(eq=False)
 class Tensor:
-    """An array of a program: (time, freq, channels) for each clip, or so much for each group, thread or program.
+    """An array of a program: (time, freq, channels) for each clip, or so much for each micro-batch, thread or program.
 
-    `array` is the NumPy array that it is, if it lives outside of the program; `name` one that is given at each run.
+    `array` is the NumPy array that it is, if it lives outside of the program; `name` that of a placeholder, an array
+    that is given at each run; `make` makes the array of a folded constant. An accumulator is float64.
     """
 
-    shape: tuple
-    per: str = CLIP
-    accumulator: bool = False  # float64
-    producer: object = None
-    array: np.ndarray = None
-    name: str = None
-    make: object = None  # what makes the array, if it is derived from weights
+    shape: Shape
+    per: Per = CLIP
+    accumulator: bool = False
+    producer: Op | None = None
+    array: Array | None = None
+    name: str | None = None
+    make: Callable[[], Array] | None = None
 
     @property
-    def outside(self):
+    def outside(self) -> bool:
+        """Whether it lives outside of the program's memory."""
         return self.array is not None or self.name is not None
 
     @property
-    def size(self):
+    def size(self) -> int:
+        """Number of elements."""
         return int(np.prod(self.shape))
+
+    def __repr__(self) -> str:
+        return f"Tensor({self.name or ''}{self.shape}, per {self.per.replace('_', '-')})"
 
 
 @dataclass(frozen=True)
 class Halo:
-    """So many steps of `fill` an operation wants around what it reads: before and after in time and frequency."""
+    """Padding in memory around what an op reads: so many steps of `fill` before and after in time and frequency."""
 
-    time: tuple = (0, 0)
-    freq: tuple = (0, 0)
+    time: tuple[int, int] = (0, 0)
+    freq: tuple[int, int] = (0, 0)
     fill: float = 0.0
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return any(self.time + self.freq)
 
-    def union(self, other):
-        return Halo(tuple(map(max, self.time, other.time)), tuple(map(max, self.freq, other.freq)), self.fill)
+    def union(self, other: Halo) -> Halo:
+        """The halo that is wide enough for both."""
+        (before, after), (low, high) = self.time, self.freq
+        return Halo(
+            (max(before, other.time[0]), max(after, other.time[1])),
+            (max(low, other.freq[0]), max(high, other.freq[1])),
+            self.fill,
+        )
 
 
 NO_HALO = Halo()
@@ -56,7 +101,7 @@ NO_HALO = Halo()
 
 @dataclass(frozen=True)
 class ReceptiveWindow:
-    """What an operation reads in time for one unit of outputs: `span` steps, `stride` after those of the one before.
+    """What an op reads in time for one unit of outputs: `span` steps, `stride` after those of the one before.
 
     A unit is so many outputs. Of n steps n * unit + extra outputs are made; without `extra` as many as there are
     windows. Weights go round with `tiles` units; there are no more units than `limit`.
@@ -72,24 +117,38 @@ class ReceptiveWindow:
 
 @dataclass(eq=False)
 class Op:
-    """One operation: `encode(place)` gives its rows, where place(tensor) is the tensor's `TensorView`.
+    """One op of a graph: what it reads and writes, and how it is encoded as instructions.
 
-    A cheap one is done again in each phase that reads its result, from the cache instead of from memory. `once`: by
-    each thread for itself, before the groups of its phase. Operations of one stage come after all of the stage before.
+    A rematerialised one is done again in each phase that reads its result, from the cache instead of from memory.
+    `once`: by each thread for itself, before the micro-batches of its phase. Ops of one stage come after all of the
+    stage before. `window`: of all that it reads of clips.
     """
 
-    encode: object
-    reads: list
-    writes: list
-    margins: dict = field(default_factory=dict)  # by tensor
+    encode: Encode
+    reads: list[Tensor]
+    writes: list[Tensor]
+    halos: dict[Tensor, Halo] = field(default_factory=dict)
     rematerialised: bool = False
     once: bool = False
     stage: int = 0
-    window: ReceptiveWindow = ReceptiveWindow()  # of all that it reads of clips
+    window: ReceptiveWindow = ReceptiveWindow()
+
+    def __repr__(self) -> str:
+        return f"Op({self.encode.__qualname__.split('.')[0]}, stage {self.stage})"
+
+
+class OpOptions(TypedDict, total=False):
+    """What an `Op` may have besides what it reads and writes."""
+
+    halos: dict[Tensor, Halo]
+    rematerialised: bool
+    once: bool
+    stage: int
+    window: ReceptiveWindow
 
 
 class Graph:
-    """The operations of a network for inputs of one shape.
+    """The ops of a network for inputs of one shape.
 
     Parameters
     ----------
@@ -101,20 +160,47 @@ class Graph:
         Whether the gradient of the tensor named "x" is wanted.
     stream : "clip", int or None
         For a stream: whether global averages run over all frames so far, or over the last so many.
+
+    Attributes
+    ----------
+    ops : list of Op
+    stage : int, of ops from now on
+    tape : list of (tensor, function), what is to be called when the gradient of the tensor is known
+    partials : list of (tensor of partial sums, array of the gradient)
+    repeated : list of (gradient of one more use of a layer, gradient of the first)
+    refreshers : functions that make folded constants anew
+    states : arrays that a stream starts with zeros in
+    multiply_adds : int, of a clip, forward
     """
 
-    def __init__(self, dtype, training, batch, input_gradient=True, stream=None):
+    def __init__(
+        self,
+        dtype: DTypeLike,
+        training: bool,
+        batch: int,
+        input_gradient: bool = True,
+        stream: Literal["clip"] | int | None = None,
+    ) -> None:
         self.dtype, self.training, self.batch = np.dtype(dtype), training, batch
-        self.operations, self.dropouts, self._input_gradient = [], 0, input_gradient
-        self.stream = stream
-        self.stage = 0  # of operations from now on
-        self.refreshers, self.partials, self.states = [], [], []
-        self._uses, self.repeated = {}, []
-        self.multiply_adds = 0  # multiply-adds of a clip, forward
-        self.tape, self.gradients = [], {}
+        self.stream, self._input_gradient = stream, input_gradient
+        self.ops: list[Op] = []
+        self.stage = 0
+        self.dropouts = 0
+        self.multiply_adds = 0
+        self.refreshers: list[Callable[[], None]] = []
+        self.partials: list[tuple[Tensor, Array]] = []
+        self.states: list[Array] = []
+        self.repeated: list[tuple[Array, Array]] = []
+        self.tape: list[tuple[Tensor, Callable[[Tensor], None]]] = []
+        self.gradients: dict[Tensor, list[Tensor]] = {}
+        self._uses: dict[int, list[Any]] = {}
+
+    def __repr__(self) -> str:
+        kind = "training" if self.training else "inference" if self.stream is None else "stream"
+        return f"Graph({len(self.ops)} ops, {kind} of {self.batch} clips, {self.dtype})"
 
     @property
-    def clips(self):
+    def clips(self) -> int:
         """How many clips are about to be gone through at once; none on a stream."""
         if self.stream is not None:
             return 0
@@ -122,66 +208,89 @@ class Graph:
 
     # --- tensors ---
 
-    def placeholder(self, name, shape, per=CLIP, accumulator=False):
+    def placeholder(self, name: str, shape: Iterable[int], per: Per = CLIP, accumulator: bool = False) -> Tensor:
         """A tensor that is given, or taken, at each run by its name."""
         return Tensor(tuple(shape), per, accumulator, name=name)
 
-    def array(self, array):
+    def array(self, array: Array) -> Tensor:
         """The tensor that a NumPy array is, as it is when the program runs."""
         return Tensor(array.shape, SHARED, array=array)
 
-    def folded_constant(self, make):
+    def folded_constant(self, make: Callable[[], Array]) -> Tensor:
         """The tensor of an array that is made of weights: of what they are when the program is made or refreshed."""
-        tensor = self.array(np.array(make(), self.dtype, order="C"))
-        self.refreshers.append(lambda: np.copyto(tensor.array, make(), casting="same_kind"))
-        tensor.make = make
+        array = np.array(make(), self.dtype, order="C")
+        tensor = Tensor(array.shape, SHARED, array=array, make=make)
+        self.refreshers.append(lambda: _refresh(tensor))
         return tensor
 
-    def uses(self, array):
+    def uses(self, array: Array) -> list[Any]:
         """The list of what was noted for an array of a layer, empty at first: a layer may be used more than once."""
         return self._uses.setdefault(id(array), [])
 
-    def gradient_of(self, gradient):
+    def gradient_of(self, gradient: Array) -> Array:
         """The array that one use of a layer has its gradient in: `gradient` for the first use, its own for each more.
 
         `repeated` has the pairs (another use's, gradient), which are added up at the end.
         """
         uses = self.uses(gradient)
-        uses.append(gradient if not uses else np.zeros_like(gradient))
+        own: Array = gradient if not uses else np.zeros_like(gradient)
+        uses.append(own)
         if len(uses) > 1:
-            self.repeated.append((uses[-1], gradient))
-        return uses[-1]
+            self.repeated.append((own, gradient))
+        return own
 
-    def partial(self, sums, gradient):
-        """Note that a gradient (a NumPy array) is the total of sums, one a group."""
+    def partial(self, sums: Tensor, gradient: Array) -> None:
+        """Note that a gradient (a NumPy array) is the total of sums, one a micro-batch."""
         self.partials.append((sums, self.gradient_of(gradient)))
 
-    def operation(self, encode, reads, shape, per=CLIP, accumulator=False, **options):
-        """Add an operation with one result, and return that."""
+    # --- ops ---
+
+    def operation(
+        self,
+        encode: Encode,
+        reads: Iterable[Tensor],
+        shape: Iterable[int],
+        per: Per = CLIP,
+        accumulator: bool = False,
+        **options: Unpack[OpOptions],
+    ) -> Tensor:
+        """Add an op with one result, and return that."""
         result = Tensor(tuple(shape), per, accumulator)
-        result.producer = self.add(encode, reads, [result], **options)
+        self.add(encode, reads, [result], **options)
         return result
 
-    def add(self, encode, reads, writes, **options):
-        """Add an operation that writes these tensors."""
-        operation = Op(encode, list(reads), list(writes), **{"stage": self.stage} | options)
-        for tensor in writes:
+    def add(
+        self, encode: Encode, reads: Iterable[Tensor], writes: Iterable[Tensor], **options: Unpack[OpOptions]
+    ) -> Op:
+        """Add an op that writes these tensors."""
+        options.setdefault("stage", self.stage)
+        op = Op(encode, list(reads), list(writes), **options)
+        for tensor in op.writes:
             if not tensor.outside:
-                tensor.producer = operation
-        self.operations.append(operation)
-        return operation
+                tensor.producer = op
+        self.ops.append(op)
+        return op
 
-    # --- the way back ---
+    # --- the tape ---
 
-    def record_gradient(self, y, step):
-        """When the gradient of y is known, call step(grad_y), which adds the gradients of what y was made of."""
+    def record_gradient(self, y: Tensor, backward: Callable[[Tensor], None]) -> None:
+        """Record on the tape: when the gradient of y is known, call backward(grad_y).
+
+        It adds the gradients of what y was made of.
+        """
         if self.training:
-            self.tape.append((y, step))
+            self.tape.append((y, backward))
 
-    def add_gradient(self, x, grad):
+    def add_gradient(self, x: Tensor, grad: Tensor) -> None:
         """Add to the gradient of x."""
         self.gradients.setdefault(x, []).append(grad)
 
-    def needs_gradient(self, x):
+    def needs_gradient(self, x: Tensor) -> bool:
         """Whether the gradient of x is of any use: that of the network's input may be of none."""
         return x.name != "x" or self._input_gradient
+
+
+def _refresh(tensor: Tensor) -> None:
+    assert tensor.array is not None
+    assert tensor.make is not None
+    np.copyto(tensor.array, tensor.make(), casting="same_kind")

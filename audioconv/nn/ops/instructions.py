@@ -1,51 +1,95 @@
-"""Instructions of a program, rows of its table: how one is made, and those that copy and fill."""
+"""Instructions of a program, rows of its table: how one is built, and those that copy and fill."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from audioconv.kernels.nn import elementwise
-from audioconv.nn.ops.tensor_view import merged, shape3
+from audioconv.nn.ops.tensor_view import Shape3, TensorView, coalesced, shape3
+
+if TYPE_CHECKING:
+    from audioconv._typing import DTypeLike
+    from audioconv.nn.ops.graph import Halo, Planner, Tensor
+
+OpKernel: TypeAlias = Any  # what `kernels._jit.op_kernel` makes: compiled code, and the layout of its instructions
+Field: TypeAlias = TensorView | float | Iterable[int]
 
 
-def copy_instructions(plan, source, target, tensor, factor=1.0):
-    """Rows that copy a tensor from one place to another."""
-    return [
-        instruction(
-            elementwise.scaled, plan.dtype, [source, target], [*merged(shape3(tensor.shape), [source, target]), factor]
-        )
-    ]
+class Instruction(list[int]):
+    """The numbers of an instruction, and what a stream wants to know of it.
+
+    Attributes
+    ----------
+    kernel : the op kernel that carries it out
+    views : dict of its operands by name
+    tile, tiles : int
+        Of `tiles` units of time it is for the `tile`-th.
+    rows_per_frame : int
+        Of an implicit GEMM: how many rows of the product a frame has.
+    padding_counted : int
+        Of a pool: how many steps of padding in time count as input.
+    """
+
+    tile, tiles, rows_per_frame, padding_counted = 0, 1, 1, 0
+
+    def __init__(self, kernel: OpKernel, views: dict[str, TensorView], numbers: Iterable[int]) -> None:
+        super().__init__(numbers)
+        self.kernel, self.views = kernel, views
+
+    def __repr__(self) -> str:
+        return f"Instruction({self.kernel.function.__name__}, {len(self)} numbers)"
 
 
-def fill_halo(plan, place, tensor, margins):
-    """Rows that fill the margins around a tensor."""
+def instruction(kernel: OpKernel, dtype: DTypeLike, /, **fields: Field) -> Instruction:
+    """Build an instruction: a `TensorView` for each operand of the kernel's layout, a number for each parameter.
+
+    Raises TypeError if one of them is missing, unknown, or of the wrong kind.
+    """
+    layout, views = kernel.layout, {}
+    numbers: dict[str, Any] = {}
+    for name, value in fields.items():
+        if (name in layout.operands) != isinstance(value, TensorView):
+            raise TypeError(f"{name} of {kernel.function.__name__} cannot be {value!r}")
+        if isinstance(value, TensorView):
+            views[name], numbers[name] = value, value.numbers()
+        elif isinstance(value, Iterable):
+            numbers[name] = list(value)
+        elif name in layout.reals:
+            numbers[name] = int(np.float64(value).view(np.int64))
+        else:
+            numbers[name] = operator.index(value)  # type: ignore[arg-type]  # a float is refused here
+    return Instruction(kernel, views, map(int, [kernel.address(np.dtype(dtype)), *layout.pack(**numbers)]))
+
+
+def extent(shape: Shape3) -> dict[str, int]:
+    """The parameters that say how much of time, frequency and channels an instruction goes through."""
+    time, freq, channels = shape
+    return {"time": time, "freq": freq, "channels": channels}
+
+
+def copy_instructions(plan: Planner, source: TensorView, target: TensorView, tensor: Tensor) -> list[Instruction]:
+    """Instructions that copy a tensor from one place to another."""
+    dims = extent(coalesced(shape3(tensor.shape), [source, target]))
+    return [instruction(elementwise.scale, plan.dtype, x=source, y=target, **dims, factor=1.0)]
+
+
+def fill_halo(plan: Planner, view: TensorView, tensor: Tensor, halo: Halo) -> list[Instruction]:
+    """Instructions that fill the halo around a tensor."""
     time, freq, channels = shape3(tensor.shape)
-    (before, after), (low, high) = margins.time, margins.freq
-    wide = low + freq + high
+    (before, after), (low, high) = halo.time, halo.freq
+    width = low + freq + high
     parts = [
-        (place.moved(-before, -low), before, wide),
-        (place.moved(time, -low), after, wide),
-        (place.moved(0, -low), time, low),
-        (place.moved(0, freq), time, high),
+        (view.shifted(-before, -low), before, width),
+        (view.shifted(time, -low), after, width),
+        (view.shifted(0, -low), time, low),
+        (view.shifted(0, freq), time, high),
     ]
     return [
-        instruction(elementwise.fill, plan.dtype, [p], [*merged((t, f, channels), [p]), float(margins.fill)])
+        instruction(elementwise.fill, plan.dtype, y=p, **extent(coalesced((t, f, channels), [p])), value=halo.fill)
         for p, t, f in parts
         if t and f and channels
     ]
-
-
-class Instruction(list):
-    """Numbers of a row, and for a stream: its `step`, what each operand is (`reads`), which of `tiles` units of time it
-    is for, and rows of its tables in each; of a pool, how many margins count as input (`counted`).
-    """
-
-    tile, tiles, per_frame, counted = 0, 1, 1, 0
-
-
-def instruction(step, dtype, locations, numbers):
-    """A row of the table: address, operands, other numbers; a float among them as its bits."""
-    result = Instruction([step.address(dtype)])
-    for location in locations:
-        result += location.numbers()
-    result.step, result.reads = step, [location.read for location in locations]
-    result += [int(np.float64(n).view(np.int64)) if isinstance(n, float) else int(n) for n in numbers]
-    return result

@@ -1,55 +1,54 @@
 """Where results of a graph go: arrays of the caller, and the sums of partial gradients."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from audioconv.kernels.nn import gradients
-from audioconv.nn.ops.instructions import copy_instructions, instruction
+from audioconv.nn.ops.graph import Graph, Planner, Tensor
+from audioconv.nn.ops.instructions import Instruction, copy_instructions, instruction
+from audioconv.nn.ops.tensor_view import TensorView
 
 
-def output(graph, y, name, stage=0):
+def output(graph: Graph, y: Tensor, name: str, stage: int = 0) -> None:
     """Have a tensor in the array that is given by this name, at the end of a stage.
 
     It is written there at once unless something else reads it too: the array belongs to the caller, who may change it.
     """
-    if y.producer is not None and not any(y in operation.reads for operation in graph.operations):
+    if y.producer is not None and not any(y in op.reads for op in graph.ops):
         y.name, y.producer.rematerialised = name, False
         return
-    target = graph.placeholder(name, y.shape)
 
-    def encode(plan, place):
-        return copy_instructions(plan, place(y), place(target), y)
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        return copy_instructions(plan, reads[0], writes[0], y)
 
-    graph.add(encode, [y], [target], stage=stage)
+    graph.add(encode, [y], [graph.placeholder(name, y.shape)], stage=stage)
 
 
-def add_partials(graph):
-    """Add up the partial sums of all gradients."""
+def sum_partials(graph: Graph) -> None:
+    """Add up the partial sums of all gradients, and the gradients of layers that are used more than once."""
     for partial, gradient in graph.partials:
-        total = graph.array(gradient)
-
-        def encode(plan, place, partial=partial, total=total):
-            where = [place(partial).all_micro_batches(plan.micro_batch_count), place(total)]
-            numbers = [total.size, plan.micro_batch_count]
-            if partial.accumulator:
-                return [instruction(gradients.bias_gradient, plan.dtype, where, numbers)]
-            return [instruction(gradients.add_partials, plan.dtype, where, [*numbers, plan.micro_batch_count])]
-
-        graph.add(encode, [partial], [total], once=partial.accumulator)
-    _add_repeated(graph)
-
-
-def _add_repeated(graph):
-    """Add up the gradients of layers that are used more than once."""
+        _sum_partial(graph, partial, graph.array(gradient))
     graph.stage += bool(graph.repeated)
     for gradient, total in graph.repeated:
-        tensors = [graph.array(gradient), graph.array(total)]
+        _accumulate(graph, graph.array(gradient), graph.array(total))
 
-        def encode(plan, place, tensors=tensors):
-            return [
-                instruction(
-                    gradients.accumulate,
-                    plan.dtype,
-                    list(map(place, tensors)),
-                    [tensors[0].size, plan.micro_batch_count],
-                )
-            ]
 
-        graph.add(encode, tensors, tensors[1:])
+def _sum_partial(graph: Graph, partial: Tensor, total: Tensor) -> None:
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        count, sums = plan.micro_batch_count, reads[0].all_micro_batches(plan.micro_batch_count)
+        if partial.accumulator:
+            return [instruction(gradients.bias_gradient, plan.dtype, sums=sums, gradient=writes[0], width=total.size,
+                                micro_batches=count)]  # fmt: skip
+        return [instruction(gradients.sum_partials, plan.dtype, partials=sums, total=writes[0], size=total.size,
+                            terms=count, micro_batches=count)]  # fmt: skip
+
+    graph.add(encode, [partial], [total], once=partial.accumulator)
+
+
+def _accumulate(graph: Graph, gradient: Tensor, total: Tensor) -> None:
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        return [instruction(gradients.accumulate, plan.dtype, x=reads[0], total=writes[0], size=total.size,
+                            micro_batches=plan.micro_batch_count)]  # fmt: skip
+
+    graph.add(encode, [gradient, total], [total])

@@ -1,63 +1,83 @@
-"""Operations on single elements: scaling, activations, dropout, each with its gradient."""
+"""Ops on single elements: scaling, activations, dropout, each with its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from audioconv.kernels.nn import elementwise as kernels
-from audioconv.nn.ops.instructions import instruction
-from audioconv.nn.ops.tensor_view import merged, shape3
+from audioconv.nn.ops.graph import Graph, Planner, Tensor
+from audioconv.nn.ops.instructions import Instruction, OpKernel, extent, instruction
+from audioconv.nn.ops.tensor_view import Shape, TensorView, coalesced, shape3
 
-ACTIVATIONS = {"linear": kernels.LINEAR, "relu": kernels.RELU, "swish": kernels.SWISH, "sigmoid": kernels.SIGMOID}
-
-
-def pointwise(graph, step, reads, shape, numbers, merge=True, places=None):
-    """An operation on one element at a time: `step` with its operands, the result last; always cheap."""
-
-    def encode(plan, place):
-        where = [place(t) for t in reads]
-        if places:
-            where = [change(p) for change, p in zip(places, where, strict=True)]
-        where.append(place(result))
-        dims = merged(shape3(shape), where) if merge else shape3(shape)
-        return [instruction(step, plan.dtype, where, [*dims, *numbers])]
-
-    result = graph.operation(encode, reads, shape, rematerialised=True)
-    return result
+ActivationName: TypeAlias = Literal["linear", "relu", "swish", "sigmoid"]
+ACTIVATIONS: dict[ActivationName, int] = {
+    "linear": kernels.LINEAR, "relu": kernels.RELU, "swish": kernels.SWISH, "sigmoid": kernels.SIGMOID,
+}  # fmt: skip
 
 
-def scaled(graph, x, factor):
-    """factor * x, cheap."""
-    return pointwise(graph, kernels.scaled, [x], x.shape, [float(factor)])
+def pointwise(
+    graph: Graph,
+    kernel: OpKernel,
+    reads: Sequence[Tensor],
+    shape: Shape,
+    parameters: Mapping[str, float],
+    coalesce: bool = True,
+    change: Callable[[TensorView], TensorView] | None = None,
+) -> Tensor:
+    """An op on one element at a time, rematerialised: the operands of its kernel are what it reads, then the result.
+
+    `change` makes the view that is read of that of the first tensor.
+    """
+
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        views = [*reads, *writes]
+        if change is not None:
+            views[0] = change(views[0])
+        dims = coalesced(shape3(shape), views) if coalesce else shape3(shape)
+        operands = dict(zip(kernel.layout.operands, views, strict=True))
+        return [instruction(kernel, plan.dtype, **operands, **extent(dims), **parameters)]
+
+    return graph.operation(encode, reads, shape, rematerialised=True)
 
 
-def repeated(graph, x, shape, factor):
-    """factor * x, for all of time or frequency where x has one step of them; cheap."""
+def scale(graph: Graph, x: Tensor, factor: float) -> Tensor:
+    """factor * x."""
+    return pointwise(graph, kernels.scale, [x], x.shape, {"factor": factor})
+
+
+def broadcast(graph: Graph, x: Tensor, shape: Shape, factor: float) -> Tensor:
+    """factor * x, for all of time or frequency where x has one step of them."""
     time, freq, _ = shape3(x.shape)
 
-    def spread(place):
-        return place.every(int(time > 1), int(freq > 1))
+    def change(view: TensorView) -> TensorView:
+        return view.strided(int(time > 1), int(freq > 1))
 
-    return pointwise(graph, kernels.scaled, [x], shape, [float(factor)], merge=False, places=[spread])
+    return pointwise(graph, kernels.scale, [x], shape, {"factor": factor}, coalesce=False, change=change)
 
 
-def activate(graph, x, activation):
-    """The activation of x, and its way back."""
-    y = pointwise(graph, kernels.activate, [x], x.shape, [ACTIVATIONS[activation]])
+def activate(graph: Graph, x: Tensor, activation: ActivationName) -> Tensor:
+    """The activation of x, with its gradient."""
+    y = pointwise(graph, kernels.activate, [x], x.shape, {"activation": ACTIVATIONS[activation]})
 
     graph.record_gradient(y, lambda grad_y: graph.add_gradient(x, activation_gradient(graph, x, grad_y, activation)))
     return y
 
 
-def activation_gradient(graph, x, grad_y, activation):
+def activation_gradient(graph: Graph, x: Tensor, grad_y: Tensor, activation: ActivationName) -> Tensor:
     """The gradient of x from that of its activation."""
-    return pointwise(graph, kernels.activate_gradient, [x, grad_y], x.shape, [ACTIVATIONS[activation]])
+    parameters = {"activation": ACTIVATIONS[activation]}
+    return pointwise(graph, kernels.activate_gradient, [x, grad_y], x.shape, parameters)
 
 
-def dropout(graph, x, rate):
-    """x with a share of its elements zero, and its way back."""
+def dropout(graph: Graph, x: Tensor, rate: float) -> Tensor:
+    """x with a fraction of its elements zero, with its gradient."""
     seeds = graph.placeholder("seeds", (1,))
     graph.dropouts += 1
-    numbers = [graph.dropouts, float(rate)]
+    parameters = {"layer": graph.dropouts, "rate": rate}
 
-    def dropped(z):
-        return pointwise(graph, kernels.drop, [z, seeds], z.shape, numbers, merge=False)
+    def dropped(z: Tensor) -> Tensor:
+        return pointwise(graph, kernels.dropout, [z, seeds], z.shape, parameters, coalesce=False)
 
     y = dropped(x)
     graph.record_gradient(y, lambda grad_y: graph.add_gradient(x, dropped(grad_y)))

@@ -1,44 +1,55 @@
 """Means and sums over frequency, and the running mean of a stream."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 
-from audioconv.kernels.nn import pooling as pools
+from audioconv.kernels.nn import pooling as kernels
 from audioconv.kernels.nn import streaming
-from audioconv.nn.ops.instructions import instruction
-from audioconv.nn.ops.pointwise import repeated, scaled
+from audioconv.nn.ops.graph import Graph, Planner, Tensor
+from audioconv.nn.ops.instructions import Instruction, extent, instruction
+from audioconv.nn.ops.pointwise import broadcast, scale
 from audioconv.nn.ops.pooling import PoolWindow
-from audioconv.nn.ops.tensor_view import shape3
+from audioconv.nn.ops.tensor_view import TensorView, shape3
 
 
-def running_mean(graph, x):
+def running_mean(graph: Graph, x: Tensor) -> Tensor:
     """In a stream: the mean over all frames so far, a row a frame."""
-    time, freq, channels = shape3(x.shape)
-    state = graph.array(np.zeros(channels + 1))
-    graph.states.append(state.array)
+    time, _, channels = shape3(x.shape)
+    state = np.zeros(channels + 1)
+    graph.states.append(state)
 
-    def encode(plan, place):
-        where = [place(x), place(y), place(state)]
-        return [instruction(streaming.running_mean, plan.dtype, where, [time, freq, channels])]
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        (source, sums), (target,) = reads, writes
+        dims = extent(shape3(x.shape))
+        return [instruction(streaming.running_mean, plan.dtype, x=source, y=target, sums=sums, **dims)]
 
-    y = graph.operation(encode, [x, state], (time, channels))
-    return y
+    return graph.operation(encode, [x, graph.array(state)], (time, channels))
 
 
-def frequency_sum(graph, x):
-    """The sum over frequency."""
+def frequency_sum(graph: Graph, x: Tensor) -> Tensor:
+    """The sum over frequency, (time, 1, channels), without a gradient."""
     _, freq, _ = shape3(x.shape)
-    return scaled(graph, frequency_mean(graph, x, differentiable=False), freq)
+    return scale(graph, _frequency_mean(graph, x), freq)
 
 
-def frequency_mean(graph, x, differentiable=True):
-    """The mean over frequency, (time, 1, channels), and its way back."""
-    time, freq, channels = shape3(x.shape)
-    window = PoolWindow((1, freq), (1, 1), ((0, 0), (0, 0)))
-
-    def encode(plan, place):
-        return [instruction(pools.average_pool, plan.dtype, [place(x), place(y)], [*window.numbers(x, y), 1.0])]
-
-    y = graph.operation(encode, [x], (time, 1, channels))
-    if differentiable:
-        graph.record_gradient(y, lambda grad_y: graph.add_gradient(x, repeated(graph, grad_y, x.shape, 1 / freq)))
+def frequency_mean(graph: Graph, x: Tensor) -> Tensor:
+    """The mean over frequency, (time, 1, channels), with its gradient."""
+    _, freq, _ = shape3(x.shape)
+    y = _frequency_mean(graph, x)
+    graph.record_gradient(y, lambda grad_y: graph.add_gradient(x, broadcast(graph, grad_y, x.shape, 1 / freq)))
     return y
+
+
+def _frequency_mean(graph: Graph, x: Tensor) -> Tensor:
+    time, freq, channels = shape3(x.shape)
+    shape = time, 1, channels
+    parameters = PoolWindow((1, freq), (1, 1)).parameters(x.shape, shape)
+
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        (source,), (target,) = reads, writes
+        return [instruction(kernels.average_pool, plan.dtype, x=source, y=target, **parameters)]
+
+    return graph.operation(encode, [x], shape)

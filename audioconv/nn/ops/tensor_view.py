@@ -1,56 +1,69 @@
-"""Where tensors lie in memory, and their shapes."""
+"""Where tensors lie in memory, and their shapes as (time, freq, channels)."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+Shape3: TypeAlias = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TensorView:
-    """Where a tensor is: the numbers of an operand (see `kernels.memory`)."""
+    """Where a tensor is: the numbers of an operand (`kernels.nn.operands.OPERAND`), in elements.
 
-    space: int
+    `read` is for streams: the number of the read that this is for, or "y" for what is written.
+    """
+
+    segment: int
     offset: int = 0
-    clip: int = 0
-    group: int = 0
-    inner: int = 0
+    batch_stride: int = 0
+    micro_batch_stride: int = 0
+    clip_stride: int = 0
     size: int = 0
-    time: int = 0
-    freq: int = 0
-    read: object = None  # in a stream: what is here, "y" or the number of a read
+    time_stride: int = 0
+    freq_stride: int = 0
+    read: int | Literal["y"] | None = None
 
-    def moved(self, time=0, freq=0, channel=0):
-        """The same, beginning so many steps later (or earlier, in the margins)."""
-        shift = time * self.time + freq * self.freq + channel
+    def shifted(self, time: int = 0, freq: int = 0, channel: int = 0) -> TensorView:
+        """The same, beginning so many steps of each axis later; with negative numbers earlier, in the halo."""
+        shift = time * self.time_stride + freq * self.freq_stride + channel
         return replace(self, offset=self.offset + shift, size=self.size - shift)
 
-    def every(self, time, freq):
-        """The same, only every so many steps of time and frequency."""
-        return replace(self, time=self.time * time, freq=self.freq * freq)
+    def strided(self, time: int, freq: int) -> TensorView:
+        """The same, only every so many steps of time and frequency; with 0 always the first."""
+        return replace(self, time_stride=self.time_stride * time, freq_stride=self.freq_stride * freq)
 
-    def all_micro_batches(self, groups):
-        """What belongs to a group, for all groups at once."""
-        return replace(self, group=0, size=self.size * groups)
+    def all_micro_batches(self, count: int) -> TensorView:
+        """What belongs to a micro-batch, for all of them at once."""
+        return replace(self, micro_batch_stride=0, size=self.size * count)
 
-    def numbers(self):
-        """The operand."""
-        return [self.space, self.offset, self.clip, self.group, self.inner, self.size, self.time, self.freq]
+    def numbers(self) -> tuple[int, ...]:
+        """The operand, in the order of its layout."""
+        return (self.segment, self.offset, self.batch_stride, self.micro_batch_stride, self.clip_stride, self.size,
+                self.time_stride, self.freq_stride)  # fmt: skip
 
 
-def shape3(shape):
+def shape3(shape: Shape) -> Shape3:
     """(time, freq, channels) of a tensor that is (channels,), (time, channels) or all three."""
     *before, channels = shape
-    return (*before, *(1, 1)[len(before) :], channels)
+    time, freq = (*before, *(1, 1)[len(before) :])
+    return time, freq, channels
 
 
-def squeeze_like(shape, like):
+def squeeze_like(shape: Shape3, like: Shape) -> Shape:
     """(time, freq, channels) with as many dimensions as another shape has."""
-    return {1: shape[2:], 2: shape[::2], 3: shape}[len(like)]
-
-
-def merged(shape, locations):
-    """Time, freq and channels of places where they may be gone through as fewer, longer rows."""
     time, freq, channels = shape
-    if all(p.freq == channels or freq == 1 for p in locations):
+    return {1: (channels,), 2: (time, channels), 3: (time, freq, channels)}[len(like)]
+
+
+def coalesced(shape: Shape3, views: Iterable[TensorView]) -> Shape3:
+    """Time, freq and channels as fewer, longer runs of elements, where the views allow it."""
+    (time, freq, channels), views = shape, list(views)
+    if all(v.freq_stride == channels or freq == 1 for v in views):
         freq, channels = 1, freq * channels
-        if all(p.time == channels or time == 1 for p in locations):
+        if all(v.time_stride == channels or time == 1 for v in views):
             time, channels = 1, time * channels
     return time, freq, channels

@@ -1,65 +1,79 @@
 """Programs kept for the next call, one for each shape, and running inference on them."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Callable
 from math import prod
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from audioconv.arrays import aligned
 from audioconv.nn.debug import memory_is_checked
-from audioconv.nn.runtime.program import inference_micro_batches
+from audioconv.nn.runtime.program import Program, inference_micro_batches
 
-KEPT = 4  # programs of a layer, one a shape of input
+if TYPE_CHECKING:
+    from audioconv._typing import Array, DTypeLike
 
-
+CACHE_SIZE = 4  # programs of a layer, one a shape of input
 LARGE = 1 << 12  # elements of an array for which it is worth to align it
 
+K = TypeVar("K")
+V = TypeVar("V")
 
-def cache_program(programs, key, value):
+
+def cache_program(programs: dict[K, V], key: K, value: V) -> None:
     """Keep a program, and forget the oldest of too many."""
-    while len(programs) >= KEPT:
+    while len(programs) >= CACHE_SIZE:
         del programs[next(iter(programs))]
     programs[key] = value
 
 
 class ProgramCache:
-    """Programs that nobody runs, by the arguments of `make`; each call takes one, or makes one more."""
+    """Programs that nobody runs, by the arguments of `make`; each call acquires one, or makes one more."""
 
-    def __init__(self, make):
-        self._make, self._idle, self._lock = make, {}, threading.Lock()
+    def __init__(self, make: Callable[..., Program]) -> None:
+        self._make, self._lock = make, threading.Lock()
+        self._idle: dict[tuple[Any, ...], list[Program]] = {}
 
-    def take(self, *key):
+    def __repr__(self) -> str:
+        return f"ProgramCache({sum(map(len, self._idle.values()))} idle programs)"
+
+    def acquire(self, *key: Any) -> Program:
+        """A program that nobody else runs, until it is released."""
         with self._lock:
             found = self._idle.get(key)
             if found:
                 return found.pop()
         return self._make(*key)
 
-    def give(self, program, *key):
+    def release(self, program: Program, *key: Any) -> None:
+        """Give a program back."""
         with self._lock:
             if key not in self._idle:
                 cache_program(self._idle, key, [])
             self._idle[key].append(program)
 
 
-def run_inference(programs, x, threads, refresh=False):
-    """Run clips through inference, each thread its own groups; the result does not depend on how many there are."""
+def run_inference(programs: ProgramCache, x: Array, threads: int, refresh: bool = False) -> Array:
+    """Run clips through inference, each thread its own micro-batches; the result does not depend on how many."""
     key = x.shape[1:], len(x) == 1
-    program = programs.take(*key)
+    program = programs.acquire(*key)
     if refresh:
         for each in program.plan.graph.refreshers:
             each()
     y = new_array((len(x), *program.output_shape), x.dtype)
-    groups = inference_micro_batches(len(x), program.plan.largest)
-    program.run({"x": x, "y": y}, groups=groups, threads=max(1, min(threads, len(groups) - 1)))
-    programs.give(program, *key)
+    starts = inference_micro_batches(len(x), program.plan.max_clips)
+    program.run({"x": x, "y": y}, micro_batches=starts, threads=max(1, min(threads, len(starts) - 1)))
+    programs.release(program, *key)
     return y
 
 
-def new_array(shape, dtype):
+def new_array(shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """A new array; a large one begins on a cache line: vectors across two lines cost a depthwise layer a third more."""
     size = prod(shape)
-    array = np.empty(shape, dtype) if size < LARGE else aligned(size, dtype).reshape(shape)
+    array: Array = np.empty(shape, dtype) if size < LARGE else aligned(size, dtype).reshape(shape)
     if memory_is_checked():
         array[...] = np.nan
     return array

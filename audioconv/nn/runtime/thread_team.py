@@ -1,37 +1,42 @@
-"""Threads that begin at once and may wait for each other, as the phases of a training step want.
+"""Threads that begin at once and may wait for each other at barriers, as the phases of a training step want.
 
 A helper that has done its share looks out for the next call for a while, without the GIL, before it goes to sleep: to
 wake a thread takes 80 us, which is a tenth of a small batch; to find one that looks out takes 10.
 """
 
+from __future__ import annotations
+
 import os
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 
 import numpy as np
 
+from audioconv.kernels._layout import layout
 from audioconv.kernels.nn.barrier import increment, wait_for_change
 
-ROUND, DONE = 0, 8  # what `control` counts: calls begun, helpers that are done; a cache line apart
+CACHE_LINE = 8  # int64 numbers
+# What the threads of a team share, a cache line apart: how many calls have begun, and how many helpers are done.
+CONTROL = layout("CONTROL", ("round", CACHE_LINE), ("done", CACHE_LINE))
+_YIELDS = 300  # to other threads while looking out: about as long as preparing the next batch takes
+
+_teams: dict[int, ThreadTeam] = {}  # by how many helpers they have
+_making = threading.Lock()
 
 
-_LOOKS = 300  # about as long as preparing the next batch takes
-
-
-_teams, _making = {}, threading.Lock()  # teams by how many helpers they have
-
-
-def _forget():
+def _forget() -> None:
     """In a forked process there are no helpers."""
     global _making
     _making = threading.Lock()
     _teams.clear()
 
 
-os.register_at_fork(after_in_child=_forget) if hasattr(os, "register_at_fork") else None
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
-def run_together(function, threads, abandon):
+def run_together(function: Callable[[int], object], threads: int, abandon: Callable[[], object]) -> None:
     """Call function(thread) for each of `threads` at once: they may wait for each other.
 
     The calling thread is number 0. If one of them fails, `abandon()` tells the others; the error is raised.
@@ -47,18 +52,24 @@ def run_together(function, threads, abandon):
 
 
 class ThreadTeam:
-    """Helpers for one call at a time; other calls wait."""
+    """Helper threads for one call at a time; other calls wait."""
 
-    def __init__(self, helpers):
-        self._control, self._lock, self._job = np.zeros(16, np.int64), threading.Lock(), None
-        self._asleep, self._bells = [False] * helpers, [SimpleQueue() for _ in range(helpers)]
+    def __init__(self, helpers: int) -> None:
+        self._control, self._lock = np.zeros(CONTROL.row_size, np.int64), threading.Lock()
+        self._job: Callable[[int], object] | None = None
+        self._asleep = [False] * helpers
+        self._wakeups: list[SimpleQueue[None]] = [SimpleQueue() for _ in range(helpers)]
         for i in range(helpers):
             threading.Thread(target=self._help, args=(i,), name=f"audioconv-team-{i}", daemon=True).start()
 
-    def run(self, function, abandon):
-        errors = []
+    def __repr__(self) -> str:
+        return f"ThreadTeam({len(self._wakeups)} helpers)"
 
-        def careful(thread):
+    def run(self, function: Callable[[int], object], abandon: Callable[[], object]) -> None:
+        """Call function(thread) in the calling thread, number 0, and in all helpers; see `run_together`."""
+        errors: list[BaseException] = []
+
+        def careful(thread: int) -> None:
             try:
                 function(thread)
             except BaseException as error:
@@ -66,12 +77,12 @@ class ThreadTeam:
                 errors.append(error)
 
         with self._lock:
-            self._job, self._control[DONE] = careful, 0
-            increment(self._control, ROUND)
+            self._job, self._control[CONTROL.done] = careful, 0
+            increment(self._control, CONTROL.round)
             try:
-                for i, bell in enumerate(self._bells):
-                    if self._asleep[i]:  # he looks at ROUND after he said so: one of us sees the other
-                        bell.put(None)
+                for i, wakeup in enumerate(self._wakeups):
+                    if self._asleep[i]:  # it looks at the round after it said so: one of us sees the other
+                        wakeup.put(None)
                 careful(0)
             except BaseException:  # Ctrl-C, a moment before or after our share
                 abandon()
@@ -82,25 +93,27 @@ class ThreadTeam:
         if errors:
             raise errors[0]
 
-    def _wait(self):
+    def _wait(self) -> list[KeyboardInterrupt]:
         """Until all helpers are done, whatever happens: they write into what the caller has."""
         interrupts = []
-        while (done := self._control[DONE]) < len(self._bells):
+        while (done := self._control[CONTROL.done]) < len(self._wakeups):
             try:
-                wait_for_change(self._control, DONE, done, _LOOKS)
+                wait_for_change(self._control, CONTROL.done, done, _YIELDS)
             except KeyboardInterrupt as error:
                 interrupts.append(error)
         return interrupts
 
-    def _help(self, i):
+    def _help(self, i: int) -> None:
+        """Do the share of a helper in one call after the other."""
         seen = 0
         while True:
-            if wait_for_change(self._control, ROUND, seen, _LOOKS):
+            if wait_for_change(self._control, CONTROL.round, seen, _YIELDS):
                 seen += 1
-                self._job(1 + i)
-                increment(self._control, DONE)
+                if self._job is not None:  # it never is while a round is open
+                    self._job(1 + i)
+                increment(self._control, CONTROL.done)
             else:
                 self._asleep[i] = True
-                if self._control[ROUND] == seen:
-                    self._bells[i].get()
+                if self._control[CONTROL.round] == seen:
+                    self._wakeups[i].get()
                 self._asleep[i] = False

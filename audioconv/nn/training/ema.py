@@ -1,6 +1,6 @@
 """The exponential moving average (EMA) of weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy as np
 from audioconv._typing import Array
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.ops.graph import Graph
-from audioconv.nn.ops.instructions import instruction
+from audioconv.nn.ops.graph import Graph, Planner
+from audioconv.nn.ops.instructions import Instruction, instruction
+from audioconv.nn.ops.tensor_view import TensorView
 from audioconv.nn.settings import Check, Settings, fraction, shown
 from audioconv.nn.training.optimisers import check_parameters
 
@@ -74,15 +75,17 @@ class ExponentialMovingAverage(Settings):
             found[name][...] = average.reshape(found[name].shape)
         return found
 
-    def _build(self, graph: Graph, settings: Array) -> None:
-        """Add the step to a graph, after all that is there; `settings` are those of the optimiser."""
+    def _build(self, graph: Graph, hyperparameters: Array) -> None:
+        """Add the step to a graph, after all that is there; `hyperparameters` are those of the optimiser."""
         check_parameters(self, {name: average.size for name, average in self.averages.items()})
         graph.stage += 1
         for name, parameter in self.network.parameters().items():
-            arrays = [graph.array(each) for each in (parameter, self.averages[name], settings)]
+            arrays = [graph.array(each) for each in (parameter, self.averages[name], hyperparameters)]
 
-            def encode(plan, place, arrays=arrays, size=parameter.size):
-                numbers = [size, plan.micro_batch_count, float(self.decay)]
-                return [instruction(kernels.ema_update, plan.dtype, list(map(place, arrays)), numbers)]
+            graph.add(self._encode, arrays, arrays[1:2])
 
-            graph.add(encode, arrays, arrays[1:2])
+    def _encode(self, plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        """The update of one parameter's average."""
+        operands = dict(zip(kernels.EMA_UPDATE.operands, reads, strict=True))
+        return [instruction(kernels.ema_update, plan.dtype, **operands, size=reads[0].size,
+                            micro_batches=plan.micro_batch_count, decay=self.decay)]  # fmt: skip

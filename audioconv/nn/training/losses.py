@@ -1,6 +1,6 @@
 """Losses, their gradients, and targets for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -9,10 +9,10 @@ from audioconv._typing import Array, ArrayLike, DTypeLike
 from audioconv.arrays import choice, floating, frozen, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.nn import loss as kernels
-from audioconv.nn.ops.graph import MICRO_BATCH, Graph, Tensor
-from audioconv.nn.ops.instructions import instruction
+from audioconv.nn.ops.graph import MICRO_BATCH, Graph, Planner, Tensor
+from audioconv.nn.ops.instructions import Instruction, extent, instruction
 from audioconv.nn.ops.outputs import output
-from audioconv.nn.ops.tensor_view import shape3
+from audioconv.nn.ops.tensor_view import TensorView, shape3
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
 from audioconv.nn.settings import Check, Settings, fraction
@@ -92,7 +92,7 @@ class Loss(Settings):
     array([[0., 2.]])
     """
 
-    _step: ClassVar[Any] = None
+    _kernel: ClassVar[Any] = None
 
     def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
         """Return targets, and weights of clips, as the kernels take them: the mean is in the weights.
@@ -155,22 +155,23 @@ class Loss(Settings):
         return float(losses[0]), gradient
 
     def _arrays(self, channels: int) -> list[Array]:
-        """Arrays that the step takes beyond targets and weights of clips."""
+        """Arrays that the op kernel takes beyond targets and weights of clips."""
         return []
 
     def _build(self, graph: Graph, outputs: Tensor) -> Tensor:
-        """Add the loss to a graph and return the gradient of the outputs; "loss" gets the loss of each group."""
+        """Add the loss to a graph and return the gradient of the outputs; "loss" gets the loss of each micro-batch."""
         targets, weights = graph.placeholder("targets", outputs.shape), graph.placeholder("weights", (1,))
         total = graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True)
-        time, freq, channels = shape3(outputs.shape)
-        more = [graph.array(array) for array in self._arrays(channels)]
+        more = [graph.array(array) for array in self._arrays(outputs.shape[-1])]
 
-        def encode(plan, place):
-            where = [place(t) for t in (outputs, targets, weights, gradient, total, *more)]
-            return [instruction(self._step, plan.dtype, where, [channels, time, freq])]
+        def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+            (out, wanted, weight, *others), (grad, loss) = reads, writes
+            views = [out, wanted, weight, grad, loss, *others]
+            operands = dict(zip(self._kernel.layout.operands, views, strict=True))
+            return [instruction(self._kernel, plan.dtype, **operands, **extent(shape3(outputs.shape)))]
 
-        gradient = graph.operation(encode, [outputs, targets, weights, *more], outputs.shape)
-        gradient.producer.writes.append(total)
+        gradient = Tensor(outputs.shape)
+        graph.add(encode, [outputs, targets, weights, *more], [gradient, total])
         return gradient
 
 
@@ -231,7 +232,7 @@ class SoftmaxCrossEntropy(Loss):
     0.4
     """
 
-    _step = kernels.softmax_cross_entropy
+    _kernel = kernels.softmax_cross_entropy
     _checks: ClassVar[Mapping[str, Check]] = {
         "label_smoothing": fraction, "class_weights": _class_weights, "weight": _class_weights,
         "ignore_index": lambda value, name: whole(value, name, np.iinfo(np.int64).min),
@@ -332,7 +333,7 @@ class BinaryCrossEntropy(Loss):
     array([[-1.5,  0.5,  0.5,  0.5]])
     """
 
-    _step = kernels.binary_cross_entropy
+    _kernel = kernels.binary_cross_entropy
     _checks: ClassVar[Mapping[str, Check]] = {
         "reduction": lambda value, name: choice(value, name, ("class_sum", "mean"))
     }
@@ -369,7 +370,7 @@ class MeanSquaredError(Loss):
     2.0
     """
 
-    _step = kernels.mean_squared_error
+    _kernel = kernels.mean_squared_error
 
     def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
         targets, weights = super()._prepare(targets, outputs)

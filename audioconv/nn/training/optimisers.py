@@ -1,6 +1,6 @@
 """Optimisers: AdamW, and SGD with momentum; gradient clipping by norm."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,14 +10,12 @@ from audioconv.arrays import whole
 from audioconv.errors import AudioconvError
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph, Tensor
-from audioconv.nn.ops.instructions import instruction
+from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph, Planner, Tensor
+from audioconv.nn.ops.instructions import Instruction, instruction
+from audioconv.nn.ops.tensor_view import TensorView
 from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program
 from audioconv.nn.settings import Changes, Check, Settings, boolean, bounded, fraction, shown
-
-RATE, FACTOR, DECAY, GO = 0, 6, 7, 8  # places in the settings of a step
-
 
 _learning_rate = bounded(0)
 
@@ -37,7 +35,7 @@ class Optimiser(Settings):
         "weight_decay": bounded(0),
         "clip_grad_norm": bounded(above=0, optional=True),
     }
-    _step: ClassVar[Any] = None
+    _kernel: ClassVar[Any] = None
     _kept: ClassVar[int] = 2  # arrays a parameter
 
     def __init__(self, network: Layer, weight_decay: float, clip_grad_norm: float | None) -> None:
@@ -46,7 +44,7 @@ class Optimiser(Settings):
             name: [np.zeros(p.size) for _ in range(self._kept)] for name, p in network.parameters().items()
         }
         self._steps = 0
-        self.settings = np.zeros(9)
+        self.hyperparameters = np.zeros(kernels.ADAMW.row_size)  # of one step
         self._program: Program | None = None
         self._changes = Changes()
 
@@ -77,18 +75,18 @@ class Optimiser(Settings):
         return {f"{name}.{i}": a for name, moments in self._moments.items() for i, a in enumerate(moments)}
 
     def _prepare(self, learning_rate: float) -> None:
-        """Fill in the settings of the next step; `_finish` comes after it."""
-        self.settings[:] = 0
-        self.settings[[RATE, FACTOR, DECAY, GO]] = (
-            _learning_rate(learning_rate, "learning_rate"),
-            1,
-            self.weight_decay,
-            1,
-        )
+        """Fill in the hyperparameters of the next step; `_finish` comes after it."""
+        row = self._row(learning_rate=_learning_rate(learning_rate, "learning_rate"), gradient_scale=1,
+                        weight_decay=self.weight_decay, enabled=1)  # fmt: skip
+        self.hyperparameters[: len(row)] = row
+
+    def _row(self, **common: float) -> list[float]:
+        """The row of hyperparameters that the op kernel takes."""
+        raise NotImplementedError
 
     def _finish(self) -> None:
         """Count the step, if it was not cancelled."""
-        self._steps += int(self.settings[GO])
+        self._steps += int(self.hyperparameters[kernels.OPTIMISER.enabled])
 
     def step(self, learning_rate: float) -> None:
         """Change the parameters by the gradients of the network's last `backward`.
@@ -115,47 +113,49 @@ class Optimiser(Settings):
 
     def _build(self, graph: Graph) -> None:
         """Add the step to a graph, after all that is there."""
-        settings, gradients = graph.array(self.settings), self.network.gradients()
+        hyperparameters, gradients = graph.array(self.hyperparameters), self.network.gradients()
         check_parameters(self, {name: kept[0].size for name, kept in self._moments.items()})
         if self.clip_grad_norm is not None:
             graph.stage += 1
-            self._clip_grad_norm(graph, settings, gradients)
+            self._add_clipping(graph, hyperparameters, gradients)
         graph.stage += 1
         for name, parameter in self.network.parameters().items():
             kept = self._moments[name]
-            arrays = [graph.array(a) for a in (parameter, gradients[name], kept[0], kept[-1], self.settings)]
-            self._add_step(graph, arrays, parameter)
+            arrays = [graph.array(a) for a in (parameter, gradients[name], kept[0], kept[-1])]
+            self._add_update(graph, [*arrays, hyperparameters], parameter)
 
-    def _add_step(self, graph: Graph, arrays: list[Tensor], parameter: Array) -> None:
-        def encode(plan, place):
-            numbers = [parameter.size, plan.micro_batch_count, int(parameter.ndim > 1)]
-            return [instruction(self._step, plan.dtype, list(map(place, arrays)), numbers)]
+    def _add_update(self, graph: Graph, tensors: list[Tensor], parameter: Array) -> None:
+        def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+            operands = dict(zip(kernels.PARAMETER_UPDATE.operands, reads, strict=True))
+            return [instruction(self._kernel, plan.dtype, **operands, size=parameter.size,
+                                micro_batches=plan.micro_batch_count, decays=parameter.ndim > 1)]  # fmt: skip
 
-        graph.add(encode, arrays, arrays[:1])
+        graph.add(encode, tensors, tensors[:1])
 
-    def _clip_grad_norm(self, graph: Graph, settings: Tensor, gradients: Mapping[str, Array]) -> None:
-        squares = Tensor((len(gradients),), MICRO_BATCH, True)
-        for channel, gradient in enumerate(gradients.values()):
-            tensor = graph.array(gradient)
+    def _add_clipping(self, graph: Graph, hyperparameters: Tensor, gradients: Mapping[str, Array]) -> None:
+        squares, max_norm = Tensor((len(gradients),), MICRO_BATCH, True), self.clip_grad_norm
+        assert max_norm is not None
+        for number, gradient in enumerate(gradients.values()):
+            _add_square_sum(graph, graph.array(gradient), squares, number)
 
-            def encode(plan, place, tensor=tensor, channel=channel):
-                where = [place(tensor), place(squares).moved(channel=channel)]
-                return [instruction(kernels.square_sum, plan.dtype, where, [tensor.size, plan.micro_batch_count])]
+        def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+            count = plan.micro_batch_count
+            return [instruction(kernels.clip_grad_norm, plan.dtype, squares=reads[0].all_micro_batches(count),
+                                hyperparameters=writes[0], terms=len(gradients) * count,
+                                max_norm=max_norm)]  # fmt: skip
 
-            graph.add(encode, [tensor], [squares])
+        graph.add(encode, [squares], [hyperparameters], once=True)
 
-        def encode_clip(plan, place):
-            numbers = [len(gradients) * plan.micro_batch_count, float(self.clip_grad_norm)]
-            return [
-                instruction(
-                    kernels.clip_grad_norm,
-                    plan.dtype,
-                    [place(squares).all_micro_batches(plan.micro_batch_count), place(settings)],
-                    numbers,
-                )
-            ]
 
-        graph.add(encode_clip, [squares], [settings], once=True)
+def _add_square_sum(graph: Graph, gradient: Tensor, squares: Tensor, number: int) -> None:
+    """Set number `number` of `squares` to the sum of the squares of a gradient, of the share of each micro-batch."""
+
+    def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+        own = writes[0].shifted(channel=number)
+        return [instruction(kernels.square_sum, plan.dtype, x=reads[0], sum=own, size=gradient.size,
+                            micro_batches=plan.micro_batch_count)]  # fmt: skip
+
+    graph.add(encode, [gradient], [squares])
 
 
 def check_parameters(made: Any, sizes: Mapping[str, int]) -> None:
@@ -208,7 +208,7 @@ class AdamW(Optimiser):
     """
 
     _checks = {**Optimiser._checks, "beta1": fraction, "beta2": fraction, "epsilon": bounded(above=0)}
-    _step = kernels.adamw
+    _kernel = kernels.adamw
 
     def __init__(
         self,
@@ -222,11 +222,13 @@ class AdamW(Optimiser):
         super().__init__(network, weight_decay, clip_grad_norm)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def _prepare(self, learning_rate: float) -> None:
-        super()._prepare(learning_rate)
+    def _row(self, **common: float) -> list[float]:
         step = self._steps + 1
-        corrections = 1 - self.beta1**step, 1 - self.beta2**step
-        self.settings[1:6] = self.beta1, self.beta2, self.epsilon, *corrections
+        row: list[float] = kernels.ADAMW.pack(
+            **common, beta1=self.beta1, beta2=self.beta2, epsilon=self.epsilon, correction1=1 - self.beta1**step,
+            correction2=1 - self.beta2**step,
+        )  # fmt: skip
+        return row
 
 
 class SGD(Optimiser):
@@ -268,7 +270,7 @@ class SGD(Optimiser):
     """
 
     _checks = {**Optimiser._checks, "momentum": fraction, "nesterov": boolean}
-    _step = kernels.sgd
+    _kernel = kernels.sgd
     _kept = 1
 
     def __init__(
@@ -282,6 +284,6 @@ class SGD(Optimiser):
         super().__init__(network, weight_decay, clip_grad_norm)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def _prepare(self, learning_rate: float) -> None:
-        super()._prepare(learning_rate)
-        self.settings[1:3] = self.momentum, self.nesterov
+    def _row(self, **common: float) -> list[float]:
+        row: list[float] = kernels.SGD.pack(**common, momentum=self.momentum, nesterov=self.nesterov)
+        return row

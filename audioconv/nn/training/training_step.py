@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from audioconv.arrays import floating
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import Layer, seeds_of
 from audioconv.nn.ops import backward
-from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph
-from audioconv.nn.ops.instructions import instruction
-from audioconv.nn.ops.outputs import add_partials, output
+from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph, Planner
+from audioconv.nn.ops.instructions import Instruction, instruction
+from audioconv.nn.ops.outputs import output, sum_partials
+from audioconv.nn.ops.tensor_view import TensorView
 from audioconv.nn.runtime.program import Program, training_plan
 from audioconv.nn.runtime.program_cache import cache_program, new_array
 from audioconv.nn.settings import Changes, Settings
@@ -129,13 +130,13 @@ class TrainingStep(Settings):
             graph = Graph(self.network.dtype, True, shape[0], input_gradient=False)
             y = self.network._build(graph, graph.placeholder("x", shape[1:]))
             output(graph, y, "y")
-            backward.backward(graph, y, self.loss._build(graph, y))
+            backward.backpropagate(graph, y, self.loss._build(graph, y))
             graph.stage += 1
             self._check_finite(graph)
-            add_partials(graph)
+            sum_partials(graph)
             self.optimiser._build(graph)
             if self.ema is not None:
-                self.ema._build(graph, self.optimiser.settings)
+                self.ema._build(graph, self.optimiser.hyperparameters)
             cache_program(self._programs, shape, (Program(training_plan(graph)), y.shape))
         return self._programs[shape]
 
@@ -145,16 +146,15 @@ class TrainingStep(Settings):
 
     def _check_finite(self, graph: Graph) -> None:
         """Do nothing to the weights if the loss is not finite."""
-        losses, settings = (
-            graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True),
-            graph.array(self.optimiser.settings),
-        )
+        losses = graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True)
+        hyperparameters = graph.array(self.optimiser.hyperparameters)
 
-        def encode(plan, place):
-            where = [place(losses).all_micro_batches(plan.micro_batch_count), place(settings)]
-            return [instruction(kernels.check_finite, plan.dtype, where, [plan.micro_batch_count])]
+        def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
+            count = plan.micro_batch_count
+            return [instruction(kernels.check_finite, plan.dtype, losses=reads[0].all_micro_batches(count),
+                                hyperparameters=writes[0], micro_batches=count)]  # fmt: skip
 
-        graph.add(encode, [losses], [settings], once=True)
+        graph.add(encode, [losses], [hyperparameters], once=True)
 
 
 def epoch_time_s(

@@ -1,4 +1,4 @@
-"""Steps on single elements, and on what belongs to the whole batch, against NumPy."""
+"""Op kernels on single elements, and on what belongs to the whole batch, against NumPy."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from audioconv.kernels._jit import kernel
 from audioconv.kernels.nn import batch_norm, elementwise, gradients, loss, optimisers
 from audioconv.kernels.simd.vector import lanes, load
 from audioconv.kernels.simd.vector_math import lane_sum, log, masked_load, masked_store
-from audioconv.nn.ops.graph import CLIP, SHARED
 from tests.compare import assert_close
 from tests.op_kernels import run
 
@@ -29,6 +28,18 @@ def noise(shape, dtype, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
+def dims(shape):
+    """Time, frequency and channels of arrays (clips, time, freq, channels), as parameters."""
+    return dict(zip(("time", "freq", "channels"), shape[1:], strict=True))
+
+
+def update(kernel, weight, gradient, first_moment, second_moment, hyperparameters):
+    """An optimiser's update of all of a parameter that decays."""
+    arrays = {"weight": weight, "gradient": gradient, "first_moment": first_moment, "second_moment": second_moment,
+              "hyperparameters": np.array(hyperparameters, float)}  # fmt: skip
+    run(kernel, arrays, arrays, size=weight.size, micro_batches=1, decays=1)
+
+
 def close(dtype):
     return 2e-6 if dtype == "float32" else 1e-14
 
@@ -39,9 +50,9 @@ def close(dtype):
 def test_activations_and_their_gradients(shape, dtype, kind):
     x, g, y, grad = noise(shape, dtype), noise(shape, dtype, 1), np.empty(shape, dtype), np.empty(shape, dtype)
     function, slope = KINDS[kind]
-    run(elementwise.activate, [x, y], [*shape[1:], kind])
+    run(elementwise.activate, {"x": x, "y": y}, **dims(shape), activation=kind)
     assert_close(y, function(x.astype(float)), close(dtype))
-    run(elementwise.activate_gradient, [x, g, grad], [*shape[1:], kind])
+    run(elementwise.activate_gradient, {"x": x, "grad_y": g, "grad_x": grad}, **dims(shape), activation=kind)
     assert_close(grad, g * slope(x.astype(float)), close(dtype), zeros_allowed=True)
 
 
@@ -53,21 +64,23 @@ def test_normalise_with_its_sums_and_gradient(shape, dtype, bands):
     k, q = noise((3, bands, shape[3]), dtype, 2), noise((3, bands, shape[3]), dtype, 3)
     of_freq = np.repeat(np.arange(bands), shape[2] // bands)
     mean, scale, shift = k.astype(float)[:, of_freq]
-    numbers, per = [*shape[1:], elementwise.RELU, bands], [CLIP, SHARED, CLIP]
-    run(elementwise.normalise, [x, k, y], numbers, per)
+    settings = dims(shape) | {"activation": elementwise.RELU, "bands": bands}
+    run(batch_norm.normalise, {"x": x, "coefficients": k, "y": y}, ["coefficients"], **settings)
     before = (x - mean) * scale + shift
     assert_close(y, np.maximum(before, 0), close(dtype), zeros_allowed=True)
     sums, u = np.empty((2, bands, shape[3])), g * (before > 0).astype(float)
-    run(elementwise.normalise_sums, [x, g, k, sums], numbers, [CLIP, CLIP, SHARED, SHARED])
+    arrays = {"x": x, "grad_y": g, "coefficients": k}
+    run(batch_norm.normalise_sums, arrays | {"sums": sums}, ["coefficients", "sums"], **settings)
 
     def total(v):
         return v.reshape(*shape[:2], bands, -1, shape[3]).sum(axis=(0, 1, 3))
 
     assert_close(sums, np.stack([total(u), total(u * (x - mean))]), close(dtype), zeros_allowed=True)
-    run(elementwise.normalise_gradient, [x, g, k, q, y], numbers, [CLIP, CLIP, SHARED, SHARED, CLIP])
+    run(batch_norm.normalise_gradient, arrays | {"grad_coefficients": q, "grad_x": y},
+        ["coefficients", "grad_coefficients"], **settings)  # fmt: skip
     k1, k2, k3 = q.astype(float)[:, of_freq]
     assert_close(y, u * k1 + (x - mean) * k2 + k3, close(dtype))
-    run(elementwise.sums, [x, sums], [*shape[1:], bands], [CLIP, SHARED])
+    run(gradients.sums, {"x": x, "sums": sums}, ["sums"], **dims(shape), bands=bands)
     wide = x.astype(float)
     assert_close(sums, np.stack([total(wide), total(wide * wide)]), 1e-13)
 
@@ -76,12 +89,13 @@ def test_normalise_with_its_sums_and_gradient(shape, dtype, bands):
 def test_relu_and_sums_keep_nan(dtype):
     x = np.array([-1, 2, np.nan, -np.inf, np.inf, -0.0, 3, -4, 5], dtype).reshape(1, 1, 1, 9)
     y, one = np.empty_like(x), np.ones_like(x)
-    run(elementwise.activate, [x, y], [1, 1, 9, elementwise.RELU])
+    relu = dims(x.shape) | {"activation": elementwise.RELU}
+    run(elementwise.activate, {"x": x, "y": y}, **relu)
     assert np.array_equal(y.ravel(), [0, 2, np.nan, 0, np.inf, 0, 3, 0, 5], equal_nan=True)
-    run(elementwise.add, [x, one, y], [1, 1, 9, elementwise.RELU])
+    run(elementwise.add, {"a": x, "b": one, "y": y}, **relu)
     assert np.array_equal(y.ravel(), [0, 3, np.nan, 0, np.inf, 1, 4, 0, 6], equal_nan=True)
-    run(elementwise.activate_gradient, [x, np.arange(1, 10, dtype=dtype).reshape(x.shape), y],
-        [1, 1, 9, elementwise.RELU])  # fmt: skip
+    grad_y = np.arange(1, 10, dtype=dtype).reshape(x.shape)
+    run(elementwise.activate_gradient, {"x": x, "grad_y": grad_y, "grad_x": y}, **relu)
     assert y.ravel().tolist() == [0, 2, 3, 0, 5, 0, 7, 0, 9]
 
 
@@ -89,7 +103,7 @@ def test_relu_and_sums_keep_nan(dtype):
 def test_the_exponential_is_right_to_the_last_places(dtype):
     x = np.linspace(-80, 80, 4001, dtype=dtype).reshape(1, 1, 1, -1)
     y = np.empty_like(x)
-    run(elementwise.activate, [x, y], [1, 1, x.size, elementwise.SIGMOID])
+    run(elementwise.activate, {"x": x, "y": y}, **dims(x.shape), activation=elementwise.SIGMOID)
     expected = 1 / (1 + np.exp(-x.astype(np.longdouble)))
     assert np.max(np.abs(y / expected - 1)) < 8 * np.finfo(dtype).eps
 
@@ -133,8 +147,9 @@ def test_a_sum_of_lanes_has_them_all(dtype):
 def test_dropout_depends_on_the_seed_of_a_clip_alone():
     x, y, z = np.ones((4, 9, 2, 8), "float32"), np.empty((4, 9, 2, 8), "float32"), np.empty((2, 9, 2, 8), "float32")
     seeds = np.array([[5], [6], [7], [5]])
-    run(elementwise.drop, [x, seeds, y], [9, 2, 8, 1, 0.25])
-    run(elementwise.drop, [x[:2], seeds[2:], z], [9, 2, 8, 1, 0.25])
+    settings = dims(x.shape) | {"layer": 1, "rate": 0.25}
+    run(elementwise.dropout, {"x": x, "seeds": seeds, "y": y}, **settings)
+    run(elementwise.dropout, {"x": x[:2], "seeds": seeds[2:], "y": z}, **settings)
     assert np.array_equal(y[2:], z)
     assert np.array_equal(y[0], y[3])
     assert not np.array_equal(y[0], y[1])
@@ -148,7 +163,7 @@ def test_dropout_depends_on_the_seed_of_a_clip_alone():
 @pytest.mark.parametrize("shape", [(3, 5, 2, 1), (2, 9, 4, 8), (2, 3, 4, 17)])
 def test_moments_are_those_around_a_value_near_by(shape, dtype, bands, offset):
     x, out = (noise(shape, dtype) + dtype_of(dtype)(offset)), np.full((4, bands, shape[3]), np.nan)
-    run(elementwise.moments, [x, out], [*shape[1:], bands], [CLIP, SHARED])
+    run(batch_norm.moments, {"x": x, "moments": out}, ["moments"], **dims(shape), bands=bands)
     values = x.reshape(*shape[:2], bands, -1, shape[3]).transpose(2, 4, 0, 1, 3).reshape(bands, shape[3], -1)
     plain, squares, pivot, count = out
     near = dtype == "float32" and offset < 64
@@ -176,8 +191,11 @@ def test_statistics_of_groups_are_brought_together(cuts, offset):
     total = moments_of(np.split(x, cuts))
     scale, shift, mean, variance = np.array([2.0]), np.array([0.5]), np.array([1.0]), np.array([1.0])
     k, deviation = np.full((3, 1), np.nan), np.full((2, 1), np.nan)
-    run(batch_norm.batch_statistics, [total, scale, shift, mean, variance, k, deviation],
-        [1, len(total), 100, 0.25, 1e-5], [SHARED] * 7, "float64")  # fmt: skip
+    arrays = dict(
+        zip(batch_norm.BATCH_STATISTICS.operands, [total, scale, shift, mean, variance, k, deviation], strict=True)
+    )
+    run(batch_norm.batch_statistics, arrays, arrays, "float64", width=1, micro_batches=len(total), elements=100,
+        momentum=0.25, epsilon=1e-5)  # fmt: skip
     assert_close(mean, [0.75 + 0.25 * x.mean()], 1e-14)
     assert_close(variance, [0.75 + 0.25 * x.var(ddof=1)], 1e-9)
     assert_close(deviation, [[np.sqrt(x.var() + 1e-5)], [0]], 1e-9)
@@ -187,21 +205,23 @@ def test_statistics_of_groups_are_brought_together(cuts, offset):
 def test_gradients_are_accumulated():
     x, total = noise(21, "float32"), noise(21, "float32", 1)
     expected = x + total
-    run(gradients.accumulate, [x, total], [21, 1], [SHARED, SHARED])
+    run(gradients.accumulate, {"x": x, "total": total}, ["x", "total"], size=21, micro_batches=1)
     assert np.array_equal(total, expected)
 
 
 def test_an_average_follows_unless_the_step_is_cancelled():
     weight, average = noise(9, "float32"), np.zeros(9)
     for go, expected in ((0, np.zeros(9)), (1, 0.25 * weight.astype(float))):
-        settings = np.array([0.1, 0, 0, 0, 0, 0, 1, 0, go], float)
-        run(optimisers.ema_update, [weight, average, settings], [9, 1, 0.75], [SHARED] * 3)
+        row = optimisers.OPTIMISER.pack(learning_rate=0.1, gradient_scale=1, weight_decay=0, enabled=go)
+        arrays = {"weight": weight, "average": average, "hyperparameters": np.array(row, float)}
+        run(optimisers.ema_update, arrays, arrays, size=9, micro_batches=1, decay=0.75)
         assert_close(average, expected, 1e-15) if go else np.testing.assert_array_equal(average, expected)
 
 
 def test_partials_are_added_in_float64():
     partials, total = np.array([[1e8, 1], [1, 2], [-1e8, 3]], "float32"), np.empty(2, "float32")
-    run(gradients.add_partials, [partials, total], [2, 3, 1], [SHARED, SHARED])
+    arrays = {"partials": partials, "total": total}
+    run(gradients.sum_partials, arrays, arrays, size=2, terms=3, micro_batches=1)
     assert total.tolist() == [1, 6]
 
 
@@ -211,8 +231,9 @@ def test_sgd_as_in_the_paper(nesterov):
     w, v = weight.astype(float), np.zeros(9)
     for step in range(3):
         g = noise(9, "float32", step)
-        settings = np.array([0.1, 0.9, float(nesterov), 0, 0, 0, 0.5, 0.05, 1])
-        run(optimisers.sgd, [weight, g, velocity, velocity, settings], [9, 1, 1], [SHARED] * 5)
+        row = optimisers.SGD.pack(learning_rate=0.1, gradient_scale=0.5, weight_decay=0.05, enabled=1, momentum=0.9,
+                                  nesterov=nesterov)  # fmt: skip
+        update(optimisers.sgd, weight, g, velocity, velocity, row)
         d = 0.5 * g.astype(float) + 0.05 * w
         v = 0.9 * v + d
         w = w - 0.1 * (d + 0.9 * v if nesterov else v)
@@ -224,14 +245,14 @@ def test_adamw_as_in_the_paper():
     w, m, v = weight.astype(float), np.zeros(9), np.zeros(9)
     for step in (1, 2, 3):
         g = noise(9, "float32", step)
-        settings = np.array([0.1, 0.9, 0.99, 1e-8, 1 - 0.9**step, 1 - 0.99**step, 1, 0.05, 1])
-        run(optimisers.adamw, [weight, g, mean, square, settings], [9, 1, 1], [SHARED] * 5)
+        values = {"learning_rate": 0.1, "gradient_scale": 1, "weight_decay": 0.05, "beta1": 0.9, "beta2": 0.99,
+                  "epsilon": 1e-8, "correction1": 1 - 0.9**step, "correction2": 1 - 0.99**step}  # fmt: skip
+        update(optimisers.adamw, weight, g, mean, square, optimisers.ADAMW.pack(**values, enabled=1))
         m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g.astype(float) ** 2
         w = w - 0.1 * (m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.99**step)) + 1e-8) + 0.05 * w)
     assert_close(weight, w, 1e-6)
-    settings[8] = 0
     before = weight.copy()
-    run(optimisers.adamw, [weight, g, mean, square, settings], [9, 1, 1], [SHARED] * 5)
+    update(optimisers.adamw, weight, g, mean, square, optimisers.ADAMW.pack(**values, enabled=0))
     assert np.array_equal(weight, before)
 
 
@@ -242,8 +263,9 @@ def test_losses(name, dtype):
     targets = np.random.default_rng(3).dirichlet(np.ones(5), (4, 2, 1)).astype(dtype)
     weights, total = np.array([[0.1], [0.2], [0.3], [0.4]]), np.empty(1)
     more = [np.array([1, 2, 0.5, 0, 1])] if name == "binary_cross_entropy" else []  # weights of positive targets
-    where = [CLIP, CLIP, CLIP, CLIP, SHARED, SHARED][: 5 + len(more)]
-    run(getattr(loss, name), [y, targets, weights, g, total, *more], [5, 2, 1], where)
+    kernel = getattr(loss, name)
+    arrays = dict(zip(kernel.layout.operands, [y, targets, weights, g, total, *more], strict=True))
+    run(kernel, arrays, [n for n in ("loss", "positive_weights") if n in arrays], **dims(y.shape))
     wide, t, w = y.astype(float), targets.astype(float), weights.reshape(4, 1, 1, 1)
     if name == "softmax_cross_entropy":
         share = np.exp(wide) / np.exp(wide).sum(axis=-1, keepdims=True)

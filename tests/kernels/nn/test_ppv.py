@@ -38,9 +38,14 @@ def features(x, plan, members, biases):
 
 
 def expected(x, plan, members, biases):
-    return np.concatenate(
-        [naive.ppv(x, row[:3], row[3], row[4], members[row[5] : row[6]], biases[row[7] : row[8]]) for row in plan]
-    )
+    at = ppv.DILATED
+
+    def shares(row):
+        chosen = members[row[at.first_member] : row[at.end_member]]
+        levels = biases[row[at.first_bias] : row[at.end_bias]]
+        return naive.ppv(x, row[at.tap_a : at.dilation], row[at.dilation], row[at.padded], chosen, levels)
+
+    return np.concatenate([shares(row) for row in plan])
 
 
 @EXAMPLES

@@ -1,13 +1,15 @@
-"""Programs: steps in their phases, groups and shards, on any number of threads."""
+"""Programs: instructions in their phases, micro-batches and shards, on any number of threads."""
 
 import numpy as np
 import pytest
 
-from audioconv.kernels.nn import elementwise
-from audioconv.kernels.nn import gradients as statistics
+from audioconv.kernels.nn import elementwise, gradients, implicit_gemm
+from audioconv.kernels.nn.operands import OPERAND
 from audioconv.nn.ops.graph import MICRO_BATCH, SHARED, Graph, Tensor
-from audioconv.nn.ops.instructions import instruction
-from audioconv.nn.runtime.plan import Arena, Plan
+from audioconv.nn.ops.instructions import extent, instruction
+from audioconv.nn.ops.tensor_view import TensorView
+from audioconv.nn.runtime.arena import Arena
+from audioconv.nn.runtime.plan import Plan
 from audioconv.nn.runtime.program import Program, inference_micro_batches
 
 
@@ -19,17 +21,18 @@ def total_then_copy(batch, per_shard):
         graph.placeholder("y", (3, 8)),
         graph.placeholder("total", (8,), SHARED),
     )
-    partial = Tensor((2, 8), MICRO_BATCH, True)
+    partial, dims = Tensor((2, 8), MICRO_BATCH, True), extent((3, 1, 8))
 
-    def sums(plan, place):
-        return [instruction(elementwise.sums, plan.dtype, [place(x), place(partial)], [3, 1, 8, 1])]
+    def sums(plan, reads, writes):
+        return [instruction(gradients.sums, plan.dtype, x=reads[0], sums=writes[0], **dims, bands=1)]
 
-    def add(plan, place):
-        where = [place(partial).all_micro_batches(plan.micro_batch_count), place(total)]
-        return [instruction(statistics.bias_gradient, plan.dtype, where, [8, plan.micro_batch_count])]
+    def add(plan, reads, writes):
+        count = plan.micro_batch_count
+        return [instruction(gradients.bias_gradient, plan.dtype, sums=reads[0].all_micro_batches(count),
+                            gradient=writes[0], width=8, micro_batches=count)]  # fmt: skip
 
-    def copy(plan, place):
-        return [instruction(elementwise.scaled, plan.dtype, [place(x), place(y)], [3, 1, 8, 2.0])]
+    def copy(plan, reads, writes):
+        return [instruction(elementwise.scale, plan.dtype, x=reads[0], y=writes[0], **dims, factor=2.0)]
 
     graph.add(sums, [x], [partial])
     graph.add(add, [partial], [total], once=True)
@@ -42,7 +45,7 @@ def total_then_copy(batch, per_shard):
 def test_phases_see_what_all_threads_did_before(batch, per_shard, threads):
     plan = total_then_copy(batch, per_shard)
     assert plan.count == 2
-    assert plan.groups[-1] == batch
+    assert plan.micro_batches[-1] == batch
     x = np.random.default_rng(batch).standard_normal((batch, 3, 8))
     y, total = np.full_like(x, np.nan), np.full(8, np.nan)
     program = Program(plan)
@@ -54,23 +57,46 @@ def test_phases_see_what_all_threads_did_before(batch, per_shard, threads):
 
 
 @pytest.mark.parametrize(("batch", "largest"), [(0, 4), (1, 4), (8, 16), (100, 16), (9, 1)])
-def test_groups_of_clips_are_no_larger_than_they_may_be(batch, largest):
-    groups = inference_micro_batches(batch, largest)
-    assert groups[0] == 0
-    assert groups[-1] == batch
-    assert all(0 < size <= largest for size in np.diff(groups))
+def test_micro_batches_are_no_larger_than_they_may_be(batch, largest):
+    starts = inference_micro_batches(batch, largest)
+    assert starts[0] == 0
+    assert starts[-1] == batch
+    assert all(0 < size <= largest for size in np.diff(starts))
 
 
 def test_memory_is_given_again_but_never_twice():
-    pool, taken, rng = Arena(), {}, np.random.default_rng(0)
+    arena, taken, rng = Arena(), {}, np.random.default_rng(0)
     for _ in range(300):
         if taken and rng.random() < 0.5:
             start = list(taken)[rng.integers(len(taken))]
-            pool.give(start)
+            arena.free(start)
             del taken[start]
         else:
             size = int(rng.integers(1, 100))
-            start = pool.take(size)
+            start = arena.allocate(size)
             assert all(start + size <= a or a + s <= start for a, s in taken.items())
             taken[start] = size
-    assert pool.size < 40 * 112
+    assert arena.size < 40 * 112
+
+
+def test_an_instruction_has_all_that_its_kernel_takes_and_nothing_else():
+    x, y, dims = TensorView(0), TensorView(1), extent((3, 1, 8))
+    right = {"x": x, "y": y, **dims, "factor": 0.5}
+    made = instruction(elementwise.scale, "float64", **right)
+    layout = elementwise.SCALE
+    assert len(made) == 1 + layout.row_size
+    assert made[layout.y : layout.y + OPERAND.row_size] == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert made[layout.time : layout.channels + 1] == [3, 1, 8]
+    assert np.int64(made[layout.factor]).view(np.float64) == 0.5
+    assert made.views == {"x": x, "y": y}
+    for name in right:
+        with pytest.raises(TypeError, match="SCALE has the fields x, y, time, freq, channels, factor, not"):
+            instruction(elementwise.scale, "float64", **{n: v for n, v in right.items() if n != name})
+    for wrong in ({"grad_y": y}, {"bands": 1}, {"x": 3}, {"time": x}, {"time": 1.5}, {"factor": [1, 2]}):
+        with pytest.raises(TypeError):
+            instruction(elementwise.scale, "float64", **(right | wrong))
+    gemm = dict.fromkeys(implicit_gemm.GEMM.names, 0) | dict.fromkeys(implicit_gemm.GEMM.operands, x)
+    counts = {"counts": (1, 2, 3), "a_strides": (0, 0, 0), "b_strides": (0, 0, 0)}
+    instruction(implicit_gemm.implicit_gemm, "float32", **(gemm | counts))
+    with pytest.raises(ValueError, match="counts of GEMM has 3 numbers, not 2"):
+        instruction(implicit_gemm.implicit_gemm, "float32", **(gemm | counts | {"counts": (1, 2)}))

@@ -1,0 +1,74 @@
+"""Arenas: memory of a program that is given to one tensor after another."""
+
+from __future__ import annotations
+
+LINE = 16  # elements that the offset of a tensor is a multiple of
+
+
+def _whole_lines(size: int) -> int:
+    return -(-max(size, 1) // LINE) * LINE
+
+
+class Arena:
+    """Offsets in memory that is allocated and freed: the first gap that fits.
+
+    Examples
+    --------
+    >>> arena = Arena()
+    >>> first, second = arena.allocate(20), arena.allocate(5)
+    >>> arena.free(first)
+    >>> arena.allocate(10), second, arena.size
+    (0, 32, 48)
+    """
+
+    def __init__(self) -> None:
+        self.size = 0  # elements that are needed
+        self._taken: list[tuple[int, int]] = []
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size:,} elements, {len(self._taken)} allocations)"
+
+    def allocate(self, size: int) -> int:
+        """The offset of so many elements that nothing else has."""
+        size, start = _whole_lines(size), 0
+        for begin, end in sorted(self._taken):
+            if begin - start >= size:
+                break
+            start = max(start, end)
+        self._taken.append((start, start + size))
+        self.size = max(self.size, start + size)
+        return start
+
+    def free(self, start: int) -> None:
+        """Give back what begins at this offset."""
+        self._taken = [(a, b) for a, b in self._taken if a != start]
+
+    @property
+    def length(self) -> int:
+        """Elements of the memory that offsets are in."""
+        return self.size
+
+
+class NoReuseArena(Arena):
+    """Offsets in memory that is never given again; `size` is what an `Arena` would need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starts: dict[int, int] = {}
+        self._length = 0
+
+    def allocate(self, size: int) -> int:
+        """The offset of so many elements that nothing has had."""
+        start = self._length
+        self._starts[start] = super().allocate(size)
+        self._length += _whole_lines(size)
+        return start
+
+    def free(self, start: int) -> None:
+        """Note that what begins at this offset would be free."""
+        super().free(self._starts[start])
+
+    @property
+    def length(self) -> int:
+        """Elements of the memory that offsets are in."""
+        return self._length
