@@ -94,7 +94,7 @@ def test_streams_of_every_small_geometry_give_the_rows_of_the_clip(taps, stride)
 @given(transposed(), st.lists(st.integers(1, 9), min_size=1, max_size=3), st.data())
 def test_streams_go_on_in_other_layers(case, sizes, data):
     layer, rng = case[0], RNG(7)
-    filters, channels = len(layer.bias), layer.channels
+    filters, channels = len(layer.bias), layer.in_channels
     draw = {"rng": rng, "dtype": np.float64}
     after = data.draw(st.sampled_from(["nothing", "convolution", "pool", "residual", "twice"]))
     padding = data.draw(st.sampled_from(["same", "causal", "valid"]))
