@@ -1,8 +1,10 @@
 """Where the recordings are, how hypothesis runs, and what is counted at the end of a run."""
 
 import os
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -66,3 +68,9 @@ def _built_in_costs(tmp_path_factory):
 def data_folder():
     """Folder of real recordings."""
     return Path(DATA)
+
+
+@pytest.fixture
+def rng(request):
+    """A random generator of the test's own, seeded by its name: what it draws depends on no other test."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))

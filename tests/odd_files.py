@@ -7,9 +7,10 @@ from itertools import pairwise
 import numpy as np
 import soundfile
 
-RNG = np.random.default_rng(3)
+from tests.signals import noise
+
 RATE = 44100
-NOISE = (0.2 * RNG.standard_normal(RATE * 2)).clip(-0.9, 0.9)
+NOISE = noise(RATE * 2, "float64", seed=3, scale=0.2).clip(-0.9, 0.9)
 ID3V2 = b"ID3\x03\0\0" + bytes([0, 0, 16, 0]) + bytes(2048)
 ID3V1 = b"TAG" + bytes(125)
 APE = b"APETAGEX" + struct.pack("<IIII", 2000, 42, 1, 0x80000000) + bytes(8)

@@ -5,11 +5,6 @@ from itertools import cycle
 import numpy as np
 
 
-def noise(samples, channels=1, seed=0):
-    shape = (samples, channels) if channels > 1 else samples
-    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
-
-
 def run(stage, x, sizes=(100,)):
     """The outputs of a stage for blocks of these sizes, in turn, and its flush."""
     parts, begin, sizes = [], 0, cycle(sizes)

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 import audioconv as ac
 from audioconv.classify import EnergySegmenter, FixedChunks
 from audioconv.io import resample
+from tests.signals import noise
 
 RATE = 16000
 NEAR_S = 0.05
 
 
-def noise(seconds, level_db, seed=0):
-    rng = np.random.default_rng(seed)
-    return (10 ** (level_db / 20) * rng.standard_normal(round(seconds * RATE))).astype("float32")
+def noise_at(seconds, level_db, seed=0):
+    return noise(round(seconds * RATE), seed=seed, scale=10 ** (level_db / 20))
 
 
 def burst(seconds, level_db, seed=1):
@@ -29,7 +29,7 @@ def burst(seconds, level_db, seed=1):
 
 def stream(seconds, floor_db, *bursts, seed=0):
     """Noise, and bursts (middle_s, length_s, level_db) in it."""
-    samples = noise(seconds, floor_db, seed)
+    samples = noise_at(seconds, floor_db, seed)
     for middle_s, length_s, level_db in bursts:
         said, first = burst(length_s, level_db), round((middle_s - length_s / 2) * RATE)
         samples[first : first + len(said)] += said
@@ -83,7 +83,7 @@ def test_floors_and_offsets_of_any_size(floor_db, offset):
 
 @pytest.mark.parametrize("floor_db", [-60, -30])
 def test_noise_alone_holds_no_words(floor_db):
-    assert takes_of(noise(30, floor_db)) == []
+    assert takes_of(noise_at(30, floor_db)) == []
     assert takes_of(np.zeros(5 * RATE, "float32")) == []
 
 
@@ -122,7 +122,7 @@ def test_what_was_cut_off_is_found_after_resampling():
 
 
 def test_a_louder_noise_is_one_sound_and_then_the_floor():
-    samples = np.concatenate((noise(3, -70), stream(9, -40, (7.0, 0.5, -15), seed=2)))
+    samples = np.concatenate((noise_at(3, -70), stream(9, -40, (7.0, 0.5, -15), seed=2)))
     found = takes_of(samples)
     assert [take.issue for take in found] == ["too long", None]
     assert (found[1].start_s + found[1].end_s) / 2 == pytest.approx(10, abs=NEAR_S)
@@ -133,7 +133,9 @@ def test_parts_of_a_word_are_one_and_its_echo_is_none_of_it():
     assert [take.issue for take in found] == [None]
     assert (found[0].start_s, found[0].end_s) == pytest.approx((1.7, 2.25), abs=NEAR_S)
     samples = stream(4, -90, (2.0, 0.4, -10))
-    samples[round(2.2 * RATE) :] += noise(1.8, -10) * np.exp(-np.arange(1.8 * RATE) / (0.07 * RATE)).astype("float32")
+    samples[round(2.2 * RATE) :] += noise_at(1.8, -10) * np.exp(-np.arange(1.8 * RATE) / (0.07 * RATE)).astype(
+        "float32"
+    )
     (take,) = takes_of(samples)  # 60 dB in half a second
     assert take.issue is None
     assert 2.3 < take.end_s < 2.5
@@ -219,7 +221,7 @@ def test_a_threshold_of_choice():
 
 @given(st.lists(st.integers(0, 20000), min_size=1, max_size=5).filter(any))
 def test_pieces_are_one_after_the_other(sizes):
-    samples = noise(3.3, -30)
+    samples = noise_at(3.3, -30)
     samples[20000] = 1
     found = takes_of(samples, sizes, FixedChunks(RATE, 0.5))
     assert np.array_equal(np.concatenate([take.samples for take in found]), samples[: 6 * 8000])

@@ -13,18 +13,14 @@ import audioconv as ac
 from audioconv.io import info
 from tests.command import refused, run
 from tests.compare import assert_close
+from tests.signals import uniform
 
-RNG = np.random.default_rng(1)
 RATE = 16000
-
-
-def noise(*shape, scale=0.1):
-    return (scale * RNG.uniform(-1, 1, shape)).astype("float32")
 
 
 def decaying(taps, *channels):
     envelope = np.exp(-np.arange(taps) / (taps / 5)).reshape(-1, *[1] * len(channels))
-    return (noise(taps, *channels, scale=1) * envelope / 4).astype("float32")
+    return (uniform((taps, *channels), seed=1) * envelope / 4).astype("float32")
 
 
 def put(path, samples, rate=RATE, subtype="FLOAT"):
@@ -38,7 +34,7 @@ def put(path, samples, rate=RATE, subtype="FLOAT"):
 )
 @pytest.mark.parametrize("block", [7, 1024, 65536])
 def test_the_file_is_the_whole_convolution(tmp_path, signal, response, block):
-    x, h = noise(*signal), decaying(*response)
+    x, h = uniform(signal, 0.1), decaying(*response)
     if response == (1,):
         h[:] = 0.5
     source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
@@ -54,7 +50,7 @@ def test_the_file_is_the_whole_convolution(tmp_path, signal, response, block):
 
 
 def test_the_block_does_not_matter(tmp_path):
-    source, ir = put(tmp_path / "in.wav", noise(9000, 2)), put(tmp_path / "ir.wav", decaying(3000))
+    source, ir = put(tmp_path / "in.wav", uniform((9000, 2), 0.1)), put(tmp_path / "ir.wav", decaying(3000))
     for block in (13, 1000, 65536):
         assert run("filter", source, tmp_path / f"{block}.wav", "--ir", ir, "--block", block).exit_code == 0
     one, other, most = (ac.read(tmp_path / f"{block}.wav").samples for block in (13, 1000, 65536))
@@ -74,7 +70,7 @@ def test_the_block_does_not_matter(tmp_path):
     ],
 )
 def test_the_format_is_kept_where_the_suffix_is(tmp_path, source, subtype, target, expected):
-    put(tmp_path / source, noise(3000), subtype=subtype)
+    put(tmp_path / source, uniform(3000, 0.1), subtype=subtype)
     ir = put(tmp_path / "ir.wav", decaying(50))
     assert run("filter", tmp_path / source, tmp_path / target, "--ir", ir).exit_code == 0
     about = info(tmp_path / target)
@@ -110,7 +106,7 @@ def gain_at(taps, times_s, frequency_hz):
 
 
 def test_strict_refuses_another_rate(tmp_path):
-    source, ir = put(tmp_path / "in.wav", noise(100)), put(tmp_path / "ir.wav", decaying(50), 8000)
+    source, ir = put(tmp_path / "in.wav", uniform(100, 0.1)), put(tmp_path / "ir.wav", decaying(50), 8000)
     says = refused("filter", source, tmp_path / "out.wav", "--ir", ir, "--ir-rate", "strict")
     assert "8000 Hz" in says
     assert "16000 Hz" in says
@@ -120,7 +116,7 @@ def test_strict_refuses_another_rate(tmp_path):
 
 
 def test_gain_is_in_decibels(tmp_path):
-    x = noise(500)
+    x = uniform(500, 0.1)
     source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", np.ones(1, "float32"))
     assert run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", "-6.0206").exit_code == 0
     assert_close(ac.read(tmp_path / "out.wav").samples, x / 2, 1e-5)
@@ -128,7 +124,7 @@ def test_gain_is_in_decibels(tmp_path):
 
 
 def test_clipping_is_counted_and_the_gain_named_avoids_it(tmp_path):
-    source = put(tmp_path / "in.wav", noise(4000, scale=0.9), subtype="PCM_16")
+    source = put(tmp_path / "in.wav", uniform(4000, 0.9), subtype="PCM_16")
     ir = put(tmp_path / "ir.wav", 3 * np.ones(1, "float32"))
     result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", "1")
     assert result.exit_code == 0
@@ -141,7 +137,7 @@ def test_clipping_is_counted_and_the_gain_named_avoids_it(tmp_path):
 
 
 def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path):
-    x = noise(3000)
+    x = uniform(3000, 0.1)
     source, ir = put(tmp_path / "a.wav", x), put(tmp_path / "ir.wav", np.array([0, 1], "float32"))
     before = source.read_bytes()
     (tmp_path / "link.wav").symlink_to(source)
@@ -158,7 +154,7 @@ def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path):
 
 @pytest.mark.parametrize(("channels", "says"), [((3,), "has 3 channels for a file of 2"), ((1,), None), ((2,), None)])
 def test_channels_of_the_impulse_response(tmp_path, channels, says):
-    source, ir = put(tmp_path / "in.wav", noise(100, 2)), put(tmp_path / "ir.wav", decaying(50, *channels))
+    source, ir = put(tmp_path / "in.wav", uniform((100, 2), 0.1)), put(tmp_path / "ir.wav", decaying(50, *channels))
     if says is None:
         assert run("filter", source, tmp_path / "out.wav", "--ir", ir).exit_code == 0
     else:
@@ -171,13 +167,16 @@ def test_channels_of_the_impulse_response(tmp_path, channels, says):
     [("no/out.wav", "does not exist; make it first"), ("out.xyz", "'.xyz'"), ("out", "suffix ''"), ("", "suffix")],
 )
 def test_an_output_that_cannot_be_written_is_said_first(tmp_path, target, says):
-    source, ir = put(tmp_path / "in.wav", noise(100)), put(tmp_path / "ir.wav", decaying(50))
+    source, ir = put(tmp_path / "in.wav", uniform(100, 0.1)), put(tmp_path / "ir.wav", decaying(50))
     assert says in refused("filter", source, tmp_path / target, "--ir", ir)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "ir.wav"]
 
 
 def test_damage_that_shows_late_leaves_the_older_output(tmp_path):
-    source, ir = put(tmp_path / "in.flac", noise(60000), subtype="PCM_16"), put(tmp_path / "ir.wav", decaying(50))
+    source, ir = (
+        put(tmp_path / "in.flac", uniform(60000, 0.1), subtype="PCM_16"),
+        put(tmp_path / "ir.wav", decaying(50)),
+    )
     source.write_bytes(source.read_bytes()[:-2000])
     (tmp_path / "out.flac").write_bytes(b"older")
     says = refused("filter", source, tmp_path / "out.flac", "--ir", ir, "--block", "1000", "--force")
@@ -187,7 +186,7 @@ def test_damage_that_shows_late_leaves_the_older_output(tmp_path):
 
 
 def test_a_mono_file_with_a_stereo_response_becomes_stereo(tmp_path):
-    x, h = noise(3000), decaying(400, 2)
+    x, h = uniform(3000, 0.1), decaying(400, 2)
     source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
     result = run("filter", source, tmp_path / "out.wav", "--ir", ir)
     assert "2 channel(s), 16000 Hz, FLOAT, mono in, one response for each of 2 channels out" in result.stdout
@@ -196,7 +195,7 @@ def test_a_mono_file_with_a_stereo_response_becomes_stereo(tmp_path):
 
 
 def test_true_stereo(tmp_path):
-    x, h = noise(3000, 2), decaying(400, 4)
+    x, h = uniform((3000, 2), 0.1), decaying(400, 4)
     source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
     assert "true stereo (LL LR RL RR) with --true-stereo" in refused("filter", source, tmp_path / "out.wav", "--ir", ir)
     result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--true-stereo")
@@ -212,7 +211,7 @@ def test_true_stereo(tmp_path):
 
 def test_stages_come_in_the_order_that_the_help_says(tmp_path):
     """A limiter in the chain, and then all that is linear: highpass, lowpass, gain."""
-    x = noise(4000, scale=0.9)
+    x = uniform(4000, 0.9)
     source = put(tmp_path / "in.wav", x)
     (tmp_path / "chain.toml").write_text('[[stage]]\ntype = "limiter"\nthreshold_db = -12')
     result = run("filter", source, tmp_path / "out.wav", "--gain", "-3", "--lowpass", 4000, "--highpass", 100,
@@ -226,7 +225,7 @@ def test_stages_come_in_the_order_that_the_help_says(tmp_path):
 
 
 def test_a_chain_may_change_the_rate_before_the_other_stages(tmp_path):
-    source = put(tmp_path / "in.wav", noise(4000))
+    source = put(tmp_path / "in.wav", uniform(4000, 0.1))
     (tmp_path / "chain.toml").write_text('[[stage]]\ntype = "resample"\nrate_out = 48000')
     out = tmp_path / "out.wav"
     assert run("filter", source, out, "--chain", tmp_path / "chain.toml", "--lowpass", 20000).exit_code == 0
@@ -236,7 +235,7 @@ def test_a_chain_may_change_the_rate_before_the_other_stages(tmp_path):
 
 
 def test_rate_and_subtype(tmp_path):
-    x = noise(4000)
+    x = uniform(4000, 0.1)
     source, out = put(tmp_path / "in.wav", x), tmp_path / "out.wav"
     result = run("filter", source, out, "--rate", 8000, "--subtype", "PCM_24")
     assert f"{out}: 0.250 s, 1 channel(s), 8000 Hz, PCM_24" in result.stdout
@@ -245,13 +244,13 @@ def test_rate_and_subtype(tmp_path):
 
 
 def test_there_must_be_something_to_do(tmp_path):
-    source = put(tmp_path / "in.wav", noise(100))
+    source = put(tmp_path / "in.wav", uniform(100, 0.1))
     assert "--chain, --ir, --highpass" in refused("filter", source, tmp_path / "out.wav")
     assert not (tmp_path / "out.wav").exists()
 
 
 def test_normalize_applies_the_gain_that_is_needed(tmp_path):
-    x = noise(4000, scale=0.9)
+    x = uniform(4000, 0.9)
     source, out = put(tmp_path / "in.wav", x, subtype="PCM_16"), tmp_path / "out.wav"
     result = run("filter", source, out, "--gain", 12, "--normalize")
     assert result.stderr == ""
@@ -271,7 +270,7 @@ def test_dither_can_be_switched_off(tmp_path):
 
 def test_ctrl_c_leaves_no_file_and_the_older_one_as_it_was(tmp_path):
     """The real signal, sent to a process once its part of the file is there."""
-    source = put(tmp_path / "in.wav", noise(2_000_000))
+    source = put(tmp_path / "in.wav", uniform(2_000_000, 0.1))
     (tmp_path / "out.wav").write_bytes(b"older")
     command = [sys.executable, "-m", "audioconv", "filter", source, tmp_path / "out.wav", "--gain", "1", "--block", "1",
                "--force"]  # fmt: skip
@@ -317,7 +316,7 @@ def test_the_bar_says_how_fast_it_goes(monkeypatch):
 @pytest.mark.parametrize("channels", [(), (2,)])
 @pytest.mark.parametrize("wet", [0, 0.25, 1])
 def test_wet_mixes_the_response_with_the_signal(tmp_path, channels, wet):
-    x, h = noise(3000), decaying(400, *channels)
+    x, h = uniform(3000, 0.1), decaying(400, *channels)
     source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
     result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--wet", wet)
     assert result.exit_code == 0, result.output
@@ -345,7 +344,7 @@ def test_wet_keeps_the_dry_signal_in_time_with_a_resampled_response(tmp_path):
 def test_peak_and_loudness(tmp_path):
     import pyloudnorm
 
-    x = noise(16000)
+    x = uniform(16000, 0.1)
     source, out = put(tmp_path / "in.wav", x), tmp_path / "out.wav"
     result = run("filter", source, out, "--peak", -6)
     assert "made louder by 1" in result.stdout

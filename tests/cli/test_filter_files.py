@@ -11,14 +11,10 @@ import pytest
 import audioconv as ac
 from audioconv.io import info
 from tests.command import refused, run
+from tests.signals import uniform
 
-RNG = np.random.default_rng(1)
 RATE = 16000
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.getcwd()}  # of a command that runs in another folder
-
-
-def noise(*shape, scale=0.1):
-    return (scale * RNG.uniform(-1, 1, shape)).astype("float32")
 
 
 def put(path, samples, rate=RATE, subtype="FLOAT"):
@@ -33,7 +29,7 @@ def audioconv(folder, *args, data=b""):
 
 
 def test_standard_input_and_output_are_sound(tmp_path):
-    put(tmp_path / "in.wav", noise(5000, 2), subtype="PCM_24")
+    put(tmp_path / "in.wav", uniform((5000, 2), 0.1), subtype="PCM_24")
     (tmp_path / "plain").mkdir()
     assert run("filter", tmp_path / "in.wav", tmp_path / "out.wav", "--gain", -3).exit_code == 0
     assert run("filter", tmp_path / "in.wav", tmp_path / "out.flac", "--gain", -3).exit_code == 0
@@ -57,7 +53,7 @@ def test_standard_input_and_output_are_sound(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
 def test_what_comes_through_a_named_pipe_is_sound(tmp_path):
     response = np.float32([0.5, 0.25])
-    content = put(tmp_path / "in.wav", noise(5000)).read_bytes()
+    content = put(tmp_path / "in.wav", uniform(5000, 0.1)).read_bytes()
     taps = put(tmp_path / "ir.wav", response).read_bytes()
     for name, data in (("sound", content), ("taps", taps)):
         os.mkfifo(tmp_path / name)
@@ -71,7 +67,7 @@ def test_what_comes_through_a_named_pipe_is_sound(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="closed streams as POSIX has them")
 @pytest.mark.parametrize(("files", "closed", "name"), [("- out.wav", "<&-", b"input"), ("in.wav -", ">&-", b"output")])
 def test_standard_streams_that_are_closed_are_said_to_be(tmp_path, files, closed, name):
-    put(tmp_path / "in.wav", noise(500))
+    put(tmp_path / "in.wav", uniform(500, 0.1))
     command = f"{sys.executable} -m audioconv filter {files} --gain 1 {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, cwd=tmp_path, env=ENVIRONMENT, timeout=120)
     assert done.returncode == 2
@@ -82,7 +78,7 @@ def test_standard_streams_that_are_closed_are_said_to_be(tmp_path, files, closed
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
-    put(tmp_path / "in.wav", noise(200_000))
+    put(tmp_path / "in.wav", uniform(200_000, 0.1))
     command = [sys.executable, "-m", "audioconv", "filter", tmp_path / "in.wav", "-", "--gain", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout.read(4) == b"RIFF"
@@ -95,7 +91,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
 
 
 def test_part_of_a_file_is_filtered_with_one_warning(tmp_path):
-    source = put(tmp_path / "in.wav", noise(5000), subtype="PCM_16")
+    source = put(tmp_path / "in.wav", uniform(5000, 0.1), subtype="PCM_16")
     source.write_bytes(source.read_bytes()[:-2000])
     assert "wanted, or --partial for what is there" in refused("filter", source, tmp_path / "out.wav", "--gain", 1)
     result = run("filter", source, tmp_path / "out.wav", "--gain", 1, "--partial")
@@ -110,7 +106,7 @@ def test_what_cannot_go_along_is_one_warning(tmp_path):
 
     with soundfile.SoundFile(tmp_path / "in.flac", "w", RATE, 1, "PCM_16") as file:
         file.title, file.artist = "dawn chorus", "recorder 7"
-        file.write(noise(500))
+        file.write(uniform(500, 0.1))
     result = run("filter", tmp_path / "in.flac", tmp_path / "out.flac", "--gain", -1)
     assert result.stderr == ""
     with soundfile.SoundFile(tmp_path / "out.flac") as file:
@@ -123,7 +119,7 @@ def test_what_cannot_go_along_is_one_warning(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes")
 def test_names_that_are_not_utf8(tmp_path):
-    put(tmp_path / "in.wav", noise(500))
+    put(tmp_path / "in.wav", uniform(500, 0.1))
     name = os.fsdecode(b"caf\xe9.wav")
     result = run("filter", tmp_path / "in.wav", tmp_path / name, "--gain", 30, "--subtype", "PCM_16")
     assert result.exit_code == 0
@@ -145,7 +141,7 @@ def test_sample_types_that_cannot_seek(tmp_path, subtype):
 
 
 def test_the_format_may_be_said(tmp_path):
-    source = put(tmp_path / "in.wav", noise(500))
+    source = put(tmp_path / "in.wav", uniform(500, 0.1))
     assert run("filter", source, tmp_path / "out.dat", "--format", "flac").exit_code == 0
     assert info(tmp_path / "out.dat").format == "FLAC"
     assert "format must be one of" in refused("filter", source, tmp_path / "no.dat", "--format", "xyz")

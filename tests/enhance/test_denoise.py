@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from audioconv.enhance.activity import SignalActivity
 from audioconv.enhance.spectral_gate import _sliding_minimum
 from audioconv.errors import ArgumentError, BusyError, DtypeError, ShapeError
 from audioconv.signal._stft import Stft, hann
+from tests.signals import noise
 
 RATE = 16000
 
@@ -26,8 +28,7 @@ def si_sdr_db(clean, found):
     return 10 * np.log10(np.sum(target**2) / np.sum((found - target) ** 2))
 
 
-def noise(samples, seed=0, level=0.05):
-    return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+quiet_noise = partial(noise, scale=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,9 @@ def speech():
 
 
 def mixed(clean, snr_db, seed=1):
-    hiss = noise(len(clean), seed)
+    hiss = quiet_noise(len(clean), seed=seed)
     level = np.sqrt(np.mean(clean**2) / np.mean(hiss**2) / 10 ** (snr_db / 10))
-    return clean + np.float32(level) * hiss, np.float32(level) * noise(2 * RATE, seed + 1)
+    return clean + np.float32(level) * hiss, np.float32(level) * quiet_noise(2 * RATE, seed=seed + 1)
 
 
 @pytest.mark.parametrize("snr_db", [0, 5, 10])
@@ -53,26 +54,26 @@ def test_speech_comes_out_of_noise(speech, snr_db, known, least_gain_db):
 
 def test_clean_speech_is_left_as_it_is(speech):
     assert si_sdr_db(speech, denoise(speech, RATE)) > 15
-    assert si_sdr_db(speech, denoise(speech, RATE, noise=noise(RATE, level=1e-6))) > 40
+    assert si_sdr_db(speech, denoise(speech, RATE, noise=quiet_noise(RATE, scale=1e-6))) > 40
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 48000])
 def test_noise_alone_becomes_softer_from_the_start_on_and_stays_so(rate):
-    hiss = noise(4 * rate)
+    hiss = quiet_noise(4 * rate)
     found = denoise(hiss, rate)
     for part in np.split(found, 8):
         assert np.std(part) < 0.15 * np.std(hiss)
 
 
 def test_reduction_db_is_what_noise_is_reduced_by():
-    hiss = noise(4 * RATE)
+    hiss = quiet_noise(4 * RATE)
     for reduction_db in (6.0, 12.0):
         found = denoise(hiss, RATE, noise=hiss, reduction_db=reduction_db, threshold_db=10.0)
         assert 20 * np.log10(np.std(found) / np.std(hiss)) == pytest.approx(-reduction_db, abs=0.2)
 
 
 def test_a_profile_is_the_mean_power_of_the_noise():
-    hiss = noise(2 * RATE)
+    hiss = quiet_noise(2 * RATE)
     gate = Denoise(RATE, noise=hiss)
     windows = np.lib.stride_tricks.sliding_window_view(hiss, 1024)[::256] * np.hanning(1025)[:-1]
     expected = np.mean(np.abs(np.fft.rfft(windows, axis=1)) ** 2, axis=0)
@@ -80,7 +81,7 @@ def test_a_profile_is_the_mean_power_of_the_noise():
 
 
 def test_an_estimate_follows_noise_that_slowly_changes():
-    louder = noise(12 * RATE) * np.linspace(0.5, 4, 12 * RATE, dtype=np.float32)
+    louder = quiet_noise(12 * RATE) * np.linspace(0.5, 4, 12 * RATE, dtype=np.float32)
     found = denoise(louder, RATE)
     for part, whole in zip(np.split(found, 12), np.split(louder, 12), strict=True):
         assert np.std(part) < 0.35 * np.std(whole)
@@ -88,7 +89,7 @@ def test_an_estimate_follows_noise_that_slowly_changes():
 
 @pytest.mark.parametrize("silence", [0, 100, 576, 5000])
 def test_digital_silence_is_not_taken_for_the_noise(silence):
-    hiss = noise(3 * RATE)
+    hiss = quiet_noise(3 * RATE)
     padded = np.concatenate((np.zeros(silence, np.float32), hiss))
     found = denoise(padded, RATE)
     assert np.std(found[silence + RATE // 2 :]) < 0.15 * np.std(hiss)
@@ -109,10 +110,10 @@ def test_digital_silence_is_not_taken_for_the_noise(silence):
     st.integers(0, 2**32 - 1),
 )
 def test_any_cut_gives_the_same_bits_late_by_the_latency(samples, cuts, channels, known, seed):
-    x = noise(samples * channels, seed).reshape((samples, channels)[:channels])
+    x = quiet_noise(samples * channels, seed=seed).reshape((samples, channels)[:channels])
     x[samples // 2 :] += 0.5
-    gate = Denoise(RATE, noise=noise(RATE) if known else None, channels=channels)
-    whole = denoise(x, RATE, axis=0, noise=noise(RATE) if known else None)
+    gate = Denoise(RATE, noise=quiet_noise(RATE) if known else None, channels=channels)
+    whole = denoise(x, RATE, axis=0, noise=quiet_noise(RATE) if known else None)
     assert whole.shape == x.shape
     for _ in range(2):  # after flush it is as new
         edges = [0, *sorted(min(cut, samples) for cut in cuts), samples]
@@ -124,13 +125,13 @@ def test_any_cut_gives_the_same_bits_late_by_the_latency(samples, cuts, channels
 
 
 def test_blocks_of_one_sample_give_the_same_bits():
-    x, gate = noise(3000), Denoise(RATE)
+    x, gate = quiet_noise(3000), Denoise(RATE)
     joined = np.concatenate([*(gate.process(x[i : i + 1]) for i in range(len(x))), gate.flush()])
     assert np.array_equal(joined[gate.latency :], denoise(x, RATE))
 
 
 def test_reset_forgets_and_out_is_used():
-    x, gate = noise(9000), Denoise(RATE)
+    x, gate = quiet_noise(9000), Denoise(RATE)
     first = gate.process(x)
     gate.reset()
     out = np.full_like(x, 7)
@@ -139,7 +140,7 @@ def test_reset_forgets_and_out_is_used():
 
 
 def test_a_copy_by_pickle_goes_on_to_the_same_bits():
-    x, gate = noise(20000), Denoise(RATE)
+    x, gate = quiet_noise(20000), Denoise(RATE)
     gate.process(x[:9000])
     other = pickle.loads(pickle.dumps(gate))
     assert np.array_equal(gate.process(x[9000:]), other.process(x[9000:]))
@@ -168,7 +169,7 @@ def test_latency_is_a_window_and_what_the_smoothing_looks_ahead():
 
 
 def test_channels_have_one_mask():
-    hiss = noise(2 * RATE)
+    hiss = quiet_noise(2 * RATE)
     tone = np.sin(np.arange(2 * RATE) * 0.4).astype(np.float32)
     both = denoise(np.stack((hiss + tone, 0.5 * hiss), axis=1), RATE, noise=np.stack((hiss, 0.5 * hiss), axis=1))
     alone = denoise(0.5 * hiss, RATE, noise=0.5 * hiss)
@@ -178,7 +179,7 @@ def test_channels_have_one_mask():
 
 
 def test_a_sample_that_is_not_finite_spoils_its_windows_in_its_channel_only():
-    x = np.stack((noise(3 * RATE), noise(3 * RATE, 1)), axis=1)
+    x = np.stack((quiet_noise(3 * RATE), quiet_noise(3 * RATE, seed=1)), axis=1)
     x[RATE, 0] = np.nan
     found = denoise(x, RATE)
     spoiled = np.flatnonzero(~np.isfinite(found[:, 0]))
@@ -190,7 +191,7 @@ def test_a_sample_that_is_not_finite_spoils_its_windows_in_its_channel_only():
 
 def test_zeros_give_zeros():
     assert not denoise(np.zeros(9000, np.float32), RATE).any()
-    assert not denoise(np.zeros(9000, np.float32), RATE, noise=noise(RATE)).any()
+    assert not denoise(np.zeros(9000, np.float32), RATE, noise=quiet_noise(RATE)).any()
 
 
 # --- parts ---
@@ -207,7 +208,7 @@ def test_least_is_the_minimum_of_each_window(count, more, seed):
 @pytest.mark.parametrize("samples", [0, 10, 1000, 5000])
 def test_presence_is_the_share_of_windows_over_sound(samples):
     transform = hann(512)
-    x = noise(samples) + 1
+    x = quiet_noise(samples) + 1
     x[1200:2200] = 0
     frames = transform.frames(samples)
     sound = np.zeros(2 * len(transform.window) + samples + transform.hop * 4)
@@ -233,7 +234,7 @@ def test_presence_is_the_share_of_windows_over_sound(samples):
 @pytest.mark.parametrize(
     ("settings", "error", "says"),
     [
-        ({"noise": noise(100)}, ShapeError, "1024 samples.*100"),
+        ({"noise": quiet_noise(100)}, ShapeError, "1024 samples.*100"),
         ({"noise": np.zeros(2000, np.int16)}, DtypeError, "int16"),
         ({"noise": np.full(2000, np.nan, np.float32)}, ArgumentError, "finite"),
         ({"threshold_db": np.nan}, ArgumentError, "threshold_db.*nan"),
@@ -251,13 +252,13 @@ def test_settings_that_make_no_sense_are_refused(settings, error, says):
 
 @pytest.mark.parametrize("settings", [{"window_ms": 1}, {"window_ms": 2, "memory_s": 5}, {"memory_s": 60}])
 def test_short_windows_and_long_memories_take_noise_away_too(settings):
-    x = noise(4 * RATE)
+    x = quiet_noise(4 * RATE)
     y = denoise(x, RATE, **settings)[2 * RATE :]
     assert 0 < y.std() < 0.25 * x.std()
 
 
 def test_wrong_blocks_are_refused_and_change_nothing():
-    x, gate = noise(5000), Denoise(RATE)
+    x, gate = quiet_noise(5000), Denoise(RATE)
     expected = Denoise(RATE).process(x)
     begun = gate.process(x[:2000])
     for wrong, error in ((x.astype(float), DtypeError), (np.zeros((5, 2), np.float32), ShapeError)):
@@ -275,7 +276,7 @@ def test_two_threads_at_once_are_refused():
 
         def enter():
             try:
-                gate.process(noise(10))
+                gate.process(quiet_noise(10))
             except BusyError as error:
                 errors.append(error)
 

@@ -1,5 +1,6 @@
 """Spectrograms in dB: what stands where, at any cut and any width; and the usual kernels for them."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,14 @@ from audioconv.features import spectrogram_db
 from audioconv.features.spectrogram import FLOOR_DB
 from audioconv.signal import kernels2d
 from tests.compare import assert_close
+from tests.signals import noise
 
 SPEECH = Path(__file__).parents[2] / "data/recordings/speech.flac"
 RATE = 16000
 SMALL = Stft(256, 64)
 
 
-def noise(shape, seed=0):
-    return (0.1 * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
+quiet_noise = partial(noise, scale=0.1)
 
 
 def sine(samples, frequency_hz, amplitude=1.0):
@@ -47,7 +48,7 @@ def test_a_sine_of_full_scale_at_a_bin_has_0_db(window, amplitude, db):
 
 
 def test_levels_are_those_of_the_transform():
-    x = noise(5000)
+    x = quiet_noise(5000)
     found = of(x, transform=SMALL)
     power = np.abs(SMALL(x.astype(float)) * 2 / SMALL.window.sum()) ** 2
     assert_close(10 ** (found.db.astype(float) / 10), power, 1e-5)
@@ -76,7 +77,7 @@ def test_silence_and_what_is_softer_than_the_floor():
 
 
 def test_channels_are_shown_by_their_mean_power():
-    x = noise((6000, 3))
+    x = quiet_noise((6000, 3))
     found = of(x, transform=SMALL)
     power = np.mean([10 ** (of(np.ascontiguousarray(one), transform=SMALL).db / 10) for one in x.T], axis=0)
     assert_close(found.db, 10 * np.log10(power), 1e-5)
@@ -95,7 +96,7 @@ def test_channels_are_shown_by_their_mean_power():
 )
 def test_the_same_however_the_blocks_are_cut(cuts, channels, names, columns):
     cuts = [*cuts, 1]
-    x = noise((sum(cuts),) if channels is None else (sum(cuts), channels), sum(cuts))
+    x = quiet_noise((sum(cuts),) if channels is None else (sum(cuts), channels), seed=sum(cuts))
     kernels = [kernels2d.BY_NAME[name]() for name in names]
     whole = of(x, transform=SMALL, kernels=kernels, columns=columns)
     blocks = np.split(x, np.cumsum(cuts)[:-1])
@@ -108,7 +109,7 @@ def test_the_same_however_the_blocks_are_cut(cuts, channels, names, columns):
 @pytest.mark.parametrize("samples", [1, 2, 63, 64, 65, 5000])
 @pytest.mark.parametrize("columns", [1, 2, 3, 10, 79, 1600])
 def test_columns_are_a_bound_and_hold_the_largest_level(samples, columns):
-    x = noise(samples)
+    x = quiet_noise(samples)
     every, found = of(x, transform=SMALL), of(x, transform=SMALL, columns=columns)
     assert len(found.db) == len(found.times_s) <= columns
     group = -(-len(every.db) // columns)
@@ -143,7 +144,7 @@ def test_kernels_are_convolved_with_the_levels(names):
 
 
 def test_of_a_signed_spectrogram_the_change_farthest_from_0_is_seen():
-    x, kernels = noise(9000), [kernels2d.onsets()]
+    x, kernels = quiet_noise(9000), [kernels2d.onsets()]
     every = of(x, transform=SMALL, kernels=kernels).db
     found = of(x, transform=SMALL, kernels=kernels, columns=20).db
     group = -(-len(every) // 20)
@@ -154,8 +155,8 @@ def test_of_a_signed_spectrogram_the_change_farthest_from_0_is_seen():
 
 
 def test_one_sample_is_enough_and_none_is_not():
-    assert of(noise(1)).db.shape[1] == 1025
-    for blocks in ([], [noise(0)]):
+    assert of(quiet_noise(1)).db.shape[1] == 1025
+    for blocks in ([], [quiet_noise(0)]):
         with pytest.raises(ShapeError, match="needs at least one sample"):
             spectrogram_db(blocks, 0, RATE)
 
@@ -164,14 +165,19 @@ def test_one_sample_is_enough_and_none_is_not():
     ("error", "says", "blocks", "options"),
     [
         (ShapeError, "have 0 samples together, and 100 were said", [], {}),
-        (ShapeError, "have 90 samples together, and 100 were said", [noise(40), noise(50)], {}),
-        (ShapeError, "have 101 samples together, and 100 were said", [noise(101)], {}),
-        (ArgumentError, "columns must be at least 1", [noise(100)], {"columns": 0}),
+        (ShapeError, "have 90 samples together, and 100 were said", [quiet_noise(40), quiet_noise(50)], {}),
+        (ShapeError, "have 101 samples together, and 100 were said", [quiet_noise(101)], {}),
+        (ArgumentError, "columns must be at least 1", [quiet_noise(100)], {"columns": 0}),
         (DtypeError, "takes float32 blocks, not float64", [np.zeros(100)], {}),
         (DtypeError, "32768", [np.zeros(100, np.int16)], {}),
-        (ShapeError, r"blocks of shape \(samples, 2\), not \(50, 3\)", [noise((50, 2)), noise((50, 3))], {}),
-        (ShapeError, "kernel is empty", [noise(100)], {"kernels": [np.ones((0, 3))]}),
-        (ShapeError, r"kernel must have 2 dimension", [noise(100)], {"kernels": [np.ones(3)]}),
+        (
+            ShapeError,
+            r"blocks of shape \(samples, 2\), not \(50, 3\)",
+            [quiet_noise((50, 2)), quiet_noise((50, 3))],
+            {},
+        ),
+        (ShapeError, "kernel is empty", [quiet_noise(100)], {"kernels": [np.ones((0, 3))]}),
+        (ShapeError, r"kernel must have 2 dimension", [quiet_noise(100)], {"kernels": [np.ones(3)]}),
     ],
 )
 def test_wrong_inputs_are_refused(error, says, blocks, options):

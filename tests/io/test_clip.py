@@ -12,16 +12,14 @@ import pytest
 
 import audioconv as ac
 
-RNG = np.random.default_rng(0)
-
 
 def html_of(samples, sample_rate=16000):
     return ac.Clip(np.asarray(samples, "float32"), sample_rate)._repr_html_()
 
 
 @pytest.mark.parametrize("shape", [(4000,), (4000, 1), (4000, 2), (1,), (7, 6)])
-def test_the_sound_in_a_notebook_is_that_of_the_clip(shape):
-    samples = RNG.uniform(-1, 1, shape).astype("float32")
+def test_the_sound_in_a_notebook_is_that_of_the_clip(rng, shape):
+    samples = rng.uniform(-1, 1, shape).astype("float32")
     source = re.search(r'src="data:audio/wav;base64,([^"]*)"', html_of(samples))[1]
     played, sample_rate = ac.read(io.BytesIO(base64.b64decode(source)))
     assert sample_rate == 16000

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from audioconv.io import atomic_write, blocks, info, sound_files, write, writer
+from tests.signals import noise
 
-RNG = np.random.default_rng(0)
-TONE = (0.4 * np.sin(np.arange(24000) * 0.05) + 0.05 * RNG.standard_normal(24000)).astype("float32")
+TONE = (0.4 * np.sin(np.arange(24000) * 0.05) + noise(24000, "float64", scale=0.05)).astype("float32")
 FORMATS = [
     ("a.wav", None),
     ("a.wav", "FLOAT"),
@@ -38,9 +38,9 @@ def no_leftovers(folder, *expected):
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 @pytest.mark.parametrize("channels", [None, 1, 2, 5])
-def test_float_files_keep_every_bit(tmp_path, subtype, channels):
+def test_float_files_keep_every_bit(tmp_path, rng, subtype, channels):
     dtype = "float32" if subtype == "FLOAT" else "float64"
-    samples = (3 * RNG.standard_normal(1000 if channels is None else (1000, channels))).astype(dtype)
+    samples = (3 * rng.standard_normal(1000 if channels is None else (1000, channels))).astype(dtype)
     ac.write(tmp_path / "a.wav", samples, 44100, subtype=subtype)
     clip = ac.read(tmp_path / "a.wav", dtype=dtype)
     assert clip.sample_rate == 44100

@@ -15,7 +15,6 @@ from tests.odd_files import (
     ID3V2,
     NOISE,
     RATE,
-    RNG,
     encoded,
     flac_without_length,
     mp3,
@@ -245,12 +244,12 @@ def test_links_of_two_rates_are_refused(tmp_path):
         assert len(ac.read(path, partial=True).samples) == len(SHORT)
 
 
-def test_the_pages_of_other_streams_are_left_out(tmp_path):
+def test_the_pages_of_other_streams_are_left_out(tmp_path, rng):
     data = encoded(NOISE, "OGG", "VORBIS")
     first, *others = ogg_pages(data)
     mixed = [ogg_page(b"fishead\0" + bytes(60), 77, 0, 2), first]
     for number, page in enumerate(others, 1):
-        mixed += [page, ogg_page(RNG.bytes(300), 77, number)]
+        mixed += [page, ogg_page(rng.bytes(300), 77, number)]
     expected = read_all(written(tmp_path / "a.ogg", data))
     assert np.array_equal(read_all(written(tmp_path / "b.ogg", *mixed)), expected)
 

@@ -11,9 +11,9 @@ import soundfile
 
 import audioconv as ac
 from audioconv.io import info, write, writer
+from tests.signals import noise
 
-RNG = np.random.default_rng(0)
-TONE = (0.4 * np.sin(np.arange(24000) * 0.05) + 0.05 * RNG.standard_normal(24000)).astype("float32")
+TONE = (0.4 * np.sin(np.arange(24000) * 0.05) + noise(24000, "float64", scale=0.05)).astype("float32")
 LAST_BLOCK = {"SDS": 120, "DWVW": 20, "ADPCM": 8200, "G72": 200, "GSM": 1000, "LAW": 2, "PCM_S8": 2, "PCM_U8": 2,
               "PCM_24": 10}  # samples that come back too many at most  # fmt: skip
 IMPOSSIBLE = {("AIFF", "DWVW_12"), ("MP3", "MPEG_LAYER_I"), ("MP3", "MPEG_LAYER_II"), ("WAV", "MPEG_LAYER_III")}

@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from tests.compare import assert_close
+from tests.signals import noise
 
 seeds = st.integers(0, 2**32 - 1)
 SOME = settings(max_examples=25)
-
-
-def noise(seed, samples, dtype=np.float64):
-    return np.random.default_rng(seed).standard_normal(samples).astype(dtype)
 
 
 PADS = {"zeros": "constant", "edge": "edge", "even": "reflect"}  # ours: librosa's
@@ -29,7 +26,7 @@ PADS = {"zeros": "constant", "edge": "edge", "even": "reflect"}  # ours: librosa
 )  # fmt: skip
 @SOME
 def test_stft_and_istft_are_librosas(window, more, share, samples, channels, padding, dtype, seed):
-    size, hop, x = window + more, max(1, window // share), noise(seed, (channels, samples), dtype)
+    size, hop, x = window + more, max(1, window // share), noise((channels, samples), dtype, seed)
     assume(size % 2 or window % 2 == 0)  # else the middle of librosa's window is not that of its transform
     options = {"n_fft": size, "hop_length": hop, "win_length": window, "window": "hann", "center": True}
     expected = librosa.stft(x, pad_mode=PADS[padding], **options)
@@ -45,7 +42,7 @@ def test_stft_and_istft_are_librosas(window, more, share, samples, channels, pad
     assert_close(found[..., :frames] * turn[:, None], expected[..., :frames], close)
     if share == 1:
         return  # there is no inverse
-    changed = expected * noise(seed, expected.shape, dtype)
+    changed = expected * noise(expected.shape, dtype, seed)
     spectra = np.moveaxis(changed / turn[:, None], (2, 1, 0), (0, 1, 2))
     y = transform.inverse(np.pad(spectra, ((first, 0), (0, 0), (0, 0))))
     inner = slice(window, (expected.shape[-1] - 1) * hop - window)  # where as many frames meet as everywhere
@@ -66,7 +63,7 @@ def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, n_mels, f
         features = ac.LogMel(**options)
     except ac.ArgumentError:  # bands so narrow that some hold no bin
         assume(False)
-    x = noise(seed, samples)
+    x = noise(samples, "float64", seed)
     pad = (features.fft_size - features.win_length) // 2
     power = librosa.feature.melspectrogram(
         y=np.pad(x, pad), sr=sample_rate, n_fft=features.fft_size, win_length=features.win_length, dtype=np.float64,
@@ -85,7 +82,7 @@ def test_log_mel_and_mfcc_are_librosas(sample_rate, window_ms, hop_ms, n_mels, f
 )  # fmt: skip
 def test_a_stream_that_is_resampled_is_what_soxr_makes_of_the_whole(rates, cuts, quality, channels, seed):
     shape = (4000, channels) if channels > 1 else 4000
-    x = noise(seed, shape, np.float32)
+    x = noise(shape, seed=seed)
     stage, edges = ac.Resample(*rates, channels=channels, quality=quality), [0, *sorted(cuts), len(x)]
     joined = np.concatenate([*(stage.process(x[a:b]) for a, b in pairwise(edges)), stage.flush()])
     assert_close(joined, soxr.resample(x, *rates, quality), 1e-5)

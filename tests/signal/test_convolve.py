@@ -10,14 +10,11 @@ from audioconv import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import convolve
 from tests import naive
 from tests.compare import assert_close
+from tests.signals import noise
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 5e-15}
 METHODS = pytest.mark.parametrize("method", ["direct", "sparse", "overlap_add", "fft", "auto"])
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-
-def noise(shape, dtype=np.float32, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def expected_range(mode, samples, taps):

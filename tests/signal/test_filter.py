@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from tests.compare import assert_close
+from tests.signals import noise
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 5e-15}
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 METHODS = pytest.mark.parametrize("method", ["direct", "sparse", "overlap_add", "fft", "auto"])
-
-
-def noise(shape, dtype=np.float32, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 # --- Fir --------------------------------------------------------------------------------------------------

@@ -6,11 +6,7 @@ import pytest
 import audioconv as ac
 from audioconv import io
 from audioconv.features import spectrogram_db
-
-
-def noise(shape, dtype=np.float32, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
-
+from tests.signals import noise
 
 LYING = [(2, 9000), (1, 9000), (70, 90), (90, 70)]
 CALLS = {

@@ -8,14 +8,11 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from tests import naive
+from tests.signals import noise
 
 METHODS = pytest.mark.parametrize("method", ["direct", "sparse", "overlap_add", "fft", "auto"])
 METHODS_2D = pytest.mark.parametrize("method", ["direct", "separable", "overlap_add", "auto"])
 VALUES = [np.inf, -np.inf, np.nan]
-
-
-def noise(shape, dtype=np.float32, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def spoiled(size, seed, dtype=np.float32, values=VALUES):

@@ -10,6 +10,7 @@ import audioconv as ac
 from audioconv import ArgumentError, DtypeError, ShapeError, Stft
 from audioconv.signal._stft import hann
 from tests.compare import assert_close
+from tests.signals import noise
 from tests.streaming import run
 
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -17,10 +18,6 @@ TOLERANCE = {"float32": 1e-6, "float64": 1e-13}
 PAIRS = {"float32": "complex64", "float64": "complex128"}
 BLOCKS = st.lists(st.sampled_from([0, 1, 2, 7, 8, 9, 63, 64, 65, 400]), min_size=1, max_size=10)
 SIZES = sorted(size for k in range(2, 9) for size in (2**k, 3 * 2**k) if 8 <= size <= 384)
-
-
-def noise(shape, dtype="float64", seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def made(kind, taps, seed=0):
@@ -81,7 +78,9 @@ def test_the_inverse_is_scipys(transform, samples, dtype):
         return
     assert_close(transform.dual, expected_dual, 1e-12)
     frames = theirs.p_num(max(samples, -(-len(transform.window) // 2)))  # fewer SciPy refuses
-    spectra = (noise((frames, transform.bins)) + 1j * noise((frames, transform.bins), seed=1)).astype(PAIRS[dtype])
+    spectra = (noise((frames, transform.bins), "float64") + 1j * noise((frames, transform.bins), "float64", 1)).astype(
+        PAIRS[dtype]
+    )
     y = transform.inverse(spectra)
     assert y.dtype == dtype
     reach = (frames - 1) * transform.hop + len(transform.window) - transform.left_pad
@@ -172,7 +171,7 @@ def test_strided_and_read_only_inputs(view, shape):
 
 def test_the_caller_may_change_the_window_afterwards():
     window = made("hann", 64)
-    transform, x = Stft(window, 16), noise(300)
+    transform, x = Stft(window, 16), noise(300, "float64")
     expected = transform(x)
     window[:] = 0
     assert np.array_equal(transform(x), expected)
@@ -226,7 +225,7 @@ def test_padding_scaling_and_phases_are_scipys(transform, samples, padding, shif
     samples = max(samples, -(-len(window) // 2), 1)
     ours = Stft(window, hop, size, scale_to=scale_to, phase_shift=shift, sample_rate=8000)
     theirs = scipy.signal.ShortTimeFFT(window, hop, fs=8000, mfft=size, scale_to=scale_to, phase_shift=shift)
-    x = noise(samples, seed=samples)
+    x = noise(samples, "float64", samples)
     spectra, expected = ours(x, padding=padding), theirs.stft(x, padding=padding).T
     if hop <= len(window):  # with gaps between its frames SciPy mirrors no more of the signal than they reach
         assert_close(spectra, expected, 1e-12, zeros_allowed=not np.abs(expected).max() > 0)
@@ -240,7 +239,7 @@ def test_padding_scaling_and_phases_are_scipys(transform, samples, padding, shif
     except ArgumentError:
         return
     assert_close(dual, theirs.dual_win, 1e-12)
-    random = noise((len(spectra), ours.bins)) + 1j * noise((len(spectra), ours.bins), seed=1)
+    random = noise((len(spectra), ours.bins), "float64") + 1j * noise((len(spectra), ours.bins), "float64", 1)
     reach = (len(spectra) - 1) * hop + len(window) - ours.left_pad
     assert_close(ours.inverse(random), theirs.istft(random.T, k1=reach), 1e-12)
 
@@ -269,7 +268,7 @@ def test_a_line_of_magnitude_1_and_noise_of_density_1():
     x = np.cos(2 * np.pi * 1000 * np.arange(8000) / 8000)
     lines = np.abs(ac.stft(x, 400, 100, scale_to="magnitude"))
     assert abs(lines[40, 50] - 0.5) < 1e-6  # the other half is at -1000 Hz
-    density = np.abs(ac.stft(noise(80_000), 400, 100, scale_to="psd", sample_rate=8000)) ** 2
+    density = np.abs(ac.stft(noise(80_000, "float64"), 400, 100, scale_to="psd", sample_rate=8000)) ** 2
     assert abs(density[5:-5, 1:-1].mean() * 8000 - 1) < 0.05
 
 
@@ -279,7 +278,7 @@ def test_a_line_of_magnitude_1_and_noise_of_density_1():
 )
 def test_windows_without_an_inverse(window, hop):
     transform = Stft(window, hop, 64)
-    assert transform(noise(50)).shape[1] == 33  # spectra there are
+    assert transform(noise(50, "float64")).shape[1] == 33  # spectra there are
     for inverse in (
         lambda: transform.dual,
         lambda: transform.inverse(np.zeros((3, 33), complex)),
@@ -314,7 +313,7 @@ def test_transforms_that_make_no_sense_are_refused(error, says, arguments):
     with pytest.raises(error, match=says):
         Stft(*arguments)
     with pytest.raises(error, match=says):
-        ac.stft(noise(100), *arguments[:2], fft_size=(*arguments, None)[2])
+        ac.stft(noise(100, "float64"), *arguments[:2], fft_size=(*arguments, None)[2])
 
 
 @pytest.mark.parametrize(
@@ -329,7 +328,7 @@ def test_transforms_that_make_no_sense_are_refused(error, says, arguments):
 )
 def test_settings_that_make_no_sense_are_refused(says, settings):
     with pytest.raises(ArgumentError, match=says):
-        ac.stft(noise(100), 16, 4, **settings)
+        ac.stft(noise(100, "float64"), 16, 4, **settings)
     with pytest.raises(ArgumentError, match="a window whose sum is 0"):
         Stft(np.array([1.0, -1.0]), 1, scale_to="magnitude")
 

@@ -14,15 +14,12 @@ import audioconv as ac
 from audioconv import ArgumentError, BusyError, DtypeError, ShapeError, Stage, Stft
 from audioconv.kernels.dsp.stft import backward, forward
 from tests.compare import assert_close
+from tests.signals import noise
 from tests.streaming import run
 
 SPEECH = Path(__file__).parents[2] / "data/recordings/speech.flac"
 BLOCKS = st.lists(st.sampled_from([0, 1, 2, 7, 8, 9, 63, 64, 65, 400]), min_size=1, max_size=10)
 KINDS = st.tuples(st.sampled_from([None, 1, 2, 3]), st.sampled_from(["float32", "float64"]))
-
-
-def noise(shape, dtype="float32", seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def signal(samples, channels, dtype):

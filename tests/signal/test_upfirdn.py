@@ -12,6 +12,7 @@ from audioconv import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import convolve, upfirdn
 from tests import naive
 from tests.compare import assert_close
+from tests.signals import noise
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 5e-15}
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -19,10 +20,6 @@ RATES = pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 3), (4, 6),
 RATIOS = st.one_of(
     st.tuples(st.integers(1, 9), st.integers(1, 9)), st.sampled_from([(147, 160), (160, 147), (4, 6), (50, 3), (3, 50)])
 )
-
-
-def noise(shape, dtype=np.float32, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 @settings(max_examples=150)

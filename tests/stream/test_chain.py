@@ -10,7 +10,8 @@ from scipy import signal
 
 import audioconv as ac
 from tests.compare import assert_close
-from tests.streaming import noise, run
+from tests.signals import channel_noise
+from tests.streaming import run
 
 RNG = np.random.default_rng
 RATE = 16000
@@ -25,7 +26,7 @@ def a_chain(channels):
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_sections_are_those_of_scipy(channels):
-    x = noise(1000, channels)
+    x = channel_noise(1000, channels)
     y = run(ac.Biquad(SOS, channels=channels), x, [1000])
     assert y.dtype == np.float32
     assert_close(y, signal.sosfilt(SOS, x.astype(float), axis=0), 1e-7)
@@ -34,7 +35,7 @@ def test_sections_are_those_of_scipy(channels):
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=4), st.sampled_from([1, 2]))
 def test_the_cut_does_not_matter(sizes, channels):
-    x = noise(1500, channels)
+    x = channel_noise(1500, channels)
     chain = a_chain(channels)
     whole = run(chain, x, [1500])
     assert len(whole) == 1500 + 499
@@ -46,7 +47,7 @@ def test_the_cut_does_not_matter(sizes, channels):
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_chain_is_its_stages_one_after_the_other(channels):
-    x, ir = noise(2000, channels), RNG(1).standard_normal(300).astype("float32")
+    x, ir = channel_noise(2000, channels), RNG(1).standard_normal(300).astype("float32")
 
     def stages():
         return [ac.Biquad(SOS, channels=channels), ac.StreamConvolver(ir, channels=channels, max_block=4000),
@@ -59,10 +60,10 @@ def test_a_chain_is_its_stages_one_after_the_other(channels):
 
 
 def test_a_filter_of_a_chain_is_streamed_for_its_channels():
-    x, taps = noise(200, 2), np.array([0.5, 0.25], "float32")
+    x, taps = channel_noise(200, 2), np.array([0.5, 0.25], "float32")
     y = run(ac.Chain([ac.Fir(taps), ac.Gain(0.0, channels=2)]), x, [33])
     assert_close(y, ac.convolve(x, taps), 1e-6)
-    assert len(run(ac.Chain([ac.Fir(taps)]), noise(9), [9])) == 10
+    assert len(run(ac.Chain([ac.Fir(taps)]), channel_noise(9), [9])) == 10
 
 
 def test_a_new_gain_is_reached_in_a_straight_line_over_one_block():
@@ -75,7 +76,7 @@ def test_a_new_gain_is_reached_in_a_straight_line_over_one_block():
 
 
 def test_dry_and_wet_are_mixed():
-    x, stage = noise(600), ac.DryWet(ac.Biquad(SOS), 0.25)
+    x, stage = channel_noise(600), ac.DryWet(ac.Biquad(SOS), 0.25)
     wet = signal.sosfilt(SOS, x.astype(float))
     assert_close(stage.process(x), 0.75 * x + 0.25 * wet, 1e-6)
     stage = ac.DryWet(ac.Gain(20.0), 0.0)
@@ -86,7 +87,7 @@ def test_dry_and_wet_are_mixed():
 
 
 def test_a_stage_writes_where_it_is_told():
-    x = noise(50)
+    x = channel_noise(50)
     expected = ac.Gain(6.0).process(x)
     out = x.copy()
     assert ac.Gain(6.0).process(out, out=out) is out
@@ -109,7 +110,7 @@ def test_fading_sound_ends_in_zeros():
 
 def bad_samples(channels):
     """Noise, and the same with samples that are not finite, and with zeros instead of them."""
-    x = noise(2000, channels)
+    x = channel_noise(2000, channels)
     spoilt = x.copy()
     spoilt.reshape(-1)[[700, 1205, 1206]] = np.nan, np.inf, -np.inf
     return x, spoilt, np.where(np.isfinite(spoilt), spoilt, np.float32(0))
@@ -144,14 +145,14 @@ def test_a_bad_sample_does_no_lasting_harm(channels, sizes):
 
 
 def test_a_bad_sample_in_one_channel_leaves_the_others_alone():
-    x = noise(1000, 2)
+    x = channel_noise(1000, 2)
     spoilt = x.copy()
     spoilt[100:103, 0] = np.nan, np.inf, -np.inf
     assert np.array_equal(ac.Biquad(SOS, channels=2).process(spoilt)[:, 1], ac.Biquad(SOS).process(x[:, 1].copy()))
 
 
 def test_a_result_ends_with_the_signal_unless_zeros_follow():
-    x, stage = noise(100), ac.Biquad(SOS)
+    x, stage = channel_noise(100), ac.Biquad(SOS)
     assert len(run(stage, x)) == 100
     y = run(stage, np.concatenate([x, np.zeros(50, "float32")]))
     assert np.abs(y[100:]).max() > 0.01
@@ -159,7 +160,7 @@ def test_a_result_ends_with_the_signal_unless_zeros_follow():
 
 @pytest.mark.parametrize("made", [lambda: a_chain(2), lambda: ac.Biquad(SOS, channels=2)])
 def test_a_pickled_stage_goes_on_where_it_was(made):
-    stage, x = made(), noise(700, 2)
+    stage, x = made(), channel_noise(700, 2)
     stage.process(x[:300])
     copy = pickle.loads(pickle.dumps(stage))
     assert np.array_equal(copy.process(x[300:]), stage.process(x[300:]))
@@ -238,7 +239,7 @@ def limited(x, threshold, look_ahead, release):
     st.lists(st.integers(1, 300), min_size=1, max_size=3),
 )
 def test_a_limiter_equals_loops_at_any_cut_and_lets_nothing_through(seed, look_ahead, channels, sizes):
-    x = noise(700, channels, seed) * np.float32(0.7)
+    x = channel_noise(700, channels, seed) * np.float32(0.7)
     x[200:210] *= 8
     limiter = ac.Limiter(-6.0, sample_rate=1000, look_ahead_ms=look_ahead, release_ms=30, channels=channels)
     assert limiter.latency == look_ahead
@@ -251,7 +252,7 @@ def test_a_limiter_equals_loops_at_any_cut_and_lets_nothing_through(seed, look_a
 
 
 def test_what_is_below_the_threshold_is_only_late():
-    x = noise(300) * np.float32(0.1)
+    x = channel_noise(300) * np.float32(0.1)
     y = run(ac.Limiter(0.0, sample_rate=48000), x, [128])
     assert np.array_equal(y[72:], x)
     assert not y[:72].any()
@@ -262,7 +263,7 @@ def test_a_chain_is_late_by_its_stages():
         [ac.Gain(20.0), ac.Limiter(-1.0, sample_rate=48000), ac.StreamConvolver(np.ones(3, "float32") / 3)]
     )
     assert chain.latency == 72
-    y = run(chain, noise(500), [64])
+    y = run(chain, channel_noise(500), [64])
     assert len(y) == 500 + 72 + 2
     assert np.abs(y).max() <= 10 ** (-1 / 20) * (1 + 1e-6)
     with pytest.raises(ac.ArgumentError, match="sample_rate"):
@@ -274,7 +275,7 @@ def test_a_chain_is_late_by_its_stages():
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("sizes", [[7, 0, 300], [2000]])
 def test_the_dry_signal_is_as_late_as_the_stage(channels, sizes):
-    x, ir = noise(1000, channels), RNG(2).standard_normal(60).astype("float32")
+    x, ir = channel_noise(1000, channels), RNG(2).standard_normal(60).astype("float32")
     inside = ac.Chain([
         ac.Limiter(60.0, sample_rate=1000, look_ahead_ms=40, channels=channels),  # which does nothing but be late
         ac.StreamConvolver(ir, channels=channels),
@@ -304,7 +305,7 @@ def moving_sections(x, before, after, at, length):
 
 @pytest.mark.parametrize("length", [1, 7, 256, 700])
 def test_new_sections_are_reached_in_a_straight_line_over_one_block(length):
-    x = noise(3000)
+    x = channel_noise(3000)
     other = signal.butter(6, [0.2, 0.7], "bandpass", output="sos")
     filter = ac.Biquad(SOS)
     parts = [filter.process(x[:1000])]
@@ -332,7 +333,7 @@ def test_new_sections_do_not_click():
 
 def test_a_stage_keeps_the_dimensions_of_its_blocks():
     chain = ac.Chain([ac.Gain(6.0), ac.Limiter(sample_rate=1000, look_ahead_ms=3)])
-    column = noise(20).reshape(-1, 1)
+    column = channel_noise(20).reshape(-1, 1)
     assert run(chain, column, [6]).shape == (23, 1)
     assert run(chain, column[:, 0], [6]).shape == (23,)
     assert run(ac.Biquad(SOS), column, [6]).shape == (20, 1)

@@ -12,15 +12,12 @@ from audioconv import ArgumentError, BusyError, DtypeError, ShapeError, Stage
 from audioconv.signal import convolve
 from audioconv.stream import StreamConvolver
 from tests.compare import assert_close
+from tests.signals import noise
 
 B = 128  # the shortest partition
 TAPS = [1, 2, B - 1, B, B + 1, 3 * B + 5]
 TOLERANCE = {"float32": 2e-6, "float64": 5e-15}
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
-
-
-def noise(shape, dtype="float32", seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def run(stream, x, sizes=(100,)):

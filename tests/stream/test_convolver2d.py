@@ -16,16 +16,13 @@ from audioconv.kernels.dsp import planes
 from audioconv.signal import kernels2d
 from audioconv.stream import StreamConvolver2d
 from tests.compare import assert_close
+from tests.signals import noise
 from tests.streaming import run
 
 SPEECH = Path(__file__).parents[2] / "data/recordings/speech.flac"
 BOUNDARIES = ["zero", "reflect", "mirror", "edge", "wrap"]
 BLOCKS = st.lists(st.sampled_from([0, 1, 2, 3, 7, 8, 9, 40]), min_size=1, max_size=10)
 TAPS = st.sampled_from([1, 2, 3, 4, 5, 8, 9])
-
-
-def noise(shape, dtype="float32", seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def looks_ahead(mode, frames, reach=0):

@@ -12,13 +12,10 @@ from scipy.signal import fftconvolve
 from audioconv import ArgumentError, DtypeError, ShapeError
 from audioconv.stream import StreamConvolver
 from tests.compare import assert_close
+from tests.signals import noise
 
 RATE = 48000
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
-
-
-def noise(shape, dtype="float32", seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def run(stream, x, size, changes=()):

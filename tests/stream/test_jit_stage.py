@@ -10,7 +10,8 @@ from scipy import signal
 import audioconv as ac
 from audioconv.kernels._jit import JIT_ENABLED
 from tests.compare import assert_close
-from tests.streaming import noise, run
+from tests.signals import channel_noise
+from tests.streaming import run
 
 
 def smooth(block, memory):
@@ -28,7 +29,7 @@ def times(block, memory):
 @pytest.mark.parametrize("function", [smooth, numba.njit(smooth)])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_function_of_ones_own_is_a_stage(function, channels):
-    x, stage = noise(500, channels), ac.JitStage(function, np.zeros((channels, 1)), channels=channels)
+    x, stage = channel_noise(500, channels), ac.JitStage(function, np.zeros((channels, 1)), channels=channels)
     expected = signal.lfilter([1.0], [1.0, -0.5], x.astype(float), axis=0)
     for _ in range(2):  # a flush leaves it as new
         assert_close(run(stage, x, [3, 0, 77]), expected, 1e-7)
@@ -74,7 +75,7 @@ def echoed(channels):
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("sizes", [[100], [1, 0, 37]])
 def test_what_rings_on_comes_out_at_the_end(tmp_path, channels, sizes):
-    x, stage = noise(200, channels) / np.float32(8), echoed(channels)
+    x, stage = channel_noise(200, channels) / np.float32(8), echoed(channels)
     taps = np.zeros(41)
     taps[[0, 40]] = 1, 0.5
     expected = ac.convolve(x.astype(float), taps)
@@ -100,7 +101,7 @@ def test_what_rings_on_comes_out_at_the_end(tmp_path, channels, sizes):
 
 
 def test_a_pickled_stage_goes_on_where_it_was():
-    stage, x = ac.JitStage(smooth, np.zeros((1, 1))), noise(100)
+    stage, x = ac.JitStage(smooth, np.zeros((1, 1))), channel_noise(100)
     stage.process(x[:40])
     copy = pickle.loads(pickle.dumps(stage))
     assert np.array_equal(copy.process(x[40:]), stage.process(x[40:]))

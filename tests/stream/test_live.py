@@ -17,17 +17,14 @@ from audioconv.stream import Monitor, Sink, Source, sound_card
 from tests import jack
 from tests.command import refused, run
 from tests.compare import assert_close
+from tests.signals import uniform
 
 RATE, ROOT = 48000, Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not JIT_ENABLED, reason="a C callback needs compiled code")]
 
 
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, shape).astype("float32")
-
-
 def hall(taps, seed=1):
-    return noise(taps, seed=seed) * np.exp(-np.arange(taps, dtype="float32") / (taps / 6))
+    return uniform(taps, 0.5, seed) * np.exp(-np.arange(taps, dtype="float32") / (taps / 6))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +37,7 @@ def _sound_card():
 
 @pytest.mark.parametrize("block", [64, 256, 100])
 def test_what_is_played_is_the_offline_result(block):
-    x, h, sink = noise(RATE), hall(RATE), Sink(RATE)
+    x, h, sink = uniform(RATE, 0.5), hall(RATE), Sink(RATE)
     with ac.live(ac.Chain([Source(x), ac.StreamConvolver(h), sink]), block) as sound:
         sound.wait(0.5)
         done = sound.statistics
@@ -53,7 +50,7 @@ def test_what_is_played_is_the_offline_result(block):
 
 
 def test_channels_in_and_out_may_differ():
-    x, sink = noise(RATE, 2), Sink(RATE)
+    x, sink = uniform((RATE, 2), 0.5), Sink(RATE)
     chain = ac.Chain([Source(x, channels=1), ac.MatrixMixer([[0.5], [0.5]]), sink])
     with ac.live(chain) as sound:
         sound.wait(0.2)
@@ -88,7 +85,7 @@ def test_what_is_set_is_heard():
 
 
 def test_a_response_changes_while_it_plays():
-    x, old, new, sink = noise(3 * RATE), hall(RATE), hall(RATE // 2, seed=2), Sink(3 * RATE)
+    x, old, new, sink = uniform(3 * RATE, 0.5), hall(RATE), hall(RATE // 2, seed=2), Sink(3 * RATE)
     convolver = ac.StreamConvolver(old)
     with ac.live(ac.Chain([Source(x), convolver, sink])) as sound:
         sound.wait(0.3)
@@ -104,7 +101,7 @@ def test_a_response_changes_while_it_plays():
 
 
 def test_a_tap_is_read_while_it_plays():
-    x, monitor = noise(2 * RATE), Monitor(RATE)
+    x, monitor = uniform(2 * RATE, 0.5), Monitor(RATE)
     heard = []
     with ac.live(ac.Chain([Source(x), monitor])) as sound:
         while sum(map(len, heard)) < RATE // 4 and sound.active:
@@ -121,7 +118,7 @@ def test_only_input_and_only_output():
         sound.wait(0.1)
     assert len(monitor.read()) > 1000
     sink = Sink(RATE)
-    with ac.live(ac.Chain([Source(noise(RATE)), sink]), kind="output") as sound:
+    with ac.live(ac.Chain([Source(uniform(RATE, 0.5)), sink]), kind="output") as sound:
         sound.wait(0.1)
         assert sound.take_peaks_db()[1] == pytest.approx(-6.0, abs=0.1)
     assert len(sink.recorded) > 1000
@@ -131,16 +128,16 @@ def test_a_stage_is_in_one_place_at_a_time_and_can_be_used_afterwards():
     gain = ac.Gain(6.0)
     with ac.live(gain) as sound:
         with pytest.raises(ac.BusyError, match="this Gain is being played live; stop it first"):
-            gain.process(noise(64))
+            gain.process(uniform(64, 0.5))
         with pytest.raises(ac.BusyError, match="played live"), ac.live(gain):
             pass
         assert sound.active
         sound.stop()
         assert not sound.active
-        assert len(gain.process(noise(64))) == 64
+        assert len(gain.process(uniform(64, 0.5))) == 64
         sound.start()
         assert sound.active
-    assert len(gain.process(noise(64))) == 64
+    assert len(gain.process(uniform(64, 0.5))) == 64
 
 
 def test_what_is_inside_a_stage_that_plays_is_in_use_too():
@@ -149,15 +146,15 @@ def test_what_is_inside_a_stage_that_plays_is_in_use_too():
     with ac.live(chain):
         for stage in (chain, gain, biquad):
             with pytest.raises(ac.BusyError, match=f"this {type(stage).__name__} is being played live"):
-                stage.process(noise(64))
+                stage.process(uniform(64, 0.5))
     for stage in (chain, gain, biquad):
-        assert len(stage.process(noise(64))) == 64
+        assert len(stage.process(uniform(64, 0.5))) == 64
     with gain._guard:  # another thread is in it
         sound = ac.live(chain)
         with pytest.raises(ac.BusyError, match="two threads"):
             sound.start()
         sound.close()
-    assert len(chain.process(noise(64))) == 64
+    assert len(chain.process(uniform(64, 0.5))) == 64
 
 
 def test_one_channel_is_played_on_all():
@@ -228,7 +225,7 @@ def test_a_stage_is_free_again_if_the_sound_cannot_begin():
     sound.close()
     with pytest.raises(ac.SoundDeviceError):
         sound.start()
-    assert len(gain.process(noise(64))) == 64
+    assert len(gain.process(uniform(64, 0.5))) == 64
 
 
 def test_what_cannot_run_is_refused():
@@ -308,7 +305,7 @@ def test_the_microphone_is_heard_from_python():
 
 def test_words_that_the_microphone_hears_are_recorded(tmp_path):
     """Half a second of sound in every 1.5 s, from a loudspeaker that the microphone hears."""
-    said = noise(3 * RATE // 2) * 0.0005
+    said = uniform(3 * RATE // 2, 0.5) * 0.0005
     said[RATE // 2 : RATE] *= 400
     with ac.live(Source(said, loop=True), 256, kind="output", device="loopback"):
         result = run("record", "yes", "--into", tmp_path, "--clips", "2", "--device", "loopback", "--speaker", "anna")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from tests.compare import assert_close
-from tests.streaming import noise, run
+from tests.signals import channel_noise
+from tests.streaming import run
 
 RNG = np.random.default_rng
 
@@ -21,7 +22,7 @@ def matrix(before, after, seed=3):
 @pytest.mark.parametrize("before", [1, 2, 5])
 @pytest.mark.parametrize("after", [1, 2, 5])
 def test_a_mix_is_a_product_with_its_matrix(before, after):
-    x, m = noise(300, before), matrix(before, after)
+    x, m = channel_noise(300, before), matrix(before, after)
     y = run(ac.MatrixMixer(m), x, [7, 0, 100])
     expected = x.reshape(300, before).astype(float) @ m
     assert_close(y, expected if after > 1 else expected[:, 0], 1e-7)
@@ -54,7 +55,7 @@ def widening():
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=4))
 def test_a_chain_of_many_widths_is_its_stages_one_after_the_other_at_any_cut(sizes):
-    x, chain = noise(1500), widening()
+    x, chain = channel_noise(1500), widening()
     assert (chain.channels, chain.out_channels, chain.latency) == (1, 1, 30)
     expected = x
     for stage in widening().stages:
@@ -66,7 +67,7 @@ def test_a_chain_of_many_widths_is_its_stages_one_after_the_other_at_any_cut(siz
 
 
 def test_a_chain_of_other_widths_is_a_step_too():
-    x = noise(600)
+    x = channel_noise(600)
     inner = ac.DryWet(widening(), 0.5)
     whole = run(widening(), x, [600])
     late = np.concatenate([np.zeros(30, "float32"), x, np.zeros(199, "float32")])
@@ -76,11 +77,11 @@ def test_a_chain_of_other_widths_is_a_step_too():
 
 
 def test_out_has_the_shape_of_the_result():
-    mix, x = ac.MatrixMixer([[1.0, 2.0]]), noise(9)
+    mix, x = ac.MatrixMixer([[1.0, 2.0]]), channel_noise(9)
     out = np.empty((9, 2), "float32")
     assert mix.process(x, out=out) is out
     assert np.array_equal(out, np.stack([x, 2 * x], axis=1))
-    swap, both = ac.MatrixMixer([[0.0, 1.0], [1.0, 0.0]]), noise(9, 2)
+    swap, both = ac.MatrixMixer([[0.0, 1.0], [1.0, 0.0]]), channel_noise(9, 2)
     expected = both[:, ::-1].copy()
     assert np.array_equal(swap.process(both, out=both), expected)
     with pytest.raises(ac.ShapeError, match=r"of shape \(9, 2\), not \(9,\)"):
@@ -92,7 +93,7 @@ def test_out_has_the_shape_of_the_result():
 
 
 def test_a_pickled_chain_of_other_widths_goes_on_where_it_was():
-    chain, x = widening(), noise(700)
+    chain, x = widening(), channel_noise(700)
     chain.process(x[:300])
     copy = pickle.loads(pickle.dumps(chain))
     assert np.array_equal(copy.process(x[300:]), chain.process(x[300:]))
@@ -109,4 +110,4 @@ def test_what_is_refused():
     with pytest.raises(ac.ArgumentError, match=r"stage 2 of the chain, Gain, takes 1 .* MatrixMixer before it gives 2"):
         ac.Chain([mix, ac.Gain()])
     with pytest.raises(ac.ShapeError, match="wanted is"):
-        mix.process(noise(5, 2))
+        mix.process(channel_noise(5, 2))

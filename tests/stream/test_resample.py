@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from tests.compare import assert_close
-from tests.streaming import noise, run
+from tests.signals import channel_noise
+from tests.streaming import run
 
 RATES = [(44100, 48000), (48000, 16000), (8000, 44100), (16000, 16000)]
 
@@ -20,7 +21,7 @@ RATES = [(44100, 48000), (48000, 16000), (8000, 44100), (16000, 16000)]
     st.sampled_from(RATES), st.sampled_from([1, 2]), st.lists(st.integers(0, 900), min_size=1, max_size=4).filter(any)
 )
 def test_a_stream_is_resampled_as_the_whole_signal(rates, channels, sizes):
-    x, stage = noise(3000, channels), ac.Resample(*rates, channels=channels)
+    x, stage = channel_noise(3000, channels), ac.Resample(*rates, channels=channels)
     expected = soxr.resample(x, *rates)
     assert len(expected) == round(3000 * rates[1] / rates[0])
     for _ in range(2):  # a flush leaves it as new
@@ -42,7 +43,7 @@ def a_chain():
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=4))
 def test_a_chain_with_other_rates_is_its_stages_one_after_the_other(sizes):
-    x, chain, expected = noise(3000), a_chain(), noise(3000)
+    x, chain, expected = channel_noise(3000), a_chain(), channel_noise(3000)
     for stage in a_chain().stages:
         expected = run(stage, expected, [500])
     assert (chain.channels, chain.out_channels, chain.rate_in, chain.rate_out) == (1, 2, 48000, 32000)
@@ -76,7 +77,7 @@ def test_a_stage_in_python_of_ones_own_is_one_of_a_chain():
             self.reset()
             return joined
 
-    x = noise(10)
+    x = channel_noise(10)
     y = run(ac.Chain([ac.Gain(20.0), Backwards(), ac.Biquad([[1.0, 0, 0, 1, 0, 0]])]), x, [5])
     assert_close(y, 10 * np.concatenate([x[5:], x[:5]]), 1e-6)
 
@@ -88,7 +89,7 @@ def test_what_is_refused():
     with pytest.raises(ac.ArgumentError, match="a chain with Resample has no compiled step"):
         ac.DryWet(ac.Resample(16000, 8000))
     with pytest.raises(ac.ArgumentError, match="out must be None"):
-        chain.process(noise(5), out=noise(5))
+        chain.process(channel_noise(5), out=channel_noise(5))
     with pytest.raises(ac.ArgumentError, match="Resample, is made for 44100 Hz, but what comes before it for 48000 Hz"):
         ac.Chain([ac.Resample(44100, 48000), ac.Resample(44100, 48000)])
     with pytest.raises(ac.ArgumentError, match="rate_out"):
@@ -96,13 +97,13 @@ def test_what_is_refused():
     with pytest.raises(ac.ArgumentError, match="quality must be one of"):
         ac.Resample(48000, 44100, quality="best")
     with pytest.raises(ac.ShapeError, match="wanted is"):
-        ac.Resample(48000, 44100, channels=2).process(noise(5))
+        ac.Resample(48000, 44100, channels=2).process(channel_noise(5))
     with pytest.raises(ac.DtypeError, match="float32"):
         ac.Resample(48000, 44100).process(np.zeros(5))
 
 
 def test_a_copy_is_made_between_signals_only():
-    stage, x = ac.Resample(48000, 44100), noise(1000)
+    stage, x = ac.Resample(48000, 44100), channel_noise(1000)
     assert_close(run(copy.deepcopy(stage), x, [100]), soxr.resample(x, 48000, 44100), 2e-6)
     stage.process(x)
     with pytest.raises(ac.ArgumentError, match="amid a signal"):

@@ -6,7 +6,8 @@ import pytest
 import audioconv as ac
 from audioconv.stream import read_response, response_matrix
 from tests.compare import assert_close
-from tests.streaming import noise, run
+from tests.signals import channel_noise
+from tests.streaming import run
 
 
 def put(path, response, rate=16000):
@@ -34,7 +35,7 @@ def through(response, x, ways):
     ],
 )
 def test_each_channel_goes_its_ways(tmp_path, channels, columns, true_stereo, ways, says):
-    h, x = noise(400, columns) / np.float32(20), noise(1500, channels, 1)
+    h, x = channel_noise(400, columns) / np.float32(20), channel_noise(1500, channels, 1)
     path = put(tmp_path / "ir.wav", h)
     read = read_response(path, 16000, channels, true_stereo=true_stereo)
     assert (read.mapping, read.sample_rate, read.stage.latency) == (says, 16000, 0)
@@ -51,11 +52,11 @@ def test_channels_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(
         ac.ArgumentError, match=r"has 3 channels for a file of 2; wanted is one, or as many as the file$"
     ):
-        read_response(put(tmp_path / "ir.wav", noise(9, 3)), 16000, 2)
+        read_response(put(tmp_path / "ir.wav", channel_noise(9, 3)), 16000, 2)
     with pytest.raises(ac.ArgumentError, match=r"true stereo .LL LR RL RR. if that is said"):
-        response_matrix(noise(9, 4), 2)
+        response_matrix(channel_noise(9, 4), 2)
     with pytest.raises(ac.ArgumentError, match="not 2 on 2"):
-        response_matrix(noise(9, 2), 2, true_stereo=True)
+        response_matrix(channel_noise(9, 2), 2, true_stereo=True)
 
 
 @pytest.mark.parametrize(("channels", "columns", "true_stereo"), [(1, 1, False), (2, 2, False), (2, 4, True)])
@@ -77,7 +78,7 @@ def test_a_response_of_another_rate_begins_at_time_0(tmp_path, channels, columns
 
 
 def test_beside_a_wider_response_the_dry_signal_is_on_all_channels(tmp_path):
-    h, x = noise(200, 2) / np.float32(10), noise(1000)
+    h, x = channel_noise(200, 2) / np.float32(10), channel_noise(1000)
     put(tmp_path / "room.wav", h)
     path = written(tmp_path / "chain.toml", "[[stage]]", 'type = "convolver"', 'ir = "room.wav"', "wet = 0.25")
     expected = 0.25 * through(h, x.reshape(-1, 1), [(0, 0, 0), (0, 1, 1)])
@@ -91,7 +92,7 @@ def written(path, *lines):
 
 
 def test_a_chain_is_what_its_file_says(tmp_path):
-    h = put(tmp_path / "room.wav", noise(200, 2) / np.float32(10), 16000)
+    h = put(tmp_path / "room.wav", channel_noise(200, 2) / np.float32(10), 16000)
     path = written(
         tmp_path / "chain.toml",
         *('[[stage]]\ntype = "gain"', "gain_db = -3"),
@@ -112,7 +113,7 @@ def test_a_chain_is_what_its_file_says(tmp_path):
         ac.Limiter(-1.0, sample_rate=16000, look_ahead_ms=2, channels=2), ac.Resample(16000, 8000, channels=2),
         ac.Limiter(-1.0, sample_rate=8000, look_ahead_ms=1, channels=2),
     ])  # fmt: skip
-    x = noise(3000)
+    x = channel_noise(3000)
     assert_close(run(chain, x, [512]), run(by_hand, x, [100]), 2e-6)
 
 

@@ -11,7 +11,8 @@ from scipy import signal
 import audioconv as ac
 from audioconv.stream import read_response, response_matrix
 from tests.compare import assert_close
-from tests.streaming import noise, run
+from tests.signals import channel_noise
+from tests.streaming import run
 
 RATE = 8000
 NO_NUMBERS = (np.nan, np.inf, True, "1", None, [1.0], np.ones(2), 1j)
@@ -184,7 +185,7 @@ def test_sections_are_such_as_scipy_takes(a0):
     filters = [ac.Biquad(sos * a0), ac.Biquad(np.ones((4, 6))), ac.Biquad.design("peak", RATE, 100.0, gain_db=6.0)]
     filters[1].sos = sos * a0
     filters[1].reset()
-    x = noise(500)
+    x = channel_noise(500)
     for filter in filters:
         assert (filter.sos[:, 3] == 1).all()
         assert_close(filter.process(x), signal.sosfilt(filter.sos, x.astype(float)), 1e-6)
@@ -232,7 +233,7 @@ def test_a_chain_refuses_stages_of_different_rates():
 
 
 def test_a_file_of_another_rate_is_refused(tmp_path):
-    ac.write(tmp_path / "in.wav", noise(300) / 10, 16000, subtype="FLOAT")
+    ac.write(tmp_path / "in.wav", channel_noise(300) / 10, 16000, subtype="FLOAT")
     for stage in knowing(RATE):
         with pytest.raises(ac.ArgumentError, match=r"16000 Hz, but .* 8000 Hz"):
             ac.process_file(tmp_path / "in.wav", tmp_path / "out.wav", stage)
@@ -294,12 +295,12 @@ def test_other_messages_say_what_helps_too():
     with pytest.raises(ac.ArgumentError, match=r"before it gives 2; make it with Gain\(..., channels=2\)"):
         ac.Chain([ac.Gain(channels=2), ac.Gain()])
     with pytest.raises(ac.ShapeError, match=r"StreamConvolver\(..., channels=3\)"):
-        ac.StreamConvolver(noise(99, 3), channels=2)
+        ac.StreamConvolver(channel_noise(99, 3), channels=2)
     for channels in (1, 2):
         with pytest.raises(ac.ShapeError, match=r"give ir\.T"):
-            ac.StreamConvolver(noise(480, 3).T, channels=channels)
+            ac.StreamConvolver(channel_noise(480, 3).T, channels=channels)
     with pytest.raises(ac.ShapeError, match=r"give response\.T"):
-        response_matrix(noise(480, 2).T, 1)
+        response_matrix(channel_noise(480, 2).T, 1)
 
 
 @pytest.mark.parametrize("sizes", [[1, 7, 300], [4000]])
@@ -314,7 +315,10 @@ def test_other_messages_say_what_helps_too():
     ],
 )
 def test_one_channel_through_a_response_of_several_becomes_as_many(made, taps, sizes):
-    h, x = noise(max(taps, 3), 3, 1)[-taps:] if taps > 1 else np.float32([[[0.5, 2, -1]]])[0], noise(2000)
+    h, x = (
+        channel_noise(max(taps, 3), 3, 1)[-taps:] if taps > 1 else np.float32([[[0.5, 2, -1]]])[0],
+        channel_noise(2000),
+    )
     if taps == 1:
         h = np.concatenate([h, np.zeros((2, 3), "float32")])
     stage = made(h)
@@ -325,24 +329,24 @@ def test_one_channel_through_a_response_of_several_becomes_as_many(made, taps, s
 
 
 def test_the_response_of_several_may_be_changed():
-    stream, x = ac.StreamConvolver(noise(60, 2)), noise(1000)
-    other = noise(90, 2, 3)
+    stream, x = ac.StreamConvolver(channel_noise(60, 2)), channel_noise(1000)
+    other = channel_noise(90, 2, 3)
     stream.set_ir(other, fade_s=0)
     stream.reset()
     assert_close(run(stream, x, [100]), np.stack([np.convolve(x, column) for column in other.T], axis=1), 2e-6)
     with pytest.raises(ac.ShapeError, match="1 in and 2 out"):
-        stream.set_ir(noise(60))
+        stream.set_ir(channel_noise(60))
     copied = pickle.loads(pickle.dumps(stream))
     assert np.array_equal(run(copied, x, [100]), run(stream, x, [100]))
 
 
 def test_a_column_is_for_every_channel():
-    h, x = noise(60, 1, 1), noise(1000, 3)
+    h, x = channel_noise(60, 1, 1), channel_noise(1000, 3)
     assert_close(run(ac.StreamConvolver(h[:, None], channels=3), x), ac.convolve(x, h), 2e-6)
 
 
 def test_a_mono_file_through_a_response_of_several_becomes_as_many(tmp_path):
-    h, x = noise(200, 2, 1) / np.float32(30), noise(1000) / np.float32(4)
+    h, x = channel_noise(200, 2, 1) / np.float32(30), channel_noise(1000) / np.float32(4)
     ac.write(tmp_path / "in.wav", x, RATE, subtype="FLOAT")
     expected = np.stack([np.convolve(x.astype(float), column) for column in h.T.astype(float)], axis=1)
     for stage in (ac.Fir(h), ac.StreamConvolver(h), ac.Chain([ac.Fir(h)])):

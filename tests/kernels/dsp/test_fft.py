@@ -11,6 +11,7 @@ from audioconv.kernels.dsp._fft import fft, irfft, plan, plan_real, rfft
 from audioconv.kernels.dsp.passes import work_size
 from tests import naive
 from tests.compare import assert_close
+from tests.signals import complex_noise
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 TOLERANCE = {np.float32: 1e-6, np.float64: 2e-15}
@@ -42,22 +43,17 @@ def transform_complex(z, dtype, *, inverse=False, in_place=False):
     return y[:n] + 1j * y[n:]
 
 
-def noise(size, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal(size) + 1j * rng.standard_normal(size)
-
-
 @DTYPES
 @pytest.mark.parametrize("size", [4, 8, 12, 24, 64, 96, 128, 192, 256])
 def test_fft_is_the_sum_that_defines_it(dtype, size):
-    z = noise(size).astype(np.complex64)
+    z = complex_noise(size).astype(np.complex64)
     assert_close(transform_complex(z, dtype), naive.fft(z), TOLERANCE[dtype])
 
 
 @DTYPES
 @pytest.mark.parametrize("size", SIZES)
 def test_fft_of_every_size(dtype, size):
-    z = noise(size, size).astype(np.complex64)
+    z = complex_noise(size, size).astype(np.complex64)
     expected = np.fft.fft(z.astype(np.complex128))
     assert_close(transform_complex(z, dtype), expected, TOLERANCE[dtype])
     assert_close(transform_complex(z, dtype, in_place=True), expected, TOLERANCE[dtype])
@@ -70,14 +66,14 @@ def test_fft_of_every_size(dtype, size):
 @pytest.mark.skipif(not JIT_ENABLED, reason="hours without JIT")
 @pytest.mark.parametrize(("size", "dtype"), [(2**22, np.float32), (3 * 2**19, np.float64)])
 def test_fft_of_sizes_far_beyond_the_caches(size, dtype):
-    z = noise(size).astype(np.complex64)
+    z = complex_noise(size).astype(np.complex64)
     assert_close(transform_complex(z, dtype), np.fft.fft(z.astype(np.complex128)), TOLERANCE[dtype])
 
 
 @DTYPES
 @pytest.mark.parametrize("size", [size for size in SIZES if size >= 8])
 def test_rfft_of_every_size(dtype, size):
-    x = noise(size, size).real.astype(dtype)
+    x = complex_noise(size, size).real.astype(dtype)
     bins, spectrum = transform(x)
     assert_close(bins, np.fft.rfft(x.astype(np.float64)), TOLERANCE[dtype])
     back = np.full_like(x, np.nan)

@@ -9,6 +9,7 @@ from audioconv.arrays import frozen
 from audioconv.kernels.dsp._fir import CHAIN, fir, fir_at
 from tests import naive
 from tests.compare import assert_close
+from tests.signals import frozen_noise
 
 TOLERANCE = {np.float32: 5e-7, np.float64: 1e-15}
 DTYPES = st.sampled_from([np.float32, np.float64])
@@ -17,10 +18,6 @@ TAPS = st.sampled_from(
     [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, CHAIN - 1, CHAIN, CHAIN + 1, CHAIN + 9, 2 * CHAIN + 3]
 )
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-def noise(size, dtype, seed=0):
-    return frozen(np.random.default_rng(seed).standard_normal(size).astype(dtype))
 
 
 def run(x, taps):
@@ -38,7 +35,7 @@ def run_at(x, taps, offsets, count):
 @settings(max_examples=60, deadline=None)
 @given(LENGTHS, TAPS, DTYPES, SEEDS)
 def test_fir_is_the_sum_that_defines_it(length, taps, dtype, seed):
-    x, h = noise(length + taps - 1, dtype, seed), noise(taps, dtype, seed + 1)
+    x, h = frozen_noise(length + taps - 1, dtype, seed), frozen_noise(taps, dtype, seed + 1)
     assert_close(run(x, h), naive.fir(x, h, np.arange(taps)[::-1], length), TOLERANCE[dtype])
 
 
@@ -46,14 +43,14 @@ def test_fir_is_the_sum_that_defines_it(length, taps, dtype, seed):
 @given(LENGTHS, TAPS, DTYPES, SEEDS)
 def test_fir_at_any_offsets_is_the_sum_that_defines_it(length, taps, dtype, seed):
     offsets = np.random.default_rng(seed).integers(0, 50, taps)
-    x, h = noise(length + 49, dtype, seed), noise(taps, dtype, seed + 1)
+    x, h = frozen_noise(length + 49, dtype, seed), frozen_noise(taps, dtype, seed + 1)
     assert_close(run_at(x, h, offsets, length), naive.fir(x, h, offsets, length), TOLERANCE[dtype])
 
 
 @settings(max_examples=60, deadline=None)
 @given(LENGTHS, TAPS, DTYPES, st.integers(0, 140), SEEDS)
 def test_no_bit_depends_on_the_cut(length, taps, dtype, cut, seed):
-    x, h = noise(length + taps - 1, dtype, seed), noise(taps, dtype, seed + 1)
+    x, h = frozen_noise(length + taps - 1, dtype, seed), frozen_noise(taps, dtype, seed + 1)
     cut = min(cut, length)
     whole = run(x, h)
     parts = [run(frozen(x[: cut + taps - 1]), h)] if cut else []
@@ -76,7 +73,7 @@ def chains(x, taps):
 @given(st.sampled_from([32, 33, 64, 65, 130, 193]), TAPS, DTYPES, st.integers(0, 31), SEEDS)
 def test_no_bit_depends_on_where_x_and_y_lie_in_memory(length, taps, dtype, shift, seed):
     size = length + taps - 1
-    h, samples = noise(taps, dtype, seed + 1), noise(size, dtype, seed)
+    h, samples = frozen_noise(taps, dtype, seed + 1), frozen_noise(size, dtype, seed)
     moved = np.full(size + 32, np.nan, dtype)  # what is read beyond the ends of x shows
     moved[shift : shift + size] = samples
     around = np.full(length + 64, 7, dtype)
@@ -89,8 +86,8 @@ def test_no_bit_depends_on_where_x_and_y_lie_in_memory(length, taps, dtype, shif
 
 def test_nothing_to_compute_writes_nothing():
     around = np.full(64, 7, np.float32)
-    fir(noise(4, np.float32), noise(5, np.float32), around[32:32])
-    fir_at(noise(4, np.float32), noise(5, np.float32), frozen(np.arange(5)), around[32:32])
+    fir(frozen_noise(4, np.float32), frozen_noise(5, np.float32), around[32:32])
+    fir_at(frozen_noise(4, np.float32), frozen_noise(5, np.float32), frozen(np.arange(5)), around[32:32])
     assert np.all(around == 7)
 
 
@@ -98,9 +95,9 @@ def test_nothing_to_compute_writes_nothing():
 @pytest.mark.parametrize("length", [5, 20, 64, 150])
 def test_a_non_finite_sample_spoils_what_it_has_a_part_in_and_no_more(poison, length):
     taps, place = 9, length // 2
-    x = np.array(noise(length + taps - 1, np.float32))
+    x = np.array(frozen_noise(length + taps - 1, np.float32))
     x[place] = poison
-    spoiled = ~np.isfinite(run(frozen(x), noise(taps, np.float32, 1)))
+    spoiled = ~np.isfinite(run(frozen(x), frozen_noise(taps, np.float32, 1)))
     t = np.arange(length)
     assert np.array_equal(spoiled, (t <= place) & (place <= t + taps - 1))
 
@@ -112,4 +109,4 @@ def test_a_long_moving_average_keeps_its_digits(taps):
 
 
 def test_zeros_give_zeros():
-    assert not run(frozen(np.zeros(200, np.float32)), noise(20, np.float32)).any()
+    assert not run(frozen(np.zeros(200, np.float32)), frozen_noise(20, np.float32)).any()

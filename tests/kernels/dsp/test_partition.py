@@ -11,14 +11,11 @@ from audioconv.kernels.dsp.spectrum import multiply_add, multiply_add4
 from audioconv.kernels.realtime.chain import run_chain
 from audioconv.kernels.simd.pointers import address_of
 from tests.compare import assert_close
+from tests.signals import noise
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 5e-15}
 CASES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 CUTS = (0, 1, 1, 64, 200, 328, 456, 1000)  # 200 to 456 hold whole blocks of 128, but not where these begin
-
-
-def noise(size, dtype, seed=0):
-    return np.random.default_rng(seed).standard_normal(size).astype(dtype)
 
 
 @CASES

@@ -24,6 +24,7 @@ from audioconv.signal.image import (
 )
 from tests import naive
 from tests.compare import assert_close
+from tests.signals import frozen_noise
 
 SUMS = {np.float32: 5e-7, np.float64: 1e-15}
 SPECTRA = {np.float32: 2e-6, np.float64: 5e-15}
@@ -33,10 +34,6 @@ COLUMNS = st.sampled_from([1, 2, 7, 8, 9, 16, 17, 33] if not JIT_ENABLED else [1
 TAPS = st.sampled_from([1, 2, 3, 4, 5, 7, 9])
 SEEDS = st.integers(0, 2**32 - 1)
 EXAMPLES = 60 if JIT_ENABLED else 12
-
-
-def noise(shape, dtype, seed):
-    return frozen(np.random.default_rng(seed).standard_normal(shape).astype(dtype))
 
 
 def plane_of(x, taps, boundary, stride=(1, 1), dilation=(1, 1), mode="full"):
@@ -65,7 +62,7 @@ PAIRS = st.tuples(st.sampled_from(BOUNDARIES), st.sampled_from(BOUNDARIES))
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(ROWS, COLUMNS, TAPS, TAPS, PAIRS, DTYPES, st.sampled_from(["full", "same"]), SEEDS)
 def test_every_method_is_the_sum_that_defines_it(rows, columns, down, along, boundary, dtype, mode, seed):
-    x, kernel = noise((rows, columns), dtype, seed), noise((down, along), dtype, seed + 1)
+    x, kernel = frozen_noise((rows, columns), dtype, seed), frozen_noise((down, along), dtype, seed + 1)
     plane, shape, begin = plane_of(x, kernel.shape, boundary, mode=mode)
     expected = naive.convolve2d(x, kernel, begin, shape, boundary=boundary)
     assert_close(filled(Direct2d(kernel), plane, shape, dtype), expected, SUMS[dtype])
@@ -81,7 +78,7 @@ def test_every_method_is_the_sum_that_defines_it(rows, columns, down, along, bou
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(ROWS, COLUMNS, TAPS, TAPS, PAIRS, DTYPES, *[st.integers(1, 3)] * 4, SEEDS)
 def test_strides_and_dilations(rows, columns, down, along, boundary, dtype, s0, s1, d0, d1, seed):
-    x, kernel = noise((rows, columns), dtype, seed), noise((down, along), dtype, seed + 1)
+    x, kernel = frozen_noise((rows, columns), dtype, seed), frozen_noise((down, along), dtype, seed + 1)
     stride, dilation = (s0, s1), (d0, d1)
     plane, shape, begin = plane_of(x, kernel.shape, boundary, stride, dilation)
     expected = naive.convolve2d(x, kernel, begin, shape, stride, dilation, boundary)
@@ -93,7 +90,7 @@ def test_strides_and_dilations(rows, columns, down, along, boundary, dtype, s0, 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.integers(1, 40), COLUMNS, TAPS, TAPS, PAIRS, DTYPES, st.integers(0, 40), SEEDS)
 def test_no_bit_depends_on_the_cut(rows, columns, down, along, boundary, dtype, cut, seed):
-    x, kernel = noise((rows, columns), dtype, seed), noise((down, along), dtype, seed + 1)
+    x, kernel = frozen_noise((rows, columns), dtype, seed), frozen_noise((down, along), dtype, seed + 1)
     plane, shape, _ = plane_of(x, kernel.shape, boundary)
     column_factors, row_factors = (part.astype(dtype) for part in low_rank_factors(kernel, 0.0))
     cut = min(cut, shape[0])
@@ -116,7 +113,7 @@ def test_no_bit_depends_on_the_cut(rows, columns, down, along, boundary, dtype, 
 @pytest.mark.parametrize("taps", [(3, 3), (2, 5), (1, 7), (11, 11)])
 def test_a_wide_plane_has_the_bits_of_a_narrow_one(taps, dtype):
     """Tiles within the plane, its edges, and planes narrower than a tile give an output the same bits."""
-    x, kernel = noise((14, 150 if JIT_ENABLED else 40), dtype, 1), noise(taps, dtype, 2)
+    x, kernel = frozen_noise((14, 150 if JIT_ENABLED else 40), dtype, 1), frozen_noise(taps, dtype, 2)
     plane, shape, _ = plane_of(x, taps, ("zero", "zero"))
     wide = filled(Direct2d(kernel), plane, shape, dtype)
     for column in (0, 5, 60, 100):
@@ -128,7 +125,7 @@ def test_a_wide_plane_has_the_bits_of_a_narrow_one(taps, dtype):
 @pytest.mark.parametrize("shift", [0, 1, 5, 15])
 def test_memory_around_is_neither_used_nor_written(shift):
     rows, columns, taps = 9, 70, (3, 5)
-    kernel, data = noise(taps, np.float32, 1), noise((rows, columns), np.float32, 2)
+    kernel, data = frozen_noise(taps, np.float32, 1), frozen_noise((rows, columns), np.float32, 2)
     moved = np.full(rows * columns + 64, np.nan, np.float32)
     moved[shift : shift + data.size] = data.ravel()
     x = frozen(moved[shift : shift + data.size].reshape(rows, columns))
@@ -148,7 +145,7 @@ def test_memory_around_is_neither_used_nor_written(shift):
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_what_is_not_finite_spoils_what_it_has_a_part_in_and_no_more(poison):
-    x, kernel = np.array(noise((40, 80), np.float32, 1)), noise((3, 5), np.float32, 2)
+    x, kernel = np.array(frozen_noise((40, 80), np.float32, 1)), frozen_noise((3, 5), np.float32, 2)
     x[6, 40] = poison
     plane, shape, _ = plane_of(frozen(x), kernel.shape, ("zero", "zero"))
     expected = np.zeros(shape, bool)
@@ -169,7 +166,7 @@ def test_what_is_not_finite_spoils_what_it_has_a_part_in_and_no_more(poison):
 
 
 def test_zeros_give_zeros_and_long_kernels_keep_their_digits():
-    kernel = noise((5, 5), np.float32, 1)
+    kernel = frozen_noise((5, 5), np.float32, 1)
     plane, shape, _ = plane_of(frozen(np.zeros((9, 70), np.float32)), (5, 5), ("zero", "zero"))
     for method in (Direct2d(kernel), OverlapAdd2d(kernel, 1024, shape[1])):
         assert not filled(method, plane, shape, np.float32).any()

@@ -11,15 +11,12 @@ from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp.passes import PASS, PLAN, work_size
 from tests import naive
 from tests.compare import assert_close
+from tests.signals import noise
 
 TOLERANCE = {np.float32: 2e-6, np.float64: 5e-15}
 CASES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 LARGEST = 2**17 if JIT_ENABLED else 2**11
 SIZES = [size for k in range(8, 18) for size in (2**k, 3 * 2 ** (k - 1)) if 256 <= size <= LARGEST]
-
-
-def noise(size, dtype, seed=0):
-    return np.random.default_rng(seed).standard_normal(size).astype(dtype)
 
 
 @kernel

@@ -8,16 +8,13 @@ from audioconv.kernels.dsp._fft import plan_real
 from audioconv.kernels.dsp.stft import backward, forward, scratch_size
 from tests import naive
 from tests.compare import assert_close
+from tests.signals import noise
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 TOLERANCE = {np.float32: 2e-6, np.float64: 5e-15}
 WINDOWS = [(1, 8), (7, 8), (8, 8), (8, 12), (9, 12), (9, 16), (255, 256), (256, 256), (100, 192)]  # and transforms
 AROUND = 7  # what stands around outputs: nobody may change it
 EDGE = 64
-
-
-def noise(size, dtype, seed=0):
-    return np.random.default_rng(seed).standard_normal(size).astype(dtype)
 
 
 def framed(size, dtype, inside):

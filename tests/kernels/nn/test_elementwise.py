@@ -9,6 +9,7 @@ from audioconv.kernels.simd.vector import lanes, load
 from audioconv.kernels.simd.vector_math import lane_sum, log, masked_load, masked_store
 from tests.compare import assert_close
 from tests.op_kernels import run
+from tests.signals import noise
 
 SHAPES = [(3, 5, 1, 1), (1, 1, 1, 7), (2, 9, 2, 8), (4, 3, 1, 17), (2, 3, 4, 9)]
 DTYPES = ["float32", "float64"]
@@ -22,10 +23,6 @@ KINDS = {
 
 def _sigmoid(v):
     return 1 / (1 + np.exp(-v))
-
-
-def noise(shape, dtype, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def dims(shape):

@@ -10,15 +10,12 @@ from audioconv.kernels.realtime import _callback as kernels
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.stream import Gain, Monitor, Sink, Source
 from audioconv.stream.processor import table_of
-
-
-def noise(*shape):
-    return np.random.default_rng(0).standard_normal(shape).astype("float32")
+from tests.signals import noise
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_source_plays_its_samples_and_then_silence(channels):
-    x = noise(100, channels)
+    x = noise((100, channels))
     source = Source(x)
     played = np.concatenate([source.process(np.ones(n, "float32")).reshape(n, channels) for n in (0, 1, 60, 64)])
     assert np.array_equal(played[:100], x)
@@ -34,7 +31,7 @@ def test_a_source_may_begin_again():
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_sink_keeps_what_it_has_room_for_and_passes_all_on(channels):
-    x, sink = noise(100, channels), Sink(70, channels=channels)
+    x, sink = noise((100, channels)), Sink(70, channels=channels)
     passed = np.concatenate([sink.process(x[first:last]) for first, last in ((0, 0), (0, 1), (1, 65), (65, 100))])
     assert np.array_equal(passed, x)
     assert np.array_equal(sink.recorded.reshape(-1, channels), x[:70])
@@ -44,7 +41,7 @@ def test_a_sink_keeps_what_it_has_room_for_and_passes_all_on(channels):
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_tap_gives_each_sample_once_and_counts_what_is_lost(channels):
-    x, monitor, heard = noise(1000, channels), Monitor(100, channels=channels), []
+    x, monitor, heard = noise((1000, channels)), Monitor(100, channels=channels), []
     for first in range(0, 900, 30):
         assert np.array_equal(monitor.process(x[first : first + 30]), x[first : first + 30])
         if first % 90 == 60:

@@ -7,7 +7,7 @@ import audioconv as ac
 from audioconv.kernels.realtime.chain import CHUNK
 from tests import naive
 from tests.compare import assert_close
-from tests.streaming import noise
+from tests.signals import channel_noise
 
 LENGTHS = [0, 1, 9, CHUNK, CHUNK + 3]
 
@@ -27,7 +27,7 @@ def twice(stage, x, change):
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gain(length, channels):
-    x = noise(length, channels)
+    x = channel_noise(length, channels)
     y = twice(ac.Gain(20.0, channels=channels), x, lambda gain: setattr(gain, "gain_db", 40.0))
     factors = way(10, 100, length).reshape(-1, *[1] * (x.ndim - 1))
     assert_close(y, np.concatenate([10 * x, factors * x]), 1e-6)
@@ -36,7 +36,7 @@ def test_gain(length, channels):
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (3, 2), (2, 2)])
 def test_mix(length, before, after):
-    x, (m, n) = noise(length, before), np.random.default_rng(1).standard_normal((2, before, after))
+    x, (m, n) = channel_noise(length, before), np.random.default_rng(1).standard_normal((2, before, after))
     y = twice(ac.MatrixMixer(m), x, lambda mix: setattr(mix, "matrix", n))
     columns = x.reshape(length, before)
     moving = np.einsum("tio,ti->to", way(m, n, 1) + (way(0, 1, length)[:, None, None] - 1) * (n - m), columns)
@@ -46,7 +46,7 @@ def test_mix(length, before, after):
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sections(length, channels):
-    x, (old, new) = noise(length, channels), np.random.default_rng(2).uniform(-0.4, 0.4, (2, 2, 6))
+    x, (old, new) = channel_noise(length, channels), np.random.default_rng(2).uniform(-0.4, 0.4, (2, 2, 6))
     old[:, 3] = new[:, 3] = 1
     y = twice(ac.Biquad(old, channels=channels), x, lambda filter: setattr(filter, "sos", new))
     expected = np.concatenate([x, x]).astype(float).reshape(-1, channels)
@@ -64,7 +64,7 @@ def test_sections(length, channels):
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("late", [0, 5])
 def test_dry_and_wet(length, late):
-    x = noise(length, 2)
+    x = channel_noise(length, 2)
     inside = ac.Limiter(60.0, sample_rate=1000, look_ahead_ms=late, channels=2)
     y = twice(
         ac.DryWet(ac.Chain([inside, ac.Gain(20.0, channels=2)]), 0.5), x, lambda stage: setattr(stage, "wet", 1.0)
@@ -76,7 +76,7 @@ def test_dry_and_wet(length, late):
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_chain_of_many_widths(length):
-    x, rng = noise(length), np.random.default_rng(3)
+    x, rng = channel_noise(length), np.random.default_rng(3)
     a, b, c = rng.standard_normal((1, 2)), rng.standard_normal((2, 5)), rng.standard_normal((5, 1))
     chain = ac.Chain([ac.MatrixMixer(a), ac.Gain(6.0, channels=2), ac.MatrixMixer(b), ac.MatrixMixer(c)])
     expected = x[:, None].astype(float) @ a @ b @ c * 10 ** (6 / 20)
@@ -92,7 +92,7 @@ def test_a_function_of_ones_own():
                 block[t, c] = now - memory[c]
                 memory[c] = now
 
-    x = noise(20, 2)
+    x = channel_noise(20, 2)
     y = ac.JitStage(difference, np.zeros(2), channels=2).process(x)
     assert_close(y, np.diff(x, axis=0, prepend=0), 1e-6)
 
@@ -107,7 +107,7 @@ overflowing = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # without JI
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_sections_take_what_is_not_finite_as_zeros_and_count_it(length, channels, bad):
-    x = noise(length, channels).reshape(length, channels)
+    x = channel_noise(length, channels).reshape(length, channels)
     x[[0, length // 2, -1], 0] = bad
     sos = np.random.default_rng(2).uniform(-0.4, 0.4, (2, 6))
     sos[:, 3] = 1
@@ -123,7 +123,7 @@ def test_sections_take_what_is_not_finite_as_zeros_and_count_it(length, channels
 @pytest.mark.parametrize("length", [3, CHUNK + 3])
 @pytest.mark.parametrize("cut", [1, 2, 700])
 def test_sections_that_are_not_stable_begin_anew(length, cut):
-    x = noise(length, 2)
+    x = channel_noise(length, 2)
     wild, tame = [1.0, 0, 0, 1, -1e30, 0], [1.0, 0.5, 0, 1, -0.25, 0]
     stage = ac.Biquad([tame, wild], channels=2)
     y = np.concatenate([stage.process(x[first : first + cut]) for first in range(0, length, cut)])
@@ -142,7 +142,7 @@ def test_sections_that_are_not_stable_begin_anew(length, cut):
 
 @overflowing
 def test_sections_on_their_way_recover():
-    x, old, new = noise(CHUNK + 20), [[1.0, 0, 0, 1, -0.5, 0]], [[0.5, 0.2, 0, 1, 0.5, 0.1]]
+    x, old, new = channel_noise(CHUNK + 20), [[1.0, 0, 0, 1, -0.5, 0]], [[0.5, 0.2, 0, 1, 0.5, 0.1]]
     x[[3, CHUNK + 3]] = np.nan, np.inf
     stages = ac.Biquad(old), ac.Biquad(old)
     for stage in stages:
@@ -164,7 +164,7 @@ def test_sections_on_their_way_recover():
     ],
 )
 def test_what_looks_ahead_or_waits_takes_what_is_not_finite_as_zeros(made, bad):
-    x = noise(CHUNK + 40, 2)
+    x = channel_noise(CHUNK + 40, 2)
     x[[0, 30, CHUNK + 1], [0, 1, 0]] = bad
     stage, clean = made(), np.where(np.isfinite(x), x, np.float32(0))
     y = [stage.process(x[:100]), stage.process(x[100:])]

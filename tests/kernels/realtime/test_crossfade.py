@@ -6,12 +6,9 @@ import pytest
 from audioconv.kernels.realtime import crossfade as kernels
 from audioconv.stream import StreamConvolver
 from tests.compare import assert_close
+from tests.signals import noise
 
 TOLERANCE = {"float32": 2e-6, "float64": 5e-15}
-
-
-def noise(shape, dtype, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def convolved(x, h):
