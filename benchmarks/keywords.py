@@ -14,7 +14,7 @@ from side_by_side import show
 import audioconv as ac
 from audioconv.classify import load_dataset
 from audioconv.classify.augmentation import check_noise
-from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score
+from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score_detections
 from audioconv.classify.clips import load_clips, read_mono
 
 HELD_OUT = ("exercise_bike", "running_tap")
@@ -46,14 +46,14 @@ def main(options):
 
 def hear(model, dataset, noise):
     """Scores of the streaming detector on words in the noise at 10 dB, and on ten minutes of the noise alone."""
-    clips = load_clips(dataset.files, model.sample_rate, model.clip)
+    clips = load_clips(dataset.files, model.sample_rate, model.clip_length)
     stream, truth = place_words(clips, dataset.labels, noise, model.sample_rate, rng=np.random.default_rng(0))
-    words = score(detect(model, stream), truth, stream.size / model.sample_rate)
+    words = score_detections(detect(model, stream), truth, stream.size / model.sample_rate)
     alone = np.resize(noise, 600 * model.sample_rate) * np.float32(NOISE_LEVEL)
-    alarms = score(detect(model, alone), [], 600)
+    alarms = score_detections(detect(model, alone), [], 600)
     return {
         "words found": words.recall,
-        "false among words": words.false,
+        "false among words": words.false_alarms,
         "false an hour of noise": alarms.false_alarms_per_hour,
     }
 

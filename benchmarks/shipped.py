@@ -13,7 +13,7 @@ from side_by_side import show
 
 import audioconv as ac
 from audioconv.classify.augmentation import check_noise
-from audioconv.classify.calibrate import place_words, score
+from audioconv.classify.calibrate import place_words, score_detections
 from audioconv.classify.clips import load_clips, read_mono
 
 sys.path.append(str(Path(__file__).parents[1] / "data"))
@@ -66,7 +66,7 @@ def chosen(root):
 
 def hear(model, files, labels, noise, snr_db):
     """Share of the words found in noise, and false detections beside."""
-    clips = load_clips(files, RATE, model.clip)
+    clips = load_clips(files, RATE, model.clip_length)
     stream, truth = place_words(clips, labels, noise, RATE, snr_db=snr_db, rng=np.random.default_rng(1))
-    found = score(detect(model, stream), truth, len(stream) / RATE)
-    return {"words found": found.recall, "false among words": found.false}
+    found = score_detections(detect(model, stream), truth, len(stream) / RATE)
+    return {"words found": found.recall, "false among words": found.false_alarms}

@@ -1,5 +1,7 @@
 """The classifier with its network trained and asked by PyTorch: the same clips, batches, settings and first weights."""
 
+from dataclasses import replace
+
 import in_torch
 import numpy as np
 import torch
@@ -31,7 +33,7 @@ class TorchClassifier(ac.KeywordClassifier):
                 wanted = torch.from_numpy(np.asarray(targets, np.float32))
                 functional.cross_entropy(logits, wanted, label_smoothing=config.label_smoothing).backward()
                 optimiser.step()
-        self.network_ = _Asked(module.eval(), self.network_)
+        self.scorer_ = replace(self.scorer_, network=_Asked(module.eval(), self.network_))
         self.history_, self.interrupted_, self.best_epoch_ = [], False, epochs
 
 

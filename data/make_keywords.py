@@ -29,8 +29,11 @@ FADE_S = 0.005
 # Silence, in dB below the loudest frame. The weakest fricatives ("off", "left") lie 30 to 35 down; the voices of
 # recorded people have room noise some 40 down.
 SILENCE_DB = {"espeak-ng": -45.0, "flite": -37.0, "festival": -37.0, "pico": -37.0}
-# Of a training voice: takes of each keyword, and words for "unknown". There are few recorded people: they say more.
-TRAINING_TAKES, TRAINING_UNKNOWN = {"espeak-ng": 3, "flite": 5, "pico": 5}, {"espeak-ng": 15, "flite": 25, "pico": 25}
+# Of a training voice: repetitions of each keyword, words for "unknown". There are few recorded people: they say more.
+TRAINING_REPETITIONS, TRAINING_UNKNOWN = (
+    {"espeak-ng": 3, "flite": 5, "pico": 5},
+    {"espeak-ng": 15, "flite": 25, "pico": 25},
+)
 # Of a voice of the other parts: keywords that it says twice, and words for "unknown".
 SECOND_TAKES, UNKNOWN = 3, 6
 # Training clips are lossy, so that there are more of them in 12 MB: three times as many took errors on unseen voices of
@@ -178,9 +181,9 @@ def trim(samples, silence_db):
     return clip
 
 
-def say(voice, word, take):
+def say(voice, word, repetition):
     """One clip of one word: stated, asked or called, at a pitch and rate a little off the voice's habits."""
-    rng = np.random.default_rng(zlib.crc32(f"{voice.name} {word} {take}".encode()))
+    rng = np.random.default_rng(zlib.crc32(f"{voice.name} {word} {repetition}".encode()))
     ending = rng.choice([".", ".", "?", "!"])
     pitch = voice.pitch * rng.uniform(0.88, 1.12)
     rate = voice.rate * rng.uniform(0.92, 1.08)
@@ -204,7 +207,7 @@ def words_of(index, voice):
     """What a voice, number `index` of its part, says: its keywords, with repeats, and its words for "unknown"."""
     others = OTHER_WORDS.split() + {"train": TRAINING_WORDS, "val": "", "test": TEST_ONLY_WORDS}[voice.split].split()
     if voice.split == "train":
-        return KEYWORDS * TRAINING_TAKES[voice.engine], walk(others, TRAINING_UNKNOWN[voice.engine], index)
+        return KEYWORDS * TRAINING_REPETITIONS[voice.engine], walk(others, TRAINING_UNKNOWN[voice.engine], index)
     return [*KEYWORDS, *walk(KEYWORDS, SECOND_TAKES, index)], walk(others, UNKNOWN, index)
 
 
@@ -220,13 +223,13 @@ def write_clip(path, samples):
 def make_voice(folder, voice, keywords, unknown_words):
     """Write every clip of one voice; return its rows of the manifest."""
     spoken = [(word, word) for word in keywords] + [("unknown", word) for word in unknown_words]
-    takes = dict.fromkeys([*KEYWORDS, "unknown"], 0)
+    repetitions = dict.fromkeys([*KEYWORDS, "unknown"], 0)
     rows = []
     for label, word in spoken:
-        takes[label] += 1
+        repetitions[label] += 1
         suffix = "opus" if voice.split == "train" else "flac"
-        file = f"{label}/{voice.name}_{takes[label]}.{suffix}"
-        write_clip(folder / file, say(voice, word, takes[label]))
+        file = f"{label}/{voice.name}_{repetitions[label]}.{suffix}"
+        write_clip(folder / file, say(voice, word, repetitions[label]))
         rows.append((file, label, voice.name, voice.split))
     return rows
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import audioconv as ac
-from audioconv.classify.calibrate import decide
+from audioconv.classify.calibrate import decode_posteriors
 from audioconv.classify.clips import load_clips, read_mono
 
 RATE = 16000
@@ -100,7 +100,7 @@ def threshold_of(classifier, sounds):
     """The lowest threshold that lets no more than so many false words a minute through, of sounds without words."""
     posteriors = classifier.posteriors(np.concatenate(sounds))
     most = FALSE_PER_MINUTE * sum(map(len, sounds)) / MINUTE
-    return next(float(t) for t in THRESHOLDS if len(decide(classifier, posteriors, t)) <= most)
+    return next(float(t) for t in THRESHOLDS if len(decode_posteriors(classifier.scorer_, posteriors, t)) <= most)
 
 
 def main(recordings, out):

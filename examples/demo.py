@@ -16,7 +16,7 @@ import audioconv as ac
 from audioconv import report
 from audioconv.classify import KeywordClassifier, load_dataset
 from audioconv.classify.augmentation import synthetic_noise
-from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score
+from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score_detections
 from audioconv.classify.clips import load_clips
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,7 +147,7 @@ def listen(page, model, test):
 
     seconds = len(stream) / rate
     keywords = [word for word in truth if word.label != "unknown"]
-    result = score(found, keywords, seconds)
+    result = score_detections(found, keywords, seconds)
     text = (
         f"{len(truth)} words of the test voices in noise at {SNR_DB} dB, {OTHER_WORDS} of them no keywords, then "
         f"{len(noise) / rate:.0f} s of noise alone; {seconds:.0f} s in blocks of {STREAM_BLOCK:,} samples. Found "
@@ -172,7 +172,7 @@ def make_stream(model, test):
             rng.choice(np.flatnonzero(is_other), OTHER_WORDS, replace=False),
         ])
     )  # fmt: skip
-    clips = load_clips([test.files[i] for i in chosen], model.sample_rate, model.clip)
+    clips = load_clips([test.files[i] for i in chosen], model.sample_rate, model.clip_length)
     noise, more = (np.concatenate(synthetic_noise(model.sample_rate, seed, seconds=30)) for seed in (2, 3))
     words, truth = place_words(clips, test.labels[chosen], noise, model.sample_rate, snr_db=SNR_DB, rng=rng)
     return words, np.float32(NOISE_LEVEL) * more, truth
@@ -208,7 +208,7 @@ def draw_stream(page, model, stream, words_s, truth, found):
     rate = model.sample_rate
     page.figure(report.waveform({"words in noise, then noise alone": stream}, rate), "The whole stream.")
     rows = model.posteriors(stream)
-    times_s = model.clip_s / 2 + np.arange(len(rows)) * model.step / rate
+    times_s = model.clip_s / 2 + np.arange(len(rows)) * model.window_hop / rate
     in_words = times_s < words_s
     page.figure(
         report.posteriors(rows[in_words], times_s[in_words], model.classes_, truth=truth, detections=found),

@@ -1,10 +1,11 @@
-"""From activations to decisions: data sets, takes, augmentation, the classifier, detection in streams, calibration."""
+"""From clips to labels: data sets, segmentation, augmentation, the classifier, detection in streams, calibration."""
 
 from audioconv.classify._audit import Finding, audit
 from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.classifier import KeywordClassifier
 from audioconv.classify.dataset import Dataset, load_dataset
-from audioconv.classify.detector import Detection, KeywordDetector, PosteriorStream
+from audioconv.classify.detector import Detection, KeywordDetector
+from audioconv.classify.scorer import PosteriorStream, Scorer
 from audioconv.classify.segmentation import EnergySegmenter, FixedChunks, Segment
 from audioconv.classify.training_config import TrainingConfig
 
@@ -18,6 +19,7 @@ __all__ = [
     "KeywordClassifier",
     "KeywordDetector",
     "PosteriorStream",
+    "Scorer",
     "Segment",
     "TrainingConfig",
     "audit",

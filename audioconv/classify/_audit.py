@@ -2,14 +2,16 @@
 
 import hashlib
 from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from audioconv import io, parallel
+from audioconv._typing import Float32Array
 from audioconv.arrays import number
 from audioconv.classify.clips import LONG
-from audioconv.classify.dataset import SPLITS
+from audioconv.classify.dataset import SPLITS, Dataset
 from audioconv.errors import ArgumentError, AudioFileError
 
 SILENT = 1e-3  # a clip whose peak is below has nothing to hear: -60 dB of full scale
@@ -17,23 +19,54 @@ FULL, RUN = 0.999, 4  # so many samples in a row at full scale are cut off
 EDGE_S, LOUD_DB = 0.01, -12.0  # a clip whose first or last 10 ms are so near its loudest 10 ms is cut within its sound
 UNEQUAL = 3.0  # times as many clips of one label as of another
 SHORT = 0.1  # times the length that clips are brought to
-REMARKS = ("imbalance", "too long", "too short")  # what training copes with
+FindingKind: TypeAlias = Literal[
+    "broken",
+    "leak",
+    "duplicate",
+    "contradiction",
+    "clipped",
+    "silent",
+    "truncated",
+    "imbalance",
+    "too long",
+    "too short",
+]
+REMARKS: tuple[FindingKind, ...] = ("imbalance", "too long", "too short")  # what training copes with
 
 
 class Finding(NamedTuple):
-    """One kind of issue, in words, and the files that have it."""
+    """One kind of issue of a data set, in words, and the files that have it.
 
-    kind: str  # broken, leak, duplicate, contradiction, clipped, silent, truncated; or one of REMARKS
+    Parameters
+    ----------
+    kind : str
+        broken, leak, duplicate, contradiction, clipped, silent or truncated, which are faults; imbalance, too long or
+        too short, which are remarks.
+    text : str
+    files : tuple of str
+
+    Examples
+    --------
+    >>> from audioconv.classify import Finding
+    >>> finding = Finding("silent", "1 of 20 clips hold nothing louder than -60 dB of full scale", ("a.wav",))
+    >>> finding, finding.is_fault
+    (Finding(silent: 1 of 20 clips hold nothing louder than -60 dB of full scale), True)
+    """
+
+    kind: FindingKind
     text: str
-    files: tuple
+    files: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Finding({self.kind}: {self.text})"
 
     @property
-    def is_fault(self):
+    def is_fault(self) -> bool:
         """Whether something should be done about it; a remark is only good to know."""
         return self.kind not in REMARKS
 
 
-def audit(data, *, clip_s=1.0, threads=None):
+def audit(data: Dataset, *, clip_s: float = 1.0, threads: int | None = None) -> list[Finding]:
     """Look at each clip of a data set, and at what they have in common.
 
     Parameters
@@ -60,17 +93,18 @@ def audit(data, *, clip_s=1.0, threads=None):
     Examples
     --------
     >>> from audioconv.classify import audit, load_dataset
-    >>> for finding in audit(load_dataset("data/keywords")):  # doctest: +SKIP
-    ...     print(finding.text)
+    >>> data = load_dataset("data/keywords")
+    >>> audit(data.select(data.labels == "unknown"))
+    []
     """
     number(clip_s, "clip_s", above=0)
     if not len(data):
         raise ArgumentError("data has no clips; at least one is wanted")
-    found = parallel.run(lambda file: _look(file, clip_s), data.files, threads)
+    found = parallel.run(lambda file: _inspect(file, clip_s), data.files, threads)
     broken = {file: look for file, look in zip(data.files, found, strict=True) if isinstance(look, AudioFileError)}
     whole, about = data.without(broken), [look for look in found if not isinstance(look, AudioFileError)]
     findings = [*_broken(broken, len(data)), *_leaks(data), *_duplicates(whole, [digest for digest, _ in about])]
-    sayings = {
+    sayings: dict[FindingKind, str] = {
         "clipped": "reach full scale and are cut off there",
         "silent": "hold nothing louder than -60 dB of full scale",
         "truncated": "are loud from the first or to the last moment: the sound may be cut",
@@ -84,14 +118,14 @@ def audit(data, *, clip_s=1.0, threads=None):
     return findings + _imbalance(data)
 
 
-def _broken(errors, clips):
+def _broken(errors: Mapping[str, AudioFileError], clips: int) -> list[Finding]:
     if not errors:
         return []
     text = f"{len(errors)} of {clips} clips cannot be read: {'; '.join(map(str, errors.values()))}"
     return [Finding("broken", text, tuple(errors))]
 
 
-def _look(path, clip_s):
+def _inspect(path: str, clip_s: float) -> tuple[bytes, set[str]] | AudioFileError:
     """A digest of the samples of a file, and what is wrong with them; or the error that says why it cannot be read."""
     try:
         samples, sample_rate = io.read(path)
@@ -106,25 +140,26 @@ def _look(path, clip_s):
     full = np.concatenate(([0], np.cumsum(peaks >= FULL)))
     if (full[RUN:] - full[:-RUN]).max(initial=0) == RUN:
         issues.add("clipped")
-    if _cut(columns.mean(axis=1), max(1, round(EDGE_S * sample_rate))):
+    if _truncated(columns.mean(axis=1), max(1, round(EDGE_S * sample_rate))):
         issues.add("truncated")
     return digest, issues
 
 
-def _cut(samples, edge):
+def _truncated(samples: Float32Array, edge: int) -> bool:
     """Whether the first or the last stretch of so many samples is nearly as loud as the loudest."""
     stretches = len(samples) // edge
     if stretches < 4:
         return False
     power = np.square(samples[: stretches * edge].reshape(stretches, edge)).mean(axis=1)
     last = np.square(samples[-edge:]).mean()
-    return max(power[0], last) > 10 ** (LOUD_DB / 10) * power.max() and np.median(power) < 0.1 * power.max()
+    loud = max(power[0], last) > 10 ** (LOUD_DB / 10) * power.max()
+    return bool(loud and np.median(power) < 0.1 * power.max())
 
 
-def _leaks(data):
+def _leaks(data: Dataset) -> list[Finding]:
     if data.groups is None:
         return []
-    used = defaultdict(set)
+    used: defaultdict[str, set[str]] = defaultdict(set)
     for group, split in zip(data.groups, data.splits, strict=True):
         used[group].add(str(split))
     shared = {group: splits for group, splits in used.items() if len(splits) > 1}
@@ -136,18 +171,18 @@ def _leaks(data):
     return [Finding("leak", text, files)]
 
 
-def _duplicates(data, digests):
-    alike = defaultdict(list)
+def _duplicates(data: Dataset, digests: Sequence[bytes]) -> list[Finding]:
+    by_digest: defaultdict[bytes, list[int]] = defaultdict(list)
     for i, digest in enumerate(digests):
-        alike[digest].append(i)
-    groups = [places for places in alike.values() if len(places) > 1]
+        by_digest[digest].append(i)
+    groups = [places for places in by_digest.values() if len(places) > 1]
     same = [places for places in groups if len(set(data.labels[places])) == 1]
     other = [places for places in groups if len(set(data.labels[places])) > 1]
     findings = []
     if same:
         across = sum(len(set(data.splits[places])) > 1 for places in same)
-        first, second = (data.files[i] for i in same[0][:2])
-        text = f"{len(same)} recording(s) are there more than once, {across} in two parts, such as {first} and {second}"
+        pair = " and ".join(data.files[i] for i in same[0][:2])
+        text = f"{len(same)} recording(s) are there more than once, {across} in two parts, such as {pair}"
         findings.append(Finding("duplicate", text, _files(data, same)))
     if other:
         first = other[0][0]
@@ -158,15 +193,15 @@ def _duplicates(data, digests):
     return findings
 
 
-def _files(data, groups):
+def _files(data: Dataset, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:
     return tuple(data.files[i] for places in groups for i in places)
 
 
-def _imbalance(data):
+def _imbalance(data: Dataset) -> list[Finding]:
     labels, counts = np.unique(data.labels, return_counts=True)
     if counts.max() <= UNEQUAL * counts.min():
         return []
     most, fewest = labels[counts.argmax()], labels[counts.argmin()]
     text = (f"there are {counts.max()} clips of {str(most)!r} and {counts.min()} of {str(fewest)!r}: the rare one will "
             f"be missed more often, unless classes are balanced")  # fmt: skip
-    return [Finding("imbalance", text, _files(data, [np.flatnonzero(data.labels == fewest)]))]
+    return [Finding("imbalance", text, _files(data, [np.flatnonzero(data.labels == fewest).tolist()]))]

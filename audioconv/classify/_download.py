@@ -10,11 +10,19 @@ import os
 import re
 import shutil
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from audioconv.errors import DownloadError
+
+if TYPE_CHECKING:
+    from requests import Response
+
+ByteProgress: TypeAlias = Callable[[str, int, int], None]  # (what, done, total), in bytes
 
 TIMEOUT_S = 30
 CHUNK = 1 << 14  # so much at most is lost when a connection breaks
@@ -27,7 +35,11 @@ TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 OTHER_MEANS = "download it by other means, and give the file as --archive"
 
 
-def download(url, path, sha256=None, progress=lambda what, done, total: None):
+def silent(what: str, done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def download(url: str, path: Path, sha256: str | None = None, progress: ByteProgress = silent) -> None:
     """Download an archive to `path`, unless it is there already.
 
     Parameters
@@ -51,10 +63,10 @@ def download(url, path, sha256=None, progress=lambda what, done, total: None):
 
     if path.is_file() and not is_archive(_first(path)):
         path.unlink()
-    options = {"downloader": _Resuming(path.with_name(f"{path.name}.part"), progress)}
+    downloader = _Resuming(path.with_name(f"{path.name}.part"), progress)
     try:
         pooch.get_logger().setLevel("ERROR")  # the bar says what happens
-        pooch.retrieve(url, f"sha256:{sha256}" if sha256 else None, path.name, path.parent, **options)
+        pooch.retrieve(url, f"sha256:{sha256}" if sha256 else None, path.name, path.parent, downloader=downloader)
     except requests.RequestException as error:
         raise DownloadError(f"cannot download {url}: {_reason(error)}; try again to go on, or {OTHER_MEANS}") from error
     except ValueError as error:  # pooch's, when the digest differs; it has removed the file
@@ -69,17 +81,17 @@ def download(url, path, sha256=None, progress=lambda what, done, total: None):
         ) from error
 
 
-def is_archive(first):
+def is_archive(first: bytes) -> bool:
     """Whether a file that begins with these bytes, `PEEK` or more, is an archive of a kind that is unpacked here."""
     return first.startswith(MAGICS) or first[TAR_MAGIC_AT:].startswith(TAR_MAGIC)
 
 
-def _first(path):
+def _first(path: Path) -> bytes:
     with open(path, "rb") as file:
         return file.read(PEEK)
 
 
-def _reason(error):
+def _reason(error: BaseException) -> str:
     """The last cause in a chain of errors, which says most."""
     answer = getattr(error, "response", None)
     if answer is not None:
@@ -92,10 +104,10 @@ def _reason(error):
 class _Resuming:
     """A downloader for pooch that goes on where an earlier one stopped, if the file at the server is still the same."""
 
-    def __init__(self, part, progress):
+    def __init__(self, part: Path, progress: ByteProgress) -> None:
         self._part, self._notes, self._progress = part, part.with_name(f"{part.name}.etag"), progress
 
-    def __call__(self, url, output_file, pooch):
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         import requests
 
         have, validator, total = self._kept()
@@ -107,16 +119,16 @@ class _Resuming:
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
             if have and answer.status_code in (PART, NOTHING_BEHIND) and not _fits(answer, have, validator, total):
                 self._forget()
-                return self(url, output_file, pooch)
+                self(url, output_file, pooch)
+                return
             if answer.status_code != NOTHING_BEHIND or not have:  # else all of it is here
                 answer.raise_for_status()
-                self._take(answer, have if answer.status_code == PART else 0)
+                self._receive(answer, have if answer.status_code == PART else 0)
         _unwrapped(self._part)
         os.replace(self._part, output_file)
         self._forget()
-        return None
 
-    def _kept(self):
+    def _kept(self) -> tuple[int, str, int]:
         """What an earlier try left: bytes, what tells the server's file from another, and its length or 0."""
         if not self._part.is_file() or not is_archive(_first(self._part)):
             self._forget()
@@ -125,16 +137,16 @@ class _Resuming:
         validator, total = [*lines, "", ""][:2]
         return self._part.stat().st_size, validator, int(total or 0)
 
-    def _forget(self):
+    def _forget(self) -> None:
         for path in (self._part, self._notes):
             path.unlink(missing_ok=True)
 
-    def _take(self, answer, have):
+    def _receive(self, answer: "Response", have: int) -> None:
         """Write what comes behind `have` bytes of an earlier part, if it is (of) an archive."""
         import requests
 
         total = have + int(answer.headers.get("Content-Length") or 0)
-        chunks = _chunks(answer)
+        chunks: Iterable[bytes] = _chunks(answer)
         if not have:
             first, chunks = _peek(chunks)
             _refuse_pages(answer, first)
@@ -148,33 +160,34 @@ class _Resuming:
             raise requests.ConnectionError(f"the connection ended after {have} of {total} bytes")
 
 
-def _chunks(answer):
+def _chunks(answer: "Response") -> Iterator[bytes]:
     """What was sent, as it was sent: a `.tar.gz` is often said to be a tar in gzip encoding, and would be unpacked."""
     import requests
     import urllib3
 
-    answer.raw.enforce_content_length = False  # `_take` counts, and says it in plainer words
+    answer.raw.enforce_content_length = False  # `_receive` counts, and says it in plainer words
     try:
         yield from answer.raw.stream(CHUNK, decode_content=False)
     except urllib3.exceptions.HTTPError as error:
         raise requests.ConnectionError(error) from error
 
 
-def _peek(chunks):
+def _peek(chunks: Iterable[bytes]) -> tuple[bytes, Iterable[bytes]]:
     """The first bytes, and all chunks again."""
-    taken = []
-    while sum(map(len, taken)) < PEEK and (chunk := next(chunks, b"")):
-        taken.append(chunk)
-    return b"".join(taken), chain(taken, chunks)
+    rest = iter(chunks)
+    first: list[bytes] = []
+    while sum(len(chunk) for chunk in first) < PEEK and (chunk := next(rest, b"")):
+        first.append(chunk)
+    return b"".join(first), chain(first, rest)
 
 
-def _validator(answer):
+def _validator(answer: "Response") -> str:
     """What tells this version of the server's file from another, for If-Range; or an empty string."""
     tag = answer.headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 
 
-def _fits(answer, have, validator, total):
+def _fits(answer: "Response", have: int, validator: str, total: int) -> bool:
     """Whether an answer goes on behind `have` bytes of the same file, or says that there is no more of it."""
     span, _, size = answer.headers.get("Content-Range", "").removeprefix("bytes").strip().partition("/")
     if answer.status_code == NOTHING_BEHIND:
@@ -183,7 +196,7 @@ def _fits(answer, have, validator, total):
     return same and span.startswith(f"{have}-") and (not total or size in ("*", str(total)))
 
 
-def _refuse_pages(answer, first):
+def _refuse_pages(answer: "Response", first: bytes) -> None:
     if first.startswith(GZIP) and answer.headers.get("Content-Encoding", "").lower().strip() in ("gzip", "x-gzip"):
         inner = _gunzipped(first)
         first = inner if _text(inner) else first
@@ -196,7 +209,7 @@ def _refuse_pages(answer, first):
     )
 
 
-def _described(answer, first):
+def _described(answer: "Response", first: bytes) -> str:
     """What the server sent instead of an archive, in a line."""
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip() or "data of no stated kind"
     said = _text(first)
@@ -212,7 +225,7 @@ def _described(answer, first):
     return f"the server sent us on to {place.scheme}://{place.netloc}{place.path} and that sent {what}"
 
 
-def _text(first):
+def _text(first: bytes) -> str:
     """The first words of a page, or an empty string for data that is no text."""
     if b"\0" in first or not first.strip():
         return ""
@@ -227,13 +240,13 @@ def _text(first):
     return words if len(words) <= MOST_TOLD else words[: MOST_TOLD - 3] + "..."
 
 
-def _gunzipped(first):
+def _gunzipped(first: bytes) -> bytes:
     with suppress(zlib.error):
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(first, PEEK)
     return b""
 
 
-def _unwrapped(part):
+def _unwrapped(part: Path) -> None:
     """Take off the gzip layer that some proxies put around what is packed already."""
     with open(part, "rb") as file:
         first = file.read(CHUNK)

@@ -11,11 +11,13 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from audioconv import cache
-from audioconv.classify._download import CHUNK, OTHER_MEANS, download
+from audioconv import _typing, cache
+from audioconv.classify._download import CHUNK, OTHER_MEANS, ByteProgress, download, silent
+from audioconv.classify.catalogue import PublicSet
 from audioconv.errors import AudioFileError, DownloadError
 
 __all__ = ["CHUNK", "fetch"]
@@ -23,7 +25,14 @@ __all__ = ["CHUNK", "fetch"]
 ROOM = 3  # an archive and what is in it take so many times as much as the archive
 
 
-def fetch(entry, folder, *, archive=None, keep=False, progress=None):
+def fetch(
+    entry: PublicSet,
+    folder: _typing.Path,
+    *,
+    archive: _typing.Path | None = None,
+    keep: bool = False,
+    progress: ByteProgress | None = None,
+) -> tuple[int, str]:
     """Download a public set and unpack it into a folder with a `manifest.csv`, which `load_dataset` reads.
 
     Parameters
@@ -58,7 +67,7 @@ def fetch(entry, folder, *, archive=None, keep=False, progress=None):
     >>> from audioconv.classify.catalogue import CATALOGUE
     >>> fetch(CATALOGUE["free-spoken-digits"], "digits")  # doctest: +SKIP
     """
-    folder, progress = Path(folder), progress or (lambda what, done, total: None)
+    folder, progress = Path(folder), progress or silent
     if folder.exists() or folder.is_symlink():
         raise DownloadError(f"{folder} is there already; give another folder, or remove it first")
     if not folder.absolute().parent.is_dir():
@@ -85,7 +94,7 @@ class _BadArchiveError(DownloadError):
     """The fault is the archive's, so that it is of no use to keep it."""
 
 
-def _given(entry, archive):
+def _given(entry: PublicSet, archive: Path) -> Path:
     from pooch import file_hash
 
     if not archive.is_file():
@@ -95,7 +104,7 @@ def _given(entry, archive):
     return archive
 
 
-def _download(entry, progress):
+def _download(entry: PublicSet, progress: ByteProgress) -> Path:
     path = cache.cache_folder() / "downloads" / f"{entry.name}-{PurePosixPath(entry.url).name}"
     try:
         cache.make_private(path.parent)
@@ -106,7 +115,7 @@ def _download(entry, progress):
     return path
 
 
-def _unpack(entry, archive, folder, progress):
+def _unpack(entry: PublicSet, archive: Path, folder: Path, progress: ByteProgress) -> int:
     """Unpack beside the folder, write the manifest, and give it the name of the folder."""
     _need_room(folder.absolute().parent, archive.stat().st_size, entry)
     part = folder.absolute().with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
@@ -124,7 +133,7 @@ def _unpack(entry, archive, folder, progress):
             shutil.rmtree(part)
 
 
-def _unpack_tar(archive, part, progress):
+def _unpack_tar(archive: Path, part: Path, progress: ByteProgress) -> None:
     with open(archive, "rb") as raw, tarfile.open(fileobj=raw) as tar:
         size = archive.stat().st_size
         for member in tar:
@@ -137,7 +146,7 @@ def _unpack_tar(archive, part, progress):
             progress("unpacking", min(raw.tell(), size), size)
 
 
-def _unpack_zip(archive, part, progress):
+def _unpack_zip(archive: Path, part: Path, progress: ByteProgress) -> None:
     with zipfile.ZipFile(archive) as packed:
         members = packed.infolist()
         total, done = sum(member.compress_size for member in members), 0
@@ -158,7 +167,7 @@ OF_ARCHIVES = (
 
 
 @contextmanager
-def _faults(archive, folder):
+def _faults(archive: Path, folder: Path) -> Iterator[None]:
     """Tell faults of the disk, for which an archive is kept, from those of the archive."""
     try:
         yield
@@ -174,13 +183,13 @@ def _faults(archive, folder):
         raise _BadArchiveError(f"{archive} cannot be unpacked: {error or type(error).__name__}") from error
 
 
-def _check_inside(archive, name):
+def _check_inside(archive: Path | str, name: str) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in name:
         raise _BadArchiveError(f"{archive} holds {name!r}, which would lie outside the folder; nothing is unpacked")
 
 
-def _write_manifest(entry, root):
+def _write_manifest(entry: PublicSet, root: Path) -> int:
     try:
         rows = list(entry.rows(root))
     except (KeyError, csv.Error, UnicodeDecodeError) as error:
@@ -189,14 +198,14 @@ def _write_manifest(entry, root):
         ) from error
     if not rows:
         raise _BadArchiveError(f"the archive holds no clips of {entry.name}; it is not the set that it should be")
-    for file, *_ in rows:
-        _check_inside("a table of the archive", file)
+    for name, *_ in rows:
+        _check_inside("a table of the archive", name)
     with open(root / "manifest.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("file", "label", "speaker", "split"), *rows])
     return len(rows)
 
 
-def _need_room(folder, archive_bytes, entry):
+def _need_room(folder: Path, archive_bytes: int, entry: PublicSet) -> None:
     free_mb, need_mb = shutil.disk_usage(folder).free / 1e6, ROOM * archive_bytes / 1e6
     if free_mb < need_mb:
         raise DownloadError(f"{entry.name} needs about {need_mb:.0f} MB in {folder}, and {free_mb:.0f} MB are free")

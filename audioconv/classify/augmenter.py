@@ -1,36 +1,39 @@
-"""What augmentation makes of each clip in an epoch: drawn for all at once, done to a few at a time by kernels.
+"""Augmentation: parameters are drawn for all clips of an epoch at once, and applied to a few at a time by kernels.
 
 Speed and pitch cost nothing: frames are taken at another hop, and bands at other edges, which is what resampling would
 do to them. What is done to a clip depends on (seed, epoch) and its number alone, neither on the order of the work nor
 on the number of threads.
 """
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from audioconv._typing import Array, Float32Array
 from audioconv.arrays import frozen
-from audioconv.classify.augmentation import synthetic_room_impulse_responses
+from audioconv.classify.augmentation import Augmentation, synthetic_room_impulse_responses
+from audioconv.features import LogMel, Mfcc
 from audioconv.kernels.dsp import augment as kernels
 from audioconv.signal import convolve
 
-WAVES = np.arange(1, 5, dtype=np.float32)[:, None]  # half periods of the equaliser's waves over the bands
+WAVES = np.arange(1, 5, dtype=np.float32)[:, None]  # half periods of the equaliser's cosines over the bands
 
 
 class AugmentationParameters(NamedTuple):
     """What is done in an epoch, a row for each clip; the clips of noise alone come after the others."""
 
-    hops: np.ndarray  # samples from frame to frame
-    pitches: np.ndarray  # in percent, less the lowest one that there is
-    cuts: np.ndarray  # clip or -1, and its first sample
-    room_impulse_responses: np.ndarray  # -1 for none
-    mixtures: np.ndarray  # the rows and levels of `mix_noise`
-    levels: np.ndarray
-    waves: np.ndarray  # of the equaliser
-    masks: np.ndarray  # (clips, masks, 2, 2): first and last + 1 in time, and in bands
+    hops: Array  # samples from frame to frame
+    pitches: Array  # pitch factors in percent, less the lowest one that there is
+    excerpts: Array  # clip or -1, and its first sample
+    room_impulse_responses: Array  # which one; -1 for none
+    noise_excerpts: Array  # the rows of `mix_noise`
+    levels: Array  # the levels of `mix_noise`
+    equaliser_weights: Array  # of the cosines
+    masks: Array  # (clips, masks, 2, 2): first and last + 1 in time, and in bands
 
-    def select(self, clips):
+    def select(self, clips: Any) -> "AugmentationParameters":
         """Those of some clips."""
         return AugmentationParameters(*(array[clips] for array in self))
 
@@ -47,115 +50,139 @@ class Augmenter:
     seed : int
     """
 
-    def __init__(self, clips, features, noises, settings, seed):
-        self._clips, self._features, self._settings, self._seed = frozen(clips, np.float32), features, settings, seed
-        self._noises = frozen(np.concatenate(noises), np.float32)
+    def __init__(
+        self,
+        clips: Float32Array,
+        features: LogMel | Mfcc,
+        noises: Sequence[Float32Array],
+        settings: Augmentation,
+        seed: int,
+    ) -> None:
+        self.features, self.settings, self.seed = features, settings, seed
+        self.clips, self.noises = frozen(clips, np.float32), frozen(np.concatenate(noises), np.float32)
         self._noise_sizes = np.array([noise.size for noise in noises])
         self._frames = features.frames(clips.shape[1])
         self._room_impulse_responses = (
             synthetic_room_impulse_responses(features.sample_rate, seed) if settings.reverb_probability else []
         )
-        self.size = len(clips) + round(len(clips) * settings.noise_clip_ratio)
+
+    @property
+    def noise_clips(self) -> int:
+        """Clips of noise alone."""
+        return round(len(self.clips) * self.settings.noise_clip_ratio)
+
+    def __len__(self) -> int:
+        return len(self.clips) + self.noise_clips
+
+    def __repr__(self) -> str:
+        return f"Augmenter({len(self.clips)} clips and {self.noise_clips} of noise alone, {self.settings!r})"
 
     @cached_property
-    def _hops(self):
+    def _hops(self) -> tuple[int, int]:
         """The least and the most."""
-        return [round(self._features.hop * speed) for speed in self._settings.speed]
+        slow, fast = (round(self.features.hop * speed) for speed in self.settings.speed)
+        return slow, fast
 
     @cached_property
-    def _percents(self):
-        """The pitches that there may be."""
-        pace = np.array(self._hops) / self._features.hop
-        ends = np.rint(100 * np.outer(pace, self._settings.vocal_tract)).astype(int)
+    def _percents(self) -> Array:
+        """The pitch factors that there may be, in percent."""
+        pace = np.array(self._hops) / self.features.hop
+        ends = np.rint(100 * np.outer(pace, self.settings.vocal_tract)).astype(int)
         return np.arange(ends.min(), ends.max() + 1)
 
     @cached_property
-    def _frames_of(self):
-        return self._features.absolute.perturbed(self._percents / 100)
+    def _frames_of(self) -> Callable[..., Array]:
+        return self.features.absolute.perturbed((self._percents / 100).tolist())
 
-    def draw(self, epoch):
+    def draw(self, epoch: int) -> AugmentationParameters:
         """What is done to all clips in this epoch."""
-        settings, features, count, clips = self._settings, self._features, self.size, len(self._clips)
-        rng = np.random.default_rng([self._seed, epoch, 0x76])
+        settings, features, count, clips = self.settings, self.features, len(self), len(self.clips)
+        rng = np.random.default_rng([self.seed, epoch, 0x76])
         hops = rng.integers(self._hops[0], self._hops[1] + 1, count)
         percents = np.rint(100 * hops / features.hop * rng.uniform(*settings.vocal_tract, count)).astype(int)
-        lengths = self._clips.shape[1] + (self._frames - 1) * (hops - features.hop)
-        reach = min(round(settings.shift_s * features.sample_rate), self._clips.shape[1])
-        starts = (self._clips.shape[1] - lengths) // 2 - rng.integers(-reach, reach + 1, count)
-        alone = np.arange(count) >= clips  # noise
-        room_impulse_responses = np.where(
-            rng.random(count) < settings.reverb_probability,
-            rng.integers(max(1, len(self._room_impulse_responses)), size=count),
-            -1,
-        )
+        lengths = self.clips.shape[1] + (self._frames - 1) * (hops - features.hop)
+        reach = min(round(settings.shift_s * features.sample_rate), self.clips.shape[1])
+        starts = (self.clips.shape[1] - lengths) // 2 - rng.integers(-reach, reach + 1, count)
+        noise_alone = np.arange(count) >= clips
+        responses = max(1, len(self._room_impulse_responses))
+        rooms = np.where(rng.random(count) < settings.reverb_probability, rng.integers(responses, size=count), -1)
         return AugmentationParameters(
             hops,
             percents - self._percents[0],
-            np.column_stack((np.where(alone, -1, np.arange(count)), starts)),
-            np.where(alone, -1, room_impulse_responses),
-            self._mixtures(lengths, rng),
-            self._levels(alone, rng),
+            np.column_stack((np.where(noise_alone, -1, np.arange(count)), starts)),
+            np.where(noise_alone, -1, rooms),
+            self._noise_excerpts(lengths, rng),
+            self._levels(noise_alone, rng),
             rng.standard_normal((count, len(WAVES), 1), np.float32),
             self._masks(count, rng),
         )
 
-    def _mixtures(self, lengths, rng):
-        """Which stretch of which noise."""
+    def _noise_excerpts(self, lengths: Array, rng: np.random.Generator) -> Array:
+        """Which excerpt of which noise."""
         which = rng.integers(len(self._noise_sizes), size=len(lengths))
         sizes, places = self._noise_sizes[which], (np.cumsum(self._noise_sizes) - self._noise_sizes)[which]
         first = np.floor(rng.random(len(lengths)) * np.maximum(1, sizes - lengths + 1)).astype(np.int64)
         return np.column_stack((lengths, places, sizes, first))
 
-    def _levels(self, alone, rng):
-        """Noise to clip, noise by itself, and the gain of both, as `mix_noise` takes them."""
-        settings, count = self._settings, len(alone)
+    def _levels(self, noise_alone: Array, rng: np.random.Generator) -> Array:
+        """Noise-to-signal ratio, noise by itself, and the gain of both, as `mix_noise` takes them."""
+        settings, count = self.settings, len(noise_alone)
         noisy = rng.random(count) < settings.noise_probability
-        beside = np.where(noisy & ~alone, 10 ** (-rng.uniform(*settings.snr_db, count) / 10), 0)
-        gains_db = np.where(alone, rng.uniform(*settings.noise_dbfs, count), rng.uniform(*settings.gain_db, count))
-        return np.column_stack((beside, alone, 10 ** (gains_db / 20))).astype(np.float32)
+        beside = np.where(noisy & ~noise_alone, 10 ** (-rng.uniform(*settings.snr_db, count) / 10), 0)
+        alone_db = rng.uniform(*settings.noise_dbfs, count)
+        gains_db = np.where(noise_alone, alone_db, rng.uniform(*settings.gain_db, count))
+        levels: Array = np.column_stack((beside, noise_alone, 10 ** (gains_db / 20))).astype(np.float32)
+        return levels
 
-    def _masks(self, count, rng):
-        """Stretches of time and of bands that are hidden.
-
-        References: Park et al., SpecAugment, 2019.
-        """
-        settings, frames, bands = self._settings, self._frames, self._features.n_features
-        longest = min(round(1000 * settings.time_mask_s / self._features.hop_ms), frames // 2)
-        widths = rng.integers(
-            0, [longest + 1, min(settings.frequency_mask_bands, bands // 2) + 1], (count, settings.n_masks, 2)
-        )
+    def _masks(self, count: int, rng: np.random.Generator) -> Array:
+        """Time and frequency masks of SpecAugment (Park et al., 2019)."""
+        settings, frames, bands = self.settings, self._frames, self.features.n_features
+        longest = min(round(1000 * settings.time_mask_s / self.features.hop_ms), frames // 2)
+        widest = min(settings.frequency_mask_bands, bands // 2)
+        widths = rng.integers(0, [longest + 1, widest + 1], (count, settings.n_masks, 2))
         first = np.floor(rng.random(widths.shape) * ([frames, bands] - widths + 1)).astype(np.int64)
         return np.stack((first, first + widths), axis=-1)
 
-    def waveforms(self, parameters):
-        """The clips of some parameters, changed: shift, room, noise, gain; as long as the longest of them."""
-        sounds = np.empty((len(parameters.hops), np.max(parameters.mixtures[:, 0], initial=0)), np.float32)
-        kernels.cut_out(self._clips, frozen(parameters.cuts, np.int64), sounds)
+    def waveforms(self, parameters: AugmentationParameters) -> Float32Array:
+        """Augmented clips: shift, room, noise, gain; as long as the longest of them."""
+        size = len(parameters.hops), np.max(parameters.noise_excerpts[:, 0], initial=0)
+        sounds = np.empty(size, np.float32)
+        kernels.cut_out(self.clips, frozen(parameters.excerpts, np.int64), sounds)
         for row in np.flatnonzero(parameters.room_impulse_responses >= 0):
-            room = self._room_impulse_responses[parameters.room_impulse_responses[row]]
-            sounds[row] = convolve(sounds[row], room, "causal", method="overlap_add", threads=1)
-        kernels.mix_noise(sounds, frozen(parameters.mixtures, np.int64), frozen(parameters.levels), self._noises)
+            response = self._room_impulse_responses[parameters.room_impulse_responses[row]]
+            sounds[row] = convolve(sounds[row], response, "causal", method="overlap_add", threads=1)
+        excerpts = frozen(parameters.noise_excerpts, np.int64)
+        kernels.mix_noise(sounds, excerpts, frozen(parameters.levels), self.noises)
         return sounds
 
-    def features(self, parameters):
-        """The features of some parameters, (clips, frames, numbers), before masks."""
-        frames = self._frames_of(self.waveforms(parameters), parameters.hops, parameters.pitches, self._frames)
-        if self._settings.equaliser_db:
-            frames += equaliser(parameters.waves, frames.shape[2], self._settings.equaliser_db)[:, None]
-        return self._features.from_absolute(frames)
+    def frames(self, parameters: AugmentationParameters) -> Float32Array:
+        """Features of augmented clips, (clips, frames, features), before masks."""
+        sounds = self.waveforms(parameters)
+        frames = self._frames_of(sounds, parameters.hops, parameters.pitches, self._frames)
+        if self.settings.equaliser_db:
+            curves = equaliser(parameters.equaliser_weights, frames.shape[2], self.settings.equaliser_db)
+            frames += curves[:, None]
+        features: Array = self.features.from_absolute(frames)
+        return features
 
 
-def equaliser(strengths, bands, deviation_db):
+def equaliser(weights: Array, bands: int, deviation_db: float) -> Float32Array:
     """Smooth curves over so many bands, in natural logarithms of power: another microphone, another voice.
 
-    strengths (..., 4, 1): of waves of half a period to two, the shorter ones weaker.
+    weights (..., 4, 1): of cosines of half a period to two, the shorter ones weaker.
     """
     waves = np.cos(WAVES * np.linspace(0, np.pi, bands, dtype=np.float32)) / np.sqrt(WAVES)
-    return (strengths * waves).sum(axis=-2) * np.float32(deviation_db * np.log(10) / 10)
+    curves: Float32Array = (weights * waves).sum(axis=-2) * np.float32(deviation_db * np.log(10) / 10)
+    return curves
 
 
-def spec_augment(frames, masks):
-    """Put zeros (the mean of standardised features) over the stretches of `AugmentationParameters.masks`, in place."""
+def spec_augment(frames: Float32Array, masks: Array) -> Float32Array:
+    """Put zeros (the mean of standardised features) over the masked times and bands, in place.
+
+    References
+    ----------
+    Park et al., SpecAugment, 2019.
+    """
     for clip, stretches in zip(frames, masks.tolist(), strict=True):
         for (first, last), (low, high) in stretches:
             clip[first:last] = 0

@@ -1,47 +1,59 @@
-"""Streams with known words in them: how detections are scored, and how the threshold is set."""
+"""Test streams with known words in them: how detections are scored, and how the threshold is set."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from audioconv.arrays import number, seed_of
-from audioconv.classify.detector import Events
+from audioconv._typing import Array, ArrayLike, Float32Array
+from audioconv.arrays import RandomState, number, seed_of
+from audioconv.classify.detector import HOLD_S, REFRACTORY_S, SMOOTHING_S, Detection, EventDecoder
 from audioconv.classify.labels import NON_KEYWORD_LABELS
+from audioconv.classify.scorer import Scorer
 
 NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
-LATE_S = 0.5  # a detection counts until so long after the end of its word
+COLLAR_S = 0.5  # a detection counts until so long after the end of its word
 SLACK = 0.01
 THRESHOLDS = np.round(np.arange(0.3, 0.98, 0.02), 2)
 
 
 class Word(NamedTuple):
-    """A word placed in a stream."""
+    """A word placed in a stream: the ground truth."""
 
-    label: str
+    label: Any
     start_s: float
     end_s: float
 
 
-class Score(NamedTuple):
+class DetectionScore(NamedTuple):
     """What a detector made of a stream."""
 
     words: int
-    found: int
-    false: int  # detections that are no first right one of a word
+    hits: int
+    false_alarms: int  # detections that are no first right one of a word
     hours: float
 
     @property
-    def recall(self):
+    def recall(self) -> float:
         """Share of the words that were found."""
-        return self.found / max(self.words, 1)
+        return self.hits / max(self.words, 1)
 
     @property
-    def false_alarms_per_hour(self):
-        """False detections an hour of stream."""
-        return self.false / self.hours if self.hours else 0.0
+    def false_alarms_per_hour(self) -> float:
+        """False alarms an hour of stream."""
+        return self.false_alarms / self.hours if self.hours else 0.0
 
 
-def place_words(clips, labels, noise, sample_rate, *, snr_db=10.0, gap_s=(1.0, 2.0), rng):
+def place_words(
+    clips: Float32Array,
+    labels: Iterable[Any],
+    noise: Float32Array,
+    sample_rate: int,
+    *,
+    snr_db: float = 10.0,
+    gap_s: tuple[float, float] = (1.0, 2.0),
+    rng: np.random.Generator,
+) -> tuple[Float32Array, list[Word]]:
     """Lay clips at random distances into noise.
 
     Parameters
@@ -72,28 +84,48 @@ def place_words(clips, labels, noise, sample_rate, *, snr_db=10.0, gap_s=(1.0, 2
     return stream, truth
 
 
-def score(detections, truth, seconds):
+def score_detections(detections: Sequence[Detection], truth: Sequence[Word], seconds: float) -> DetectionScore:
     """Count: a word is found by a detection of its label whose peak lies between its start and 0.5 s after its end.
 
-    A second detection of a word, one of another label and one outside all words are false.
+    A second detection of a word, one of another label and one outside all words are false alarms.
     """
     left = list(truth)
     for detection in detections:
         for word in left:
-            if word.label == detection.label and word.start_s <= detection.peak_s <= word.end_s + LATE_S:
+            if word.label == detection.label and word.start_s <= detection.peak_s <= word.end_s + COLLAR_S:
                 left.remove(word)
                 break
-    found = len(truth) - len(left)
-    return Score(len(truth), found, len(detections) - found, seconds / 3600)
+    hits = len(truth) - len(left)
+    return DetectionScore(len(truth), hits, len(detections) - hits, seconds / 3600)
 
 
-def decide(classifier, rows, threshold, **settings):
+def decode_posteriors(
+    scorer: Scorer,
+    rows: Float32Array,
+    threshold: float,
+    *,
+    smoothing_s: float = SMOOTHING_S,
+    hold_s: float = HOLD_S,
+    refractory_s: float = REFRACTORY_S,
+    ignore: Iterable[Any] | None = NON_KEYWORD_LABELS,
+) -> list[Detection]:
     """Detections that posteriors already computed lead to at a threshold."""
-    events = Events(classifier, threshold, **settings)
-    return events.process(rows) + events.flush()
+    decoder = EventDecoder(
+        scorer, threshold, smoothing_s=smoothing_s, hold_s=hold_s, refractory_s=refractory_s, ignore=ignore
+    )
+    return decoder.process(rows) + decoder.flush()
 
 
-def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
+def choose_threshold(
+    scorer: Scorer,
+    clips: Float32Array,
+    labels: ArrayLike,
+    noises: Sequence[Float32Array],
+    *,
+    snr_db: float = 10.0,
+    seed: RandomState = 0,
+    threads: int | None = None,
+) -> float:
     """The threshold with the fewest mistakes: words that are missed, and noises that are taken for words.
 
     The clips are placed in the noises at `snr_db`; the noises alone are heard at the same level, a minute of each. Of
@@ -102,13 +134,15 @@ def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
 
     Parameters
     ----------
-    classifier : fitted KeywordClassifier
+    scorer : Scorer
     clips : float32 array, shape (clips, samples)
         Not trained on; at most 300 are used.
     labels : sequence of labels
         Those in `NON_KEYWORD_LABELS` are placed in the stream too, to be passed over.
     noises : list of float32 arrays of unit power
+    snr_db : float
     seed : int, RandomState or Generator
+    threads : int, optional
 
     Returns
     -------
@@ -116,16 +150,16 @@ def choose_threshold(classifier, clips, labels, noises, *, snr_db=10.0, seed=0):
     """
     number(snr_db, "snr_db")
     rng = np.random.default_rng([seed_of(seed, "seed"), 0xCA])
-    rate = classifier.sample_rate
+    rate = scorer.sample_rate
     chosen = rng.permutation(len(clips))[:300]
     background = np.concatenate([noise[: 60 * rate] for noise in noises])
     stream, truth = place_words(clips[chosen], np.asarray(labels)[chosen], background, rate, snr_db=snr_db, rng=rng)
     truth = [word for word in truth if str(word.label) not in NON_KEYWORD_LABELS]
-    rows, noise_rows = (classifier.posteriors(x) for x in (stream, background * np.float32(NOISE_LEVEL)))
-    found, alarms = (
-        np.array([count(decide(classifier, posteriors, threshold)) for threshold in THRESHOLDS])
-        for posteriors, count in ((rows, lambda heard: score(heard, truth, 1).found), (noise_rows, len))
-    )
-    mistakes = len(truth) - found + alarms
+    rows, noise_rows = (scorer.posteriors(x, threads) for x in (stream, background * np.float32(NOISE_LEVEL)))
+    found, alarms = [], []
+    for threshold in THRESHOLDS:
+        found.append(score_detections(decode_posteriors(scorer, rows, threshold), truth, 1).hits)
+        alarms.append(len(decode_posteriors(scorer, noise_rows, threshold)))
+    mistakes: Array = len(truth) - np.array(found) + np.array(alarms)
     good = THRESHOLDS[mistakes <= mistakes.min() + SLACK * len(truth)]
     return float(round((good.min() + good.max()) / 2, 2))

@@ -2,11 +2,13 @@
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from audioconv.errors import AudioFileError
+
+Row: TypeAlias = tuple[str, str, str, str]  # file, label, speaker, split
 
 
 class PublicSet(NamedTuple):
@@ -18,12 +20,12 @@ class PublicSet(NamedTuple):
     sha256: str | None  # of the archive; None where its owner may change it
     megabytes: int  # of the archive, about
     licence: str
-    rows: Callable  # from the unpacked folder to (file, label, speaker, split) of each clip
+    rows: Callable[[Path], Iterator[Row]]  # from the unpacked folder to (file, label, speaker, split) of each clip
 
 
-def speech_commands_rows(folder):
+def speech_commands_rows(folder: Path) -> Iterator[Row]:
     """A folder a word; the speaker begins the file name; two lists name the clips to validate and to test on."""
-    held = {}
+    held: dict[str, str] = {}
     for split, name in (("val", "validation_list.txt"), ("test", "testing_list.txt")):
         held |= dict.fromkeys(_text(folder / name).split(), split)
     for file in sorted(folder.glob("[!_.]*/*.wav")):
@@ -31,7 +33,7 @@ def speech_commands_rows(folder):
         yield path, file.parent.name, file.name.split("_nohash_")[0], held.get(path, "train")
 
 
-def spoken_digits_rows(folder):
+def spoken_digits_rows(folder: Path) -> Iterator[Row]:
     """Names are digit_speaker_number; numbers 0 to 4 are for tests."""
     for file in sorted((folder / "recordings").glob("*.wav")):
         if found := re.fullmatch(r"(\d)_(.+)_(\d+)", file.stem):
@@ -39,15 +41,15 @@ def spoken_digits_rows(folder):
             yield f"recordings/{file.name}", digit, speaker, "test" if int(number) < 5 else "train"
 
 
-def esc_50_rows(folder):
+def esc_50_rows(folder: Path) -> Iterator[Row]:
     """A table says of each file its class, the recording that it was cut from, and its fold of five."""
     for row in csv.DictReader(_text(folder / "meta" / "esc50.csv").splitlines()):
         yield f"audio/{row['filename']}", row["category"], row["src_file"], f"fold{row['fold']}"
 
 
-def _text(path):
+def _text(path: Path) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise AudioFileError(f"the archive holds no {path.name}; it is not the set that it should be") from error
 

@@ -1,54 +1,32 @@
 """The estimator: from clips to a trained network, with scikit-learn's contract."""
 
 import os
-from pathlib import Path
-from typing import NamedTuple
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from audioconv import models, nn, parallel
-from audioconv.arrays import seed_of
-from audioconv.classify import clip_digests, closed_form, serialization
-from audioconv.classify.augmentation import Augmentation, check_noise, synthetic_noise
-from audioconv.classify.clips import check_clips, load_clips, read_all, read_mono
+from audioconv import models
+from audioconv._typing import Array, ArrayLike, Float32Array, Path
+from audioconv.arrays import RandomState, seed_of
+from audioconv.classify import clip_digests, serialization, training
+from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.clips import Clips
 from audioconv.classify.data_loader import DataLoader
-from audioconv.classify.labels import SILENCE_LABELS, UNKNOWN_LABELS, check_labels, class_weights, clip_weights
-from audioconv.classify.parameters import NestedParameters, check_parameters, check_silence
-from audioconv.classify.progress import Notices, Progress
-from audioconv.classify.scorer import Judging
-from audioconv.classify.training_config import TrainingConfig, standard_error
-from audioconv.errors import ArgumentError
+from audioconv.classify.detector import THRESHOLD
+from audioconv.classify.parameters import NestedParameters, check_parameters
+from audioconv.classify.prediction import PredictorMixin
+from audioconv.classify.progress import Notices
+from audioconv.classify.scorer import Scorer
+from audioconv.classify.training_config import TrainingConfig
 
-SHIPPED = Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
-STEP_MS = 50  # from one window of a stream to the next
-THRESHOLD = 0.7  # of a detector, where there were no validation clips to choose it on
+SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
 
 
-class _Examples(NamedTuple):
-    """Labelled clips, checked, and read as soon as nothing else can be refused."""
-
-    X: object
-    labels: np.ndarray
-
-    def select(self, mask):
-        X = self.X[mask] if isinstance(self.X, np.ndarray) else [self.X[i] for i in np.flatnonzero(mask)]
-        return _Examples(X, self.labels[mask])
-
-
-class _Task(NamedTuple):
-    """What is to be learnt."""
-
-    given: _Examples
-    held: _Examples | None  # to validate
-    classes: np.ndarray
-    targets: np.ndarray  # the class of each clip
-    of_classes: np.ndarray | None  # how much clips of each class count
-    weights: np.ndarray | None  # how much each clip counts
-
-
-class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimator):
+class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # type: ignore[misc]  # scikit-learn has no types
     """A small convolutional network that tells words apart, in clips and in streams.
 
     Parameters
@@ -66,8 +44,9 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
     learning_rate : float, optional
         Peak of the schedule; default 0.01.
     training : TrainingConfig, optional
-        Weight decay, label smoothing, warm-up, moving average, and what `epochs` and `learning_rate` are by default.
-        Parameters as `training__label_smoothing` reach it, in `set_params` and grid searches.
+        Weight decay, label smoothing, warm-up, moving average, test-time augmentation, and what `epochs` and
+        `learning_rate` are by default. Parameters as `training__label_smoothing` reach it, in `set_params` and grid
+        searches.
     augment : bool or Augmentation
         Change the clips anew in each epoch. Parameters as `augment__snr_db` reach it.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
@@ -87,11 +66,15 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
 
     Attributes
     ----------
+    scorer_ : Scorer
+        What turns clips and streams into posteriors; it has the next seven attributes.
     classes_ : array of labels, sorted
     network_ : nn.Sequential or MiniRocket
-    features_ : LogMel
+    features_ : LogMel or Mfcc
+    mean_, std_ : float32 arrays, shape (features,)
+        Of the training set, by which features are standardised.
     tta_pitch_factors_ : tuple of float
-        A clip is judged as if it were so many times as high; the mean of the logits decides.
+        Test-time augmentation: a clip is scored as if it were so many times as high; the mean of the logits decides.
     tta_shifts_s_ : tuple of float
         And as if it came so many seconds later.
     threshold_ : float
@@ -122,9 +105,31 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
     ['tone', 'hiss']
     """
 
-    def __init__(self, model="tc-resnet8", *, sample_rate=16000, clip_s=1.0, epochs=None, batch_size=100,
-                 learning_rate=None, training=None, augment=True, background_noise=None, silence=None,
-                 class_weight=None, threads=None, random_state=None, verbose=1):  # fmt: skip
+    history_: list[dict[str, Any]]
+    best_epoch_: int
+    interrupted_: bool
+    n_features_in_: int
+    seed_: int
+    split_: dict[str, Any] | None
+
+    def __init__(
+        self,
+        model: models.ModelName | models.ModelFactory = "tc-resnet8",
+        *,
+        sample_rate: int = 16000,
+        clip_s: float = 1.0,
+        epochs: int | None = None,
+        batch_size: int = 100,
+        learning_rate: float | None = None,
+        training: TrainingConfig | None = None,
+        augment: bool | Augmentation = True,
+        background_noise: Sequence[Path | ArrayLike] | None = None,
+        silence: Any = None,
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+        threads: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 1,
+    ) -> None:
         self.model = model
         self.sample_rate = sample_rate
         self.clip_s = clip_s
@@ -140,21 +145,31 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
         self.random_state = random_state
         self.verbose = verbose
 
-    # --- lengths ---
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        defaults = type(self)().get_params(deep=False)
+        params = {name: value for name, value in self.get_params(deep=False).items() if name != "background_noise"}
+        said = [f"{name}={value!r}" for name, value in params.items() if not _same(value, defaults[name])]
+        if self.background_noise is not None:
+            said.append(f"background_noise=<{len(self.background_noise)} noises>")
+        fitted = f", fitted to {len(self.classes_)} classes" if hasattr(self, "scorer_") else ""
+        return f"{type(self).__name__}({', '.join([repr(serialization.name_of(self.model)), *said])}){fitted}"
 
     @property
-    def clip(self):
+    def clip_length(self) -> int:
         """Length of a clip in samples."""
         return round(self.clip_s * self.sample_rate)
 
-    @property
-    def step(self):
-        """From one window of a stream to the next, in samples: a whole number of feature hops."""
-        return max(1, round(STEP_MS / self.features_.hop_ms)) * self.features_.hop
-
     # --- training ---
 
-    def fit(self, X, y, groups=None, validation=None, checkpoint=None, sample_weight=None):
+    def fit(
+        self,
+        X: Clips,
+        y: ArrayLike,
+        groups: object = None,
+        validation: tuple[Clips, ArrayLike] | None = None,
+        checkpoint: Path | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train on labelled clips.
 
         Parameters
@@ -175,7 +190,7 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
 
         Returns
         -------
-        self
+        self : KeywordClassifier
 
         Raises
         ------
@@ -184,170 +199,111 @@ class KeywordClassifier(Judging, NestedParameters, ClassifierMixin, BaseEstimato
             clips cannot be used; of files that cannot be read each is named.
         """
         features, seed, notices = check_parameters(self), seed_of(self.random_state), Notices(self.verbose)
-        task = self._task(X, y, validation, sample_weight, notices)
-        clips, held = self._read(task.given, notices), None
-        if task.held is not None:
-            held = self._read(task.held, notices), task.held.labels
-        noises = self._noises(seed, notices)
-        network = models.build(self.model, len(task.classes), features.n_features, seed, features.frames(self.clip))
-        batches = DataLoader(
-            clips, task.targets, features, noises, self._augmentation(), seed, self.threads, weights=task.weights,
-            batch_size=int(self.batch_size), network=network, noise_target=self._noise_target(task.classes),
-        )  # fmt: skip
+        task = training.make_task(self, X, y, validation, sample_weight)
+        if notice := training.notice_of_silence(self, task):
+            notices.say(notice)
+        clips, held_out = training.read_examples(self, task.train, notices), None
+        if task.validation is not None:
+            held_out = training.read_examples(self, task.validation, notices), task.validation.labels
+        noises = training.load_noises(self, seed, notices)
+        frames = features.frames(self.clip_length)
+        network = models.build(self.model, len(task.classes), features.n_features, seed, frames)
+        loader = training.make_loader(self, task, training.make_augmenter(self, clips, features, noises, seed), network)
         # from here on nothing is refused, so that an object that was fitted before is never half of each
-        self.classes_, self.features_, self.network_ = task.classes, features, network
-        self.mean_, self.std_ = batches.statistics
-        config, augmented = self._training_config(), self._augmentation()
-        # without augmentation the network has met no other pitch or position, so that test time has none either
-        self.tta_pitch_factors_ = tuple(float(pitch) for pitch in (config.tta_pitch_factors if augmented else (1.0,)))
-        self.tta_shifts_s_ = tuple(float(shift) for shift in (config.tta_shifts_s if augmented else (0.0,)))
-        self.n_features_in_, self.threshold_, self._predictor = _samples(task.given.X, self.clip), THRESHOLD, None
+        self.scorer_ = Scorer(task.classes, features, network, loader.mean, loader.std, self.clip_length, *self._tta())
+        self.n_features_in_, self.threshold_ = _samples(task.train.X, self.clip_length), THRESHOLD
         self.seed_, self.split_ = seed, None
         self.trained_on_, self.validated_on_ = (
-            np.unique(clip_digests.digests(some, self.threads)) for some in (clips, () if held is None else held[0])
+            np.unique(clip_digests.digests(some, self.threads))
+            for some in (clips, np.empty((0, 0), np.float32) if held_out is None else held_out[0])
         )
-        self._train(batches, task.of_classes, held, None if checkpoint is None else Path(checkpoint))
-        if held is not None:
-            self._calibrate(*held, noises, seed)
+        path = None if checkpoint is None else pathlib.Path(checkpoint)
+        self._train(loader, task.class_weight, held_out, path)
+        if held_out is not None:
+            self._calibrate(*held_out, noises, seed)
         return self
 
-    def _task(self, X, y, validation, sample_weight, notices):
-        """What is to be learnt, checked as far as that can be done without reading a clip."""
-        given = self._checked(X, y)
-        weights = clip_weights(sample_weight, len(given.X))
-        if weights is not None:
-            given, weights = given.select(weights > 0), weights[weights > 0]
-        check_silence(self.silence, given.labels)
-        classes = np.unique(given.labels if self.silence is None else np.append(given.labels, self.silence))
-        if len(classes) < 2:
-            raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
-        held = None if validation is None else self._checked(*validation)
-        strange = [] if held is None else np.setdiff1d(held.labels, classes)
-        if len(strange):
-            raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, strange))}")
-        targets, augmentation = np.searchsorted(classes, given.labels), self._augmentation()
-        noise_clips = round(len(targets) * augmentation.noise_clip_ratio) if augmentation else 0
-        if not noise_clips and self.silence is not None and self.silence not in given.labels:
-            notices.say(f"there is nothing to learn {self.silence!r} from: augmentation would make noise alone")
-        of_classes = class_weights(self.class_weight, classes, targets, noise_clips)
-        return _Task(given, held, classes, targets, of_classes, weights)
+    def _train(
+        self,
+        loader: DataLoader,
+        class_weight: Array | None,
+        held_out: tuple[Float32Array, Array] | None,
+        checkpoint: pathlib.Path | None,
+    ) -> None:
+        self.history_, self.best_epoch_, self.interrupted_ = training.train_network(
+            self, self.scorer_, loader, class_weight, held_out, checkpoint
+        )
 
-    def _checked(self, X, y):
-        """Clips and their labels, as many of the one as of the other."""
-        X = check_clips(X)
-        return _Examples(X, check_labels(y, len(X)))
-
-    def _read(self, examples, notices):
-        return load_clips(examples.X, self.sample_rate, self.clip, notices, self.threads, keep=True)
-
-    def _calibrate(self, clips, labels, noises, seed):
+    def _calibrate(self, clips: Float32Array, labels: Array, noises: list[Float32Array], seed: int) -> None:
         """Choose the threshold of detectors; Ctrl-C leaves the usual one, and the trained weights."""
         from audioconv.classify.calibrate import choose_threshold
 
         try:
-            self.threshold_ = choose_threshold(self, clips, labels, noises, seed=seed)
+            self.threshold_ = choose_threshold(self.scorer_, clips, labels, noises, seed=seed, threads=self.threads)
         except KeyboardInterrupt:
             self.interrupted_ = True
 
-    def _training_config(self):
+    def _training_config(self) -> TrainingConfig:
         return TrainingConfig() if self.training is None else self.training
 
-    def _augmentation(self):
+    def _augmentation(self) -> Augmentation | None:
         if isinstance(self.augment, Augmentation):
             return self.augment
         return Augmentation() if self.augment else None
 
-    def _noise_target(self, classes):
-        """What clips of noise alone are, as a share of each class."""
-        own = [label for label in (self.silence, *SILENCE_LABELS, *UNKNOWN_LABELS) if label in classes.tolist()]
-        return (classes == own[0]).astype(np.float32) if own else np.full(len(classes), 1 / len(classes), np.float32)
-
-    def _noises(self, seed, notices):
-        given = [] if self.background_noise is None else list(self.background_noise)
-        paths = [noise for noise in given if isinstance(noise, (str, os.PathLike))]
-        read = iter(read_all(lambda path: read_mono(path, self.sample_rate, notices), paths, self.threads))
-        noises = synthetic_noise(self.sample_rate, seed)
-        for noise in given:
-            is_path = isinstance(noise, (str, os.PathLike))
-            noises.append(check_noise(next(read) if is_path else noise, noise if is_path else "given as an array"))
-        return noises
-
-    def _train(self, batches, weights, held, checkpoint):
-        score = None if held is None else self._validation_score(*held)
-        if hasattr(self.network_, "fit"):
-            self.history_, self.interrupted_ = closed_form.train(self, batches, weights, score)
-            self.best_epoch_ = len(self.history_)
-            return
+    def _tta(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Pitch factors and shifts of test-time augmentation: none where training has met no other pitch or place."""
+        if not self._augmentation():
+            return (1.0,), (0.0,)
         config = self._training_config()
-        epochs = self.epochs or config.epochs_for(batches.steps)
-        peak = config.learning_rate if self.learning_rate is None else float(self.learning_rate)
-        training = nn.Trainer(
-            config.training_step(self.network_, weights, batches.weighted),
-            config.schedule(peak, epochs * batches.steps),
-            epochs=epochs,
-            validate=score,
-            is_improvement=lambda score, best: score[0] >= best[0] - standard_error(best[0], len(held[1])),
-            checkpoint=checkpoint,
-            fingerprint=batches.fingerprint
-            | {
-                "epochs": epochs,
-                "learning_rate": peak,
-                "model": serialization.name_of(self.model),
-                "training": repr(config),
-            }
-            | ({} if weights is None else {"class_weight": weights.tolist()}),
-        )
-        progress = Progress(self.verbose)
-        with progress.training(epochs, batches, training.position):
-            history = training.run(batches, progress.batch, progress.epoch, self.threads)
-        self.interrupted_, self.best_epoch_ = history.interrupted, history.best_epoch
-        self.history_ = [_record(epoch) for epoch in history.epochs]
-
-    def _validation_score(self, clips, labels):
-        """The function from a network to (accuracy, -loss) on clips."""
-        features = self._standardised(np.stack(parallel.run(self.features_, list(clips), self.threads)))
-        targets = np.searchsorted(self.classes_, labels)
-        wanted = nn.one_hot(targets, len(self.classes_))
-
-        def score(network):
-            logits = network.forward(features, threads=self.threads)
-            return float(np.mean(logits.argmax(axis=1) == targets)), -nn.softmax_cross_entropy(logits, wanted)[0]
-
-        return score
+        return tuple(map(float, config.tta_pitch_factors)), tuple(map(float, config.tta_shifts_s))
 
     # --- files ---
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write the trained model to one safetensors file, in the place of one that is there; whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .safetensors, .model or nothing.
 
         Raises
         ------
         ModelFileError
             If it cannot be written, or the name has the suffix of another format.
         """
-        check_is_fitted(self, "network_")
+        check_is_fitted(self, "scorer_")
         serialization.save(self, path)
 
     @classmethod
-    def load(cls, path=SHIPPED, model=None):
-        """Read a model that `save` wrote, with its parameters; one of a user's own function needs that as `model`.
+    def load(cls, path: Path = SHIPPED, model: models.ModelFactory | None = None) -> Self:
+        """Read a model that `save` wrote, with its parameters.
 
-        Without a path it is the one that comes along: ten English words, learnt from people and from synthetic voices.
+        Parameters
+        ----------
+        path : path
+            Without it, the model that comes along: ten English words, learnt from people and from synthetic voices.
+        model : function, optional
+            That made the network, where it was not one of `audioconv.models.MODELS`.
+
+        Returns
+        -------
+        classifier : KeywordClassifier
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be read, or is no whole model.
         """
         return serialization.load(cls, path, model)
 
-    def __getstate__(self):
-        state = dict(super().__getstate__())
-        state["_predictor"] = None  # closures over the weights; made again when needed
-        return state
+
+def _samples(X: Any, clip_length: int) -> int:
+    """Samples of the clips that are given as arrays; those of files are brought to `clip_length`."""
+    return clip_length if isinstance(X[0], (str, os.PathLike)) else len(X[0])
 
 
-def _samples(X, clip):
-    """Samples of the clips that are given as arrays; those of files are brought to `clip`."""
-    return clip if isinstance(X[0], (str, os.PathLike)) else len(X[0])
-
-
-def _record(epoch):
-    """An epoch's entry of `history_`: plain numbers, with the validation accuracy for the score."""
-    score = epoch.pop("score")
-    return epoch | {"val_accuracy": None if score is None else score[0]}
+def _same(value: Any, default: Any) -> bool:
+    """Whether a parameter is as ever, and not worth a word."""
+    return value is default or (type(value) is type(default) and bool(value == default))

@@ -1,4 +1,4 @@
-"""Clips of files, read once: decoded, resampled and of one length, in a file that is mapped into memory.
+"""The cache of clips of files: decoded, resampled and of one length, in a file that is mapped into memory.
 
 So sets larger than memory can be trained on, and the second training on a set begins at once. It is clips that are kept
 and not features, because features are made of clips that each epoch changes anew.
@@ -7,20 +7,31 @@ and not features, because features are made of clips that each epoch changes ane
 import hashlib
 import json
 import os
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from audioconv import cache, parallel
+from audioconv import _typing, cache, parallel
+from audioconv._typing import Float32Array
+from audioconv.classify.progress import NoticeSink
 from audioconv.io import atomic_write
 
 FORMAT = 2  # changes when the same files would give other clips
 MOST_BYTES = 8 << 30  # kept together; those that were not used for the longest time go first
 
 
-def memory_mapped_clips(files, sample_rate, length, read, notices, threads=None):
-    """Clips (files, length) of float32, read-only, from the store; what is not there is read and put there.
+def memory_mapped_clips(
+    files: Sequence[_typing.Path],
+    sample_rate: int,
+    length: int,
+    read: Callable[[_typing.Path, NoticeSink], Float32Array],
+    notices: NoticeSink | None,
+    threads: int | None = None,
+) -> Float32Array:
+    """Clips (files, length) of float32, read-only, from the cache; what is not there is read and put there.
 
     Parameters
     ----------
@@ -29,7 +40,7 @@ def memory_mapped_clips(files, sample_rate, length, read, notices, threads=None)
         What `read` brings clips to; with the contents of all files they are the key.
     read : callable
         read(path, notices) gives the clip of a file.
-    notices : Notices or None
+    notices : NoticeSink or None
         Told what `read` did, also where the clips were there already.
 
     Raises
@@ -37,39 +48,40 @@ def memory_mapped_clips(files, sample_rate, length, read, notices, threads=None)
     AudioFileError
         If files cannot be read, naming each.
     OSError
-        If the store cannot be written, because the disk is full or for another reason.
+        If the cache cannot be written, because the disk is full or for another reason.
     """
     folder = cache.cache_folder() / "clips"
     path = folder / f"{_key(files, sample_rate, length, threads)}.npy"
-    said = path.with_suffix(".json")
-    clips = _opened(path, said, (len(files), length))
+    notices_path = path.with_suffix(".json")
+    clips = _opened(path, notices_path, (len(files), length))
     if clips is None:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(path, said, files, length, read, threads)
+        _write(path, notices_path, files, length, read, threads)
         _make_room(folder, path)
-        clips = _opened(path, said, (len(files), length))
+        clips = _opened(path, notices_path, (len(files), length))
         if clips is None:
             raise OSError(f"{path} is gone again")
-    with suppress(OSError):  # of another user's store; it is only put off when these clips make room
+    with suppress(OSError):  # of another user's cache; it is only put off when these clips make room
         os.utime(path)
-    for text in json.loads(said.read_text()):
+    for text in json.loads(notices_path.read_text()):
         if notices is not None:
             notices.say(text)
     return clips
 
 
-class _Heard:
-    """Takes notices down, in any order, without saying them."""
+class _NoticeRecorder:
+    """Records notices, in any order, without saying them."""
 
-    def __init__(self):
-        self.texts = set()
+    def __init__(self) -> None:
+        self.texts: set[str] = set()
 
-    def say(self, text):
+    def say(self, text: str) -> None:
+        """Record a notice."""
         self.texts.add(text)
 
 
-def _key(files, sample_rate, length, threads):
-    def digest(path):
+def _key(files: Sequence[_typing.Path], sample_rate: int, length: int, threads: int | None) -> str:
+    def digest(path: _typing.Path) -> bytes:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
 
@@ -78,21 +90,28 @@ def _key(files, sample_rate, length, threads):
     return hashlib.sha256(repr((FORMAT, sample_rate, length, parts)).encode()).hexdigest()[:32]
 
 
-def _opened(path, said, shape):
-    """The clips of a file of the store, or None if it is not there or not whole."""
+def _opened(path: Path, notices_path: Path, shape: tuple[int, int]) -> Float32Array | None:
+    """The clips of a file of the cache, or None if it is not there or not whole."""
     try:
         clips = np.load(path, mmap_mode="r").view(np.ndarray)
-        json.loads(said.read_text())
+        json.loads(notices_path.read_text())
     except (OSError, ValueError, EOFError):
         return None
-    return clips if (clips.shape, clips.dtype) == (shape, np.float32) else None
+    return cast(Float32Array, clips) if (clips.shape, clips.dtype) == (shape, np.float32) else None
 
 
-def _write(path, said, files, length, read, threads):
+def _write(
+    path: Path,
+    notices_path: Path,
+    files: Sequence[_typing.Path],
+    length: int,
+    read: Callable[[_typing.Path, NoticeSink], Float32Array],
+    threads: int | None,
+) -> None:
     """Write the clips with `pwrite` into room that is the file's own: a mapped file on a full disk is a bus error."""
     from audioconv.classify.clips import read_all
 
-    heard, size = _Heard(), 4 * length
+    recorder, size = _NoticeRecorder(), 4 * length
     with atomic_write(path, OSError) as part, open(part, "w+b") as file:
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False}
         np.lib.format.write_array_header_1_0(file, header | {"shape": (len(files), length)})
@@ -101,22 +120,23 @@ def _write(path, said, files, length, read, threads):
         if hasattr(os, "posix_fallocate"):  # said now rather than after all files were decoded
             os.posix_fallocate(file.fileno(), 0, start + len(files) * size)
 
-        def keep(i):
-            _write_at(file.fileno(), read(files[i], heard).astype(np.float32, copy=False).tobytes(), start + i * size)
+        def store(i: int) -> None:
+            clip = read(files[i], recorder).astype(np.float32, copy=False)
+            _write_at(file.fileno(), clip.tobytes(), start + i * size)
 
-        read_all(keep, range(len(files)), threads)
-        with atomic_write(said, OSError) as notes:
-            notes.write_text(json.dumps(sorted(heard.texts)))
+        read_all(store, range(len(files)), threads)
+        with atomic_write(notices_path, OSError) as notes:
+            notes.write_text(json.dumps(sorted(recorder.texts)))
 
 
-def _write_at(handle, data, place):
+def _write_at(handle: int, data: bytes, place: int) -> None:
     """Write all of the data; a disk that is full is an OSError."""
     while data:
         done = os.pwrite(handle, data, place)
         data, place = data[done:], place + done
 
 
-def _make_room(folder, newest):
+def _make_room(folder: Path, newest: Path) -> None:
     """Remove those that were not used for the longest time, but never the newest."""
     kept = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
     total = 0

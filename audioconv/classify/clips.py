@@ -1,19 +1,28 @@
 """Clips of one length from files or arrays of any."""
 
 import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from audioconv import arrays, io, parallel
+from audioconv._typing import Array, ArrayLike, Float32Array, Path
 from audioconv.classify.clip_cache import memory_mapped_clips
-from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, ShapeError
+from audioconv.classify.progress import NoticeSink
+from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, DtypeError, ShapeError
+
+Clips: TypeAlias = ArrayLike | Iterable[Path] | Iterable[ArrayLike]  # what users give as X
+CheckedClips: TypeAlias = Array | Sequence[Path]
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 BLOCKS, QUIET = 32, 0.2  # of a clip; a fifth of the blocks of a long recording is taken for its background
 NEARLY, ROUNDING, TIGHT = 0.02, 1e-12, 0.05
 LONG = 2  # times the length of a clip, from which it is said that most of a file is left out
 
 
-def fit_length(samples, length):
+def fit_length(samples: Float32Array, length: int) -> Float32Array:
     """Bring a signal to `length` samples: a shorter one between zeros, of a longer one the loudest stretch.
 
     Many stretches hold a short sound whole: all that have nearly the largest energy. The middle one has as much before
@@ -44,7 +53,7 @@ def fit_length(samples, length):
     return np.pad(inside, (max(-start, 0), length - inside.size - max(-start, 0)))
 
 
-def read_mono(path, sample_rate, notices=None):
+def read_mono(path: Path, sample_rate: int, notices: NoticeSink | None = None) -> Float32Array:
     """Samples of a file as float32 of one channel at `sample_rate`; `notices.say` is told what was done to it."""
     clip = io.read(path)
     samples = clip.samples
@@ -57,12 +66,12 @@ def read_mono(path, sample_rate, notices=None):
     return np.ascontiguousarray(samples, np.float32)
 
 
-def _say(notices, text):
+def _say(notices: NoticeSink | None, text: str) -> None:
     if notices is not None:
         notices.say(text)
 
 
-def check_clips(X):
+def check_clips(X: Any) -> CheckedClips:
     """Return X as a list of paths or as a float array (clips, samples), or say what is wrong with it."""
     wanted = "X must be a list of paths or an array (clips, samples)"
     if isinstance(X, (str, os.PathLike)):
@@ -84,7 +93,7 @@ def check_clips(X):
         raise ShapeError(
             f"{wanted}, not of shape {np.shape(items)}. Reshape your data: X[None] is an array of one clip"
         )
-    array = arrays.floating(items, "X", (2,))
+    array: Array = arrays.floating(items, "X", (2,))
     if not array.shape[1]:
         raise ShapeError(f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required: clips are empty")
     if not np.isfinite(array).all():
@@ -93,7 +102,24 @@ def check_clips(X):
     return array
 
 
-def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
+def check_block(block: ArrayLike) -> Float32Array:
+    """Return a block of a stream as a float32 array (samples,), or say what is wrong with it."""
+    checked: Array = arrays.floating(block, "block", (1,))
+    if checked.dtype != np.float32:
+        raise DtypeError(f"this stream takes float32 blocks, not {checked.dtype}")
+    if not np.isfinite(checked).all():
+        raise ArgumentError(f"block must be finite, but sample {np.flatnonzero(~np.isfinite(checked))[0]} is not")
+    return checked
+
+
+def load_clips(
+    X: CheckedClips,
+    sample_rate: int,
+    length: int,
+    notices: NoticeSink | None = None,
+    threads: int | None = None,
+    cache: bool = False,
+) -> Float32Array:
     """Clips of equal length as one array.
 
     Parameters
@@ -101,10 +127,11 @@ def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
     X : list of paths, or float array of shape (clips, samples) at `sample_rate`, as `check_clips` returns
     sample_rate : int, in Hz
     length : int, in samples
-    notices : Notices, optional
+    notices : NoticeSink, optional
         Told what is done to files that do not fit.
-    keep : bool
-        Keep the clips of files on disk for the next time, and map them into memory.
+    threads : int, optional
+    cache : bool
+        Cache the clips of files on disk for the next time, and map them into memory.
 
     Returns
     -------
@@ -119,24 +146,26 @@ def load_clips(X, sample_rate, length, notices=None, threads=None, keep=False):
     if isinstance(X, np.ndarray) and X.dtype.kind == "f":
         return np.stack([fit_length(clip, length) for clip in X.astype(np.float32, copy=False)])
 
-    def read(path, notices):
+    files: Sequence[Path] = list(X)
+
+    def read(path: Path, notices: NoticeSink | None) -> Float32Array:
         samples = read_mono(path, sample_rate, notices)
         if samples.size > LONG * length:
             long_s, length_s = LONG * length / sample_rate, length / sample_rate
             _say(notices, f"of files longer than {long_s:g} s only the loudest {length_s:g} s are taken")
         return fit_length(samples, length)
 
-    if keep:
+    if cache:
         try:
-            return memory_mapped_clips(X, sample_rate, length, read, notices, threads)
+            return memory_mapped_clips(files, sample_rate, length, read, notices, threads)
         except AudioconvError:
             raise
         except OSError as error:
             _say(notices, f"clips are kept in memory, because they cannot be kept on disk: {error}")
-    return np.stack(read_all(lambda path: read(path, notices), X, threads))
+    return np.stack(read_all(lambda path: read(path, notices), files, threads))
 
 
-def read_all(read, files, threads=None):
+def read_all(read: Callable[[_Item], _Result], files: Iterable[_Item], threads: int | None = None) -> list[_Result]:
     """What `read` makes of each file, in order; all that cannot be read are named in one AudioFileError."""
     found = parallel.run(lambda path: _tried(read, path), files, threads)
     broken = [result for result in found if isinstance(result, AudioFileError)]
@@ -144,16 +173,16 @@ def read_all(read, files, threads=None):
         raise broken[0]
     if broken:
         raise AudioFileError(f"{len(broken)} of {len(found)} files cannot be read: {'; '.join(map(str, broken))}")
-    return found
+    return [result for result in found if not isinstance(result, AudioFileError)]
 
 
-def broken_files(files, threads=None):
+def broken_files(files: Sequence[Path], threads: int | None = None) -> dict[Path, AudioFileError]:
     """The files that cannot be read, each with the reason: a dict from path to AudioFileError."""
     found = parallel.run(lambda path: _tried(io.read, path), files, threads)
     return {path: error for path, error in zip(files, found, strict=True) if isinstance(error, AudioFileError)}
 
 
-def _tried(read, path):
+def _tried(read: Callable[[_Item], _Result], path: _Item) -> _Result | AudioFileError:
     """What `read` makes of a file, or the error that says why it cannot be read."""
     try:
         return read(path)

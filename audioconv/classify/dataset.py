@@ -1,60 +1,143 @@
-"""Folders of labelled clips: a folder per label, or a manifest with speakers and splits."""
+"""Data sets of labelled clips: a folder per label, or a manifest with speakers and splits."""
 
-import csv
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from audioconv import io
-from audioconv.arrays import seed_of
+from audioconv import _typing, io
+from audioconv._typing import Array, ArrayLike
+from audioconv.arrays import RandomState, seed_of
 from audioconv.classify.labels import BACKGROUND_NOISE_FOLDER, NON_KEYWORD_LABELS, UNKNOWN
+from audioconv.classify.manifest import read_manifest
 from audioconv.errors import ArgumentError, AudioFileError
 
-SPLITS = ("train", "val", "test")
-_SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
-_DELIMITERS = ",;\t"  # of tables from spreadsheets
-_SPEAKER_COLUMNS = ("speaker", "speaker_or_group", "group")
+SplitName: TypeAlias = Literal["train", "val", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
-    """Labelled clips. `groups` (speakers, or None) never cross splits that were made here.
+    """Labelled clips, and how they are split into train, val and test.
 
-    `official` says whether the splits are those of the manifest; else they were made here.
+    Parameters
+    ----------
+    files : list of str
+    labels : array of str, shape (clips,)
+    groups : array of str, shape (clips,), or None
+        Speakers, which never cross splits that were made here.
+    splits : array of str, shape (clips,)
+    notices : list of str
+        What was passed over, or done to have splits.
+    official : bool
+        Whether the splits are those of the manifest; else they were made here.
+
+    Examples
+    --------
+    >>> from audioconv.classify import load_dataset
+    >>> data = load_dataset("data/keywords")
+    >>> data
+    Dataset(4375 clips, 11 labels, 99 speakers, train 3900, val 228, test 247)
+    >>> data.part("val").select([True] * 10 + [False] * 218)
+    Dataset(10 clips, 1 label, 9 speakers, val 10)
     """
 
-    files: list
-    labels: np.ndarray
-    groups: np.ndarray | None
-    splits: np.ndarray
-    notices: list = field(default_factory=list)
+    files: list[str]
+    labels: Array
+    groups: Array | None
+    splits: Array
+    notices: list[str] = field(default_factory=list)
     official: bool = True
 
-    def part(self, split):
-        """The clips of one split."""
+    def __repr__(self) -> str:
+        parts = [_counted(len(self), "clip"), _counted(len(set(self.labels.tolist())), "label")]
+        if self.groups is not None:
+            parts.append(_counted(len(set(self.groups.tolist())), "speaker"))
+        counts = [(split, int((self.splits == split).sum())) for split in SPLITS]
+        return f"Dataset({', '.join([*parts, *(f'{split} {count}' for split, count in counts if count)])})"
+
+    def _repr_html_(self) -> str:
+        """How many clips each label has in each split, as a table for notebooks."""
+        splits = [split for split in SPLITS if (self.splits == split).any()]
+        head = "".join(f"<th>{escape(str(cell))}</th>" for cell in ("label", *splits))
+        rows = []
+        for label in np.unique(self.labels):
+            counts = [((self.labels == label) & (self.splits == split)).sum() for split in splits]
+            rows.append("".join(f"<td>{escape(str(cell))}</td>" for cell in (label, *counts)))
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<p>{escape(repr(self))}</p>{table}"
+
+    def part(self, split: SplitName) -> "Dataset":
+        """Return the clips of one split.
+
+        Parameters
+        ----------
+        split : "train", "val" or "test"
+
+        Returns
+        -------
+        data : Dataset
+
+        Raises
+        ------
+        ArgumentError
+            If it is another.
+        """
         if split not in SPLITS:
             raise ArgumentError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
         return self.select(self.splits == split)
 
-    def select(self, mask):
-        """The clips where `mask` is true."""
+    def select(self, mask: ArrayLike) -> "Dataset":
+        """Return the clips where a mask is true.
+
+        Parameters
+        ----------
+        mask : bool array, shape (clips,)
+
+        Returns
+        -------
+        data : Dataset
+        """
         where = np.flatnonzero(mask)
         groups = None if self.groups is None else self.groups[where]
         files = [self.files[i] for i in where]
         return replace(self, files=files, labels=self.labels[where], groups=groups, splits=self.splits[where])
 
-    def without(self, files):
-        """The clips whose files are none of these."""
-        files = set(files)
-        return self.select([file not in files for file in self.files])
+    def without(self, files: Iterable[str]) -> "Dataset":
+        """Return the clips whose files are none of these.
 
-    def __len__(self):
+        Parameters
+        ----------
+        files : iterable of str
+
+        Returns
+        -------
+        data : Dataset
+        """
+        left_out = set(files)
+        return self.select([file not in left_out for file in self.files])
+
+    def __len__(self) -> int:
         return len(self.files)
 
 
-def load_dataset(folder, *, seed=0, speaker=None, words=None, missing=False):
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count != 1 else ''}"
+
+
+def load_dataset(
+    folder: _typing.Path,
+    *,
+    seed: RandomState = 0,
+    speaker: str | None = None,
+    words: Sequence[str] | None = None,
+    missing: bool = False,
+) -> Dataset:
     """List the labelled clips of a folder.
 
     Parameters
@@ -75,6 +158,10 @@ def load_dataset(folder, *, seed=0, speaker=None, words=None, missing=False):
     missing : bool
         Keep files of the manifest that do not exist, to be told of by `audit` with all others that cannot be read.
 
+    Returns
+    -------
+    data : Dataset
+
     Raises
     ------
     AudioFileError
@@ -82,33 +169,40 @@ def load_dataset(folder, *, seed=0, speaker=None, words=None, missing=False):
     ArgumentError
         If there are fewer than two labels, or a label with a single clip; if `speaker` is no regular expression, or
         does not find one in each name; if one of `words` is no label.
+
+    Examples
+    --------
+    >>> from audioconv.classify import load_dataset
+    >>> load_dataset("data/keywords", words=["yes", "no"]).part("val")
+    Dataset(48 clips, 3 labels, 12 speakers, val 48)
     """
-    folder, seed, notices = Path(folder), seed_of(seed, "seed"), []
+    folder, seed = Path(folder), seed_of(seed, "seed")
+    notices: list[str] = []
     if not folder.is_dir():
         raise AudioFileError(f"{folder} is not a folder; a folder of labelled clips is wanted")
     manifest = folder / "manifest.csv"
     if manifest.exists():
-        files, labels, groups, splits = _read_manifest(manifest, missing, notices)
+        files, found, speakers, official_splits = read_manifest(manifest, missing, notices)
     else:
-        (files, labels), groups, splits = _walk(folder, notices), None, None
-    _check_labels(folder, labels, notices)
-    labels = np.array(labels)
+        (files, found), speakers, official_splits = _walk(folder, notices), None, None
+    _check_labels(folder, found, notices)
+    labels = np.array(found)
     if speaker is not None:
-        groups = _speakers(files, speaker)
-    groups = np.array(groups) if groups else None
-    if not splits:
+        speakers = _speakers(files, speaker)
+    groups = np.array(speakers) if speakers else None
+    splits: ArrayLike
+    if not official_splits:
         splits = _make_splits(labels, groups, seed)
         how = "by speaker" if _enough(groups) else "at random, because fewer than 3 speakers are known"
         # the last of the notices, because not everybody wants to know it
         notices.append(f"{folder} has no split into train, val and test: 70 / 15 / 15 % were made {how}")
-        official = False
     else:
-        official = True
-    data = Dataset(files, labels, groups, np.array(splits), notices, official)
+        splits = official_splits
+    data = Dataset(files, labels, groups, np.array(splits), notices, official=bool(official_splits))
     return data if words is None else _only(data, list(words), seed)
 
 
-def _only(data, words, seed):
+def _only(data: Dataset, words: list[str], seed: int) -> Dataset:
     """The clips of some labels, and a choice of all others as unknown words: in each split as many as of a word."""
     if missing := sorted(set(words) - set(data.labels.tolist())):
         raise ArgumentError(f"words must be labels of the clips, and {', '.join(missing)} are not")
@@ -123,7 +217,7 @@ def _only(data, words, seed):
     )
 
 
-def _speakers(files, pattern):
+def _speakers(files: list[str], pattern: str) -> list[str]:
     """What a regular expression finds in the name of each file."""
     try:
         found = [re.search(pattern, Path(file).name) for file in files]
@@ -134,10 +228,10 @@ def _speakers(files, pattern):
     ]
     if missing:
         raise ArgumentError(f"speaker {pattern!r} finds none in {len(missing)} file name(s), such as {missing[0]}")
-    return [match[match.re.groups > 0] for match in found]
+    return [match[match.re.groups > 0] for match in found if match]
 
 
-def _check_labels(folder, labels, notices):
+def _check_labels(folder: Path, labels: list[str], notices: list[str]) -> None:
     names, counts = np.unique(labels, return_counts=True)
     if len(names) < 2:
         found = f"one ({str(names[0])!r})" if len(names) else "none"
@@ -147,9 +241,11 @@ def _check_labels(folder, labels, notices):
         raise ArgumentError(f"label {str(names[counts.argmin()])!r} in {folder} has one clip; at least two are wanted")
 
 
-def _walk(folder, notices):
+def _walk(folder: Path, notices: list[str]) -> tuple[list[str], list[str]]:
     """Files and labels of a folder of folders; what is passed over goes into the notices."""
-    files, labels, passed = [], [], []
+    files: list[str] = []
+    labels: list[str] = []
+    passed = []
     for place in sorted(folder.iterdir()):
         name = place.name
         if not place.is_dir() or name == BACKGROUND_NOISE_FOLDER:
@@ -173,90 +269,24 @@ def _walk(folder, notices):
     return files, labels
 
 
-def _sounds(folder):
+def _sounds(folder: Path) -> list[Path]:
     try:
-        return io.sound_files(folder)
+        found: list[Path] = io.sound_files(folder)
+        return found
     except (AudioFileError, OSError):
         return []
 
 
-def _read_manifest(manifest, missing, notices):
-    rows = _read_rows(manifest)
-    columns = rows[0].keys() if rows else ()
-    if not {"file", "label"} <= set(columns):
-        raise AudioFileError(
-            f"{manifest} must have columns file and label, not {', '.join(map(str, columns)) or 'none'}"
-        )
-    for line, row in enumerate(rows, 2):
-        row["label"] = (row["label"] or "").strip()
-        if not row["file"] or not row["label"]:
-            raise AudioFileError(f"{manifest}, line {line}: file and label must both be given")
-        row["file"] = _place(manifest.parent, row["file"])
-    splits = _read_splits(manifest, rows) if "split" in columns else None
-    if splits is None:
-        rows = _once(manifest, rows, notices)
-    absent = [row["file"] for row in rows if not Path(row["file"]).is_file()]
-    if absent and not missing:
-        raise AudioFileError(f"{manifest} names {len(absent)} file(s) that do not exist, such as {absent[0]}")
-    speaker = next((name for name in _SPEAKER_COLUMNS if name in columns), None)
-    groups = [(row[speaker] or "").strip() for row in rows] if speaker else None
-    return [row["file"] for row in rows], [row["label"] for row in rows], groups, splits
-
-
-def _read_rows(manifest):
-    """The rows of a table with commas, semicolons or tabs between its columns, whose names are in small letters."""
-    try:
-        with open(manifest, encoding="utf-8-sig", newline="", errors="strict") as text:
-            header = text.readline()
-            text.seek(0)
-            reader = csv.DictReader(text, delimiter=max(_DELIMITERS, key=header.count), skipinitialspace=True)
-            reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-            return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AudioFileError(f"{manifest} cannot be read: {error}") from error
-
-
-def _place(folder, name):
-    """Where a file of the manifest is: beside it, or where an absolute path says; also with backslashes between."""
-    place = folder / name
-    if "\\" in name and not place.exists():
-        place = folder / name.replace("\\", "/")
-    return str(place)
-
-
-def _once(manifest, rows, notices):
-    """Each row once: a file that is named twice alike would be in two parts of a split that is made."""
-    once = {}
-    for row in rows:
-        once.setdefault((row["file"], row["label"]), row)
-    if len(once) < len(rows):
-        notices.append(f"{manifest} names {len(rows) - len(once)} file(s) more than once; each is taken once")
-    return list(once.values())
-
-
-def _read_splits(manifest, rows):
-    """The split of each row, or None where the column holds another division, such as folds."""
-    names = [(row["split"] or "").strip().lower() for row in rows]
-    splits = [_SPLIT_NAMES.get(name, name) for name in names]
-    known = [split in SPLITS for split in splits]
-    if any(known) and not all(known):
-        line = known.index(False) + 2
-        raise AudioFileError(
-            f"{manifest}, line {line}: split must be train, val or test, not {rows[line - 2]['split']!r}"
-        )
-    return splits if all(known) else None
-
-
-def _enough(groups):
+def _enough(groups: Array | None) -> bool:
     """Whether each part can have a speaker of its own."""
     return groups is not None and len(np.unique(groups)) >= len(SPLITS)
 
 
-def _make_splits(labels, groups, seed):
+def _make_splits(labels: Array, groups: Array | None, seed: int) -> Array:
     """70 / 15 / 15 %: of whole speakers where there are enough, else within each label."""
     rng = np.random.default_rng(seed)
     splits = np.full(len(labels), "train", dtype="<U5")
-    if _enough(groups):
+    if groups is not None and _enough(groups):
         speakers = rng.permutation(np.unique(groups))
         held = max(1, round(0.15 * len(speakers)))
         splits[np.isin(groups, speakers[:held])] = "val"

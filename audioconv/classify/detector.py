@@ -1,184 +1,136 @@
-"""Hearing words in a stream: posteriors of a sliding window, and the decision when a word was said."""
+"""Keyword detection in a stream: from posteriors of a sliding window to the decision when a word was said."""
 
-import numbers
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from audioconv import arrays, parallel
-from audioconv.arrays import number
-from audioconv.classify.clips import fit_length
+from audioconv._typing import Array, ArrayLike, Float32Array
+from audioconv.arrays import is_number, number
 from audioconv.classify.labels import NON_KEYWORD_LABELS
-from audioconv.errors import ArgumentError, DtypeError
+from audioconv.classify.scorer import PosteriorStream, Scorer
+from audioconv.errors import ArgumentError
 from audioconv.stage import Guard
 
-BATCH = 64  # windows in one pass of the network
 SMOOTHING_S, HOLD_S, REFRACTORY_S = 0.3, 0.4, 1.0
+THRESHOLD = 0.7  # where there were no validation clips to choose it on
 
 
 class Detection(NamedTuple):
-    """One word heard. Times are seconds from the start of the stream, at the middle of the windows that heard it."""
+    """One word heard. Times are seconds from the start of the stream, at the middle of the windows that heard it.
 
-    label: str
-    start_s: float  # when its score first reached the threshold
-    peak_s: float  # when its score was largest
-    score: float  # the largest smoothed posterior
+    Parameters
+    ----------
+    label : str
+    start_s : float
+        When its score first reached the threshold.
+    peak_s : float
+        When its score was largest.
+    score : float
+        The largest smoothed posterior.
 
-
-class PosteriorStream:
-    """Posteriors of a window as long as a training clip, which moves on in steps of `classifier.step` samples.
-
-    Row k judges samples k * step ... k * step + clip. Blocks of any length give the rows that they complete;
-    `flush` fills the last window with zeros, so that no sample goes unheard; a stream shorter than a clip is
-    placed in the middle of one, as `predict_proba` does. The rows are the same at any cut.
+    Examples
+    --------
+    >>> from audioconv import Detection
+    >>> Detection("yes", 1.05, 1.2, 0.934)
+    Detection('yes' at 1.20 s, score 0.934)
     """
 
-    latency = 0
+    label: Any
+    start_s: float
+    peak_s: float
+    score: float
 
-    def __init__(self, classifier):
-        self._classifier = classifier
-        # absolute frames, because each window is a clip of its own
-        self._voices = [features.absolute.stream() for features in classifier.heard_features()]
-        self._clip, self._step = classifier.clip, classifier.step
-        self._guard = Guard("posterior stream")
-        self._clear()
-
-    def _clear(self):
-        for voice in self._voices:
-            voice.reset()
-        self._seen = 0  # samples
-        self._rows = 0  # posteriors given out
-        self._first = 0  # number of the oldest frame that is kept
-        self._frames = np.empty((len(self._voices), 0, self._classifier.features_.absolute.n_features), np.float32)
-        self._opening = []  # the samples, while there are fewer than a clip
-
-    def reset(self):
-        """Forget the stream so far."""
-        with self._guard:
-            self._clear()
-
-    def process(self, block):
-        """Take (samples,) of float32 and return the posteriors (rows, classes) that they complete."""
-        block = arrays.floating(block, "block", (1,))
-        if block.dtype != np.float32:
-            raise DtypeError(f"this stream takes float32 blocks, not {block.dtype}")
-        if not np.isfinite(block).all():
-            raise ArgumentError(f"block must be finite, but sample {np.flatnonzero(~np.isfinite(block))[0]} is not")
-        with self._guard:
-            return self._process(block)
-
-    def _process(self, block):
-        if self._seen < self._clip:
-            self._opening.append(block.copy())
-        self._seen += block.size
-        if self._seen >= self._clip:
-            self._opening.clear()
-        new = np.stack([voice.process(block) for voice in self._voices])
-        self._frames = np.concatenate((self._frames, new), axis=1)
-        due = 1 + (self._seen - self._clip) // self._step if self._seen >= self._clip else 0
-        return self._judge(max(0, due - self._rows))
-
-    def _judge(self, count):
-        """Posteriors of the next `count` windows; the frames that no later window needs are dropped."""
-        length = self._classifier.features_.frames(self._clip)
-        hop = self._step // self._classifier.features_.hop
-        start = self._rows * hop - self._first
-
-        def judged(first):
-            starts = [start + hop * k for k in range(first, min(first + BATCH, count))]
-            return self._classifier.judge(np.stack([self._frames[:, s : s + length] for s in starts]))
-
-        results = [np.empty((0, len(self._classifier.classes_)), np.float32)]
-        results += parallel.run(judged, range(0, count, BATCH), self._classifier.threads)
-        self._rows += count
-        keep = max(0, self._rows * hop - self._first)
-        self._first += keep
-        self._frames = self._frames[:, keep:].copy()
-        return np.concatenate(results)
-
-    def flush(self):
-        """End the stream: the posteriors of what is left; then start afresh."""
-        with self._guard:
-            if not self._seen:
-                rows = self._judge(0)
-            elif self._seen < self._clip:
-                clip = fit_length(np.concatenate(self._opening), self._clip)
-                self._clear()
-                rows = self._process(clip)
-            else:
-                rest = (self._seen - self._clip) % self._step
-                rows = self._process(np.zeros((self._step - rest) % self._step, np.float32))
-            self._clear()
-            return rows
+    def __repr__(self) -> str:
+        label = self.label.item() if isinstance(self.label, np.generic) else self.label
+        return f"Detection({label!r} at {self.peak_s:.2f} s, score {self.score:.3f})"
 
 
-class Events:
-    """The decision when a word was said, from posteriors row by row.
+class EventDecoder:
+    """Decode posteriors, row by row, to events: the decision when a word was said.
 
-    They are averaged over `smoothing_s`. When that of a word reaches `threshold`, an event begins; it ends when the
-    largest has not grown for `hold_s`, and gives one detection, of the label that was largest. For `refractory_s`
-    after the peak nothing else is heard.
+    They are averaged over `smoothing_s` (posterior smoothing). When that of a word reaches `threshold`, an event
+    begins; it ends when the largest has not grown for `hold_s`, and gives one detection, of the label that was largest.
+    For `refractory_s` after the peak no other event begins.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Whose posteriors are decoded: its classes, window and hop are taken.
+    threshold : float
+    smoothing_s, hold_s, refractory_s : float, in seconds
+    ignore : str, or labels that are no keywords, optional
     """
 
-    def __init__(self, classifier, threshold, smoothing_s=SMOOTHING_S, hold_s=HOLD_S, refractory_s=REFRACTORY_S,
-                 ignore=NON_KEYWORD_LABELS):  # fmt: skip
+    def __init__(
+        self,
+        scorer: Scorer,
+        threshold: float,
+        *,
+        smoothing_s: float = SMOOTHING_S,
+        hold_s: float = HOLD_S,
+        refractory_s: float = REFRACTORY_S,
+        ignore: Iterable[Any] | None = NON_KEYWORD_LABELS,
+    ) -> None:
         for name, seconds in (("smoothing_s", smoothing_s), ("hold_s", hold_s), ("refractory_s", refractory_s)):
             number(seconds, name, 0)
-        self._labels = classifier.classes_
-        no_words = {ignore} if isinstance(ignore, str) else {str(label) for label in ignore or ()}
-        self._words = np.array([str(label) not in no_words for label in self._labels])
+        self._labels = scorer.classes
+        ignored = {ignore} if isinstance(ignore, str) else {str(label) for label in ignore or ()}
+        self._is_keyword = np.array([str(label) not in ignored for label in self._labels])
         self._threshold, self._refractory_s = threshold, refractory_s
-        self._step_s = classifier.step / classifier.sample_rate
-        self._middle_s = classifier.clip / classifier.sample_rate / 2  # of the window of row 0
-        self._smooth = max(1, round(smoothing_s / self._step_s))
-        self._settle = max(1, round(hold_s / self._step_s))
+        self._hop_s = scorer.window_hop / scorer.sample_rate
+        self._middle_s = scorer.clip_length / scorer.sample_rate / 2  # of the window of row 0
+        self._smoothing_rows = max(1, round(smoothing_s / self._hop_s))
+        self._hold_rows = max(1, round(hold_s / self._hop_s))
         self.reset()
 
-    def reset(self):
-        """Start at row 0, with nothing heard."""
+    def reset(self) -> None:
+        """Start at row 0, without an event."""
         self._row = 0
-        self._last = np.zeros((self._smooth - 1, len(self._labels)))  # rows that the next mean still holds
-        self._event = None
-        self._waited = 0  # rows since the score of the event last grew
+        self._last: Array = np.zeros(
+            (self._smoothing_rows - 1, len(self._labels))
+        )  # rows that the next mean still holds
+        self._event: Detection | None = None
+        self._held = 0  # rows since the score of the event last grew
         self._refractory_until_s = -np.inf
 
-    def process(self, rows):
+    def process(self, rows: Float32Array) -> list[Detection]:
         """Go on by some rows of posteriors and return the detections whose events end in them."""
         joined = np.concatenate((self._last, rows))
         self._last = joined[len(rows) :]
         # each mean is summed anew, in the order of its rows, so that it does not depend on the cut
-        sums = sum(joined[k : k + len(rows)] for k in range(self._smooth))
-        held = np.minimum(self._row + 1 + np.arange(len(rows)), self._smooth)  # rows in each mean: fewer at the start
-        scores = np.where(self._words, sums / held[:, None], 0)
-        times_s = self._middle_s + (self._row + np.arange(len(rows)) - (held - 1) / 2) * self._step_s
+        sums: Any = sum(joined[k : k + len(rows)] for k in range(self._smoothing_rows))
+        held = np.minimum(self._row + 1 + np.arange(len(rows)), self._smoothing_rows)  # rows in each mean: at first few
+        scores = np.where(self._is_keyword, sums / held[:, None], 0)
+        times_s = self._middle_s + (self._row + np.arange(len(rows)) - (held - 1) / 2) * self._hop_s
         self._row += len(rows)
         best = scores.argmax(axis=1).tolist()
         moves = map(self._move, best, scores.max(axis=1, initial=0).tolist(), times_s.tolist())
         return [ended for ended in moves if ended]
 
-    def flush(self):
+    def flush(self) -> list[Detection]:
         """The detection that is still open, if there is one; then start afresh."""
         found = [self._event] if self._event else []
         self.reset()
         return found
 
-    def _move(self, best, score, time_s):
+    def _move(self, best: int, score: float, time_s: float) -> Detection | None:
         """Move the event on by one row and return it if it ends."""
-        if self._event is None:
+        event = self._event
+        if event is None:
             if score >= self._threshold and time_s >= self._refractory_until_s:
                 self._event = Detection(self._labels[best], time_s, time_s, score)
-                self._waited = 0
+                self._held = 0
             return None
-        if score > self._event.score:
-            self._event = Detection(self._labels[best], self._event.start_s, time_s, score)
-            self._waited = 0
+        if score > event.score:
+            self._event = Detection(self._labels[best], event.start_s, time_s, score)
+            self._held = 0
             return None
-        self._waited += 1
-        if self._waited < self._settle:
+        self._held += 1
+        if self._held < self._hold_rows:
             return None
-        ended, self._event = self._event, None
-        self._refractory_until_s = ended.peak_s + self._refractory_s
-        return ended
+        self._event, self._refractory_until_s = None, event.peak_s + self._refractory_s
+        return event
 
 
 class KeywordDetector:
@@ -186,46 +138,91 @@ class KeywordDetector:
 
     Parameters
     ----------
-    classifier : fitted KeywordClassifier
-    threshold : float in (0, 1); None takes the classifier's own
+    scorer : Scorer
+        Of a fitted `KeywordClassifier`, whose `stream` makes a detector with the threshold that was chosen for it.
+    threshold : float in (0, 1)
         The smoothed posterior from which a word counts.
-    smoothing_s : float
-        Posteriors are averaged over so many seconds.
-    hold_s : float
+    smoothing_s : float, in seconds
+        Posteriors are averaged over so long.
+    hold_s : float, in seconds
         A word is given out when its score has not grown for so long.
-    refractory_s : float
-        Nothing is heard for so long after the peak of a word.
-    ignore : labels that are no words, such as "unknown"
+    refractory_s : float, in seconds
+        No other word is heard for so long after the peak of a word.
+    ignore : str, or sequence of labels
+        What is no keyword, such as "unknown".
+    threads : int, optional
 
     References
     ----------
     Chen, Parada, Heigold, Small-footprint keyword spotting using deep neural networks, ICASSP 2014, section 2.3.
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> detector = ac.KeywordClassifier.load().stream(threshold=0.8)
+    >>> detector
+    KeywordDetector(11 classes, threshold=0.8, smoothing_s=0.3, hold_s=0.4, refractory_s=1.0)
+    >>> detector.process(np.zeros(32000, "float32")) + detector.flush()
+    []
     """
 
     latency = 0
 
-    def __init__(self, classifier, *, threshold=None, smoothing_s=SMOOTHING_S, hold_s=HOLD_S,
-                 refractory_s=REFRACTORY_S, ignore=NON_KEYWORD_LABELS):  # fmt: skip
-        threshold = classifier.threshold_ if threshold is None else threshold
-        if not isinstance(threshold, numbers.Real) or not 0 < threshold < 1:
+    def __init__(
+        self,
+        scorer: Scorer,
+        *,
+        threshold: float = THRESHOLD,
+        smoothing_s: float = SMOOTHING_S,
+        hold_s: float = HOLD_S,
+        refractory_s: float = REFRACTORY_S,
+        ignore: Iterable[Any] | None = NON_KEYWORD_LABELS,
+        threads: int | None = None,
+    ) -> None:
+        if not is_number(threshold) or not 0 < threshold < 1:
             raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
         self.threshold = float(threshold)
-        self._posteriors = PosteriorStream(classifier)
+        self.smoothing_s, self.hold_s, self.refractory_s = smoothing_s, hold_s, refractory_s
+        self._decoder = EventDecoder(
+            scorer, self.threshold, smoothing_s=smoothing_s, hold_s=hold_s, refractory_s=refractory_s, ignore=ignore
+        )
+        self._posteriors = PosteriorStream(scorer, threads)
         self._guard = Guard("keyword detector")
-        self._events = Events(classifier, self.threshold, smoothing_s, hold_s, refractory_s, ignore)
 
-    def reset(self):
+    def __repr__(self) -> str:
+        return (
+            f"KeywordDetector({len(self._posteriors.scorer.classes)} classes, threshold={self.threshold:g}, "
+            f"smoothing_s={self.smoothing_s}, hold_s={self.hold_s}, refractory_s={self.refractory_s})"
+        )
+
+    def reset(self) -> None:
         """Forget the stream so far."""
         with self._guard:
             self._posteriors.reset()
-            self._events.reset()
+            self._decoder.reset()
 
-    def process(self, block):
-        """Take (samples,) of float32 and return the list of words whose events end in them."""
-        with self._guard:
-            return self._events.process(self._posteriors.process(block))
+    def process(self, block: ArrayLike) -> list[Detection]:
+        """Return the words whose events end in a block.
 
-    def flush(self):
-        """End the stream: the words that are still open; then start afresh."""
+        Parameters
+        ----------
+        block : float32 array, shape (samples,)
+            Of any length.
+
+        Returns
+        -------
+        detections : list of Detection
+        """
         with self._guard:
-            return self._events.process(self._posteriors.flush()) + self._events.flush()
+            return self._decoder.process(self._posteriors.process(block))
+
+    def flush(self) -> list[Detection]:
+        """End the stream and start afresh.
+
+        Returns
+        -------
+        detections : list of Detection
+            The words that are still open.
+        """
+        with self._guard:
+            return self._decoder.process(self._posteriors.flush()) + self._decoder.flush()

@@ -1,9 +1,13 @@
-"""The labels of clips, and those that stand for no word."""
+"""The labels of clips, those that stand for no keyword, and how much each counts."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from audioconv._typing import Array, Float32Array
 from audioconv.errors import ArgumentError, ShapeError
 
 UNKNOWN = "unknown"  # the label of words that are none of those to tell apart
@@ -13,12 +17,12 @@ SILENCE_LABELS = ("silence", "_silence_", "noise", "_noise_", "background", BACK
 NON_KEYWORD_LABELS = UNKNOWN_LABELS + SILENCE_LABELS
 
 
-def check_labels(y, clips):
+def check_labels(y: Any, clips: int) -> Array:
     """Return y as an array of `clips` labels, or say what is wrong with it."""
     if y is None:
         raise ArgumentError("KeywordClassifier requires y to be passed, but the target y is None; labels are wanted")
     try:
-        labels = column_or_1d(y, warn=True)
+        labels: Array = column_or_1d(y, warn=True)
     except ValueError as error:
         raise ShapeError(f"y must hold one label a clip: {clips} clips, labels of shape {np.shape(y)}") from error
     if len(labels) != clips:
@@ -37,45 +41,52 @@ def check_labels(y, clips):
     return labels
 
 
-def class_weights(wanted, classes, targets, noise_clips=0):
-    """What `class_weight` says as an array, or None.
+def noise_target(classes: Array, silence: Any = None) -> Float32Array:
+    """What clips of noise alone are, as a share of each class: silence, else unknown, else all alike (uniform)."""
+    labels = classes.tolist()
+    own = [label for label in (silence, *SILENCE_LABELS, *UNKNOWN_LABELS) if label in labels]
+    return (classes == own[0]).astype(np.float32) if own else np.full(len(classes), 1 / len(classes), np.float32)
+
+
+def class_weights(class_weight: Any, classes: Array, targets: Array, noise_clips: int = 0) -> Array | None:
+    """What `class_weight` says as an array of one weight a class, or None.
 
     Parameters
     ----------
-    wanted : None, "balanced" or dict of label -> number
+    class_weight : None, "balanced" or dict of label -> number
     classes : array of labels, sorted
     targets : int array
         The class of each clip.
     noise_clips : int
         Clips of noise alone: those of a class that has no others.
     """
-    if wanted is None:
+    if class_weight is None:
         return None
-    if isinstance(wanted, str) and wanted == "balanced":
+    if isinstance(class_weight, str) and class_weight == "balanced":
         counts = np.bincount(targets, minlength=len(classes))
         counts[counts == 0] = noise_clips
         return np.where(counts > 0, counts.sum() / (len(classes) * np.maximum(counts, 1)), 1.0)
-    if not isinstance(wanted, dict):
-        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of label -> number, not {wanted!r}")
-    if strange := [str(label) for label in wanted if label not in classes.tolist()]:
-        raise ArgumentError(f"class_weight has labels that y does not: {', '.join(strange)}")
+    if not isinstance(class_weight, Mapping):
+        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of label -> number, not {class_weight!r}")
+    if unknown := [str(label) for label in class_weight if label not in classes.tolist()]:
+        raise ArgumentError(f"class_weight has labels that y does not: {', '.join(unknown)}")
     try:
-        weights = np.array([wanted.get(label, 1.0) for label in classes.tolist()], float)
+        weights = np.array([class_weight.get(label, 1.0) for label in classes.tolist()], float)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"class_weight must hold numbers of at least 0, not {wanted!r}") from error
+        raise ArgumentError(f"class_weight must hold numbers of at least 0, not {class_weight!r}") from error
     if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ArgumentError(f"class_weight must hold numbers of at least 0, not all 0, not {wanted!r}")
+        raise ArgumentError(f"class_weight must hold numbers of at least 0, not all 0, not {class_weight!r}")
     return weights
 
 
-def clip_weights(wanted, clips):
+def sample_weights(sample_weight: Any, clips: int) -> Array | None:
     """What `sample_weight` says as a float64 array of one weight a clip, or None; of mean 1 over clips that count."""
-    if wanted is None:
+    if sample_weight is None:
         return None
     try:
-        weights = np.asarray(wanted, np.float64)
+        weights = np.asarray(sample_weight, np.float64)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(f"sample_weight must hold one number a clip, not {wanted!r}") from error
+        raise ArgumentError(f"sample_weight must hold one number a clip, not {sample_weight!r}") from error
     if weights.ndim == 0:
         weights = np.full(clips, weights)
     if weights.shape != (clips,):
@@ -85,4 +96,5 @@ def clip_weights(wanted, clips):
     if not weights.any():
         raise ArgumentError("sample_weight must hold at least one number that is not zero")
     weights = weights / weights.max()  # so that no sum of them is infinite
-    return weights / weights[weights > 0].mean()
+    scaled: Array = weights / weights[weights > 0].mean()
+    return scaled

@@ -2,37 +2,65 @@
 
 import numbers
 import os
-from dataclasses import fields, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from audioconv import models, parallel
+from audioconv._typing import Array
 from audioconv.arrays import number, whole
 from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.scorer import Features
+from audioconv.classify.settings import Settings
 from audioconv.classify.training_config import TrainingConfig
 from audioconv.errors import ArgumentError
 
-_NESTED = {"training": TrainingConfig, "augment": Augmentation}  # parameters that have settings of their own
+if TYPE_CHECKING:
+    from audioconv.classify.classifier import KeywordClassifier
+
+_NESTED: dict[str, type[Settings]] = {"training": TrainingConfig, "augment": Augmentation}
 
 
-class NestedParameters:
+class NestedParameters(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """`get_params` and `set_params` that also reach `training__...` and `augment__...`, given or not."""
 
-    def get_params(self, deep=True):
-        """The parameters, as scikit-learn's `get_params`; and those within `training` and `augment` if `deep`."""
-        params = super().get_params(deep=False)
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of this estimator.
+
+        Parameters
+        ----------
+        deep : bool
+            With those within `training` and `augment`, such as `training__weight_decay`.
+
+        Returns
+        -------
+        params : dict of name -> value
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
         if not deep:
             return params
-        inner = {}
+        inner: dict[str, Any] = {}
         for name, kind in _NESTED.items():
             found = params[name] if isinstance(params[name], kind) else kind()
-            inner |= {f"{name}__{field.name}": getattr(found, field.name) for field in fields(found)}
+            inner |= {f"{name}__{own}": value for own, value in found.get_params().items()}
         return params | inner
 
-    def set_params(self, **params):
-        """Change parameters, as scikit-learn's `set_params`; `training__label_smoothing=0.2` one of the training."""
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict of name -> value
+            `training__label_smoothing=0.2` changes one of the training configuration.
+
+        Returns
+        -------
+        self : KeywordClassifier
+        """
         plain = {name: value for name, value in params.items() if name.partition("__")[0] not in _NESTED}
-        inner = {name: {} for name in _NESTED}
+        inner: dict[str, dict[str, Any]] = {name: {} for name in _NESTED}
         for name, value in params.items():
             outer, delimiter, own = name.partition("__")
             if outer in _NESTED:
@@ -47,24 +75,24 @@ class NestedParameters:
         return self
 
 
-def _changed(name, settings, changes):
+def _changed(name: str, settings: object, changes: dict[str, Any]) -> Settings:
     kind = _NESTED[name]
-    known = [field.name for field in fields(kind)]
-    if strange := [own for own in changes if own not in known]:
-        raise ArgumentError(f"{name} has no setting {', '.join(strange)}; it has {', '.join(known)}")
+    known = kind.names()
+    if unknown := [own for own in changes if own not in known]:
+        raise ArgumentError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(known)}")
     return replace(settings if isinstance(settings, kind) else kind(), **changes)
 
 
-def check_parameters(classifier):
-    """Say what is wrong with the parameters of a KeywordClassifier, as far as that does not depend on the clips.
+def check_parameters(classifier: "KeywordClassifier") -> Features:
+    """Return the features, or say what is wrong with the parameters, as far as that does not depend on the clips.
 
     Raises
     ------
     ArgumentError
     """
-    features = models.resolve_model(classifier.model).features(whole(classifier.sample_rate, "sample_rate"))
+    features: Features = models.resolve_model(classifier.model).features(whole(classifier.sample_rate, "sample_rate"))
     number(classifier.clip_s, "clip_s", above=0)
-    if not features.frames(classifier.clip):
+    if not features.frames(classifier.clip_length):
         raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {classifier.clip_s}")
     if classifier.epochs is not None:
         whole(classifier.epochs, "epochs")
@@ -86,7 +114,7 @@ def check_parameters(classifier):
     return features
 
 
-def check_silence(silence, labels):
+def check_silence(silence: object, labels: Array) -> None:
     """Say if a class for noise has a label of another kind than clips have: text among numbers, or the reverse."""
     if silence is not None and isinstance(silence, str) != (labels.dtype.kind == "U"):
         kind = "text" if labels.dtype.kind == "U" else "numbers"

@@ -1,62 +1,154 @@
-"""What training shows on stderr: notices, and a bar with loss, accuracy and the time left."""
+"""What training shows on stderr or in a notebook: notices, and a bar with loss, accuracy and the time left."""
 
 import sys
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, Protocol
+
+REFRESH_S = 0.2
+NOTEBOOK_BAR = 18  # characters
+
+
+class NoticeSink(Protocol):
+    """What is told notices."""
+
+    def say(self, text: str) -> None:
+        """Take a notice."""
 
 
 class Notices:
     """Says on stderr what was done to files that did not fit: each kind once. Silent with verbose 0."""
 
-    def __init__(self, verbose):
+    def __init__(self, verbose: int) -> None:
         self._verbose = verbose
-        self._said = set()
+        self._said: set[str] = set()
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         """Print a notice, unless it was said already."""
         if self._verbose and text not in self._said:
             sys.stderr.write(f"audioconv: {text}\n")
         self._said.add(text)
 
 
-class Progress:
-    """A progress bar; silent with verbose 0."""
+class _Bar(Protocol):
+    """A line that shows how much of a whole is done, and a state beside it."""
 
-    def __init__(self, verbose):
+    @property
+    def speed(self) -> float | None: ...  # steps a second
+
+    def advance(self) -> None: ...
+
+    def show(self, state: str) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class TrainingProgress:
+    """The progress bar of a training; silent with verbose 0."""
+
+    def __init__(self, verbose: int) -> None:
         self._verbose = verbose
-        self._bar, self._state = None, ""
+        self._bar: _Bar | None = None
+        self._state = ""
 
     @contextmanager
-    def training(self, epochs, batches, place):
-        """Show the bar while a training of so many epochs runs, from a place (epoch, batch) on."""
+    def training(self, epochs: int, steps: int, clips: int, place: tuple[int, int] = (0, 0)) -> Iterator[None]:
+        """Show the bar while a training of so many epochs, each of so many steps, runs from (epoch, step) on."""
         if not self._verbose:
             yield
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self._epochs, self._steps, self._clips = epochs, batches.steps, len(batches)
-        first = place[0] * batches.steps + place[1]
-        columns = [BarColumn(bar_width=18), TimeRemainingColumn(), TextColumn("{task.fields[state]}")]
-        with Bar(*columns, console=Console(stderr=True)) as self._bar:  # a line of 80 columns holds it
-            self._task = self._bar.add_task("", total=epochs * batches.steps, completed=first, state="training")
+        self._epochs, self._clips_per_step = epochs, clips / steps
+        self._bar = _bar(epochs * steps, place[0] * steps + place[1])
+        try:
             yield
-        self._bar = None
+        finally:
+            self._bar.stop()
+            self._bar = None
 
-    def batch(self, epoch, number, loss):
+    def batch(self, epoch: int, number: int, loss: float | None) -> None:
         """One batch is done."""
-        if self._bar:
-            self._bar.advance(self._task)
-            speed = self._bar.tasks[self._task].speed
-            if speed and self._state:
-                self._bar.update(self._task, state=f"{self._state}  {speed * self._clips / self._steps:.0f} clips/s")
+        if self._bar is not None:
+            self._bar.advance()
+            if self._bar.speed and self._state:
+                self._bar.show(f"{self._state}  {self._bar.speed * self._clips_per_step:.0f} clips/s")
 
-    def epoch(self, record):
+    def epoch(self, record: Mapping[str, Any]) -> None:
         """One epoch is done; `record` is its entry in the history."""
-        if not self._bar:
+        if self._bar is None:
             return
         state = f"{record['epoch']}/{self._epochs}  loss {record['loss']:.3f}  accuracy {record['accuracy']:.1%}"
         if record["score"] is not None:
             state += f"  unseen {record['score'][0]:.1%}"
         self._state = state
-        self._bar.update(self._task, state=state)
+        self._bar.show(state)
+
+
+def _bar(total: int, done: int) -> _Bar:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    # a notebook's output is written to by itself: rich would warn there of widgets that are not installed
+    return _NotebookBar(total, done) if console.is_jupyter else _TerminalBar(console, total, done)
+
+
+class _TerminalBar:
+    """By rich, on stderr; a line of 80 columns holds it."""
+
+    def __init__(self, console: Any, total: int, done: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = [BarColumn(bar_width=18), TimeRemainingColumn(), TextColumn("{task.fields[state]}")]
+        self._shown = Progress(*columns, console=console)
+        self._task = self._shown.add_task("", total=total, completed=done, state="training")
+        self._shown.start()
+
+    @property
+    def speed(self) -> float | None:
+        return self._shown.tasks[self._task].speed
+
+    def advance(self) -> None:
+        self._shown.advance(self._task)
+
+    def show(self, state: str) -> None:
+        self._shown.update(self._task, state=state)
+
+    def stop(self) -> None:
+        self._shown.stop()
+
+
+class _NotebookBar:
+    """A line of text in the output of a notebook's cell, rewritten in place."""
+
+    def __init__(self, total: int, done: int) -> None:
+        from IPython.display import display  # type: ignore[import-not-found]  # is there where a notebook runs
+
+        self._total, self._begun, self._done, self._state = total, done, done, "training"
+        self._start_s, self._shown_s = time.monotonic(), 0.0
+        self._handle = display(self._line(), raw=True, display_id=True)
+
+    @property
+    def speed(self) -> float | None:
+        passed_s = time.monotonic() - self._start_s
+        return (self._done - self._begun) / passed_s if passed_s > 0 else None
+
+    def _line(self) -> dict[str, str]:
+        filled = round(NOTEBOOK_BAR * self._done / max(1, self._total))
+        left_s = round((self._total - self._done) / self.speed) if self.speed else 0
+        bar = "█" * filled + "·" * (NOTEBOOK_BAR - filled)
+        return {"text/plain": f"{bar} {left_s // 60:02}:{left_s % 60:02}  {self._state}"}
+
+    def advance(self) -> None:
+        self._done += 1
+        if time.monotonic() - self._shown_s > REFRESH_S:
+            self._show()
+
+    def show(self, state: str) -> None:
+        self._state = state
+
+    def stop(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        self._handle.update(self._line(), raw=True)
+        self._shown_s = time.monotonic()

@@ -1,123 +1,333 @@
-"""What a trained classifier says: of clips by several voices and places, of streams window by window."""
+"""From clips, or the windows of a stream, to posteriors: features, standardisation, test-time augmentation, network."""
 
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, TypeAlias
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models, nn, parallel
-from audioconv.classify import clip_digests
-from audioconv.classify.clips import check_clips, load_clips
-from audioconv.classify.detector import BATCH, KeywordDetector, PosteriorStream
-from audioconv.classify.progress import Notices
+from audioconv._typing import Array, ArrayLike, Float32Array
+from audioconv.classify.clips import check_block, fit_length
+from audioconv.features import LogMel, Mfcc
+from audioconv.stage import Guard
+
+Features: TypeAlias = LogMel | Mfcc
+
+BATCH = 64  # clips or windows in one pass of the network
+WINDOW_HOP_MS = 50  # from one window of a stream to the next
 
 
-class Judging:
-    """The part of `KeywordClassifier` that uses a trained network."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Scorer:
+    """What turns clips, and the windows of streams, into posteriors.
 
-    def heard_features(self):
-        """The features of each of `tta_pitch_factors_`."""
-        return [
-            self.features_ if pitch == 1 else self.features_.with_pitch_factor(pitch)
-            for pitch in self.tta_pitch_factors_
-        ]
+    Both go the same way: absolute features by each pitch factor, shifted by each time shift (test-time augmentation),
+    brought to the levels of a clip, standardised, through the network; the mean of the logits decides. So a window of a
+    stream has the posteriors that it has as a clip.
 
-    def _standardised(self, features):
-        """Features (clips, frames, numbers) as the network wants them, by mean and deviation of the training set."""
-        return models.network_input(self.network_, (features - self.mean_) / self.std_)
+    Parameters
+    ----------
+    classes : array of labels, sorted
+    features : LogMel or Mfcc
+    network : nn.Sequential or MiniRocket
+        From features of clips to logits.
+    mean, std : float32 arrays, shape (features,)
+        Of the training set.
+    clip_length : int, in samples
+    tta_pitch_factors : tuple of float
+        A clip is scored as if it were so many times as high.
+    tta_shifts_s : tuple of float, in seconds
+        And as if it came so much later, between silence.
 
-    def _logits(self, frames, network):
-        """Mean logits (clips, classes) of absolute log-mel frames (clips, voices, frames, mels)."""
-        hops = [round(1000 * shift / self.features_.hop_ms) for shift in self.tta_shifts_s_]
-        silence = self.features_.absolute(np.zeros(self.features_.win_length, np.float32))[0]
-        heard = np.concatenate([_moved(frames, hop, silence) for hop in hops], axis=1)
-        logits = network(self._standardised(self.features_.from_absolute(heard.reshape(-1, *frames.shape[2:]))))
-        return _mean(logits.reshape(*heard.shape[:2], -1).swapaxes(0, 1))
+    Examples
+    --------
+    >>> import audioconv as ac
+    >>> scorer = ac.KeywordClassifier.load().scorer_
+    >>> scorer
+    Scorer(11 classes, clips of 16000 samples at 16000 Hz, test-time augmentation by 5 pitches and 2 shifts)
+    >>> scorer.posteriors(np.zeros(16000, np.float32)).shape
+    (1, 11)
+    """
 
-    def judge(self, frames):
-        """Posteriors (windows, classes) of absolute log-mel frames (windows, voices, frames, mels), by one thread."""
-        if getattr(self, "_predictor", None) is None:
-            self._predictor = self.network_.inference()
-        return nn.softmax(self._logits(frames, self._predictor))
+    classes: Array
+    features: Features
+    network: models.Network
+    mean: Float32Array
+    std: Float32Array
+    clip_length: int
+    tta_pitch_factors: tuple[float, ...] = (1.0,)
+    tta_shifts_s: tuple[float, ...] = (0.0,)
 
-    def _clips(self, X):
-        check_is_fitted(self, "network_")
-        return load_clips(check_clips(X), self.sample_rate, self.clip, Notices(self.verbose), self.threads)
+    def __repr__(self) -> str:
+        pitches, shifts = len(self.tta_pitch_factors), len(self.tta_shifts_s)
+        tta = f"by {pitches} pitches and {shifts} shifts" if pitches * shifts > 1 else "off"
+        return (
+            f"Scorer({len(self.classes)} classes, clips of {self.clip_length} samples at {self.sample_rate} Hz, "
+            f"test-time augmentation {tta})"
+        )
 
-    def _logits_of(self, X):
-        clips, voices, rows = self._clips(X), [features.absolute for features in self.heard_features()], []
-        for begin in range(0, len(clips), BATCH):
-            part = list(clips[begin : begin + BATCH])
-            frames = parallel.run(lambda clip: np.stack([voice(clip) for voice in voices]), part, self.threads)
-            rows.append(self._logits(np.stack(frames), partial(self.network_.forward, threads=self.threads)))
-        return np.concatenate(rows)
+    @property
+    def sample_rate(self) -> int:
+        """Of clips and streams, in Hz."""
+        return int(self.features.sample_rate)
 
-    def predict_proba(self, X):
-        """Posteriors of clips, shape (clips, classes), in the order of `classes_`."""
-        return nn.softmax(self._logits_of(X))
+    @property
+    def clip_s(self) -> float:
+        """Length of a clip in seconds."""
+        return self.clip_length / self.sample_rate
 
-    def predict_log_proba(self, X):
-        """Natural logarithms of the posteriors of clips, shape (clips, classes); finite where these round to 0."""
-        logits = self._logits_of(X).astype(np.float64)
-        logits -= logits.max(axis=1, keepdims=True)
-        return (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+    @property
+    def window_hop(self) -> int:
+        """From one window of a stream to the next, in samples: a whole number of feature hops."""
+        return self.frames_per_window_hop * int(self.features.hop)
 
-    def decision_function(self, X):
-        """Logits of clips, shape (clips, classes); of two classes (clips,), above 0 for the second."""
-        logits = self._logits_of(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+    @property
+    def frames_per_window_hop(self) -> int:
+        """From one window of a stream to the next, in feature frames."""
+        return max(1, round(WINDOW_HOP_MS / float(self.features.hop_ms)))
 
-    def predict(self, X):
-        """The most probable label of each clip."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+    @cached_property
+    def absolute_features(self) -> list[Features]:
+        """The features before levels are made relative, one for each pitch factor."""
+        pitched = [self.features if f == 1 else self.features.with_pitch_factor(f) for f in self.tta_pitch_factors]
+        return [features.absolute for features in pitched]
 
-    def was_trained_on(self, X):
-        """Whether each clip is one that the weights were made from, or, as validation, chosen by.
+    @cached_property
+    def _inference(self) -> Callable[[Float32Array], Float32Array]:
+        program: Callable[[Float32Array], Float32Array] = self.network.inference()
+        return program
+
+    def __getstate__(self) -> dict[str, Any]:
+        cached = ("absolute_features", "_inference")  # programs are closures over the weights; both are made again
+        return {name: value for name, value in vars(self).items() if name not in cached}
+
+    def network_input(self, features: Float32Array) -> Float32Array:
+        """Return features as the network takes them: standardised, in its shape.
 
         Parameters
         ----------
-        X : list of paths, or float array of shape (clips, samples) at `sample_rate`
+        features : float32 array, shape (clips, frames, features)
 
         Returns
         -------
-        trained, validated : bool arrays, shape (clips,); None, None if the model is of a file that does not say so
+        x : float32 array, shape (clips, frames, features) or (clips, frames, features, 1)
         """
-        clips = self._clips(X)
-        if self.trained_on_ is None:
-            return None, None
-        found = clip_digests.digests(clips, self.threads)
-        return np.isin(found, self.trained_on_), np.isin(found, self.validated_on_)
+        shaped: Float32Array = models.network_input(self.network, (features - self.mean) / self.std)
+        return shaped
 
-    def posteriors(self, samples):
-        """Posteriors of a window that slides over a long recording.
+    def _logits(self, frames: Float32Array, network: Callable[[Float32Array], Float32Array]) -> Float32Array:
+        """Mean logits (clips, classes) of absolute frames (clips, pitches, frames, bands)."""
+        hops = [round(1000 * shift / self.features.hop_ms) for shift in self.tta_shifts_s]
+        silence = self.features.absolute(np.zeros(self.features.win_length, np.float32))[0]
+        versions = np.concatenate([_shifted(frames, hop, silence) for hop in hops], axis=1)
+        features: Array = self.features.from_absolute(versions.reshape(-1, *frames.shape[2:]))
+        logits = network(self.network_input(features))
+        return _mean(logits.reshape(*versions.shape[:2], -1).swapaxes(0, 1))
+
+    def logits(self, clips: Float32Array, threads: int | None = None) -> Float32Array:
+        """Return the mean logits of clips over all versions of test-time augmentation.
+
+        Parameters
+        ----------
+        clips : float32 array, shape (clips, clip_length)
+        threads : int, optional
+
+        Returns
+        -------
+        logits : float32 array, shape (clips, classes)
+        """
+        network, rows = partial(self.network.forward, threads=threads), []
+
+        def frames_of(clip: Float32Array) -> Float32Array:
+            return np.stack([features(clip) for features in self.absolute_features])
+
+        for begin in range(0, len(clips), BATCH):
+            frames = parallel.run(frames_of, list(clips[begin : begin + BATCH]), threads)
+            rows.append(self._logits(np.stack(frames), network))
+        return np.concatenate(rows)
+
+    def window_posteriors(self, frames: Float32Array) -> Float32Array:
+        """Return the posteriors of windows whose features are known, by one thread.
+
+        Parameters
+        ----------
+        frames : float32 array, shape (windows, pitches, frames, bands)
+            By each of `absolute_features`.
+
+        Returns
+        -------
+        posteriors : float32 array, shape (windows, classes)
+        """
+        posteriors: Float32Array = nn.softmax(self._logits(frames, self._inference))
+        return posteriors
+
+    def stream(self, threads: int | None = None) -> "PosteriorStream":
+        """Make a stream of posteriors of a sliding window.
+
+        Parameters
+        ----------
+        threads : int, optional
+
+        Returns
+        -------
+        stream : PosteriorStream
+        """
+        return PosteriorStream(self, threads)
+
+    def posteriors(self, samples: ArrayLike, threads: int | None = None) -> Float32Array:
+        """Return the posteriors of a window that slides over a long recording.
 
         Parameters
         ----------
         samples : float32 array, shape (samples,), at `sample_rate`
+        threads : int, optional
 
         Returns
         -------
-        rows : float32 array, shape (frames, classes)
-            Frame k judges samples k * step to k * step + clip; the last one is filled with zeros.
+        posteriors : float32 array, shape (windows, classes)
+            Window k scores samples k * window_hop to k * window_hop + clip_length; the last is filled with zeros.
         """
-        check_is_fitted(self, "network_")
-        stream = PosteriorStream(self)
+        stream = self.stream(threads)
         return np.concatenate((stream.process(samples), stream.flush()))
 
-    def stream(self, **settings):
-        """A KeywordDetector with these settings: threshold, smoothing_s, hold_s, refractory_s, ignore."""
-        check_is_fitted(self, "network_")
-        return KeywordDetector(self, **settings)
+
+class PosteriorStream:
+    """Posteriors of a window as long as a clip, which moves on in steps of `scorer.window_hop` samples.
+
+    Row k scores samples k * window_hop ... k * window_hop + clip_length. Blocks of any length give the rows that they
+    complete; `flush` fills the last window with zeros, so that no sample goes unheard; a stream shorter than a clip is
+    placed in the middle of one, as `predict_proba` does. The rows are the same at any cut.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    threads : int, optional
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> stream = ac.KeywordClassifier.load().scorer_.stream()
+    >>> stream
+    PosteriorStream(11 classes, a window of 16000 samples each 800 samples)
+    >>> len(stream.process(np.zeros(17000, "float32"))), len(stream.flush())
+    (2, 1)
+    """
+
+    latency = 0
+
+    def __init__(self, scorer: Scorer, threads: int | None = None) -> None:
+        self.scorer, self.threads = scorer, threads
+        # absolute frames, because each window is a clip of its own
+        self._feature_streams = [features.stream() for features in scorer.absolute_features]
+        self._guard = Guard("posterior stream")
+        self._clear()
+
+    def __repr__(self) -> str:
+        scorer = self.scorer
+        return (
+            f"PosteriorStream({len(scorer.classes)} classes, a window of {scorer.clip_length} samples each "
+            f"{scorer.window_hop} samples)"
+        )
+
+    def _clear(self) -> None:
+        for stream in self._feature_streams:
+            stream.reset()
+        self._seen = 0  # samples
+        self._rows = 0  # posteriors given out
+        self._first = 0  # number of the oldest frame that is kept
+        bands = self.scorer.features.absolute.n_features
+        self._frames: Float32Array = np.empty((len(self._feature_streams), 0, bands), np.float32)
+        self._opening: list[Float32Array] = []  # the samples, while there are fewer than a clip
+
+    def reset(self) -> None:
+        """Forget the stream so far."""
+        with self._guard:
+            self._clear()
+
+    def process(self, block: ArrayLike) -> Float32Array:
+        """Return the posteriors of the windows that a block completes.
+
+        Parameters
+        ----------
+        block : float32 array, shape (samples,)
+            Of any length.
+
+        Returns
+        -------
+        rows : float32 array, shape (windows, classes)
+
+        Raises
+        ------
+        DtypeError, ShapeError, ArgumentError
+            For another dtype or shape, and for samples that are not finite.
+        """
+        checked = check_block(block)
+        with self._guard:
+            return self._process(checked)
+
+    def _process(self, block: Float32Array) -> Float32Array:
+        length = self.scorer.clip_length
+        if self._seen < length:
+            self._opening.append(block.copy())
+        self._seen += block.size
+        if self._seen >= length:
+            self._opening.clear()
+        new = np.stack([stream.process(block) for stream in self._feature_streams])
+        self._frames = np.concatenate((self._frames, new), axis=1)
+        due = 1 + (self._seen - length) // self.scorer.window_hop if self._seen >= length else 0
+        return self._score(max(0, due - self._rows))
+
+    def _score(self, count: int) -> Float32Array:
+        """Posteriors of the next `count` windows; the frames that no later window needs are dropped."""
+        length = self.scorer.features.frames(self.scorer.clip_length)
+        hop = self.scorer.frames_per_window_hop
+        start = self._rows * hop - self._first
+
+        def scored(first: int) -> Float32Array:
+            starts = [start + hop * k for k in range(first, min(first + BATCH, count))]
+            return self.scorer.window_posteriors(np.stack([self._frames[:, s : s + length] for s in starts]))
+
+        results: list[Float32Array] = [np.empty((0, len(self.scorer.classes)), np.float32)]
+        results += parallel.run(scored, range(0, count, BATCH), self.threads)
+        self._rows += count
+        keep = max(0, self._rows * hop - self._first)
+        self._first += keep
+        self._frames = self._frames[:, keep:].copy()
+        return np.concatenate(results)
+
+    def flush(self) -> Float32Array:
+        """End the stream and start afresh.
+
+        Returns
+        -------
+        rows : float32 array, shape (windows, classes)
+            The posteriors of what is left.
+        """
+        with self._guard:
+            length, hop = self.scorer.clip_length, self.scorer.window_hop
+            if not self._seen:
+                rows = self._score(0)
+            elif self._seen < length:
+                clip = fit_length(np.concatenate(self._opening), length)
+                self._clear()
+                rows = self._process(clip)
+            else:
+                rest = (self._seen - length) % hop
+                rows = self._process(np.zeros((hop - rest) % hop, np.float32))
+            self._clear()
+            return rows
 
 
-def _mean(logits):
-    """Mean over voices and shifts, summed in their order, so that it does not depend on how many clips there are."""
-    return sum(logits[1:], start=logits[0]) / np.float32(len(logits))
+def _mean(logits: Float32Array) -> Float32Array:
+    """Mean over the versions, summed in their order, so that it does not depend on how many clips there are."""
+    mean: Float32Array = sum(logits[1:], start=logits[0]) / np.float32(len(logits))
+    return mean
 
 
-def _moved(frames, hops, silence):
-    """Frames (..., frames, mels) so many later, with silence where nothing was."""
+def _shifted(frames: Float32Array, hops: int, silence: Float32Array) -> Float32Array:
+    """Frames (..., frames, bands) so many later, with silence where nothing was."""
     count, result = frames.shape[-2], np.full_like(frames, silence)
     hops = min(max(hops, -count), count)
     result[..., max(hops, 0) : count + min(hops, 0), :] = frames[..., max(-hops, 0) : count + min(-hops, 0), :]

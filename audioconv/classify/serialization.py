@@ -1,31 +1,40 @@
 """Trained classifiers as files: the arrays and settings of one, and one made of them again."""
 
 import os
-from dataclasses import fields
-from pathlib import Path
+import pathlib
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from audioconv import models
+from audioconv._typing import Array, Path
 from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.scorer import Scorer
+from audioconv.classify.settings import Settings
 from audioconv.classify.training_config import TrainingConfig
 from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.features import KINDS
 from audioconv.io import model_file
 
+if TYPE_CHECKING:
+    from audioconv.classify.classifier import KeywordClassifier
+    from audioconv.models import ModelFactory
+
+_Classifier = TypeVar("_Classifier", bound="KeywordClassifier")
+
 NETWORK = "network."  # begins the names of the network's arrays
 SUFFIXES = (".safetensors", ".model", "")  # others stand for formats that this is not
-KNOWN = ("trained_on", "validated_on")  # arrays that files of earlier versions do not have
+DIGESTS = ("trained_on", "validated_on")  # arrays that files of earlier versions do not have
 
 
-def check_name(path):
+def check_name(path: Path) -> pathlib.Path:
     """Return `path`, or say why a model is not written under this name: its suffix is that of another format.
 
     Raises
     ------
     ModelFileError
     """
-    path = Path(path)
+    path = pathlib.Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ModelFileError(
             f"cannot write {path}: a model is a file in the format of safetensors, not {path.suffix}; "
@@ -34,24 +43,24 @@ def check_name(path):
     return path
 
 
-def save(classifier, path):
+def save(classifier: "KeywordClassifier", path: Path) -> None:
     """Write a trained classifier to one safetensors file; it appears whole or not at all."""
     check_name(path)
-    arrays = {NETWORK + name: array for name, array in classifier.network_.state_dict().items()}
-    arrays |= {"mean": classifier.mean_, "std": classifier.std_, "filters": classifier.features_.filters}
-    known = {name: getattr(classifier, f"{name}_", None) for name in KNOWN}
-    arrays |= {name: array for name, array in known.items() if array is not None}
-    labels = classifier.classes_
+    scorer = classifier.scorer_
+    arrays = {NETWORK + name: array for name, array in scorer.network.state_dict().items()}
+    arrays |= {"mean": scorer.mean, "std": scorer.std, "filters": scorer.features.filters}
+    digests = {name: getattr(classifier, f"{name}_", None) for name in DIGESTS}
+    arrays |= {name: array for name, array in digests.items() if array is not None}
     settings = {
         "model": name_of(classifier.model),
-        "classes": labels.tolist(),
-        "dtype": labels.dtype.str,
+        "classes": scorer.classes.tolist(),
+        "dtype": scorer.classes.dtype.str,
         "sample_rate": int(classifier.sample_rate),
         "clip_s": float(classifier.clip_s),
         "threshold": classifier.threshold_,
-        "tta_pitch_factors": classifier.tta_pitch_factors_,
-        "tta_shifts_s": classifier.tta_shifts_s_,
-        "features": classifier.features_.settings() | {"kind": type(classifier.features_).__name__},
+        "tta_pitch_factors": scorer.tta_pitch_factors,
+        "tta_shifts_s": scorer.tta_shifts_s,
+        "features": scorer.features.settings() | {"kind": type(scorer.features).__name__},
         "history": classifier.history_,
         "best_epoch": classifier.best_epoch_,
         "interrupted": classifier.interrupted_,
@@ -61,12 +70,12 @@ def save(classifier, path):
     model_file.save(path, arrays, settings)
 
 
-def name_of(model):
+def name_of(model: Any) -> str:
     """What a file says of a model: of a function its name, because nothing in a file is executed."""
     return model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
 
 
-def _described(classifier):
+def _described(classifier: "KeywordClassifier") -> dict[str, Any]:
     """The parameters of a classifier as JSON can say them; those that are none of the model itself are left out."""
     params = {name: _plain(value) for name, value in classifier.get_params(deep=False).items() if name != "model"}
     if params["random_state"] is not None and not isinstance(classifier.random_state, (int, np.integer)):
@@ -79,9 +88,9 @@ def _described(classifier):
     return params
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A parameter as JSON has it."""
-    if isinstance(value, (TrainingConfig, Augmentation)):
+    if isinstance(value, Settings):
         return {name: _plain(inner) for name, inner in value.get_params().items()}
     if isinstance(value, np.generic):
         return _plain(value.item())
@@ -90,13 +99,13 @@ def _plain(value):
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
-def _parameters(path, told):
-    """The parameters that `_described` told, as the classifier takes them; of another version those that it knows."""
-    params = dict(told)
-    for name, kind in (("training", TrainingConfig), ("augment", Augmentation)):
+def _parameters(path: Path, stored: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that `_described` gave, as the classifier takes them; of another version those that it knows."""
+    params = dict(stored)
+    kinds: dict[str, type[Settings]] = {"training": TrainingConfig, "augment": Augmentation}
+    for name, kind in kinds.items():
         if isinstance(params.get(name), dict):
-            known = {field.name for field in fields(kind)}
-            inner = {key: value for key, value in params[name].items() if key in known}
+            inner = {key: value for key, value in params[name].items() if key in kind.names()}
             try:
                 params[name] = kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in inner.items()})
             except ArgumentError as error:
@@ -106,7 +115,7 @@ def _parameters(path, told):
     return params
 
 
-def load(cls, path, model=None):
+def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None) -> _Classifier:
     """A classifier of the class `cls` as `save` wrote it; `model` is the function that made it, if one did.
 
     Raises
@@ -116,28 +125,31 @@ def load(cls, path, model=None):
     """
     arrays, settings = model_file.load(path)
     try:
-        model = settings["model"] if model is None else model
+        made_by = settings["model"] if model is None else model
         names = cls._get_param_names()
-        told = {name: value for name, value in settings.get("parameters", {"verbose": 0}).items() if name in names}
-        params = _parameters(path, told) | {"sample_rate": settings["sample_rate"], "clip_s": settings["clip_s"]}
-        classifier = cls(model, **params)
-        classifier.classes_ = np.array(settings["classes"], settings.get("dtype"))
+        stored = {name: value for name, value in settings.get("parameters", {"verbose": 0}).items() if name in names}
+        params = _parameters(path, stored) | {"sample_rate": settings["sample_rate"], "clip_s": settings["clip_s"]}
+        classifier = cls(made_by, **params)
         classifier.threshold_, classifier.history_ = settings["threshold"], settings["history"]
         classifier.best_epoch_ = settings.get("best_epoch", len(classifier.history_))
-        classifier.tta_pitch_factors_ = tuple(settings.get("tta_pitch_factors", (1.0,)))
-        classifier.tta_shifts_s_ = tuple(settings.get("tta_shifts_s", (0.0,)))
-        kind = KINDS[settings["features"].pop("kind", "LogMel")]
-        classifier.features_ = kind(**settings["features"], filters=arrays["filters"])
-        classifier.mean_, classifier.std_ = arrays["mean"], arrays["std"]
-        size, frames = classifier.features_.n_features, classifier.features_.frames(classifier.clip)
-        classifier.network_ = models.build(model, len(classifier.classes_), size, 0, frames)
-        classifier.network_.load_state_dict(
-            {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
-        )
+        classifier.scorer_ = _scorer(made_by, classifier.clip_length, arrays, settings)
     except (KeyError, TypeError) as error:
         raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
-    for name in KNOWN:
+    for name in DIGESTS:
         setattr(classifier, f"{name}_", arrays.get(name))
     classifier.split_, classifier.seed_ = settings.get("split"), params.get("random_state") or 0
-    classifier.n_features_in_, classifier.interrupted_ = classifier.clip, settings.get("interrupted", False)
+    classifier.n_features_in_, classifier.interrupted_ = classifier.clip_length, settings.get("interrupted", False)
     return classifier
+
+
+def _scorer(model: Any, clip_length: int, arrays: dict[str, Array], settings: dict[str, Any]) -> Scorer:
+    """What `save` wrote of a scorer."""
+    classes = np.array(settings["classes"], settings.get("dtype"))
+    kind = KINDS[settings["features"].pop("kind", "LogMel")]
+    features = kind(**settings["features"], filters=arrays["filters"])
+    network = models.build(model, len(classes), features.n_features, 0, features.frames(clip_length))
+    network.load_state_dict(
+        {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
+    )
+    pitches, shifts = settings.get("tta_pitch_factors", (1.0,)), settings.get("tta_shifts_s", (0.0,))
+    return Scorer(classes, features, network, arrays["mean"], arrays["std"], clip_length, tuple(pitches), tuple(shifts))

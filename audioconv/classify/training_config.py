@@ -1,21 +1,45 @@
 """How a network is trained: lengths, rates and regularisers, apart from what is done to the clips."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 
 from audioconv import nn
+from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import number, whole
+from audioconv.classify.settings import Settings
 from audioconv.errors import ArgumentError
 
+PITCH_FACTORS = (0.5, 2.0)  # the least and the most of test-time augmentation
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Settings of a training; a rate, share or decay of 0 switches one off.
 
-    Without `epochs` there are 75 of them, or more for small sets: as many as make
-    `min_steps`, but at most `max_epochs`.
+@dataclass(frozen=True, repr=False)
+class TrainingConfig(Settings):
+    """Settings of a training; a rate, ratio or decay of 0 switches one off.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the clips of sets that are not small.
+    min_steps : int
+        Small sets get more epochs: as many as make so many steps of the optimiser ...
+    max_epochs : int
+        ... but at most so many.
+    learning_rate : float
+        The peak of the schedule: linear warm-up, then cosine decay down to 0.
+    warmup_ratio : float
+        The share of all steps until the peak.
+    weight_decay : float
+        Of AdamW.
+    label_smoothing : float
+    ema_decay : float
+        Decay of the exponential moving average of weights, which is kept instead of the last weights.
+    tta_pitch_factors : tuple of float
+        Test-time augmentation: a clip is scored as if it were so many times as high; the mean of the logits decides.
+    tta_shifts_s : tuple of float, in seconds
+        Test-time augmentation: and as if it came so much later, between silence.
 
     Raises
     ------
@@ -25,8 +49,8 @@ class TrainingConfig:
     Examples
     --------
     >>> import audioconv as ac
-    >>> ac.KeywordClassifier().set_params(training__label_smoothing=0.2).training.label_smoothing
-    0.2
+    >>> ac.KeywordClassifier().set_params(training__label_smoothing=0.2).training
+    TrainingConfig(label_smoothing=0.2)
     """
 
     epochs: int = 75  # of Speech Commands, folds as below: 47 errors with 58, 41 with 100
@@ -35,20 +59,18 @@ class TrainingConfig:
     # more is for sets of many classes: eleven of them had 39 errors with 3,900 steps and 30 with 7,800.
     min_steps: int = 3400
     max_epochs: int = 1700
-    learning_rate: float = 0.01  # the peak of the schedule: a line up, then half a cosine down to 0
-    warmup_ratio: float = 0.1  # share of the steps until the peak
+    learning_rate: float = 0.01
+    warmup_ratio: float = 0.1
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
-    ema_decay: float = 0.0  # decay of the moving average of weights that is kept instead of the last ones
-    # A clip is judged so many times as high, too, and the mean of the logits decides. Digits of a speaker out of four
-    # who was not trained on: 80.3 % with (1.0,) became 82.5 %.
-    tta_pitch_factors: tuple = (0.88, 0.94, 1.0, 1.06, 1.13)
-    # And so much later, between silence: strides and the edges of a clip make a network sensitive to where a word lies.
-    # Speech Commands, five folds of train and val by speaker, 4,666 clips: 47 errors became 42, and 42 with 0 s too;
-    # digits 295 and 296 of 2,000.
-    tta_shifts_s: tuple = (-0.05, 0.05)
+    ema_decay: float = 0.0
+    # Digits of a speaker out of four who was not trained on: 80.3 % with (1.0,) became 82.5 %.
+    tta_pitch_factors: tuple[float, ...] = (0.88, 0.94, 1.0, 1.06, 1.13)
+    # Strides and the edges of a clip make a network sensitive to where a word lies. Speech Commands, five folds of
+    # train and val by speaker, 4,666 clips: 47 errors became 42, and 42 with 0 s too; digits 295 and 296 of 2,000.
+    tta_shifts_s: tuple[float, ...] = (-0.05, 0.05)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("min_steps", 0), ("max_epochs", 1)):
             whole(getattr(self, name), name, least)
         number(self.learning_rate, "learning_rate", above=0)
@@ -56,49 +78,85 @@ class TrainingConfig:
         number(self.weight_decay, "weight_decay", 0)
         number(self.label_smoothing, "label_smoothing", 0, below=1)
         number(self.ema_decay, "ema_decay", 0, below=1)
-        for name, bounds in (("tta_pitch_factors", {"least": 0.5, "most": 2}), ("tta_shifts_s", {})):
+        for name, (least_value, most) in (("tta_pitch_factors", PITCH_FACTORS), ("tta_shifts_s", (None, None))):
             values = getattr(self, name)
             if not isinstance(values, (tuple, list)) or not values:
                 raise ArgumentError(f"{name} must hold at least one number, not {values!r}")
             for value in values:
-                number(value, name, **bounds)
+                number(value, name, least_value, most)
 
-    def get_params(self, deep=True):
-        """The settings by name, as scikit-learn's `clone` wants them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def epochs_for(self, batches: int) -> int:
+        """Return how many epochs a set of so many batches is trained for.
 
-    def epochs_for(self, batches):
-        """Epochs of a set of so many batches."""
+        Parameters
+        ----------
+        batches : int
+            In an epoch.
+
+        Returns
+        -------
+        epochs : int
+        """
         return min(self.max_epochs, max(self.epochs, -(-self.min_steps // batches)))
 
-    def training_step(self, network, class_weights, weighted=False):
-        """One step of the training of a network; if `weighted`, targets sum to the weight of their clip."""
+    def training_step(
+        self, network: nn.Sequential, class_weight: Array | None, weighted: bool = False
+    ) -> nn.TrainingStep:
+        """Make the training step of a network: loss, AdamW, and moving average if there is one.
+
+        Parameters
+        ----------
+        network : nn.Sequential
+        class_weight : float array, shape (classes,), or None
+            How much clips of each class count.
+        weighted : bool
+            Whether targets sum to the weight of their clip instead of 1.
+
+        Returns
+        -------
+        step : nn.TrainingStep
+        """
         ema = nn.ExponentialMovingAverage(network, self.ema_decay) if self.ema_decay else None
-        loss = (WeightedCrossEntropy if weighted else nn.SoftmaxCrossEntropy)(self.label_smoothing, class_weights)
+        loss = (WeightedCrossEntropy if weighted else nn.SoftmaxCrossEntropy)(self.label_smoothing, class_weight)
         return nn.TrainingStep(network, nn.AdamW(network, weight_decay=self.weight_decay), loss, ema)
 
-    def schedule(self, learning_rate, steps):
-        """The learning rate of each of so many steps."""
+    def schedule(self, learning_rate: float, steps: int) -> Callable[[int], float]:
+        """Make the learning-rate schedule: linear warm-up, then cosine decay.
+
+        Parameters
+        ----------
+        learning_rate : float
+            At the peak.
+        steps : int
+            Of the optimiser, in all.
+
+        Returns
+        -------
+        schedule : function of step (0, 1, ...) -> float
+        """
         return nn.warmup_cosine(learning_rate, steps, round(self.warmup_ratio * steps))
 
 
 class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):
-    """Softmax cross-entropy where targets sum to how much their clip counts, instead of 1."""
+    """Softmax cross-entropy where targets sum to the sample weight of their clip, instead of 1."""
 
-    def _prepare(self, targets, outputs):
+    def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
+        """Return targets that sum to 1, and the weight of each clip."""
         masses = np.asarray(targets, np.float64).sum(axis=-1)
-        shares = targets / np.where(masses > 0, masses, 1)[:, None].astype(outputs.dtype)
+        shares = np.asarray(targets) / np.where(masses > 0, masses, 1)[:, None].astype(outputs.dtype)
         targets, weights = super()._prepare(shares, outputs)
         return targets, weights * masses
 
 
-def standard_error(accuracy, clips):
+def standard_error(accuracy: float, clips: int) -> float:
     """Standard error of an accuracy on so many clips, never 0: a clip more or less says nothing.
 
-    Among epochs that differ by less the last is kept, with the rate fully down. The epoch that happened to be best on
-    554 clips, 45th of 59, had 4 errors there and 14 on 522 others, the last one had 4 and 5.
+    Among epochs that differ by less the last is kept, with the learning rate fully down. The epoch that happened to be
+    best on 554 clips, 45th of 59, had 4 errors there and 14 on 522 others, the last one had 4 and 5.
 
-    References: Breiman et al., Classification and Regression Trees (1984), section 3.4.3, the 1 SE rule.
+    References
+    ----------
+    Breiman et al., Classification and Regression Trees (1984), section 3.4.3, the 1 SE rule.
     """
     share = (accuracy * clips + 1) / (clips + 2)
     return sqrt(share * (1 - share) / clips)

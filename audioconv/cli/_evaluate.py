@@ -112,7 +112,7 @@ def _unknown_to(classifier, model, part, split):
     from audioconv.classify.progress import Notices
 
     with hint_at_skipping():
-        clips = load_clips(check_clips(part.files), classifier.sample_rate, classifier.clip, Notices(1))
+        clips = load_clips(check_clips(part.files), classifier.sample_rate, classifier.clip_length, Notices(1))
     trained, validated = classifier.was_trained_on(clips)
     if trained is None:
         if split != "train":

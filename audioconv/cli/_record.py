@@ -55,19 +55,19 @@ def record(
 
     folder = into / _plain(label, "LABEL")
     prefix = "" if speaker is None else f"{_plain(speaker, '--speaker')}_"
-    cutter = (FixedChunks if continuous else EnergySegmenter)(rate, seconds)
+    segmenter = (FixedChunks if continuous else EnergySegmenter)(rate, seconds)
     wanted = clips or (_CLIPS if file is None else None)
 
-    def keep(take):
+    def keep(segment):
         with io.next_numbered_path(folder, prefix) as path:
-            io.write(path, take.samples, rate)
+            io.write(path, segment.samples, rate)
         return folder / path.name
 
     with sound(file, device, 1600 if file else 1024, rate, partial=partial) as (blocks, sample_rate), _made(folder):
         prompt = _Prompt(label, wanted, continuous) if file is None else _Silent()
         with prompt:
             heard = prompt.watched(io.resample_blocks(blocks, sample_rate, rate))
-            kept = _keep_takes(_takes(cutter, heard), wanted, keep, prompt)
+            kept = _keep_segments(_segments(segmenter, heard), wanted, keep, prompt)
     typer.echo(f"{folder}: {kept} clip{'s' if kept != 1 else ''} of {seconds:g} s, {rate} Hz")
     _say_next(into, speaker)
 
@@ -100,25 +100,25 @@ def _made(folder):
                 place.rmdir()
 
 
-def _takes(cutter, blocks):
+def _segments(segmenter, blocks):
     for block in blocks:
-        yield from cutter.process(block)
-    yield from cutter.flush()
+        yield from segmenter.process(block)
+    yield from segmenter.flush()
 
 
-def _keep_takes(takes, wanted, keep, prompt):
-    """Keep takes until there are enough, there are no more, or Ctrl-C; how many were kept."""
+def _keep_segments(segments, wanted, keep, prompt):
+    """Keep segments until there are enough, there are no more, or Ctrl-C; how many were kept."""
     kept = 0
     try:
         prompt.ask(1)
-        for take in takes:
+        for segment in segments:
             with prompt.aside():
-                if take.issue:
-                    say(f"not kept: {take.issue}, at {take.start_s:.2f} s; {_ADVICE[take.issue]}")
+                if segment.issue:
+                    say(f"not kept: {segment.issue}, at {segment.start_s:.2f} s; {_ADVICE[segment.issue]}")
                 else:
-                    path = keep(take)
+                    path = keep(segment)
                     kept += 1
-                    typer.echo(f"{path}  {take.start_s:.2f} to {take.end_s:.2f} s, {take.level_db:.0f} dB")
+                    typer.echo(f"{path}  {segment.start_s:.2f} to {segment.end_s:.2f} s, {segment.level_db:.0f} dB")
             if kept == wanted:
                 break
             prompt.ask(kept + 1)

@@ -138,7 +138,7 @@ def _spoken(folder: Path, threads: int | None) -> Spoken:
     parts, labels = [data.part("train"), data.part("val")], np.unique(data.labels)
     if not all(map(len, parts)):
         raise ArgumentError(f"{folder} must have clips of the parts train and val")
-    clips = [load_clips(list(part.files), RATE, RATE, Notices(0), threads, keep=True) for part in parts]
+    clips = [load_clips(list(part.files), RATE, RATE, Notices(0), threads, cache=True) for part in parts]
     train_y, test_y = (np.searchsorted(labels, part.labels) for part in parts)
     return Spoken(clips[0], train_y, clips[1], test_y, tuple(labels.tolist()))
 

@@ -30,7 +30,7 @@ def changed(count=40, **settings):
 def test_nothing_switched_on_changes_nothing():
     assert np.array_equal(changed(3), [CLIP] * 3)
     varied = variations()
-    assert np.array_equal(varied.features(varied.draw(1))[0], ac.LogMel()(CLIP))
+    assert np.array_equal(varied.frames(varied.draw(1))[0], ac.LogMel()(CLIP))
 
 
 def test_shift_moves_the_clip_and_keeps_its_length():
@@ -110,7 +110,7 @@ def test_the_equaliser_is_smooth_and_as_strong_as_was_said():
 def test_the_equaliser_bends_all_frames_alike():
     def frames(deviation_db):
         varied = variations(CLIP[None] + np.float32(0.001), equaliser_db=deviation_db)
-        return varied.features(varied.draw(1))[0]
+        return varied.frames(varied.draw(1))[0]
 
     curve = frames(3.0) - frames(0)
     assert np.abs(curve).max() > 0.3
@@ -126,7 +126,7 @@ def test_noise_has_the_ratio_that_was_asked_for():
 
 def test_clips_of_noise_alone_have_levels_of_their_own():
     varied = variations(np.tile(CLIP, (40, 1)), noise_clip_ratio=0.5, noise_dbfs=(-30, -20))
-    assert varied.size == 60
+    assert len(varied) == 60
     alone = varied.waveforms(varied.draw(1))[40:]
     levels_db = 10 * np.log10(np.mean(alone**2, axis=1))
     assert -31 < min(levels_db) < -28
@@ -185,15 +185,17 @@ def test_batches_depend_on_seed_and_epoch_and_not_on_threads():
     clips = np.stack([CLIP, CLIP[::-1]] * 10)
     targets, network = np.array([0, 1] * 10), models.build("tc-resnet8", 2, 40, 0)
 
+    def loader(seed, threads):
+        augmenter = Augmenter(clips, ac.LogMel(), NOISES, Augmentation(), seed)
+        return DataLoader(augmenter, targets, network=network, batch_size=8, threads=threads)
+
     def epoch(number, seed=1, threads=1):
-        batches = DataLoader(
-            clips, targets, ac.LogMel(), NOISES, Augmentation(), seed, threads, batch_size=8, network=network
-        )
+        batches = loader(seed, threads)
         return [np.concatenate(parts) for parts in zip(*batches(number), strict=True)]
 
     x, y, seeds = epoch(1)
     assert len(set(seeds.tolist() + epoch(2)[2].tolist())) == 44
-    starting = DataLoader(clips, targets, ac.LogMel(), NOISES, Augmentation(), 1, 1, batch_size=8, network=network)
+    starting = loader(1, 1)
     assert np.array_equal(np.concatenate([b[0] for b in starting(1, 1)]), x[len(next(starting(1))[0]) :])
     assert x.shape == (22, 98, 40)
     assert np.array_equal(np.sort(y.max(axis=1)), [0.5] * 2 + [1] * 20)

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import audioconv as ac
 from audioconv import nn
 from audioconv.classify import TrainingConfig, load_dataset
 from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.labels import noise_target
 from audioconv.errors import ArgumentError
 from audioconv.io import model_file
 from tests.compare import assert_close
@@ -110,7 +112,7 @@ def test_a_clip_is_judged_by_several_voices():
     assert np.array_equal(one.network_.state_dict()["0.weight"], several.network_.state_dict()["0.weight"])
     logits = []
     for pitch in several.tta_pitch_factors_:
-        one.features_ = several.features_.with_pitch_factor(pitch)
+        one.scorer_ = replace(one.scorer_, features=several.features_.with_pitch_factor(pitch))
         proba = np.log(one.predict_proba(X))
         logits.append(proba)
     mean = np.exp(np.mean(logits, axis=0))
@@ -128,7 +130,7 @@ def test_a_clip_is_judged_a_little_earlier_and_later_too():
     mean = np.exp(np.mean([np.log(one.predict_proba(np.roll(X, n, axis=1))) for n in (-800, 0, 1600)], axis=0))
     assert_close(several.predict_proba(X), mean / mean.sum(axis=1, keepdims=True), 1e-5)
     assert np.abs(several.predict_proba(X) - one.predict_proba(X)).max() > 1e-4
-    several.tta_shifts_s_ = (2.0,)  # beyond the clip: nothing is left
+    several.scorer_ = replace(several.scorer_, tta_shifts_s=(2.0,))  # beyond the clip: nothing is left
     assert np.ptp(several.predict_proba(X), axis=0).max() == 0
 
 
@@ -151,11 +153,11 @@ def test_noise_alone_is_a_class_of_its_own_if_that_is_wanted():
 
 def test_noise_belongs_to_the_label_that_says_so():
     classes = np.array(["_silence_", "unknown", "yes"])
-    assert make()._noise_target(classes).tolist() == [1, 0, 0]
-    assert make()._noise_target(classes[1:]).tolist() == [1, 0]
-    assert make()._noise_target(classes[2:]).tolist() == [1]
-    assert make(silence="hush")._noise_target(np.array(["hush", "silence"])).tolist() == [1, 0]
-    assert make()._noise_target(np.array([1, 2])).tolist() == [0.5, 0.5]
+    assert noise_target(classes).tolist() == [1, 0, 0]
+    assert noise_target(classes[1:]).tolist() == [1, 0]
+    assert noise_target(classes[2:]).tolist() == [1]
+    assert noise_target(np.array(["hush", "silence"]), "hush").tolist() == [1, 0]
+    assert noise_target(np.array([1, 2])).tolist() == [0.5, 0.5]
 
 
 def mine(classes, features, *, rng):
@@ -232,7 +234,7 @@ def test_ctrl_c_keeps_the_best_weights(monkeypatch):
         if calls == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("audioconv.classify.progress.Progress.epoch", tired)
+    monkeypatch.setattr("audioconv.classify.progress.TrainingProgress.epoch", tired)
     clf.fit(X, y)
     assert clf.interrupted_
     assert len(clf.history_) == 2
@@ -341,7 +343,7 @@ def test_speech_commands_are_learnt_and_heard_in_a_stream(data_folder):
     samples = ac.io.resample(recording.samples, recording.sample_rate, RATE)
     whole = clf.posteriors(samples)
     for block in (7, 160, 4000):
-        stream = ac.classify.PosteriorStream(clf)
+        stream = clf.scorer_.stream()
         rows = [stream.process(samples[i : i + block]) for i in range(0, samples.size, block)] + [stream.flush()]
         assert_close(np.concatenate(rows), whole, 1e-5)
 

@@ -33,7 +33,7 @@ def stored(tmp_path):
 
 
 def load(files, rate=RATE, notices=None):
-    return clips.load_clips(files, rate, rate, notices, keep=True)
+    return clips.load_clips(files, rate, rate, notices, cache=True)
 
 
 def test_kept_clips_are_those_that_are_read(files, tmp_path):
@@ -126,7 +126,7 @@ import os, sys
 from audioconv.classify.clips import load_clips
 os.environ["AUDIOCONV_CACHE"] = sys.argv[1]
 files = [f"{i}.wav" for i in range(5)]
-print(load_clips(files, 8000, 8000, keep=True).shape, os.listdir(sys.argv[1] + "/clips"))
+print(load_clips(files, 8000, 8000, cache=True).shape, os.listdir(sys.argv[1] + "/clips"))
 """
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from audioconv import models
-from audioconv.classify import KeywordDetector, PosteriorStream, calibrate
-from audioconv.classify.calibrate import Word, place_words, score
+from audioconv.classify import KeywordDetector, Scorer, calibrate
+from audioconv.classify.calibrate import Word, place_words, score_detections
 from audioconv.classify.detector import Detection
 from tests.compare import assert_close
 
@@ -20,10 +20,10 @@ STREAM = np.random.default_rng(7).standard_normal(3 * RATE + 1234).astype(np.flo
 def classifier():
     """A classifier whose network was never trained: what it says is arbitrary, but never flat."""
     clf = ac.KeywordClassifier(verbose=0, threads=1)
-    clf.classes_, clf.threshold_ = np.array(["no", "unknown", "yes"]), 0.5
-    clf.features_, clf.tta_pitch_factors_, clf.tta_shifts_s_ = ac.LogMel(top_db=30), (0.9, 1.0), (0.0, 0.05)
-    clf.mean_, clf.std_ = np.full(40, 0, np.float32), np.full(40, 2, np.float32)
-    clf.network_ = models.build("tc-resnet8", 3, 40, seed=1)
+    clf.threshold_, features, network = 0.5, ac.LogMel(top_db=30), models.build("tc-resnet8", 3, 40, seed=1)
+    mean, std = np.full(40, 0, np.float32), np.full(40, 2, np.float32)
+    classes = np.array(["no", "unknown", "yes"])
+    clf.scorer_ = Scorer(classes, features, network, mean, std, RATE, (0.9, 1.0), (0.0, 0.05))
     return clf
 
 
@@ -44,7 +44,7 @@ def test_a_row_is_what_predict_proba_says_of_its_window(classifier, whole):
 def test_streamed_in_blocks_equals_whole(classifier, whole, block):
     samples = STREAM if block > 1 else STREAM[: RATE + 4000]
     expected = whole if block > 1 else classifier.posteriors(samples)
-    stream = PosteriorStream(classifier)
+    stream = classifier.scorer_.stream()
     rows = [stream.process(samples[i : i + block]) for i in range(0, samples.size, block)] + [stream.flush()]
     assert np.array_equal(np.concatenate(rows), expected)
 
@@ -52,7 +52,7 @@ def test_streamed_in_blocks_equals_whole(classifier, whole, block):
 @given(st.lists(st.integers(0, 20000), min_size=1, max_size=8))
 def test_any_cut_gives_the_same_rows_and_flush_starts_afresh(classifier, cuts):
     samples = np.resize(STREAM, sum(cuts))
-    stream = PosteriorStream(classifier)
+    stream = classifier.scorer_.stream()
     expected = classifier.posteriors(samples)
     for _ in range(2):
         blocks = np.split(samples, np.cumsum(cuts)[:-1])
@@ -63,7 +63,7 @@ def test_any_cut_gives_the_same_rows_and_flush_starts_afresh(classifier, cuts):
 @pytest.mark.parametrize("samples", [1, 399, 5000, 15920, 15999, 16000])
 def test_a_clip_alone_streamed_and_flushed_equals_predict_proba(classifier, samples):
     clip = STREAM[:samples]
-    stream = PosteriorStream(classifier)
+    stream = classifier.scorer_.stream()
     rows = np.concatenate((stream.process(clip), stream.flush()))
     assert_close(rows, classifier.predict_proba(clip[None]), 1e-6)
 
@@ -73,14 +73,14 @@ def test_an_empty_stream_has_no_rows(classifier):
 
 
 def test_reset_forgets(classifier, whole):
-    stream = PosteriorStream(classifier)
+    stream = classifier.scorer_.stream()
     stream.process(STREAM[:20000])
     stream.reset()
     assert np.array_equal(np.concatenate((stream.process(STREAM), stream.flush())), whole)
 
 
 def test_a_bad_block_is_refused_and_changes_nothing(classifier, whole):
-    stream = PosteriorStream(classifier)
+    stream = classifier.scorer_.stream()
     rows = [stream.process(STREAM[:20000])]
     bad = STREAM[:100].copy()
     bad[3] = np.inf
@@ -99,7 +99,7 @@ YES, NO, UNKNOWN = [0.05, 0.05, 0.9], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05]
 
 def heard(classifier, rows, **settings):
     settings = {"smoothing_s": 0.05, "hold_s": 0.2, "refractory_s": 0.5} | settings
-    return calibrate.decide(classifier, np.array(rows), 0.8, **settings)
+    return calibrate.decode_posteriors(classifier.scorer_, np.array(rows), 0.8, **settings)
 
 
 def test_a_word_is_heard_once_at_its_peak(classifier):
@@ -152,7 +152,7 @@ def test_detections_do_not_depend_on_the_cut(classifier):
 @pytest.mark.parametrize("threshold", [0, 1, -1, 2])
 def test_a_threshold_outside_its_range_is_refused(classifier, threshold):
     with pytest.raises(ac.ArgumentError, match="threshold must lie between 0 and 1"):
-        KeywordDetector(classifier, threshold=threshold)
+        KeywordDetector(classifier.scorer_, threshold=threshold)
 
 
 # --- scoring ----------------------------------------------------------------------------------------------
@@ -161,8 +161,8 @@ def test_a_threshold_outside_its_range_is_refused(classifier, threshold):
 def test_score_counts_words_repeats_and_wrong_labels():
     truth = [Word("yes", 1, 2), Word("no", 4, 5), Word("yes", 7, 8)]
     said = [("yes", 1.5), ("yes", 2.4), ("yes", 4.5), ("no", 5.6), ("yes", 8.5), ("no", 20)]
-    result = score([Detection(label, at, at, 0.9) for label, at in said], truth, 1800)
-    assert (result.words, result.found, result.false) == (3, 2, 4)
+    result = score_detections([Detection(label, at, at, 0.9) for label, at in said], truth, 1800)
+    assert (result.words, result.hits, result.false_alarms) == (3, 2, 4)
     assert result.recall == pytest.approx(2 / 3)
     assert result.false_alarms_per_hour == 8
 
@@ -184,14 +184,14 @@ def test_words_are_placed_where_the_truth_says_and_as_loud_as_asked():
 
 
 class Recorded:
-    """A classifier that says "yes" with a given certainty where it is loud, and "no" with another where it is not."""
+    """A scorer that says "yes" with a given certainty where it is loud, and "no" with another where it is not."""
 
-    classes_, sample_rate, clip, step = np.array(["no", "yes"]), RATE, RATE, 800
+    classes, sample_rate, clip_length, window_hop = np.array(["no", "yes"]), RATE, RATE, 800
 
     def __init__(self, words, noise):
         self._words, self._noise = words, noise
 
-    def posteriors(self, samples):
+    def posteriors(self, samples, threads):
         starts = range(0, samples.size - RATE + 1, 800)
         loud = np.array([np.mean(samples[i : i + RATE] ** 2) > 2 * calibrate.NOISE_LEVEL**2 for i in starts])
         yes = np.where(loud, self._words, 1 - self._noise)

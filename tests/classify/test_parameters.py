@@ -107,7 +107,7 @@ def test_minirocket_takes_large_seeds():
     ],
 )
 def test_parameters_are_checked_before_a_clip_is_read(change, message, monkeypatch):
-    monkeypatch.setattr("audioconv.classify.classifier.load_clips", None)
+    monkeypatch.setattr("audioconv.classify.training.load_clips", None)
     X, y = examples(2, 0)
     with pytest.raises(ac.ArgumentError, match=message):
         make(**change).fit(X, y)
@@ -164,7 +164,7 @@ def test_detectors_refuse_times_and_thresholds_that_make_no_sense():
     classifier = ac.KeywordClassifier.load()
     for change in ({"threshold": 0}, {"threshold": 1.5}, {"threshold": np.nan}, {"threshold": "high"}):
         with pytest.raises(ac.ArgumentError, match="threshold must lie between 0 and 1"):
-            KeywordDetector(classifier, **change)
+            KeywordDetector(classifier.scorer_, **change)
     for name in ("smoothing_s", "hold_s", "refractory_s"):
         for bad in (-1, np.inf, "long", None):
             with pytest.raises(ac.ArgumentError, match=f"{name} must be "):

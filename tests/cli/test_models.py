@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,7 +148,7 @@ def test_evaluate_refuses_what_it_cannot_compare(clips, model, tmp_path):
     ac.write(tmp_path / "a.wav", sound("low", 50), RATE)
     write_manifest(tmp_path, [("a.wav", label, 0, "test") for label in ("low", "low", "bed", "bed")])
     closed = ac.KeywordClassifier.load(model)
-    closed.classes_ = np.array(["high", "low", "other"])
+    closed.scorer_ = replace(closed.scorer_, classes=np.array(["high", "low", "other"]))
     closed.save(tmp_path / "closed.model")
     assert "labels that" in refused("evaluate", tmp_path / "closed.model", tmp_path)
     assert "bed" in refused("evaluate", tmp_path / "closed.model", tmp_path)

@@ -96,7 +96,7 @@ def test_clips_are_added_and_none_is_overwritten(recording, tmp_path):
     assert all((tmp_path / "left" / name).read_bytes() == b"precious" for name in ("0007.flac", "other.wav"))
 
 
-def test_bad_takes_are_said_and_the_others_kept(tmp_path):
+def test_bad_segments_are_said_and_the_others_kept(tmp_path):
     samples, _ = stream_of("left", 3)
     loud = samples.copy()
     loud[: 2 * RATE] = np.clip(20 * loud[: 2 * RATE], -1, 1)

@@ -289,7 +289,7 @@ def test_a_saved_classifier_says_the_same_and_streams(trained, tmp_path):
     assert_close(rows, trained.predict_proba(X[:1]), 1e-5)
     recording = np.concatenate(X[:2])
     whole = trained.posteriors(recording)
-    stream = ac.classify.PosteriorStream(loaded)
+    stream = loaded.scorer_.stream()
     blocks = [stream.process(recording[i : i + 4000]) for i in range(0, recording.size, 4000)] + [stream.flush()]
     assert_close(np.concatenate(blocks), whole, 1e-5)
     assert loaded.history_ == trained.history_

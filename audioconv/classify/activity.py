@@ -1,0 +1,143 @@
+"""Voice activity by energy: where levels, one each 10 ms, stand out from their noise floor."""
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+HOP_S = 0.01  # a level each 10 ms
+BEGIN_DB, END_DB = 10.0, 6.0  # above the floor: what a sound must reach, and what still belongs to it (hysteresis)
+RANGE_DB = 30.0  # what is so far below its loudest moment is its echo, or the breath before it
+PAUSE_S, LEAD_S = 0.3, 0.25  # quiet that ends a sound; longest beginning that is softer than BEGIN_DB
+GAP_S = 0.1  # quiet between such a beginning and what is loud: the stop in "stop"
+FLOOR_S, FLOOR_SHARE = 3.0, 0.2  # the floor is the level that a fifth of the last 3 s does not reach
+FIRST_S = 0.5  # nothing is decided before so much is known of the floor
+LEAST_DB = -70.0  # no floor is lower: some microphones give digital silence between words
+
+Issue: TypeAlias = Literal["too long", "truncated", "clipped", "too short", "too quiet"]
+
+
+class ActiveRegion(NamedTuple):
+    """A stretch of levels that stand out, first <= i < end."""
+
+    first: int
+    end: int
+    level_db: float
+    issue: Issue | None  # "too long", "truncated"
+
+
+class ActivityDetector:
+    """Where levels, one each 10 ms, stand out from their floor.
+
+    A sound is all that is `END_DB` above the floor and no more than `RANGE_DB` below the loudest of it, where
+    something is `begin_db` above the floor, and ends with a pause. One of more than `most` levels is given out when it
+    is so long, and passed over from there on.
+    """
+
+    def __init__(self, most: int, begin_db: float = BEGIN_DB) -> None:
+        self._most, self._begin_db, self._end_db = most, begin_db, min(END_DB, begin_db)
+        self._pause, self._gap, self._lead = (_hops(seconds) for seconds in (PAUSE_S, GAP_S, LEAD_S))
+        self._memory, self._ahead = _hops(FLOOR_S), _hops(FIRST_S)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start at level 0, without a sound."""
+        self._recent: deque[float] = deque()  # the levels that the floor is found from ...
+        self._sorted: list[float] = []  # ... and the same in order
+        self._undecided: list[float] = []  # the first levels, while too few are known
+        self._place = 0
+        self._close()
+
+    def _close(self) -> None:
+        # the sound that is open: its first level, and where it was last loud
+        self._first: int | None = None
+        self._last = 0
+        self._levels: list[float] = []
+        self._loudest_db = -np.inf
+        self._begun = self._passed_over = False
+
+    def process(self, levels_db: Iterable[float]) -> list[ActiveRegion]:
+        """Go on by some levels and return the sounds that end in them."""
+        found = []
+        for level_db in levels_db:
+            self._learn(level_db)
+            self._undecided.append(level_db)
+            if self._place or len(self._undecided) >= self._ahead:
+                found += self._decide()
+        return found
+
+    def flush(self) -> list[ActiveRegion]:
+        """The sounds that are still open; then start afresh."""
+        found = self._decide() if self._undecided else []
+        if self._begun and not self._passed_over:
+            found.append(self._region())
+        self.reset()
+        return found
+
+    @property
+    def floor_db(self) -> float:
+        """The noise floor."""
+        return max(LEAST_DB, self._sorted[int(FLOOR_SHARE * len(self._sorted))]) if self._sorted else LEAST_DB
+
+    def _learn(self, level_db: float) -> None:
+        """A running quantile: the floor follows the last levels."""
+        self._recent.append(level_db)
+        insort(self._sorted, level_db)
+        if len(self._recent) > self._memory:
+            del self._sorted[bisect_left(self._sorted, self._recent.popleft())]
+
+    def _decide(self) -> list[ActiveRegion]:
+        floor_db = self.floor_db
+        moves = [self._move(level_db, floor_db) for level_db in self._undecided]
+        self._undecided.clear()
+        return [region for region in moves if region]
+
+    def _move(self, level_db: float, floor_db: float) -> ActiveRegion | None:
+        """Go on by one level and return the sound that ends with it."""
+        place, self._place = self._place, self._place + 1
+        if level_db >= max(floor_db + self._end_db, self._loudest_db - RANGE_DB):
+            self._first = place if self._first is None else self._first
+            self._last = place
+        if self._first is None:
+            return None
+        self._begun = self._begun or level_db >= floor_db + self._begin_db
+        self._loudest_db = max(self._loudest_db, level_db)
+        if place - self._last >= (self._pause if self._begun else self._gap):
+            region = self._region() if self._begun and not self._passed_over else None
+            self._close()
+            return region
+        if self._passed_over:
+            return None
+        self._levels.append(level_db)
+        if not self._begun:
+            self._drop(len(self._levels) - self._lead)
+        return self._too_long() if len(self._levels) > self._most else None
+
+    def _drop(self, count: int) -> None:
+        """Have the open sound begin later."""
+        if count > 0 and self._first is not None:
+            self._first += count
+            del self._levels[:count]
+
+    def _region(self) -> ActiveRegion:
+        begin = self._first or 0
+        loud = np.flatnonzero(np.array(self._levels) >= self._loudest_db - RANGE_DB)
+        first, end = begin + int(loud[0]), min(self._last, begin + int(loud[-1])) + 1
+        truncated = first == 0 or end == self._place  # by the ends of the stream
+        issue: Issue | None = "too long" if end - first > self._most else "truncated" if truncated else None
+        return ActiveRegion(first, end, self._loudest_db, issue)
+
+    def _too_long(self) -> ActiveRegion | None:
+        """The open sound, if it is too long also without what turned out to be far softer."""
+        region = self._region()
+        if region.issue == "too long":
+            self._passed_over = True
+            return region
+        self._drop(region.first - (self._first or 0))
+        return None
+
+
+def _hops(seconds: float) -> int:
+    return round(seconds / HOP_S)

@@ -1,0 +1,198 @@
+"""The steps of `KeywordClassifier.fit`: what is to be learnt, checked; clips and noises, read; the network, trained."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from audioconv import models, nn, parallel
+from audioconv._typing import Array, Float32Array
+from audioconv.classify import closed_form, serialization
+from audioconv.classify.augmentation import UNCHANGED, check_noise, synthetic_noise
+from audioconv.classify.augmenter import Augmenter
+from audioconv.classify.clips import CheckedClips, check_clips, load_clips, read_all, read_mono
+from audioconv.classify.data_loader import DataLoader
+from audioconv.classify.labels import check_labels, class_weights, noise_target, sample_weights
+from audioconv.classify.parameters import check_silence
+from audioconv.classify.progress import Notices, TrainingProgress
+from audioconv.classify.scorer import Scorer
+from audioconv.classify.training_config import TrainingConfig, standard_error
+from audioconv.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from audioconv.classify.classifier import KeywordClassifier
+
+Score = tuple[float, float]  # accuracy, -loss
+
+
+class Examples(NamedTuple):
+    """Labelled clips, checked."""
+
+    X: CheckedClips
+    labels: Array
+
+    def select(self, mask: Array) -> "Examples":
+        """Those where the mask is true."""
+        X = self.X[mask] if isinstance(self.X, np.ndarray) else [self.X[i] for i in np.flatnonzero(mask).tolist()]
+        return Examples(X, self.labels[mask])
+
+
+class Task(NamedTuple):
+    """What is to be learnt, checked as far as that can be done without reading a clip."""
+
+    train: Examples
+    validation: Examples | None
+    classes: Array
+    targets: Array  # the class of each clip
+    class_weight: Array | None  # how much clips of each class count
+    sample_weight: Array | None  # how much each clip counts
+
+
+class Outcome(NamedTuple):
+    """What became of a training."""
+
+    history: list[dict[str, Any]]
+    best_epoch: int
+    interrupted: bool
+
+
+def make_task(classifier: "KeywordClassifier", X: Any, y: Any, validation: Any, sample_weight: Any) -> Task:
+    """Check clips, labels and weights of `fit`."""
+    train = _examples(X, y)
+    weights = sample_weights(sample_weight, len(train.X))
+    if weights is not None:
+        train, weights = train.select(weights > 0), weights[weights > 0]
+    silence = classifier.silence
+    check_silence(silence, train.labels)
+    classes = np.unique(train.labels if silence is None else np.append(train.labels, silence))
+    if len(classes) < 2:
+        raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
+    held_out = None if validation is None else _examples(*validation)
+    unknown = () if held_out is None else np.setdiff1d(held_out.labels, classes)
+    if len(unknown):
+        raise ArgumentError(f"validation holds labels that training does not: {', '.join(map(str, unknown))}")
+    targets, augmentation = np.searchsorted(classes, train.labels), classifier._augmentation()
+    noise_clips = round(len(targets) * augmentation.noise_clip_ratio) if augmentation else 0
+    weight = class_weights(classifier.class_weight, classes, targets, noise_clips)
+    return Task(train, held_out, classes, targets, weight, weights)
+
+
+def notice_of_silence(classifier: "KeywordClassifier", task: Task) -> str | None:
+    """What to say where a class of silence has neither clips nor noise to learn it from."""
+    augmentation, silence = classifier._augmentation(), classifier.silence
+    noise_clips = round(len(task.targets) * augmentation.noise_clip_ratio) if augmentation else 0
+    if noise_clips or silence is None or silence in task.train.labels:
+        return None
+    return f"there is nothing to learn {silence!r} from: augmentation would make noise alone"
+
+
+def _examples(X: Any, y: Any) -> Examples:
+    """Clips and their labels, as many of the one as of the other."""
+    clips = check_clips(X)
+    return Examples(clips, check_labels(y, len(clips)))
+
+
+def read_examples(classifier: "KeywordClassifier", examples: Examples, notices: Notices) -> Float32Array:
+    """Clips of one length at the sample rate of the classifier."""
+    length, threads = classifier.clip_length, classifier.threads
+    return load_clips(examples.X, classifier.sample_rate, length, notices, threads, cache=True)
+
+
+def load_noises(classifier: "KeywordClassifier", seed: int, notices: Notices) -> list[Float32Array]:
+    """Synthetic noises, and the background noises that were given, each of unit power."""
+    rate = classifier.sample_rate
+    given = [] if classifier.background_noise is None else list(classifier.background_noise)
+    paths = [noise for noise in given if isinstance(noise, (str, os.PathLike))]
+    read = iter(read_all(lambda path: read_mono(path, rate, notices), paths, classifier.threads))
+    noises = synthetic_noise(rate, seed)
+    for noise in given:
+        if isinstance(noise, (str, os.PathLike)):
+            noises.append(check_noise(next(read), noise))
+        else:
+            noises.append(check_noise(noise, "given as an array"))
+    return noises
+
+
+def make_loader(
+    classifier: "KeywordClassifier", task: Task, augmenter: Augmenter, network: models.Network
+) -> DataLoader:
+    """The batches of a training."""
+    return DataLoader(
+        augmenter,
+        task.targets,
+        network=network,
+        batch_size=int(classifier.batch_size),
+        noise_target=noise_target(task.classes, classifier.silence),
+        sample_weight=task.sample_weight,
+        threads=classifier.threads,
+    )
+
+
+def make_augmenter(
+    classifier: "KeywordClassifier", clips: Float32Array, features: Any, noises: list[Float32Array], seed: int
+) -> Augmenter:
+    """Clips that are changed as the settings of the classifier say, or not at all."""
+    return Augmenter(clips, features, noises, classifier._augmentation() or UNCHANGED, seed)
+
+
+def train_network(
+    classifier: "KeywordClassifier",
+    scorer: Scorer,
+    loader: DataLoader,
+    class_weight: Array | None,
+    validation: tuple[Float32Array, Array] | None,
+    checkpoint: Path | None,
+) -> Outcome:
+    """Train the network of a scorer, in place."""
+    validate = None if validation is None else validation_score(scorer, *validation, classifier.threads)
+    threads, verbose = classifier.threads, classifier.verbose
+    if hasattr(scorer.network, "fit"):
+        passes = (classifier.epochs or closed_form.PASSES) if classifier.augment else 1  # all would be the same
+        history, interrupted = closed_form.train(
+            scorer.network, loader, class_weight, passes=passes, validate=validate, threads=threads, verbose=verbose
+        )
+        return Outcome(history, len(history), interrupted)
+    config, held_out = classifier._training_config(), 0 if validation is None else len(validation[1])
+    epochs, peak = _epochs_and_peak(classifier, config, loader)
+    trainer = nn.Trainer(
+        config.training_step(scorer.network, class_weight, loader.weighted),
+        config.schedule(peak, epochs * loader.steps),
+        epochs=epochs,
+        validate=validate,
+        is_improvement=lambda score, best: score[0] >= best[0] - standard_error(best[0], held_out),
+        checkpoint=checkpoint,
+        fingerprint=loader.fingerprint
+        | {"epochs": epochs, "learning_rate": peak, "model": serialization.name_of(classifier.model)}
+        | {"training": repr(config.get_params())}
+        | ({} if class_weight is None else {"class_weight": class_weight.tolist()}),
+    )
+    progress = TrainingProgress(verbose)
+    with progress.training(epochs, loader.steps, len(loader), trainer.position):
+        done = trainer.run(loader, progress.batch, progress.epoch, threads)
+    return Outcome([_record(epoch) for epoch in done.epochs], done.best_epoch, done.interrupted)
+
+
+def _epochs_and_peak(classifier: "KeywordClassifier", config: TrainingConfig, loader: DataLoader) -> tuple[int, float]:
+    epochs = classifier.epochs or config.epochs_for(loader.steps)
+    return epochs, config.learning_rate if classifier.learning_rate is None else float(classifier.learning_rate)
+
+
+def validation_score(scorer: Scorer, clips: Float32Array, labels: Array, threads: int | None) -> Callable[[Any], Score]:
+    """The function from a network to (accuracy, -loss) on clips, without test-time augmentation."""
+    features = scorer.network_input(np.stack(parallel.run(scorer.features, list(clips), threads)))
+    targets = np.searchsorted(scorer.classes, labels)
+    wanted = nn.one_hot(targets, len(scorer.classes))
+
+    def score(network: Any) -> Score:
+        logits = network.forward(features, threads=threads)
+        return float(np.mean(logits.argmax(axis=1) == targets)), -nn.softmax_cross_entropy(logits, wanted)[0]
+
+    return score
+
+
+def _record(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """An epoch's entry of `history_`: plain numbers, with the validation accuracy for the score."""
+    score, numbers = epoch.get("score"), {name: value for name, value in epoch.items() if name != "score"}
+    return numbers | {"val_accuracy": None if score is None else score[0]}
