@@ -11,9 +11,18 @@ from audioconv.arrays import floating, number, time_first, whole
 from audioconv.enhance.activity import SignalActivity
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.signal._stft import Stft, hann
-from audioconv.stage import Guard
+from audioconv.stage import (
+    Guard,
+    GuardedStage,
+    SampleQueue,
+    SkipFirst,
+    Stage,
+    channels_advice,
+    checked_block,
+    sample_shapes,
+    without_latency,
+)
 from audioconv.stream.convolver2d import StreamConvolver2d
-from audioconv.stream.processor import checked_block
 
 _CHUNK = 64  # frames that go through all steps together, so that memory does not grow with the block
 _AVERAGED = 4  # frames of which the mean is looked at for the least power: fewer are too often small by chance
@@ -21,7 +30,7 @@ _PRESENT = 0.1  # share of a window that must lie over sound for its power to sa
 _TRIAL_FRAMES = 2000  # of white noise, to see how far its least power lies below its mean
 
 
-class Denoise:
+class Denoise(GuardedStage):
     """Take noise out of sound, block by block: a spectral gate.
 
     Power is smoothed over time and frequency. Where it is not much above that of the noise, the gain goes down to
@@ -104,11 +113,11 @@ class Denoise:
         self._guard, self._dims = Guard("Denoise"), 1 + (self.channels > 1)
         size = len(self.transform.window)
         self._bias = _minimum_bias(self._memory, size, self._kernel.tobytes(), self._kernel.shape)
-        self._clear()
-        self.process(
+        self._reset()
+        self._process(
             np.zeros((2 * size, self.channels)[: self._dims], np.float32)
         )  # compiles, so that no block is late
-        self._clear()
+        self._reset()
 
     def __repr__(self) -> str:
         noise = "estimated" if self._noise is None else "given"
@@ -151,44 +160,40 @@ class Denoise:
             The stage stays as it was.
         """
         with self._guard:
-            block = checked_block(block, self)
-            if out is not None and (np.shape(out) != block.shape or getattr(out, "dtype", None) != block.dtype):
-                raise ShapeError(f"out must be a {block.dtype} array of shape {block.shape}, not of {np.shape(out)}")
-            self._dims = block.ndim
-            result: Array = np.empty_like(block) if out is None else out
-            step = _CHUNK * self.transform.hop
-            for begin in range(0, len(block), step):
-                part = block[begin : begin + step].reshape(-1, self.channels)
-                spectra = self._spectra.process(part)
-                self._gate(spectra, self._activity.process(part, len(spectra)))
-                self._emit(result[begin : begin + step])
-            return result
+            return self._process(block, out)
+
+    def _process(self, block: ArrayLike, out: Array | None = None) -> NDArray[np.float32]:
+        block = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), helps=self._advice)
+        if out is not None and (np.shape(out) != block.shape or getattr(out, "dtype", None) != block.dtype):
+            raise ShapeError(f"out must be a {block.dtype} array of shape {block.shape}, not of {np.shape(out)}")
+        self._dims = block.ndim
+        result: Array = np.empty_like(block) if out is None else out
+        step = _CHUNK * self.transform.hop
+        for begin in range(0, len(block), step):
+            part = block[begin : begin + step].reshape(-1, self.channels)
+            spectra = self._spectra.process(part)
+            self._gate(spectra, self._activity.process(part, len(spectra)))
+            self._emit(result[begin : begin + step])
+        return result
+
+    def _advice(self, shape: tuple[int, ...]) -> str:
+        return channels_advice(self, shape)
 
     def _emit(self, result: Array) -> None:
         """Fill an array with the next samples; there are as many, as `latency` says."""
-        count = len(result)
-        result[...] = self._ready[:count].reshape(result.shape)
-        self._ready = self._ready[count:]
+        result[...] = self._ready.take(len(result)).reshape(result.shape)
 
     def _gate(self, spectra: Array, shares: Array, ended: bool = False) -> None:
         """Spectra through the gate, to samples that are ready; the last ones, if the signal has `ended`."""
         inputs = _power_of(spectra), shares
-        power, share = (stage.process(plane) for stage, plane in zip(self._smooth, inputs, strict=True))
-        if ended:
-            power, share = (
-                np.concatenate((plane, stage.flush()))
-                for plane, stage in zip((power, share), self._smooth, strict=True)
-            )
-        late = min(len(power), self._lead_in[0])
-        self._lead_in[0] -= late
-        mask = self._mask.process(self._gains(power[late:], share[late:]))
-        if ended:
-            mask = np.concatenate((mask, self._mask.flush()))
-        late = min(len(mask), self._lead_in[1])
-        self._lead_in[1] -= late
-        mask, self._delayed = mask[late:], np.concatenate((self._delayed, spectra))
-        cleaned, self._delayed = self._delayed[: len(mask)] * mask[:, :, None], self._delayed[len(mask) :]
-        self._ready = np.concatenate((self._ready, self._samples.process(cleaned)))
+        power, share = (
+            skip(_through(stage, plane, ended))
+            for skip, stage, plane in zip(self._lead_in, self._smooth, inputs, strict=True)
+        )
+        mask = self._mask_lead_in(_through(self._mask, self._gains(power, share), ended))
+        self._delayed.append(spectra)
+        cleaned = self._delayed.take(len(mask)) * mask[:, :, None]
+        self._ready.append(self._samples.process(cleaned))
 
     def _gains(self, power: Array, share: Array) -> Array:
         """What every bin of frames of smoothed power is multiplied by."""
@@ -211,37 +216,25 @@ class Denoise:
         least = _sliding_minimum(joined, self._memory)
         return np.float32(self._bias) * np.where(np.isfinite(least), least, np.float32(0))
 
-    def flush(self) -> NDArray[np.float32]:
-        """End the signal and start afresh.
+    def _flush(self) -> NDArray[np.float32]:
+        spectra = self._spectra.flush()
+        self._gate(spectra, self._activity.flush(len(spectra)), ended=True)
+        self._ready.append(self._samples.flush())
+        self._ready.append(np.zeros((self.latency, self.channels), np.float32))
+        result = np.empty((self.latency, self.channels)[: self._dims], np.float32)
+        self._emit(result)
+        self._reset()
+        return result
 
-        Returns
-        -------
-        y : float32 array, shape (latency,) or (latency, channels)
-            The samples that are still due.
-        """
-        with self._guard:
-            spectra = self._spectra.flush()
-            self._gate(spectra, self._activity.flush(len(spectra)), ended=True)
-            zeros = np.zeros((self.latency, self.channels), np.float32)
-            self._ready = np.concatenate((self._ready, self._samples.flush(), zeros))
-            result = np.empty((self.latency, self.channels)[: self._dims], np.float32)
-            self._emit(result)
-            self._clear()
-            return result
-
-    def reset(self) -> None:
-        """Forget the signal so far, and the noise that was estimated."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self) -> None:
+    def _reset(self) -> None:
         for stage in (*self._smooth, *self._mean, self._mask, self._activity, self._spectra, self._samples):
             stage.reset()
         bins = self.transform.bins
-        self._lead_in = [self._smooth[0].latency, self._mask.latency]  # frames of zeros that come before the first ones
-        self._delayed = np.empty((0, bins, self.channels), np.complex64)  # spectra whose mask is not known yet
+        self._lead_in = [SkipFirst(stage.latency) for stage in self._smooth]  # frames of zeros that come first
+        self._mask_lead_in = SkipFirst(self._mask.latency)
+        self._delayed = SampleQueue(np.empty((0, bins, self.channels), np.complex64))  # whose mask is not known yet
         self._past = np.full((self._memory - 1, bins), np.inf, np.float32)
-        self._ready = np.zeros((self.latency, self.channels), np.float32)
+        self._ready = SampleQueue(np.zeros((self.latency, self.channels), np.float32))
 
 
 def denoise(x: ArrayLike, sample_rate: int, *, axis: int | None = None, noise: ArrayLike | None = None,
@@ -286,7 +279,7 @@ def denoise(x: ArrayLike, sample_rate: int, *, axis: int | None = None, noise: A
         sample_rate, noise=noise, threshold_db=threshold_db, reduction_db=reduction_db, smooth_ms=smooth_ms,
         smooth_hz=smooth_hz, memory_s=memory_s, window_ms=window_ms, channels=1 if x.ndim == 1 else signal.shape[1],
     )  # fmt: skip
-    y = np.concatenate((gate.process(signal), gate.flush()))[gate.latency :]
+    y = np.concatenate(list(without_latency(gate, [signal])))
     return np.ascontiguousarray(y.T) if x.ndim == 2 and axis in (1, -1) else y
 
 
@@ -300,6 +293,12 @@ def _power_of(spectra: Array) -> Array:
         return power.mean(axis=2)
     number = finite.sum(axis=2)
     return np.where(finite, power, np.float32(0)).sum(axis=2) / np.where(number, number, np.nan).astype(np.float32)
+
+
+def _through(stage: Stage, plane: Array, ended: bool) -> Array:
+    """What a stage makes of frames, and of the end of the signal."""
+    made: Array = stage.process(plane)
+    return np.concatenate((made, stage.flush())) if ended else made
 
 
 def _smoothing(kernel: Array, bins: int | None, mode: Literal["same", "causal"] = "same") -> StreamConvolver2d:

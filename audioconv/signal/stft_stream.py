@@ -1,14 +1,20 @@
 """Short-time spectra and back, block by block."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from audioconv.arrays import choice, float_dtype, floating, whole
+from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
+from audioconv.arrays import choice, float_dtype, whole
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.signal._stft import PADDINGS, PAIRS, pad
-from audioconv.stage import Guard
+from audioconv.stage import Guard, GuardedStage, SampleQueue, SkipFirst, channels_advice, checked_block
+
+if TYPE_CHECKING:
+    from audioconv.signal._stft import Stft
 
 
-class StftStream:
+class StftStream(GuardedStage):
     """`Stft` block by block: `process` returns the frames that are complete, at any cut the same bits.
 
     (Within rounding with sizes that are neither 2^k nor 3 2^k, which SciPy transforms.)
@@ -19,73 +25,93 @@ class StftStream:
 
     latency = 0
 
-    def __init__(self, transform, channels=None, dtype="float32", padding="zeros"):
+    def __init__(self, transform: "Stft", channels: int | None = None, dtype: DTypeLike = "float32",
+                 padding: str = "zeros") -> None:  # fmt: skip
         self.transform, self.dtype = transform, float_dtype(dtype)
         self.padding = choice(padding, "padding", tuple(PADDINGS))
-        self._shape = () if channels is None else (whole(channels, "channels"),)
+        self.channels = None if channels is None else whole(channels, "channels")
+        self._shape: tuple[int, ...] = () if self.channels is None else (self.channels,)
         self._guard = Guard("Stft stream")
-        self._clear()
+        self._reset()
 
-    def reset(self):
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self):
+    def _reset(self) -> None:
         self._begun = self.padding == "zeros"  # whether what stands before the signal is known
-        self._pending = np.zeros((self.transform.left_pad if self._begun else 0, *self._shape), self.dtype)
-        self._latest = self._pending[:0]  # samples that what stands after the signal is made of
-        self._skip = self._samples = self._frames = 0  # skip: samples before the next frame, if the hop leaves out some
+        left_pad = self.transform.left_pad if self._begun else 0
+        self._pending = SampleQueue(np.zeros((left_pad, *self._shape), self.dtype))
+        self._latest = self._pending.items[:0]  # samples that what stands after the signal is made of
+        self._samples = self._frames = 0
 
-    def process(self, block):
-        """Take (samples,) or (samples, channels) and return (frames, bins) or (frames, bins, channels)."""
-        block = _checked_block(block, self._shape, self.dtype)
+    def process(self, block: ArrayLike) -> Array:
+        """Take the next block and return the frames that it completes.
+
+        Parameters
+        ----------
+        block : float array, shape (samples,), or (samples, channels) if the stream was made with channels
+
+        Returns
+        -------
+        spectra : complex array, shape (frames, bins) or (frames, bins, channels)
+
+        Raises
+        ------
+        ShapeError, DtypeError, BusyError
+            The stage stays as it was.
+        """
         with self._guard:
-            self._samples += len(block)
-            if self.padding != "zeros":
-                most = max(self.transform.left_pad, len(self.transform.window)) + 1
-                self._latest = np.concatenate((self._latest, block))[-most:].copy()
-            if not self._begun:
-                return self._beginning(block)
-            return self._taken(block)
+            return self._process(block)
 
-    def _beginning(self, block):
+    def _process(self, block: ArrayLike) -> Array:
+        samples = checked_block(block, self.dtype, (self._shape,), helps=self._advice)
+        self._samples += len(samples)
+        if self.padding != "zeros":
+            most = max(self.transform.left_pad, len(self.transform.window)) + 1
+            self._latest = np.concatenate((self._latest, samples))[-most:].copy()
+        if not self._begun:
+            return self._beginning(samples)
+        return self._taken(samples)
+
+    def _advice(self, shape: tuple[int, ...]) -> str:
+        return channels_advice(self, shape)
+
+    _for_channels = "channels={0}"
+
+    def _beginning(self, block: Array) -> Array:
         """Take a block while it is not known what stands before the signal."""
-        block, self._pending = np.concatenate((self._pending, block)), self._pending[:0]
-        if len(block) <= self.transform.left_pad:
-            self._pending = block
-            return self._taken(block[:0], 0)
+        if len(self._pending.items) + len(block) <= self.transform.left_pad:
+            return self._taken(block, 0)
         self._begun = True
-        return self._taken(pad(block, self.transform.left_pad, 0, self.padding))
+        return self._taken(pad(self._pending.take_all(block), self.transform.left_pad, 0, self.padding))
 
-    def _taken(self, block, most=None):
-        joined = np.concatenate((self._pending, block))[self._skip :]
-        self._skip = max(0, self._skip - len(self._pending) - len(block))
+    def _taken(self, block: Array, most: int | None = None) -> Array:
+        joined = self._pending.append(block)
         hop, size = self.transform.hop, len(self.transform.window)
-        frames = 0 if self._skip else max(0, 1 + (len(joined) - size) // hop)
+        frames = 0 if self._pending.skip else max(0, 1 + (len(joined) - size) // hop)
         frames = frames if most is None else min(frames, most)
-        spectra = self.transform._spectra(joined, frames)
-        self._skip += max(0, frames * hop - len(joined))
-        self._pending = joined[frames * hop :].copy()
+        spectra: Array = self.transform._spectra(joined, frames)
+        self._pending.drop(frames * hop)
         self._frames += frames
         return spectra
 
-    def flush(self):
-        """End the signal: the frames that reach beyond its end; then start afresh."""
-        with self._guard:
-            transform = self.transform
-            if not self._begun:
-                spectra = transform(self._pending, padding=self.padding, axis=0)
-            else:
-                rest = transform.frames(self._samples) - self._frames
-                count = self._skip + max(0, rest) * transform.hop + len(transform.window)
-                after = pad(self._latest, 0, count, self.padding if len(self._latest) else "zeros")
-                spectra = self._taken(after[len(self._latest) :], rest)
-            self._clear()
-            return spectra
+    def _flush(self) -> Array:
+        """The frames that reach beyond the end of the signal."""
+        transform = self.transform
+        if not self._begun:
+            spectra: Array = transform(self._pending.items, padding=self.padding, axis=0)
+        else:
+            rest = transform.frames(self._samples) - self._frames
+            count = self._pending.skip + max(0, rest) * transform.hop + len(transform.window)
+            after = pad(self._latest, 0, count, self.padding if len(self._latest) else "zeros")
+            spectra = self._taken(after[len(self._latest) :], rest)
+        self._reset()
+        return spectra
+
+    def _parameters(self) -> dict[str, Any]:
+        transform = self.transform
+        about: dict[str, Any] = {"window": len(transform.window), "hop": transform.hop, "channels": self.channels}
+        return about | {"dtype": self.dtype.name, "padding": self.padding}
 
 
-class InverseStftStream:
+class InverseStftStream(GuardedStage):
     """`Stft.inverse` block by block: `process` returns the samples that no later frame reaches.
 
     `latency` is 0: no sample is delayed beyond the frames that it is made of.
@@ -93,67 +119,60 @@ class InverseStftStream:
 
     latency = 0
 
-    def __init__(self, transform, channels=None, dtype="float32"):
+    def __init__(self, transform: "Stft", channels: int | None = None, dtype: DTypeLike = "float32") -> None:
         self.transform, self.dtype = transform, float_dtype(dtype)
-        self._shape = () if channels is None else (whole(channels, "channels"),)
+        self.channels = None if channels is None else whole(channels, "channels")
+        self._shape: tuple[int, ...] = () if self.channels is None else (self.channels,)
         self._overlap = len(transform.dual) - transform.hop
         self._guard = Guard("inverse Stft stream")
-        self._clear()
+        self._reset()
 
-    def reset(self):
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self):
+    def _reset(self) -> None:
         self._sum = np.zeros((self._overlap, *self._shape), self.dtype)  # what the next frames are added to
-        self._skip = self.transform.left_pad
+        self._from_start = SkipFirst(self.transform.left_pad)  # without what lies before the signal
         self._fresh = True
 
-    def process(self, spectra):
-        """Take (frames, bins) or (frames, bins, channels) and return (samples,) or (samples, channels)."""
-        spectra = self.transform._checked(spectra)
+    def process(self, block: ArrayLike) -> FloatArray:
+        """Take the next spectra and return the samples that no later frame reaches.
+
+        Parameters
+        ----------
+        block : complex array, shape (frames, bins), or (frames, bins, channels) if the stream was made with channels
+
+        Returns
+        -------
+        samples : float array, shape (samples,) or (samples, channels)
+
+        Raises
+        ------
+        ShapeError, DtypeError, BusyError
+            The stage stays as it was.
+        """
+        with self._guard:
+            return self._process(block)
+
+    def _process(self, block: ArrayLike) -> FloatArray:
+        spectra = self.transform._checked(block)
         if spectra.dtype != PAIRS[self.dtype]:
             raise DtypeError(f"this stream takes {PAIRS[self.dtype]} spectra, not {spectra.dtype}")
         if spectra.shape[2:] != self._shape:
             wanted = ", ".join(map(str, ("frames", self.transform.bins, *self._shape)))
             raise ShapeError(f"this stream takes spectra of shape ({wanted}), not {spectra.shape}")
-        with self._guard:
-            return self._taken(spectra)
-
-    def _taken(self, spectra):
         total = np.zeros((len(spectra) * self.transform.hop + self._overlap, *self._shape), self.dtype)
         total[: self._overlap] = self._sum
         self.transform._add(spectra, total)
         self._sum = total[len(spectra) * self.transform.hop :].copy()
         self._fresh = self._fresh and not len(spectra)
-        return self._from_start(total[: len(spectra) * self.transform.hop])
+        samples: FloatArray = self._from_start(total[: len(spectra) * self.transform.hop])
+        return samples
 
-    def _from_start(self, samples):
-        """Without those before the signal."""
-        kept = samples[self._skip :]
-        self._skip = max(0, self._skip - len(samples))
-        return kept
+    def _flush(self) -> FloatArray:
+        """What the last frames reach."""
+        rest: FloatArray = self._from_start(self._sum[: 0 if self._fresh else None])
+        self._reset()
+        return rest
 
-    def flush(self):
-        """End the signal: what the last frames reach; then start afresh."""
-        with self._guard:
-            rest = self._from_start(self._sum[: 0 if self._fresh else None])
-            self._clear()
-            return rest
-
-
-def _checked_block(block, shape, dtype):
-    block = floating(block, "block", (1, 2))
-    if block.dtype != dtype:
-        raise DtypeError(f"this stream takes {dtype} blocks, not {block.dtype}")
-    if block.shape[1:] != shape:
-        wanted = f"(samples, {shape[0]})" if shape else "(samples,)"
-        if block.ndim == 2 and shape == block.shape[:1]:
-            advice = "; give block.T"
-        elif not shape:
-            advice = f"; a stream made with channels={block.shape[1]} takes such blocks"
-        else:
-            advice = f": it was made with channels={shape[0]}"
-        raise ShapeError(f"this stream takes blocks of shape {wanted}, not {block.shape}{advice}")
-    return block
+    def _parameters(self) -> dict[str, Any]:
+        transform = self.transform
+        about: dict[str, Any] = {"window": len(transform.window), "hop": transform.hop, "channels": self.channels}
+        return about | {"dtype": self.dtype.name}

@@ -1,26 +1,48 @@
 """Which sound devices there are, as PortAudio sees them."""
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from audioconv.errors import SoundDeviceError
 
+Kind: TypeAlias = Literal["duplex", "input", "output"]
+DeviceName: TypeAlias = int | str | tuple[int | str | None, int | str | None] | list[int | str | None] | None
 LOUDSPEAKERS = 8  # channels of output, at most, that are all taken for loudspeakers
 
 
 class Device(NamedTuple):
-    """A sound device."""
+    """A sound device, as `devices` lists them.
 
-    index: int  # to be given as `device`
+    Attributes
+    ----------
+    index : int
+        To be given as `device`.
+    name : str
+    driver : str
+        Which serves it: ALSA, JACK, Core Audio, WASAPI, ...
+    input_channels, output_channels : int
+    sample_rate : float, in Hz
+        That it has if nobody asks for another.
+    default_input, default_output : bool
+        Whether it is heard, and whether it plays, if no device is named.
+
+    Examples
+    --------
+    >>> card = Device(0, "USB Audio", "ALSA", 2, 2, 48000.0, True, True)
+    >>> card.name, card.output_channels
+    ('USB Audio', 2)
+    """
+
+    index: int  # type: ignore[assignment]  # a tuple's method `index` is not needed here
     name: str
-    driver: str  # which serves it: ALSA, JACK, Core Audio, WASAPI, ...
+    driver: str
     input_channels: int
     output_channels: int
-    sample_rate: float  # Hz, that it has if nobody asks for another
-    default_input: bool  # it is heard if no device is named
-    default_output: bool  # it plays if no device is named
+    sample_rate: float
+    default_input: bool
+    default_output: bool
 
 
-def devices():
+def devices() -> list[Device]:
     """List the sound devices.
 
     Returns
@@ -49,26 +71,27 @@ def devices():
     ]  # fmt: skip
 
 
-def named(device):
+def named(device: str | None) -> str | int | None:
     """A device as it was typed: a number, or a part of a name."""
     return int(device) if device is not None and device.strip().lstrip("-").isdigit() else device
 
 
-def default_sample_rate(device=None, kind="duplex"):
+def default_sample_rate(device: DeviceName = None, kind: Kind = "duplex") -> int:
     """The sample rate, in Hz, that a device has if nobody asks for another."""
-    return round(_about(device, "input" if kind == "input" else "output")["default_samplerate"])
+    rate_hz: float = _about(device, "input" if kind == "input" else "output")["default_samplerate"]
+    return round(rate_hz)
 
 
-def loudspeakers(device=None):
+def loudspeakers(device: DeviceName = None) -> int:
     """How many channels of a device sound where a signal has one: all, or two if it has more than loudspeakers do.
 
     Drivers offer 32 or 64 channels, which are no loudspeakers, where they do not know what is behind them.
     """
-    channels = _about(device, "output")["max_output_channels"]
+    channels: int = _about(device, "output")["max_output_channels"]
     return channels if channels <= LOUDSPEAKERS else 2
 
 
-def _about(device, kind):
+def _about(device: DeviceName, kind: str) -> Any:
     library = sounddevice()
     if isinstance(device, tuple | list):
         device = device[0 if kind == "input" else 1]
@@ -78,13 +101,13 @@ def _about(device, kind):
         raise SoundDeviceError(f"{error}; there are: {there_are()}") from error
 
 
-def there_are():
+def there_are() -> str:
     """The devices in words."""
     names = [f"{i} {device['name']}" for i, device in enumerate(sounddevice().query_devices())]
     return ", ".join(names) or "no sound devices"
 
 
-def sounddevice():
+def sounddevice() -> Any:
     """The library, or advice on how to get it."""
     try:
         import sounddevice
@@ -95,9 +118,10 @@ def sounddevice():
     return sounddevice
 
 
-def _default(library, kind):
+def _default(library: Any, kind: str) -> int | None:
     """The index of the device that hears or plays if none is named, or None."""
     try:
-        return library.query_devices(None, kind)["index"]
+        index: int = library.query_devices(None, kind)["index"]
     except (library.PortAudioError, ValueError):
         return None
+    return index

@@ -1,16 +1,22 @@
-"""Second-order sections of the usual shapes.
+"""Biquad design: second-order sections of the usual shapes.
 
 Bristow-Johnson, Audio EQ Cookbook (W3C Note, 2021).
 """
 
+from collections.abc import Callable
 from math import cos, pi, sin, sqrt
+from typing import Literal, TypeAlias
 
 from audioconv.arrays import choice, number
 from audioconv.errors import ArgumentError
 from audioconv.stream.values import factor
 
+Kind: TypeAlias = Literal["lowpass", "highpass", "bandpass", "notch", "allpass", "peak", "lowshelf", "highshelf"]
+B0, B1, B2, A0, A1, A2, COLUMNS = range(7)  # columns of a section, as scipy.signal has them
+_Design: TypeAlias = Callable[[float, float, float], list[float]]  # of cos(angle), alpha and the root of the gain
 
-def section(kind, sample_rate, frequency_hz, q, gain_db):
+
+def section(kind: Kind, sample_rate: float, frequency_hz: float, q: float, gain_db: float) -> list[float]:
     """b0 b1 b2 a0 a1 a2 of a shape; see `Biquad.design`."""
     make = _SHAPES[choice(kind, "kind", tuple(_SHAPES))]
     frequency_hz, q = number(frequency_hz, "frequency_hz"), number(q, "q", above=0)
@@ -23,19 +29,20 @@ def section(kind, sample_rate, frequency_hz, q, gain_db):
     return make(cos(angle), sin(angle) / (2 * q), 10 ** (gain_db / 40))
 
 
-def _passing(b0, b1, b2):
+def _passing(b0: Callable[[float, float], float], b1: Callable[[float, float], float],
+             b2: Callable[[float, float], float]) -> _Design:  # fmt: skip
     """Shapes with the poles of a plain resonance; b as functions of c = cos(angle) and alpha."""
     return lambda c, alpha, _: [b0(c, alpha), b1(c, alpha), b2(c, alpha), 1 + alpha, -2 * c, 1 - alpha]
 
 
-def _peak(c, alpha, a):
+def _peak(c: float, alpha: float, a: float) -> list[float]:
     return [1 + alpha * a, -2 * c, 1 - alpha * a, 1 + alpha / a, -2 * c, 1 - alpha / a]
 
 
-def _shelf(side):
+def _shelf(side: int) -> _Design:
     """A shelf: side 1 at low frequencies, -1 at high ones."""
 
-    def make(c, alpha, a):
+    def make(c: float, alpha: float, a: float) -> list[float]:
         c, slope = side * c, 2 * sqrt(a) * alpha
         up, down = a + 1 + (a - 1) * c, a + 1 - (a - 1) * c
         b1, a1 = 2 * a * (a - 1 - (a + 1) * c), -2 * (a - 1 + (a + 1) * c)
@@ -44,7 +51,7 @@ def _shelf(side):
     return make
 
 
-_SHAPES = {
+_SHAPES: dict[Kind, _Design] = {
     "lowpass": _passing(lambda c, _: (1 - c) / 2, lambda c, _: 1 - c, lambda c, _: (1 - c) / 2),
     "highpass": _passing(lambda c, _: (1 + c) / 2, lambda c, _: -1 - c, lambda c, _: (1 + c) / 2),
     "bandpass": _passing(lambda _, alpha: alpha, lambda *_: 0.0, lambda _, alpha: -alpha),

@@ -2,19 +2,25 @@
 
 import inspect
 import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import NoneType
-from typing import NamedTuple, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
+from audioconv._typing import Path as PathLike
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
-from audioconv.stream.chain import Chain, DryWet
-from audioconv.stream.processor import width_after
-from audioconv.stream.resample import Resample
+from audioconv.stream.biquad import Biquad
+from audioconv.stream.biquad_design import Kind
+from audioconv.stream.chain import Chain
+from audioconv.stream.dry_wet import DryWet
+from audioconv.stream.limiter import Limiter
+from audioconv.stream.mixing import Gain, MatrixMixer
+from audioconv.stream.resample import Quality, Resample
 from audioconv.stream.responses import read_response
-from audioconv.stream.stages import Biquad, Gain, Limiter, MatrixMixer
+from audioconv.stream.steps import channels_after
 
 
 class _Place(NamedTuple):
@@ -25,7 +31,7 @@ class _Place(NamedTuple):
     channels: int
 
 
-def read_chain(path, sample_rate, channels):
+def read_chain(path: PathLike, sample_rate: int, channels: int) -> Chain:
     """Make the chain that a TOML file describes, a table `[[stage]]` for each stage.
 
     Parameters
@@ -66,21 +72,21 @@ def read_chain(path, sample_rate, channels):
     >>> round(chain.stages[0].gain_db, 3)
     -6.0
     """
-    path = Path(path)
-    place, stages = _Place(path.parent, sample_rate, channels), []
-    for number, table in enumerate(_tables(path), 1):
+    file = Path(path)
+    place, stages = _Place(file.parent, sample_rate, channels), list[Any]()
+    for number, table in enumerate(_tables(file), 1):
         try:
             stage = _stage(table, place)
         except AudioconvError as error:
             raise type(error)(f"{path}, stage {number}: {error}") from error
         place = place._replace(
-            channels=width_after(stage), sample_rate=getattr(stage, "rate_out", None) or place.sample_rate
+            channels=channels_after(stage), sample_rate=getattr(stage, "rate_out", None) or place.sample_rate
         )
         stages.append(stage)
     return Chain(stages)
 
 
-def _tables(path):
+def _tables(path: Path) -> list[dict[str, Any]]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -95,7 +101,7 @@ def _tables(path):
     return tables
 
 
-def _stage(table, place):
+def _stage(table: dict[str, Any], place: _Place) -> Any:
     kind = table.pop("type", None)
     if not (isinstance(kind, str) and kind in _TYPES):
         raise ArgumentError(f"type must be one of {_listed(_TYPES)}, not {kind!r}")
@@ -110,12 +116,15 @@ def _stage(table, place):
     return make(place, **table)
 
 
-def _kind_of(annotation):
-    """The type that is wanted where None stands for a key that was left out."""
-    return next(iter(kind for kind in get_args(annotation) if kind is not NoneType), annotation)
+def _kind_of(annotation: Any) -> Any:
+    """The type that is wanted; None stands for a key that was left out, and a `Literal` is a text."""
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    kind = next(each for each in kinds if each is not NoneType)
+    origin = get_origin(kind) or kind
+    return str if origin is Literal else origin
 
 
-def _check(value, name, wanted):
+def _check(value: Any, name: str, wanted: Any) -> None:
     """Whether a value is of the type that a parameter says; whole numbers are numbers, true and false are not."""
     words = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "rows of numbers"}
     if wanted is list:
@@ -129,23 +138,23 @@ def _check(value, name, wanted):
         raise ArgumentError(f"{name} must be {words[wanted]}, not {value!r}")
 
 
-def _listed(names):
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def _gain(place, gain_db: float):
+def _gain(place: _Place, gain_db: float) -> Gain:
     return Gain(gain_db, channels=place.channels)
 
 
-def _biquad(place, kind: str, frequency_hz: float, q: float = 0.5**0.5, gain_db: float = 0.0):
+def _biquad(place: _Place, kind: Kind, frequency_hz: float, q: float = 0.5**0.5, gain_db: float = 0.0) -> Biquad:
     return Biquad.design(kind, place.sample_rate, frequency_hz, q=q, gain_db=gain_db, channels=place.channels)
 
 
-def _sections(place, sos: list):
+def _sections(place: _Place, sos: list[Any]) -> Biquad:
     return Biquad(sos, channels=place.channels)
 
 
-def _convolver(place, ir: str, wet: float = 1.0, true_stereo: bool = False):
+def _convolver(place: _Place, ir: str, wet: float = 1.0, true_stereo: bool = False) -> Chain | DryWet:
     path = place.folder / ir
     stage = read_response(path, place.sample_rate, place.channels, true_stereo=true_stereo).stage
     if wet == 1:
@@ -157,18 +166,18 @@ def _convolver(place, ir: str, wet: float = 1.0, true_stereo: bool = False):
     return Chain([MatrixMixer([[1.0] * stage.out_channels]), DryWet(ways, wet)])
 
 
-def _matrix_mixer(place, matrix: list | None = None, channels: int | None = None):
-    if (matrix is None) == (channels is None):
-        raise ArgumentError("matrix_mixer needs either matrix, a row for each channel in, or channels, that come out")
-    if channels is not None:
+def _matrix_mixer(place: _Place, matrix: list[Any] | None = None, channels: int | None = None) -> MatrixMixer:
+    if channels is not None and matrix is None:
         return MatrixMixer(_usual_mix(place.channels, whole(channels, "channels")))
+    if matrix is None or channels is not None:
+        raise ArgumentError("matrix_mixer needs either matrix, a row for each channel in, or channels, that come out")
     if len(matrix) != place.channels:
         raise ArgumentError(f"matrix has {len(matrix)} row(s), but there are {place.channels} channel(s); channels = "
                             f"{len(matrix[0])} instead of matrix does for one or as many")  # fmt: skip
     return MatrixMixer(matrix)
 
 
-def _usual_mix(before, after):
+def _usual_mix(before: int, after: int) -> Any:
     """The matrix for other channels if nothing is said: one on all, all on one, or as they are."""
     if before == after:
         return np.eye(before)
@@ -178,16 +187,18 @@ def _usual_mix(before, after):
                         f"matrix says what is wanted else")  # fmt: skip
 
 
-def _limiter(place, threshold_db: float = -1.0, look_ahead_ms: float = 1.5, release_ms: float = 50.0):
+def _limiter(
+    place: _Place, threshold_db: float = -1.0, look_ahead_ms: float = 1.5, release_ms: float = 50.0
+) -> Limiter:
     times = {"look_ahead_ms": look_ahead_ms, "release_ms": release_ms}
     return Limiter(threshold_db, sample_rate=place.sample_rate, channels=place.channels, **times)
 
 
-def _resample(place, rate_out: int, quality: str = "HQ"):
+def _resample(place: _Place, rate_out: int, quality: Quality = "HQ") -> Resample:
     return Resample(place.sample_rate, rate_out, channels=place.channels, quality=quality)
 
 
-_TYPES = {
+_TYPES: dict[str, Callable[..., Any]] = {
     "gain": _gain,
     "biquad": _biquad,
     "sections": _sections,

@@ -1,21 +1,26 @@
 """Convolution of a stream with an impulse response of any length, which may be changed while it runs."""
 
+from typing import Any, Literal, TypeAlias, get_args
+
 import numpy as np
 
+from audioconv._typing import ArrayLike, DTypeLike, FloatArray
 from audioconv.arrays import choice, float_dtype, floating, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.dsp.partition_layout import Shape
-from audioconv.kernels.realtime import crossfade as kernels
-from audioconv.signal._partition_plan import partition_plan
-from audioconv.stage import Guard
+from audioconv.kernels.realtime.crossfade import CUT, FADE_INPUT
+from audioconv.signal._partition_plan import PartitionPlan, partition_plan
+from audioconv.stage import Guard, for_channels
 from audioconv.stream.crossfade import ConvolverInstance, Crossfade
-from audioconv.stream.processor import Processor, for_channels, table_of_steps
+from audioconv.stream.processor import Processor
+from audioconv.stream.steps import Entry, Table, table_of_steps
 from audioconv.stream.values import finite, hertz_or_none
 
 REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz
 FADE_RATE = 48000  # Hz, by which the seconds of a fade are counted if nothing is known
 WARM_UP = 24  # blocks of silence at first, or the first block of sound would take 5 to 15 times as long as others
-MODES = {"cut": kernels.CUT, "fade_input": kernels.FADE_INPUT}
+Tail: TypeAlias = Literal["cut", "fade_input"]
+_MODES: dict[str, int] = {"cut": CUT, "fade_input": FADE_INPUT}
 
 
 class StreamConvolver(Processor):
@@ -83,9 +88,10 @@ class StreamConvolver(Processor):
     array([0.25, 0.  ], dtype=float32)
     """
 
-    def __init__(self, ir, *, max_block=512, channels=1, latency=0, dtype="float32", sample_rate=None,
-                 max_taps=None, replace_nonfinite=False):  # fmt: skip
-        self._dtype, self._max_block = float_dtype(dtype), whole(max_block, "max_block")
+    def __init__(self, ir: ArrayLike, *, max_block: int = 512, channels: int = 1, latency: int = 0,
+                 dtype: DTypeLike = "float32", sample_rate: float | None = None, max_taps: int | None = None,
+                 replace_nonfinite: bool = False) -> None:  # fmt: skip
+        self._dtype, self._max_block = float_dtype(dtype), (most := whole(max_block, "max_block"))
         self.channels = whole(channels, "channels")
         # `responses` adds to the public one what rings ahead of a resampled response
         self.latency = self._latency = whole(latency, "latency", least=0)
@@ -97,27 +103,21 @@ class StreamConvolver(Processor):
         if self._max_taps < taps:
             raise ArgumentError(f"max_taps is {max_taps}, but ir has {taps} taps")
         self._crossfade = Crossfade(
-            self._instance(responses, matrix), self._max_taps + self._latency + max(self._max_block, 65536)
+            self._instance(responses, matrix), self._max_taps + self._latency + max(most, 65536)
         )
         if replace_nonfinite:
             self._crossfade.replace_nonfinite = True
         self._changing = Guard("StreamConvolver's set_ir")
         self._prepare()
-        silence = np.zeros((min(self._max_block, 64), self.channels), self._dtype)
+        silence = np.zeros((min(most, 64), self.channels), self._dtype)
         for _ in range(WARM_UP):
             self.process(silence)
         self._crossfade.rewind()
         self._dims = 1 + (self.out_channels > 1)
 
-    def flush(self):
-        """End the signal: what is still due after it. The stream is then as after `reset`.
-
-        Returns
-        -------
-        y : float array, shape (latency + taps - 1,) or (latency + taps - 1, out_channels), as the blocks before
-            taps are those of the longest response that is still heard.
-        """
-        with self._guard, self._changing:
+    def _flush(self) -> FloatArray:
+        """The latency + taps - 1 samples that are still due; taps are those of the longest response still heard."""
+        with self._changing.lock:  # waits for a `set_ir` at work
             frames = max(instance.shape.latency + instance.shape.taps for _, instance in self._crossfade.in_use()) - 1
             rest = np.empty((frames, self.out_channels), self._dtype)
             self._run(np.zeros((frames, self.channels), self._dtype), rest)
@@ -125,16 +125,15 @@ class StreamConvolver(Processor):
             self._begin()
             return rest
 
-    def reset(self):
-        """Forget the signal so far; a filter that is coming in is there at once."""
-        with self._guard, self._changing:
+    def _reset(self) -> None:
+        with self._changing.lock:
             self._begin()
 
-    def _begin(self):
+    def _begin(self) -> None:
         self._crossfade.begin()
         self._dims = 1 + (self.out_channels > 1)
 
-    def set_ir(self, ir, fade_s=0.02, tail="cut"):
+    def set_ir(self, ir: ArrayLike, fade_s: float = 0.02, tail: Tail = "cut") -> None:
         """Change the filter while the stream runs; it may be called from another thread than `process`.
 
         What takes long is done here, and not in `process`. With g the fade, which goes in a straight line from 0 to 1
@@ -151,14 +150,15 @@ class StreamConvolver(Processor):
             With as many dimensions and channels as the first one, of up to `max_taps` taps.
         fade_s : float >= 0
             In seconds, by the stream's `sample_rate`.
-        tail : "cut" or "fade_input"
+        tail : {"cut", "fade_input"}
+            What becomes of what the old filter would still make of earlier input.
 
         Raises
         ------
         ShapeError, DtypeError, ArgumentError
             The filter stays as it was.
         """
-        choice(tail, "tail", tuple(MODES))
+        choice(tail, "tail", get_args(Tail))
         fade_s = number(fade_s, "fade_s", 0)
         responses, out_channels, matrix = self._responses(ir)
         if matrix != self._crossfade.newest.shape.matrix or out_channels != self.out_channels:
@@ -170,20 +170,37 @@ class StreamConvolver(Processor):
             )
         instance = self._instance(responses, matrix)
         with self._changing:
-            self._crossfade.post(instance, MODES[tail], round(fade_s * (self.rate_in or FADE_RATE)))
+            self._crossfade.post(instance, _MODES[tail], round(fade_s * (self.rate_in or FADE_RATE)))
 
-    def get_state(self):
-        """All that the stream has heard and is doing, for `set_state`; it can be pickled."""
+    def get_state(self) -> dict[str, Any]:
+        """All that the stream has heard and is doing, for `set_state`; it can be pickled.
+
+        Returns
+        -------
+        state : dict
+
+        Raises
+        ------
+        BusyError
+            If another thread or a sound card is in the stream.
+        """
         with self._guard, self._changing:
             return {"made_with": self._made_with(), "instances": self._crossfade.snapshot()}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state of this stream, or of one made with the same arguments; the state stays as it is.
+
+        Parameters
+        ----------
+        state : dict
+            As `get_state` has given it.
 
         Raises
         ------
         ArgumentError
             For a state of a stream of other channels, latency, dtype or max_taps.
+        BusyError
+            If another thread or a sound card is in the stream.
         """
         with self._guard, self._changing:
             if state["made_with"] != self._made_with():
@@ -191,43 +208,41 @@ class StreamConvolver(Processor):
             self._crossfade.restore(state["instances"])
 
     @property
-    def plan(self):
+    def plan(self) -> PartitionPlan:
         """The `PartitionPlan` of the newest filter."""
         shape = self._crossfade.newest.shape
         return partition_plan(shape.taps, latency=shape.latency, inputs=shape.inputs, outputs=shape.outputs,
                         matrix=shape.matrix, dtype=self._dtype.name, block=self._max_block)  # fmt: skip
 
     @property
-    def nonfinite_count(self):
+    def nonfinite_count(self) -> int:
         """How many samples were not finite and have been replaced since the signal began, with `replace_nonfinite`."""
         return self._crossfade.nonfinite_count
 
-    def compiled_step(self):
+    def _compiled_step(self) -> Entry:
         if self._dtype != np.float32:
             raise DtypeError(f"a step of a chain takes float32, and this stream {self._dtype}")
         return self._crossfade.step()
 
-    compiled_step.__doc__ = Processor.compiled_step.__doc__
-
-    def _whole_table(self):
+    def _whole_table(self) -> Table:
         return table_of_steps([self._crossfade.step()])
 
-    def _made_with(self):
+    def _made_with(self) -> dict[str, Any]:
         sizes = {"channels": self.channels, "out_channels": self.out_channels, "latency": self._latency}
         return sizes | {"dtype": self._dtype.name, "max_taps": self._max_taps}
 
-    def _responses(self, ir):
+    def _responses(self, ir: ArrayLike) -> tuple[Any, int, bool]:
         """The filters (number, taps), how many channels come out, and whether the filters are a matrix."""
-        ir = floating(ir, "ir", dims=(1, 2, 3))
-        if ir.size == 0:
-            raise ShapeError(f"ir is empty (shape {ir.shape}); at least one tap is needed")
-        if ir.ndim > 1 and ir.shape[1] != self.channels:
-            ir = self._for_other_channels(ir)
+        taps = floating(ir, "ir", dims=(1, 2, 3))
+        if taps.size == 0:
+            raise ShapeError(f"ir is empty (shape {taps.shape}); at least one tap is needed")
+        if taps.ndim > 1 and taps.shape[1] != self.channels:
+            taps = self._for_other_channels(taps)
         with np.errstate(over="ignore"):
-            filters = finite(ir.reshape(len(ir), -1).T.astype(self._dtype), "ir")
-        return filters, ir.shape[2] if ir.ndim == 3 else self.channels, ir.ndim == 3
+            filters = finite(taps.reshape(len(taps), -1).T.astype(self._dtype), "ir")
+        return filters, taps.shape[2] if taps.ndim == 3 else self.channels, taps.ndim == 3
 
-    def _for_other_channels(self, ir):
+    def _for_other_channels(self, ir: Any) -> Any:
         """One channel goes through each response, and any number through one; what else does not fit is refused."""
         if ir.ndim == 2 and 1 in (self.channels, time_first(ir, "ir").shape[1]):
             return ir[:, None, :] if self.channels == 1 else ir[:, 0]
@@ -236,10 +251,14 @@ class StreamConvolver(Processor):
             f"many it is made with {for_channels(self, ir.shape[1])}"
         )
 
-    def _instance(self, responses, matrix):
+    def _instance(self, responses: Any, matrix: bool) -> ConvolverInstance:
         filters, taps = responses.shape
         outputs = self.out_channels
         chosen = partition_plan(taps, latency=self._latency, inputs=self.channels, outputs=outputs, matrix=matrix,
                           dtype=self._dtype.name, block=self._max_block)  # fmt: skip
         shape = Shape(chosen.levels, self._latency, taps, self.channels, outputs, filters, matrix, self._dtype)
         return ConvolverInstance(responses, shape)
+
+    def _parameters(self) -> dict[str, Any]:
+        taps = {"taps": self._crossfade.newest.shape.taps, "max_block": self._max_block, "latency": self.latency}
+        return taps | ({} if self._dtype == np.float32 else {"dtype": self._dtype.name})

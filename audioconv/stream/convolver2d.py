@@ -1,18 +1,23 @@
 """Convolution of a spectrogram frame by frame."""
 
+from typing import Any, Literal, TypeAlias, get_args
+
 import numpy as np
 
+from audioconv._typing import ArrayLike, DTypeLike, FloatArray
 from audioconv.arrays import choice, float_dtype, floating, frozen, pair, whole
-from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.errors import ArgumentError, ShapeError
 from audioconv.signal._convolve2d import axis_index_map, boundaries, method_for
 from audioconv.signal.image import Plane, boundary_index_map
-from audioconv.stage import Guard
+from audioconv.stage import Guard, GuardedStage, checked_block
 from audioconv.stream.values import finite
 
-_MODES, _METHODS = ("same", "causal"), ("auto", "direct", "separable")
+Mode: TypeAlias = Literal["same", "causal"]
+Boundary: TypeAlias = Literal["zero", "reflect", "mirror", "edge", "wrap"]
+Method: TypeAlias = Literal["auto", "direct", "separable"]
 
 
-class StreamConvolver2d:
+class StreamConvolver2d(GuardedStage):
     """`convolve2d` in time: frames in, frames out, at any cut the same bits.
 
     The frames that `process` returns, joined, and then `flush()` are `latency` frames of zeros and then what
@@ -57,14 +62,16 @@ class StreamConvolver2d:
            [3.33, 4.  ]], dtype=float32)
     """
 
-    def __init__(self, kernel, bins, *, mode="same", boundary="zero", method="auto", dilation=(1, 1), dtype="float32"):
+    def __init__(self, kernel: ArrayLike, bins: int, *, mode: Mode = "same",
+                 boundary: Boundary | tuple[Boundary, Boundary] = "zero", method: Method = "auto",
+                 dilation: int | tuple[int, int] = (1, 1), dtype: DTypeLike = "float32") -> None:  # fmt: skip
         kernel, self.bins = floating(kernel, "kernel", dims=(2,)), whole(bins, "bins")
         if not kernel.size:
             raise ShapeError(f"kernel is empty (shape {kernel.shape}); at least one value is needed")
-        choice(mode, "mode", _MODES), choice(method, "method", _METHODS)
+        choice(mode, "mode", get_args(Mode)), choice(method, "method", get_args(Method))
         self._boundary, side = boundaries(boundary)
-        dilation = pair(dilation, "dilation", axes="(frames, bins)")
-        self._reach = (len(kernel) - 1) * dilation[0]
+        steps: tuple[int, int] = pair(dilation, "dilation", axes="(frames, bins)")
+        self._reach = (len(kernel) - 1) * steps[0]
         mirrors = self._boundary in ("reflect", "mirror") and mode == "causal"
         if self._boundary == "wrap" or mirrors or (self._boundary == "mirror" and self._reach % 2):
             raise ArgumentError(
@@ -75,63 +82,67 @@ class StreamConvolver2d:
         with np.errstate(over="ignore"):
             kernel = finite(np.array(kernel, self.dtype), "kernel")
         self.latency = self._reach // 2 if mode == "same" else 0
-        self._columns, self._first, _ = axis_index_map("same", side, self.bins, kernel.shape[1], 1, dilation[1])
+        self._columns, self._first, _ = axis_index_map("same", side, self.bins, kernel.shape[1], 1, steps[1])
         # as for many frames, so that the choice does not depend on how many come at a time
         self._method = method_for(
-            kernel, (1024, self.bins), self.dtype, method=method, dilation=dilation, block_methods=False
+            kernel, (1024, self.bins), self.dtype, method=method, dilation=steps, block_methods=False
         )
         self._guard = Guard("StreamConvolver2d")
-        self._clear()
-        self.process(np.zeros((1, self.bins), self.dtype))  # compiles, so that no frame is late
-        self._clear()
+        self._kernel_shape = kernel.shape
+        self._reset()
+        self._process(np.zeros((1, self.bins), self.dtype))  # compiles, so that no frame is late
+        self._reset()
 
-    def reset(self):
-        """Forget the frames so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self):
+    def _reset(self) -> None:
         self._kept, self._begin = np.empty((0, self.bins), self.dtype), 0  # the latest frames, and which is their first
         self._done = -self.latency  # the output that comes next
 
-    def process(self, frames):
-        """Take (frames, bins) and return as many.
+    def process(self, block: ArrayLike) -> FloatArray:
+        """Take the next frames and return as many.
+
+        Parameters
+        ----------
+        block : float array, shape (frames, bins)
+            Of the stream's dtype.
+
+        Returns
+        -------
+        y : array, shape (frames, bins)
 
         Raises
         ------
         ShapeError, DtypeError, BusyError
             The stage stays as it was.
         """
-        frames = floating(frames, "frames", (2,))
-        if frames.dtype != self.dtype:
-            raise DtypeError(f"this stream takes {self.dtype} frames, not {frames.dtype}")
-        if frames.shape[1] != self.bins:
-            raise ShapeError(f"this stream takes frames of {self.bins} bins, not {frames.shape[1]}")
         with self._guard:
-            self._kept = np.concatenate((self._kept, frames))
-            outputs = self._outputs(len(frames))
-            unused = max(0, self._done + self.latency - self._reach - self._begin)
-            self._kept, self._begin = self._kept[unused:].copy(), self._begin + unused
-            return outputs
+            return self._process(block)
 
-    def _outputs(self, count):
+    def _process(self, block: ArrayLike) -> FloatArray:
+        frames = checked_block(block, self.dtype, ((self.bins,),), name="frames", unit="frames")
+        self._kept = np.concatenate((self._kept, frames))
+        outputs = self._outputs(len(frames))
+        unused = max(0, self._done + self.latency - self._reach - self._begin)
+        self._kept, self._begin = self._kept[unused:].copy(), self._begin + unused
+        return outputs
+
+    def _outputs(self, count: int) -> FloatArray:
         """The next outputs, of the frames that there are and what is around them."""
         y = np.zeros((count, self.bins), self.dtype)
         before = min(count, max(0, -self._done))
         first, seen = self._done + before, self._begin + len(self._kept)
         self._done += count
         if before < count and seen:
-            rows = boundary_index_map(
-                seen, first + self.latency - self._reach, count - before + self._reach, self._boundary
-            )
+            begin = first + self.latency - self._reach
+            rows = boundary_index_map(seen, begin, count - before + self._reach, self._boundary)
             rows = np.where(rows < 0, -1, rows - self._begin)
             plane = Plane(frozen(self._kept), frozen(rows, np.int64), self._columns, self._first)
             self._method.fill(plane, y[before:])
         return y
 
-    def flush(self):
-        """End the signal: the `latency` frames that are still due; then start afresh."""
-        with self._guard:
-            outputs = self._outputs(self.latency)
-            self._clear()
-            return outputs
+    def _flush(self) -> FloatArray:
+        outputs = self._outputs(self.latency)
+        self._reset()
+        return outputs
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"kernel": self._kernel_shape, "bins": self.bins, "mode": self.mode, "dtype": self.dtype.name}

@@ -1,4 +1,6 @@
-"""The filters of a streaming convolver, each with its partitions, spectra and state; and those that sound at a time."""
+"""Crossfade of convolvers: the filters of a stream, each with its partitions, spectra and state, and their mix."""
+
+from typing import Any
 
 import numpy as np
 
@@ -7,8 +9,10 @@ from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp.partition import advance
 from audioconv.kernels.dsp.partition_layout import convolver_arrays, filter_spectra, reset_header, segment_table
 from audioconv.kernels.realtime import crossfade as kernels
+from audioconv.kernels.realtime.chain import ENTRY
+from audioconv.kernels.realtime.crossfade import CONTROL, CONVOLVER, CUT, INSTANCE
 from audioconv.kernels.simd.pointers import address_of
-from audioconv.stream.processor import compiled, table_of_steps
+from audioconv.stream.steps import Entry, compiled, table_of_steps
 
 
 class ConvolverInstance:
@@ -20,7 +24,7 @@ class ConvolverInstance:
     shape : kernels.partition_layout.Shape
     """
 
-    def __init__(self, responses, shape):
+    def __init__(self, responses: Any, shape: Any) -> None:
         arrays = convolver_arrays(shape)
         self.shape, self._header, self._schedule, self._plans = shape, arrays.header, arrays.schedule, arrays.plans
         self._spectra = filter_spectra(shape, arrays, responses)
@@ -28,30 +32,33 @@ class ConvolverInstance:
         self._note_addresses()
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget the signal so far."""
         self._state.fill(0)
         reset_header(self._header)
 
-    def rewind(self):
+    def rewind(self) -> None:
         """The same where all has been silence."""
         reset_header(self._header)
 
-    def copy(self):
+    def copy(self) -> "ConvolverInstance":
         """Another one that goes on from here by itself; the spectra, which never change, are shared."""
         other = object.__new__(ConvolverInstance)
         other.__setstate__(self.__dict__ | {"_header": self._header.copy()})
         return other
 
-    def row(self, mode, fade, fed):
-        """The row of `kernels.crossfade` for coming in over `fade` frames, with those from number `fed` on known."""
+    def row(self, mode: int, fade: int, fed: int) -> Any:
+        """The `INSTANCE` row for coming in over `fade` frames, with those from number `fed` on known."""
         ringing = self.shape.taps + self.shape.latency + kernels.CHUNK
-        return np.array([advance.address(self.shape.dtype), self.address, mode, fade, 0, ringing, fed, 0], np.int64)
+        step = advance.address(self.shape.dtype)
+        row = INSTANCE.pack(step=step, name=self.address, mode=mode, fade=fade, faded=0, tail=ringing, fed=fed,
+                            unused=0)  # fmt: skip
+        return np.array(row, np.int64)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_plans": None, "_segments": None}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         name, levels = self.shape.dtype.name, self.shape.levels
         self._plans = [right_angle.plan(2 * level.partition_size, name) for level in levels]
@@ -60,13 +67,13 @@ class ConvolverInstance:
         self._spectra.flags.writeable = False  # copied arrays come back writable
         self._note_addresses()
 
-    def _note_addresses(self):
+    def _note_addresses(self) -> None:
         self._segments = segment_table(self._header, self._state, self._spectra, self._schedule, self._plans)
-        self.address = address_of(self._segments)
+        self.address: int = address_of(self._segments)
 
 
 class Crossfade:
-    """The state of the step `kernels.kernels.convolver`, and what must live as long as it.
+    """The state of the step `kernels.crossfade.convolver`, and what must live as long as it.
 
     Parameters
     ----------
@@ -80,50 +87,53 @@ class Crossfade:
     newest : ConvolverInstance
     """
 
-    def __init__(self, instance, past_frames):
+    def __init__(self, instance: ConvolverInstance, past_frames: int) -> None:
         self._shape, self._past_frames = instance.shape, past_frames
         inputs, outputs, dtype = instance.shape.inputs, instance.shape.outputs, instance.shape.dtype
         self._past = np.empty(past_frames * inputs, dtype)
-        self._scratch = aligned(kernels.scratch_size(inputs, outputs), dtype)
-        self._control = np.zeros(kernels.CONTROLS, np.int64)
-        self._rows, self._mixer = np.zeros((kernels.MOST, kernels.INSTANCE), np.int64), np.zeros(2, np.int64)
+        self._work = aligned(kernels.work_size(inputs, outputs), dtype)
+        self._control = np.zeros(CONTROL.row_size, np.int64)
+        self._rows = np.zeros((kernels.MOST, INSTANCE.row_size), np.int64)
+        self._mixer = np.zeros(ENTRY.row_size, np.int64)
         self.newest = instance
         self.begin()
 
-    def begin(self):
+    def begin(self) -> None:
         """Start anew with the newest instance, which is there at once."""
         self.newest.reset()
         self._past.fill(0)  # it also touches the memory, so that no block has to wait for it
         self.rewind()
 
-    def rewind(self):
+    def rewind(self) -> None:
         """The same where all has been silence."""
         self.newest.rewind()
-        replace_nonfinite = self._control[kernels.REPLACE_NONFINITE]
+        replace_nonfinite = self._control[CONTROL.replace_nonfinite]
         self._control.fill(0)
-        self._control[[kernels.COUNT, kernels.REPLACE_NONFINITE]] = 1, replace_nonfinite
+        self._control[CONTROL.instances], self._control[CONTROL.replace_nonfinite] = 1, replace_nonfinite
         self._rows.fill(0)
-        self._rows[0] = self.newest.row(kernels.CUT, 0, 0)
-        self._living, self._posted = {self.newest.address: self.newest}, {}
+        self._rows[0] = self.newest.row(CUT, 0, 0)
+        self._living = {self.newest.address: self.newest}
+        self._posted: dict[int, Any] = {}
 
-    def step(self, of=kernels.convolver):
+    def step(self, of: Any = kernels.convolver) -> Entry:
         """Address and state of the step."""
-        slots = [self._shape.inputs, self._shape.outputs, self._control, self._rows.reshape(-1), self._past,
-                 self._past_frames, self._scratch, self._mixer]  # fmt: skip
-        return compiled(of, slots, self._shape.dtype)
+        row = CONVOLVER.pack(inputs=self._shape.inputs, outputs=self._shape.outputs, control=self._control,
+                             instances=self._rows.reshape(-1), past=self._past, past_frames=self._past_frames,
+                             work=self._work, mixer=self._mixer)  # fmt: skip
+        return compiled(of, row, self._shape.dtype)
 
-    def _prepare_to_mix(self):
+    def _prepare_to_mix(self) -> None:
         """Compile or load what mixes instances: a second that streams do without whose filter never changes."""
-        if not self._mixer[0]:
-            address, self._mixing = self.step(kernels.mix)
-            self._mixer[1] = address_of(self._mixing)
-            self._mixer[0] = address
+        if not self._mixer[ENTRY.step]:
+            address, self._mixing = self.step(kernels.mix_instances)
+            self._mixer[ENTRY.state] = address_of(self._mixing)
+            self._mixer[ENTRY.step] = address
 
-    def post(self, instance, mode, fade):
+    def post(self, instance: ConvolverInstance, mode: int, fade: int) -> None:
         """Let a new instance come in; blocks may be in work meanwhile."""
-        known = max(0, int(self._control[kernels.FRAMES]) - instance.shape.latency - instance.shape.taps + 1)
+        known = max(0, int(self._control[CONTROL.frames]) - instance.shape.latency - instance.shape.taps + 1)
         row = instance.row(mode, fade, known)
-        if mode == kernels.CUT:
+        if mode == CUT:
             table, _kept = table_of_steps([self.step()])
             kernels.catch_up(table, row, np.empty(kernels.CHUNK * self._shape.outputs, self._shape.dtype))
         self._prepare_to_mix()
@@ -131,21 +141,21 @@ class Crossfade:
         self._posted[address_of(row)], self._living[instance.address], self.newest = row, instance, instance
         kernels.post(self._control, address_of(row))
 
-    def in_use(self):
+    def in_use(self) -> list[tuple[Any, ConvolverInstance]]:
         """(row, instance) of each that sounds, oldest first, and of one that is about to; no block may be in work."""
-        rows = list(self._rows[: self._control[kernels.COUNT]])
-        waiting = int(self._control[kernels.MAILBOX] or self._control[kernels.PENDING])
+        rows = list(self._rows[: self._control[CONTROL.instances]])
+        waiting = int(self._control[CONTROL.mailbox] or self._control[CONTROL.pending])
         rows += [self._posted[waiting]] if waiting else []
-        return [(row, self._living[int(row[kernels.NAME])]) for row in rows]
+        return [(row, self._living[int(row[INSTANCE.name])]) for row in rows]
 
-    def snapshot(self):
+    def snapshot(self) -> dict[str, Any]:
         """All of it, as it is."""
-        frames = min(int(self._control[kernels.FRAMES]), self._past_frames)
+        frames = min(int(self._control[CONTROL.frames]), self._past_frames)
         pairs = [(row.copy(), instance.copy()) for row, instance in self.in_use()]
         past = self._past[: frames * self._shape.inputs].copy()
         return {"control": self._control.copy(), "past": past, "instances": pairs}
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
         """Be as at a snapshot."""
         pairs = [(row.copy(), instance.copy()) for row, instance in state["instances"]]
         self.newest = pairs[-1][1]
@@ -153,47 +163,47 @@ class Crossfade:
         self._past[: len(state["past"])] = state["past"]
         self._rows.fill(0)
         self._control[:] = state["control"]
-        self._control[[kernels.MAILBOX, kernels.PENDING]] = 0
+        self._control[CONTROL.mailbox] = self._control[CONTROL.pending] = 0
         self._living, self._posted = {instance.address: instance for _, instance in pairs}, {}
         self._prepare_to_mix()
         for i, (row, instance) in enumerate(pairs):
-            row[kernels.NAME] = instance.address
-            if i < self._control[kernels.COUNT]:
+            row[INSTANCE.name] = instance.address
+            if i < self._control[CONTROL.instances]:
                 self._rows[i] = row
             else:
                 self._posted[address_of(row)] = row
-                self._control[kernels.MAILBOX] = address_of(row)
+                self._control[CONTROL.mailbox] = address_of(row)
 
     @property
-    def replace_nonfinite(self):
+    def replace_nonfinite(self) -> bool:
         """Whether samples that are not finite are replaced."""
-        return bool(self._control[kernels.REPLACE_NONFINITE])
+        return bool(self._control[CONTROL.replace_nonfinite])
 
     @replace_nonfinite.setter
-    def replace_nonfinite(self, value):
+    def replace_nonfinite(self, value: bool) -> None:
         self._prepare_to_mix()
-        self._control[kernels.REPLACE_NONFINITE] = bool(value)
+        self._control[CONTROL.replace_nonfinite] = bool(value)
 
     @property
-    def nonfinite_count(self):
+    def nonfinite_count(self) -> int:
         """How many were."""
-        return int(self._control[kernels.NONFINITE])
+        return int(self._control[CONTROL.nonfinite])
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {"past_frames": self._past_frames, "state": self.snapshot()}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         _, instance = state["state"]["instances"][-1]
-        self.__init__(instance.copy(), state["past_frames"])
+        self.__init__(instance.copy(), state["past_frames"])  # type: ignore[misc]  # addresses are of this process
         self.restore(state["state"])
 
-    def _forget_silent(self):
+    def _forget_silent(self) -> None:
         """Let go of instances that are not used any more, while blocks may be in work.
 
         An instance moves from the mailbox to those pending, from there to the rows, and in these towards the first:
         looked at in this order none is missed.
         """
-        waiting = [int(self._control[place]) for place in (kernels.MAILBOX, kernels.PENDING)]
+        waiting = [int(self._control[place]) for place in (CONTROL.mailbox, CONTROL.pending)]
         self._posted = {address: row for address, row in self._posted.items() if address in waiting}
-        used = {int(row[kernels.NAME]) for row in [*self._posted.values(), *self._rows[::-1]]}
+        used = {int(row[INSTANCE.name]) for row in [*self._posted.values(), *self._rows[::-1]]}
         self._living = {address: instance for address, instance in self._living.items() if address in used}

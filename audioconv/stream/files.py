@@ -4,21 +4,23 @@ import math
 import os
 import stat
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from audioconv import io
+from audioconv._typing import FloatArray, Progress
+from audioconv._typing import Path as PathLike
 from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
-from audioconv.stage import Stage
+from audioconv.stage import SkipFirst, Stage, for_channels
 from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
 from audioconv.stream.loudness import LoudnessMeter
-from audioconv.stream.processor import for_channels
 
 _KEPT = 1 << 18  # samples that are read at a time of what is kept on disk
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -34,9 +36,9 @@ class Processed(NamedTuple):
 
 
 def process_file(
-    source,
-    target,
-    stage,
+    source: PathLike | IO[bytes],
+    target: PathLike | IO[bytes],
+    stage: Stage | Fir,
     *,
     subtype: str | None = None,
     sample_rate: int | None = None,
@@ -45,7 +47,7 @@ def process_file(
     loudness_lufs: float | None = None,
     dither: bool = True,
     block_size: int = 65536,
-    progress=None,
+    progress: Progress | None = None,
     format: str | None = None,
     partial: bool = False,
     overwrite: bool = False,
@@ -120,7 +122,7 @@ def process_file(
             meter = LoudnessMeter(rate_out, channels, metadata.channel_mask if channels == about.channels else None)
         stage.reset()
         blocks = _counted(io.blocks(source, block_size, partial=partial), about.frames, progress)
-        results = io.resample_blocks(_from(stage.latency, _through(stage, blocks)), rate, rate_out)
+        results = io.resample_blocks(map(SkipFirst(stage.latency), _through(stage, blocks)), rate, rate_out)
         finished = _levelled(results, target, channels, level, meter) if level.wanted else nullcontext((0.0, results))
         subtype = subtype or like_source(source, about, target, format)
         options = {"subtype": subtype, "format": format, "dither": dither, "metadata": metadata}
@@ -133,7 +135,7 @@ def process_file(
     return Processed(sink.frames, sink.clipped, sink.safe_gain_db, gain_db)
 
 
-def like_source(source, about, target, format=None):
+def like_source(source: Any, about: Any, target: Any, format: str | None = None) -> str | None:
     """The sample type of the source where the target's format has it; None for the usual one of that format.
 
     That of a compressed source is kept only with its suffix, or its format where there is none.
@@ -149,10 +151,11 @@ def like_source(source, about, target, format=None):
         io.file_format(target, about.subtype, format)
     except ArgumentError:
         return None
-    return about.subtype
+    subtype: str = about.subtype
+    return subtype
 
 
-def _check_another(source, target):
+def _check_another(source: Any, target: Any) -> None:
     """Refuse a target that is the source, by whatever name."""
     one, other = _status(source), _status(target)
     if source is target or (one and other and os.path.samestat(one, other)):
@@ -161,14 +164,15 @@ def _check_another(source, target):
                              f"overwrite it")  # fmt: skip
 
 
-def _status(file):
+def _status(file: Any) -> os.stat_result | None:
     """What the system says of a regular file; None of all else, and where there is none."""
     with suppress(OSError, AttributeError, ValueError):
         found = os.stat(file) if io.is_path(file) else os.fstat(file.fileno())
         return found if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
-def _fitting(stage, source, about):
+def _fitting(stage: Any, source: Any, about: Any) -> Stage:
     """The stage as one that takes blocks of any length, if it is one for this file."""
     if isinstance(stage, Fir):
         stage = stage.stream(channels=about.channels)
@@ -185,7 +189,7 @@ def _fitting(stage, source, about):
     return Chain([stage]) if hasattr(stage, "compiled_step") and not isinstance(stage, Chain) else stage
 
 
-def _counted(blocks, total, progress):
+def _counted(blocks: Iterable[Any], total: int, progress: Progress | None) -> Iterator[Any]:
     done = 0
     for block in blocks:
         yield block
@@ -194,7 +198,7 @@ def _counted(blocks, total, progress):
             progress(done, total)
 
 
-def _through(stage, blocks):
+def _through(stage: Stage, blocks: Iterable[Any]) -> Iterator[FloatArray]:
     """What a stage makes of blocks, its flush included."""
     for block in blocks:
         result = stage.process(block)
@@ -204,17 +208,11 @@ def _through(stage, blocks):
     yield stage.flush()
 
 
-def _nonfinite(stage):
+def _nonfinite(stage: Any) -> int:
     """How many samples that are not finite the stages have met so far and replaced; a file has none."""
-    inside = getattr(stage, "stages", None) or getattr(stage, "_inside", None) or ()
-    return getattr(stage, "nonfinite_count", 0) or sum(map(_nonfinite, inside))
-
-
-def _from(start, blocks):
-    """All samples of the joined blocks from the one at `start`."""
-    for block in blocks:
-        yield block[start:]
-        start = max(0, start - len(block))
+    inside: Iterable[Any] = getattr(stage, "stages", None) or getattr(stage, "_inside", None) or ()
+    count: int = getattr(stage, "nonfinite_count", 0)
+    return count or sum(map(_nonfinite, inside))
 
 
 class _Level(NamedTuple):
@@ -225,19 +223,21 @@ class _Level(NamedTuple):
     loudness_lufs: float | None
 
     @property
-    def wanted(self):
+    def wanted(self) -> bool:
         return self.normalize or self.peak_db is not None or self.loudness_lufs is not None
 
-    def divisor(self, peak, meter):
+    def divisor(self, peak: float, meter: LoudnessMeter | None) -> float:
         """What the samples have to be divided by."""
         if self.peak_db is not None:
-            return peak / 10 ** (self.peak_db / 20) if peak else 1.0
-        measured = -math.inf if meter is None else meter.integrated_lufs()
-        divisor = 1.0 if measured == -math.inf else 10 ** ((measured - self.loudness_lufs) / 20)
+            return float(peak / 10 ** (self.peak_db / 20)) if peak else 1.0
+        divisor = 1.0
+        if meter is not None and self.loudness_lufs is not None:
+            measured = meter.integrated_lufs()
+            divisor = 1.0 if measured == -math.inf else float(10 ** ((measured - self.loudness_lufs) / 20))
         return max(divisor, peak) if self.normalize else divisor
 
 
-def _level(normalize, peak_db, loudness_lufs):
+def _level(normalize: bool, peak_db: float | None, loudness_lufs: float | None) -> _Level:
     for name, value, least in (("peak_db", peak_db, -200), ("loudness_lufs", loudness_lufs, -70)):
         if value is not None:
             number(value, name, least, 0)
@@ -247,7 +247,8 @@ def _level(normalize, peak_db, loudness_lufs):
 
 
 @contextmanager
-def _levelled(blocks, target, channels, level, meter):
+def _levelled(blocks: Iterable[Any], target: Any, channels: int, level: _Level,
+              meter: LoudnessMeter | None) -> Iterator[tuple[float, Iterator[FloatArray]]]:  # fmt: skip
     """The gain in dB that brings the blocks to the level, and an iterator over them with it."""
     beside = io.writable_path(target).parent if io.is_path(target) else None
     with TemporaryFile(dir=beside, buffering=0) as kept:  # has no name, so that nothing can stay
@@ -268,6 +269,6 @@ def _levelled(blocks, target, channels, level, meter):
         yield 0.0 - 20 * math.log10(divisor), _read_back(kept, channels, np.float32(divisor))
 
 
-def _read_back(kept, channels, divisor):
+def _read_back(kept: Any, channels: int, divisor: np.float32) -> Iterator[FloatArray]:
     while len(samples := np.fromfile(kept, np.float32, _KEPT * channels)):
         yield (samples / divisor).reshape((-1, channels)[: 1 + (channels > 1)])

@@ -1,6 +1,8 @@
 """A filter as an object: for whole signals, and for streams."""
 
+from audioconv._typing import ArrayLike, DTypeLike
 from audioconv.signal import Filter
+from audioconv.stage import described
 from audioconv.stream.convolver import StreamConvolver
 from audioconv.stream.values import finite
 
@@ -39,10 +41,32 @@ class Fir(Filter):
 
     _called = "taps"
 
-    def __init__(self, taps):
+    def __init__(self, taps: ArrayLike) -> None:
         super().__init__(taps)
         finite(self.taps, "taps")
 
-    def stream(self, *, max_block=512, channels=1, dtype="float32"):
-        """A `StreamConvolver` with these taps; one channel through taps (taps, channels) becomes as many."""
+    def stream(self, *, max_block: int = 512, channels: int = 1, dtype: DTypeLike = "float32") -> StreamConvolver:
+        """Make a stream with these taps; one channel through taps (taps, channels) becomes as many.
+
+        Parameters
+        ----------
+        max_block : int, in samples
+            The longest block that it will take.
+        channels : int
+            Of the input.
+        dtype : {"float32", "float64"}
+
+        Returns
+        -------
+        StreamConvolver
+
+        Raises
+        ------
+        ShapeError
+            If the channels of taps and input differ.
+        """
         return StreamConvolver(self.taps, max_block=max_block, channels=channels, dtype=dtype)
+
+    def __repr__(self) -> str:
+        channels = {} if self.taps.ndim == 1 else {"channels": self.taps.shape[1]}
+        return described("Fir", {"taps": len(self.taps)} | channels | {"dtype": self.taps.dtype.name})

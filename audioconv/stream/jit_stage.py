@@ -1,11 +1,16 @@
 """A user's own compiled function as a stage."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from audioconv._typing import Array, ArrayLike, FloatArray
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError
-from audioconv.kernels.realtime.jit_stage import jitted_step
-from audioconv.stream.processor import Processor, compiled
+from audioconv.kernels.realtime.jit_stage import JIT_STAGE, jit_step
+from audioconv.stream.processor import Processor
+from audioconv.stream.steps import Entry, compiled
 from audioconv.stream.values import hertz_or_none
 
 
@@ -31,6 +36,7 @@ class JitStage(Processor):
     Attributes
     ----------
     latency, tail : int, in samples
+    channels, out_channels : int
     rate_in, rate_out : float or None
         The sample rate, if it is known.
 
@@ -55,42 +61,52 @@ class JitStage(Processor):
     (array([1.  , 0.5 , 0.25], dtype=float32), array([0.125 , 0.0625], dtype=float32))
     """
 
-    def __init__(self, function, memory=None, *, channels=1, latency=0, tail=0, sample_rate=None):
+    def __init__(self, function: Callable[[Any, Any], Any], memory: ArrayLike | None = None, *, channels: int = 1,
+                 latency: int = 0, tail: int = 0, sample_rate: float | None = None) -> None:  # fmt: skip
         super().__init__(channels)
         self.latency, self.tail = whole(latency, "latency", least=0), whole(tail, "tail", least=0)
         self.rate_in = self.rate_out = hertz_or_none(sample_rate)
         if not callable(function) or isinstance(function, type):
             raise ArgumentError(f"a function of (block, memory) is wanted, not {function!r}")
-        memory = np.zeros(0) if memory is None else floating(memory, "memory")
-        self._function, self._first = function, np.array(np.atleast_1d(memory), np.float64, order="C")
+        first = np.zeros(0) if memory is None else floating(memory, "memory")
+        self._function, self._first = function, np.array(np.atleast_1d(first), np.float64, order="C")
         self._memory = self._first.copy()
-        self._compiled = jitted_step(function, self._first.shape)
+        self._compiled = jit_step(function, self._first.shape)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_compiled": None}
 
-    def __setstate__(self, state):
-        state["_compiled"] = jitted_step(state["_function"], state["_first"].shape)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state["_compiled"] = jit_step(state["_function"], state["_first"].shape)
         super().__setstate__(state)
 
     @property
-    def memory(self):
+    def memory(self) -> Array:
         """The function's own: to be read, and set, between blocks; also for parameters of one's own."""
         return self._memory
 
     @memory.setter
-    def memory(self, value):
+    def memory(self, value: ArrayLike) -> None:
         self._memory[...] = value
 
-    def flush(self):
-        """End the signal: what the function is late by, and for how long it rings; then start afresh."""
+    def _flush(self) -> FloatArray:
         return self._ended(self.latency + self.tail)
 
-    def reset(self):
-        """Bring the memory back to its first content."""
+    def _reset(self) -> None:
         self._memory[...] = self._first
 
-    def compiled_step(self):
-        return compiled(self._compiled, [self.channels, self._memory.reshape(-1)])
+    def _compiled_step(self) -> Entry:
+        row = JIT_STAGE.pack(channels=self.channels, memory=self._memory.reshape(-1))
+        return compiled(self._compiled, row)
 
-    compiled_step.__doc__ = Processor.compiled_step.__doc__
+    def _parameters(self) -> dict[str, Any]:
+        """The function by its name; latency and tail where it has one."""
+        late = {name: value for name in ("latency", "tail") if (value := getattr(self, name))}
+        return {"function": _Name(getattr(self._function, "__name__", repr(self._function)))} | late
+
+
+class _Name(str):
+    """A text that `repr` shows without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)

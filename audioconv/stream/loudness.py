@@ -1,9 +1,13 @@
 """How loud a signal is, as ITU-R BS.1770 measures it, block by block: memory grows by a few numbers a second."""
 
+from typing import Any
+
 import numpy as np
 
-from audioconv.arrays import floating, whole
-from audioconv.errors import ArgumentError, ShapeError
+from audioconv._typing import Array, ArrayLike
+from audioconv.arrays import whole
+from audioconv.errors import ArgumentError
+from audioconv.stage import channels_advice, checked_block, described, sample_shapes
 
 _STEPS = 4  # of 100 ms in a gating block of 400 ms, which overlap by 75 %
 _STEPS_A_SECOND = 10
@@ -52,18 +56,25 @@ class LoudnessMeter:
         self._energies = [0.0]  # of steps, over all channels; the last one is not complete
         self._at = 0
 
-    def add(self, block) -> None:
-        """Take the next block, shape (samples,) or (samples, channels)."""
+    def add(self, block: ArrayLike) -> None:
+        """Take the next block.
+
+        Parameters
+        ----------
+        block : float array, shape (samples,) or (samples, channels)
+
+        Raises
+        ------
+        DtypeError, ShapeError
+            For a block that is not float32 or float64, or of other channels.
+        """
         from scipy.signal import sosfilt
 
-        block = floating(block, "block", (1, 2))
-        channels = block.shape[1] if block.ndim == 2 else 1
-        if channels != self.channels:
-            raise ShapeError(f"a block has {channels} channel(s), but the meter is made for {self.channels}")
-        if not len(block):
+        samples = checked_block(block, None, sample_shapes(self.channels), helps=self._advice)
+        if not len(samples):
             return
-        block = block.reshape(len(block), channels).astype(np.float64)
-        weighted, self._state = sosfilt(self._sos, block, axis=0, zi=self._state)
+        samples = samples.reshape(len(samples), self.channels).astype(np.float64)
+        weighted, self._state = sosfilt(self._sos, samples, axis=0, zi=self._state)
         power = (np.square(weighted) * self._gains).sum(axis=1)
         done = 0
         while done < len(power):
@@ -75,7 +86,12 @@ class LoudnessMeter:
                 self._energies.append(0.0)
 
     def integrated_lufs(self) -> float:
-        """Integrated loudness so far, in LUFS; minus infinity for silence.
+        """Integrated loudness so far.
+
+        Returns
+        -------
+        loudness : float, in LUFS
+            Minus infinity for silence.
 
         Raises
         ------
@@ -93,13 +109,19 @@ class LoudnessMeter:
             power = power[_lufs(power) > _lufs(power.mean()) + _RELATIVE_GATE]
         return float(_lufs(power.mean())) if len(power) else -np.inf
 
+    def _advice(self, shape: tuple[int, ...]) -> str:
+        return channels_advice(self, shape)
 
-def _lufs(power):
+    def __repr__(self) -> str:
+        return described("LoudnessMeter", {"sample_rate": self.sample_rate, "channels": self.channels})
+
+
+def _lufs(power: Any) -> Any:
     with np.errstate(divide="ignore"):
         return _OFFSET_DB + 10 * np.log10(power)
 
 
-def _weighting(sample_rate):
+def _weighting(sample_rate: int) -> Array:
     """The two filters of the K-weighting as second-order sections."""
     from pyloudnorm.iirfilter import IIRfilter
 
@@ -108,7 +130,7 @@ def _weighting(sample_rate):
     return np.array([[*each.b, *each.a] for each in (shelf, high_pass)])
 
 
-def _gains(channels, speakers):
+def _gains(channels: int, speakers: int | None) -> Array:
     gains = np.ones(channels)
     places = [1 << bit for bit in range(32) if (speakers or 0) >> bit & 1]
     for channel, place in enumerate(places[:channels]):

@@ -1,11 +1,17 @@
 """Stages at the ends of a chain and within it that lead to memory: sound from an array, into one, and for Python."""
 
+from typing import Any
+
 import numpy as np
 
+from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, DtypeError
-from audioconv.kernels.realtime import _callback as kernels
-from audioconv.stream.processor import Processor, compiled
+from audioconv.kernels.realtime import monitors as kernels
+from audioconv.kernels.realtime.monitors import MONITOR, PLAYBACK, RECORDING, RING_COUNTERS, SINK, SOURCE
+from audioconv.stage import Guard
+from audioconv.stream.processor import Processor
+from audioconv.stream.steps import Entry, compiled
 
 
 class Source(Processor):
@@ -19,6 +25,19 @@ class Source(Processor):
     loop : bool
         Begin again at the end; otherwise silence follows.
 
+    Attributes
+    ----------
+    channels, out_channels : int
+
+    Raises
+    ------
+    DtypeError, ShapeError
+        If samples are no such array.
+
+    Notes
+    -----
+    `reset` begins again.
+
     Examples
     --------
     >>> import numpy as np
@@ -26,22 +45,28 @@ class Source(Processor):
     array([1., 1., 0.], dtype=float32)
     """
 
-    def __init__(self, samples, *, channels=1, loop=False):
-        samples = floating(samples, "samples", dims=(1, 2))
-        if samples.dtype != np.float32:
-            raise DtypeError(f"samples are {samples.dtype}, but stages take float32; convert them")
-        super().__init__(channels, 1 if samples.ndim == 1 else samples.shape[1])
-        self._samples, self._place = np.array(samples, order="C").reshape(-1), np.array([0, bool(loop)], np.int64)
+    def __init__(self, samples: ArrayLike, *, channels: int = 1, loop: bool = False) -> None:
+        sound = floating(samples, "samples", dims=(1, 2))
+        if sound.dtype != np.float32:
+            raise DtypeError(f"samples are {sound.dtype}, but stages take float32; convert them")
+        super().__init__(channels, 1 if sound.ndim == 1 else sound.shape[1])
+        self._samples = np.array(sound, order="C").reshape(-1)
+        self._playback = np.array(PLAYBACK.pack(position=0, loop=bool(loop)), np.int64)
 
-    def reset(self):
-        """Begin again."""
-        self._place[0] = 0
+    def _reset(self) -> None:
+        self._playback[PLAYBACK.position] = 0
 
-    def compiled_step(self):
-        frames = self._samples.size // self.out_channels
-        return compiled(kernels.source, [self.channels, self.out_channels, self._samples, frames, self._place])
+    def _compiled_step(self) -> Entry:
+        row = SOURCE.pack(in_channels=self.channels, out_channels=self.out_channels, samples=self._samples,
+                          frames=self._frames, playback=self._playback)  # fmt: skip
+        return compiled(kernels.source, row)
 
-    compiled_step.__doc__ = Processor.compiled_step.__doc__
+    @property
+    def _frames(self) -> int:
+        return self._samples.size // self.out_channels
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"samples": self._frames, "loop": bool(self._playback[PLAYBACK.loop])}
 
 
 class Sink(Processor):
@@ -53,6 +78,14 @@ class Sink(Processor):
         For how many there is room.
     channels : int
 
+    Attributes
+    ----------
+    channels, out_channels : int
+
+    Notes
+    -----
+    `reset` begins again.
+
     Examples
     --------
     >>> import numpy as np
@@ -63,39 +96,48 @@ class Sink(Processor):
     array([1.], dtype=float32)
     """
 
-    def __init__(self, frames, *, channels=1):
+    def __init__(self, frames: int, *, channels: int = 1) -> None:
         super().__init__(channels)
-        self._frames, self._filled = whole(frames, "frames"), np.zeros(1, np.int64)
+        self._frames, self._recording = whole(frames, "frames"), np.zeros(RECORDING.row_size, np.int64)
         self._memory = np.zeros(self._frames * self.channels, np.float32)
         self._memory.fill(0)  # touches it, so that the sound card need not wait for it
 
     @property
-    def recorded(self):
+    def recorded(self) -> FloatArray:
         """A copy of what has come so far, (samples,) or (samples, channels)."""
-        samples = self._memory[: self._filled[0] * self.channels].copy()
+        samples = self._memory[: self._recording[RECORDING.frames] * self.channels].copy()
         return samples if self.channels == 1 else samples.reshape(-1, self.channels)
 
-    def reset(self):
-        """Begin again."""
-        self._filled[0] = 0
+    def _reset(self) -> None:
+        self._recording.fill(0)
 
-    def compiled_step(self):
-        return compiled(kernels.sink, [self.channels, self._memory, self._frames, self._filled])
+    def _compiled_step(self) -> Entry:
+        row = SINK.pack(channels=self.channels, memory=self._memory, frames=self._frames, recording=self._recording)
+        return compiled(kernels.sink, row)
 
-    compiled_step.__doc__ = Processor.compiled_step.__doc__
+    def _parameters(self) -> dict[str, Any]:
+        return {"frames": self._frames}
 
 
 class Monitor(Processor):
     """What passes can be read from Python, by one thread, while a sound card plays on.
 
-    The reader never makes the sound wait. Where it is late by more than there is room for, it misses samples, which are
-    counted.
+    It is a ring buffer with one writer and one reader, who never makes the sound wait. Where the reader is late by more
+    than there is room for, frames are dropped and counted.
 
     Parameters
     ----------
     frames : int >= 1
         For how many there is room.
     channels : int
+
+    Attributes
+    ----------
+    channels, out_channels : int
+
+    Notes
+    -----
+    `reset` forgets what was not read.
 
     Examples
     --------
@@ -106,42 +148,57 @@ class Monitor(Processor):
     (array([0., 1., 2., 3.], dtype=float32), 2)
     """
 
-    def __init__(self, frames=65536, *, channels=1):
+    def __init__(self, frames: int = 65536, *, channels: int = 1) -> None:
         super().__init__(channels)
-        self._frames, self._counters = whole(frames, "frames"), np.zeros(kernels.MONITOR_COUNTERS, np.int64)
+        self._frames, self._counters = whole(frames, "frames"), np.zeros(RING_COUNTERS.row_size, np.int64)
         self._ring = np.zeros(self._frames * self.channels, np.float32)
         self._ring.fill(0)  # touches it, so that the sound card need not wait for it
+        self._reading = Guard("Monitor's read")
 
     @property
-    def dropped(self):
+    def dropped(self) -> int:
         """Frames for which there was no room."""
-        return int(self._counters[kernels.DROPPED])
+        return int(self._counters[RING_COUNTERS.dropped])
 
     @property
-    def available(self):
+    def available(self) -> int:
         """How many frames can be read."""
-        return int(self._counters[kernels.WRITTEN] - self._counters[kernels.READ])
+        return int(self._counters[RING_COUNTERS.written] - self._counters[RING_COUNTERS.read])
 
-    def read(self, most=None):
-        """Take what has passed since the last time: an array (samples,) or (samples, channels).
+    def read(self, most: int | None = None) -> FloatArray:
+        """Take what has passed since the last time.
 
         Parameters
         ----------
         most : int, optional
-            No more than so many; the rest stays for the next time.
+            No more than so many frames; the rest stays for the next time.
+
+        Returns
+        -------
+        samples : float32 array, shape (frames,) or (frames, channels)
+
+        Raises
+        ------
+        ArgumentError
+            If most is negative.
+        BusyError
+            If another thread is reading.
         """
         if most is not None and most < 0:
             raise ArgumentError(f"most must not be negative, and it is {most}")
-        frames = self.available if most is None else min(self.available, most)
-        samples = np.empty(frames * self.channels, np.float32)
-        kernels.read_monitor(self._ring, self._counters, samples, self.channels)
+        with self._reading:
+            frames = self.available if most is None else min(self.available, most)
+            samples = np.empty(frames * self.channels, np.float32)
+            kernels.read_ring(self._ring, self._counters, samples, self.channels)
         return samples if self.channels == 1 else samples.reshape(-1, self.channels)
 
-    def reset(self):
-        """Forget what was not read."""
-        self._counters.fill(0)
+    def _reset(self) -> None:
+        with self._reading:
+            self._counters.fill(0)
 
-    def compiled_step(self):
-        return compiled(kernels.monitor, [self.channels, self._ring, self._frames, self._counters])
+    def _compiled_step(self) -> Entry:
+        row = MONITOR.pack(channels=self.channels, ring=self._ring, frames=self._frames, counters=self._counters)
+        return compiled(kernels.monitor, row)
 
-    compiled_step.__doc__ = Processor.compiled_step.__doc__
+    def _parameters(self) -> dict[str, Any]:
+        return {"frames": self._frames}

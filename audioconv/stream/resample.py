@@ -1,17 +1,19 @@
 """Another sample rate, block by block."""
 
+from typing import Any, Literal, TypeAlias, get_args
+
 import numpy as np
 
+from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError
 from audioconv.io._resample import rates
-from audioconv.stage import Guard
-from audioconv.stream.processor import checked_block
+from audioconv.stage import Guard, GuardedStage, channels_advice, checked_block, sample_shapes
 
-QUALITIES = ("QQ", "LQ", "MQ", "HQ", "VHQ")
+Quality: TypeAlias = Literal["QQ", "LQ", "MQ", "HQ", "VHQ"]
 
 
-class Resample:
+class Resample(GuardedStage):
     """Bring a signal to another sample rate with libsoxr, whose stream makes up for its delay.
 
     The blocks of results, joined, and then `flush()` are what `audioconv.io.resample` makes of the whole signal,
@@ -28,6 +30,8 @@ class Resample:
     ----------
     latency : int
         0: a result comes later than its input does, but no zeros come before it.
+    channels, out_channels : int
+    quality : str
 
     Raises
     ------
@@ -46,65 +50,53 @@ class Resample:
 
     latency = 0
 
-    def __init__(self, rate_in, rate_out, *, channels=1, quality="HQ"):
+    def __init__(self, rate_in: int, rate_out: int, *, channels: int = 1, quality: Quality = "HQ") -> None:
         self.rate_in, self.rate_out = rates(rate_in, rate_out)
-        self.channels, self.quality = whole(channels, "channels"), choice(quality, "quality", QUALITIES)
+        self.channels, self.quality = whole(channels, "channels"), choice(quality, "quality", get_args(Quality))
         self._guard = Guard("Resample")
         self._open()
 
-    def _open(self):
+    def _open(self) -> None:
         import soxr
 
         self._stream = soxr.ResampleStream(self.rate_in, self.rate_out, self.channels, "float32", self.quality)
         self._dims, self._fresh = 1 + (self.channels > 1), True
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         if not self._fresh:
             raise ArgumentError("a Resample cannot be copied amid a signal; flush or reset it first")
         return {name: value for name, value in self.__dict__.items() if name != "_stream"}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._open()
 
     @property
-    def out_channels(self):
+    def out_channels(self) -> int:
         """As many as `channels`."""
         return self.channels
 
-    def process(self, block):
-        """Take the next block and return as many samples as are due.
+    def _process(self, block: ArrayLike) -> FloatArray:
+        samples = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), helps=self._advice)
+        self._dims, self._fresh = samples.ndim, self._fresh and not len(samples)
+        return self._taken(samples, last=False)
 
-        Parameters
-        ----------
-        block : float32 array, shape (samples,) with one channel, or (samples, channels)
+    def _flush(self) -> FloatArray:
+        rest = self._taken(np.empty((0, self.channels), np.float32), last=True)
+        self._reset()
+        return rest
 
-        Raises
-        ------
-        ShapeError, DtypeError, BusyError
-            The stage stays as it was.
-        """
-        with self._guard:
-            block = checked_block(block, self)
-            self._dims, self._fresh = block.ndim, self._fresh and not len(block)
-            return self._taken(block, last=False)
-
-    def flush(self):
-        """End the signal: what is still due; then start afresh."""
-        with self._guard:
-            rest = self._taken(np.empty((0, self.channels), np.float32), last=True)
-            self._clear()
-            return rest
-
-    def reset(self):
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self):
+    def _reset(self) -> None:
         self._stream.clear()
         self._fresh = True
 
-    def _taken(self, block, last):
-        due = self._stream.resample_chunk(np.ascontiguousarray(block).reshape(-1, self.channels), last=last)
-        return due.reshape((-1, self.channels)[: self._dims])
+    def _taken(self, samples: Any, last: bool) -> FloatArray:
+        due = self._stream.resample_chunk(np.ascontiguousarray(samples).reshape(-1, self.channels), last=last)
+        shaped: FloatArray = due.reshape((-1, self.channels)[: self._dims])
+        return shaped
+
+    def _advice(self, shape: tuple[int, ...]) -> str:
+        return channels_advice(self, shape)
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"rate_in": self.rate_in, "rate_out": self.rate_out, "channels": self.channels, "quality": self.quality}

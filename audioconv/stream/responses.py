@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv import io
+from audioconv._typing import Array, ArrayLike
+from audioconv._typing import Path as PathLike
 from audioconv.arrays import floating, time_first
 from audioconv.errors import ArgumentError
 from audioconv.stream.chain import Chain
@@ -12,17 +14,55 @@ from audioconv.stream.convolver import StreamConvolver
 
 
 class Response(NamedTuple):
-    """An impulse response that was read for a signal."""
+    """An impulse response that was read for a signal.
+
+    Attributes
+    ----------
+    stage : Chain
+        That convolves with it.
+    mapping : str
+        In words, which channel goes where.
+    sample_rate : int, in Hz
+        Of the file; it was resampled where that of the signal is another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import audioconv as ac
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "room.wav"
+    ...     _ = ac.write(file, np.array([1.0, 0.0, 0.5], "float32"), 48000, subtype="FLOAT")
+    ...     room = ac.read_response(file, 48000, channels=1)
+    >>> room.mapping, room.sample_rate
+    ('mono response', 48000)
+    """
 
     stage: Chain
-    mapping: str  # in words, which channel goes where
-    sample_rate: int  # Hz, of the file; it was resampled where that of the signal is another
+    mapping: str
+    sample_rate: int
 
 
-def read_response(path, sample_rate, channels, *, true_stereo=False):
+def read_response(path: PathLike, sample_rate: int, channels: int, *, true_stereo: bool = False) -> Response:
     """Read an impulse response as a stage for a signal of that sample rate and so many channels.
 
     It is resampled if it has to be; what rings before its time 0 then is the stage's latency.
+
+    Parameters
+    ----------
+    path : path
+        A sound file.
+    sample_rate : int, in Hz
+    channels : int
+        Of the signal.
+    true_stereo : bool
+        See `response_matrix`.
+
+    Returns
+    -------
+    Response
+        (stage, mapping, sample_rate)
 
     Raises
     ------
@@ -30,6 +70,19 @@ def read_response(path, sample_rate, channels, *, true_stereo=False):
         If the file cannot be read.
     ArgumentError
         If its channels do not fit the signal; see `response_matrix`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import audioconv as ac
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "room.wav"
+    ...     _ = ac.write(file, np.array([1.0, 0.0, 0.5], "float32"), 48000, subtype="FLOAT")
+    ...     room = ac.read_response(file, 48000, channels=1)
+    >>> room.stage.process(np.array([1.0, 0.0, 0.0], "float32"))
+    array([1. , 0. , 0.5], dtype=float32)
     """
     response, rate = io.read(path)
     try:
@@ -45,7 +98,7 @@ def read_response(path, sample_rate, channels, *, true_stereo=False):
     return Response(Chain([convolver]), mapping, rate)
 
 
-def response_matrix(response, channels, *, true_stereo=False):
+def response_matrix(response: ArrayLike, channels: int, *, true_stereo: bool = False) -> tuple[Array, str]:
     """Say which channel of a signal goes through which channel of an impulse response.
 
     Parameters
@@ -76,19 +129,19 @@ def response_matrix(response, channels, *, true_stereo=False):
     >>> response.shape, mapping
     ((100, 1, 2), 'mono in, one response for each of 2 channels out')
     """
-    response = time_first(floating(response, "response", (1, 2)), "response")
-    columns = 1 if response.ndim == 1 else response.shape[1]
+    taps = time_first(floating(response, "response", (1, 2)), "response")
+    columns = 1 if taps.ndim == 1 else taps.shape[1]
     if true_stereo:
         if (channels, columns) != (2, 4):
             raise ArgumentError(f"true stereo is an impulse response of 4 channels (LL LR RL RR) on a signal of 2, "
                                 f"not {columns} on {channels}")  # fmt: skip
-        return response.reshape(-1, 2, 2), "true stereo, LL LR RL RR"
+        return taps.reshape(-1, 2, 2), "true stereo, LL LR RL RR"
     if columns == 1:
-        return response.reshape(-1), "one response for every channel" if channels > 1 else "mono response"
+        return taps.reshape(-1), "one response for every channel" if channels > 1 else "mono response"
     if columns == channels:
-        return response, f"one response for each of {channels} channels"
+        return taps, f"one response for each of {channels} channels"
     if channels == 1:
-        return response.reshape(-1, 1, columns), f"mono in, one response for each of {columns} channels out"
+        return taps.reshape(-1, 1, columns), f"mono in, one response for each of {columns} channels out"
     advice = "; four on a file of two are true stereo (LL LR RL RR) if that is said" if columns == 4 else ""
     raise ArgumentError(f"the impulse response has {columns} channels for a file of {channels}; wanted is one, or as "
                         f"many as the file{advice}")  # fmt: skip

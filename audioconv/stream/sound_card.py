@@ -4,24 +4,28 @@ import atexit
 import ctypes
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
+from audioconv._typing import FloatArray
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError, SoundDeviceError
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.realtime import _callback as kernels
+from audioconv.kernels.realtime._callback import CALLBACK, COUNTERS
 from audioconv.kernels.simd.pointers import address_of
-from audioconv.stream._devices import default_sample_rate, loudspeakers, sounddevice, there_are
+from audioconv.stage import Guard
+from audioconv.stream._devices import DeviceName, Kind, default_sample_rate, loudspeakers, sounddevice, there_are
 from audioconv.stream.fir import Fir
 from audioconv.stream.monitors import Monitor
-from audioconv.stream.processor import table_of, width_after
+from audioconv.stream.steps import channels_after, table_of
 from audioconv.stream.values import hertz
 
-_ABANDONED = []  # what a callback could still read
-KINDS = ("duplex", "input", "output")
+Latency: TypeAlias = Literal["low", "high"] | float
+_ABANDONED: list[Any] = []  # what a callback could still read
 
 
 class Statistics(NamedTuple):
@@ -31,6 +35,20 @@ class Statistics(NamedTuple):
     gaps; blocks of output that came too late, or found no place. A late block took longer than it lasts. The load is
     the part of a block's time that its work took, in the mean and for the worst; 0 before the first block is over, and
     nan on Windows.
+
+    Attributes
+    ----------
+    blocks, frames : int
+    input_overflows, input_underflows, output_overflows, output_underflows : int
+    late_blocks : int
+    load_mean, load_worst : float
+    nonfinite_count : int
+        Samples of output that were not finite, and were played as silence.
+
+    Examples
+    --------
+    >>> Statistics(1000, 64000, 0, 1, 0, 2, 0, 0.1, 0.3, 0).dropouts
+    3
     """
 
     blocks: int
@@ -42,10 +60,11 @@ class Statistics(NamedTuple):
     late_blocks: int
     load_mean: float
     load_worst: float
-    nonfinite_count: int  # samples of output, which were played as silence
+    nonfinite_count: int
 
     @property
-    def dropouts(self):
+    def dropouts(self) -> int:
+        """Overflows and underflows, all together."""
         return self.input_overflows + self.input_underflows + self.output_overflows + self.output_underflows
 
 
@@ -58,10 +77,23 @@ class Live:
     sample_rate : float, in Hz
     input_channels, output_channels : int
         Of the sound card; 0 where it does not hear or play.
+    block_size : int or None
+
+    Parameters
+    ----------
+    stage, block_size, sample_rate, device, latency, kind, output_channels
+        As `live` takes them.
+
+    Examples
+    --------
+    >>> import audioconv as ac
+    >>> with ac.live(ac.Gain(-6.0)) as sound:  # doctest: +SKIP
+    ...     sound.wait(10)
     """
 
-    def __init__(self, stage, *, block_size, sample_rate, device, latency, kind, output_channels):
-        choice(kind, "kind", tuple(KINDS))
+    def __init__(self, stage: Any, *, block_size: int | None, sample_rate: float | None, device: DeviceName,
+                 latency: Latency, kind: Kind, output_channels: int | None) -> None:  # fmt: skip
+        choice(kind, "kind", get_args(Kind))
         if not JIT_ENABLED:
             raise SoundDeviceError("live sound needs compiled code, and NUMBA_DISABLE_JIT is set")
         self.stage = stage.stream() if isinstance(stage, Fir) else stage
@@ -73,23 +105,32 @@ class Live:
         self.block_size, self._kind = None if block_size is None else whole(block_size, "block_size"), kind
         rate = _fitting_rate(self.stage, sample_rate)
         self._sounddevice = sounddevice()
-        self._counters = np.zeros(kernels.COUNT, np.int64)
+        self._counters = np.zeros(COUNTERS.row_size, np.int64)
         self._table, self._steps = table_of([self.stage])
-        self._row, self._buffers = None, []
-        self._stream, self._held = None, []
+        self._row, self._buffers = np.zeros(CALLBACK.row_size, np.int64), list[Any]()
+        self._stream: Any = None
+        self._held: list[Guard] = []
         self.input_channels = 0 if kind == "output" else self.stage.channels
         self.output_channels = 0 if kind == "input" else self._played(device, output_channels)
         self._open(device, rate, latency)
 
-    def __enter__(self):
+    def __enter__(self) -> "Live":
         self.start()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def start(self):
-        """Let the sound begin."""
+    def start(self) -> None:
+        """Let the sound begin.
+
+        Raises
+        ------
+        BusyError
+            If another thread, or another sound card, is in the stage or in what it is a part of.
+        SoundDeviceError
+            If the sound card does not start.
+        """
         if not self._held:
             self._hold()
         try:
@@ -98,84 +139,112 @@ class Live:
             self._let_go()
             raise
 
-    def stop(self):
+    def stop(self) -> None:
         """Let the sound end; `start` goes on from there."""
         if self._stream is not None and self._stream.active:
             self._try(self._stream.stop)
         self._let_go()
 
-    def _hold(self):
-        """Keep Python out of the stage, and of those inside it."""
+    def _hold(self) -> None:
+        """Keep Python out of the stage, and of all that belongs to it or that it belongs to."""
         for guard in _guards(self.stage):
-            if not guard.lock.acquire(False):
-                self._let_go()
-                raise guard.busy()
-            guard.live = True
-            self._held.append(guard)
+            if all(guard.lock is not held.lock for held in self._held):  # a chain's stages have one lock
+                if not guard.lock.acquire(False):
+                    self._let_go()
+                    raise guard.busy()
+                self._held.append(guard)
+        self._mark(True)
 
-    def _let_go(self):
+    def _mark(self, live: bool) -> None:
+        """Say, for the errors that others will get, that a sound card is what they met."""
+        for guard in self._held:
+            guard.mark(live)
+
+    def _let_go(self) -> None:
         """Give the stage back to Python."""
+        self._mark(False)
         while self._held:
-            guard = self._held.pop()
-            guard.live = False
-            guard.lock.release()
+            self._held.pop().lock.release()
 
-    def close(self):
+    def close(self) -> None:
         """Stop, and give the sound card back."""
         self.stop()
         self._close()
 
     @property
-    def latency_s(self):
+    def latency_s(self) -> tuple[float, ...]:
         """By how much input and output are late, as the driver says."""
         late_s = self._stream.latency
         return tuple(late_s) if isinstance(late_s, tuple) else (late_s,)
 
     @property
-    def active(self):
+    def active(self) -> bool:
         """Whether the sound card is running."""
         return self._stream is not None and bool(self._stream.active)
 
-    def wait(self, seconds=None):
-        """Sleep while the sound plays: so long, or until it ends by itself or by Ctrl-C."""
+    def wait(self, seconds: float | None = None) -> None:
+        """Sleep while the sound plays: so long, or until it ends by itself or by Ctrl-C.
+
+        Parameters
+        ----------
+        seconds : float, optional
+        """
         end = np.inf if seconds is None else time.monotonic() + seconds
         while self.active and (left := end - time.monotonic()) > 0:
             time.sleep(min(0.1, left))
 
     @property
-    def statistics(self):
+    def statistics(self) -> Statistics:
         """The `Statistics` so far."""
         count = self._counters.copy()
-        megaframes = max(count[kernels.FRAMES], 1) / 1e6
-        whole_load = self._row[kernels.MEGAFRAME_NS] if self._row[kernels.CLOCK] else np.nan
-        numbers = (count[i] for i in (kernels.BLOCKS, kernels.FRAMES, kernels.INPUT_OVERFLOWS, kernels.INPUT_UNDERFLOWS,
-                                      kernels.OUTPUT_OVERFLOWS, kernels.OUTPUT_UNDERFLOWS, kernels.LATE))  # fmt: skip
-        mean, worst = count[kernels.BUSY_NS] / (megaframes * whole_load), count[kernels.WORST_NS] / whole_load
-        return Statistics(*map(int, numbers), float(mean), float(worst), int(count[kernels.NONFINITE]))
+        megaframes = max(count[COUNTERS.frames], 1) / 1e6
+        whole_load = self._row[CALLBACK.megaframe_ns] if self._row[CALLBACK.clock] else np.nan
+        return Statistics(
+            blocks=int(count[COUNTERS.blocks]),
+            frames=int(count[COUNTERS.frames]),
+            input_overflows=int(count[COUNTERS.input_overflows]),
+            input_underflows=int(count[COUNTERS.input_underflows]),
+            output_overflows=int(count[COUNTERS.output_overflows]),
+            output_underflows=int(count[COUNTERS.output_underflows]),
+            late_blocks=int(count[COUNTERS.late]),
+            load_mean=float(count[COUNTERS.busy_ns] / (megaframes * whole_load)),
+            load_worst=float(count[COUNTERS.worst_ns] / whole_load),
+            nonfinite_count=int(count[COUNTERS.nonfinite]),
+        )
 
-    def take_peaks_db(self):
-        """The peaks of input and output since the last time, in dB of full scale; -inf for silence."""
-        peaks = self._counters[[kernels.PEAK_IN, kernels.PEAK_OUT]] / kernels.FULL_SCALE
-        self._counters[[kernels.PEAK_IN, kernels.PEAK_OUT]] = 0
+    def take_peaks_db(self) -> tuple[float, float]:
+        """Take the peaks of input and output since the last time.
+
+        Returns
+        -------
+        input_db, output_db : float, in dB of full scale
+            -inf for silence.
+        """
+        peak_in, peak_out = (self._taken_peak_db(field) for field in (COUNTERS.peak_in, COUNTERS.peak_out))
+        return peak_in, peak_out
+
+    def _taken_peak_db(self, field: int) -> float:
+        peak, self._counters[field] = self._counters[field] / kernels.FULL_SCALE, 0
         with np.errstate(divide="ignore"):
-            return tuple(map(float, 20 * np.log10(peaks)))
+            return float(20 * np.log10(peak))
+
+    def __repr__(self) -> str:
+        playing = "playing" if self.active else "stopped"
+        return f"Live({self.stage!r}, block_size={self.block_size}, sample_rate={self.sample_rate:g}, {playing})"
 
     # --- the sound card -----------------------------------------------------------------------------------
 
-    def _open(self, device, sample_rate, latency):
-        inputs, outputs = self.stage.channels, width_after(self.stage)
+    def _open(self, device: DeviceName, sample_rate: float | None, latency: Latency) -> None:
+        inputs, outputs = self.stage.channels, channels_after(self.stage)
         channels = {"duplex": (self.input_channels, self.output_channels), "input": self.input_channels,
                     "output": self.output_channels}[self._kind]  # fmt: skip
-        self._row = np.zeros(kernels.ROW, np.int64)
         most = max(self.block_size or 0, 1024)
-        self._buffers = [np.zeros(most * inputs, np.float32), np.zeros(most * outputs, np.float32)]
-        self._row[: kernels.CLOCK] = [
-            inputs,
-            outputs,
-            *map(address_of, (self._table, self._counters, *self._buffers)),
-            most,
-        ]
-        self._row[kernels.CLOCK], self._row[kernels.PLAYED] = _clock(), self.output_channels or outputs
+        silence, unheard = self._buffers = [np.zeros(most * inputs, np.float32), np.zeros(most * outputs, np.float32)]
+        self._row[:] = CALLBACK.pack(
+            in_channels=inputs, out_channels=outputs, table=address_of(self._table),
+            counters=address_of(self._counters), silence=address_of(silence), unheard=address_of(unheard),
+            buffer_frames=most, clock=_clock(), megaframe_ns=0, card_channels=self.output_channels or outputs,
+        )  # fmt: skip
         ffi = self._sounddevice._ffi
         pointer = ffi.cast("PaStreamCallback *", kernels.callback.address(np.dtype(np.float32)))
         # The base class is for libraries: it alone takes a C function with user data for a callback.
@@ -186,12 +255,12 @@ class Live:
             userdata=ffi.cast("void *", address_of(self._row)), clip_off=True, dither_off=True,
         )  # fmt: skip
         self.sample_rate = float(self._stream.samplerate)
-        self._row[kernels.MEGAFRAME_NS] = round(1e15 / self.sample_rate)
+        self._row[CALLBACK.megaframe_ns] = round(1e15 / self.sample_rate)
         # what the callback reads lives at least as long as the stream, also where nobody closes it
         kept = self._row, self._buffers, self._table, self._steps, self._counters, self.stage
         self._close = weakref.finalize(self, _close, self._stream, kept, self._sounddevice._exit_handler)
 
-    def _try(self, call, *arguments, **options):
+    def _try(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         try:
             return call(*arguments, **options)
         except (self._sounddevice.PortAudioError, ValueError) as error:
@@ -199,9 +268,9 @@ class Live:
             rate = f" (the stage is made for {asked} Hz)" if asked and "rate" in str(error) else ""
             raise SoundDeviceError(f"{error}{rate}; there are: {there_are()}") from error
 
-    def _played(self, device, wanted):
+    def _played(self, device: DeviceName, wanted: int | None) -> int:
         """Channels of the card's output."""
-        made = width_after(self.stage)
+        made = channels_after(self.stage)
         if wanted is None:
             return made if made > 1 else max(1, loudspeakers(device))
         if whole(wanted, "output_channels") != made > 1:
@@ -210,9 +279,9 @@ class Live:
         return int(wanted)
 
 
-def _fitting_rate(stage, sample_rate):
+def _fitting_rate(stage: Any, sample_rate: float | None) -> float | None:
     """The sample rate to ask the card for: as given, else the one that the stage is made for, if it knows one."""
-    made_for = getattr(stage, "rate_in", None)
+    made_for: float | None = getattr(stage, "rate_in", None)
     if sample_rate is None:
         return made_for
     if made_for not in (None, hertz(sample_rate)):
@@ -220,7 +289,7 @@ def _fitting_rate(stage, sample_rate):
     return hertz(sample_rate)
 
 
-def _guards(stage):
+def _guards(stage: Any) -> list[Guard]:
     """The guards of a stage and of those inside it, each once."""
     guards = [stage._guard] if hasattr(stage, "_guard") else []
     for inside in getattr(stage, "_inside", ()):
@@ -228,7 +297,8 @@ def _guards(stage):
     return guards
 
 
-def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", kind="duplex", output_channels=None):
+def live(stage: Any, block_size: int | None = 64, *, sample_rate: float | None = None, device: DeviceName = None,
+         latency: Latency = "low", kind: Kind = "duplex", output_channels: int | None = None) -> Live:  # fmt: skip
     """Run a stage or a chain between the input and the output of a sound card.
 
     The sound card calls compiled code that never waits for Python: it plays on while Python computes, collects garbage
@@ -238,7 +308,8 @@ def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", 
     ----------
     stage : stage
         With a compiled step: `Chain`, `Gain`, `Fir`, `Biquad`, `StreamConvolver`, `DryWet`, `Limiter`, `MatrixMixer`,
-        `JitStage`, `Monitor`, `Source`, `Sink`, a network's stream. It belongs to the sound card until that stops.
+        `JitStage`, `Monitor`, `Source`, `Sink`, a network's stream. It belongs to the sound card until that stops, with
+        all inside it: to call its `process`, `flush` or `reset`, or theirs, is a `BusyError`. Parameters may be set.
     block_size : int or None
         Samples of a block; the delay between input and output grows with it. None leaves it to the driver, which may
         then change it from block to block.
@@ -279,11 +350,13 @@ def live(stage, block_size=64, *, sample_rate=None, device=None, latency="low", 
 
 
 @contextmanager
-def microphone(*, device=None, seconds=None, block_size=1024):
+def microphone(
+    *, device: DeviceName = None, seconds: float | None = None, block_size: int = 1024
+) -> Iterator[tuple[Iterator[FloatArray], int]]:
     """Hear with Python: (blocks, sample_rate), the blocks of one channel as they come.
 
     They end after so many seconds, if any are given. What Python does with them may take its time; only if it is late
-    by more than ten seconds, samples are lost.
+    by more than ten seconds, samples are dropped.
     """
     rate = default_sample_rate(device, "input")
     monitor = Monitor(10 * rate)
@@ -291,7 +364,7 @@ def microphone(*, device=None, seconds=None, block_size=1024):
         yield _heard(sound, monitor, np.inf if seconds is None else round(seconds * rate)), rate
 
 
-def _heard(sound, monitor, left):
+def _heard(sound: Live, monitor: Monitor, left: float) -> Iterator[FloatArray]:
     while left > 0 and (sound.active or monitor.available):
         block = monitor.read(int(min(left, monitor.available)))
         left -= len(block)
@@ -301,15 +374,15 @@ def _heard(sound, monitor, left):
             time.sleep(0.01)
 
 
-def _clock():
+def _clock() -> int:
     """The address of clock_gettime, or 0."""
     try:
-        return ctypes.cast(ctypes.CDLL(None).clock_gettime, ctypes.c_void_p).value
+        return ctypes.cast(ctypes.CDLL(None).clock_gettime, ctypes.c_void_p).value or 0
     except (AttributeError, OSError, TypeError):  # Windows
         return 0
 
 
-def _close(stream, kept, exit_handler):
+def _close(stream: Any, kept: Any, exit_handler: Any) -> None:
     if stream.active or stream.stopped:
         stream.close()
         return

@@ -1,35 +1,38 @@
 """Checks on the numbers that stages are made with, and that may be set while they run."""
 
+from typing import Any
+
 import numpy as np
 
+from audioconv._typing import Array
 from audioconv.arrays import is_finite, is_number, number
 from audioconv.errors import ArgumentError
 
 LOUDEST_DB = 20 * np.log10(float(np.finfo(np.float32).max))  # 770.6: a factor beyond is no float32 number
 
 
-def hertz(value, name="sample_rate"):
+def hertz(value: float, name: str = "sample_rate") -> int | float:
     """Return a sample rate as an int if it is a whole number, else as a float, or say what is wrong with it."""
     rate = number(value, name, above=0)
     return int(rate) if rate.is_integer() else rate
 
 
-def hertz_or_none(value):
+def hertz_or_none(value: float | None) -> int | float | None:
     """The same for a sample rate that need not be known."""
     return None if value is None else hertz(value)
 
 
-def factor(value_db, name, silence=False):
+def factor(value_db: float, name: str, silence: bool = False) -> float:
     """Return the factor of a gain in decibels; -inf is 0 where `silence` is allowed."""
     if silence and is_number(value_db) and value_db == -np.inf:
         return 0.0
     if not is_finite(value_db) or value_db > LOUDEST_DB:
         least = "or -inf, which is silence; " if silence else ""
         raise ArgumentError(f"{name} must be a finite number of dB up to 770, {least}not {value_db!r}")
-    return 10 ** (float(value_db) / 20)
+    return float(10 ** (float(value_db) / 20))
 
 
-def finite_table(values, name):
+def finite_table(values: Any, name: str) -> Array:
     """Return a copy of numbers, in rows, as a float64 array, or say what is wrong with them."""
     try:
         table = np.array(values)
@@ -40,7 +43,7 @@ def finite_table(values, name):
     return finite(table.astype(np.float64), name)
 
 
-def finite(array, name):
+def finite(array: Array, name: str) -> Array:
     """Return an array if all of it is finite, or say how much is not."""
     if not np.isfinite(array).all():
         wrong = np.count_nonzero(~np.isfinite(array))

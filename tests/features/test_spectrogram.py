@@ -172,7 +172,7 @@ def test_one_sample_is_enough_and_none_is_not():
         (DtypeError, "32768", [np.zeros(100, np.int16)], {}),
         (
             ShapeError,
-            r"blocks of shape \(samples, 2\), not \(50, 3\)",
+            r"block must have shape \(samples, 2\), not \(50, 3\)",
             [quiet_noise((50, 2)), quiet_noise((50, 3))],
             {},
         ),

@@ -194,13 +194,13 @@ def test_errors_leave_the_state_alone():
 
 def test_messages_say_what_is_wanted():
     transform = Stft(64, 16)
-    with pytest.raises(DtypeError, match="this stream takes float32 blocks, not float64"):
+    with pytest.raises(DtypeError, match="block must be float32, not float64"):
         transform.stream().process(np.zeros(9))
     with pytest.raises(DtypeError, match="32768"):
         transform.stream().process(np.zeros(9, np.int16))
-    with pytest.raises(ShapeError, match=r"takes blocks of shape \(samples, 2\), not \(\d+, 3\)"):
+    with pytest.raises(ShapeError, match=r"block must have shape \(samples, 2\), not \(9, 3\)"):
         transform.stream(2).process(np.zeros((9, 3), "float32"))
-    with pytest.raises(ShapeError, match=r"of shape \(samples,\), not \(9, 3\); a stream made with channels=3"):
+    with pytest.raises(ShapeError, match=r"shape \(samples,\), not \(9, 3\); .* StftStream .* 1 .* with channels=3"):
         transform.stream().process(np.zeros((9, 3), "float32"))
     with pytest.raises(DtypeError, match="this stream takes complex64 spectra, not complex128"):
         transform.inverse_stream().process(np.zeros((3, 33), complex))

@@ -183,9 +183,9 @@ def test_what_stages_refuse():
         ac.Chain([np.ones(3)])
     with pytest.raises(ac.DtypeError, match="float32"):
         ac.Chain([ac.StreamConvolver(np.ones(3), dtype="float64")])
-    with pytest.raises(ac.DtypeError, match="wanted is float32"):
+    with pytest.raises(ac.DtypeError, match="must be float32"):
         ac.Gain().process(np.ones(3))
-    with pytest.raises(ac.ShapeError, match="wanted is"):
+    with pytest.raises(ac.ShapeError, match="must have shape"):
         ac.Gain(channels=2).process(np.ones(3, "float32"))
 
 

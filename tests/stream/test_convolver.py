@@ -177,9 +177,9 @@ def test_messages_say_what_is_wanted():
     stream = StreamConvolver(noise(9), max_block=64)
     with pytest.raises(ShapeError, match="65 samples, more than max_block = 64"):
         stream.process(noise(65))
-    with pytest.raises(ShapeError, match=r"\(4, 2\), wanted is \(samples, 1\) or \(samples,\)"):
+    with pytest.raises(ShapeError, match=r"must have shape \(samples, 1\) or \(samples,\), not \(4, 2\)"):
         stream.process(noise((4, 2)))
-    with pytest.raises(DtypeError, match="float64, but wanted is float32"):
+    with pytest.raises(DtypeError, match="block must be float32, not float64"):
         stream.process(noise(4, "float64"))
     with pytest.raises(DtypeError, match="32768"):
         stream.process(np.zeros(4, np.int16))

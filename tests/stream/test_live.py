@@ -100,7 +100,7 @@ def test_a_response_changes_while_it_plays():
     assert min(errors) < 4e-6 * np.abs(before).max()
 
 
-def test_a_tap_is_read_while_it_plays():
+def test_a_monitor_is_read_while_it_plays():
     x, monitor = uniform(2 * RATE, 0.5), Monitor(RATE)
     heard = []
     with ac.live(ac.Chain([Source(x), monitor])) as sound:
@@ -155,6 +155,32 @@ def test_what_is_inside_a_stage_that_plays_is_in_use_too():
             sound.start()
         sound.close()
     assert len(chain.process(uniform(64, 0.5))) == 64
+
+
+def test_a_chain_that_plays_cannot_be_cleared_and_nothing_is_lost():
+    x, h, sink, monitor = uniform(RATE, 0.5), hall(4000), Sink(RATE), Monitor(RATE)
+    gain, biquad, reverb = ac.Gain(0.0), ac.Biquad([[1.0, 0, 0, 1, -0.5, 0]]), ac.StreamConvolver(h)
+    limiter = ac.Limiter(40.0, sample_rate=RATE)
+    dry_wet = ac.DryWet(limiter, 0.5)
+    source = Source(x)
+    chain = ac.Chain([source, gain, biquad, reverb, dry_wet, monitor, sink])
+    stages = (chain, source, gain, biquad, reverb, dry_wet, limiter, monitor, sink)
+    with ac.live(chain) as sound:
+        for _ in range(20):
+            sound.wait(0.01)
+            for stage in stages:
+                for call in (stage.reset, stage.flush):
+                    with pytest.raises(ac.BusyError, match=f"this {type(stage).__name__} is being played live"):
+                        call()
+            gain.gain_db = 0.0  # parameters may be set
+            monitor.read()
+        assert sound.active
+    y = sink.recorded
+    assert len(y) > RATE / 10
+    alone = ac.Chain([ac.Biquad(biquad.sos), ac.StreamConvolver(h), ac.DryWet(ac.Limiter(40.0, sample_rate=RATE), 0.5)])
+    assert_close(y, alone.process(x[: len(y)]), 2e-6)
+    chain.reset()
+    assert len(sink.recorded) == 0
 
 
 def test_one_channel_is_played_on_all():

@@ -109,5 +109,5 @@ def test_what_is_refused():
         mix.matrix = [[1.0], [1.0]]
     with pytest.raises(ac.ArgumentError, match=r"stage 2 of the chain, Gain, takes 1 .* MatrixMixer before it gives 2"):
         ac.Chain([mix, ac.Gain()])
-    with pytest.raises(ac.ShapeError, match="wanted is"):
+    with pytest.raises(ac.ShapeError, match="must have shape"):
         mix.process(channel_noise(5, 2))

@@ -278,12 +278,16 @@ def test_fades_are_counted_by_the_sample_rate():
         (lambda: ac.Chain([ac.Gain()]), (480, 2), "made with stages of channels=2"),
         (lambda: ac.Chain([ac.Resample(16000, 8000)]), (480, 2), "made with stages of channels=2"),
         (lambda: ac.DryWet(ac.Gain()), (480, 2), "made with a stage of channels=2"),
-        (lambda: ac.Gain(channels=2), (2, 480), r"\(samples, 2\); give block.T if it is \(channels, samples\)$"),
-        (ac.Gain, (1, 480), r"\(samples, 1\) or \(samples,\); give block.T if it is \(channels, samples\)$"),
-        (ac.Gain, (2, 480), r"\(samples,\); give block.T if it is \(channels, samples\)$"),
+        (
+            lambda: ac.Gain(channels=2),
+            (2, 480),
+            r"\(samples, 2\), not \(2, 480\); give block.T if it is \(channels, samples\)$",
+        ),
+        (ac.Gain, (1, 480), r"\(samples, 1\) or \(samples,\), not \(1, 480\); give block.T if it is"),
+        (ac.Gain, (2, 480), r"\(samples,\), not \(2, 480\); give block.T if it is \(channels, samples\)$"),
         (lambda: ac.Gain(channels=3), (3, 4), r"give block.T if it is \(channels, samples\)$"),
-        (ac.Gain, (480, 0), "wanted is"),
-        (ac.Gain, (1, 480, 1), r"wanted is \(samples, 1\) or \(samples,\)$"),
+        (ac.Gain, (480, 0), "must have shape"),
+        (ac.Gain, (1, 480, 1), r"must have shape \(samples, 1\) or \(samples,\), not \(1, 480, 1\)$"),
     ],
 )
 def test_a_block_that_does_not_fit_says_what_helps(made, shape, says):

@@ -11,8 +11,9 @@ row of an instance there, `convolver` takes it. From then on the row is read by 
 """
 
 from audioconv.kernels._jit import inner, kernel, part, stage_step
+from audioconv.kernels._layout import layout
 from audioconv.kernels.realtime.atomics import add_atomic, exchange_atomic, load_atomic
-from audioconv.kernels.realtime.chain import call_step
+from audioconv.kernels.realtime.chain import ENTRY, ENTRY_SIZE, call_step
 from audioconv.kernels.simd.pointers import carray, floats_at, row_at
 
 MOST = 8  # instances at a time
@@ -20,178 +21,184 @@ CHUNK = 512  # frames that are mixed at a time
 HURRY = 4  # times as many frames as a block has that a new instance may be fed in addition
 CUT, FADE_INPUT = range(2)
 
-# State of `convolver`: inputs, outputs; then the addresses of control, instances, past samples (and how many frames of
-# them there are), of work space, and of a table of one step, `mix`, which is made when it is first needed.
-INPUTS, OUTPUTS, CONTROL, INSTANCES, PAST, PAST_FRAMES, SCRATCH, MIXER = range(8)
-# control: instances that sound; frames that have come in; the mailbox, and what was taken from it but cannot begin yet,
-# both addresses of rows or 0; whether samples that are not finite are replaced, and how many were
-COUNT, FRAMES, MAILBOX, PENDING, REPLACE_NONFINITE, NONFINITE, CONTROLS = range(7)
-# An instance: a step, `partition.advance`, and its state, which name the instance; mode, frames of its fade, how many
-# of them are over, frames for which it rings without input, and how many have come in since it began, as FRAMES counts.
-STEP, NAME, MODE, FADE, FADED, TAIL, FED = range(7)
-INSTANCE = 8  # even: the first two are an entry of a table of steps
+# The state of `convolver` and of `mix_instances`. Addresses: of a `CONTROL`, of the instances, of the ring buffer of
+# past samples and how many frames it holds, of work space, and of a table of one step, `mix_instances`, which is made
+# when it is first needed.
+CONVOLVER = layout("CONVOLVER", "inputs", "outputs", "control", "instances", "past", "past_frames", "work", "mixer")
+# Instances that sound; frames that have come in; the mailbox, and what was taken from it but cannot begin yet, both
+# addresses of rows or 0; whether samples that are not finite are replaced, and how many were.
+CONTROL = layout("CONTROL", "instances", "frames", "mailbox", "pending", "replace_nonfinite", "nonfinite")
+# An instance: an entry of a table of steps (`partition.advance`, and its state, which names the instance); mode, frames
+# of its fade, how many of them are over, frames for which it rings without input, and how many have come in since it
+# began, as CONTROL.frames counts. Rows have an even length, so that they are entries of a table.
+INSTANCE = layout("INSTANCE", "step", "name", "mode", "fade", "faded", "tail", "fed", "unused")
+CONTROL_SIZE, INSTANCE_SIZE, ENTRIES = CONTROL.row_size, INSTANCE.row_size, INSTANCE.row_size // ENTRY_SIZE
 
 
 @part
-def scratch_size(inputs, outputs):
+def work_size(inputs, outputs):
     """Elements of the work space: a chunk as it came, weighted, and of one instance."""
     return CHUNK * (2 * inputs + outputs)
 
 
 @part
 def _remember(state, control, x):
-    """Keep frames among the past samples, a ring; they are the next ones."""
-    inputs = state[INPUTS]
-    past = floats_at(state, PAST, 0, state[PAST_FRAMES] * inputs, x)
+    """Keep frames among the past samples, in their ring buffer; they are the next ones."""
+    inputs = state[CONVOLVER.inputs]
+    past = floats_at(state, CONVOLVER.past, 0, state[CONVOLVER.past_frames] * inputs, x)
     first = 0
     while first < x.size:
-        place = (control[FRAMES] * inputs + first) % past.size
+        place = (control[CONTROL.frames] * inputs + first) % past.size
         count = min(x.size - first, past.size - place)
         for i in range(count):
             past[place + i] = x[first + i]
         first += count
-    add_atomic(control, FRAMES, x.size // inputs)
+    add_atomic(control, CONTROL.frames, x.size // inputs)
 
 
 @inner
-def _feed(state, row, until, scratch):
+def _feed(state, row, until, work):
     """Give an instance past samples until it has had `until` frames; what comes out is dropped."""
-    inputs, ring = state[INPUTS], state[PAST_FRAMES]
-    past = floats_at(state, PAST, 0, ring * inputs, scratch)
-    while row[FED] < until:
-        place = row[FED] % ring
-        count = min(min(until - row[FED], CHUNK), ring - place)
-        dropped = scratch[: count * state[OUTPUTS]]
+    inputs, ring = state[CONVOLVER.inputs], state[CONVOLVER.past_frames]
+    past = floats_at(state, CONVOLVER.past, 0, ring * inputs, work)
+    while row[INSTANCE.fed] < until:
+        place = row[INSTANCE.fed] % ring
+        count = min(min(until - row[INSTANCE.fed], CHUNK), ring - place)
+        dropped = work[: count * state[CONVOLVER.outputs]]
         call_step(row, 0, past[place * inputs : (place + count) * inputs], dropped, count)
-        row[FED] += count
+        row[INSTANCE.fed] += count
 
 
 @kernel
-def catch_up(table, row, scratch):
-    """Bring a new instance near to the present; `table` is that of the convolver, scratch (CHUNK * outputs,)."""
-    control = carray(row_at(row_at(table, 1), CONTROL), CONTROLS)
-    _feed(row_at(table, 1), row, load_atomic(control, FRAMES), scratch)
+def catch_up(table, row, work):
+    """Bring a new instance near to the present; `table` is that of the convolver, work (CHUNK * outputs,)."""
+    control = carray(row_at(row_at(table, ENTRY.state), CONVOLVER.control), CONTROL_SIZE)
+    _feed(row_at(table, ENTRY.state), row, load_atomic(control, CONTROL.frames), work)
 
 
 @kernel
 def post(control, row):
     """Put the address of the row of a new instance into the mailbox."""
-    exchange_atomic(control, MAILBOX, row)
+    exchange_atomic(control, CONTROL.mailbox, row)
 
 
 @part
-def _arrive(state, control, instances, scratch, frames):
+def _arrive(state, control, instances, work, frames):
     """Let a new instance in, if there is one, and it is up to date or can soon be made so."""
-    if load_atomic(control, MAILBOX):
-        control[PENDING] = exchange_atomic(control, MAILBOX, 0)
-    if control[PENDING] and control[COUNT] < MOST:
-        row = carray(row_at(control, PENDING), INSTANCE)
-        if row[MODE] == CUT:
-            _feed(state, row, min(control[FRAMES], row[FED] + HURRY * frames), scratch)
-        if row[MODE] == FADE_INPUT or row[FED] == control[FRAMES]:
-            for i in range(INSTANCE):
-                instances[control[COUNT] * INSTANCE + i] = row[i]
-            control[COUNT] += 1
-            control[PENDING] = 0
+    if load_atomic(control, CONTROL.mailbox):
+        control[CONTROL.pending] = exchange_atomic(control, CONTROL.mailbox, 0)
+    if control[CONTROL.pending] and control[CONTROL.instances] < MOST:
+        row = carray(row_at(control, CONTROL.pending), INSTANCE_SIZE)
+        if row[INSTANCE.mode] == CUT:
+            _feed(state, row, min(control[CONTROL.frames], row[INSTANCE.fed] + HURRY * frames), work)
+        if row[INSTANCE.mode] == FADE_INPUT or row[INSTANCE.fed] == control[CONTROL.frames]:
+            for i in range(INSTANCE_SIZE):
+                instances[control[CONTROL.instances] * INSTANCE_SIZE + i] = row[i]
+            control[CONTROL.instances] += 1
+            control[CONTROL.pending] = 0
 
 
 @part
 def _fade(instances, instance, t):
     """How far an instance has come in at frame t from now."""
-    length = instances[instance * INSTANCE + FADE]
-    passed = instances[instance * INSTANCE + FADED] + t + 1
+    length = instances[instance * INSTANCE_SIZE + INSTANCE.fade]
+    passed = instances[instance * INSTANCE_SIZE + INSTANCE.faded] + t + 1
     return 1.0 if passed >= length else passed / length
 
 
 @part
 def _weight(instances, count, instance, mode, t):
     """By what the input (FADE_INPUT) or the output (CUT) of an instance is multiplied at frame t from now."""
-    weight = _fade(instances, instance, t) if instances[instance * INSTANCE + MODE] == mode else 1.0
+    weight = _fade(instances, instance, t) if instances[instance * INSTANCE_SIZE + INSTANCE.mode] == mode else 1.0
     for later in range(instance + 1, count):
-        if instances[later * INSTANCE + MODE] == mode:
+        if instances[later * INSTANCE_SIZE + INSTANCE.mode] == mode:
             weight *= 1.0 - _fade(instances, later, t)
     return weight
 
 
 @part
-def _mix(instances, instance_count, count, came, given, made, here):
-    """A chunk of `count` frames: in `here` the sum of what all instances make of the samples `came`."""
-    inputs, outputs = came.size // count, made.size // count
-    for i in range(here.size):
-        here[i] = 0
+def _mix(instances, instance_count, count, samples, weighted, response, mixed):
+    """A chunk of `count` frames: in `mixed` the sum of what all instances make of `samples`."""
+    inputs, outputs = samples.size // count, response.size // count
+    for i in range(mixed.size):
+        mixed[i] = 0
     for instance in range(instance_count):
         for t in range(count):
-            weight = came.dtype.type(_weight(instances, instance_count, instance, FADE_INPUT, t))
+            weight = samples.dtype.type(_weight(instances, instance_count, instance, FADE_INPUT, t))
             for i in range(t * inputs, (t + 1) * inputs):
-                given[i] = weight * came[i]
-        call_step(instances, instance * INSTANCE // 2, given, made, count)
+                weighted[i] = weight * samples[i]
+        call_step(instances, instance * ENTRIES, weighted, response, count)
         for t in range(count):
-            weight = came.dtype.type(_weight(instances, instance_count, instance, CUT, t))
+            weight = samples.dtype.type(_weight(instances, instance_count, instance, CUT, t))
             for i in range(t * outputs, (t + 1) * outputs):
-                here[i] += weight * made[i]
+                mixed[i] += weight * response[i]
 
 
 @part
 def _leave(control, instances, count):
     """Move the fades on by `count` frames, and let go of the instances that are not heard any more."""
-    cut, rung = 0, 0  # instances before these are faded out, and have no input any more
-    for instance in range(control[COUNT]):
-        row = instance * INSTANCE
-        instances[row + FADED] = min(instances[row + FADED] + count, instances[row + FADE])
-        if instances[row + FADED] == instances[row + FADE]:
-            if instances[row + MODE] == CUT:
-                cut = instance
+    faded_out, silent_input = 0, 0  # instances before these are faded out, and have no input any more
+    for instance in range(control[CONTROL.instances]):
+        row = instance * INSTANCE_SIZE
+        instances[row + INSTANCE.faded] = min(instances[row + INSTANCE.faded] + count, instances[row + INSTANCE.fade])
+        if instances[row + INSTANCE.faded] == instances[row + INSTANCE.fade]:
+            if instances[row + INSTANCE.mode] == CUT:
+                faded_out = instance
             else:
-                rung = instance
+                silent_input = instance
     kept = 0
-    for instance in range(control[COUNT]):
-        if instance < rung:
-            instances[instance * INSTANCE + TAIL] -= count
-        if instance >= cut and instances[instance * INSTANCE + TAIL] > 0:
-            for i in range(INSTANCE):
-                instances[kept * INSTANCE + i] = instances[instance * INSTANCE + i]
+    for instance in range(control[CONTROL.instances]):
+        if instance < silent_input:
+            instances[instance * INSTANCE_SIZE + INSTANCE.tail] -= count
+        if instance >= faded_out and instances[instance * INSTANCE_SIZE + INSTANCE.tail] > 0:
+            for i in range(INSTANCE_SIZE):
+                instances[kept * INSTANCE_SIZE + i] = instances[instance * INSTANCE_SIZE + i]
             kept += 1
-    for instance in range(kept, control[COUNT]):
-        instances[instance * INSTANCE + NAME] = 0
-    control[COUNT] = kept
+    for instance in range(kept, control[CONTROL.instances]):
+        instances[instance * INSTANCE_SIZE + INSTANCE.name] = 0
+    control[CONTROL.instances] = kept
 
 
 @part
-def _enter(control, x, came):
+def _take_in(control, x, samples):
     """The samples as they are taken: those that are not finite are replaced by zeros, and counted, if so wanted."""
-    for i in range(came.size):
+    for i in range(samples.size):
         finite = x[i] - x[i] == 0
-        came[i] = x[i] if finite or not control[REPLACE_NONFINITE] else x.dtype.type(0)
-        control[NONFINITE] += control[REPLACE_NONFINITE] and not finite
+        samples[i] = x[i] if finite or not control[CONTROL.replace_nonfinite] else x.dtype.type(0)
+        control[CONTROL.nonfinite] += control[CONTROL.replace_nonfinite] and not finite
 
 
 @stage_step
-def mix(state, x, y, frames):
+def mix_instances(state, x, y, frames):
     """The instances of a `StreamConvolver`, and their fades; the state is that of `convolver`."""
-    inputs, outputs = state[INPUTS], state[OUTPUTS]
+    inputs, outputs = state[CONVOLVER.inputs], state[CONVOLVER.outputs]
     source, target = carray(x, frames * inputs), carray(y, frames * outputs)
-    control, instances = carray(row_at(state, CONTROL), CONTROLS), carray(row_at(state, INSTANCES), MOST * INSTANCE)
-    scratch = floats_at(state, SCRATCH, 0, scratch_size(inputs, outputs), x)
-    came, given, made = scratch[: CHUNK * inputs], scratch[CHUNK * inputs :], scratch[2 * CHUNK * inputs :]
+    control = carray(row_at(state, CONVOLVER.control), CONTROL_SIZE)
+    instances = carray(row_at(state, CONVOLVER.instances), MOST * INSTANCE_SIZE)
+    work = floats_at(state, CONVOLVER.work, 0, work_size(inputs, outputs), x)
+    samples, weighted, response = work[: CHUNK * inputs], work[CHUNK * inputs :], work[2 * CHUNK * inputs :]
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
-        _enter(control, source[first * inputs : (first + count) * inputs], came[: count * inputs])
-        _remember(state, control, came[: count * inputs])
-        _mix(instances, control[COUNT], count, came[: count * inputs], given[: count * inputs], made[: count * outputs],
-             target[first * outputs : (first + count) * outputs])  # fmt: skip
+        _take_in(control, source[first * inputs : (first + count) * inputs], samples[: count * inputs])
+        _remember(state, control, samples[: count * inputs])
+        mixed = target[first * outputs : (first + count) * outputs]
+        _mix(instances, control[CONTROL.instances], count, samples[: count * inputs], weighted[: count * inputs],
+             response[: count * outputs], mixed)  # fmt: skip
         _leave(control, instances, count)
 
 
 @stage_step
 def convolver(state, x, y, frames):
     """A `StreamConvolver`."""
-    inputs, outputs = state[INPUTS], state[OUTPUTS]
+    inputs, outputs = state[CONVOLVER.inputs], state[CONVOLVER.outputs]
     source, target = carray(x, frames * inputs), carray(y, frames * outputs)
-    control, instances = carray(row_at(state, CONTROL), CONTROLS), carray(row_at(state, INSTANCES), MOST * INSTANCE)
-    scratch = floats_at(state, SCRATCH, 0, scratch_size(inputs, outputs), x)
-    _arrive(state, control, instances, scratch[2 * CHUNK * inputs :], frames)
-    if control[COUNT] == 1 and instances[FADED] == instances[FADE] and not control[REPLACE_NONFINITE]:
+    control = carray(row_at(state, CONVOLVER.control), CONTROL_SIZE)
+    instances = carray(row_at(state, CONVOLVER.instances), MOST * INSTANCE_SIZE)
+    work = floats_at(state, CONVOLVER.work, 0, work_size(inputs, outputs), x)
+    _arrive(state, control, instances, work[2 * CHUNK * inputs :], frames)
+    alone = control[CONTROL.instances] == 1 and instances[INSTANCE.faded] == instances[INSTANCE.fade]
+    if alone and not control[CONTROL.replace_nonfinite]:
         _remember(state, control, source)
         call_step(instances, 0, source, target, frames)
     else:
-        call_step(carray(row_at(state, MIXER), 2), 0, source, target, frames)
+        call_step(carray(row_at(state, CONVOLVER.mixer), ENTRY_SIZE), 0, source, target, frames)

@@ -1,29 +1,34 @@
 """A user's own function as a step of chains."""
 
+from collections.abc import Callable
 from itertools import dropwhile, takewhile
+from typing import Any
 
 from audioconv.errors import ArgumentError
 from audioconv.kernels._jit import Step, _of_chain, users_function
+from audioconv.kernels._layout import layout
 from audioconv.kernels.simd.pointers import carray, doubles_at
 
+JIT_STAGE = layout("JIT_STAGE", "channels", "memory")
 
-def jitted_step(function, shape):
+
+def jit_step(function: Callable[..., Any], shape: tuple[int, ...]) -> Step:
     """The step that calls function(block, memory); block (frames, channels) of float32, memory of that shape.
 
-    Its state: channels, address of the memory. The function gets `out`, into which `in` was copied.
+    Its state is a `JIT_STAGE` (memory: an address). The function gets `out`, into which `in` was copied.
     """
     function, size = _compiled(function, len(shape)), 1
     for length in shape:
         size *= length
 
-    def jitted(state, x, y, frames):
-        channels = state[0]
+    def jit_stage(state, x, y, frames):
+        channels = state[JIT_STAGE.channels]
         source, target = carray(x, frames * channels), carray(y, frames * channels)
         for i in range(frames * channels):
             target[i] = source[i]
-        function(target.reshape((frames, channels)), doubles_at(state, 1, 0, size, state).reshape(shape))
+        function(target.reshape((frames, channels)), doubles_at(state, JIT_STAGE.memory, 0, size, state).reshape(shape))
 
-    return Step(jitted, _of_chain, users=True)
+    return Step(jit_stage, _of_chain, users=True)
 
 
 def _compiled(function, memory_dims):

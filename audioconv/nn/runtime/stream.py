@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from audioconv.arrays import aligned, floating, whole
+from audioconv.arrays import aligned, whole
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.kernels.nn import streaming as kernels
 from audioconv.kernels.nn.operands import INDEX, WORKSPACE
@@ -24,7 +24,7 @@ from audioconv.nn.ops.pointwise import scale
 from audioconv.nn.runtime.plan import FIRST_ARRAY
 from audioconv.nn.runtime.program import one_buffer, segment_table
 from audioconv.nn.runtime.stream_plan import StreamPlan, receptive, tile_round
-from audioconv.stage import Guard
+from audioconv.stage import Guard, GuardedStage, checked_block
 
 if TYPE_CHECKING:
     from audioconv._typing import Array, FloatArray, IntArray
@@ -40,7 +40,7 @@ class Network(Protocol):
     def _build(self, graph: Graph, x: Tensor) -> Tensor: ...
 
 
-class NetworkStream:
+class NetworkStream(GuardedStage):
     """A network, frame by frame: what `Layer.stream` returns, a stage of chains.
 
     Parameters
@@ -104,7 +104,7 @@ class NetworkStream:
         self._reads = _rows(plan.reads, READ.row_size)
         self._ops = _rows(plan.ops, STREAM_OP.row_size)
         self._step_state: IntArray | None = None
-        self._clear()
+        self._reset()
 
     def __repr__(self) -> str:
         return (
@@ -120,7 +120,7 @@ class NetworkStream:
             raise ShapeError(f"the output of a stream must have time, not shape {y.shape}")
         return graph, x, scale(graph, x, 1.0) if y is x else y
 
-    def _clear(self) -> None:
+    def _reset(self) -> None:
         """Put everything to the start of a stream."""
         self.plan.fill(self._memory)
         if memory_is_checked():
@@ -150,17 +150,12 @@ class NetworkStream:
         """Memory of the state."""
         return self._memory.nbytes + sum(a.nbytes for a in self.plan.graph.states)
 
-    def reset(self) -> None:
-        """Forget the stream so far."""
-        with self._guard:
-            self._clear()
-
-    def process(self, frames: FloatArray) -> FloatArray:
+    def process(self, block: FloatArray) -> FloatArray:
         """Take frames and return the rows of outputs that they complete.
 
         Parameters
         ----------
-        frames : float array, shape (frames, channels) or (frames, freq, channels)
+        block : float array, shape (frames, channels) or (frames, freq, channels)
             In the dtype of the network.
 
         Returns
@@ -173,13 +168,12 @@ class NetworkStream:
         DtypeError, ShapeError
             If the frames do not fit the network, or the stream is longer than what it has weights for.
         """
-        frames = floating(frames, "frames", (len(self._shape) + 1,))
-        if frames.dtype != self.dtype:
-            raise DtypeError(f"this stream takes {self.dtype} frames, not {frames.dtype}")
-        if frames.shape[1:] != self._shape:
-            raise ShapeError(f"frames must have shape (frames, {', '.join(map(str, self._shape))}), not {frames.shape}")
         with self._guard:
-            return self._run(np.ascontiguousarray(frames).reshape(len(frames), self.channels), False)
+            return self._process(block)
+
+    def _process(self, block: FloatArray) -> FloatArray:
+        frames = checked_block(block, self.dtype, (self._shape,), name="frames", unit="frames")
+        return self._run(np.ascontiguousarray(frames).reshape(len(frames), self.channels), False)
 
     def flush(self) -> FloatArray:
         """End the stream; it starts afresh.
@@ -195,10 +189,13 @@ class NetworkStream:
             If the stream is shorter than what the network has weights for.
         """
         with self._guard:
-            try:
-                return self._run(np.empty((0, self.channels), self.dtype), True)
-            finally:
-                self._clear()
+            return self._flush()
+
+    def _flush(self) -> FloatArray:
+        try:
+            return self._run(np.empty((0, self.channels), self.dtype), True)
+        finally:
+            self._reset()
 
     def compiled_step(self) -> tuple[int, IntArray]:
         """The stream as code for a chain: `void step(void* state, float* in, float* out, int64 frames)`.

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from audioconv.kernels._jit import JIT_ENABLED
-from audioconv.kernels.realtime import _callback as kernels
+from audioconv.kernels.realtime._callback import CALLBACK, COUNTERS, FULL_SCALE, callback
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.stream import Gain, Monitor, Sink, Source
-from audioconv.stream.processor import table_of
+from audioconv.stream.steps import table_of
 from tests.signals import noise
 
 
@@ -57,12 +57,16 @@ def test_a_tap_gives_each_sample_once_and_counts_what_is_lost(channels):
 def called(stage, x, y, flags=0, frames=64, played=1, clock=0, counters=None):
     """The counters after a call of the callback as PortAudio would make it."""
     table, kept = table_of([stage])
-    counters = np.zeros(kernels.COUNT, np.int64) if counters is None else counters
+    counters = np.zeros(COUNTERS.row_size, np.int64) if counters is None else counters
     silence, unheard = np.zeros(50, "float32"), np.zeros(50, "float32")
-    row = np.array([1, 1, *map(address_of, (table, counters, silence, unheard)), 50, clock, 10**9, played], np.int64)
+    addresses = {"table": table, "counters": counters, "silence": silence, "unheard": unheard}
+    addresses = {name: address_of(array) for name, array in addresses.items()}
+    row = CALLBACK.pack(in_channels=1, out_channels=1, **addresses, buffer_frames=50, clock=clock, megaframe_ns=10**9,
+                        card_channels=played)  # fmt: skip
+    row = np.array(row, np.int64)
     pointer = ctypes.c_void_p
     kind = ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer, ctypes.c_ulong, pointer, ctypes.c_ulong, pointer)
-    function = kind(kernels.callback.address(np.dtype("float32")))
+    function = kind(callback.address(np.dtype("float32")))
     given = [None if array is None else array.ctypes.data for array in (x, y)]
     assert function(*given, frames, None, flags, row.ctypes.data) == 0
     assert kept
@@ -77,9 +81,9 @@ def test_the_callback_runs_the_stage_and_counts():
     x, y = noise(64), np.zeros(64, "float32")
     counters = called(Gain(20.0), x, y, flags=0b1010)
     assert np.array_equal(y, x * np.float32(10))
-    assert list(counters[: kernels.LATE]) == [1, 64, 0, 1, 0, 1]
-    assert counters[kernels.PEAK_IN] / kernels.FULL_SCALE == pytest.approx(np.abs(x).max(), rel=1e-6)
-    assert counters[kernels.PEAK_OUT] / kernels.FULL_SCALE == pytest.approx(10 * np.abs(x).max(), rel=1e-6)
+    assert list(counters[: COUNTERS.late]) == [1, 64, 0, 1, 0, 1]
+    assert counters[COUNTERS.peak_in] / FULL_SCALE == pytest.approx(np.abs(x).max(), rel=1e-6)
+    assert counters[COUNTERS.peak_out] / FULL_SCALE == pytest.approx(10 * np.abs(x).max(), rel=1e-6)
 
 
 @compiled
@@ -98,8 +102,8 @@ def test_what_is_not_finite_is_played_as_silence_and_shown():
     x, y = noise(64), np.zeros(64, "float32")
     x[5] = np.nan
     counters = called(Gain(0.0), x, y)
-    assert counters[kernels.PEAK_IN] == kernels.FULL_SCALE**2
-    assert counters[kernels.NONFINITE] == 1
+    assert counters[COUNTERS.peak_in] == FULL_SCALE**2
+    assert counters[COUNTERS.nonfinite] == 1
     x[5] = 0
     assert np.array_equal(y, x)
 
@@ -113,7 +117,7 @@ def test_one_channel_is_played_on_all_of_the_card(played, hears):
     counters = called(stage, x if hears else None, y, played=played)
     expected = x * np.float32(10) if hears else x
     assert np.array_equal(y, np.repeat(expected[:, None], played, axis=1))
-    assert counters[kernels.PEAK_OUT] / kernels.FULL_SCALE == pytest.approx(np.abs(expected).max(), rel=1e-6)
+    assert counters[COUNTERS.peak_out] / FULL_SCALE == pytest.approx(np.abs(expected).max(), rel=1e-6)
 
 
 @compiled
@@ -130,6 +134,6 @@ def test_the_worst_block_is_the_one_that_took_longest_for_its_length():
     for frames in (10, 64):
         x = noise(frames)
         counters = called(Gain(0.0), x, np.zeros_like(x), frames=frames, clock=address, counters=counters)
-    assert counters[kernels.BUSY_NS] == 2000
-    assert counters[kernels.WORST_NS] == 1000 * 10**6 // 10
-    assert counters[kernels.FRAMES] == 74
+    assert counters[COUNTERS.busy_ns] == 2000
+    assert counters[COUNTERS.worst_ns] == 1000 * 10**6 // 10
+    assert counters[COUNTERS.frames] == 74

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audioconv.kernels.realtime import crossfade as kernels
+from audioconv.kernels.realtime.crossfade import CONTROL
 from audioconv.stream import StreamConvolver
 from tests.compare import assert_close
 from tests.signals import noise
@@ -42,9 +42,9 @@ def test_old_voices_leave_when_they_have_rung():
     for _ in range(3):
         stream.set_ir(noise(10, "float32"), 1 / 48000, "fade_input")
         stream.process(noise(10, "float32"))
-    assert stream._crossfade._control[kernels.COUNT] == 4
+    assert stream._crossfade._control[CONTROL.instances] == 4
     stream.process(noise(900, "float32"))
-    assert stream._crossfade._control[kernels.COUNT] == 1
+    assert stream._crossfade._control[CONTROL.instances] == 1
 
 
 def test_a_matrix_and_a_guard():
