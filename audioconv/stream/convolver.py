@@ -4,7 +4,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from audioconv._typing import ArrayLike, DTypeLike, FloatArray
+from audioconv._typing import ArrayLike, DTypeLike, FloatArray, FloatName
 from audioconv.arrays import choice, float_dtype, floating, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.dsp.partition_layout import Shape
@@ -92,6 +92,7 @@ class StreamConvolver(Processor):
                  dtype: DTypeLike = "float32", sample_rate: float | None = None, max_taps: int | None = None,
                  replace_nonfinite: bool = False) -> None:  # fmt: skip
         self._dtype, self._max_block = float_dtype(dtype), (most := whole(max_block, "max_block"))
+        self._longest_block = most
         self.channels = whole(channels, "channels")
         # `responses` adds to the public one what rings ahead of a resampled response
         self.latency = self._latency = whole(latency, "latency", least=0)
@@ -211,8 +212,12 @@ class StreamConvolver(Processor):
     def plan(self) -> PartitionPlan:
         """The `PartitionPlan` of the newest filter."""
         shape = self._crossfade.newest.shape
-        return partition_plan(shape.taps, latency=shape.latency, inputs=shape.inputs, outputs=shape.outputs,
-                        matrix=shape.matrix, dtype=self._dtype.name, block=self._max_block)  # fmt: skip
+        return self._plan(shape.taps, shape.latency, shape.matrix)
+
+    def _plan(self, taps: int, latency: int, matrix: bool) -> PartitionPlan:
+        dtype: FloatName = "float32" if self._dtype == np.float32 else "float64"
+        return partition_plan(taps, latency=latency, inputs=self.channels, outputs=self.out_channels, matrix=matrix,
+                              dtype=dtype, block=self._longest_block)  # fmt: skip
 
     @property
     def nonfinite_count(self) -> int:
@@ -254,8 +259,7 @@ class StreamConvolver(Processor):
     def _instance(self, responses: Any, matrix: bool) -> ConvolverInstance:
         filters, taps = responses.shape
         outputs = self.out_channels
-        chosen = partition_plan(taps, latency=self._latency, inputs=self.channels, outputs=outputs, matrix=matrix,
-                          dtype=self._dtype.name, block=self._max_block)  # fmt: skip
+        chosen = self._plan(taps, self._latency, matrix)
         shape = Shape(chosen.levels, self._latency, taps, self.channels, outputs, filters, matrix, self._dtype)
         return ConvolverInstance(responses, shape)
 

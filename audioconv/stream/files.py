@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from audioconv import io
 from audioconv._typing import FloatArray, Progress
-from audioconv._typing import Path as PathLike
 from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
+from audioconv.io.formats import FileFormat, Subtype
+from audioconv.io.paths import PathOrFile
 from audioconv.stage import SkipFirst, Stage, for_channels
 from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
@@ -36,11 +37,11 @@ class Processed(NamedTuple):
 
 
 def process_file(
-    source: PathLike | IO[bytes],
-    target: PathLike | IO[bytes],
+    source: PathOrFile,
+    target: PathOrFile,
     stage: Stage | Fir,
     *,
-    subtype: str | None = None,
+    subtype: Subtype | None = None,
     sample_rate: int | None = None,
     normalize: bool = False,
     peak_db: float | None = None,
@@ -48,7 +49,7 @@ def process_file(
     dither: bool = True,
     block_size: int = 65536,
     progress: Progress | None = None,
-    format: str | None = None,
+    format: FileFormat | None = None,
     partial: bool = False,
     overwrite: bool = False,
 ) -> Processed:
@@ -125,8 +126,10 @@ def process_file(
         results = io.resample_blocks(map(SkipFirst(stage.latency), _through(stage, blocks)), rate, rate_out)
         finished = _levelled(results, target, channels, level, meter) if level.wanted else nullcontext((0.0, results))
         subtype = subtype or like_source(source, about, target, format)
-        options = {"subtype": subtype, "format": format, "dither": dither, "metadata": metadata}
-        with io.writer(target, rate_out, channels, **options) as sink, finished as (gain_db, results):
+        target_file = io.writer(
+            target, rate_out, channels, subtype=subtype, format=format, dither=dither, metadata=metadata
+        )
+        with target_file as sink, finished as (gain_db, results):
             for block in results:
                 sink.write(block)
     if sink.dropped_metadata:
@@ -135,7 +138,7 @@ def process_file(
     return Processed(sink.frames, sink.clipped, sink.safe_gain_db, gain_db)
 
 
-def like_source(source: Any, about: Any, target: Any, format: str | None = None) -> str | None:
+def like_source(source: Any, about: Any, target: Any, format: FileFormat | None = None) -> Subtype | None:
     """The sample type of the source where the target's format has it; None for the usual one of that format.
 
     That of a compressed source is kept only with its suffix, or its format where there is none.
@@ -151,7 +154,7 @@ def like_source(source: Any, about: Any, target: Any, format: str | None = None)
         io.file_format(target, about.subtype, format)
     except ArgumentError:
         return None
-    subtype: str = about.subtype
+    subtype: Subtype = about.subtype
     return subtype
 
 
