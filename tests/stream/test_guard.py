@@ -10,14 +10,11 @@ import pytest
 import audioconv as ac
 from audioconv import nn
 from audioconv.stage import Guard
+from tests.signals import uniform
 
 RATE = 48000
 IR = np.array([1.0, 0.5, 0.25, 0.125], "float32")
 SOS = [[0.2, 0.4, 0.2, 1, -0.5, 0.25]]
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, shape).astype("float32")
 
 
 def slower(block, memory):
@@ -38,7 +35,7 @@ STAGES = {
     "dry and wet": lambda: ac.DryWet(ac.Limiter(-12.0, sample_rate=RATE), 0.5),
     "convolver": lambda: ac.StreamConvolver(IR),
     "user's": lambda: ac.JitStage(slower, np.zeros(1), tail=5),
-    "source": lambda: ac.Source(noise(500, seed=1)),
+    "source": lambda: ac.Source(uniform(500, 0.5, 1)),
     "sink": lambda: ac.Sink(500),
     "monitor": lambda: ac.Monitor(500),
     "resample": lambda: ac.Resample(RATE, RATE // 2),
@@ -65,16 +62,16 @@ def turned_away(*calls):
 
 
 def calls_of(stage):
-    x = noise(32, seed=9)
+    x = uniform(32, 0.5, 9)
     shape = (32, stage.channels)[: 1 + (stage.channels > 1)]
     return lambda: stage.process(np.resize(x, shape)), stage.flush, stage.reset
 
 
 def streamed(stage, meanwhile=lambda: None):
     """All that comes of two blocks, with something done between them."""
-    parts = [stage.process(noise(100))]
+    parts = [stage.process(uniform(100, 0.5))]
     meanwhile()
-    return np.concatenate([*parts, stage.process(noise(100, seed=2)), stage.flush()])
+    return np.concatenate([*parts, stage.process(uniform(100, 0.5, 2)), stage.flush()])
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -122,7 +119,7 @@ def test_what_is_inside_a_chain_that_is_at_work_is_in_use():
     waits = Waits()
     chain = ac.Chain([*stages, waits, ac.Sink(1000)])
     results = []
-    working = threading.Thread(target=lambda: results.append(chain.process(noise(100))))
+    working = threading.Thread(target=lambda: results.append(chain.process(uniform(100, 0.5))))
     working.start()
     assert waits.inside.wait(30)
     for stage in (chain, *stages, inner, chain.stages[-1]):
@@ -141,7 +138,7 @@ def test_what_is_inside_a_chain_that_is_at_work_is_in_use():
     waits.leave.set()
     working.join()
     same, _ = stages_of_all_kinds()
-    expected = ac.Chain(same).process(noise(100))
+    expected = ac.Chain(same).process(uniform(100, 0.5))
     assert np.array_equal(results[0], expected)
     for stage in (*stages, inner):  # as new once the chain is
         chain.reset()
@@ -156,7 +153,7 @@ def test_a_stage_of_a_chain_keeps_the_chain_out():
         with stage._guard:
             for other in (gain, inner, within, chain):
                 assert len(turned_away(*calls_of(other))) == 3
-    assert len(chain.process(noise(10))) == 10
+    assert len(chain.process(uniform(10, 0.5))) == 10
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda stage: pickle.loads(pickle.dumps(stage))])
@@ -165,7 +162,7 @@ def test_a_copy_has_a_lock_of_its_own(copied):
     other = copied(chain)
     with chain._guard:
         other.reset()
-        assert len(other.process(noise(10))) == 10
+        assert len(other.process(uniform(10, 0.5))) == 10
     with other._guard:
         assert len(turned_away(*calls_of(other.stages[0]), *calls_of(other.stages[1]))) == 6
         chain.reset()
@@ -181,7 +178,7 @@ def test_a_stage_in_use_becomes_no_part_of_a_chain():
         gain.reset()  # it is as it was
     with gain._guard:
         biquad.reset()
-    assert len(ac.Chain([gain, biquad]).process(noise(10))) == 10
+    assert len(ac.Chain([gain, biquad]).process(uniform(10, 0.5))) == 10
 
 
 def test_guards_that_share_are_held_together_and_let_go_together():
@@ -206,7 +203,7 @@ def test_a_thread_that_has_looked_up_a_lock_is_turned_away_after_it_is_shared():
 
 def test_one_thread_reads_a_monitor():
     monitor = ac.Monitor(64)
-    monitor.process(noise(10))
+    monitor.process(uniform(10, 0.5))
     with monitor._reading:
         assert len(turned_away(monitor.read)) == 1
     assert len(monitor.read()) == 10
@@ -215,7 +212,7 @@ def test_one_thread_reads_a_monitor():
 def test_a_change_of_the_filter_is_waited_for():
     stream = ac.StreamConvolver(IR)
     chain = ac.Chain([ac.Gain(0.0), stream])
-    chain.process(noise(10))
+    chain.process(uniform(10, 0.5))
     done = threading.Event()
     with stream._changing:  # as `set_ir` holds it, in another thread
         resetting = threading.Thread(target=lambda: (chain.reset(), done.set()))
