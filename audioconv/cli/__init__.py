@@ -6,7 +6,7 @@ Whatever takes long to import is imported inside the functions, so that `--help`
 import os
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -25,19 +25,19 @@ from audioconv.cli._predict import predict
 from audioconv.cli._record import record
 from audioconv.cli._spectrogram import spectrogram
 from audioconv.cli._train import train
-from audioconv.cli.messages import say, warnings_shown
+from audioconv.cli.messages import say, show_warnings
 from audioconv.errors import AudioconvError
 
 
 class Commands(TyperGroup):
     """The commands in the order in which they were added; an error is one line and exit code 2, Ctrl-C is 130."""
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> Any:
         try:
-            with warnings_shown():
+            with show_warnings():
                 return super().invoke(ctx)
         except BrokenPipeError:  # `audioconv predict ... | head` has seen enough
             raise
@@ -61,7 +61,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted):
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"audioconv {audioconv.__version__}")
         raise typer.Exit
@@ -72,7 +72,7 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-):
+) -> None:
     """Filter and clean sound files and live sound, train keyword classifiers, and hear their words in long recordings.
 
     An error is one line and exit code 2; AUDIOCONV_DEBUG=1 shows where it came from.
@@ -85,7 +85,7 @@ for command in (denoise, spectrogram, live, record, train, evaluate, predict, li
     app.command()(command)
 
 
-def main():
+def main() -> None:
     """Run the command line of this process."""
     for stream in (sys.stdout, sys.stderr):  # a name that is not UTF-8 must not end a command that has done its work
         if hasattr(stream, "reconfigure"):

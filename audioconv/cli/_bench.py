@@ -1,12 +1,21 @@
 """audioconv bench: what convolution costs on this machine, and `--tune`, which makes `auto` choose by it."""
 
 import time
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audioconv._typing import Array
 from audioconv.cli.messages import bar, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from audioconv.stream import StreamConvolver
 
 _TAPS = (16, 64, 255, 1024, 4800, 48000, 240000)
 _SAMPLES = 30 * 48000
@@ -28,7 +37,7 @@ def bench(
         bool, typer.Option("--tune", help="First measure every method (half a minute), and keep the figures.")
     ] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Forget the figures of this machine.")] = False,
-):
+) -> None:
     """Time convolution here, and --tune the choice of method.
 
     The table of files is of 30 s at 48 kHz, float32, one thread: the method that is chosen, the time that the cost
@@ -47,7 +56,7 @@ def bench(
     _show(_stream_table(latency) if what is What.stream else _file_table())
 
 
-def _tune():
+def _tune() -> Path:
     from audioconv.signal import tune
 
     shown, task = bar("measuring", 1)
@@ -57,26 +66,27 @@ def _tune():
         shown.stop()
 
 
-def _show(table):
+def _show(table: "Table") -> None:
     from rich.console import Console
 
     console = Console()
     (console if console.is_terminal else Console(width=100)).print(table)
 
 
-def _noise(samples):
+def _noise(samples: int) -> Array:
     import numpy as np
 
     return np.random.default_rng(0).standard_normal(samples).astype(np.float32)
 
 
-def _decaying(taps):
+def _decaying(taps: int) -> Array:
     import numpy as np
 
-    return _noise(taps) * np.exp(-5 * np.arange(taps, dtype=np.float32) / taps)
+    decaying: Array = _noise(taps) * np.exp(-5 * np.arange(taps, dtype=np.float32) / taps)
+    return decaying
 
 
-def _file_table():
+def _file_table() -> "Table":
     from rich.table import Table
     from scipy.signal import oaconvolve
 
@@ -88,13 +98,13 @@ def _file_table():
     for taps in _TAPS:
         h = _decaying(taps)
         chosen = plan(_SAMPLES, taps)
-        ours_s, scipy_s = _median_s(lambda h=h: convolve(x, h, threads=1)), _median_s(lambda h=h: oaconvolve(x, h))
+        ours_s, scipy_s = _median_s(partial(convolve, x, h, threads=1)), _median_s(partial(oaconvolve, x, h))
         row = (f"{taps}", chosen.method, f"{chosen.fft_size or ''}", f"{1e3 * chosen.predicted_s:.2f}")
         table.add_row(*row, f"{1e3 * ours_s:.2f}", f"{1e3 * scipy_s:.2f}", f"{scipy_s / ours_s:.1f}")
     return table
 
 
-def _stream_table(latency):
+def _stream_table(latency: int) -> "Table":
     import numpy as np
     from rich.table import Table
 
@@ -117,7 +127,7 @@ def _stream_table(latency):
     return table
 
 
-def _block_times_s(stream, blocks):
+def _block_times_s(stream: "StreamConvolver", blocks: Sequence[Array]) -> list[float]:
     stream.reset()
     times_s = []
     for block in blocks:
@@ -127,7 +137,7 @@ def _block_times_s(stream, blocks):
     return times_s
 
 
-def _median_s(function, repeats=7):
+def _median_s(function: Callable[[], object], repeats: int = 7) -> float:
     function()
     times_s = []
     for _ in range(repeats):

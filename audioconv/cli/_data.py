@@ -12,7 +12,7 @@ data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at fo
 
 
 @data.command("list")
-def show_catalogue():
+def show_catalogue() -> None:
     """Name the public sets that can be fetched."""
     from audioconv.classify.catalogue import CATALOGUE
 
@@ -28,7 +28,7 @@ def fetch(
         Path | None, typer.Option(metavar="FILE", help="The archive, if it was downloaded by other means.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the archive in the cache folder.")] = False,
-):
+) -> None:
     """Download a public set, check and unpack it, and write its manifest.csv.
 
     A download that was stopped goes on where it was. Official splits are honoured.
@@ -62,7 +62,7 @@ def check(
     ] = 1.0,
     files: Annotated[bool, typer.Option("--files", help="Name every file, not one of each kind.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores if not given.")] = None,
-):
+) -> None:
     """Say what is wrong with the clips of a folder.
 
     Files that cannot be read, speakers in more than one part, the same recording twice or under two labels, clips that

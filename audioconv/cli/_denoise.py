@@ -1,13 +1,18 @@
 """audioconv denoise: a sound file without its noise."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audioconv.cli.messages import say_written, speed_bar, warn_clipped
 from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
 from audioconv.errors import ArgumentError
+from audioconv.io.paths import PathOrFile
+
+if TYPE_CHECKING:
+    from audioconv._typing import FloatArray
+    from audioconv.io import Info
 
 
 def denoise(
@@ -37,7 +42,7 @@ def denoise(
     format: Format = None,
     partial: Partial = False,
     force: Force = False,
-):
+) -> None:
     """Take the noise out of a file by a spectral gate.
 
     Without --noise or --noise-file the noise is estimated as it goes, from the softest moments of the last --memory
@@ -62,16 +67,16 @@ def denoise(
             about.sample_rate, noise=known, reduction_db=reduction, threshold_db=threshold, memory_s=memory,
             channels=about.channels,
         )  # fmt: skip
-        out, format = sound_target(target, force, subtype, format)
+        out, encoding, form = sound_target(target, force, subtype, format)
         with speed_bar(f"denoising {io.display_name(sound)}", about.sample_rate) as progress:
             done = process_file(
-                sound, out, gate, subtype=subtype, format=format, partial=partial, overwrite=force, progress=progress
+                sound, out, gate, subtype=encoding, format=form, partial=partial, overwrite=force, progress=progress
             )
     warn_clipped(out, done, f"they were near it in {io.display_name(sound)}")
     say_written(out, done, ["noise profile given" if known is not None else "noise estimated"])
 
 
-def _stretch(source, about, words, partial):
+def _stretch(source: PathOrFile, about: "Info", words: str, partial: bool) -> "FloatArray":
     """The samples of a file from START to END, said as START-END in seconds."""
     import numpy as np
 
@@ -84,11 +89,10 @@ def _stretch(source, about, words, partial):
     length_s = about.frames / about.sample_rate
     if not 0 <= start_s < end_s <= length_s:
         raise ArgumentError(f"--noise {words} does not lie within the {length_s:.3f} s of {io.display_name(source)}")
-    parts = io.blocks(source, 65536, start_s, end_s, partial=partial)
-    return np.concatenate(list(parts))
+    return np.concatenate(list(io.blocks(source, 65536, start_s, end_s, partial=partial)))
 
 
-def _alone(path, about, partial):
+def _alone(path: Path, about: "Info", partial: bool) -> "FloatArray":
     """The samples of a file of noise, at the sample rate of another file."""
     from audioconv import io
 

@@ -11,7 +11,7 @@ _LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "soundfile", "soxr", "libro
 def doctor(
     warm: Annotated[bool, typer.Option("--warm", help="Compile now what the public calls use in float32.")] = False,
     clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Remove all compiled kernels first.")] = False,
-):
+) -> None:
     """Show versions, SIMD target, cache."""
     from audioconv.cache import clear_kernels
     from audioconv.kernels._about import about
@@ -27,14 +27,17 @@ def doctor(
         typer.echo(f"{name:<14} {value}")
 
 
-def _versions():
+def _versions() -> dict[str, object]:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
     import audioconv
     from audioconv.parallel import thread_count
 
-    found = {"audioconv": audioconv.__version__, "python": f"{platform.python_version()} on {platform.platform()}"}
+    found: dict[str, object] = {
+        "audioconv": audioconv.__version__,
+        "python": f"{platform.python_version()} on {platform.platform()}",
+    }
     for library in _LIBRARIES:
         try:
             found[library] = version(library)
@@ -43,7 +46,7 @@ def _versions():
     return {**found, "threads": thread_count()}
 
 
-def _warm():
+def _warm() -> None:
     """Call each public thing once, on as little as makes it compile all that it uses."""
     import numpy as np
 

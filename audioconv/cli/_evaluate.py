@@ -1,13 +1,20 @@
 """audioconv evaluate: how often a model is right, and where it is not."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audioconv.cli.datasets import SkipBroken, Speaker, hint_at_skipping, load, unreadable
 from audioconv.cli.messages import say
 from audioconv.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from audioconv._typing import Array
+    from audioconv.classify import KeywordClassifier
+    from audioconv.classify.dataset import Dataset
 
 
 def evaluate(
@@ -22,7 +29,7 @@ def evaluate(
         bool, typer.Option("--errors", help="List the clips that were taken for something else.")
     ] = False,
     skip_broken: SkipBroken = False,
-):
+) -> None:
     """Count how often a model is right.
 
     Prints accuracy with its 95 % interval, confusion matrix and the recall of each class. Clips that the model was
@@ -36,7 +43,7 @@ def evaluate(
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
     classes = [str(label) for label in classifier.classes_]
-    data = _dataset(classifier, model, folder, speaker, {"skip_broken": skip_broken, "say_split": split is not None})
+    data = _dataset(classifier, model, folder, speaker, skip_broken=skip_broken, say_split=split is not None)
     if split is None and not data.official:
         say(f"{folder} has no split into train, val and test: all clips are used that {model} was not trained on")
     part = _part(data, split, folder)
@@ -51,14 +58,22 @@ def evaluate(
     typer.echo(
         f"accuracy {right / len(truth):.2%} ({right} of {len(truth)} clips; 95 % interval {low:.2%} to {high:.2%})"
     )
-    _print_table(confusion_table(confusion_counts(truth, guess, classes), classes), classes)
+    _print_table(confusion_table(confusion_counts(truth.tolist(), guess.tolist(), classes), classes), classes)
     if errors:
         for file, true, said in zip(part.files, truth, guess, strict=True):
             if true != said:
                 typer.echo(f"{file}\t{true}\t{said}")
 
 
-def _dataset(classifier, model, folder, speaker, how):
+def _dataset(
+    classifier: "KeywordClassifier",
+    model: Path,
+    folder: Path,
+    speaker: str | None,
+    *,
+    skip_broken: bool,
+    say_split: bool,
+) -> "Dataset":
     """The clips of a folder, with labels as the model has them, and split by speaker if those of the training were."""
     from dataclasses import replace
 
@@ -72,18 +87,18 @@ def _dataset(classifier, model, folder, speaker, how):
     unknown = next((label for label in UNKNOWN_LABELS if label in classes), None)
     labels = set(load_dataset(folder, speaker=speaker, missing=True).labels.tolist())
     if unknown is None or labels <= classes:
-        return load(folder, **how, speaker=speaker)
+        return load(folder, skip_broken, say_split, speaker=speaker)
     words = sorted(labels & classes - {unknown})
     say(f"clips of labels that {model} does not know are {unknown!r}, as many of them as of a word")
-    data = load(folder, **how, speaker=speaker, words=words)
+    data = load(folder, skip_broken, say_split, speaker=speaker, words=words)
     return replace(data, labels=np.where(data.labels == UNKNOWN, unknown, data.labels))
 
 
-def _speaker_of_training(classifier, model, folder):
+def _speaker_of_training(classifier: "KeywordClassifier", model: Path, folder: Path) -> str | None:
     """The expression that found speakers when the model was trained, if it finds them in these names as well."""
     from audioconv.classify import load_dataset
 
-    speaker = (classifier.split_ or {}).get("speaker")
+    speaker: str | None = (classifier.split_ or {}).get("speaker")
     if speaker is None:
         return None
     try:
@@ -95,7 +110,7 @@ def _speaker_of_training(classifier, model, folder):
     return speaker
 
 
-def _part(data, split, folder):
+def _part(data: "Dataset", split: str | None, folder: Path) -> "Dataset":
     """The part of a data set that was asked for; by default its official test part, or all if it has no parts."""
     if split == "all" or (split is None and not data.official):
         return data
@@ -106,7 +121,7 @@ def _part(data, split, folder):
     return part
 
 
-def _unknown_to(classifier, model, part, split):
+def _unknown_to(classifier: "KeywordClassifier", model: Path, part: "Dataset", split: str) -> "tuple[Dataset, Array]":
     """Clips that the model was not trained on, and their samples; what is left out, or not known, is said."""
     from audioconv.classify.clips import check_clips, load_clips
     from audioconv.classify.progress import Notices
@@ -136,7 +151,7 @@ def _unknown_to(classifier, model, part, split):
     return part.select(~known), clips[~known]
 
 
-def _print_table(table, classes):
+def _print_table(table: "Table", classes: list[str]) -> None:
     from rich.console import Console
 
     console = Console()

@@ -2,14 +2,21 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
 from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
 from audioconv.errors import ArgumentError
+from audioconv.io.paths import PathOrFile
 
+if TYPE_CHECKING:
+    from audioconv.io import Info
+    from audioconv.stream import Biquad
+    from audioconv.stream.files import Processed
+
+_Pass = Literal["highpass", "lowpass"]
 _ORDER = 4  # of the Butterworth filters
 
 
@@ -66,7 +73,7 @@ def filter_file(
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and filtered at a time.")] = 65536,
     partial: Partial = False,
     force: Force = False,
-):
+) -> None:
     """Filter a file by impulse responses, filters and chains.
 
     In this order: --chain, --ir, --highpass, --lowpass, --gain, --rate, then --normalize, --peak or --loudness; at
@@ -86,15 +93,15 @@ def filter_file(
     _check_options(ir, true_stereo, wet, gain, peak, loudness)
     with sound_source(source) as sound:
         about = io.info(sound, partial=partial)
-        out, format = sound_target(target, force, subtype, format)
+        out, encoding, form = sound_target(target, force, subtype, format)
         stages, mapping = _stages(about, chain, ir, ir_rate, true_stereo, wet)
         place = _end(about, stages)
-        passes = (("highpass", highpass), ("lowpass", lowpass))
+        passes: tuple[tuple[_Pass, float | None], ...] = (("highpass", highpass), ("lowpass", lowpass))
         stages += [_butterworth(kind, hz, *place) for kind, hz in passes if hz is not None]
         stages.append(Gain(gain or 0.0, channels=place[1]))
         with speed_bar(f"filtering {io.display_name(sound)}", about.sample_rate) as progress:
             done = process_file(
-                sound, out, Chain(stages), subtype=subtype, format=format, sample_rate=rate, normalize=normalize,
+                sound, out, Chain(stages), subtype=encoding, format=form, sample_rate=rate, normalize=normalize,
                 peak_db=peak, loudness_lufs=loudness, dither=dither, block_size=block, partial=partial,
                 overwrite=force, progress=progress,
             )  # fmt: skip
@@ -102,7 +109,14 @@ def filter_file(
             else f"--loudness {loudness + done.safe_gain_db:.1f}")  # fmt: skip
 
 
-def _check_options(ir, true_stereo, wet, gain, peak, loudness):
+def _check_options(
+    ir: Path | None,
+    true_stereo: bool,
+    wet: float | None,
+    gain: float | None,
+    peak: float | None,
+    loudness: float | None,
+) -> None:
     if gain is not None and not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
     if true_stereo and ir is None:
@@ -113,12 +127,14 @@ def _check_options(ir, true_stereo, wet, gain, peak, loudness):
         raise ArgumentError("--peak and --loudness both say how loud OUT is; one of them is wanted")
 
 
-def _stages(about, chain, ir, ir_rate, true_stereo, wet):
+def _stages(
+    about: "Info", chain: Path | None, ir: Path | None, ir_rate: IrRate, true_stereo: bool, wet: float | None
+) -> tuple[list[Any], str | None]:
     """The stages of the chain file and the impulse response, and how the channels of the latter are used."""
     from audioconv import io
     from audioconv.stream import read_chain
 
-    stages = [] if chain is None else [read_chain(chain, about.sample_rate, about.channels)]
+    stages: list[Any] = [] if chain is None else [read_chain(chain, about.sample_rate, about.channels)]
     if ir is None:
         return stages, None
     with io.seekable(ir) as response:
@@ -126,7 +142,9 @@ def _stages(about, chain, ir, ir_rate, true_stereo, wet):
     return stages + added, mapping
 
 
-def _responding(ir, sample_rate, channels, ir_rate, true_stereo, wet):
+def _responding(
+    ir: PathOrFile, sample_rate: int, channels: int, ir_rate: IrRate, true_stereo: bool, wet: float | None
+) -> tuple[list[Any], str]:
     """The stages of an impulse response, and how its channels are used."""
     from audioconv import io
     from audioconv.stream import read_response
@@ -147,7 +165,7 @@ def _responding(ir, sample_rate, channels, ir_rate, true_stereo, wet):
     return stages, response.mapping
 
 
-def _beside_dry(stage, ir, sample_rate, wet):
+def _beside_dry(stage: Any, ir: PathOrFile, sample_rate: int, wet: float) -> list[Any]:
     """The stages that give a part of the signal as it came, on all channels that the impulse response gives."""
     import numpy as np
 
@@ -159,13 +177,13 @@ def _beside_dry(stage, ir, sample_rate, wet):
     return [MatrixMixer(np.ones((1, channels))), DryWet(read_response(ir, sample_rate, channels).stage, wet)]
 
 
-def _end(about, stages):
+def _end(about: "Info", stages: list[Any]) -> tuple[int, int]:
     """Sample rate and channels after the stages."""
     rates = [stage.rate_out for stage in stages if getattr(stage, "rate_out", None) is not None]
     return [about.sample_rate, *rates][-1], stages[-1].out_channels if stages else about.channels
 
 
-def _butterworth(kind, frequency_hz, sample_rate, channels):
+def _butterworth(kind: _Pass, frequency_hz: float, sample_rate: int, channels: int) -> "Biquad":
     from scipy.signal import butter
 
     from audioconv.stream import Biquad
@@ -177,7 +195,7 @@ def _butterworth(kind, frequency_hz, sample_rate, channels):
     return Biquad(butter(_ORDER, frequency_hz, kind, fs=sample_rate, output="sos"), channels=channels)
 
 
-def _report(target, done, mapping, option):
+def _report(target: PathOrFile, done: "Processed", mapping: str | None, option: str) -> None:
     warn_clipped(target, done, f"{option} avoids it, and so does --normalize")
     said = [mapping] if mapping else []
     said += [f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB"] if done.gain_db else []

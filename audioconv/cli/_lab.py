@@ -1,7 +1,8 @@
 """audioconv lab: what convolution buys, as experiments that run and one page about them."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -21,7 +22,7 @@ def lab(
     report: Annotated[Path, typer.Option(metavar="HTML", help="The page to write.")] = Path("lab.html"),
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores by default.")] = None,
     force: Force = False,
-):
+) -> None:
     """Show what convolution buys, on one page.
 
     Experiments on images and words: networks of equal budget with and without convolution and pooling, sparse
@@ -40,7 +41,7 @@ def lab(
         announce = (lambda text: status.update(f"{text} ...")) if console.is_terminal else _once()
         settings = experiments.Settings(quick=quick, threads=threads, announce=announce)
         try:
-            found = experiments.run(report, names or (), settings)
+            found = experiments.run(report, cast("list[experiments.Experiment]", names or []), settings)
         except KeyboardInterrupt:
             say(f"{report} holds what was finished")
             raise
@@ -49,11 +50,11 @@ def lab(
     typer.echo(f"{report}: {time.monotonic() - start:.0f} s")
 
 
-def _once():
+def _once() -> Callable[[str], None]:
     """A function that says what is done, and of what is counted ("training networks, 8 of 40") only the beginning."""
-    said = set()
+    said = set[str]()
 
-    def announce(text):
+    def announce(text: str) -> None:
         if text.split(",")[0] not in said:
             say(text)
             said.add(text.split(",")[0])
@@ -61,7 +62,7 @@ def _once():
     return announce
 
 
-def _tell(rows):
+def _tell(rows: Sequence[Any]) -> None:
     """The main table of the comparison: accuracy with all data at an equal number of parameters."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

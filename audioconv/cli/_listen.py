@@ -1,15 +1,21 @@
 """audioconv listen: the words in a long recording, or before the microphone, block by block, with their times."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audioconv.cli.inputs import sound
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import Force, Partial, check_output
+
+if TYPE_CHECKING:
+    from audioconv._typing import FloatArray
+    from audioconv.classify import Detection
+    from audioconv.classify.detector import KeywordDetector
 
 
 def listen(
@@ -31,7 +37,7 @@ def listen(
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
     partial: Partial = False,
     force: Force = False,
-):
+) -> None:
     """Hear words from the microphone, or in a long recording.
 
     Each word is printed as it is found: time, label, score. The time is the middle of the word, where its score is
@@ -48,7 +54,7 @@ def listen(
         words = ", ".join(label for label in classifier.classes_ if label not in NON_KEYWORD_LABELS)
         say(f"no model is given; listening for {words}")
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
-    counts, heard_s = Counter(), [0.0]
+    counts, heard_s = Counter[str](), [0.0]
     rate = classifier.sample_rate
     heard = sound(file, device, block, rate, seconds=seconds, partial=partial)
     with _table(csv) as write_row, heard as (blocks, sample_rate):
@@ -63,7 +69,9 @@ def listen(
     typer.echo(f"{counts.total()} detections in {heard_s[0]:.1f} s: {words}")
 
 
-def _counted(blocks, sample_rate, seconds, heard_s):
+def _counted(
+    blocks: "Iterable[FloatArray]", sample_rate: int, seconds: float | None, heard_s: list[float]
+) -> "Iterator[FloatArray]":
     """The blocks, up to so many seconds or until Ctrl-C; heard_s[0] says how long they were."""
     left = float("inf") if seconds is None else round(seconds * sample_rate)
     heard = 0
@@ -79,14 +87,14 @@ def _counted(blocks, sample_rate, seconds, heard_s):
         return
 
 
-def _detections(detector, blocks):
+def _detections(detector: "KeywordDetector", blocks: "Iterable[FloatArray]") -> "Iterator[Detection]":
     for block in blocks:
         yield from detector.process(block)
     yield from detector.flush()
 
 
 @contextmanager
-def _table(path):
+def _table(path: Path | None) -> Iterator[Callable[[Iterable[object]], object]]:
     """A function that adds a row to the CSV file, or does nothing where none is wanted."""
     if path is None:
         yield lambda row: None

@@ -1,12 +1,17 @@
 """audioconv live: sound from the microphone through responses and chains to the loudspeakers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audioconv.cli.messages import level_bar, say
 from audioconv.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from audioconv.stream import Chain
 
 
 def live(
@@ -28,7 +33,7 @@ def live(
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 64,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so long.")] = None,
     meter: Annotated[bool, typer.Option("--meter", help="Show levels, load and dropouts.")] = False,
-):
+) -> None:
     """Play the microphone through responses and chains.
 
     In this order: --chain, --ir, --gain. The sound card runs compiled code alone. Ctrl-C ends it, and says how it went.
@@ -66,7 +71,7 @@ def live(
                f"{100 * done.load_worst:.0f} %)")  # fmt: skip
 
 
-def _in_words(device):
+def _in_words(device: Any) -> str:
     """A device as a line: `*` stands for the one that hears and plays if none is named, `<` and `>` for each alone."""
     mark = "*" if device.default_input and device.default_output else ">" if device.default_output else ""
     mark = mark or ("<" if device.default_input else " ")
@@ -74,11 +79,11 @@ def _in_words(device):
             f"{device.output_channels} out, {device.sample_rate:g} Hz)")  # fmt: skip
 
 
-def _stage(chain, ir, gain, sample_rate, channels):
+def _stage(chain: Path | None, ir: Path | None, gain: float, sample_rate: int, channels: int) -> "tuple[Chain, str]":
     """The chain, and how the channels of the response are used."""
     from audioconv.stream import Chain, Gain, read_chain, read_response
 
-    stages = [] if chain is None else [read_chain(chain, sample_rate, channels)]
+    stages: list[Any] = [] if chain is None else [read_chain(chain, sample_rate, channels)]
     mapping = ""
     if stages and stages[0].rate_out not in (None, sample_rate):
         raise ArgumentError(f"{chain} changes the sample rate to {stages[0].rate_out} Hz, which a sound card cannot: "
@@ -92,7 +97,7 @@ def _stage(chain, ir, gain, sample_rate, channels):
     return Chain([*stages, Gain(gain, channels=stages[-1].out_channels if stages else channels)]), mapping
 
 
-def _show(playing, seconds):
+def _show(playing: Any, seconds: float | None) -> None:
     """Meters until the end, ten times a second."""
     import time
 
@@ -106,7 +111,7 @@ def _show(playing, seconds):
             time.sleep(0.1)
 
 
-def _meters(playing):
+def _meters(playing: Any) -> "Table":
     from rich.table import Table
 
     done = playing.statistics

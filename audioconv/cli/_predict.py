@@ -14,7 +14,7 @@ def predict(
     files: Annotated[list[Path], typer.Argument(help="Clips, one word each.")],
     top: Annotated[int, typer.Option(min=1, metavar="K", help="Number of guesses a clip.")] = 1,
     skip_broken: SkipBroken = False,
-):
+) -> None:
     """Say which word each clip holds.
 
     One line a guess: file, label, probability; tab-separated when the output is not a terminal.

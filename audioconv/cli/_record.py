@@ -2,9 +2,10 @@
 
 import shlex
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,12 @@ from audioconv.cli.inputs import sound
 from audioconv.cli.messages import level_bar, say
 from audioconv.cli.outputs import Partial
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from audioconv._typing import FloatArray
+    from audioconv.classify import EnergySegmenter, FixedChunks, Segment
 
 _SPEAKER = "^(.+)_"  # finds the speaker in the names given here
 _CLIPS = 10
@@ -43,7 +50,7 @@ def record(
     device: Annotated[str | None, typer.Option(help="Microphone, by number or name.")] = None,
     rate: Annotated[int, typer.Option(min=1000, metavar="HZ", help="Sample rate of the clips.")] = 16000,
     partial: Partial = False,
-):
+) -> None:
     """Record clips of a word for training.
 
     Each time something is said one clip is kept, with the word in its middle, as FOLDER/LABEL/0001.wav and so on; none
@@ -53,18 +60,18 @@ def record(
     from audioconv import io
     from audioconv.classify import EnergySegmenter, FixedChunks
 
-    folder = into / _plain(label, "LABEL")
-    prefix = "" if speaker is None else f"{_plain(speaker, '--speaker')}_"
+    folder = into / _checked_name(label, "LABEL")
+    prefix = "" if speaker is None else f"{_checked_name(speaker, '--speaker')}_"
     segmenter = (FixedChunks if continuous else EnergySegmenter)(rate, seconds)
     wanted = clips or (_CLIPS if file is None else None)
 
-    def keep(segment):
+    def keep(segment: "Segment") -> Path:
         with io.next_numbered_path(folder, prefix) as path:
             io.write(path, segment.samples, rate)
         return folder / path.name
 
     with sound(file, device, 1600 if file else 1024, rate, partial=partial) as (blocks, sample_rate), _made(folder):
-        prompt = _Prompt(label, wanted, continuous) if file is None else _Silent()
+        prompt = _Prompt(label, wanted, continuous) if file is None else _NoPrompt()
         with prompt:
             heard = prompt.watched(io.resample_blocks(blocks, sample_rate, rate))
             kept = _keep_segments(_segments(segmenter, heard), wanted, keep, prompt)
@@ -72,7 +79,7 @@ def record(
     _say_next(into, speaker)
 
 
-def _plain(name, what):
+def _checked_name(name: str, what: str) -> str:
     """A name that can be a folder's or begin a file's on any system, and that data sets do not pass over."""
     bad = not name or name != name.strip() or name[0] in "._" or not name.isprintable() or set(name) & _NOT_IN_NAMES
     if bad:
@@ -83,7 +90,7 @@ def _plain(name, what):
 
 
 @contextmanager
-def _made(folder):
+def _made(folder: Path) -> Iterator[None]:
     """Make a folder and the one it is in; what stays empty is taken away again."""
     for place in (folder, folder.parent):
         if place.exists() and not place.is_dir():
@@ -100,13 +107,15 @@ def _made(folder):
                 place.rmdir()
 
 
-def _segments(segmenter, blocks):
+def _segments(segmenter: "EnergySegmenter | FixedChunks", blocks: "Iterable[FloatArray]") -> "Iterator[Segment]":
     for block in blocks:
         yield from segmenter.process(block)
     yield from segmenter.flush()
 
 
-def _keep_segments(segments, wanted, keep, prompt):
+def _keep_segments(
+    segments: "Iterable[Segment]", wanted: int | None, keep: "Callable[[Segment], Path]", prompt: "_NoPrompt"
+) -> int:
     """Keep segments until there are enough, there are no more, or Ctrl-C; how many were kept."""
     kept = 0
     try:
@@ -127,7 +136,7 @@ def _keep_segments(segments, wanted, keep, prompt):
     return kept
 
 
-def _say_next(into, speaker):
+def _say_next(into: Path, speaker: str | None) -> None:
     """Say how to train, if there is enough to train with."""
     from audioconv.classify import load_dataset
 
@@ -139,57 +148,60 @@ def _say_next(into, speaker):
             return
 
 
-class _Silent:
+class _NoPrompt:
     """Where nobody has to be told what to do."""
 
-    def __enter__(self):
+    def __enter__(self) -> "_NoPrompt":
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         pass
 
-    def watched(self, blocks):
+    def watched(self, blocks: "Iterable[FloatArray]") -> "Iterable[FloatArray]":
         return blocks
 
-    def ask(self, number):
+    def ask(self, number: int) -> None:
         pass
 
     @contextmanager
-    def aside(self):
+    def aside(self) -> Iterator[None]:
         yield
 
 
-class _Prompt(_Silent):
+class _Prompt(_NoPrompt):
     """What to do, with the level of the microphone beside it on a terminal, or as lines."""
 
-    def __init__(self, label, wanted, continuous):
+    def __init__(self, label: str, wanted: int | None, continuous: bool) -> None:
         from rich.console import Console
 
         self._label, self._wanted, self._continuous = label, wanted, continuous
         self._console = Console(stderr=True)
-        self._live, self._said, self._asked = None, "", None
+        self._live: Live | None = None
+        self._said = ""
+        self._asked: int | None = None
         self._shown_s, self._peak = 0.0, 0.0
 
-    def __enter__(self):
+    def __enter__(self) -> "_Prompt":
         self._begin_meter()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._end_meter()
 
-    def _begin_meter(self):
+    def _begin_meter(self) -> None:
         from rich.live import Live
 
         if self._console.is_terminal:  # lines of results must go to stdout, whatever is shown here
-            options = {"transient": True, "auto_refresh": False, "redirect_stdout": False, "redirect_stderr": False}
-            self._live = Live(console=self._console, **options)
+            self._live = Live(
+                console=self._console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+            )
             self._live.start()
 
-    def _end_meter(self):
+    def _end_meter(self) -> None:
         if self._live is not None:
             self._live.stop()
 
-    def ask(self, number):
+    def ask(self, number: int) -> None:
         """Say what is wanted next."""
         doing = f"recording {self._label!r}" if self._continuous else f"say {self._label!r}"
         self._said = f"{doing} ({number} of {self._wanted})"
@@ -197,27 +209,27 @@ class _Prompt(_Silent):
             say(self._said if self._asked else f"{self._said}; Ctrl-C ends it")
         self._asked = number
 
-    def watched(self, blocks):
+    def watched(self, blocks: "Iterable[FloatArray]") -> "Iterable[FloatArray]":
         """Pass blocks on, and show the peaks of them, ten times a second."""
         import numpy as np
 
         for block in blocks:
             self._peak = max(self._peak, float(np.abs(block).max(initial=0)))
             if self._live is not None and time.monotonic() - self._shown_s > 0.1:
-                self._show()
+                self._show(self._live)
             yield block
 
-    def _show(self):
+    def _show(self, live: "Live") -> None:
         from math import log10
 
         line = level_bar(20 * log10(max(self._peak, 1e-10)), 30)
         line.append(f"  {self._said}")
         line.no_wrap, line.overflow = True, "ellipsis"
-        self._live.update(line, refresh=True)
+        live.update(line, refresh=True)
         self._shown_s, self._peak = time.monotonic(), 0.0
 
     @contextmanager
-    def aside(self):
+    def aside(self) -> Iterator[None]:
         """Without the meter, so that lines can be printed."""
         self._end_meter()
         try:

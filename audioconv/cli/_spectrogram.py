@@ -4,13 +4,16 @@ import re
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audioconv.cli.messages import watched
+from audioconv.cli.messages import with_progress
 from audioconv.cli.outputs import Force, Partial, check_output, sound_source
 from audioconv.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from audioconv._typing import Array
 
 _BLOCK = 1 << 18  # samples read at a time
 _COLUMNS = 1600  # of the spectrogram, at least
@@ -49,7 +52,7 @@ def spectrogram(
     ] = "1200x720",
     partial: Partial = False,
     force: Force = False,
-):
+) -> None:
     """Draw a spectrogram, in dB over seconds and hertz.
 
     Several channels are shown by their mean power. Of long files each column of the picture shows the largest levels of
@@ -71,7 +74,7 @@ def spectrogram(
         about, name = io.info(sound, partial=partial), Path(io.display_name(sound)).name
         check_output(target, force)
         transform = hann(about.sample_rate * window_ms / 1000)
-        blocks = watched(io.blocks(sound, _BLOCK, partial=partial), about.frames, f"reading {name}")
+        blocks = with_progress(io.blocks(sound, _BLOCK, partial=partial), about.frames, f"reading {name}")
         columns = max(_COLUMNS, round(size_inches[0] * dpi))
         found = spectrogram_db(
             blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels, columns=columns
@@ -82,18 +85,18 @@ def spectrogram(
     )
     with io.atomic_write(target) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font has not: boxes say that as well
-        options = {"pil_kwargs": {"quality": _JPEG_QUALITY}} if form == "jpeg" else {}
-        figure.savefig(part, format=form, **options)
+        quality = {"quality": _JPEG_QUALITY} if form == "jpeg" else None
+        figure.savefig(part, format=form, pil_kwargs=quality)
     highest = min(fmax or np.inf, about.sample_rate / 2)
     typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {highest:g} Hz")
 
 
-def _size(size):
+def _size(size: str) -> tuple[tuple[float, float], float]:
     """((width, height) in inches, pixels an inch) of what --size says."""
     from audioconv.report.theme import DPI
 
     said = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)(in|px)?", size.strip().lower())
-    inches = bool(said) and said[3] == "in"
+    inches = said is not None and said[3] == "in"
     least, most = _INCHES if inches else _PIXELS
     if not said or not all(least <= float(side) <= most for side in said.groups()[:2]):
         raise ArgumentError(
@@ -107,7 +110,7 @@ def _size(size):
     return (round(width) / dpi, round(height) / dpi), dpi
 
 
-def _kernel(name):
+def _kernel(name: str) -> "Array":
     """A kernel by its name, or from a file of NumPy's, in which nothing is executed."""
     from zipfile import BadZipFile
 
@@ -116,7 +119,8 @@ def _kernel(name):
     from audioconv.signal import kernels2d
 
     if name in kernels2d.BY_NAME:
-        return kernels2d.BY_NAME[name]()
+        named: Array = kernels2d.BY_NAME[name]()
+        return named
     if not name.endswith(".npy"):
         raise ArgumentError(f"--kernel must be one of {', '.join(kernels2d.BY_NAME)}, or a .npy file, not {name!r}")
     try:

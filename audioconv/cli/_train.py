@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,10 @@ from audioconv.cli.datasets import SkipBroken, Speaker, checked, hint_at_skippin
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError, ModelFileError
+
+if TYPE_CHECKING:
+    from audioconv.classify import KeywordClassifier
+    from audioconv.classify.dataset import Dataset
 
 
 def train(
@@ -44,7 +48,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     history: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")] = None,
     force: Force = False,
-):
+) -> None:
     """Train a keyword classifier.
 
     Voices of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
@@ -90,7 +94,7 @@ def train(
     _report(classifier, part, validation, out)
 
 
-def _outputs(out, history, resume, force):
+def _outputs(out: Path, history: Path | None, resume: bool, force: bool) -> Path:
     """Where the state of the training is kept; whatever cannot or shall not be written is refused before hours of work.
 
     A training that goes on may write over what it has written until then.
@@ -111,7 +115,7 @@ def _outputs(out, history, resume, force):
     return checkpoint
 
 
-def _noises(folder, clips, skip_broken):
+def _noises(folder: Path | None, clips: Path, skip_broken: bool) -> list[Path] | None:
     """The recordings of a folder of noises; by default of the one beside the labels, if there is one."""
     beside = clips / "_background_noise_"
     if folder is None and not beside.is_dir():
@@ -123,7 +127,7 @@ def _noises(folder, clips, skip_broken):
     return [noise for noise in noises if noise not in broken]
 
 
-def _report(classifier, part, validation, out):
+def _report(classifier: "KeywordClassifier", part: "Dataset", validation: "Dataset", out: Path) -> None:
     kept = classifier.history_[classifier.best_epoch_ - 1].get("val_accuracy") if classifier.best_epoch_ else None
     best = "" if kept is None else f", validation accuracy {kept:.2%}"
     typer.echo(

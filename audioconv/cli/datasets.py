@@ -1,12 +1,17 @@
 """Folders of clips as commands take them: what is wrong is said, and broken clips are passed over if that is wanted."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from audioconv.cli.messages import say
 from audioconv.errors import AudioFileError
+
+if TYPE_CHECKING:
+    from audioconv.classify.dataset import Dataset
 
 Speaker = Annotated[
     str | None, typer.Option(metavar="REGEX", help="Finds the speaker in each file name, such as '^(.+)_nohash'.")
@@ -16,18 +21,25 @@ SkipBroken = Annotated[
 ]
 
 
-def load(folder, skip_broken, say_split=True, **options):
+def load(
+    folder: Path,
+    skip_broken: bool,
+    say_split: bool = True,
+    *,
+    speaker: str | None = None,
+    words: Sequence[str] | None = None,
+) -> "Dataset":
     """A folder of labelled clips, its notices said; with `skip_broken` files of its manifest may be missing."""
     from audioconv.classify import load_dataset
 
-    data = load_dataset(folder, missing=skip_broken, **options)
+    data = load_dataset(folder, missing=skip_broken, speaker=speaker, words=words)
     for notice in data.notices if say_split or data.official else data.notices[:-1]:
         say(notice)
     return data
 
 
 @contextmanager
-def hint_at_skipping():
+def hint_at_skipping() -> Iterator[None]:
     """Add what helps to the message of files that cannot be read."""
     try:
         yield
@@ -35,7 +47,7 @@ def hint_at_skipping():
         raise AudioFileError(f"{error}; --skip-broken goes on without what cannot be read") from error
 
 
-def checked(data, check, skip_broken, threads=None):
+def checked(data: "Dataset", check: bool, skip_broken: bool, threads: int | None = None) -> "Dataset":
     """The clips of a data set that can be read, after all that is wrong with them was said.
 
     Raises
@@ -59,7 +71,7 @@ def checked(data, check, skip_broken, threads=None):
     return data.without(broken)
 
 
-def unreadable(files, threads=None):
+def unreadable(files: Sequence[str | Path], threads: int | None = None) -> set[str | Path]:
     """The files that cannot be read, which is said, to be skipped.
 
     Raises

@@ -1,13 +1,23 @@
-"""What the commands hear: a recording, or the microphone."""
+"""What commands take as input: a recording, or the microphone."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from audioconv._typing import FloatArray
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import sound_source
 
 
 @contextmanager
-def sound(file, device, block, wanted_rate, *, seconds=None, partial=False):
+def sound(
+    file: str | None,
+    device: str | None,
+    block: int,
+    wanted_rate: int,
+    *,
+    seconds: float | None = None,
+    partial: bool = False,
+) -> Iterator[tuple[Iterable[FloatArray], int]]:
     """Blocks of one channel, and their sample rate: of a file if one is given, else of the microphone for so long.
 
     What is done to it to have one channel of the wanted rate is said.
@@ -28,13 +38,13 @@ def sound(file, device, block, wanted_rate, *, seconds=None, partial=False):
         yield _mono(io.blocks(source, block, partial=partial)), about.sample_rate
 
 
-def _say_converted(name, sample_rate, wanted_rate, channels):
+def _say_converted(name: str, sample_rate: int, wanted_rate: int, channels: int) -> None:
     if sample_rate != wanted_rate:
         say(f"{name} is resampled from {sample_rate} to {wanted_rate} Hz")
     if channels > 1:
         say(f"the {channels} channels of {name} are averaged")
 
 
-def _mono(blocks):
+def _mono(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
     for block in blocks:
         yield block if block.ndim == 1 else block.mean(axis=1, dtype=block.dtype)

@@ -2,21 +2,33 @@
 
 import time
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from audioconv._typing import FloatArray
 from audioconv.errors import AudioFileWarning
+from audioconv.io.paths import PathOrFile
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+    from rich.text import Text
+
+    from audioconv.stream.files import Processed
 
 _PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
 
-def say(text):
+def say(text: object) -> None:
     """Print one line on stderr, whatever line breaks the text has."""
     typer.echo(f"audioconv: {' '.join(line.strip() for line in str(text).splitlines())}", err=True)
 
 
-def watched(blocks, total, title, patience_s=_PATIENCE_S):
+def with_progress(
+    blocks: Iterable[FloatArray], total: int, title: str, patience_s: float = _PATIENCE_S
+) -> Iterator[FloatArray]:
     """Pass blocks on, with a progress bar on a terminal once that has taken longer than `patience_s`.
 
     Parameters
@@ -27,21 +39,15 @@ def watched(blocks, total, title, patience_s=_PATIENCE_S):
     title : str
         What is being done.
     """
-    start, done, shown = time.monotonic(), 0, None
-    try:
+    done = 0
+    with _late_bar(title, patience_s) as update:
         for block in blocks:
             yield block
             done += len(block)
-            if shown is None and time.monotonic() - start > patience_s:
-                shown, task = bar(title, total)
-            if shown is not None:
-                shown.update(task, completed=done)
-    finally:
-        if shown is not None:
-            shown.stop()
+            update(done, total)
 
 
-def bar(title, total):
+def bar(title: str, total: int | None) -> "tuple[Progress, TaskID]":
     """A progress bar on stderr, if that is a terminal, and its task."""
     from rich.console import Console
     from rich.progress import Progress
@@ -52,7 +58,7 @@ def bar(title, total):
     return shown, shown.add_task(title, total=total)
 
 
-def level_bar(level_db, width=40):
+def level_bar(level_db: float, width: int = 40) -> "Text":
     """A level between -60 dB and full scale as a bar of so many characters."""
     from rich.text import Text
 
@@ -62,52 +68,56 @@ def level_bar(level_db, width=40):
 
 
 @contextmanager
-def speed_bar(title, sample_rate):
-    """Give a function of (done, total), in samples, that shows a bar with the speed once that has taken some time."""
+def _late_bar(title: str, patience_s: float = _PATIENCE_S) -> Iterator[Callable[..., None]]:
+    """Give a function of (done, total, describe) that shows a progress bar once that has taken `patience_s`.
+
+    describe: function from the seconds that have passed to what the bar says.
+    """
     start, shown = time.monotonic(), None
 
-    def show(done, total):
+    def update(done: int, total: int | None, describe: Callable[[float], str] = lambda _: title) -> None:
         nonlocal shown
         passed_s = time.monotonic() - start
-        if shown is None and passed_s > _PATIENCE_S:
+        if shown is None and passed_s > patience_s:
             shown = bar(title, total)
         if shown is not None:
-            speed = f"{title}, {done / sample_rate / passed_s:.0f} times real time"
-            shown[0].update(shown[1], completed=done, description=speed)
+            shown[0].update(shown[1], completed=done, total=total, description=describe(passed_s))
 
     try:
-        yield show
+        yield update
     finally:
         if shown is not None:
             shown[0].stop()
 
 
 @contextmanager
-def byte_bar(title):
+def speed_bar(title: str, sample_rate: int) -> Iterator[Callable[[int, int | None], None]]:
+    """Give a function of (done, total), in samples, that shows a bar with the speed once that has taken some time."""
+    with _late_bar(title) as update:
+
+        def show(done: int, total: int | None) -> None:
+            update(done, total, lambda passed_s: f"{title}, {done / sample_rate / passed_s:.0f} times real time")
+
+        yield show
+
+
+@contextmanager
+def byte_bar(title: str) -> Iterator[Callable[[str, int, int], None]]:
     """Give a function of (what, done, total), in bytes, that shows a bar once it has taken some time."""
-    start, shown = time.monotonic(), None
+    with _late_bar(title) as update:
 
-    def show(what, done, total):
-        nonlocal shown
-        if shown is None and time.monotonic() - start > _PATIENCE_S:
-            shown = bar(title, total)
-        if shown is not None:
-            text = f"{what} {title}, {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-            shown[0].update(shown[1], completed=done, total=total, description=text)
+        def show(what: str, done: int, total: int) -> None:
+            update(done, total, lambda _: f"{what} {title}, {done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
-    try:
         yield show
-    finally:
-        if shown is not None:
-            shown[0].stop()
 
 
 @contextmanager
-def warnings_shown():
+def show_warnings() -> Iterator[None]:
     """Show what is warned of as one line each on stderr, and the same only once."""
-    told = set()
+    told = set[str]()
 
-    def show(message, *_):
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
         if str(message) not in told:
             told.add(str(message))
             say(f"warning: {message}")
@@ -118,7 +128,7 @@ def warnings_shown():
         yield
 
 
-def warn_clipped(target, done, remedy):
+def warn_clipped(target: PathOrFile, done: "Processed", remedy: str) -> None:
     """Say how much of a written file was clipped, if any was, and what avoids it."""
     from audioconv.io import display_name
 
@@ -127,7 +137,7 @@ def warn_clipped(target, done, remedy):
         say(f"warning: {done.clipped} samples of {name} are beyond full scale and were clipped; {remedy}")
 
 
-def say_written(target, done, more=()):
+def say_written(target: PathOrFile, done: "Processed", more: Sequence[str] = ()) -> None:
     """Say what a file holds that `process_file` wrote: on stdout, or on stderr where the sound itself is on stdout."""
     from audioconv import io
 

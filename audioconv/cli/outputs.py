@@ -3,13 +3,18 @@
 """
 
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
 from audioconv.errors import ArgumentError, AudioFileError
+from audioconv.io.paths import PathOrFile
+
+if TYPE_CHECKING:
+    from audioconv.io import FileFormat, Subtype
 
 _INPUT, _OUTPUT = ("-", "/dev/stdin", "/dev/fd/0"), ("-", "/dev/stdout", "/dev/fd/1")
 
@@ -22,7 +27,7 @@ Format = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an output file that exists.")]
 
 
-def check_output(path: Path, force: bool, error: type[Exception] = AudioFileError) -> Path:
+def check_output(path: Path, force: bool, error: type[OSError] = AudioFileError) -> Path:
     """Return where an output file really goes, or say why it cannot be written; before hours of work, not after.
 
     Parameters
@@ -44,11 +49,11 @@ def check_output(path: Path, force: bool, error: type[Exception] = AudioFileErro
 
 
 @contextmanager
-def sound_source(name: str):
+def sound_source(name: str) -> Iterator[PathOrFile]:
     """Give a sound file to read: the path, or for `-` standard input; a pipe is kept on disk meanwhile."""
     from audioconv.io import seekable
 
-    source = Path(name) if name not in _INPUT else getattr(sys.stdin, "buffer", None)
+    source: PathOrFile | None = Path(name) if name not in _INPUT else getattr(sys.stdin, "buffer", None)
     if source is None:
         raise ArgumentError("standard input is closed; a sound file is wanted there")
     with seekable(source) as file, _advised(file):
@@ -56,7 +61,7 @@ def sound_source(name: str):
 
 
 @contextmanager
-def _advised(source):
+def _advised(source: PathOrFile) -> Iterator[None]:
     """Errors about a sound file that is read name the option, where they name the argument in Python."""
     from audioconv.io import display_name
 
@@ -69,8 +74,10 @@ def _advised(source):
         raise AudioFileError(text.replace("partial=True (--partial)", "--partial")) from error
 
 
-def sound_target(name: str, force: bool, subtype: str | None, format: str | None):
-    """Return (target, format) of a sound file to write, standard output for `-`; or say why it cannot be written."""
+def sound_target(
+    name: str, force: bool, subtype: str | None, format: str | None
+) -> "tuple[Path | BinaryIO, Subtype | None, FileFormat | None]":
+    """Return (target, subtype, format) of a sound file to write, standard output for `-`; or say what is wrong."""
     from audioconv import io
 
     if name in _OUTPUT:
@@ -78,10 +85,12 @@ def sound_target(name: str, force: bool, subtype: str | None, format: str | None
             raise ArgumentError("OUT is standard output, which is closed; send it to a file or a pipe")
         if sys.stdout.isatty():
             raise ArgumentError("OUT is standard output, which is a terminal; send it to a file or a pipe")
-        target, format = sys.stdout.buffer, format or "WAV"
+        target: Path | BinaryIO = sys.stdout.buffer
+        format = format or "WAV"
     else:
         target = Path(name)
-    io.file_format(target, subtype, format)
-    if io.is_path(target):
+    known = cast("tuple[Subtype | None, FileFormat | None]", (subtype, format))
+    io.file_format(target, *known)  # refuses those that are none
+    if isinstance(target, Path):
         check_output(target, force)
-    return target, format
+    return target, *known

@@ -47,4 +47,5 @@ class SignalActivity:
             return np.empty((0, 1), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(self._active, len(self._energy))[:: self._per_hop][:count]
         self._active = self._active[count * self._per_hop :]
-        return np.where(windows, self._energy, np.float32(0)).sum(axis=1, keepdims=True)
+        shares: Array = np.where(windows, self._energy, np.float32(0)).sum(axis=1, keepdims=True)
+        return shares

@@ -87,6 +87,8 @@ class Denoise(GuardedStage):
     True
     """
 
+    _past: Array  # mean powers within memory, before the next ones
+
     def __init__(self, sample_rate: int, *, noise: ArrayLike | None = None, threshold_db: float = 4.0,
                  reduction_db: float = 30.0, smooth_ms: float = 32.0, smooth_hz: float = 48.0, memory_s: float = 1.5,
                  window_ms: float = 64.0, channels: int = 1) -> None:  # fmt: skip
@@ -139,7 +141,8 @@ class Denoise(GuardedStage):
         power = _power_of(spectra.reshape(*spectra.shape[:2], -1)).mean(axis=0, dtype=np.float64)
         if not np.isfinite(power).all():
             raise ArgumentError("noise must be finite, or nothing would be left")
-        return power.astype(np.float32)
+        profile: NDArray[np.float32] = power.astype(np.float32)
+        return profile
 
     def process(self, block: ArrayLike, out: Array | None = None) -> NDArray[np.float32]:
         """Take the next block and return as many samples, `latency` late.
@@ -163,14 +166,14 @@ class Denoise(GuardedStage):
             return self._process(block, out)
 
     def _process(self, block: ArrayLike, out: Array | None = None) -> NDArray[np.float32]:
-        block = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), helps=self._advice)
-        if out is not None and (np.shape(out) != block.shape or getattr(out, "dtype", None) != block.dtype):
-            raise ShapeError(f"out must be a {block.dtype} array of shape {block.shape}, not of {np.shape(out)}")
-        self._dims = block.ndim
-        result: Array = np.empty_like(block) if out is None else out
+        x: Array = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), helps=self._advice)
+        if out is not None and (np.shape(out) != x.shape or getattr(out, "dtype", None) != x.dtype):
+            raise ShapeError(f"out must be a {x.dtype} array of shape {x.shape}, not of {np.shape(out)}")
+        self._dims = x.ndim
+        result: Array = np.empty_like(x) if out is None else out
         step = _CHUNK * self.transform.hop
-        for begin in range(0, len(block), step):
-            part = block[begin : begin + step].reshape(-1, self.channels)
+        for begin in range(0, len(x), step):
+            part = x[begin : begin + step].reshape(-1, self.channels)
             spectra = self._spectra.process(part)
             self._gate(spectra, self._activity.process(part, len(spectra)))
             self._emit(result[begin : begin + step])
@@ -287,12 +290,17 @@ def _power_of(spectra: Array) -> Array:
     """(frames, bins, channels) to the mean power of those channels that are finite."""
     power: Array = spectra.real**2 + spectra.imag**2
     if spectra.shape[2] == 1:
-        return power[:, :, 0]
+        first: Array = power[:, :, 0]
+        return first
     finite = np.isfinite(power)
+    mean: Array
     if finite.all():
-        return power.mean(axis=2)
+        mean = power.mean(axis=2)
+        return mean
     number = finite.sum(axis=2)
-    return np.where(finite, power, np.float32(0)).sum(axis=2) / np.where(number, number, np.nan).astype(np.float32)
+    total = np.where(finite, power, np.float32(0)).sum(axis=2)
+    mean = total / np.where(number, number, np.nan).astype(np.float32)
+    return mean
 
 
 def _through(stage: Stage, plane: Array, ended: bool) -> Array:

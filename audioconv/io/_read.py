@@ -136,7 +136,7 @@ def read(
     choice(dtype, "dtype", ("float32", "float64"))
     with _decoder(source, dtype, partial) as decoder:
         start, stop = _range(decoder, start_s, stop_s)
-        block_size = _CHUNK if decoder.frames is None or partial else stop - start
+        block_size = _CHUNK if decoder.frames is None or partial or stop is None else stop - start
         try:
             parts = list(_decoded(decoder, block_size, start, stop, dtype, partial))
             samples = parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -101,6 +101,7 @@ def resample_response(
     (1.0, True)
     """
     response = floating(response, "response", (1, 2))
+    taps: Array
     taps, (rate_in, rate_out) = time_first(response, "response", axis), rates(rate_in, rate_out)
     if rate_in == rate_out:
         return response, 0

@@ -195,8 +195,8 @@ def _mended(file: BinaryIO, magic: bytes, chunks: _Chunks, length: int) -> Strea
             return StreamLayout((patched_ranges(end, sizes),))
         if magic == b"RIFX":
             return StreamLayout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
-        sizes = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, end + 28, length, 0, 0)
-        return StreamLayout(([sizes, (12, at + 4), b"\xff" * 4, (start, end)],), "WAV")
+        header = struct.pack("<4sI4s4sIQQQI", b"RF64", _FULL, b"WAVE", b"ds64", 28, end + 28, length, 0, 0)
+        return StreamLayout(([header, (12, at + 4), b"\xff" * 4, (start, end)],), "WAV")
     if magic in _RF64:
         patches = {0: b"RF64", at + 4: b"\xff" * 4}
         if b"ds64" in chunks:

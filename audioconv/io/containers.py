@@ -47,7 +47,7 @@ def chunk_table(file: BinaryIO, size: int) -> ChunkTable:
     at, form = _HEADERS[family]
     form = form.replace("<", ">") if head[:4] == b"RIFX" else form
     length64 = struct.unpack_from("<Q", head, 28)[0] if head[12:16] == b"ds64" else None
-    chunks, whole = [], True
+    chunks, whole = list[Chunk](), True
     while at + struct.calcsize(form) <= size and len(chunks) < _MOST_CHUNKS:
         file.seek(at)
         name, length = struct.unpack(form, file.read(struct.calcsize(form)))

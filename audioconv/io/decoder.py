@@ -103,6 +103,8 @@ class SndfileDecoder:
         Samples a channel; None where only decoding tells.
     """
 
+    _sound: Any = None  # a soundfile.SoundFile, once one is open
+
     def __init__(self, source: Source, layout: StreamLayout, tolerant: bool) -> None:
         self.name = source.name
         self._tolerant, self._gridded, self._issue = tolerant, tolerant, ""
@@ -110,7 +112,6 @@ class SndfileDecoder:
         self._source, self._layout = source, layout
         self._part, self._opened = 0, False
         self._file: SplicedFile | None = None
-        self._sound: Any = None
         self._open(0)
         self._opened = True
         sound = self._sound

@@ -261,7 +261,8 @@ def _of_mp4(found: Metadata, file: BinaryIO, held: Any) -> None:
     from mutagen.flac import Picture
 
     file.seek(0)
-    for name, values in (EasyMP4(file).tags or {}).items():
+    tags: dict[str, list[str]] = EasyMP4(file).tags or {}
+    for name, values in tags.items():
         names.add(found.tags, name, values)
     for cover in (held.tags or {}).get("covr", ()):
         picture = Picture()

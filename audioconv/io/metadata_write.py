@@ -132,7 +132,7 @@ def _bytes(id3: Any) -> bytes:
 def _into_flac(path: AnyPath, found: Metadata, sample_rate: int, channels: int) -> list[str]:
     from mutagen.flac import FLAC
 
-    file = FLAC(path)
+    file: Any = FLAC(path)
     if file.tags is None:
         file.add_tags()
     file.tags.update(found.tags)
@@ -229,6 +229,8 @@ def _patch_mask(path: AnyPath, channel_mask: int) -> bool:
     with open(path, "r+b") as file:
         size = file.seek(0, io.SEEK_END)
         chunk = riff.chunk_table(file, size).first(b"fmt ")
+        if chunk is None:
+            return False
         file.seek(chunk.start)
         if chunk.size < MASK_AT + 4 or struct.unpack("<H", file.read(2))[0] != EXTENSIBLE:
             return False

@@ -51,7 +51,7 @@ class _Index(NamedTuple):
 class _Link(NamedTuple):
     """Frames that belong together."""
 
-    index: _Index | None
+    info: _Index | None  # of the frame at its beginning
     ranges: list[tuple[int, int]]  # (start, end) of runs of frames; the last end may lie beyond the file
     frames: int  # the index left out
 
@@ -107,7 +107,7 @@ def mpeg_layout(file: BinaryIO, start: int, size: int) -> StreamLayout:
 def _joined(links: list[_Link], size: int, issue: str) -> StreamLayout:
     parts, inflated, missing = list[list[Range]](), list[int](), [issue] if issue else []
     for link in links:
-        index, ranges = link.index, list(link.ranges)
+        index, ranges = link.info, list(link.ranges)
         if not link.frames:
             continue
         cut = max(0, ranges[-1][1] - size)  # a last frame that is not all there is filled up with zeros

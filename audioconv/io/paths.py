@@ -1,7 +1,10 @@
 """File names as text that can be printed anywhere."""
 
 import os
-from typing import BinaryIO, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 PathOrFile: TypeAlias = AnyPath | BinaryIO
@@ -31,7 +34,7 @@ def native_path(path: AnyPath) -> str | bytes:
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
-def is_path(file: object) -> TypeGuard[AnyPath]:
+def is_path(file: object) -> "TypeIs[AnyPath]":
     """Tell whether this is the path of a file, rather than an open one.
 
     Parameters

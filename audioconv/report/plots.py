@@ -161,8 +161,8 @@ def training_curve(history: Sequence[Mapping[str, Any]]) -> "Figure":
     left.set_ylim(bottom=0)
     label(left, x="epoch", title="loss, training")
     right.plot(epochs, [100 * record["accuracy"] for record in history], color=BLUE, label="training")
-    held = [record.get("val_accuracy") for record in history]
-    if None not in held:
+    held = [record["val_accuracy"] for record in history if record.get("val_accuracy") is not None]
+    if len(held) == len(epochs):
         right.plot(epochs, [100 * value for value in held], color=RED, linestyle="--", label="validation")
     right.legend(fontsize=FONT_SIZE, frameon=False, loc="lower right")
     right.set_ylim(top=101)
@@ -280,4 +280,5 @@ def _mark(panel: "Axes", names: list[str], truth: Sequence[Word], detections: Se
         panel.add_patch(Rectangle(corner, word.end_s - word.start_s, 1, fill=False, edgecolor="white", linewidth=1.2))
     heard = [(found.peak_s, names.index(str(found.label))) for found in detections]
     if heard:
-        panel.scatter(*zip(*heard, strict=True), s=22, color=RED, edgecolors="white", linewidths=0.8, zorder=3)
+        times_s, rows = zip(*heard, strict=True)
+        panel.scatter(times_s, rows, s=22, color=RED, edgecolors="white", linewidths=0.8, zorder=3)

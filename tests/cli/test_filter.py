@@ -306,7 +306,7 @@ def test_the_bar_says_how_fast_it_goes(monkeypatch):
         assert not hasattr(shown, "fields")  # it does not take long so far
         progress(4000, 9000)
         progress(8000, 9000)
-    assert shown.fields == {"completed": 8000, "description": "filtering a.wav, 1 times real time"}
+    assert shown.fields == {"completed": 8000, "total": 9000, "description": "filtering a.wav, 1 times real time"}
     assert shown.stopped
 
 

@@ -111,10 +111,10 @@ def test_a_signal_leaves_no_half_file(tmp_path, number, code):
 
 
 def test_a_progress_bar_passes_every_block_on(capsys):
-    from audioconv.cli.messages import watched
+    from audioconv.cli.messages import with_progress
 
     blocks = [np.full(n, n) for n in (3, 0, 5)]
-    passed = list(watched(iter(blocks), 8, "counting", patience_s=-1))
+    passed = list(with_progress(iter(blocks), 8, "counting", patience_s=-1))
     assert [len(block) for block in passed] == [3, 0, 5]
     assert capsys.readouterr() == ("", "")  # no bar where nobody looks
 
