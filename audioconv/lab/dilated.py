@@ -64,7 +64,8 @@ def photograph() -> Array:
 
     grey = load_sample_image("flower.jpg").mean(axis=2)[40:424, 120:504] / 255
     side = grey.shape[0] // SIDE
-    return grey.reshape(SIDE, side, SIDE, side).mean(axis=(1, 3)).astype(np.float32)
+    means: Array = grey.reshape(SIDE, side, SIDE, side).mean(axis=(1, 3))
+    return means.astype(np.float32)
 
 
 def enlargements() -> dict[str, Callable[[Array], Array]]:

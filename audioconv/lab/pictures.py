@@ -52,7 +52,10 @@ def accuracy_by_share(rows: "Sequence[Row]", shares: Sequence[float]) -> "Figure
 def _percent(accuracy: Array) -> Array:
     """Means over the seeds that were finished; NaN, and so no point, where none was."""
     done = np.isfinite(accuracy)
-    return 100 * np.where(done, accuracy, 0).sum(axis=-1) / np.where(done.any(axis=-1), done.sum(axis=-1), np.nan)
+    means: Array = (
+        100 * np.where(done, accuracy, 0).sum(axis=-1) / np.where(done.any(axis=-1), done.sum(axis=-1), np.nan)
+    )
+    return means
 
 
 def accuracy_by_cost(rows: "Sequence[Row]") -> "Figure":

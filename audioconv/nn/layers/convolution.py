@@ -1,7 +1,7 @@
 """Convolutions with weights shared by all places, along time, or time and frequency; the base of all convolutions."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.layers.activation import ActivationName
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, check_stream, window_axes
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axes, check_stream, window_axes
 from audioconv.nn.ops import convolution as convolving
 from audioconv.nn.ops import pointwise
 from audioconv.nn.ops.geometry import Geometry
@@ -57,11 +57,6 @@ class Convolution(Layer):
         """Axes that windows have: time, or time and frequency, or none."""
         return self.dims[0] - 2
 
-    def _by_axis(self, name: str) -> Any:
-        """A setting of the axes: a number for time, or one for time and one for frequency."""
-        values = tuple(getattr(axis, name) for axis in self.geometry.axes[: self._rank])
-        return values[0] if self._rank == 1 else values
-
     @property
     def in_channels(self) -> int:
         """Channels of the input."""
@@ -75,17 +70,17 @@ class Convolution(Layer):
     @property
     def kernel_size(self) -> int | tuple[int, int]:
         """Taps along time, or along time and frequency."""
-        return self._by_axis("taps")
+        return by_axes(self.geometry.axes, "taps", self._rank)
 
     @property
     def stride(self) -> int | tuple[int, int]:
         """Steps of the input from an output to the next."""
-        return self._by_axis("stride")
+        return by_axes(self.geometry.axes, "stride", self._rank)
 
     @property
     def dilation(self) -> int | tuple[int, int]:
         """Steps of the input from a tap to the next."""
-        return self._by_axis("dilation")
+        return by_axes(self.geometry.axes, "dilation", self._rank)
 
     @property
     def padding(self) -> Padding2d:
@@ -141,7 +136,8 @@ class Convolution(Layer):
                 lambda: (0 if self.bias is None else self.bias) * fold()[0] + fold()[1]
             )
         weight = graph.folded_constant(lambda: self.weight)
-        return weight, None if self.bias is None else graph.folded_constant(lambda: self.bias)
+        # a bias may be another array later, but not be taken away
+        return weight, None if self.bias is None else graph.folded_constant(lambda: cast(Array, self.bias))
 
     def _convolve(
         self, graph: Graph, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool

@@ -7,7 +7,7 @@ import numpy as np
 from audioconv._typing import DTypeLike
 from audioconv.errors import ShapeError
 from audioconv.nn.layers.convolution import Convolution, channel_counts
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axis, window_axes
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axes, by_axis, window_axes
 from audioconv.nn.ops.geometry import Axis, Geometry
 from audioconv.nn.ops.graph import Tensor
 
@@ -37,7 +37,7 @@ class _Tiled(_Unshared):
     @property
     def tiles(self) -> int | tuple[int, int]:
         """Sets of weights along each axis."""
-        return self._by_axis("tiles")
+        return by_axes(self.geometry.axes, "tiles", self._rank)
 
 
 class _LocallyConnected(_Unshared):
@@ -46,7 +46,7 @@ class _LocallyConnected(_Unshared):
     @property
     def output_size(self) -> int | tuple[int, int]:
         """Outputs along each axis."""
-        return self._by_axis("tiles")
+        return by_axes(self.geometry.axes, "tiles", self._rank)
 
     def _check(self, x: Tensor, streams: bool = False) -> tuple[int, int]:
         """A stream is checked at its end, for time."""

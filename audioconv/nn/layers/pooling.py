@@ -9,7 +9,7 @@ import numpy as np
 from audioconv._typing import DTypeLike
 from audioconv.errors import ShapeError
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, check_stream, window_axes
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axes, check_stream, window_axes
 from audioconv.nn.ops import pooling, reductions
 from audioconv.nn.ops.geometry import Axis
 from audioconv.nn.ops.graph import Graph, Tensor
@@ -56,19 +56,15 @@ class Pool(Layer):
         """Axes that windows have: time, or time and frequency."""
         return self.dims[0] - 2
 
-    def _by_axis(self, name: str) -> Any:
-        values = tuple(getattr(axis, name) for axis in self.axes[: self._rank])
-        return values[0] if self._rank == 1 else values
-
     @property
     def kernel_size(self) -> int | tuple[int, int]:
         """Steps of a window."""
-        return self._by_axis("taps")
+        return by_axes(self.axes, "taps", self._rank)
 
     @property
     def stride(self) -> int | tuple[int, int]:
         """Steps from a window to the next."""
-        return self._by_axis("stride")
+        return by_axes(self.axes, "stride", self._rank)
 
     @property
     def padding(self) -> Padding2d:
@@ -83,7 +79,7 @@ class Pool(Layer):
         given = [axis.at(size) for axis, size in zip(self.axes, (time, freq), strict=True)]
         axes = given
         if self.ceil_mode:  # no window is whole but those that are there anyway, and none begins in the padding
-            more = [(a.padding[0], min(a.padding[1] + a.stride - 1, a.taps - 1)) for a in given]
+            more = [(a.sides[0], min(a.sides[1] + a.stride - 1, a.taps - 1)) for a in given]
             axes = [replace(axis, padding=padding) for axis, padding in zip(given, more, strict=True)]
         return axes, tuple(axis.padding for axis in given)
 
@@ -92,13 +88,13 @@ class Pool(Layer):
             check_stream(self.axes[0])
         time, freq, channels = shape3(x.shape)
         axes, given = self._windows(time, freq)
-        count = [axis.outputs(size) for axis, size in zip(axes, (time, freq), strict=True)]
-        if min(count) < 1:
+        rows, bins = (axis.outputs(size) for axis, size in zip(axes, (time, freq), strict=True))
+        if min(rows, bins) < 1:
             raise ShapeError(f"x {x.shape} is shorter than the window of {[a.taps for a in self.axes]}")
         window = PoolWindow(*zip(*((a.taps, a.stride, a.padding) for a in axes), strict=True))
         if self.count_include_pad:
             window.counted = given
-        shape = squeeze_like((*count, channels), x.shape)
+        shape = squeeze_like((rows, bins, channels), x.shape)
         return pooling.pool(graph, x, self.kind, window, shape, self.power, self.signed)
 
 

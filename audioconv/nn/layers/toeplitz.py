@@ -121,7 +121,7 @@ def connections(layer: Convolution, input_shape: tuple[int, ...]) -> IntArray:
 def _entries(axis: Axis, size: int, outputs: int) -> IntArray:
     """All (input, output, tile, tap) of an axis where a tap of an output lies inside the input: four rows."""
     output, tap = np.divmod(np.arange(outputs * axis.taps), axis.taps)
-    inputs = output * axis.stride + tap * axis.dilation - axis.padding[0]
+    inputs = output * axis.stride + tap * axis.dilation - axis.sides[0]
     return np.stack((inputs, output, output % axis.tiles, tap))[:, (inputs >= 0) & (inputs < size)]
 
 
@@ -176,7 +176,8 @@ def _transposed_matrix(layer: TransposedConvolution, inputs: Shape3, outputs: Sh
 def _counted(entries: IntArray, axis: Axis, padding: tuple[int, int], size: int) -> IntArray:
     """For each entry how many elements of its window lie inside the input and its padding."""
     start = entries[1] * axis.stride - padding[0]
-    return np.minimum(start + axis.taps, size + padding[1]) - start
+    counted: IntArray = np.minimum(start + axis.taps, size + padding[1]) - start
+    return counted
 
 
 def _pool_matrix(layer: Pool | GlobalAveragePool, inputs: Shape3, outputs: Shape3) -> Array:

@@ -84,7 +84,7 @@ def _cut(axis: Axis, output_padding: int) -> Axis:
     if axis.padding == KERAS:
         left = max(axis.span - axis.stride, 0) // 2
         axis = replace(axis, padding=(left, axis.span - axis.stride - left))
-    return replace(axis, padding=(axis.padding[0], axis.padding[1] - output_padding))
+    return replace(axis, padding=(axis.sides[0], axis.sides[1] - output_padding))
 
 
 class Conv1dTranspose(TransposedConvolution):

@@ -58,6 +58,14 @@ def by_axis(value: Size2d, name: str, rank: int, least: int = 1) -> tuple[int, .
     return (whole(value, name, least),) if rank == 1 else pair(value, name, least)
 
 
+def by_axes(
+    axes: tuple[Axis, Axis], setting: Literal["taps", "stride", "dilation", "tiles"], rank: int
+) -> int | tuple[int, int]:
+    """A setting of the axes: a number for time (rank 1), or one for time and one for frequency (rank 2)."""
+    time, freq = (getattr(axis, setting) for axis in axes)
+    return time if rank == 1 else (time, freq)
+
+
 def window_axes(
     rank: int, kernel_size: Size2d, stride: Size2d, dilation: Size2d, padding: Padding2d, tiles: Size2d = 1
 ) -> tuple[Axis, Axis]:

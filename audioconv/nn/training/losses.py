@@ -44,7 +44,8 @@ def one_hot(classes: ArrayLike, count: int, dtype: DTypeLike = np.float32) -> Ar
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    return np.eye(count, dtype=dtype)[np.asarray(classes, int)]
+    targets: Array = np.eye(count, dtype=dtype)[np.asarray(classes, int)]
+    return targets
 
 
 def softmax(logits: ArrayLike) -> Array:
@@ -73,7 +74,8 @@ def softmax(logits: ArrayLike) -> Array:
     """
     logits = floating(logits, "logits")
     exponentials = np.exp(logits - np.max(logits, axis=-1, keepdims=True, initial=-np.inf), dtype=np.float64)
-    return (exponentials / exponentials.sum(axis=-1, keepdims=True)).astype(logits.dtype)
+    probabilities: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities.astype(logits.dtype)
 
 
 class Loss(Settings):
