@@ -5,7 +5,6 @@ from itertools import combinations
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from audioconv import nn, parallel
 from audioconv._typing import Array, ArrayLike, IntArray
@@ -14,6 +13,7 @@ from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.kernels.nn import _ppv as ppv
 from audioconv.kernels.nn._ppv import DILATED
 from audioconv.models._ridge import ridge
+from audioconv.models._temperature import cross_entropy, sharpness_of
 from audioconv.nn.layers.summary import LayerSummary, Summary
 
 KERNELS = np.array(list(combinations(range(ppv.TAPS), 3)))  # the 84 choices of the taps with weight 2
@@ -22,7 +22,6 @@ MOST_DILATIONS = 32
 MOST_CHANNELS = 9  # that a kernel sums
 GOLDEN = (np.sqrt(5) + 1) / 2
 BATCH = 256  # clips whose features are in memory at once
-LOG_SHARPNESS = (-1.0, 6.0)  # bounds of the natural logarithm of the inverse temperature
 
 
 class Fit(NamedTuple):
@@ -231,10 +230,10 @@ class MiniRocket:
         found = ridge(self.transform(x, threads), targets, weights, groups, int(rng.integers(2**63)))
         wanted = targets[found.held_out]
         counts = np.ones(len(wanted)) if weights is None else weights[found.held_out]
-        sharpness = _sharpness(found.predictions, wanted, counts)
+        sharpness = sharpness_of(found.predictions, wanted, counts)
         self.dense.load_state_dict({"weight": found.weight * sharpness, "bias": found.bias * sharpness})
         right = (found.predictions.argmax(axis=1) == wanted.argmax(axis=1)) @ counts / counts.sum()
-        loss = _cross_entropy(found.predictions * sharpness, wanted, counts)
+        loss = cross_entropy(found.predictions * sharpness, wanted, counts)
         return Fit(loss, float(right), found.penalty, sharpness)
 
     def _quantiles(self, x: Array, rng: np.random.Generator) -> Array:
@@ -398,26 +397,3 @@ def _choices(rows: int, channels: int, rng: np.random.Generator) -> Array:
         count = int(2 ** rng.uniform(0, np.log2(most + 1)))
         row[:count] = rng.choice(channels, count, replace=False)
     return found
-
-
-def _cross_entropy(logits: Array, targets: Array, counts: Array) -> float:
-    top = logits.max(axis=1, keepdims=True)
-    log_sums = np.log(np.exp(logits - top).sum(axis=1, keepdims=True)) + top
-    return float((targets * (log_sums - logits)).sum(axis=1) @ counts / counts.sum())
-
-
-def _sharpness(scores: Array, targets: Array, counts: Array) -> float:
-    """The inverse temperature with which scores of held-out examples, as logits, have the least cross-entropy.
-
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (temperature scaling).
-
-    Targets are smoothed by as much as a few examples cannot tell from certainty (Platt 1999): where none is judged
-    wrongly, the best factor would have no end.
-    """
-    n, classes = targets.shape
-    smoothing = classes / (n + 2 * classes)
-    smooth = (1 - smoothing) * targets + smoothing / classes
-    found = minimize_scalar(
-        lambda power: _cross_entropy(scores * np.exp(power), smooth, counts), bounds=LOG_SHARPNESS, method="bounded"
-    )
-    return float(np.exp(found.x))

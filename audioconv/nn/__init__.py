@@ -21,12 +21,11 @@ from audioconv.nn.training.losses import (
     Loss,
     MeanSquaredError,
     SoftmaxCrossEntropy,
-    one_hot,
-    softmax,
     softmax_cross_entropy,
 )
 from audioconv.nn.training.optimisers import SGD, AdamW
 from audioconv.nn.training.schedules import constant, step_decay, warmup_cosine
+from audioconv.nn.training.targets import one_hot, softmax
 from audioconv.nn.training.trainer import Trainer
 from audioconv.nn.training.training_step import TrainingStep, epoch_time_s
 

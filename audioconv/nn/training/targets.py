@@ -1,0 +1,64 @@
+"""Targets of class indices (one-hot), and the probabilities that logits stand for (softmax)."""
+
+import numpy as np
+
+from audioconv._typing import Array, ArrayLike, DTypeLike
+from audioconv.arrays import floating
+
+
+def one_hot(classes: ArrayLike, count: int, dtype: DTypeLike = np.float32) -> Array:
+    """Return targets for class indices.
+
+    Parameters
+    ----------
+    classes : int array, shape (batch,)
+        Class indices from 0.
+    count : int
+        Of all classes.
+    dtype : dtype
+        Of the targets.
+
+    Returns
+    -------
+    targets : array, shape (batch, count)
+        With a one in each row.
+
+    Examples
+    --------
+    >>> from audioconv import nn
+    >>> nn.one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    targets: Array = np.eye(count, dtype=dtype)[np.asarray(classes, int)]
+    return targets
+
+
+def softmax(logits: ArrayLike) -> Array:
+    """Return exp(logits) over the last axis, divided by its sum; computed in float64.
+
+    Parameters
+    ----------
+    logits : float array, shape (..., classes)
+
+    Returns
+    -------
+    probabilities : float array, shape (..., classes)
+        In the dtype of the logits.
+
+    Raises
+    ------
+    DtypeError
+        For logits that are no floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import nn
+    >>> nn.softmax(np.log([1.0, 3.0])).round(2)
+    array([0.25, 0.75])
+    """
+    logits = floating(logits, "logits")
+    exponentials = np.exp(logits - np.max(logits, axis=-1, keepdims=True, initial=-np.inf), dtype=np.float64)
+    probabilities: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities.astype(logits.dtype)
