@@ -177,11 +177,12 @@ def synthetic_room_impulse_responses(sample_rate: int, seed: int) -> list[Float3
     for _ in range(ROOMS):
         reverberation_s, after_s = rng.uniform(*REVERBERATION_TIMES_S), rng.uniform(0.001, 0.02)
         times_s = np.arange(round(reverberation_s * sample_rate)) / sample_rate
-        tail = rng.standard_normal(times_s.size) * 10 ** (-3 * times_s / reverberation_s) * (times_s >= after_s)
+        decay = 10 ** (-3 * times_s / reverberation_s)
+        tail: Array = rng.standard_normal(times_s.size) * decay * (times_s >= after_s)
         tail = convolve(tail, rng.uniform(0, 0.9) ** np.arange(64), "causal", threads=1)
-        tail *= np.sqrt(10 ** (-rng.uniform(-3, 12) / 10) / np.sum(tail**2))  # direct-to-reverberant ratio, in dB
+        tail *= np.sqrt(10 ** (-rng.uniform(-3, 12) / 10) / (tail**2).sum())  # direct-to-reverberant ratio, in dB
         tail[0] += 1
-        responses.append((tail / np.sqrt(np.sum(tail**2))).astype(np.float32))
+        responses.append((tail / np.sqrt((tail**2).sum())).astype(np.float32))
     return responses
 
 

@@ -26,10 +26,10 @@ class AugmentationParameters(NamedTuple):
 
     hops: Array  # samples from frame to frame
     pitches: Array  # pitch factors in percent, less the lowest one that there is
-    excerpts: Array  # clip or -1, and its first sample
+    crops: Array  # rows of `CROP`
     room_impulse_responses: Array  # which one; -1 for none
-    noise_excerpts: Array  # the rows of `mix_noise`
-    levels: Array  # the levels of `mix_noise`
+    noises: Array  # rows of `NOISE`
+    noise_levels: Array  # rows of `NOISE_LEVEL`
     equaliser_weights: Array  # of the cosines
     masks: Array  # (clips, masks, 2, 2): first and last + 1 in time, and in bands
 
@@ -109,32 +109,34 @@ class Augmenter:
         return AugmentationParameters(
             hops,
             percents - self._percents[0],
-            np.column_stack((np.where(noise_alone, -1, np.arange(count)), starts)),
+            np.column_stack(kernels.CROP.pack(clip=np.where(noise_alone, -1, np.arange(count)), start=starts)),
             np.where(noise_alone, -1, rooms),
-            self._noise_excerpts(lengths, rng),
-            self._levels(noise_alone, rng),
+            self._draw_noises(lengths, rng),
+            self._draw_noise_levels(noise_alone, rng),
             rng.standard_normal((count, len(WAVES), 1), np.float32),
-            self._masks(count, rng),
+            self._draw_masks(count, rng),
         )
 
-    def _noise_excerpts(self, lengths: Array, rng: np.random.Generator) -> Array:
-        """Which excerpt of which noise."""
+    def _draw_noises(self, lengths: Array, rng: np.random.Generator) -> Array:
+        """Which crop of which noise."""
         which = rng.integers(len(self._noise_sizes), size=len(lengths))
         sizes, places = self._noise_sizes[which], (np.cumsum(self._noise_sizes) - self._noise_sizes)[which]
         first = np.floor(rng.random(len(lengths)) * np.maximum(1, sizes - lengths + 1)).astype(np.int64)
-        return np.column_stack((lengths, places, sizes, first))
+        row = kernels.NOISE.pack(length=lengths, recording=places, recording_size=sizes, start=first)
+        return np.column_stack(row)
 
-    def _levels(self, noise_alone: Array, rng: np.random.Generator) -> Array:
-        """Noise-to-signal ratio, noise by itself, and the gain of both, as `mix_noise` takes them."""
+    def _draw_noise_levels(self, noise_alone: Array, rng: np.random.Generator) -> Array:
+        """Noise-to-signal ratio, noise by itself, and the gain of both."""
         settings, count = self.settings, len(noise_alone)
         noisy = rng.random(count) < settings.noise_probability
         beside = np.where(noisy & ~noise_alone, 10 ** (-rng.uniform(*settings.snr_db, count) / 10), 0)
         alone_db = rng.uniform(*settings.noise_dbfs, count)
         gains_db = np.where(noise_alone, alone_db, rng.uniform(*settings.gain_db, count))
-        levels: Array = np.column_stack((beside, noise_alone, 10 ** (gains_db / 20))).astype(np.float32)
+        row = kernels.NOISE_LEVEL.pack(relative_power=beside, absolute_power=noise_alone, gain=10 ** (gains_db / 20))
+        levels: Array = np.column_stack(row).astype(np.float32)
         return levels
 
-    def _masks(self, count: int, rng: np.random.Generator) -> Array:
+    def _draw_masks(self, count: int, rng: np.random.Generator) -> Array:
         """Time and frequency masks of SpecAugment (Park et al., 2019)."""
         settings, frames, bands = self.settings, self._frames, self.features.n_features
         longest = min(round(1000 * settings.time_mask_s / self.features.hop_ms), frames // 2)
@@ -145,14 +147,14 @@ class Augmenter:
 
     def waveforms(self, parameters: AugmentationParameters) -> Float32Array:
         """Augmented clips: shift, room, noise, gain; as long as the longest of them."""
-        size = len(parameters.hops), np.max(parameters.noise_excerpts[:, 0], initial=0)
+        size = len(parameters.hops), np.max(parameters.noises[:, kernels.NOISE.length], initial=0)
         sounds = np.empty(size, np.float32)
-        kernels.cut_out(self.clips, frozen(parameters.excerpts, np.int64), sounds)
+        kernels.cut_out(self.clips, frozen(parameters.crops, np.int64), sounds)
         for row in np.flatnonzero(parameters.room_impulse_responses >= 0):
             response = self._room_impulse_responses[parameters.room_impulse_responses[row]]
             sounds[row] = convolve(sounds[row], response, "causal", method="overlap_add", threads=1)
-        excerpts = frozen(parameters.noise_excerpts, np.int64)
-        kernels.mix_noise(sounds, excerpts, frozen(parameters.levels), self.noises)
+        noises, levels = frozen(parameters.noises, np.int64), frozen(parameters.noise_levels)
+        kernels.mix_noise(sounds, noises, levels, self.noises)
         return sounds
 
     def frames(self, parameters: AugmentationParameters) -> Float32Array:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv import arrays
-from audioconv._typing import ArrayLike, Float32Array
+from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.classify.activity import (
     BEGIN_DB,
     FIRST_S,
@@ -114,9 +114,10 @@ class EnergySegmenter:
     def _clear(self) -> None:
         self._filter.reset()
         self._activity.reset()
-        self._samples, self._begin = np.empty(0, np.float32), 0  # what may still be wanted, and where it begins
+        self._samples: Array = np.empty(0, np.float32)  # what may still be wanted ...
+        self._begin = 0  # ... and where it begins
         self._offset: float | None = None  # the first sample: the filter is spared a step
-        self._rest = np.empty(0, np.float32)  # of a hop that is not complete
+        self._rest: Array = np.empty(0, np.float32)  # of a hop that is not complete
         self._powers = np.empty(0)  # of the hops that the next level still holds
         self._pending: deque[ActiveRegion] = deque()  # sounds whose clips are not complete
         self._refractory_until = 0

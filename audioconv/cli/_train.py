@@ -51,7 +51,7 @@ def train(
 ) -> None:
     """Train a keyword classifier.
 
-    Voices of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
+    Speakers of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
     best weights so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
     """
     from audioconv.classify import KeywordClassifier

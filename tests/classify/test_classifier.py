@@ -103,7 +103,7 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
     assert path.stat().st_size < 400_000
 
 
-def test_a_clip_is_judged_by_several_voices():
+def test_a_clip_is_scored_by_several_pitch_factors():
     X, y = examples(8, 0)
     one = make(epochs=3, training=TrainingConfig(tta_pitch_factors=(1.0,), tta_shifts_s=(0.0,))).fit(X, y)
     several = make(epochs=3, training=TrainingConfig(tta_pitch_factors=(0.9, 1.0, 1.2), tta_shifts_s=(0.0,))).fit(X, y)
@@ -120,7 +120,7 @@ def test_a_clip_is_judged_by_several_voices():
     assert np.abs(several.predict_proba(X) - make(epochs=3).fit(X, y).predict_proba(X)).max() > 1e-4
 
 
-def test_a_clip_is_judged_a_little_earlier_and_later_too():
+def test_a_clip_is_scored_a_little_earlier_and_later_too():
     X, y = examples(8, 0)
     X[:, :2000] = X[:, -2000:] = 0  # so that nothing is lost at the ends
     one = make(epochs=3, training=TrainingConfig(tta_shifts_s=(0.0,))).fit(X, y)
@@ -214,6 +214,18 @@ def test_pickle_copy_and_clone(trained):
         assert np.array_equal(again.posteriors(X[0]), trained.posteriors(X[0]))
     assert clone(trained).get_params() == trained.get_params()
     assert not hasattr(clone(trained), "network_")
+
+
+def test_clips_and_streams_share_one_scorer(trained):
+    scorer, (X, _) = trained.scorer_, examples(2, 5)
+    assert trained.stream()._posteriors.scorer is scorer
+    assert trained.network_ is scorer.network
+    assert (trained.clip_length, trained.window_hop) == (scorer.clip_length, scorer.window_hop) == (RATE, 800)
+    again = pickle.loads(pickle.dumps(scorer))
+    assert np.array_equal(again.logits(X), scorer.logits(X))
+    assert np.array_equal(again.posteriors(X[0]), trained.posteriors(X[0]))
+    with pytest.raises(AttributeError):
+        scorer.clip_length = 8000
 
 
 def test_labels_may_be_numbers():

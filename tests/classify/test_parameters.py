@@ -129,7 +129,7 @@ def test_parameters_are_checked_before_a_clip_is_read(change, message, monkeypat
         ({"tta_shifts_s": 0.1}, "tta_shifts_s must hold at least one number, not 0.1"),
     ],
 )
-def test_recipes_out_of_range_are_refused(change, message):
+def test_training_configs_out_of_range_are_refused(change, message):
     with pytest.raises(ac.ArgumentError, match=message):
         TrainingConfig(**change)
 
@@ -202,7 +202,7 @@ def test_silence_without_anything_to_learn_it_from_is_said(capsys):
 # --- settings within settings -----------------------------------------------------------------------------------
 
 
-def test_searches_reach_the_recipe_and_the_augmentation():
+def test_searches_reach_the_training_config_and_the_augmentation():
     X, y = examples(4, 0)
     grid = {"training__label_smoothing": [0.0, 0.3], "augment__n_masks": [0, 1]}
     search = GridSearchCV(make(), grid, cv=2).fit(X, y)

@@ -5,6 +5,7 @@ import numpy as np
 import audioconv as ac
 from audioconv.classify import load_dataset
 from audioconv.classify.classifier import SHIPPED
+from audioconv.io import model_file
 from tests.command import run
 
 WORDS = ["down", "go", "left", "no", "off", "on", "right", "stop", "unknown", "up", "yes"]
@@ -30,3 +31,11 @@ def test_listen_takes_it_where_no_model_is_given(tmp_path):
     assert result.exit_code == 0, result.output
     assert "no model is given; listening for down, go, left," in result.stderr
     assert [line.split()[2] for line in result.stdout.splitlines()[:-1]] == ["yes", "stop", "left"]
+
+
+def test_its_file_says_what_a_model_saved_today_says(tmp_path):
+    ac.KeywordClassifier.load().save(tmp_path / "again.safetensors")
+    (arrays, settings), (arrays_again, settings_again) = map(model_file.load, (SHIPPED, tmp_path / "again.safetensors"))
+    assert settings == settings_again
+    assert arrays.keys() == arrays_again.keys()
+    assert all(np.array_equal(array, arrays_again[name]) for name, array in arrays.items())

@@ -52,12 +52,12 @@ def test_the_average_is_what_is_kept():
     assert np.abs(found["0.weight"]).max() > 0.1
 
 
-def test_recipes_that_make_no_sense_are_refused():
+def test_training_configs_that_make_no_sense_are_refused():
     with pytest.raises(ac.ArgumentError, match="decay"):
         make(training=TrainingConfig(ema_decay=1.5)).fit(*examples(2, 0))
 
 
-def test_a_clip_more_or_less_is_within_doubt():
+def test_a_clip_more_or_less_is_within_the_standard_error():
     assert standard_error(0.5, 100) == pytest.approx(0.05, rel=1e-3)
     for right, clips in ((99, 100), (550, 554), (10, 10)):
         assert standard_error(right / clips, clips) > 0.8 / clips
