@@ -1,18 +1,21 @@
-"""Convolution of planes: images, and spectrograms (frames, bins)."""
+"""2-D convolution of planes: images, and spectrograms (frames, bins)."""
+
+from typing import Any
 
 import numpy as np
 
 from audioconv import parallel
+from audioconv._typing import Array, ArrayLike, FloatArray, FloatName
 from audioconv.arrays import choice, floating, frozen, number, pair
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import cost2d
-from audioconv.signal.filter import MODES, output_range, split_range
+from audioconv.signal.filter import output_range, split_range
 from audioconv.signal.image import (
-    BOUNDARIES,
     Direct2d,
     Nonfinite,
     OverlapAdd2d,
     Plane,
+    PlaneMethod,
     Separable2d,
     SparseFIR2d,
     Strided,
@@ -22,14 +25,22 @@ from audioconv.signal.image import (
     rank_one_factors,
 )
 from audioconv.signal.nonfinite import finite_stand_ins
-
-METHODS_2D = ("auto", "direct", "separable", "overlap_add")
+from audioconv.signal.options import BOUNDARIES, METHODS_2D, MODES, Boundary, Method2d, Mode, Pair
 
 
 def convolve2d(
-    x, kernel, mode="full", *, boundary="zero", method="auto", stride=(1, 1), dilation=(1, 1), tolerance=0.0,
-    out=None, threads=None,
-):  # fmt: skip
+    x: ArrayLike,
+    kernel: ArrayLike,
+    mode: Mode = "full",
+    *,
+    boundary: Boundary | tuple[Boundary, Boundary] = "zero",
+    method: Method2d = "auto",
+    stride: Pair = (1, 1),
+    dilation: Pair = (1, 1),
+    tolerance: float = 0.0,
+    out: FloatArray | None = None,
+    threads: int | None = None,
+) -> FloatArray:
     """Convolve a plane with a kernel (flipped, as convolution is defined): an image, or a spectrogram.
 
     Parameters
@@ -48,10 +59,10 @@ def convolve2d(
         "reflect" in numpy.pad and PyTorch, and BORDER_REFLECT_101 in OpenCV. edge: the outermost values again. wrap: x
         again. However far the kernel reaches.
     method : {"auto", "direct", "separable", "overlap_add"}
-        direct: sums of products in the order of the taps. separable: along columns, then along rows, of as many
-        products of a column and a row as make the kernel. overlap_add: by spectra of overlapping tiles. auto: the one
-        that should be fastest, which `plan` explains; separable only if one column and row make the kernel within
-        rounding, or with a `tolerance`.
+        direct: sums of products in the order of the taps. separable: along columns, then along rows, for each term of
+        a low-rank factorisation of the kernel. overlap_add: by FFTs of tiles that overlap on input. auto: the one that
+        should be fastest, which `plan` explains; separable only if the kernel has rank one within rounding, or with a
+        `tolerance`.
     stride : int >= 1, or a pair, in outputs
         Keep each stride-th output, from the first.
     dilation : int >= 1, or a pair, in frames and bins
@@ -102,44 +113,48 @@ def convolve2d(
     array([[0., 1., 3.],
            [6., 7., 9.]])
     """
-    x, kernel = floating(x, "x", dims=(2,)), floating(kernel, "kernel", dims=(2,))
-    if not kernel.size:
-        raise ShapeError(f"kernel is empty (shape {kernel.shape}); at least one value is needed")
+    signal, taps = floating(x, "x", dims=(2,)), floating(kernel, "kernel", dims=(2,))
+    if not taps.size:
+        raise ShapeError(f"kernel is empty (shape {taps.shape}); at least one value is needed")
     choice(mode, "mode", MODES), choice(method, "method", METHODS_2D)
     sides = boundaries(boundary)
-    stride, dilation = pair(stride, "stride", axes="(frames, bins)"), pair(dilation, "dilation", axes="(frames, bins)")
+    strides = pair(stride, "stride", axes="(frames, bins)")
+    dilations = pair(dilation, "dilation", axes="(frames, bins)")
     tolerance = number(tolerance, "tolerance", 0, below=1)
     if mode == "valid":
-        x, kernel = _valid_order(x, kernel, dilation)
-    dtype = np.result_type(x, kernel)
-    x, kernel = frozen(x, dtype), np.array(kernel, dtype)
-    modes = (mode, "same" if mode == "causal" else mode)
-    if not (x.size and kernel.size):
-        shape = tuple(map(_outputs, modes, x.shape, kernel.shape, stride, dilation))
-        y = np.empty(shape, dtype) if out is None else _checked_out(out, shape, dtype, (x, kernel))
+        signal, taps = _valid_order(signal, taps, dilations)
+    dtype = np.result_type(signal, taps)
+    data, taps = frozen(signal, dtype), np.array(taps, dtype)
+    modes: tuple[Mode, Mode] = (mode, "same" if mode == "causal" else mode)
+    if not (data.size and taps.size):
+        empty = tuple(map(_outputs, modes, data.shape, taps.shape, strides, dilations))
+        y = _result(out, empty, dtype, (data, taps))
         y[...] = 0
         return y
     (rows, _, frames), (columns, first, bins) = map(
-        axis_index_map, modes, sides, x.shape, kernel.shape, stride, dilation
+        axis_index_map, modes, sides, data.shape, taps.shape, strides, dilations
     )  # fmt: skip
-    finite = finite_stand_ins(kernel)
+    finite = finite_stand_ins(taps)
     made = method_for(
-        finite, (frames, bins), dtype, method=method, stride=stride, dilation=dilation, tolerance=tolerance
+        finite, (frames, bins), dtype, method=method, stride=strides, dilation=dilations, tolerance=tolerance
     )
-    if finite is not kernel:
-        made = Nonfinite(made, kernel, stride, dilation)
-    plane, reach = Plane(x, rows, columns, first), len(rows) - (frames - 1) * stride[0]
-    y = np.empty((frames, bins), dtype) if out is None else _checked_out(out, (frames, bins), dtype, (x, kernel))
+    if finite is not taps:
+        made = Nonfinite(made, taps, strides, dilations)
+    plane, reach = Plane(data, rows, columns, first), len(rows) - (frames - 1) * strides[0]
+    y = _result(out, (frames, bins), dtype, (data, taps))
 
-    def fill(piece):
+    def fill(piece: tuple[int, int]) -> None:
         begin, end = piece
-        made.fill(plane.part(slice(begin * stride[0], (end - 1) * stride[0] + reach)), y[begin:end])
+        made.fill(plane.part(slice(begin * strides[0], (end - 1) * strides[0] + reach)), y[begin:end])
 
     parallel.run(fill, split_range(frames, parallel.thread_count(threads), made.grain), threads)
     return y
 
 
-def _checked_out(out, shape, dtype, inputs):
+def _result(out: object, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tuple[Array, ...]) -> Array:
+    """`out`, if it can take a result, or a new array if it is None."""
+    if out is None:
+        return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray) or out.dtype != dtype:
         raise DtypeError(f"out must be an array of {dtype}, not {getattr(out, 'dtype', type(out).__name__)}")
     if out.shape != shape or not (out.flags.carray and out.flags.writeable):
@@ -149,17 +164,17 @@ def _checked_out(out, shape, dtype, inputs):
     return out
 
 
-def boundaries(boundary):
+def boundaries(boundary: Boundary | tuple[Boundary, Boundary]) -> tuple[Boundary, Boundary]:
     """(frames, bins) of one boundary for both or a pair."""
     both = (boundary, boundary) if isinstance(boundary, str) else boundary
     if not isinstance(both, (tuple, list)) or len(both) != 2:
         raise ArgumentError(
             f"boundary must be one of {', '.join(BOUNDARIES)}, or two for (frames, bins), not {boundary!r}"
         )
-    return tuple(choice(one, "boundary", BOUNDARIES) for one in both)
+    return choice(both[0], "boundary", BOUNDARIES), choice(both[1], "boundary", BOUNDARIES)
 
 
-def _valid_order(x, kernel, dilation):
+def _valid_order(x: FloatArray, kernel: FloatArray, dilation: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
     """x and kernel in the order in which one fits into the other, or a ShapeError."""
     spans = [(taps - 1) * d + 1 for taps, d in zip(kernel.shape, dilation, strict=True)]
     over = [span > size for span, size in zip(spans, x.shape, strict=True)]
@@ -174,13 +189,15 @@ def _valid_order(x, kernel, dilation):
     return kernel, x
 
 
-def _outputs(mode, size, taps, stride, dilation):
+def _outputs(mode: Mode, size: int, taps: int, stride: int, dilation: int) -> int:
     """How many outputs there are along one axis."""
     return -(-output_range(mode, size, (taps - 1) * dilation + 1 if taps else 0)[1] // stride)
 
 
-def axis_index_map(mode, boundary, size, taps, stride, dilation):
-    """Along one axis: the map of what the outputs want, where it begins, and the number of outputs."""
+def axis_index_map(
+    mode: Mode, boundary: Boundary, size: int, taps: int, stride: int, dilation: int
+) -> tuple[Array, int, int]:
+    """Along one axis: the boundary index map of all inputs, where it begins, and the number of outputs."""
     reach = (taps - 1) * dilation
     begin, length = output_range(mode, size, reach + 1)
     count = -(-length // stride)
@@ -189,28 +206,43 @@ def axis_index_map(mode, boundary, size, taps, stride, dilation):
 
 
 def method_for(
-    kernel, shape, dtype, *, method="auto", stride=(1, 1), dilation=(1, 1), tolerance=0.0, block_methods=True
-):  # fmt: skip
-    """What convolves planes with a kernel to outputs of a shape; without `block_methods` by sums of products."""
-    parts = None
-    if method in ("auto", "separable"):
-        if found := rank_one_factors(kernel):
-            parts = tuple(part[None] for part in found)
-        elif tolerance or method == "separable":
-            parts = low_rank_factors(kernel, tolerance)
-    rank = None if parts is None else len(parts[0])
-    candidates = cost2d.choose(kernel.shape, shape, dtype.name, rank=rank, stride=stride, dilation=dilation)
-    candidate = next(
-        one for one in candidates if method in ("auto", one.method) and (block_methods or not one.fft_size)
-    )
-    if candidate.method == "direct" and stride == dilation == (1, 1):
+    kernel: Array,
+    shape: tuple[int, int],
+    dtype: np.dtype[Any],
+    *,
+    method: Method2d = "auto",
+    stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    tolerance: float = 0.0,
+    block_methods: bool = True,
+) -> PlaneMethod:
+    """The method that convolves planes with a kernel to outputs of a shape; without `block_methods` none of FFTs."""
+    column_factors, row_factors = _factors(kernel, method, tolerance)
+    rank = None if column_factors is None else len(column_factors)
+    name: FloatName = "float32" if dtype == np.float32 else "float64"
+    taps = kernel.shape[0], kernel.shape[1]
+    candidates = cost2d.choose(taps, shape, name, rank=rank, stride=stride, dilation=dilation)
+    chosen = next(one for one in candidates if method in ("auto", one.method) and (block_methods or not one.fft_size))
+    if chosen.method == "direct" and stride == dilation == (1, 1):
         return Direct2d(kernel)
-    if candidate.method == "direct":
+    if chosen.method == "direct":
         return SparseFIR2d(kernel, stride, dilation)
-    if candidate.method == "separable":
-        column_factors, row_factors = (dilate_kernel(part, (1, d)) for part, d in zip(parts, dilation, strict=True))
-        made = Separable2d(column_factors.astype(dtype), row_factors.astype(dtype))
+    made: PlaneMethod
+    if column_factors is not None and row_factors is not None and chosen.method == "separable":
+        columns, rows = dilate_kernel(column_factors, (1, dilation[0])), dilate_kernel(row_factors, (1, dilation[1]))
+        made = Separable2d(columns.astype(dtype), rows.astype(dtype))
     else:
-        every = [(count - 1) * step + 1 for count, step in zip(shape, stride, strict=True)]
-        made = OverlapAdd2d(dilate_kernel(kernel, dilation), candidate.fft_size, every[1])
+        every_column = (shape[1] - 1) * stride[1] + 1
+        made = OverlapAdd2d(dilate_kernel(kernel, dilation), chosen.fft_size, every_column)
     return made if stride == (1, 1) else Strided(made, stride)
+
+
+def _factors(kernel: Array, method: Method2d, tolerance: float) -> tuple[Array, Array] | tuple[None, None]:
+    """Column and row factors for separable convolution (terms, taps), or none where it is no choice."""
+    if method not in ("auto", "separable"):
+        return None, None
+    if found := rank_one_factors(kernel):
+        return found[0][None], found[1][None]
+    if tolerance or method == "separable":
+        return low_rank_factors(kernel, tolerance)
+    return None, None

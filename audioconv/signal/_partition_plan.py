@@ -45,7 +45,7 @@ class PartitionPlan:
     >>> import numpy as np
     >>> from audioconv import StreamConvolver
     >>> StreamConvolver(np.ones(10_000, "float32"), max_block=64).plan
-    PartitionPlan(10,000 taps: head 256, 15 x 256, 6 x 1024)
+    PartitionPlan(10,000 taps: head 128, 15 x 128, 8 x 1024)
     """
 
     taps: int
@@ -61,7 +61,7 @@ class PartitionPlan:
     def head_taps(self) -> int:
         """Taps of the direct filter."""
         shape = Shape(self.levels, self.latency, self.taps, 1, 1, 1, False, np.dtype(self.dtype))
-        return shape.head_taps
+        return int(shape.head_taps)
 
     def block_s(self, samples: int | None = None) -> tuple[float, float]:
         """Return what a block should take, beside the call.

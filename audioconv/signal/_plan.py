@@ -1,9 +1,11 @@
 """The plan of a convolution: which method it would take, and why, for people to read."""
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
+from audioconv._typing import Array, FloatArray, FloatName
 from audioconv.arrays import float_dtype, floating, whole
 from audioconv.errors import ArgumentError
 from audioconv.signal import cost, cost2d
@@ -14,43 +16,75 @@ from audioconv.signal.image import rank_one_factors
 class Plan:
     """How `convolve` or `convolve2d` would go about it, and why; `print` it.
 
-    Attributes
+    Parameters
     ----------
-    method : "direct", "sparse", "overlap_add" or "fft"; for planes "direct", "separable" or "overlap_add"
-    fft_size : int, in samples
-        Length of a block with the filter's overlap, of a tile of a plane, or of the whole transform; 0 for sums of
-        products.
-    predicted_s : float
-        Time on one thread, once everything is compiled and planned.
-    samples, taps, channels, dtype
-        What was asked for.
-    candidates : tuple of Candidate
+    samples : int, or (frames, bins) of a plane
+    taps : int, or (rows, columns) of a kernel
+    channels : int
+    dtype : "float32" or "float64"
+    candidates : tuple of Candidate, that is (method, fft_size, predicted_s)
         The best of each method, the fastest first.
+
+    Examples
+    --------
+    >>> plan(480_000, 48_000)
+    Plan(480,000 samples x 48,000 taps, 1 channel(s), float32: overlap_add, 131,072 samples a transform)
     """
 
-    samples: int | tuple
-    taps: int | tuple
+    samples: int | tuple[int, int]
+    taps: int | tuple[int, int]
     channels: int
-    dtype: str
-    candidates: tuple
+    dtype: FloatName
+    candidates: tuple[cost.Candidate, ...]
 
-    method = property(lambda self: self.candidates[0].method)
-    fft_size = property(lambda self: self.candidates[0].fft_size)
-    predicted_s = property(lambda self: self.candidates[0].predicted_s)
+    @property
+    def method(self) -> str:
+        """The method: "direct", "sparse", "overlap_add" or "fft"; for planes "direct", "separable" or "overlap_add"."""
+        return self.candidates[0].method
 
-    def __str__(self):
-        best, plane = self.candidates[0], isinstance(self.samples, tuple)
-        if plane:
+    @property
+    def fft_size(self) -> int:
+        """Samples of a block with the filter's overlap, of a tile, or of the whole FFT; 0 for sums of products."""
+        return self.candidates[0].fft_size
+
+    @property
+    def predicted_s(self) -> float:
+        """Time on one thread, in seconds, once everything is compiled and planned."""
+        return self.candidates[0].predicted_s
+
+    def _question(self) -> str:
+        """What was asked for."""
+        if isinstance(self.samples, tuple) and isinstance(self.taps, tuple):
             about = "{:,} x {:,} values, {} x {} taps".format(*self.samples, *self.taps)
         else:
             about = f"{self.samples:,} samples x {self.taps:,} taps, {self.channels} channel(s)"
-        lines = [f"{about}, {self.dtype}, one thread, costs {cost.origin()}"]
-        for candidate in self.candidates:
-            unit = "tile" if plane else "transform"
-            blocks = f"{candidate.fft_size:,} samples a {unit}" if candidate.fft_size else _SAYS[candidate.method]
-            than = "chosen" if candidate is best else f"{candidate.predicted_s / best.predicted_s:.3g} times as long"
-            lines.append(f"  {candidate.method:<12}{1e3 * candidate.predicted_s:10.3g} ms  {than:<22} {blocks}")
+        return f"{about}, {self.dtype}"
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        """Of each candidate: method, predicted time, how it compares, what it does."""
+        best, unit = self.candidates[0], "tile" if isinstance(self.samples, tuple) else "transform"
+        rows = []
+        for one in self.candidates:
+            does = f"{one.fft_size:,} samples a {unit}" if one.fft_size else _SAYS[one.method]
+            than = "chosen" if one is best else f"{one.predicted_s / best.predicted_s:.3g} times as long"
+            rows.append((one.method, f"{1e3 * one.predicted_s:.3g} ms", than, does))
+        return rows
+
+    def __repr__(self) -> str:
+        method, _, _, does = self._rows()[0]
+        return f"Plan({self._question()}: {method}, {does})"
+
+    def __str__(self) -> str:
+        lines = [f"{self._question()}, one thread, costs {cost.origin()}"]
+        lines += [f"  {method:<12}{time:>13}  {than:<22} {does}" for method, time, than, does in self._rows()]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """A table of the candidates, for notebooks."""
+        head = "".join(f"<th>{name}</th>" for name in ("method", "predicted", "", ""))
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows())
+        caption = escape(f"{self._question()}, one thread, costs {cost.origin()}")
+        return f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
 
 
 _SAYS = {
@@ -60,7 +94,15 @@ _SAYS = {
 }
 
 
-def plan(samples, taps, *, channels=1, dtype="float32", nonzero=None, rank=None):
+def plan(
+    samples: int | tuple[int, int],
+    taps: int | tuple[int, int] | FloatArray,
+    *,
+    channels: int = 1,
+    dtype: FloatName = "float32",
+    nonzero: int | None = None,
+    rank: int | None = None,
+) -> Plan:
     """Say how `convolve` or `convolve2d` (mode "full") would convolve so many samples with so many taps.
 
     Parameters
@@ -93,7 +135,7 @@ def plan(samples, taps, *, channels=1, dtype="float32", nonzero=None, rank=None)
     >>> plan((5625, 1025), (3, 3)).method, plan((5625, 1025), (31, 31)).method
     ('direct', 'overlap_add')
     """
-    dtype = float_dtype(dtype).name
+    dtype = "float32" if float_dtype(dtype) == np.float32 else "float64"
     if isinstance(samples, (tuple, list)):
         return _plan_plane(samples, taps, dtype, rank)
     samples, taps, channels = whole(samples, "samples"), whole(taps, "taps"), whole(channels, "channels")
@@ -105,15 +147,18 @@ def plan(samples, taps, *, channels=1, dtype="float32", nonzero=None, rank=None)
     return Plan(samples, taps, channels, dtype, candidates)
 
 
-def _plan_plane(shape, taps, dtype, rank):
+def _plan_plane(
+    shape: tuple[int, int], taps: int | tuple[int, int] | Array, dtype: FloatName, rank: int | None
+) -> Plan:
     if isinstance(taps, np.ndarray):
         kernel = floating(taps, "taps", dims=(2,))
-        rank, taps = 1 if rank is None and rank_one_factors(kernel) else rank, kernel.shape
+        rank, taps = 1 if rank is None and rank_one_factors(kernel) else rank, (kernel.shape[0], kernel.shape[1])
     if not isinstance(taps, (tuple, list)) or len(shape) != 2 or len(taps) != 2:
         raise ArgumentError(
             f"a plane has samples (frames, bins) and taps (rows, columns), or a kernel, not {shape!r} and {taps!r}"
         )
-    shape, taps = tuple(whole(n, "samples") for n in shape), tuple(whole(n, "taps") for n in taps)
+    shape = whole(shape[0], "samples"), whole(shape[1], "samples")
+    taps = whole(taps[0], "taps"), whole(taps[1], "taps")
     rank = None if rank is None else whole(rank, "rank")
-    outputs = tuple(n + k - 1 for n, k in zip(shape, taps, strict=True))
+    outputs = shape[0] + taps[0] - 1, shape[1] + taps[1] - 1
     return Plan(shape, taps, 1, dtype, cost2d.choose(taps, outputs, dtype, rank=rank))

@@ -2,21 +2,26 @@
 
 from functools import cached_property
 from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audioconv._typing import Array, ArrayLike, ComplexArray, FloatArray, FloatName
 from audioconv.arrays import choice, floating, frozen, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.signal.frames import LEAST, frames_of
+from audioconv.kernels.dsp.passes import next_fast_len
+from audioconv.signal.frames import LEAST, frame_transform
+from audioconv.signal.options import PADDINGS, SCALINGS, Padding, Scaling
 
-PAIRS = {np.dtype(np.float32): np.dtype(np.complex64), np.dtype(np.float64): np.dtype(np.complex128)}
-PARTS = {pair: part for part, pair in PAIRS.items()}
-PADDINGS = {  # as numpy.pad calls them
-    "zeros": {"mode": "constant"},
-    "edge": {"mode": "edge"},
-    "even": {"mode": "reflect", "reflect_type": "even"},
-    "odd": {"mode": "reflect", "reflect_type": "odd"},
+if TYPE_CHECKING:
+    from audioconv.signal.stft_stream import InverseStftStream, StftStream
+
+# The complex dtype of spectra of a float dtype, and the other way round.
+COMPLEX: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype(np.float32): np.dtype(np.complex64),
+    np.dtype(np.float64): np.dtype(np.complex128),
 }
+REAL = {spectrum: signal for signal, spectrum in COMPLEX.items()}
 
 
 class Stft:
@@ -72,7 +77,16 @@ class Stft:
     True
     """
 
-    def __init__(self, window, hop, fft_size=None, *, scale_to=None, phase_shift=0, sample_rate=1.0):
+    def __init__(
+        self,
+        window: ArrayLike,
+        hop: int,
+        fft_size: int | None = None,
+        *,
+        scale_to: Scaling | None = None,
+        phase_shift: int | None = 0,
+        sample_rate: float = 1.0,
+    ) -> None:
         self.window, self.hop = _window(window), whole(hop, "hop")
         size = len(self.window) if fft_size is None else whole(fft_size, "fft_size")
         if size < len(self.window):
@@ -81,25 +95,35 @@ class Stft:
             self.window = frozen(self.window * _scale(self.window, scale_to, sample_rate))
         self.scale_to = scale_to
         self.phase_shift = None if phase_shift is None else whole(phase_shift, "phase_shift", least=1 - size)
-        if phase_shift is not None and phase_shift >= size:
+        if self.phase_shift is not None and self.phase_shift >= size:
             raise ArgumentError(f"phase_shift must be less than fft_size = {size}, not {phase_shift}")
         self.fft_size, self.bins = size, size // 2 + 1
         self.middle = len(self.window) // 2
-        self._turn = 0 if phase_shift is None else (self.middle + self.phase_shift) % len(self.window)
+        self._rotation = 0 if self.phase_shift is None else (self.middle + self.phase_shift) % len(self.window)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Stft(<window of {len(self.window)} samples>, hop={self.hop}, fft_size={self.fft_size})"
 
     @cached_property
-    def first_frame(self):
+    def first_frame(self) -> int:
         """Which frame is the first one that touches the signal."""
         p = 0
         while (start := (p - 1) * self.hop - self.middle) + len(self.window) > 0 and self.window[start:].any():
             p -= 1
         return p
 
-    def frames(self, samples):
-        """Number of frames of a signal of so many samples."""
+    def frames(self, samples: int) -> int:
+        """Count the frames of a signal.
+
+        Parameters
+        ----------
+        samples : int >= 0
+
+        Returns
+        -------
+        frames : int
+            0 for a signal without samples.
+        """
         if (samples := whole(samples, "samples", least=0)) == 0:
             return 0
         p = samples // self.hop
@@ -108,38 +132,58 @@ class Stft:
         return p + 1 - self.first_frame
 
     @property
-    def left_pad(self):
-        """Samples of zeros that the first frame begins before the signal."""
+    def left_pad(self) -> int:
+        """Samples of padding before the signal, where the first frame begins."""
         return self.middle - self.first_frame * self.hop
 
     @cached_property
-    def dual(self):
-        """The window of the inverse: window / (sum of its squares over all hops), float64.
+    def dual(self) -> FloatArray:
+        """The canonical dual window, that of the inverse: window / (sum of its squares over all hops), float64.
 
         Raises ArgumentError if there is no inverse: the hop leaves out samples, or the window is zero where it matters.
         """
         power = self.window**2
-        total = sum(
-            np.concatenate((power[k:], np.zeros(k))) + (np.concatenate((np.zeros(k), power[:-k])) if k else 0)
-            for k in range(0, len(power), self.hop)
-        )
+        total = np.zeros(len(power))
+        for k in range(0, len(power), self.hop):
+            total += np.concatenate((power[k:], np.zeros(k))) + (np.concatenate((np.zeros(k), power[:-k])) if k else 0)
         if self.hop > len(power) or total.min() <= 1e-15 * total.max():
             raise ArgumentError(
                 f"there is no inverse: a window of {len(power)} samples moved by {self.hop} does not reach every "
                 f"sample; a smaller hop is wanted"
             )
-        return self.window / total
+        dual: FloatArray = self.window / total
+        return dual
 
-    def times_s(self, frames, sample_rate):
-        """The middles of so many frames, in seconds."""
+    def times_s(self, frames: int, sample_rate: float) -> FloatArray:
+        """Return the times of the middles of frames.
+
+        Parameters
+        ----------
+        frames : int
+            How many, from the first one on.
+        sample_rate : float, in Hz
+
+        Returns
+        -------
+        times_s : float array, shape (frames,), in seconds
+        """
         return (self.first_frame + np.arange(frames)) * (self.hop / sample_rate)
 
-    def frequencies_hz(self, sample_rate):
-        """The middles of the bins, in Hz."""
+    def frequencies_hz(self, sample_rate: float) -> FloatArray:
+        """Return the frequencies of the middles of the bins.
+
+        Parameters
+        ----------
+        sample_rate : float, in Hz
+
+        Returns
+        -------
+        frequencies_hz : float array, shape (bins,)
+        """
         return np.arange(self.bins) * (sample_rate / self.fft_size)
 
-    def __call__(self, x, *, padding="zeros", axis=None):
-        """Spectra of a signal.
+    def __call__(self, x: ArrayLike, *, padding: Padding = "zeros", axis: int | None = None) -> ComplexArray:
+        """Transform a signal to its short-time spectra.
 
         Parameters
         ----------
@@ -155,23 +199,23 @@ class Stft:
         spectra : complex array, shape (frames, bins) or (frames, bins, channels)
             complex64 of float32, complex128 of float64.
         """
-        x = time_first(floating(x, "x", dims=(1, 2)), "x", axis)
-        choice(padding, "padding", tuple(PADDINGS))
-        frames = self.frames(len(x))
-        rest = max(0, (frames - 1) * self.hop + len(self.window) - self.left_pad - len(x))
-        return self._spectra(pad(x, self.left_pad, rest, padding if frames else "zeros"), frames)
+        signal: Array = time_first(floating(x, "x", dims=(1, 2)), "x", axis)
+        choice(padding, "padding", PADDINGS)
+        frames = self.frames(len(signal))
+        rest = max(0, (frames - 1) * self.hop + len(self.window) - self.left_pad - len(signal))
+        return self._spectra(pad(signal, self.left_pad, rest, padding if frames else "zeros"), frames)
 
-    def _spectra(self, x, frames):
+    def _spectra(self, x: Array, frames: int) -> Array:
         """The frames from the first sample of x on."""
         columns = x.reshape(len(x), 1 if x.ndim == 1 else x.shape[1])
-        out = np.empty((columns.shape[1], frames, self.bins), PAIRS[x.dtype])
-        made = frames_of(self.fft_size, self.window, self._turn, x.dtype)
+        out = np.empty((columns.shape[1], frames, self.bins), COMPLEX[x.dtype])
+        transform = frame_transform(self.fft_size, self.window, self._rotation, x.dtype)
         for column, spectra in zip(columns.T, out, strict=True):
-            made.forward(column, self.hop, spectra)
+            transform.forward(column, self.hop, spectra)
         return out[0] if x.ndim == 1 else np.ascontiguousarray(np.moveaxis(out, 0, -1))
 
-    def inverse(self, spectra, samples=None):
-        """The signal of spectra: the one they are of; of others, the one with the spectra nearest to them.
+    def inverse(self, spectra: ArrayLike, samples: int | None = None) -> FloatArray:
+        """Return the signal of spectra: the one they are of; of others, the one whose spectra are nearest to them.
 
         Parameters
         ----------
@@ -190,73 +234,103 @@ class Stft:
         ArgumentError
             If there is no inverse, or the frames do not reach so many samples.
         """
-        spectra = self._checked(spectra)
-        reach = max(0, (len(spectra) - 1) * self.hop + len(self.window) - self.left_pad) if len(spectra) else 0
+        frames = self._checked(spectra)
+        reach = max(0, (len(frames) - 1) * self.hop + len(self.window) - self.left_pad) if len(frames) else 0
         samples = reach if samples is None else whole(samples, "samples", least=0)
         if samples > reach:
-            raise ArgumentError(f"{len(spectra)} frames reach {reach} samples, and {samples} are wanted")
-        y = np.zeros((self.left_pad + reach, *spectra.shape[2:]), PARTS[spectra.dtype])
-        self._add(spectra, y)
+            raise ArgumentError(f"{len(frames)} frames reach {reach} samples, and {samples} are wanted")
+        y = np.zeros((self.left_pad + reach, *frames.shape[2:]), REAL[frames.dtype])
+        self._overlap_add(frames, y)
         return y[self.left_pad : self.left_pad + samples]
 
-    def _checked(self, spectra):
+    def _checked(self, spectra: ArrayLike) -> Array:
         spectra = np.asarray(spectra)
-        if spectra.dtype not in PARTS:
+        if spectra.dtype not in REAL:
             raise DtypeError(f"spectra must be complex64 or complex128, not {spectra.dtype}")
         if spectra.ndim not in (2, 3) or spectra.shape[1] != self.bins:
             turns = {(2, 0): "spectra.T", (3, 0): "np.moveaxis(spectra, 0, 1)", (3, 2): "np.moveaxis(spectra, 0, -1)"}
-            turned = [turns.get((spectra.ndim, axis)) for axis, size in enumerate(spectra.shape) if size == self.bins]
+            advice = [turns.get((spectra.ndim, axis)) for axis, size in enumerate(spectra.shape) if size == self.bins]
             raise ShapeError(
                 f"spectra must have shape (frames, {self.bins}) or (frames, {self.bins}, channels), not {spectra.shape}"
-                + (f"; give {turned[0]}" if turned and turned[0] else "")
+                + (f"; give {advice[0]}" if advice and advice[0] else "")
             )
         return spectra
 
-    def _add(self, spectra, y):
+    def _overlap_add(self, spectra: Array, y: Array) -> None:
         """Add all frames to y, which begins where the first one does."""
-        made = frames_of(self.fft_size, self.dual, self._turn, y.dtype)
+        transform = frame_transform(self.fft_size, self.dual, self._rotation, y.dtype)
         channels = 1 if y.ndim == 1 else y.shape[1]
         columns, planes = y.reshape(len(y), channels), spectra.reshape(*spectra.shape[:2], channels)
         for channel in range(channels):
             column = np.ascontiguousarray(columns[:, channel])
-            made.backward(planes[:, :, channel], self.hop, column)
+            transform.backward(planes[:, :, channel], self.hop, column)
             if channels > 1:
                 columns[:, channel] = column
 
-    def stream(self, channels=None, dtype="float32", *, padding="zeros"):
-        """A stage from samples to spectra: `process` gives the frames that a block completes.
+    def stream(
+        self, channels: int | None = None, dtype: FloatName = "float32", *, padding: Padding = "zeros"
+    ) -> "StftStream":
+        """Make a stage from samples to spectra: `process` gives the frames that a block completes.
 
-        With `channels`, blocks are (samples, channels) and frames (frames, bins, channels). `padding` is as in a call.
+        Parameters
+        ----------
+        channels : int, optional
+            Blocks are (samples, channels) and frames (frames, bins, channels) then.
+        dtype : "float32" or "float64"
+            Of the samples.
+        padding : {"zeros", "edge", "even", "odd"}
+            As in a call.
+
+        Returns
+        -------
+        stream : StftStream
         """
         from audioconv.signal.stft_stream import StftStream
 
         return StftStream(self, channels, dtype, padding)
 
-    def inverse_stream(self, channels=None, dtype="float32"):
-        """A stage from spectra to samples: `process` gives the samples that no later frame reaches."""
+    def inverse_stream(self, channels: int | None = None, dtype: FloatName = "float32") -> "InverseStftStream":
+        """Make a stage from spectra to samples: `process` gives the samples that no later frame reaches.
+
+        Parameters
+        ----------
+        channels : int, optional
+            Frames are (frames, bins, channels) and blocks (samples, channels) then.
+        dtype : "float32" or "float64"
+            Of the samples.
+
+        Returns
+        -------
+        stream : InverseStftStream
+        """
         from audioconv.signal.stft_stream import InverseStftStream
 
         return InverseStftStream(self, channels, dtype)
 
 
-def pad(x, before, after, padding):
+def pad(x: Array, before: int, after: int, padding: Padding) -> Array:
     """A signal, time first, with samples before and after it."""
-    return np.pad(x, [(before, after), (0, 0)][: x.ndim], **PADDINGS[padding])
+    widths = [(before, after), (0, 0)][: x.ndim]
+    if padding == "zeros":
+        return np.pad(x, widths)
+    if padding == "edge":
+        return np.pad(x, widths, mode="edge")
+    return np.pad(x, widths, mode="reflect", reflect_type=padding)
 
 
-def _scale(window, scale_to, sample_rate):
+def _scale(window: Array, scale_to: Scaling, sample_rate: float) -> float:
     """What a window is multiplied by; see `scipy.signal.ShortTimeFFT.scale_to`."""
-    choice(scale_to, "scale_to", ("magnitude", "psd"))
+    choice(scale_to, "scale_to", SCALINGS)
     sample_rate = number(sample_rate, "sample_rate", above=0)
     if scale_to == "psd":
-        return 1 / np.sqrt(np.sum(window**2) * sample_rate)
+        return float(1 / np.sqrt(np.sum(window**2) * sample_rate))
     total = abs(np.sum(window))
     if total <= 1e-12 * np.sum(np.abs(window)):
         raise ArgumentError("a window whose sum is 0 cannot be scaled to 'magnitude'")
-    return 1 / total
+    return float(1 / total)
 
 
-def _window(window):
+def _window(window: ArrayLike) -> Array:
     if isinstance(window, (int, np.integer)) and not isinstance(window, bool):
         n = np.arange(whole(window, "window"))
         return frozen(0.5 - 0.5 * np.cos(2 * np.pi * n / len(n)))
@@ -266,22 +340,56 @@ def _window(window):
     return frozen(array)
 
 
-def hann(samples):
-    """An `Stft` with a Hann window of the next good size from so many samples on, moved by a quarter of it."""
-    size = _next_size(max(2 * LEAST, ceil(samples)))
+def hann(samples: float) -> Stft:
+    """An `Stft` with a Hann window of the next fast length from so many samples on, moved by a quarter of it."""
+    size = next_fast_len(max(2 * LEAST, ceil(samples)), LEAST)
     return Stft(size, size // 4)
 
 
-def _next_size(size):
-    """The smallest good size of a transform from `size` on."""
-    twice = max(LEAST, 1 << (size - 1).bit_length())
-    return twice // 4 * 3 if twice > LEAST and twice // 4 * 3 >= size else twice
+def stft(
+    x: ArrayLike,
+    window: ArrayLike,
+    hop: int,
+    fft_size: int | None = None,
+    *,
+    scale_to: Scaling | None = None,
+    phase_shift: int | None = 0,
+    sample_rate: float = 1.0,
+    padding: Padding = "zeros",
+    axis: int | None = None,
+) -> ComplexArray:
+    """Transform a signal to its short-time spectra, (samples,) to (frames, bins).
 
+    It is `Stft(window, hop, ...)(x, padding=padding, axis=axis)`.
 
-def stft(x, window, hop, *, padding="zeros", axis=None, **settings):
-    """Short-time Fourier transform of a signal, (samples,) to (frames, bins).
+    Parameters
+    ----------
+    x : float array, shape (samples,) or (samples, channels)
+    window : float array, shape (samples,), or int
+        The window; a number stands for a periodic Hann window of so many samples.
+    hop : int, in samples
+    fft_size : int, optional
+        Samples of a transform, as of `Stft`; by default those of the window.
+    scale_to : {"magnitude", "psd"}, optional
+        How the window is scaled, as of `Stft`.
+    phase_shift : int or None, in samples
+        From the middle of the window to the sample that phases count from; None: they count from its first sample.
+    sample_rate : float, in Hz
+        Of which "psd" is a density.
+    padding : {"zeros", "edge", "even", "odd"}
+        What stands before and after the signal, as in a call of `Stft`.
+    axis : int, optional
+        The axis of time in a two-dimensional x. By default 0, and an x that seems to be channels first is refused.
 
-    It is `Stft(window, hop, **settings)(x, padding=padding, axis=axis)`; see there for what these are.
+    Returns
+    -------
+    spectra : complex array, shape (frames, bins) or (frames, bins, channels)
+        complex64 of float32, complex128 of float64.
+
+    Raises
+    ------
+    DtypeError, ShapeError, ArgumentError
+        As `Stft` does.
 
     Examples
     --------
@@ -294,11 +402,48 @@ def stft(x, window, hop, *, padding="zeros", axis=None, **settings):
     >>> stft(np.ones(4096, "float32"), 400, 160, padding="even").shape
     (28, 201)
     """
-    return Stft(window, hop, **settings)(x, padding=padding, axis=axis)
+    transform = Stft(window, hop, fft_size, scale_to=scale_to, phase_shift=phase_shift, sample_rate=sample_rate)
+    return transform(x, padding=padding, axis=axis)
 
 
-def istft(spectra, window, hop, *, samples=None, **settings):
-    """The signal of short-time spectra: `Stft(window, hop, **settings).inverse(spectra, samples)`.
+def istft(
+    spectra: ArrayLike,
+    window: ArrayLike,
+    hop: int,
+    fft_size: int | None = None,
+    *,
+    samples: int | None = None,
+    scale_to: Scaling | None = None,
+    phase_shift: int | None = 0,
+    sample_rate: float = 1.0,
+) -> FloatArray:
+    """Return the signal of short-time spectra: `Stft(window, hop, ...).inverse(spectra, samples)`.
+
+    Parameters
+    ----------
+    spectra : complex array, shape (frames, bins) or (frames, bins, channels)
+    window : float array, shape (samples,), or int
+        That of the transform; a number stands for a periodic Hann window of so many samples.
+    hop : int, in samples
+    fft_size : int, optional
+        Samples of a transform, as of `Stft`; by default those of the window.
+    samples : int, optional
+        Length of the signal; by default all that the frames reach, which is more than the signal had.
+    scale_to : {"magnitude", "psd"}, optional
+        How the window was scaled, as of `Stft`.
+    phase_shift : int or None, in samples
+        From the middle of the window to the sample that phases count from; None: they count from its first sample.
+    sample_rate : float, in Hz
+        Of which "psd" is a density.
+
+    Returns
+    -------
+    x : float array, shape (samples,) or (samples, channels)
+
+    Raises
+    ------
+    DtypeError, ShapeError, ArgumentError
+        As `Stft.inverse` does.
 
     Examples
     --------
@@ -307,4 +452,5 @@ def istft(spectra, window, hop, *, samples=None, **settings):
     >>> bool(np.allclose(istft(stft(x, 1024, 256), 1024, 256, samples=4096), x))
     True
     """
-    return Stft(window, hop, **settings).inverse(spectra, samples)
+    transform = Stft(window, hop, fft_size, scale_to=scale_to, phase_shift=phase_shift, sample_rate=sample_rate)
+    return transform.inverse(spectra, samples)

@@ -31,7 +31,8 @@ TILES = SIZES[SIZES.index(1024) :]  # samples of the tiles of planes
 DTYPES: tuple[FloatName, ...] = get_args(FloatName)
 
 Figures: TypeAlias = tuple[float, ...]
-_Parameters, _Result = ParamSpec("_Parameters"), TypeVar("_Result")
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 class Costs(NamedTuple):

@@ -1,20 +1,23 @@
-"""A filter, and what the methods make of its taps once."""
+"""A filter that convolves whole signals, with what each method makes of its taps once."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from audioconv import parallel
+from audioconv._typing import Array, ArrayLike, FloatArray, FloatName
 from audioconv.arrays import choice, floating, frozen, time_first, whole
 from audioconv.errors import ShapeError
 from audioconv.kernels.dsp.interleave import deinterleave, interleave
 from audioconv.signal import cost
 from audioconv.signal.checks import check_shapes
-from audioconv.signal.methods import DirectFIR, Nonfinite, OverlapAdd, SparseFIR
+from audioconv.signal.methods import ConvolutionMethod, DirectFIR, Nonfinite, OverlapAdd, SparseFIR
 from audioconv.signal.nonfinite import finite_stand_ins
+from audioconv.signal.options import METHODS, MODES, Method, Mode
 
-MODES = ("full", "same", "valid", "causal")
-METHODS = ("auto", "direct", "sparse", "overlap_add", "fft")
+Spacing = tuple[int, int]  # dilation, stride
 PIECE = 65536  # outputs that are made together where channels lie side by side
 
 
@@ -29,11 +32,18 @@ class Filter:
     ------
     DtypeError, ShapeError
         If taps are not float32 or float64, are empty, or have other dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smooth = Filter(np.full(2, 0.5))
+    >>> smooth.convolve(np.array([1.0, 2.0, 3.0]), "valid")
+    array([1.5, 2.5])
     """
 
     _called = "h"  # what messages call the taps
 
-    def __init__(self, taps):
+    def __init__(self, taps: ArrayLike) -> None:
         taps = floating(taps, self._called, dims=(1, 2))
         if len(taps) == 0:
             raise ShapeError(f"{self._called} is empty (shape {taps.shape}); at least one tap is needed")
@@ -41,21 +51,54 @@ class Filter:
         used = self._taps if taps.ndim == 1 else self._taps.any(axis=1)
         self._nonzero = int(np.count_nonzero(used))
         self._finite = bool(np.isfinite(self._taps).all())
-        self._made = {}
+        self._made: dict[tuple[Any, ...], ConvolutionMethod] = {}
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (np.array(self._taps),)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}(<{self._taps.dtype} taps, shape {self._taps.shape}>)"
 
     @property
-    def taps(self):
+    def taps(self) -> FloatArray:
         """The taps, read-only."""
         return self._taps
 
-    def convolve(self, x, mode="full", *, method="auto", axis=None, stride=1, dilation=1, threads=None):
-        """Convolve a signal with the filter; see `audioconv.convolve`."""
+    def convolve(
+        self,
+        x: ArrayLike,
+        mode: Mode = "full",
+        *,
+        method: Method = "auto",
+        axis: int | None = None,
+        stride: int = 1,
+        dilation: int = 1,
+        threads: int | None = None,
+    ) -> FloatArray:
+        """Convolve a signal with the filter; see `audioconv.convolve`.
+
+        Parameters
+        ----------
+        x : float array, shape (samples,) or (samples, channels)
+            float32 or float64; with taps of the other one, the result is float64.
+        mode : {"full", "same", "valid", "causal"}
+            Which outputs, as in `audioconv.convolve`.
+        method : {"auto", "direct", "sparse", "overlap_add", "fft"}
+            As in `audioconv.convolve`.
+        axis : int, optional
+            The axis of time in a two-dimensional x; by default 0.
+        stride : int >= 1, in samples
+            Keep each stride-th output, from the first.
+        dilation : int >= 1, in samples
+            From one tap to the next.
+        threads : int, optional
+            How many threads share the channels and blocks.
+
+        Returns
+        -------
+        y : float array of x's layout
+            (samples, channels) where x has one dimension and the taps two.
+        """
         x = floating(x, "x", dims=(1, 2))
         choice(mode, "mode", MODES), choice(method, "method", METHODS)
         stride, dilation = whole(stride, "stride"), whole(dilation, "dilation")
@@ -64,7 +107,8 @@ class Filter:
         dtype = np.result_type(x, self._taps)
         begin, length = output_range(mode, len(signal), (len(self._taps) - 1) * dilation + 1)
         count = -(-length // stride)
-        candidate = self._candidate(method, len(signal), begin, count, dtype.type.__name__, stride, dilation)
+        name: FloatName = "float32" if dtype == np.float32 else "float64"
+        candidate = self._candidate(method, len(signal), begin, count, name, stride, dilation)
         spacing = (dilation, stride)
         if x.ndim == self._taps.ndim == 1:
             y = np.empty(count, dtype)
@@ -84,7 +128,9 @@ class Filter:
             y = rows.T
         return np.ascontiguousarray(y.T if x.ndim == 2 and axis in (1, -1) else y)
 
-    def _candidate(self, method, samples, begin, count, dtype, stride, dilation):
+    def _candidate(
+        self, method: Method, samples: int, begin: int, count: int, dtype: FloatName, stride: int, dilation: int
+    ) -> cost.Candidate:
         candidates = cost.choose(
             samples, len(self._taps), begin, count, dtype, nonzero=self._nonzero, stride=stride, dilation=dilation
         )
@@ -94,21 +140,31 @@ class Filter:
             return cost.Candidate("direct", 0, 0.0)
         return chosen
 
-    def _made_for(self, channel, dtype, candidate, spacing):
-        """What the method makes of the taps of a channel, kept."""
+    def _made_for(
+        self, channel: int, dtype: np.dtype[Any], candidate: cost.Candidate, spacing: Spacing
+    ) -> ConvolutionMethod:
+        """The method with the taps of a channel, kept."""
         column = channel if self._taps.ndim == 2 and self._taps.shape[1] > 1 else 0
         key = (column, dtype, candidate.method, candidate.fft_size, spacing)
         if key not in self._made:
             self._made[key] = _make(frozen(self._column(column), dtype), candidate, spacing)
         return self._made[key]
 
-    def _column(self, channel):
+    def _column(self, channel: int) -> FloatArray:
         """The taps of a channel: those of all, if there is but one column."""
         if self._taps.ndim == 1:
             return self._taps
         return self._taps[:, channel if self._taps.shape[1] > 1 else 0]
 
-    def _planar(self, signals, outputs, candidate, begin, spacing, threads):
+    def _planar(
+        self,
+        signals: list[Array],
+        outputs: list[Array],
+        candidate: cost.Candidate,
+        begin: int,
+        spacing: Spacing,
+        threads: int | None,
+    ) -> None:
         """Each signal to its output, in as many pieces as keep all threads busy."""
         if not signals:
             return
@@ -117,23 +173,30 @@ class Filter:
         exchanged = len(self._taps) > signals[0].size and spacing[0] == 1 and candidate.method != "sparse"
         jobs = []
         for channel, (signal, y) in enumerate(zip(signals, outputs, strict=True)):
-            x, made = signal, None
-            if exchanged:
-                x, made = frozen(self._column(channel), dtype), _make(signal, candidate, spacing)
-            else:
-                made = self._made_for(channel, dtype, candidate, spacing)
+            x = frozen(self._column(channel), dtype) if exchanged else signal
+            made = (
+                _make(signal, candidate, spacing) if exchanged else self._made_for(channel, dtype, candidate, spacing)
+            )
             for first, last in split_range(count, -(-parallel.thread_count(threads) // len(signals)), made.grain):
                 jobs.append(partial(made.fill, x, begin + first * spacing[1], y[first:last]))
         parallel.run(_call, jobs, threads)
 
-    def _interleaved(self, signal, y, candidate, begin, spacing, threads):
-        """The same where channels lie side by side: piece by piece, because a piece comes into the cache with all."""
+    def _interleaved(
+        self,
+        signal: Array,
+        y: Array,
+        candidate: cost.Candidate,
+        begin: int,
+        spacing: Spacing,
+        threads: int | None,
+    ) -> None:
+        """The same for interleaved channels: piece by piece, because cache lines hold samples of all channels."""
         count, channels = y.shape
         made = [self._made_for(channel, y.dtype, candidate, spacing) for channel in range(channels)]
         stride, reach, grain = spacing[1], max(each.reach for each in made), made[0].grain
         flat, flat_y = signal.reshape(-1), y.reshape(-1)
 
-        def fill(first, last):
+        def fill(first: int, last: int) -> None:
             start, end = begin + first * stride - reach, begin + (last - 1) * stride + 1
             samples, outputs = np.empty((channels, end - start), y.dtype), np.empty((channels, last - first), y.dtype)
             deinterleave(flat, channels, start, samples.reshape(-1))
@@ -141,7 +204,7 @@ class Filter:
                 one.fill(frozen(signal), reach, output)
             interleave(frozen(outputs.reshape(-1)), channels, first, flat_y)
 
-        def share(begin):  # one errand a thread: handing work over takes as long as a small piece
+        def share(begin: int) -> None:  # one job a thread: handing work over takes as long as a small piece
             for piece in pieces[begin : begin + each]:
                 fill(*piece)
 
@@ -150,12 +213,12 @@ class Filter:
         parallel.run(share, range(0, len(pieces), each), threads)
 
 
-def _call(job):
+def _call(job: Callable[[], None]) -> None:
     job()
 
 
-def _make(taps, candidate, spacing):
-    """A method for these taps."""
+def _make(taps: Array, candidate: cost.Candidate, spacing: Spacing) -> ConvolutionMethod:
+    """The method with these taps."""
     finite = finite_stand_ins(taps)
     made = _make_finite(finite, candidate, spacing)
     if finite is taps:
@@ -164,7 +227,7 @@ def _make(taps, candidate, spacing):
     return Nonfinite(made, taps[others], others * spacing[0], spacing[1])
 
 
-def _make_finite(taps, candidate, spacing):
+def _make_finite(taps: Array, candidate: cost.Candidate, spacing: Spacing) -> ConvolutionMethod:
     dilation, stride = spacing
     if candidate.method in ("overlap_add", "fft"):
         if dilation > 1:
@@ -178,7 +241,7 @@ def _make_finite(taps, candidate, spacing):
     return SparseFIR(frozen(taps[delays]), delays * dilation, stride)
 
 
-def split_range(count, number, grain):
+def split_range(count: int, number: int, grain: int | None) -> list[tuple[int, int]]:
     """(first, last) of up to `number` pieces of `count` outputs, cut at multiples of `grain`; None: do not cut."""
     if grain is None or number <= 1:
         return [(0, count)]
@@ -186,7 +249,7 @@ def split_range(count, number, grain):
     return [(first, min(first + length, count)) for first in range(0, count, length)]
 
 
-def output_range(mode, samples, taps):
+def output_range(mode: Mode, samples: int, taps: int) -> tuple[int, int]:
     """(first output of the full result, number of outputs) of a mode."""
     if mode == "full":
         return 0, samples + taps - 1

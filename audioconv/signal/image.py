@@ -1,29 +1,28 @@
-"""The ways to convolve a plane, each made once of its kernel: `fill` gives any run of rows of outputs.
+"""The methods of 2-D convolution of a plane, each made once for its kernel: direct, separable, sparse, overlap-add.
 
-A `Plane` is an array with what stands around it, by maps of rows and columns. Every method has the attribute
-    grain   where rows of outputs may be cut without changing a bit: at multiples of this
-and fill(plane, y): y[t, f] = sum over i and j of kernel[i, j] plane[t * stride + reach - i * dilation, ...], the same
-for columns, where reach = (rows of the kernel - 1) * dilation.
+A `Plane` is an array with its padding, by boundary index maps of rows and columns.
 """
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import gcd
+from typing import Any, Protocol
 
 import numpy as np
 
+from audioconv._typing import Array, FloatArray, IntArray
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels.dsp import planes, right_angle
 from audioconv.kernels.dsp.passes import work_size
 from audioconv.kernels.dsp.planes import PIECE, PLANE
-from audioconv.kernels.simd.vector import LANES
+from audioconv.kernels.simd._emit import LANES
+from audioconv.signal.options import Boundary
 
-BOUNDARIES = ("zero", "reflect", "mirror", "edge", "wrap")
-NEAR = 32768  # elements of a band: an eighth of the second cache in float32
+BAND_SIZE = 32768  # elements of a band: an eighth of the L2 cache in float32
 
 
-def boundary_index_map(size, begin, count, boundary):
-    """Which of `size` samples stand at begin, begin + 1, ... where a boundary continues them; -1 for zeros."""
+def boundary_index_map(size: int, begin: int, count: int, boundary: Boundary) -> IntArray:
+    """Which of `size` samples is read at begin, begin + 1, ... with a boundary mode; -1 for zeros."""
     i = np.arange(begin, begin + count)
     if boundary == "zero":
         return np.where((i >= 0) & (i < size), i, -1)
@@ -40,25 +39,25 @@ def boundary_index_map(size, begin, count, boundary):
 
 @dataclass(frozen=True)
 class Plane:
-    """x (rows, columns) of which maps say what stands where, -1 for zeros; the columns begin at column `first` of x."""
+    """x (rows, columns) and its padding, by index maps (-1: zeros); `first` is the column of x where columns begin."""
 
-    x: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
+    x: Array
+    rows: Array
+    columns: Array
     first: int
 
-    def part(self, rows, columns=slice(None)):
+    def part(self, rows: slice, columns: slice = slice(None)) -> "Plane":
         """Some of the rows and columns."""
         first = self.first + (columns.start or 0)
         return replace(self, rows=self.rows[rows], columns=self.columns[columns], first=first)
 
     @property
-    def parts(self):
-        """x as one row, and the maps, as kernels take them: what was pickled comes back writable."""
+    def parts(self) -> tuple[Array, Array, Array]:
+        """x as one row, and the index maps, as kernels take them: what was pickled comes back writable."""
         return frozen(self.x).reshape(-1), frozen(self.rows), frozen(self.columns)
 
-    def header(self, step):
-        """What kernels are told of it, where rows are to be `step` apart; the rest is to be filled in."""
+    def header(self, step: int) -> IntArray:
+        """The `PLANE` row of kernels, where rows of the band are `step` apart; the rest is to be filled in."""
         numbers = np.zeros(PLANE.row_size, np.int64)
         run = min(max(-self.first, 0), self.columns.size)
         end = min(max(self.x.shape[1] - self.first, run), self.columns.size)
@@ -68,18 +67,37 @@ class Plane:
         return numbers
 
 
-def _step(columns, dtype):
-    """Distance of rows: an odd number of cache lines, so that rows do not compete for the same places of a cache."""
+class PlaneMethod(Protocol):
+    """A method with its kernel.
+
+    Attributes
+    ----------
+    grain : int
+        Rows of outputs may be cut at multiples of this without changing a bit.
+    """
+
+    @property
+    def grain(self) -> int: ...
+
+    def fill(self, plane: Plane, y: Array) -> None:
+        """y[t, f] = sum over i and j of kernel[i, j] plane[t * stride + reach - i * dilation, ...].
+
+        The same for columns; reach = (rows of the kernel - 1) * dilation.
+        """
+
+
+def _row_stride(columns: int, dtype: np.dtype[Any]) -> int:
+    """An odd number of cache lines, so that rows do not map to the same cache sets."""
     line = 64 // dtype.itemsize
     return (-(-columns // line) | 1) * line
 
 
-def _band(step, tap_rows, stride=1):
-    """Rows of outputs for which a band is brought near."""
-    return max(4, (NEAR // step - tap_rows) // stride // planes.HEIGHT) * planes.HEIGHT
+def _band_rows(step: int, tap_rows: int, stride: int = 1) -> int:
+    """Rows of outputs of a band."""
+    return max(4, (BAND_SIZE // step - tap_rows) // stride // planes.HEIGHT) * planes.HEIGHT
 
 
-def _pieces(rows, columns):
+def _pieces(rows: int, columns: int) -> tuple[Array, int]:
     """The taps in pieces of about CHAIN: whole rows, as many as can be in each, or parts of rows."""
     count = min(rows, -(-rows * columns // planes.CHAIN))
     parts = -(-columns // planes.CHAIN) if count == rows else 1
@@ -92,91 +110,94 @@ def _pieces(rows, columns):
     return frozen(np.ravel(table), np.int64), min(last - first for first, last in pairwise(edges))
 
 
-class _Sums:
-    """What sums of products have in common."""
+class _Direct:
+    """What direct and separable convolution have in common."""
 
     grain = 1
 
-    def __init__(self, shape):
+    def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = self._rows, self._columns = shape
 
-    def _numbers(self, plane, y, least):
+    def _header(self, plane: Plane, y: Array, piece_rows: int) -> IntArray:
         """The header for a plane and its outputs."""
         wide = max(y.shape[1], planes.VECTORS * LANES[y.dtype]) + self._columns - 1
-        header = plane.header(_step(wide, y.dtype))
-        band = min(_band(header[PLANE.row_stride], self._rows), -(-len(y) // planes.HEIGHT) * planes.HEIGHT)
+        header = plane.header(_row_stride(wide, y.dtype))
+        band = min(_band_rows(header[PLANE.row_stride], self._rows), -(-len(y) // planes.HEIGHT) * planes.HEIGHT)
         header[PLANE.tap_rows], header[PLANE.tap_columns] = self._rows, self._columns
-        header[PLANE.band_rows], header[PLANE.out_columns], header[PLANE.piece_rows] = band, y.shape[1], least
+        header[PLANE.band_rows], header[PLANE.out_columns], header[PLANE.piece_rows] = band, y.shape[1], piece_rows
         return header
 
 
-def _space(size, dtype):
+def _zeros(size: int, dtype: np.dtype[Any]) -> Array:
     band = aligned(size, dtype)
     band[:] = 0
     return band
 
 
-class Direct2d(_Sums):
-    """Sums of products of neighbouring taps, in tap order."""
+class Direct2d(_Direct):
+    """Direct convolution with dense taps: sums of products in tap order."""
 
-    def __init__(self, kernel):
+    def __init__(self, kernel: Array) -> None:
         super().__init__(kernel.shape)
         self._taps = frozen(kernel[::-1, ::-1].ravel())
-        self._pieces, self._least = _pieces(*kernel.shape)
+        self._pieces, self._piece_rows = _pieces(*kernel.shape)
 
-    def fill(self, plane, y):
-        header = self._numbers(plane, y, self._least)
+    def fill(self, plane: Plane, y: Array) -> None:
+        """See `PlaneMethod`."""
+        header = self._header(plane, y, self._piece_rows)
         step, band = header[PLANE.row_stride], header[PLANE.band_rows]
         size = (band + self._rows - 1) * step + band * planes.VECTORS * LANES[y.dtype]
         x, rows, columns = plane.parts
         planes.dense(
-            x, header, rows, columns, frozen(self._taps), frozen(self._pieces), _space(size, y.dtype), y.reshape(-1)
+            x, header, rows, columns, frozen(self._taps), frozen(self._pieces), _zeros(size, y.dtype), y.reshape(-1)
         )
 
 
-class Separable2d(_Sums):
+class Separable2d(_Direct):
     """Separable convolution: a pass along columns, then one along rows, for each term of a low-rank kernel.
 
     The kernel is the sum over n of column_factors[n, :, None] * row_factors[n, None, :].
     """
 
-    def __init__(self, column_factors, row_factors):
+    def __init__(self, column_factors: Array, row_factors: Array) -> None:
         super().__init__((column_factors.shape[1], row_factors.shape[1]))
         self._column_factors = frozen(column_factors[:, ::-1].ravel())
         self._row_factors = frozen(row_factors.ravel())  # `fir` flips by itself
-        self._pieces, self._least = _pieces(column_factors.shape[1], 1)
+        self._pieces, self._piece_rows = _pieces(column_factors.shape[1], 1)
 
-    def fill(self, plane, y):
-        header = self._numbers(plane, y, self._least)
+    def fill(self, plane: Plane, y: Array) -> None:
+        """See `PlaneMethod`."""
+        header = self._header(plane, y, self._piece_rows)
         band, step = header[PLANE.band_rows], header[PLANE.row_stride]
         size = (2 * band + self._rows - 1) * step + max(band * planes.VECTORS * LANES[y.dtype], y.shape[1])
         x, rows, columns = plane.parts
         planes.separable(
             x, header, rows, columns, frozen(self._column_factors), frozen(self._pieces), frozen(self._row_factors),
-            _space(size, y.dtype), y.reshape(-1),
+            _zeros(size, y.dtype), y.reshape(-1),
         )  # fmt: skip
 
 
 class SparseFIR2d:
-    """Sums of products of taps that are not neighbours, or of which not all outputs are wanted."""
+    """Sparse (strided, dilated) convolution: sums of products of taps at any offsets."""
 
     grain = 1
 
-    def __init__(self, kernel, stride, dilation):
+    def __init__(self, kernel: Array, stride: tuple[int, int], dilation: tuple[int, int]) -> None:
         self._kernel, self._stride, self._dilation = kernel, stride, dilation
         self._taps = frozen(kernel[::-1, ::-1].ravel())
 
-    def fill(self, plane, y):
+    def fill(self, plane: Plane, y: Array) -> None:
+        """See `PlaneMethod`."""
         (down, phases), rows = self._stride, (len(self._kernel) - 1) * self._dilation[0] + 1
         size = -(-plane.columns.size // phases)
         step = size * phases
         header = plane.header(step)
-        band = min(_band(step, rows, down), len(y))
+        band = min(_band_rows(step, rows, down), len(y))
         header[PLANE.tap_rows], header[PLANE.band_rows], header[PLANE.out_columns] = rows, band, y.shape[1]
         header[PLANE.stride_rows], header[PLANE.stride_columns] = down, phases
         i, j = (np.arange(n) * d for n, d in zip(self._kernel.shape, self._dilation, strict=True))
         offsets = (i * step)[:, None] + (j % phases * size + j // phases)
-        space = _space(((band - 1) * down + rows) * step + plane.columns.size, y.dtype)
+        space = _zeros(((band - 1) * down + rows) * step + plane.columns.size, y.dtype)
         x, row_map, column_map = plane.parts
         planes.sparse(
             x, header, row_map, column_map, frozen(self._taps), frozen(offsets.ravel(), np.int64), space, y.reshape(-1)
@@ -184,16 +205,19 @@ class SparseFIR2d:
 
 
 class OverlapAdd2d:
-    """By spectra of tiles that overlap by the kernel.
+    """Fast convolution by FFTs of tiles that overlap by the kernel.
 
     The rows of a tile one behind the other are one signal, and the rows of the kernel, as far apart, one filter: where
     no row of the kernel reaches over the end of a row of the tile, their convolution is that of the plane. So a tile is
-    one block of `ring`, and no transform of two dimensions is needed.
+    one block of `right_angle`, and no 2-D transform is needed.
     """
 
-    def __init__(self, kernel, size, columns):
+    def __init__(self, kernel: Array, size: int, columns: int) -> None:
         self._shape, self._size = kernel.shape, size
-        self.kept = self.grain, self._columns = tile_outputs(size, kernel.shape, columns)
+        kept = tile_outputs(size, (kernel.shape[0], kernel.shape[1]), columns)
+        if kept is None:
+            raise ValueError(f"a tile of {size} does not hold a kernel of {kernel.shape}")
+        self.kept = self.grain, self._columns = kept
         self._width = self._columns + kernel.shape[1] - 1
         taps = np.zeros((len(kernel), self._width), kernel.dtype)
         taps[:, : kernel.shape[1]] = kernel
@@ -201,10 +225,11 @@ class OverlapAdd2d:
         self._plan = right_angle.plan(size, kernel.dtype.name)
         self._spectrum = right_angle.filter_spectrum(taps, *self._plan)
 
-    def fill(self, plane, y):
+    def fill(self, plane: Plane, y: Array) -> None:
+        """See `PlaneMethod`."""
         size, width, (rows, columns) = self._size, self._width, self._shape
         high = self.grain + rows - 1
-        batch = max(1, NEAR // size)
+        batch = max(1, BAND_SIZE // size)
         tiles, products = aligned(batch * size, y.dtype), aligned(batch * size, y.dtype)
         work = aligned(work_size(size), y.dtype)
         parts = []
@@ -231,57 +256,61 @@ class OverlapAdd2d:
 class Nonfinite:
     """Another method, made of finite stand-ins for taps that are not; to its sums the products with those are added."""
 
-    def __init__(self, method, kernel, stride, dilation):
+    def __init__(self, method: PlaneMethod, kernel: Array, stride: tuple[int, int], dilation: tuple[int, int]) -> None:
         self._method, self._kernel, self._stride, self._dilation = method, kernel, stride, dilation
         self.grain = method.grain
 
-    def fill(self, plane, y):
+    def fill(self, plane: Plane, y: Array) -> None:
+        """See `PlaneMethod`."""
         self._method.fill(plane, y)
         with np.errstate(invalid="ignore", over="ignore"):
             for taps in np.argwhere(~np.isfinite(self._kernel)):
                 (rows, x_rows), (columns, x_columns) = map(
-                    self._places, taps, self._kernel.shape, (plane.rows, plane.columns), y.shape, self._stride,
+                    self._reached, taps, self._kernel.shape, (plane.rows, plane.columns), y.shape, self._stride,
                     self._dilation,
                 )  # fmt: skip
                 y[np.ix_(rows, columns)] += self._kernel[tuple(taps)] * plane.x[np.ix_(x_rows, x_columns)]
 
     @staticmethod
-    def _places(tap, taps, places, outputs, stride, dilation):
-        """Along one axis: the outputs that the tap has a part in, and which sample of the plane with."""
+    def _reached(
+        tap: int, taps: int, index_map: Array, outputs: int, stride: int, dilation: int
+    ) -> tuple[IntArray, Array]:
+        """Along one axis: the outputs that the tap contributes to, and the sample of the plane it multiplies."""
         start = (taps - 1 - tap) * dilation
-        wanted = places[start : start + (outputs - 1) * stride + 1 : stride]
+        wanted = index_map[start : start + (outputs - 1) * stride + 1 : stride]
         there = np.flatnonzero(wanted >= 0)
         return there, wanted[there]
 
 
 class Strided:
-    """Of another method the outputs that a stride keeps."""
+    """The outputs of another method that a stride keeps."""
 
-    def __init__(self, method, stride):
+    def __init__(self, method: PlaneMethod, stride: tuple[int, int]) -> None:
         self._method, self._stride = method, stride
         self.grain = method.grain // gcd(method.grain, stride[0])
 
-    def fill(self, plane, y):
+    def fill(self, plane: Plane, y: Array) -> None:
+        """See `PlaneMethod`."""
         every = np.empty([(count - 1) * step + 1 for count, step in zip(y.shape, self._stride, strict=True)], y.dtype)
         self._method.fill(plane, every)
         y[...] = every[:: self._stride[0], :: self._stride[1]]
 
 
-def tile_outputs(size, shape, columns):
+def tile_outputs(size: int, shape: tuple[int, int], columns: int) -> tuple[int, int] | None:
     """(rows, columns) of outputs that a tile of `size` samples gives of planes with so many columns; None: none.
 
     Columns are split as evenly as makes the fewest samples to transform.
     """
-    best = None
+    best: tuple[float, tuple[int, int]] | None = None
     for split in range(1, min(columns, 64) + 1):
         kept = -(-columns // split)
         rows = size // (kept + shape[1] - 1) - shape[0] + 1
         if rows >= 1 and (best is None or split / rows < best[0]):
             best = split / rows, (rows, kept)
-    return best and best[1]
+    return None if best is None else best[1]
 
 
-def rank_one_factors(kernel):
+def rank_one_factors(kernel: Array) -> tuple[FloatArray, FloatArray] | None:
     """(column, row) whose products are the kernel within rounding, or None."""
     exact = kernel.astype(np.float64)
     if not (np.isfinite(exact).all() and exact.any()):
@@ -295,7 +324,7 @@ def rank_one_factors(kernel):
     return (column, row) if off <= 4 * np.finfo(kernel.dtype).eps * np.abs(exact).max() else None
 
 
-def low_rank_factors(kernel, tolerance):
+def low_rank_factors(kernel: Array, tolerance: float) -> tuple[FloatArray, FloatArray]:
     """(column_factors, row_factors) of a low-rank approximation of the kernel, by singular values.
 
     Off by at most `tolerance`, a share of the kernel's sum of magnitudes, or by rounding.
@@ -305,16 +334,17 @@ def low_rank_factors(kernel, tolerance):
     exact = kernel.astype(np.float64)
     u, s, v = np.linalg.svd(exact, full_matrices=False)
     most = max(tolerance, np.finfo(kernel.dtype).eps) * np.abs(exact).sum()
-    for rank in range(1, len(s) + 1):
+    for rank in range(1, len(s)):
         column_factors, row_factors = (u[:, :rank] * s[:rank]).T, v[:rank]
-        if rank == len(s) or np.abs(exact - column_factors.T @ row_factors).sum() <= most:
+        if np.abs(exact - column_factors.T @ row_factors).sum() <= most:
             return column_factors, row_factors
+    return (u * s).T, v
 
 
-def dilate_kernel(kernel, dilation):
+def dilate_kernel(kernel: Array, dilation: tuple[int, int]) -> Array:
     """The kernel with zeros between its taps."""
     if dilation == (1, 1):
         return kernel
-    wide = np.zeros([(taps - 1) * d + 1 for taps, d in zip(kernel.shape, dilation, strict=True)], kernel.dtype)
-    wide[:: dilation[0], :: dilation[1]] = kernel
-    return wide
+    dilated = np.zeros([(taps - 1) * d + 1 for taps, d in zip(kernel.shape, dilation, strict=True)], kernel.dtype)
+    dilated[:: dilation[0], :: dilation[1]] = kernel
+    return dilated

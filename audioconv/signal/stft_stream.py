@@ -1,13 +1,14 @@
-"""Short-time spectra and back, block by block."""
+"""Short-time Fourier transform and its inverse, block by block."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
+from audioconv._typing import Array, ArrayLike, ComplexArray, FloatArray, FloatName
 from audioconv.arrays import choice, float_dtype, whole
 from audioconv.errors import DtypeError, ShapeError
-from audioconv.signal._stft import PADDINGS, PAIRS, pad
+from audioconv.signal._stft import COMPLEX, pad
+from audioconv.signal.options import PADDINGS, Padding
 from audioconv.stage import Guard, GuardedStage, SampleQueue, SkipFirst, channels_advice, checked_block
 
 if TYPE_CHECKING:
@@ -21,14 +22,38 @@ class StftStream(GuardedStage):
 
     `latency` is 0: no frame is delayed beyond the samples that it is made of. With a padding other than zeros the first
     ones wait for as many samples as they are padded with.
+
+    Parameters
+    ----------
+    transform : Stft
+    channels : int, optional
+        Blocks are (samples, channels) and frames (frames, bins, channels) then.
+    dtype : "float32" or "float64"
+        Of the samples.
+    padding : {"zeros", "edge", "even", "odd"}
+        As in a call of `Stft`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import Stft
+    >>> stream = Stft(512, 128).stream()
+    >>> frames = stream.process(np.ones(1000, "float32"))
+    >>> frames.shape, stream.flush().shape
+    ((7, 257), (4, 257))
     """
 
     latency = 0
 
-    def __init__(self, transform: "Stft", channels: int | None = None, dtype: DTypeLike = "float32",
-                 padding: str = "zeros") -> None:  # fmt: skip
+    def __init__(
+        self,
+        transform: "Stft",
+        channels: int | None = None,
+        dtype: FloatName = "float32",
+        padding: Padding = "zeros",
+    ) -> None:
         self.transform, self.dtype = transform, float_dtype(dtype)
-        self.padding = choice(padding, "padding", tuple(PADDINGS))
+        self.padding: Padding = choice(padding, "padding", PADDINGS)
         self.channels = None if channels is None else whole(channels, "channels")
         self._shape: tuple[int, ...] = () if self.channels is None else (self.channels,)
         self._guard = Guard("Stft stream")
@@ -41,7 +66,7 @@ class StftStream(GuardedStage):
         self._latest = self._pending.items[:0]  # samples that what stands after the signal is made of
         self._samples = self._frames = 0
 
-    def process(self, block: ArrayLike) -> Array:
+    def process(self, block: ArrayLike) -> ComplexArray:
         """Take the next block and return the frames that it completes.
 
         Parameters
@@ -115,11 +140,30 @@ class InverseStftStream(GuardedStage):
     """`Stft.inverse` block by block: `process` returns the samples that no later frame reaches.
 
     `latency` is 0: no sample is delayed beyond the frames that it is made of.
+
+    Parameters
+    ----------
+    transform : Stft
+    channels : int, optional
+        Frames are (frames, bins, channels) and blocks (samples, channels) then.
+    dtype : "float32" or "float64"
+        Of the samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import Stft
+    >>> transform = Stft(512, 128)
+    >>> stream = transform.inverse_stream()
+    >>> spectra = transform(np.ones(1000, "float32"))
+    >>> samples = np.concatenate([stream.process(spectra[:5]), stream.process(spectra[5:]), stream.flush()])
+    >>> bool(np.allclose(samples[:1000], 1))
+    True
     """
 
     latency = 0
 
-    def __init__(self, transform: "Stft", channels: int | None = None, dtype: DTypeLike = "float32") -> None:
+    def __init__(self, transform: "Stft", channels: int | None = None, dtype: FloatName = "float32") -> None:
         self.transform, self.dtype = transform, float_dtype(dtype)
         self.channels = None if channels is None else whole(channels, "channels")
         self._shape: tuple[int, ...] = () if self.channels is None else (self.channels,)
@@ -153,14 +197,14 @@ class InverseStftStream(GuardedStage):
 
     def _process(self, block: ArrayLike) -> FloatArray:
         spectra = self.transform._checked(block)
-        if spectra.dtype != PAIRS[self.dtype]:
-            raise DtypeError(f"this stream takes {PAIRS[self.dtype]} spectra, not {spectra.dtype}")
+        if spectra.dtype != COMPLEX[self.dtype]:
+            raise DtypeError(f"this stream takes {COMPLEX[self.dtype]} spectra, not {spectra.dtype}")
         if spectra.shape[2:] != self._shape:
             wanted = ", ".join(map(str, ("frames", self.transform.bins, *self._shape)))
             raise ShapeError(f"this stream takes spectra of shape ({wanted}), not {spectra.shape}")
         total = np.zeros((len(spectra) * self.transform.hop + self._overlap, *self._shape), self.dtype)
         total[: self._overlap] = self._sum
-        self.transform._add(spectra, total)
+        self.transform._overlap_add(spectra, total)
         self._sum = total[len(spectra) * self.transform.hop :].copy()
         self._fresh = self._fresh and not len(spectra)
         samples: FloatArray = self._from_start(total[: len(spectra) * self.transform.hop])

@@ -1,11 +1,15 @@
-"""Measure what the methods cost on this machine, for `cost`."""
+"""Measure the cost of each method on this machine, for the cost model (`cost`)."""
 
 import json
 import os
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from audioconv._typing import Array, FloatName, Progress
 from audioconv.arrays import frozen
 from audioconv.kernels.dsp.partition import advance
 from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, filter_spectra, segment_table
@@ -14,7 +18,8 @@ from audioconv.kernels.simd.pointers import address_of
 from audioconv.signal import cost
 from audioconv.signal.filter import Filter
 from audioconv.signal.image import Direct2d, OverlapAdd2d, Plane, Separable2d, boundary_index_map
-from audioconv.signal.methods import DirectFIR, OverlapAdd, SparseFIR
+from audioconv.signal.methods import ConvolutionMethod, DirectFIR, OverlapAdd, SparseFIR
+from audioconv.signal.options import Method
 
 PLANE_COLUMNS = 1025  # bins of a spectrogram
 SAMPLES = 1_440_000  # of the signal that is filtered: 30 s at 48 kHz, beyond most caches
@@ -22,7 +27,7 @@ ROUNDS = 3  # through everything, so that a time when the machine had other thin
 ENOUGH_S = 0.03  # of one measurement
 
 
-def measure(progress=lambda done: None):
+def measure(progress: Progress = lambda done: None) -> dict[FloatName, cost.Costs]:
     """Time every method; call `progress` with the share that is done. Returns a dict of `cost.Costs`."""
     steps = [(dtype, *step) for dtype in cost.DTYPES for step in _steps(dtype)]
     least_s = [np.inf] * len(steps)
@@ -30,36 +35,38 @@ def measure(progress=lambda done: None):
         for i, (_, _, measured) in enumerate(steps):
             least_s[i] = min(least_s[i], measured())
             progress((turn + (i + 1) / len(steps)) / ROUNDS)
-    tables = {dtype: {field: [] for field in cost.Costs._fields} for dtype in cost.DTYPES}
+    tables: dict[FloatName, dict[str, list[float]]] = {
+        dtype: {field: [] for field in cost.Costs._fields} for dtype in cost.DTYPES
+    }
     for (dtype, field, _), seconds in zip(steps, least_s, strict=True):
         tables[dtype][field].append(seconds)
     return {dtype: cost.Costs(*map(tuple, table.values())) for dtype, table in tables.items()}
 
 
-def _steps(dtype):
+def _steps(dtype: FloatName) -> Iterator[tuple[str, Callable[[], float]]]:
     """(field of `cost.Costs`, function that measures its next figure)."""
     x = frozen(np.random.default_rng(0).standard_normal(SAMPLES), dtype)
     ones = np.ones(16, dtype)  # so short that nothing but the call counts
     for taps in cost.TAPS:
-        yield "direct", lambda taps=taps: _output_s(DirectFIR(x[:taps]), x)
-        yield "sparse", lambda taps=taps: _output_s(SparseFIR(x[:taps], 37 * np.arange(taps), 1), x)
+        yield "direct", partial(_output_s, DirectFIR(x[:taps]), x)
+        yield "sparse", partial(_output_s, SparseFIR(x[:taps], 37 * np.arange(taps), 1), x)
     for size in cost.SIZES:
-        yield "block", lambda size=size: _block_s(size, x)
-        yield "whole", lambda size=size: _call_s(np.resize(x, size // 4 * 3), x[: size // 4 + 1], "fft")
+        yield "block", partial(_block_s, size, x)
+        yield "whole", partial(_whole_s, size, x)
     for block in cost.PARTITIONS:
-        yield "transform", lambda block=block: _parts_s(block, x)[0]
-        yield "product", lambda block=block: _parts_s(block, x)[1]
+        yield "transform", partial(_transform_s, block, x)
+        yield "product", partial(_product_s, block, x)
     for side in cost.SIDES:
         kernel = np.resize(x, (side, side))
-        yield "dense", lambda kernel=kernel: _plane_s(Direct2d(kernel), x)
-        yield "separable", lambda kernel=kernel: _plane_s(Separable2d(kernel[:1], kernel[:1]), x)
+        yield "dense", partial(_plane_s, Direct2d(kernel), x)
+        yield "separable", partial(_plane_s, Separable2d(kernel[:1], kernel[:1]), x)
     for size in cost.TILES:
-        yield "tile", lambda size=size: _tile_s(size, x)
-    for method in ("direct", "sparse"):
-        yield "call", lambda method=method: _call_s(ones, ones[:3], method)
+        yield "tile", partial(_tile_s, size, x)
+    yield "call", partial(_call_s, ones, ones[:3], "direct")
+    yield "call", partial(_call_s, ones, ones[:3], "sparse")
 
 
-def save(tables, path=None):
+def save(tables: dict[FloatName, cost.Costs], path: Path | None = None) -> Path:
     """Keep the figures, as those of this machine if no path is given; `cost` uses those from now on."""
     path = path or cost.table_path()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,10 +78,10 @@ def save(tables, path=None):
     return path
 
 
-def _least_s(function):
+def _least_s(function: Callable[[], object]) -> float:
     """The least time of a call: what it takes when nothing disturbs it."""
     function()  # plans, compiles
-    times_s = []
+    times_s: list[float] = []
     while len(times_s) < 3 or sum(times_s) < ENOUGH_S:
         start = time.perf_counter()
         function()
@@ -82,19 +89,23 @@ def _least_s(function):
     return min(times_s)
 
 
-def _output_s(method, x):
+def _output_s(method: ConvolutionMethod, x: Array) -> float:
     y = np.empty(x.size - method.reach, x.dtype)
     return _least_s(lambda: method.fill(x, method.reach, y)) / y.size
 
 
-def _block_s(size, x):
-    method = OverlapAdd(x[: size // 4], size, 1, False)
-    number = max(1, x.size // method.grain)
-    y = np.empty(number * method.grain, x.dtype)
+def _block_s(size: int, x: Array) -> float:
+    method, kept = OverlapAdd(x[: size // 4], size, 1, False), size - size // 4 + 1
+    number = max(1, x.size // kept)
+    y = np.empty(number * kept, x.dtype)
     return _least_s(lambda: method.fill(x, 0, y)) / number
 
 
-def _plane_s(method, x):
+def _whole_s(size: int, x: Array) -> float:
+    return _call_s(np.resize(x, size // 4 * 3), x[: size // 4 + 1], "fft")
+
+
+def _plane_s(method: Direct2d | Separable2d, x: Array) -> float:
     """An output of a plane."""
     shape = (x.size // PLANE_COLUMNS, PLANE_COLUMNS)
     y = np.empty(shape, x.dtype)
@@ -106,7 +117,7 @@ def _plane_s(method, x):
     return _least_s(lambda: method.fill(plane, y)) / y.size
 
 
-def _tile_s(size, x):
+def _tile_s(size: int, x: Array) -> float:
     """A tile of a plane of such tiles."""
     side = max(2, int(size**0.5) // 8)
     method = OverlapAdd2d(np.resize(x, (side, side)), size, PLANE_COLUMNS)
@@ -114,18 +125,27 @@ def _tile_s(size, x):
     number, split = max(1, x.size // size), -(-PLANE_COLUMNS // columns)
     y = np.empty((-(-number // split) * rows, PLANE_COLUMNS), x.dtype)
     shape = (len(y) + side - 1, PLANE_COLUMNS + side - 1)
-    plane = Plane(frozen(np.resize(x, shape)), *(frozen(np.arange(size)) for size in shape), 0)
+    maps = [frozen(np.arange(size)) for size in shape]
+    plane = Plane(frozen(np.resize(x, shape)), maps[0], maps[1], 0)
     return _least_s(lambda: method.fill(plane, y)) / (-(-number // split) * split)
 
 
-def _parts_s(block, x):
+def _parts_s(block: int, x: Array) -> tuple[float, float]:
     """The transforms and a product of a block of a stream, from streams with 4 and with 16 partitions."""
     few_s, many_s = _partitions_s(block, 4, x), _partitions_s(block, 16, x)
     product_s = max((many_s - few_s) / 12, 1e-3 * few_s)  # a disturbed measurement may not make work cost nothing
     return max(few_s - 4 * product_s, product_s), product_s
 
 
-def _partitions_s(block, count, x):
+def _transform_s(block: int, x: Array) -> float:
+    return _parts_s(block, x)[0]
+
+
+def _product_s(block: int, x: Array) -> float:
+    return _parts_s(block, x)[1]
+
+
+def _partitions_s(block: int, count: int, x: Array) -> float:
     """A block of a stream with so many partitions of so many samples and nothing else."""
     shape = Shape((Level(block, 2 * block, count),), 2 * block, count * block, 1, 1, 1, False, x.dtype)
     arrays = convolver_arrays(shape)
@@ -136,5 +156,5 @@ def _partitions_s(block, count, x):
     return _least_s(lambda: run_chain(table, 1, samples, y, y.size)) / (y.size // block)
 
 
-def _call_s(x, h, method):
+def _call_s(x: Array, h: Array, method: Method) -> float:
     return _least_s(lambda: Filter(h).convolve(x, method=method, threads=1))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import audioconv as ac
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import cost2d
-from audioconv.signal._convolve2d import METHODS_2D
 from audioconv.signal.kernels2d import gaussian
+from audioconv.signal.options import METHODS_2D
 from tests import naive
 from tests.compare import assert_close
 from tests.signals import noise

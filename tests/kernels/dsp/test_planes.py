@@ -9,7 +9,6 @@ from audioconv.arrays import frozen
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.dsp import planes
 from audioconv.signal.image import (
-    BOUNDARIES,
     Direct2d,
     OverlapAdd2d,
     Plane,
@@ -22,6 +21,7 @@ from audioconv.signal.image import (
     rank_one_factors,
     tile_outputs,
 )
+from audioconv.signal.options import BOUNDARIES
 from tests import naive
 from tests.compare import assert_close
 from tests.signals import frozen_noise
