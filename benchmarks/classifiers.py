@@ -20,7 +20,7 @@ from sklearn.model_selection import GroupKFold
 
 import audioconv as ac
 from audioconv.classify import load_dataset
-from audioconv.report.scores import wilson
+from audioconv.report.scores import wilson_interval
 
 RESULT = Path(__file__).parent / "results" / "classifiers.json"
 RUNS = (
@@ -69,7 +69,7 @@ def run(folder, model, settings, options):
         errors.append(wrong)
         print(f"{folder.name}, {model}, seed {seed}: {wrong} errors of {clips}, {times_s[-1]:.0f} s", flush=True)
     mean = float(np.mean(errors))
-    low, high = wilson(round(clips - mean), clips)  # of one test part: other seeds are no new clips
+    low, high = wilson_interval(round(clips - mean), clips)  # of one test part: other seeds are no new clips
     return {"clips": clips, "errors": errors, "right": 1 - mean / clips, "low": low, "high": high,
             "seconds": float(np.median(times_s))}  # fmt: skip
 

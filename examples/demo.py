@@ -108,9 +108,9 @@ def train_model(page):
     model = KeywordClassifier.load(OUT / "keywords.safetensors")
 
     said = model.predict(test.files)
-    counts = report.confusion_counts(test.labels, said, model.classes_)
+    counts = report.confusion_matrix(test.labels, said, model.classes_)
     right = counts.trace()
-    low, high = report.wilson(right, len(test))
+    low, high = report.wilson_interval(right, len(test))
     voices = [len(set(part.groups)) for part in (train, test)]
     text = (
         f"Trained on {len(train):,} clips by {voices[0]} voices. Of {len(test)} clips by {voices[1]} voices that it "

@@ -73,7 +73,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Filter and clean sound files and live sound, train keyword classifiers, and hear their words in long recordings.
+    """Filter and denoise sound files and live sound, train keyword classifiers, and detect keywords in recordings.
 
     An error is one line and exit code 2; AUDIOCONV_DEBUG=1 shows where it came from.
     """

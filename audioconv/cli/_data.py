@@ -1,4 +1,4 @@
-"""audioconv data: public sets of labelled clips, and what one wants to know of a folder of them."""
+"""audioconv data: public data sets of labelled clips, fetched; and checks of a folder of clips."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +8,14 @@ import typer
 from audioconv.cli.datasets import Speaker
 from audioconv.cli.messages import byte_bar, say
 
-data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at folders of clips, or fetch public ones.")
+data = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Check data sets (folders of clips), or fetch public ones."
+)
 
 
 @data.command("list")
 def show_catalogue() -> None:
-    """Name the public sets that can be fetched."""
+    """Name the public data sets that can be fetched."""
     from audioconv.classify.catalogue import CATALOGUE
 
     for entry in CATALOGUE.values():
@@ -29,9 +31,10 @@ def fetch(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the archive in the cache folder.")] = False,
 ) -> None:
-    """Download a public set, check and unpack it, and write its manifest.csv.
+    """Download a public data set and unpack it.
 
-    A download that was stopped goes on where it was. Official splits are honoured.
+    The archive is checked, and manifest.csv written. A download that was stopped goes on where it was. Official splits
+    are honoured.
     """
     from audioconv.arrays import choice
     from audioconv.classify._fetch import fetch as fetch_set
@@ -63,7 +66,7 @@ def check(
     files: Annotated[bool, typer.Option("--files", help="Name every file, not one of each kind.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores if not given.")] = None,
 ) -> None:
-    """Say what is wrong with the clips of a folder.
+    """Check the clips of a folder, and name what is wrong.
 
     Files that cannot be read, speakers in more than one part, the same recording twice or under two labels, clips that
     are cut off at full scale, silent, or cut within their sound: the exit code is 1 then. Labels with few clips, and

@@ -27,11 +27,9 @@ def denoise(
     noise_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A sound file with nothing but the noise.")
     ] = None,
-    reduction: Annotated[
-        float, typer.Option(min=0, max=200, metavar="DB", help="How much softer the noise becomes.")
-    ] = 30.0,
+    reduction: Annotated[float, typer.Option(min=0, max=200, metavar="DB", help="Attenuation of the noise.")] = 30.0,
     threshold: Annotated[
-        float, typer.Option(min=-20, max=60, metavar="DB", help="What is less than so far above the noise is noise.")
+        float, typer.Option(min=-20, max=60, metavar="DB", help="What is less than so far above the noise is gated.")
     ] = 4.0,
     memory: Annotated[
         float, typer.Option(min=0.1, max=60, metavar="S", help="How far back the noise is estimated from.")
@@ -43,10 +41,11 @@ def denoise(
     partial: Partial = False,
     force: Force = False,
 ) -> None:
-    """Take the noise out of a file by a spectral gate.
+    """Remove the noise of a file by a spectral gate.
 
     Without --noise or --noise-file the noise is estimated as it goes, from the softest moments of the last --memory
-    seconds, so that it may slowly change; with one of them it is known, which is better where it stays alike. The file
+    seconds (minimum statistics), so that it may slowly change; a noise profile from one of them is better where the
+    noise stays alike. The file
     is processed block by block, so that it may be longer than memory. Tags and the like are kept where OUT can hold
     them.
     """

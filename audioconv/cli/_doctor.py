@@ -9,10 +9,12 @@ _LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "soundfile", "soxr", "libro
 
 
 def doctor(
-    warm: Annotated[bool, typer.Option("--warm", help="Compile now what the public calls use in float32.")] = False,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Compile the kernels of the public calls in float32 now.")
+    ] = False,
     clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Remove all compiled kernels first.")] = False,
 ) -> None:
-    """Show versions, SIMD target, cache."""
+    """Show versions, SIMD target and kernel cache."""
     from audioconv.cache import clear_kernels
     from audioconv.kernels._about import about
 

@@ -1,4 +1,4 @@
-"""audioconv evaluate: how often a model is right, and where it is not."""
+"""audioconv evaluate: the accuracy of a model, and its confusion matrix."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,12 +25,10 @@ def evaluate(
         typer.Option(help="Part to use: train, val, test or all; test if the manifest has one, else all that is new."),
     ] = None,
     speaker: Speaker = None,
-    errors: Annotated[
-        bool, typer.Option("--errors", help="List the clips that were taken for something else.")
-    ] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="List the misclassified clips.")] = False,
     skip_broken: SkipBroken = False,
 ) -> None:
-    """Count how often a model is right.
+    """Measure the accuracy of a model.
 
     Prints accuracy with its 95 % interval, confusion matrix and the recall of each class. Clips that the model was
     trained on are left out, unless --split is train or all.
@@ -38,7 +36,7 @@ def evaluate(
     import numpy as np
 
     from audioconv.classify import KeywordClassifier
-    from audioconv.report.scores import confusion_counts, confusion_table, wilson
+    from audioconv.report.scores import confusion_matrix, confusion_table, wilson_interval
 
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
@@ -54,11 +52,11 @@ def evaluate(
     part, clips = _unknown_to(classifier, model, part, split or ("test" if data.official else "new"))
     truth, guess = np.asarray(part.labels, str), np.asarray(classifier.predict(clips), str)
     right = int((guess == truth).sum())
-    low, high = wilson(right, len(truth))
+    low, high = wilson_interval(right, len(truth))
     typer.echo(
         f"accuracy {right / len(truth):.2%} ({right} of {len(truth)} clips; 95 % interval {low:.2%} to {high:.2%})"
     )
-    _print_table(confusion_table(confusion_counts(truth.tolist(), guess.tolist(), classes), classes), classes)
+    _print_table(confusion_table(confusion_matrix(truth.tolist(), guess.tolist(), classes), classes), classes)
     if errors:
         for file, true, said in zip(part.files, truth, guess, strict=True):
             if true != said:

@@ -27,50 +27,58 @@ class IrRate(StrEnum):
     strict = "strict"
 
 
+# options
+_Source = Annotated[str, typer.Argument(metavar="IN", help="Sound file to filter; - is standard input.")]
+_Target = Annotated[
+    str, typer.Argument(metavar="OUT", help="Sound file to write, as its suffix says; - is standard output.")
+]
+_Chain = Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")]
+_Ir = Annotated[
+    Path | None,
+    typer.Option("--ir", help="Impulse response: one channel, or as many as IN, or any number if IN is mono."),
+]
+_TrueStereo = Annotated[
+    bool, typer.Option("--true-stereo", help="The 4 channels of the impulse response are LL LR RL RR.")
+]
+_IrRate = Annotated[IrRate, typer.Option(help="An impulse response of another sample rate is resampled, or refused.")]
+_Wet = Annotated[float | None, typer.Option(min=0, max=1, metavar="PART", help="Dry/wet mix of --ir; 1 is all wet.")]
+_Highpass = Annotated[float | None, typer.Option(metavar="HZ", help="Butterworth high-pass, order 4; -3 dB at HZ.")]
+_Lowpass = Annotated[float | None, typer.Option(metavar="HZ", help="Butterworth low-pass, order 4; -3 dB at HZ.")]
+_Gain = Annotated[float | None, typer.Option(metavar="DB", help="Gain in dB, from -200 to 200.")]
+_Normalize = Annotated[bool, typer.Option("--normalize", help="Attenuate as a whole if the peak is beyond full scale.")]
+_Peak = Annotated[
+    float | None,
+    typer.Option(min=-200, max=0, metavar="DB", help="Normalize to this peak level."),
+]
+_Loudness = Annotated[
+    float | None,
+    typer.Option(min=-70, max=0, metavar="LUFS", help="Normalize to this loudness (ITU-R BS.1770)."),
+]
+_Dither = Annotated[bool, typer.Option(help="Dither (triangular, 1 LSB) where samples are rounded to 16 bits or less.")]
+_Subtype = Annotated[str | None, typer.Option(metavar="TYPE", help="Sample type of OUT: PCM_16, PCM_24, FLOAT, ...")]
+_Rate = Annotated[int | None, typer.Option(min=1, metavar="HZ", help="Sample rate of OUT.")]
+_Block = Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and filtered at a time.")]
+
+
 def filter_file(
-    source: Annotated[str, typer.Argument(metavar="IN", help="Sound file to filter; - is standard input.")],
-    target: Annotated[
-        str, typer.Argument(metavar="OUT", help="Sound file to write, as its suffix says; - is standard output.")
-    ],
-    chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")] = None,
-    ir: Annotated[
-        Path | None,
-        typer.Option("--ir", help="Impulse response: one channel, or as many as IN, or any number if IN is mono."),
-    ] = None,
-    true_stereo: Annotated[
-        bool, typer.Option("--true-stereo", help="The 4 channels of the impulse response are LL LR RL RR.")
-    ] = False,
-    ir_rate: Annotated[
-        IrRate, typer.Option(help="An impulse response of another sample rate is resampled, or refused.")
-    ] = IrRate.convert,
-    wet: Annotated[
-        float | None, typer.Option(min=0, max=1, metavar="PART", help="Part of --ir beside the dry signal; 1 is all.")
-    ] = None,
-    highpass: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Butterworth high-pass, order 4; -3 dB at HZ.")
-    ] = None,
-    lowpass: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Butterworth low-pass, order 4; -3 dB at HZ.")
-    ] = None,
-    gain: Annotated[float | None, typer.Option(metavar="DB", help="Gain in dB, from -200 to 200.")] = None,
-    normalize: Annotated[
-        bool, typer.Option("--normalize", help="Softer as a whole if the peak is beyond full scale.")
-    ] = False,
-    peak: Annotated[
-        float | None,
-        typer.Option(min=-200, max=0, metavar="DB", help="Softer or louder to this peak."),
-    ] = None,
-    loudness: Annotated[
-        float | None,
-        typer.Option(min=-70, max=0, metavar="LUFS", help="Softer or louder to this loudness (ITU-R BS.1770)."),
-    ] = None,
-    dither: Annotated[bool, typer.Option(help="Noise of 1 LSB where 16 bits or less are rounded to.")] = True,
-    subtype: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="Sample type of OUT: PCM_16, PCM_24, FLOAT, ...")
-    ] = None,
+    source: _Source,
+    target: _Target,
+    chain: _Chain = None,
+    ir: _Ir = None,
+    true_stereo: _TrueStereo = False,
+    ir_rate: _IrRate = IrRate.convert,
+    wet: _Wet = None,
+    highpass: _Highpass = None,
+    lowpass: _Lowpass = None,
+    gain: _Gain = None,
+    normalize: _Normalize = False,
+    peak: _Peak = None,
+    loudness: _Loudness = None,
+    dither: _Dither = True,
+    subtype: _Subtype = None,
     format: Format = None,
-    rate: Annotated[int | None, typer.Option(min=1, metavar="HZ", help="Sample rate of OUT.")] = None,
-    block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and filtered at a time.")] = 65536,
+    rate: _Rate = None,
+    block: _Block = 65536,
     partial: Partial = False,
     force: Force = False,
 ) -> None:

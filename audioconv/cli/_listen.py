@@ -31,16 +31,16 @@ def listen(
     device: Annotated[str | None, typer.Option(help="Microphone, by number or name.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so long.")] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, metavar="T", help="Score from which a word counts.")
+        float | None, typer.Option(min=0, max=1, metavar="T", help="Detection threshold of the score.")
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 1600,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
     partial: Partial = False,
     force: Force = False,
 ) -> None:
-    """Hear words from the microphone, or in a long recording.
+    """Detect keywords from the microphone, or in a long recording.
 
-    Each word is printed as it is found: time, label, score. The time is the middle of the word, where its score is
+    Each detection is printed as it is found: time, label, score. The time is the middle of the word, where its score is
     largest; the table has where it began, too. Ctrl-C ends it.
     """
     from audioconv import io

@@ -34,7 +34,7 @@ def live(
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so long.")] = None,
     meter: Annotated[bool, typer.Option("--meter", help="Show levels, load and dropouts.")] = False,
 ) -> None:
-    """Play the microphone through responses and chains.
+    """Play the microphone through impulse responses and chains.
 
     In this order: --chain, --ir, --gain. The sound card runs compiled code alone. Ctrl-C ends it, and says how it went.
     Beware of loudspeakers that the microphone hears.

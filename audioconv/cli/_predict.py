@@ -1,4 +1,4 @@
-"""audioconv predict: the words in short clips."""
+"""audioconv predict: classify short clips."""
 
 import sys
 from pathlib import Path
@@ -12,12 +12,12 @@ from audioconv.cli.datasets import SkipBroken, hint_at_skipping, unreadable
 def predict(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     files: Annotated[list[Path], typer.Argument(help="Clips, one word each.")],
-    top: Annotated[int, typer.Option(min=1, metavar="K", help="Number of guesses a clip.")] = 1,
+    top: Annotated[int, typer.Option(min=1, metavar="K", help="Number of labels a clip (top-k).")] = 1,
     skip_broken: SkipBroken = False,
 ) -> None:
-    """Say which word each clip holds.
+    """Classify clips: which word each holds.
 
-    One line a guess: file, label, probability; tab-separated when the output is not a terminal.
+    One line a label: file, label, probability; tab-separated when the output is not a terminal.
     """
     from audioconv.classify import KeywordClassifier
 

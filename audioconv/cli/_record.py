@@ -41,7 +41,8 @@ def record(
     seconds: Annotated[float, typer.Option(min=0.1, max=60, metavar="S", help="Length of a clip.")] = 1.0,
     speaker: Annotated[str | None, typer.Option(metavar="NAME", help="Who speaks; file names begin with it.")] = None,
     continuous: Annotated[
-        bool, typer.Option("--continuous", help="Keep one clip after the other, wait for no word: for noise.")
+        bool,
+        typer.Option("--continuous", help="Fixed chunks, one after the other, without waiting for a word: for noise."),
     ] = False,
     file: Annotated[
         str | None,
@@ -53,9 +54,9 @@ def record(
 ) -> None:
     """Record clips of a word for training.
 
-    Each time something is said one clip is kept, with the word in its middle, as FOLDER/LABEL/0001.wav and so on; none
-    is ever overwritten. What is too long, too short, too quiet or cut off at full scale is named and not kept. Ctrl-C
-    ends it, and leaves the clips so far.
+    Each time something is said (voice activity, by energy) one clip is kept, with the word in its middle, as
+    FOLDER/LABEL/0001.wav and so on; none is ever overwritten. What is too long, too short, too quiet or clipped is
+    named and not kept. Ctrl-C ends it, and leaves the clips so far.
     """
     from audioconv import io
     from audioconv.classify import EnergySegmenter, FixedChunks

@@ -43,7 +43,9 @@ def spectrogram(
         ),
     ] = None,
     window_ms: Annotated[float, typer.Option(min=1, max=1000, metavar="MS", help="Length of a spectrum.")] = 46.0,
-    range_db: Annotated[float, typer.Option("--range", min=1, max=200, metavar="DB", help="Levels shown.")] = 80.0,
+    range_db: Annotated[
+        float, typer.Option("--range", min=1, max=200, metavar="DB", help="Dynamic range shown, below the peak.")
+    ] = 80.0,
     fmax: Annotated[float | None, typer.Option(min=1, metavar="HZ", help="Highest frequency shown.")] = None,
     axis: Annotated[Axis, typer.Option(help="Scale of the frequencies; log begins at 20 Hz.")] = Axis.linear,
     size: Annotated[

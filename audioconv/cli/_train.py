@@ -16,43 +16,62 @@ if TYPE_CHECKING:
     from audioconv.classify.dataset import Dataset
 
 
+# options
+_Folder = Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")]
+_Out = Annotated[Path, typer.Option("--out", help="Model file to write.")]
+_Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="tc-resnet8, tc-resnet14-1.5, ds-tcn, ds-cnn-s, bc-resnet-1, bc-resnet-2, bc-resnet-3, mlp, "
+        "or minirocket.",
+    ),
+]
+_Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")]
+_Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed: same seed, same model.")]
+_Noise = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Background recordings to mix in; FOLDER/_background_noise_ if there."),
+]
+_Threads = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
+]
+_Words = Annotated[
+    str | None, typer.Option(metavar="A,B,C", help="Only these labels; all others together are 'unknown'.")
+]
+_Silence = Annotated[bool, typer.Option("--silence", help="A class 'silence', trained on noise alone.")]
+_Balance = Annotated[
+    bool, typer.Option("--balance", help="Balanced class weights: rare labels count as much as others.")
+]
+_Check = Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")]
+_Augment = Annotated[bool, typer.Option(help="Augment the clips: shift, gain, speed, noise, masks.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")]
+_History = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")]
+
+
 def train(
-    folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
-    out: Annotated[Path, typer.Option("--out", help="Model file to write.")],
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="tc-resnet8, tc-resnet14-1.5, ds-tcn, ds-cnn-s, bc-resnet-1, bc-resnet-2, bc-resnet-3, mlp, "
-            "or minirocket.",
-        ),
-    ] = "tc-resnet8",
-    epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Same seed, same model.")] = 0,
-    noise: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Background recordings to mix in; FOLDER/_background_noise_ if there."),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Threads; AUDIOCONV_THREADS or all cores if not given.")
-    ] = None,
+    folder: _Folder,
+    out: _Out,
+    model: _Model = "tc-resnet8",
+    epochs: _Epochs = None,
+    seed: _Seed = 0,
+    noise: _Noise = None,
+    threads: _Threads = None,
     speaker: Speaker = None,
-    words: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Only these labels; all others together are 'unknown'.")
-    ] = None,
-    silence: Annotated[bool, typer.Option("--silence", help="A class 'silence', trained on noise alone.")] = False,
-    balance: Annotated[bool, typer.Option("--balance", help="Rare labels count as much as others.")] = False,
-    check: Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")] = True,
-    augment: Annotated[bool, typer.Option(help="Vary the clips by shift, gain, speed, noise and masks.")] = True,
+    words: _Words = None,
+    silence: _Silence = False,
+    balance: _Balance = False,
+    check: _Check = True,
+    augment: _Augment = True,
     skip_broken: SkipBroken = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
-    history: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")] = None,
+    resume: _Resume = False,
+    history: _History = None,
     force: Force = False,
 ) -> None:
     """Train a keyword classifier.
 
-    Speakers of the validation part choose the weights that are kept; the test part is left alone. Ctrl-C keeps the
-    best weights so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
+    The weights with the best validation accuracy are kept; the test part is left alone. Ctrl-C keeps the best weights
+    so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
     """
     from audioconv.classify import KeywordClassifier
     from audioconv.nn import History

@@ -3,17 +3,17 @@
 from audioconv.report._spectrogram import spectrogram
 from audioconv.report.page import Report
 from audioconv.report.plots import confusion, log_mel, posteriors, training_curve, waveform
-from audioconv.report.scores import confusion_counts, confusion_table, wilson
+from audioconv.report.scores import confusion_matrix, confusion_table, wilson_interval
 
 __all__ = [
     "Report",
     "confusion",
-    "confusion_counts",
+    "confusion_matrix",
     "confusion_table",
     "log_mel",
     "posteriors",
     "spectrogram",
     "training_curve",
     "waveform",
-    "wilson",
+    "wilson_interval",
 ]

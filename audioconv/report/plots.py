@@ -179,7 +179,7 @@ def confusion(counts: ArrayLike, labels: Sequence[object]) -> "Figure":
     Parameters
     ----------
     counts : int array, shape (labels, labels)
-        Row: what it was; column: what was said, as `confusion_counts` gives them.
+        Row: the true label; column: the predicted one, as `confusion_matrix` gives them.
     labels : sequence of labels
 
     Returns

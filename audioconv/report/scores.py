@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """Interval that holds the true rate in about 95 of 100 such trials.
+def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Compute the interval that holds the true rate in about 95 of 100 such trials.
 
     Parameters
     ----------
-    right, total : int
+    successes, trials : int
         Trials that went well, and all of them.
     z : float
         Width in standard deviations; 1.96 is 95 %.
@@ -38,53 +38,53 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
 
     Examples
     --------
-    >>> [round(limit, 3) for limit in wilson(9, 10)]
+    >>> [round(limit, 3) for limit in wilson_interval(9, 10)]
     [0.596, 0.982]
     """
-    right, total = whole(right, "right", 0), whole(total, "total")
-    if right > total:
-        raise ArgumentError(f"right must be at most total, not {right} of {total}")
-    rate, scale = right / total, 1 + z * z / total
-    middle = (rate + z * z / (2 * total)) / scale
-    half = z / scale * (rate * (1 - rate) / total + z * z / (4 * total * total)) ** 0.5
+    successes, trials = whole(successes, "successes", 0), whole(trials, "trials")
+    if successes > trials:
+        raise ArgumentError(f"successes must be at most trials, not {successes} of {trials}")
+    rate, scale = successes / trials, 1 + z * z / trials
+    middle = (rate + z * z / (2 * trials)) / scale
+    half = z / scale * (rate * (1 - rate) / trials + z * z / (4 * trials * trials)) ** 0.5
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def confusion_counts(truth: Sequence[object], said: Sequence[object], labels: Sequence[object]) -> IntArray:
-    """Count how often each label was said for each label that it was.
+def confusion_matrix(y_true: Sequence[object], y_pred: Sequence[object], labels: Sequence[object]) -> IntArray:
+    """Count how often each label was predicted for each true label, as `sklearn.metrics.confusion_matrix`.
 
     Parameters
     ----------
-    truth, said : sequences of labels, one a clip
+    y_true, y_pred : sequences of labels, one a clip
     labels : sequence of labels
         The order of rows and columns.
 
     Returns
     -------
     counts : int array, shape (labels, labels)
-        Row: what it was; column: what was said.
+        Row: the true label; column: the predicted one.
 
     Raises
     ------
     ShapeError
-        If truth and said differ in length.
+        If y_true and y_pred differ in length.
     ArgumentError
         If they hold a label that is not in `labels`.
 
     Examples
     --------
-    >>> confusion_counts(["yes", "no", "no"], ["yes", "no", "yes"], ["no", "yes"]).tolist()
+    >>> confusion_matrix(["yes", "no", "no"], ["yes", "no", "yes"], ["no", "yes"]).tolist()
     [[1, 1], [0, 1]]
     """
-    if len(truth) != len(said):
-        raise ShapeError(f"truth and said must have one label a clip each, not {len(truth)} and {len(said)}")
+    if len(y_true) != len(y_pred):
+        raise ShapeError(f"y_true and y_pred must have one label a clip each, not {len(y_true)} and {len(y_pred)}")
     place = {str(label): i for i, label in enumerate(labels)}
-    strange = sorted({str(label) for label in (*truth, *said)} - set(place))
+    strange = sorted({str(label) for label in (*y_true, *y_pred)} - set(place))
     if strange:
         raise ArgumentError(f"labels must hold every label; missing: {', '.join(strange)}")
     counts = np.zeros((len(place), len(place)), np.int64)
-    for was, heard in zip(truth, said, strict=True):
-        counts[place[str(was)], place[str(heard)]] += 1
+    for true, predicted in zip(y_true, y_pred, strict=True):
+        counts[place[str(true)], place[str(predicted)]] += 1
     return counts
 
 
@@ -94,7 +94,7 @@ def confusion_table(counts: IntArray, labels: Sequence[object]) -> "Table":
     Parameters
     ----------
     counts : int array, shape (labels, labels)
-        As `confusion_counts` gives them.
+        As `confusion_matrix` gives them.
     labels : sequence of labels
 
     Returns

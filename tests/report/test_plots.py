@@ -48,7 +48,7 @@ def texts(figure):
 def test_wilson_agrees_with_its_equation():
     """The ends are the rates p for which (right/total - p)^2 = z^2 p (1 - p) / total."""
     for right, total in [(0, 5), (1, 3), (90, 100), (247, 247), (5, 9)]:
-        low, high = report.wilson(right, total)
+        low, high = report.wilson_interval(right, total)
         assert 0 <= low < high <= 1
         for p in (low, high):
             assert (right / total - p) ** 2 == pytest.approx(1.96**2 * p * (1 - p) / total, abs=1e-12)
@@ -57,19 +57,19 @@ def test_wilson_agrees_with_its_equation():
 @pytest.mark.parametrize(("right", "total"), [(1, 0), (3, 2), (-1, 5), (0.5, 2)])
 def test_wilson_refuses_impossible_counts(right, total):
     with pytest.raises(ArgumentError):
-        report.wilson(right, total)
+        report.wilson_interval(right, total)
 
 
 def test_confusion_counts_have_truth_in_rows():
-    counts = report.confusion_counts(np.array(["a", "b", "b", "c"]), ["a", "c", "b", "c"], ["a", "b", "c"])
+    counts = report.confusion_matrix(np.array(["a", "b", "b", "c"]), ["a", "c", "b", "c"], ["a", "b", "c"])
     assert counts.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
 
 
 def test_confusion_counts_refuse_what_does_not_fit():
     with pytest.raises(ShapeError, match="1 and 2"):
-        report.confusion_counts(["a"], ["a", "a"], ["a"])
+        report.confusion_matrix(["a"], ["a", "a"], ["a"])
     with pytest.raises(ArgumentError, match="missing: b"):
-        report.confusion_counts(["a"], ["b"], ["a"])
+        report.confusion_matrix(["a"], ["b"], ["a"])
 
 
 def test_confusion_table_shows_counts_and_recall():
