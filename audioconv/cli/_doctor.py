@@ -69,10 +69,11 @@ def _warm() -> None:
         stream.set_ir(noise[2, :taps])
         stream.process(noise[0, :512])
         stream.flush()
+    monitor = ac.Monitor()
     stages = [ac.Source(noise[0]), ac.Gain(), ac.Biquad.design("lowpass", 16000, 1000.0), ac.DryWet(stream),
-              ac.Monitor(), ac.MatrixMixer([[1.0]]), ac.Limiter(sample_rate=16000), ac.Sink(512)]  # fmt: skip
+              monitor, ac.MatrixMixer([[1.0]]), ac.Limiter(sample_rate=16000), ac.Sink(512)]  # fmt: skip
     ac.Chain(stages).process(noise[0, :512])
-    stages[4].read()
+    monitor.read()
     callback.address(np.dtype("float32"))
     for method in ("direct", "separable", "overlap_add"):
         ac.convolve2d(noise, noise[:3, :3], method=method)

@@ -1,7 +1,7 @@
 """audioconv evaluate: the accuracy of a model, and its confusion matrix."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from audioconv._typing import Array
     from audioconv.classify import KeywordClassifier
-    from audioconv.classify.dataset import Dataset
+    from audioconv.classify.dataset import Dataset, SplitName
 
 
 def evaluate(
@@ -112,7 +112,7 @@ def _part(data: "Dataset", split: str | None, folder: Path) -> "Dataset":
     """The part of a data set that was asked for; by default its official test part, or all if it has no parts."""
     if split == "all" or (split is None and not data.official):
         return data
-    part = data.part(split or "test")
+    part = data.part(cast("SplitName", split or "test"))  # which refuses what is none
     if not len(part):
         raise ArgumentError(f"{folder} has no clips in the part {split or 'test'!r}; it has "
                             f"{' '.join(sorted(set(data.splits.tolist())))}")  # fmt: skip

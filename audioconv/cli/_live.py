@@ -49,9 +49,8 @@ def live(
         raise ArgumentError("there is nothing to do: at least one of --chain, --ir and --gain is wanted")
     if gain is not None and not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
-    cards = None if device is None else [named(part) for part in device.split(",")]
-    card = cards if cards is None or len(cards) > 1 else cards[0]
-    card = tuple(card) if isinstance(card, list) else card
+    cards = () if device is None else tuple(named(part) for part in device.split(","))
+    card: Any = None if not cards else cards[0] if len(cards) == 1 else cards
     rate = sample_rate or default_sample_rate(card)
     stage, mapping = _stage(chain, ir, gain or 0.0, rate, channels)
     with live(stage, block, sample_rate=rate, device=card) as playing:

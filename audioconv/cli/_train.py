@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,6 +14,8 @@ from audioconv.errors import ArgumentError, ModelFileError
 if TYPE_CHECKING:
     from audioconv.classify import KeywordClassifier
     from audioconv.classify.dataset import Dataset
+    from audioconv.models import ModelName
+    from audioconv.nn.training.history import EpochRecord
 
 
 # options
@@ -83,7 +85,7 @@ def train(
     if not resume:
         checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
     classifier = KeywordClassifier(
-        model=model,
+        model=cast("ModelName", model),  # refused by `fit` if it is none
         epochs=epochs,
         augment=augment,
         background_noise=_noises(noise, folder, skip_broken),
@@ -109,7 +111,7 @@ def train(
     if not classifier.interrupted_:
         checkpoint.unlink(missing_ok=True)
     if history is not None:
-        History(classifier.history_).save(history)
+        History(cast("list[EpochRecord]", classifier.history_)).save(history)
     _report(classifier, part, validation, out)
 
 
@@ -142,8 +144,8 @@ def _noises(folder: Path | None, clips: Path, skip_broken: bool) -> list[Path] |
     from audioconv.io import sound_files
 
     noises = sound_files(beside if folder is None else folder)
-    broken = unreadable(noises) if skip_broken else ()
-    return [noise for noise in noises if noise not in broken]
+    broken = unreadable(noises) if skip_broken else set[str]()
+    return [noise for noise in noises if str(noise) not in broken]
 
 
 def _report(classifier: "KeywordClassifier", part: "Dataset", validation: "Dataset", out: Path) -> None:

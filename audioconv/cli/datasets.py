@@ -59,7 +59,7 @@ def checked(data: "Dataset", check: bool, skip_broken: bool, threads: int | None
 
     if not check:
         return data.without(unreadable(data.files, threads)) if skip_broken else data
-    broken = ()
+    broken: tuple[str, ...] = ()
     for finding in audit(data, threads=threads):
         if finding.kind != "broken":
             say(finding.text)
@@ -71,7 +71,7 @@ def checked(data: "Dataset", check: bool, skip_broken: bool, threads: int | None
     return data.without(broken)
 
 
-def unreadable(files: Sequence[str | Path], threads: int | None = None) -> set[str | Path]:
+def unreadable(files: Sequence[str | Path], threads: int | None = None) -> set[str]:
     """The files that cannot be read, which is said, to be skipped.
 
     Raises
@@ -87,4 +87,4 @@ def unreadable(files: Sequence[str | Path], threads: int | None = None) -> set[s
         if len(broken) == len(files):
             raise AudioFileError(f"none of {len(files)} clips can be read: {reasons}")
         say(f"skipped: {len(broken)} of {len(files)} clips cannot be read: {reasons}")
-    return set(broken)
+    return {str(file) for file in broken}

@@ -6,9 +6,9 @@ import numpy as np
 
 from audioconv import io
 from audioconv._typing import Array, ArrayLike
-from audioconv._typing import Path as PathLike
 from audioconv.arrays import floating, time_first
 from audioconv.errors import ArgumentError
+from audioconv.io.paths import PathOrFile
 from audioconv.stream.chain import Chain
 from audioconv.stream.convolver import StreamConvolver
 
@@ -44,14 +44,14 @@ class Response(NamedTuple):
     sample_rate: int
 
 
-def read_response(path: PathLike, sample_rate: int, channels: int, *, true_stereo: bool = False) -> Response:
+def read_response(path: PathOrFile, sample_rate: int, channels: int, *, true_stereo: bool = False) -> Response:
     """Read an impulse response as a stage for a signal of that sample rate and so many channels.
 
     It is resampled if it has to be; what rings before its time 0 then is the stage's latency.
 
     Parameters
     ----------
-    path : path
+    path : str, path or binary file object
         A sound file.
     sample_rate : int, in Hz
     channels : int
