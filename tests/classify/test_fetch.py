@@ -70,7 +70,7 @@ def test_esc_50_has_folds_and_recordings(server, tmp_path):
 def test_every_entry_of_the_catalogue_says_all(server):
     for name, found in catalogue.CATALOGUE.items():
         assert found.name == name
-        assert found.url.startswith("http")
+        assert found.url.startswith("http" if found.sha256 else "https://")
         assert found.sha256 is None or len(found.sha256) == 64
         assert callable(found.rows)
 
