@@ -21,7 +21,7 @@ SAMPLES, QUICK_SAMPLES = 480_000, 48_000
 FIELD_STEPS = 33  # of the drawing
 
 
-class Layer(NamedTuple):
+class LayerCosts(NamedTuple):
     """A convolution beside the dense layer of the same shapes."""
 
     name: str
@@ -42,7 +42,7 @@ class Pruned(NamedTuple):
     predicted_s: float
 
 
-def layers() -> list[Layer]:
+def layers() -> list[LayerCosts]:
     """First layers of networks for speech and images, with what they cost."""
     rng = np.random.default_rng(0)
     cases: dict[str, tuple[Convolution, tuple[int, ...]]] = {
@@ -54,12 +54,12 @@ def layers() -> list[Layer]:
     return [counted(name, layer, shape) for name, (layer, shape) in cases.items()]
 
 
-def counted(name: str, layer: Convolution, shape: tuple[int, ...]) -> Layer:
-    """A `Layer`: connections counted in the matrix that it is."""
+def counted(name: str, layer: Convolution, shape: tuple[int, ...]) -> LayerCosts:
+    """The costs of a layer: connections counted in the matrix that it is."""
     output, multiply_adds = described(layer, shape)
     connections = int(np.count_nonzero(nn.connections(layer, shape)))
     dense = int(np.prod(shape) * np.prod(output))
-    return Layer(name, shape, output, layer.weight.size, connections, multiply_adds, dense)
+    return LayerCosts(name, shape, output, layer.weight.size, connections, multiply_adds, dense)
 
 
 def pruned(samples: int, repeats: int) -> list[Pruned]:
@@ -72,11 +72,11 @@ def pruned(samples: int, repeats: int) -> list[Pruned]:
         few = np.zeros_like(h)
         kept = order[: max(1, round(share * TAPS))]
         few[kept] = h[kept]
-        ways = {way.method: way.predicted_s for way in signal.plan(samples, TAPS, nonzero=len(kept)).candidates}
+        predicted = {way.method: way.predicted_s for way in signal.plan(samples, TAPS, nonzero=len(kept)).candidates}
         methods = ["direct", *(["sparse"] if len(kept) < TAPS else [])]
         calls = {m: lambda m=m, few=few: signal.convolve(x, few, method=m, threads=1) for m in methods}
         times = medians_s(calls, repeats)
-        found.append(Pruned(share, times["direct"], times.get("sparse", np.nan), ways.get("sparse", np.nan)))
+        found.append(Pruned(share, times["direct"], times.get("sparse", np.nan), predicted.get("sparse", np.nan)))
     return found
 
 
@@ -104,7 +104,7 @@ def stacks() -> dict[str, list[nn.Conv1d]]:
     }
 
 
-def show(report: "Report", settings: Settings) -> list[Layer]:
+def show(report: "Report", settings: Settings) -> list[LayerCosts]:
     """Count, measure and draw."""
     settings.announce("sparse interactions")
     report.heading("Sparse interactions")

@@ -304,11 +304,11 @@ def test_three_taps_make_a_checkerboard_and_the_others_none():
     image = dilated.photograph()
     assert image.shape == (dilated.SIDE, dilated.SIDE)
     assert 0 <= image.min() < 0.3 < 0.7 < image.max() <= 1
-    ways = {way.name: way for way in dilated.enlarged(image)}
-    assert ways["transposed, 3 taps"].ripple > 0.3
+    images = {way.name: way for way in dilated.enlarged(image)}
+    assert images["transposed, 3 taps"].ripple > 0.3
     for name in ("transposed, 4 taps", "repeated, then 3 taps"):
-        assert ways[name].ripple < 1e-6
-        inner = ways[name].image[8:-8, 8:-8]
+        assert images[name].ripple < 1e-6
+        inner = images[name].image[8:-8, 8:-8]
         assert inner.mean() == pytest.approx(image[4:-4, 4:-4].mean(), rel=0.05)
 
 
