@@ -35,8 +35,8 @@ def of_signal(samples: int, taps: int, zeros: bool, repeats: int, slowest_s: flo
     x, h = (rng.standard_normal(size).astype(np.float32) for size in (samples, taps))
     if zeros:
         h[rng.permutation(taps)[: taps - taps // SHARE]] = 0
-    candidates = signal.plan(samples, taps, nonzero=np.count_nonzero(h)).candidates
-    candidates = [way for way in candidates if (way.method == "sparse") == zeros and way.predicted_s <= slowest_s]
+    plan = signal.plan(samples, taps, nonzero=int(np.count_nonzero(h)))
+    candidates = [way for way in plan.candidates if (way.method == "sparse") == zeros and way.predicted_s <= slowest_s]
     calls = {w.method: lambda m=w.method: signal.convolve(x, h, method=m, threads=1) for w in candidates}
     return Cost(taps, medians_s(calls, repeats), {way.method: way.predicted_s for way in candidates})
 
