@@ -147,7 +147,11 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         defaults = type(self)().get_params(deep=False)
-        params = {name: value for name, value in self.get_params(deep=False).items() if name != "background_noise"}
+        params = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in ("model", "background_noise")
+        }
         said = [f"{name}={value!r}" for name, value in params.items() if not _same(value, defaults[name])]
         if self.background_noise is not None:
             said.append(f"background_noise=<{len(self.background_noise)} noises>")
