@@ -22,6 +22,11 @@ class Stage(Protocol):
     The blocks returned by `process`, joined, and then `flush()` equal `latency` zeros followed by the result of
     the same operation on the whole signal, cut in any way. After `flush` a stage is as after `reset`.
 
+    Parameters
+    ----------
+    *args, **kwargs
+        A protocol is not called: whatever has these methods is a stage.
+
     Attributes
     ----------
     latency : int

@@ -12,7 +12,7 @@ LOUDSPEAKERS = 8  # channels of output, at most, that are all taken for loudspea
 class Device(NamedTuple):
     """A sound device, as `devices` lists them.
 
-    Attributes
+    Parameters
     ----------
     index : int
         To be given as `device`.

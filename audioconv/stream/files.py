@@ -28,12 +28,30 @@ _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
 
 
 class Processed(NamedTuple):
-    """What `process_file` wrote."""
+    """What `process_file` wrote.
 
-    frames: int  # samples a channel
-    clipped: int  # samples beyond full scale, all channels
-    safe_gain_db: float  # the gain with which none would have been clipped; at most 0
-    gain_db: float  # the gain that `normalize`, `peak_db` or `loudness_lufs` has applied; 0 without
+    Parameters
+    ----------
+    frames : int
+        Samples a channel.
+    clipped : int
+        Samples beyond full scale, all channels.
+    safe_gain_db : float
+        The gain with which none would have been clipped; at most 0.
+    gain_db : float
+        The gain that `normalize`, `peak_db` or `loudness_lufs` has applied; 0 without.
+
+    Examples
+    --------
+    >>> done = Processed(frames=48000, clipped=3, safe_gain_db=-0.5, gain_db=0.0)
+    >>> done.clipped, done.safe_gain_db
+    (3, -0.5)
+    """
+
+    frames: int
+    clipped: int
+    safe_gain_db: float
+    gain_db: float
 
 
 def process_file(
@@ -68,8 +86,8 @@ def process_file(
     stage : stage
         For as many channels as the source has, and for its sample rate; it is reset at first, and afterwards as new.
         The target has as many channels as the stage gives.
-    subtype, format : str, optional
-        Sample type and format of the target, as in `write`.
+    subtype : str, optional
+        Sample type of the target, as in `write`.
     sample_rate : int, optional
         Of the target, in Hz; the results are resampled to it.
     normalize : bool
@@ -86,6 +104,8 @@ def process_file(
         Samples read at a time.
     progress : function(done, total), optional
         Is called after each block, with samples of the source.
+    format : str, optional
+        Format of the target, as in `write`.
     partial : bool
         As in `read`: a source that is cut short is processed as far as it goes.
     overwrite : bool

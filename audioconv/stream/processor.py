@@ -117,14 +117,20 @@ class Processor(GuardedStage):
             lock.release()
 
     def _process(self, block: ArrayLike, out: FloatArray | None = None) -> FloatArray:
-        samples = checked_block(block, self._dtype, self._shapes, helps=self._advice)
+        samples: Any = block
+        usual = (
+            type(block) is np.ndarray and block.dtype is self._dtype and block.ndim and block.shape[1:] in self._shapes
+        )
+        if not usual:
+            samples = checked_block(block, self._dtype, self._shapes, helps=self._advice)
         if self._max_block is not None and len(samples) > self._max_block:
             raise ShapeError(f"block has {len(samples)} samples, more than max_block = {self._max_block}")
         shape = samples.shape
         if self.out_channels != self.channels:
             shape = (len(samples), self.out_channels)[: 1 + (self.out_channels > 1)]
         result = np.empty(shape, self._dtype) if out is None else self._checked_out(out, shape)
-        if not (samples.flags.carray and result.flags.carray and self._run(samples, result)):
+        plain = samples.flags.carray and (out is None or result.flags.carray)
+        if not (plain and self._run(samples, result)):
             result = np.empty(shape, self._dtype)
             self._run(np.array(samples, order="C"), result)
         self._dims = result.ndim

@@ -16,7 +16,7 @@ from audioconv.stream.convolver import StreamConvolver
 class Response(NamedTuple):
     """An impulse response that was read for a signal.
 
-    Attributes
+    Parameters
     ----------
     stage : Chain
         That convolves with it.

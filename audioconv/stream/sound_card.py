@@ -36,7 +36,7 @@ class Statistics(NamedTuple):
     the part of a block's time that its work took, in the mean and for the worst; 0 before the first block is over, and
     nan on Windows.
 
-    Attributes
+    Parameters
     ----------
     blocks, frames : int
     input_overflows, input_underflows, output_overflows, output_underflows : int
@@ -71,6 +71,17 @@ class Statistics(NamedTuple):
 class Live:
     """A stage that runs between the input and the output of a sound card; see `live`.
 
+    Parameters
+    ----------
+    stage : stage
+    block_size : int or None
+    sample_rate : float or None, in Hz
+    device : int, str or a pair of them, or None
+    latency : {"low", "high"} or float
+    kind : {"duplex", "input", "output"}
+    output_channels : int or None
+        All as `live` takes them.
+
     Attributes
     ----------
     stage : stage
@@ -78,11 +89,6 @@ class Live:
     input_channels, output_channels : int
         Of the sound card; 0 where it does not hear or play.
     block_size : int or None
-
-    Parameters
-    ----------
-    stage, block_size, sample_rate, device, latency, kind, output_channels
-        As `live` takes them.
 
     Examples
     --------

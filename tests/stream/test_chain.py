@@ -337,3 +337,33 @@ def test_a_stage_keeps_the_dimensions_of_its_blocks():
     assert run(chain, column, [6]).shape == (23, 1)
     assert run(chain, column[:, 0], [6]).shape == (23,)
     assert run(ac.Biquad(SOS), column, [6]).shape == (20, 1)
+
+
+def test_stages_show_themselves_in_a_line():
+    inside = ac.Limiter(-12.0, sample_rate=RATE, channels=2)
+    chain = ac.Chain([ac.Gain(-6.0), ac.MatrixMixer([[1.0, 1.0]]), ac.DryWet(inside, 0.25), ac.Monitor(64, channels=2)])
+    assert repr(chain) == "Chain([Gain, MatrixMixer, DryWet, Monitor], channels=1, out_channels=2, latency=24)"
+    shown = [*map(repr, chain.stages), repr(inside), repr(ac.Fir(np.ones(3, "float32"))), repr(ac.Resample(2, 1))]
+    assert shown == [
+        "Gain(gain_db=-6, channels=1)",
+        "MatrixMixer(channels=1, out_channels=2)",
+        "DryWet(stage=Chain([Limiter], channels=2, latency=24), wet=0.25, channels=2)",
+        "Monitor(frames=64, channels=2)",
+        f"Limiter(threshold_db=-12, sample_rate={RATE}, look_ahead_ms=1.5, release_ms=50, channels=2)",
+        "Fir(taps=3, dtype='float32')",
+        "Resample(rate_in=2, rate_out=1, channels=1, quality='HQ')",
+    ]
+    stream = ac.StreamConvolver(np.ones((100, 2), "float32"), latency=64)
+    assert repr(stream) == "StreamConvolver(taps=100, max_block=512, latency=64, channels=1, out_channels=2)"
+    assert all("\n" not in repr(stage) for stage in (*chain.stages, ac.Source(np.ones(9, "float32")), ac.Sink(9)))
+
+
+def test_a_notebook_shows_a_chain_as_a_table():
+    chain = ac.Chain([ac.Gain(-6.0), ac.MatrixMixer([[1.0, 1.0]]), ac.Limiter(-12.0, sample_rate=RATE, channels=2)])
+    table = chain._repr_html_()
+    assert table.startswith("<table>")
+    assert table.count("<tr>") == 1 + len(chain.stages)
+    assert f"3 stage(s), latency {chain.latency} samples, {RATE} Hz" in table
+    assert "<td>1</td><td>Gain</td><td>1</td><td>0</td><td>gain_db=-6</td>" in table
+    assert "<td>2</td><td>MatrixMixer</td><td>1 to 2</td>" in table
+    assert "&lt;" in ac.Chain([ac.Gain(), *ac.Chain([lambda block, memory: None]).stages])._repr_html_()
