@@ -230,8 +230,10 @@ class Denoise(GuardedStage):
         return result
 
     def _reset(self) -> None:
-        for stage in (*self._smooth, *self._mean, self._mask, self._activity, self._spectra, self._samples):
+        inside = (*self._smooth, *self._mean, self._mask, self._spectra, self._samples)
+        for stage in inside:
             stage.reset()
+        self._activity.reset()
         bins = self.transform.bins
         self._lead_in = [SkipFirst(stage.latency) for stage in self._smooth]  # frames of zeros that come first
         self._mask_lead_in = SkipFirst(self._mask.latency)
