@@ -1,4 +1,4 @@
-"""Facts about the compiled kernels, for people: what they are compiled for and where they are kept."""
+"""Facts about the compiled kernels, for `audioconv doctor`: compiler, SIMD target, cache folder, counts."""
 
 import llvmlite
 import llvmlite.binding

@@ -28,8 +28,8 @@ class Stft:
     """Short-time Fourier transform: spectra of a signal under a window that moves in hops. Immutable.
 
     The numbers are those of `scipy.signal.ShortTimeFFT(window, hop, fs, mfft=fft_size, ...)` in its "onesided" mode,
-    turned to (frames, bins): frame p is centred on sample p * hop, and frames begin and end where the window no longer
-    touches the signal.
+    transposed to (frames, bins): frame p is centred on sample p * hop, and frames begin and end where the window no
+    longer touches the signal.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ class Stft:
         x : float array, shape (samples,) or (samples, channels)
         padding : {"zeros", "edge", "even", "odd"}
             What stands before and after the signal: zeros, its outermost samples again, or its mirror image about them,
-            as it is or with the sign turned (about the value there); as of `ShortTimeFFT.stft`.
+            as it is or with the sign inverted (about the value there); as of `ShortTimeFFT.stft`.
         axis : int, optional
             The axis of time in a two-dimensional x. By default 0, and an x that seems to be channels first is refused.
 

@@ -14,7 +14,7 @@ from audioconv.kernels.dsp._polyphase import polyphase
 from audioconv.signal.checks import check_shapes, window
 from audioconv.signal.nonfinite import add_nonfinite_products, finite_stand_ins
 
-SQUARE = 8  # samples from which a row is turned by squares of vectors
+SQUARE = 8  # samples from which rows are transposed by squares of vectors
 GROUP = 64  # outputs that `fir_at` computes side by side
 WIDTH = 3 * GROUP  # rows in a block: 128 to 512 cost the same, but powers of two meet on the same cache lines
 SCRATCH = 2**16  # samples; what a few rows need more than that for is computed one by one

@@ -151,3 +151,13 @@ def test_the_built_in_figures_grow_with_the_work():
         assert min(table.call) > 0
     stored = json.loads(cost.BUILT_IN.read_text())
     assert stored["taps"] == list(cost.TAPS)
+
+
+def test_a_plan_shows_itself_in_a_line_and_in_a_notebook():
+    plan = ac.plan(480_000, 48_000)
+    assert repr(plan).startswith("Plan(480,000 samples x 48,000 taps, 1 channel(s), float32: overlap_add, ")
+    assert "\n" not in repr(plan)
+    assert repr(ac.plan((100, 50), (3, 3))).startswith("Plan(100 x 50 values, 3 x 3 taps, float32: direct, ")
+    table = plan._repr_html_()
+    assert table.count("<tr>") == 1 + len(plan.candidates)
+    assert "<td>overlap_add</td>" in table

@@ -262,3 +262,11 @@ def test_a_recording_goes_there_and_back_block_by_block(window, hop):
     assert_close(y[: len(x)], x, 1e-6)
     assert np.abs(y[len(x) :]).max() < 1e-6 * np.abs(x).max()
     assert np.array_equal(y[: len(x)], transform.inverse(transform(x), samples=len(x)))
+
+
+def test_streams_of_frames_show_themselves_in_a_line():
+    transform = ac.Stft(512, 128)
+    for stream in (transform.stream(2), transform.inverse_stream(dtype="float64")):
+        assert repr(stream).startswith(f"{type(stream).__name__}(")
+        assert "512" in repr(stream)
+        assert "\n" not in repr(stream)

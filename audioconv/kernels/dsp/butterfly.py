@@ -31,8 +31,8 @@ def dft(typing_context, re, im):
 
 
 def _numpy_multiply_twiddles(re, im, wr, wi):
-    turned = [(r * x - i * y, r * y + i * x) for r, i, x, y in list(zip(re, im, wr, wi, strict=True))[1:]]
-    return (re[0], *(r for r, _ in turned)), (im[0], *(i for _, i in turned))
+    products = [(r * x - i * y, r * y + i * x) for r, i, x, y in list(zip(re, im, wr, wi, strict=True))[1:]]
+    return (re[0], *(r for r, _ in products)), (im[0], *(i for _, i in products))
 
 
 @operation(_numpy_multiply_twiddles)
@@ -41,8 +41,8 @@ def multiply_twiddles(typing_context, re, im, wr, wi):
 
     def codegen(context, builder, sig, args):
         rows, factors = _rows(builder, *args[:2]), _rows(builder, *args[2:])
-        turned = [_emit_product(builder, *pair) for pair in zip(rows[1:], factors[1:], strict=True)]
-        return _tuples(context, builder, sig, rows[:1] + turned)
+        products = [_emit_product(builder, *pair) for pair in zip(rows[1:], factors[1:], strict=True)]
+        return _tuples(context, builder, sig, rows[:1] + products)
 
     return signature(types.Tuple((re, im)), re, im, wr, wi), codegen
 

@@ -1,4 +1,4 @@
-"""Convolution by the spectra of `ring`, against sums in the time domain."""
+"""Right-angle FFT convolution, against sums in the time domain."""
 
 import numpy as np
 import pytest
