@@ -100,3 +100,13 @@ def test_an_instruction_has_all_that_its_kernel_takes_and_nothing_else():
     instruction(implicit_gemm.implicit_gemm, "float32", **(gemm | counts))
     with pytest.raises(ValueError, match="counts of GEMM has 3 numbers, not 2"):
         instruction(implicit_gemm.implicit_gemm, "float32", **(gemm | counts | {"counts": (1, 2)}))
+
+
+def test_what_programs_are_made_of_shows_itself_in_one_line():
+    plan = total_then_copy(9, 2)
+    assert repr(plan.graph) == "Graph(3 ops, training of 9 clips, float64)"
+    assert repr(plan) == "Plan(3 instructions, 2 phases, 16 micro-batches, float64)"
+    assert repr(Program(plan)).startswith(f"Program({plan!r}, ")
+    assert repr(plan.graph.ops[0]) == "Op(total_then_copy, stage 0)"
+    assert repr(plan.graph.ops[0].reads) == "[Tensor(x(3, 8), per clip)]"
+    assert repr(Arena()) == "Arena(0 elements, 0 allocations)"
