@@ -306,12 +306,12 @@ def test_interrupted_training_keeps_the_best_so_far(clips, tmp_path):
     program = (
         "import sys, audioconv.nn as nn, audioconv.classify.classifier\n"
         "from audioconv.cli import main\n"
-        "from audioconv.classify.progress import Progress\n"
-        "before = Progress.epoch\n"
+        "from audioconv.classify.progress import TrainingProgress\n"
+        "before = TrainingProgress.epoch\n"
         "def epoch(self, record):\n"
         "    before(self, record)\n"
         "    sys.stderr.write('EPOCH\\n'); sys.stderr.flush()\n"
-        "Progress.epoch = epoch\n"
+        "TrainingProgress.epoch = epoch\n"
         "main()\n"
     )
     path = tmp_path / "words.model"
