@@ -4,7 +4,8 @@ from audioconv.signal import kernels2d
 from audioconv.signal._convolve import convolve, correlate
 from audioconv.signal._convolve2d import convolve2d
 from audioconv.signal._plan import Plan, plan
-from audioconv.signal._stft import Stft, istft, stft
+from audioconv.signal._stft import Stft
+from audioconv.signal._stft_functions import istft, stft
 from audioconv.signal._upfirdn import upfirdn
 from audioconv.signal.filter import Filter
 
