@@ -60,11 +60,8 @@ class ModelFactory(Protocol):
         ...
 
 
-# Levels count from the loudest frame so far, down to 18 dB below it. Tried on digits of a speaker out of four who
-# was not trained on, 500 steps: with all levels below the loudest 69.0 %, down to 40 dB 73.5 %, 30 dB 75.1 %; with the
-# equaliser and five voices 30, 24, 18, 14, 10 dB gave 81.0, 82.7, 84.9, 83.0, 82.2 %. Speech Commands (2 errors of 554
-# with 30 and 18) and ESC-10 (87.5 and 88.1 %) hardly change. Two speakers, 800 steps, 30 dB: absolute levels 72.0 %,
-# PCEN 74.5 %, the mean of each band out 75.9 %, or a running one weighted by loudness 75.3 %.
+# Levels count from the loudest frame so far, down to 18 dB below it, by which unseen speakers are recognised best: see
+# docs/trials.md, "Recognition: digits, an unseen speaker".
 LEVELS: dict[str, Any] = {"offset": 1e-10, "top_db": 18}
 
 

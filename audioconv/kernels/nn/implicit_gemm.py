@@ -159,9 +159,7 @@ def _decoded(instruction, segments, like, at):
 SLIDING = 3  # taps that slide over rows: the usual number of taps of a filter a channel
 
 # The rows of a tile by its width in vectors, the widest first: as many accumulators as leave registers for the rest.
-# For 64 columns tiles of 6 x 8 reach 105-113 of 115 GFLOP/s on a Zen 4, where 6 x 2 read the weights 4 lines apart and
-# reached 90. A filter a channel: 3 x 8 and 6 x 8 are no better than 9 x 4 (55 GFLOP/s from the second-level cache);
-# sliding reaches 82.
+# Wide tiles read whole lines of the weights: see docs/trials.md, "Direct kernels".
 _RANK1 = {8: 6, 6: 8, 4: 10, 3: 8, 2: 12, 1: 8, 0: 6} if AVX512 else {3: 4, 2: 6, 1: 8, 0: 6}
 _LANEWISE = {4: 9, 2: 9, 1: 8, 0: 6} if AVX512 else {2: 6, 1: 8, 0: 6}
 _SLIDE = {4: 8, 2: 8, 1: 8} if AVX512 else {2: 4, 1: 8}
