@@ -73,10 +73,8 @@ class Augmentation(Settings):
     Augmentation(snr_db=(5.0, 20.0), n_masks=2)
     """
 
-    # Tried on digits of a speaker out of four who was not trained on, 500 steps, equaliser of 0 / 3 / 4.5 / 6 dB: 75.1,
-    # 80.0, 81.0, 79.8 %; a speed of 0.7 to 1.4 instead of 0.8 to 1.25 lowered 77.6 to 72.0 % (two speakers). Of no use
-    # there: a vocal tract of 0.85 to 1.15 (72.5 for 72.0 %), mixup of 0.3 (71.8 %), two masks of each kind, of up to 8
-    # bands (73.2 for 76.8 %). Speech Commands in held-out noise: a shift of 0.2 s lowered 98.0 to 96.7 %.
+    # Found best, or of no use and off, on digits of unseen speakers and on Speech Commands: see docs/trials.md,
+    # "Recognition".
 
     shift_s: float = 0.1
     speed: tuple[float, float] = (0.8, 1.25)

@@ -28,10 +28,7 @@ def fit_length(samples: Float32Array, length: int) -> Float32Array:
     Many stretches hold a short sound whole: all that have nearly the largest energy. The middle one has as much before
     the sound as after it. Where the sound is near an end, there are zeros beyond that, as there are around short clips.
     """
-    # Shipped words of unseen voices, somewhere in 1.3 / 2 / 5 s of digital silence (88.8 % in 1 s, in the middle): the
-    # first stretch of the most energy 75.7 / 67.5 / 59.2 %, the middle one 82.2 / 85.2 / 87.0, and with zeros beyond
-    # the ends 88.8 / 88.8 / 88.8. In noise 20 dB below: 63.9 / 65.1 / 56.2 %, now 78.7 / 82.2 / 79.9; with NEARLY of
-    # 0.004 77.5 / 78.1 / 74.0, of 0.04 78.7 / 82.8 / 81.1.
+    # As well as in the middle of a clip are words recognised so: see docs/trials.md, "Recognition: shipped words".
     missing = length - samples.size
     if missing >= 0:
         return np.pad(samples, (missing // 2, missing - missing // 2))

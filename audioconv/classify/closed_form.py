@@ -10,9 +10,8 @@ from audioconv._typing import Array
 from audioconv.classify.data_loader import DataLoader
 from audioconv.classify.progress import TrainingProgress
 
-# Over the clips, unless epochs says otherwise. Of unseen voices, 1, 3 and 8 passes: shipped keywords 82.0, 83.8, 84.6 %
-# in 3, 12 and 72 s, cross-entropy 0.54, 0.47, 0.41; Speech Commands 98.2 % with 1 and 3. Without augmentation
-# these clips, which are clean, are recognised as well (88.6 and 97.5 %); in noise that was not measured.
+# Over the clips, unless epochs says otherwise; more take their time for little: see docs/trials.md, "Recognition:
+# shipped words".
 PASSES = 1
 CLIP_OF_SEED = (1 << 24) - 1  # in the seeds that `DataLoader` gives, below the epoch
 

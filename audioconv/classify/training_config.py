@@ -53,10 +53,8 @@ class TrainingConfig(Settings):
     TrainingConfig(label_smoothing=0.2)
     """
 
-    epochs: int = 75  # of Speech Commands, folds as below: 47 errors with 58, 41 with 100
-    # Few speakers, as `benchmarks/classifiers.py --split few` has them: 349 errors with 500 steps, 254 with 2,400, 269
-    # with 3,400; 155 speakers: 116 with 1,300, 99 with 2,400. Beyond 2,400 single runs differ by more than is gained;
-    # more is for sets of many classes: eleven of them had 39 errors with 3,900 steps and 30 with 7,800.
+    epochs: int = 75
+    # Few speakers want 2,400 steps, sets of many classes more: see docs/trials.md, "Recognition".
     min_steps: int = 3400
     max_epochs: int = 1700
     learning_rate: float = 0.01
@@ -64,10 +62,8 @@ class TrainingConfig(Settings):
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     ema_decay: float = 0.0
-    # Digits of a speaker out of four who was not trained on: 80.3 % with (1.0,) became 82.5 %.
     tta_pitch_factors: tuple[float, ...] = (0.88, 0.94, 1.0, 1.06, 1.13)
-    # Strides and the edges of a clip make a network sensitive to where a word lies. Speech Commands, five folds of
-    # train and val by speaker, 4,666 clips: 47 errors became 42, and 42 with 0 s too; digits 295 and 296 of 2,000.
+    # Strides and the edges of a clip make a network sensitive to where a word lies.
     tta_shifts_s: tuple[float, ...] = (-0.05, 0.05)
 
     def __post_init__(self) -> None:
@@ -151,8 +147,8 @@ class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):
 def standard_error(accuracy: float, clips: int) -> float:
     """Standard error of an accuracy on so many clips, never 0: a clip more or less says nothing.
 
-    Among epochs that differ by less the last is kept, with the learning rate fully down. The epoch that happened to be
-    best on 554 clips, 45th of 59, had 4 errors there and 14 on 522 others, the last one had 4 and 5.
+    Among epochs that differ by less the last is kept, with the learning rate fully down. The epoch that happens to be
+    best on some hundred clips is not so on others: see docs/trials.md, "Recognition".
 
     References
     ----------
