@@ -52,13 +52,11 @@ def _add_run(typing_context, sums, x, i, taps, k, count, plain):
     ones), only the odd ones cross: those are shifted together in registers from two vectors that were loaded once
     for the run, by one instruction (valignd) on AVX-512 and two on AVX2. One of them is loaded across lines none the
     less: the last one because its neighbour may lie outside of x, the first one because shifting all four makes the
-    shuffles, which share a port with the multiply-adds, the limit (86 % of the peak instead of 88 %).
+    shuffles, which share a port with the multiply-adds, the limit.
 
     float32 GFLOP/s on Zen 4 (peak 118), 8192 outputs: 80 at 8 taps, 86 at 12, 90 at 15, 96 at 24, 101 from 64 on; 64
-    outputs: 81 at 64 taps, 91 at 128. Half of that in float64. Tried: pairs of vectors that share loads, the odd one
-    `lanes` taps ahead: 50 at 8 taps, 68 at 15, 78 at 24, 97 from 64 on. Windows shifted by one from those of the tap
-    before: 65-76, bound by the latency of the shuffles. Groups that begin where a run does: no more at 8 taps, less
-    elsewhere. Fewer runs that cross lines for some of their taps: 4-10 % less up to 16 taps.
+    outputs: 81 at 64 taps, 91 at 128. Half of that in float64. Other ways were slower: see docs/trials.md, "Direct
+    kernels".
     """
 
     def codegen(context, builder, sig, args):
@@ -172,10 +170,9 @@ def fir(x, taps, y):
 def _groups_at(x, taps, offsets, y):
     """All outputs, GROUP_AT vectors at a time; y has at least as many.
 
-    All taps of a group before the next group. Half of the vectors cross lines: two thirds of the peak at most. float32
-    GFLOP/s in groups of 8 and 12 vectors: 54 and 54 at 8 taps, 67 and 69 at 256; 30 s of 48 kHz with 3, 8, 30 and 200
-    taps anywhere in 48,000: 0.71, 1.1, 2.2, 13.3 ms and 0.46, 0.70, 2.0, 12.2 ms, the last as fast as the second-level
-    cache. 16 vectors: about the same as 12, and no register left on AVX2.
+    All taps of a group before the next group. Half of the vectors cross lines: two thirds of the peak at most, and taps
+    far apart go as fast as the second-level cache. As many vectors in a group as leave a register on AVX2: see
+    docs/trials.md, "Direct kernels".
     """
     group, nothing = GROUP_AT * lanes(x), zero(x)
     four = (nothing, nothing, nothing, nothing)

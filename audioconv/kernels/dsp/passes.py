@@ -173,8 +173,7 @@ def inverse(radix, source, s, target, t, nodes, count, table, w):
 
 # The first and the last pass go over rows of samples 4 KiB or another power of two apart, which share the 8 ways of
 # one cache set (4K aliasing). So samples are gathered into and scattered from a tile, each row of it a run of 8
-# neighbouring vectors. (Without it blocks of 8,192 points take 12.5 cycles a point instead of 9.6.) Zero padding is
-# done there, too.
+# neighbouring vectors: see docs/trials.md, "Transforms". Zero padding is done there, too.
 RUN = 8
 TILE = 16 * RUN * max(LANES.values())
 

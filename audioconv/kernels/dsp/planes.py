@@ -9,8 +9,8 @@ of about CHAIN taps, and the pieces added in order (`fir` says why).
 
 Dense taps work on register tiles of 3 rows: a vector of the plane is loaded once for the three rows of outputs that it
 contributes to. float32 GFLOP/s in the cache on Zen 4 (peak 115), 60 x 1025 outputs: 67 with 3 x 3 taps, 96 with 5 x 5,
-101 with 7 x 7, 105 with 11 x 11 and 15 x 15. Tiles of 4 x 6, 4 x 8 and 6 x 8 vectors instead of 3 x 8 are no better
-(96, 101, 107), and want as many rows of taps.
+101 with 7 x 7, 105 with 11 x 11 and 15 x 15. Larger tiles want as many rows of taps: see docs/trials.md, "Direct
+kernels".
 """
 
 import numpy as np
@@ -170,8 +170,7 @@ def _dense(source, weights, piece_rows, target, upcoming):
 
     source: band, row stride; weights: taps, row stride, pieces, of which none has fewer rows than `piece_rows`; target:
     outputs, row stride, rows, columns; upcoming: what will be loaded next (array, place and row stride) and stored
-    next. Prefetching that makes it 2.7 ms instead of 3.5 for 3 x 3 taps and a plane of 23 MB (3.4 with prefetches to
-    L1), 3.8 instead of 5.1 for 5 + 5 separable taps.
+    next, which is prefetched into L2: see docs/trials.md, "Direct kernels".
     """
     if min(target[2], piece_rows) >= 3:
         _three(source, weights, target, upcoming)

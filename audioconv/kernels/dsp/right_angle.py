@@ -137,8 +137,8 @@ def _signal_leaves(spectrum, q, count, table, t, z, p):
 def _product_leaves(z, p, count, table, t, spectrum):
     """Forward transform, product with `spectrum` and inverse transform: 352 vector operations, 96 shuffles a 64 points.
 
-    200 cycles on Zen 4. What helped: transposes of shuffles within 128 bits (226 cycles without), and no call inside
-    (390 with calls).
+    200 cycles on Zen 4, by transposes of shuffles within 128 bits and without a call inside: see docs/trials.md,
+    "Transforms".
     """
     width = lanes(z)
     step = 2 * width
@@ -217,9 +217,8 @@ def filter_spectrum(h, header, table):
     return frozen(spectrum)
 
 
-# The first pass reads samples in runs from all over a block, which hardware prefetchers do not foresee. Reading them
-# once in order before makes it 1.5 ns a sample instead of 3, in a signal that is longer than the caches and blocks of
-# 4,096 samples. Blocks beyond TOUCHED samples would fill the L2 cache.
+# The first pass reads samples in runs from all over a block, which hardware prefetchers do not foresee. So they are
+# read once in order before: see docs/trials.md, "Transforms". Blocks beyond TOUCHED samples would fill the L2 cache.
 TOUCHED = 32768
 
 
