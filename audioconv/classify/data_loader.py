@@ -96,8 +96,8 @@ class DataLoader:
     def __call__(self, epoch: int, start: int = 0) -> Iterator[tuple[Float32Array, Float32Array, Array]]:
         order = np.random.default_rng([self._seed, epoch + 1]).permutation(len(self._targets))
         parameters = self._augmenter.draw(epoch + 1)
-        # Not by another thread while a batch is used: the training step wants all threads; see docs/trials.md, "Training
-        # step".
+        # Not by another thread while a batch is used, because the training step wants all threads: see docs/trials.md,
+        # "Training step".
         for clips in np.array_split(order, self.steps)[start:]:
             yield self._batch(epoch + 1, parameters, clips)
 
