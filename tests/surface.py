@@ -21,6 +21,8 @@ class Public(NamedTuple):
     @property
     def kind(self):
         if inspect.isclass(self.object):
+            if getattr(self.object, "_is_protocol", False):
+                return "protocol"
             return "error" if issubclass(self.object, Exception) else "class"
         if isinstance(self.object, (property, functools.cached_property)):
             return "property"

@@ -24,7 +24,7 @@ RULES = {
     "EX01": "no section Examples",
 }
 UNFINISHED = set(Path(__file__).with_name("undocumented.txt").read_text().split())  # shrinks to nothing, and goes then
-EXAMPLES = ("function", "class", "error")  # methods are shown by the example of their class
+EXAMPLES = ("function", "class", "protocol", "error")  # methods are shown by the example of their class
 
 
 class Docstring(Validator):
@@ -39,7 +39,7 @@ class Docstring(Validator):
 def errors_of(public):
     found = dict(validate(public.object, validator_cls=Docstring)["errors"])
     ignored = set() if public.kind in EXAMPLES else {"EX01"}
-    if public.kind == "error":  # has the parameters of every exception
+    if public.kind in ("error", "protocol"):  # made with whatever every exception takes, or not at all
         ignored |= {"PR01"}
     return [f"{code} {found[code]}" for code in sorted(set(found) & set(RULES) - ignored)]
 
