@@ -34,6 +34,9 @@ class Settings(NamedTuple):
     announce: Callable[[str], object] = _silent
     limit_s: float | None = None
 
+    def __repr__(self) -> str:
+        return f"Settings(quick={self.quick}, threads={self.threads}, limit_s={self.limit_s})"
+
     @property
     def seeds(self) -> tuple[int, ...]:
         """Random states with which everything trained is repeated."""

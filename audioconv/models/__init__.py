@@ -80,6 +80,8 @@ class Model(NamedTuple):
     Examples
     --------
     >>> from audioconv import models
+    >>> models.MODELS["ds-cnn-s"]
+    Model(ds_cnn_s, Mfcc(offset=1e-10, top_db=18))
     >>> models.MODELS["ds-cnn-s"].features(16000).n_features
     10
     """
@@ -87,6 +89,18 @@ class Model(NamedTuple):
     make: Callable[..., Layers]
     features: Callable[[int], LogMel | Mfcc] = partial(LogMel, **LEVELS)
     fixed_frames: bool = False
+
+    def __repr__(self) -> str:
+        frames = ", fixed_frames=True" if self.fixed_frames else ""
+        return f"Model({_named(self.make)}, {_named(self.features)}{frames})"
+
+
+def _named(function: Callable[..., Any]) -> str:
+    """A function or class by its name, with what a `partial` gives it."""
+    if isinstance(function, partial):
+        given = ", ".join(f"{name}={value!r}" for name, value in function.keywords.items())
+        return f"{_named(function.func)}({given})"
+    return getattr(function, "__name__", type(function).__name__)
 
 
 MODELS: Mapping[ModelName, Model] = {
