@@ -22,16 +22,6 @@ class Stage(Protocol):
     The blocks returned by `process`, joined, and then `flush()` equal `latency` zeros followed by the result of
     the same operation on the whole signal, cut in any way. After `flush` a stage is as after `reset`.
 
-    Parameters
-    ----------
-    *args, **kwargs
-        A protocol is not called: whatever has these methods is a stage.
-
-    Attributes
-    ----------
-    latency : int
-        By how many samples (of streams of frames, frames) the results are late.
-
     Examples
     --------
     >>> import audioconv as ac
@@ -39,7 +29,9 @@ class Stage(Protocol):
     True
     """
 
-    latency: int
+    @property
+    def latency(self) -> int:
+        """By how many samples (of streams of frames, frames) the results are late."""
 
     def process(self, block: Any) -> Any:
         """Take the next block and return what is due.

@@ -75,8 +75,8 @@ def _warm() -> None:
     ac.Chain(stages).process(noise[0, :512])
     monitor.read()
     callback.address(np.dtype("float32"))
-    for method in ("direct", "separable", "overlap_add"):
-        ac.convolve2d(noise, noise[:3, :3], method=method)
+    for method_2d in ("direct", "separable", "overlap_add"):
+        ac.convolve2d(noise, noise[:3, :3], method=method_2d)
     ac.convolve2d(noise, noise[:3, :3], stride=2)
     ac.denoise(noise[0], 16000)
     labels = ["quiet", "loud"] * 20

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audioconv._typing import Array, ArrayLike, ComplexArray, FloatArray, FloatName
+from audioconv._typing import Array, ArrayLike, ComplexArray, DTypeLike, FloatArray
 from audioconv.arrays import choice, floating, frozen, number, time_first, whole
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.dsp.passes import next_fast_len
@@ -268,7 +268,7 @@ class Stft:
                 columns[:, channel] = column
 
     def stream(
-        self, channels: int | None = None, dtype: FloatName = "float32", *, padding: Padding = "zeros"
+        self, channels: int | None = None, dtype: DTypeLike = "float32", *, padding: Padding = "zeros"
     ) -> "StftStream":
         """Make a stage from samples to spectra: `process` gives the frames that a block completes.
 
@@ -289,7 +289,7 @@ class Stft:
 
         return StftStream(self, channels, dtype, padding)
 
-    def inverse_stream(self, channels: int | None = None, dtype: FloatName = "float32") -> "InverseStftStream":
+    def inverse_stream(self, channels: int | None = None, dtype: DTypeLike = "float32") -> "InverseStftStream":
         """Make a stage from spectra to samples: `process` gives the samples that no later frame reaches.
 
         Parameters

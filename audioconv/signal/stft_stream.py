@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audioconv._typing import Array, ArrayLike, ComplexArray, FloatArray, FloatName
+from audioconv._typing import Array, ArrayLike, ComplexArray, DTypeLike, FloatArray
 from audioconv.arrays import choice, float_dtype, whole
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.signal._stft import COMPLEX, pad
@@ -49,7 +49,7 @@ class StftStream(GuardedStage):
         self,
         transform: "Stft",
         channels: int | None = None,
-        dtype: FloatName = "float32",
+        dtype: DTypeLike = "float32",
         padding: Padding = "zeros",
     ) -> None:
         self.transform, self.dtype = transform, float_dtype(dtype)
@@ -163,7 +163,7 @@ class InverseStftStream(GuardedStage):
 
     latency = 0
 
-    def __init__(self, transform: "Stft", channels: int | None = None, dtype: FloatName = "float32") -> None:
+    def __init__(self, transform: "Stft", channels: int | None = None, dtype: DTypeLike = "float32") -> None:
         self.transform, self.dtype = transform, float_dtype(dtype)
         self.channels = None if channels is None else whole(channels, "channels")
         self._shape: tuple[int, ...] = () if self.channels is None else (self.channels,)

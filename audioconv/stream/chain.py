@@ -12,7 +12,7 @@ from audioconv.arrays import aligned
 from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime import chain as kernels
 from audioconv.kernels.realtime.chain import CHAIN, CHUNK
-from audioconv.stage import GuardedStage, checked_block, for_channels, value_text
+from audioconv.stage import GuardedStage, Stage, checked_block, for_channels, value_text
 from audioconv.stream.fir import Fir
 from audioconv.stream.jit_stage import JitStage
 from audioconv.stream.processor import Processor
@@ -68,7 +68,7 @@ class Chain(Processor):
     _for_channels = "stages of channels={0}"
     stages: list[Any]
 
-    def __init__(self, stages: Sequence[Any]) -> None:
+    def __init__(self, stages: Sequence[Stage | Fir]) -> None:
         if not isinstance(stages, (list, tuple)):
             raise ArgumentError(f"a chain is made of a list of stages, not {stages!r}")
         stages = [each for stage in stages for each in (stage.stages if isinstance(stage, Chain) else [stage])]

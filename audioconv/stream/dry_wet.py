@@ -10,9 +10,11 @@ from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime.chain import CHUNK
 from audioconv.kernels.realtime.mixing import DRY_WET, POSITION, dry_wet
 from audioconv.kernels.realtime.smoothed import SMOOTHED
+from audioconv.stage import Stage
 from audioconv.stream.chain import Chain
+from audioconv.stream.fir import Fir
 from audioconv.stream.processor import Processor, counter
-from audioconv.stream.steps import CompiledStage, Entry, compiled
+from audioconv.stream.steps import Entry, compiled
 
 
 class DryWet(Processor):
@@ -54,7 +56,7 @@ class DryWet(Processor):
 
     _for_channels = "a stage of channels={0}"
 
-    def __init__(self, stage: CompiledStage, wet: float = 0.5) -> None:
+    def __init__(self, stage: Stage | Fir, wet: float = 0.5) -> None:
         inside = stage if isinstance(stage, Chain) else Chain([stage])
         super().__init__(inside.channels)
         if inside.out_channels != self.channels:
