@@ -73,3 +73,11 @@ def test_its_chain_in_a_file_plays_live(chains):
             assert f"48000 Hz, {channels} channel(s) in, 2 out, blocks of 64" in played.stderr
             assert float(played.stdout.split()[0]) > 0.05
         assert "changes the sample rate to 44100 Hz, which a sound card cannot" in refused("live", "--chain", for_files)
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "glossary.md"])
+def test_pages_name_files_that_exist(page):
+    named = set(re.findall(r"(?<![\w/.])((?:[a-z0-9_]+/)+_?[a-z0-9_]+\.py)", (ROOT / "docs" / page).read_text()))
+    assert len(named) > 20
+    missing = [name for name in named if not (ROOT / "audioconv" / name).exists() and not (ROOT / name).exists()]
+    assert not missing
