@@ -180,7 +180,7 @@ def part(function):
     """A piece of kernels: its code goes into each that calls it, before types are known, and is compiled only there.
 
     Kernels that call kernels are compiled with all that those call, again at each level; parts are not. And vectors
-    between them need not go through memory (a leaf of `right_angle` in 200 cycles instead of 390).
+    between them need not go through memory: see docs/trials.md, "Transforms".
     """
     return numba.njit(**OPTIONS, inline="always")(function)
 

@@ -1,7 +1,7 @@
 """Activations, maxout and dropout."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,9 +11,8 @@ from audioconv.errors import ShapeError
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.ops import pointwise, pooling
 from audioconv.nn.ops.graph import Graph, Tensor
+from audioconv.nn.ops.pointwise import ActivationName
 from audioconv.nn.settings import Check, fraction
-
-ActivationName: TypeAlias = Literal["linear", "relu", "swish", "sigmoid"]
 
 
 class Activation(Layer):
