@@ -34,7 +34,7 @@ class Response(NamedTuple):
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "room.wav"
     ...     _ = ac.write(file, np.array([1.0, 0.0, 0.5], "float32"), 48000, subtype="FLOAT")
-    ...     room = ac.read_response(file, 48000, channels=1)
+    ...     room = ac.stream.read_response(file, 48000, channels=1)
     >>> room.mapping, room.sample_rate
     ('mono response', 48000)
     """
@@ -80,7 +80,7 @@ def read_response(path: PathOrFile, sample_rate: int, channels: int, *, true_ste
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "room.wav"
     ...     _ = ac.write(file, np.array([1.0, 0.0, 0.5], "float32"), 48000, subtype="FLOAT")
-    ...     room = ac.read_response(file, 48000, channels=1)
+    ...     room = ac.stream.read_response(file, 48000, channels=1)
     >>> room.stage.process(np.array([1.0, 0.0, 0.0], "float32"))
     array([1. , 0. , 0.5], dtype=float32)
     """

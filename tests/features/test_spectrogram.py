@@ -168,7 +168,7 @@ def test_one_sample_is_enough_and_none_is_not():
         (ShapeError, "have 90 samples together, and 100 were said", [quiet_noise(40), quiet_noise(50)], {}),
         (ShapeError, "have 101 samples together, and 100 were said", [quiet_noise(101)], {}),
         (ArgumentError, "columns must be at least 1", [quiet_noise(100)], {"columns": 0}),
-        (DtypeError, "takes float32 blocks, not float64", [np.zeros(100)], {}),
+        (DtypeError, "block must be float32, not float64", [np.zeros(100)], {}),
         (DtypeError, "32768", [np.zeros(100, np.int16)], {}),
         (
             ShapeError,
