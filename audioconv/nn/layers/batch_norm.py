@@ -8,10 +8,10 @@ import numpy as np
 from audioconv._typing import Array, DTypeLike
 from audioconv.arrays import whole
 from audioconv.errors import ShapeError
-from audioconv.nn.layers.activation import ActivationName
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.ops import batch_norm as norms
 from audioconv.nn.ops.graph import Graph, Tensor
+from audioconv.nn.ops.pointwise import ActivationName
 from audioconv.nn.ops.tensor_view import shape3
 from audioconv.nn.settings import Check, bounded, shown
 

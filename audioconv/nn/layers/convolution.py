@@ -8,13 +8,13 @@ import numpy as np
 from audioconv._typing import Array, ArrayLike, DTypeLike
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.nn.layers.activation import ActivationName
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axes, check_stream, window_axes
 from audioconv.nn.ops import convolution as convolving
 from audioconv.nn.ops import pointwise
 from audioconv.nn.ops.geometry import Geometry
 from audioconv.nn.ops.graph import Graph, Tensor
+from audioconv.nn.ops.pointwise import ActivationName
 from audioconv.nn.ops.tensor_view import shape3
 
 
