@@ -87,6 +87,7 @@ def test_what_is_set_is_heard():
 def test_a_response_changes_while_it_plays():
     x, old, new, sink = uniform(3 * RATE, 0.5), hall(RATE), hall(RATE // 2, seed=2), Sink(3 * RATE)
     convolver = ac.StreamConvolver(old)
+    ac.StreamConvolver(old).set_ir(new, fade_s=0.02)  # compiles what the change needs before the sound begins
     with ac.live(ac.Chain([Source(x), convolver, sink])) as sound:
         sound.wait(0.3)
         convolver.set_ir(new, fade_s=0.02)
