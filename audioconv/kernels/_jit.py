@@ -1,4 +1,4 @@
-"""Compilation of kernels, the only place that says njit or cfunc: options, disk cache, the notice of compiling.
+"""Compilation of kernels, the only module that uses njit or cfunc: options, disk cache, the notice of compiling.
 
 Numba's own cache looks at the source file of one function and sees neither an edit in another file nor
 changed options. Here one stamp, a hash over every kernel source, the options and the versions, names the
@@ -22,8 +22,8 @@ from numba.core.ccallback import CFunc
 from audioconv.cache import cache_folder
 from audioconv.kernels._cache import KernelFiles, warn_once
 
-# Without _nrt kernels do not count references to arrays, of which none makes one: a quarter less to compile, and no
-# atomic counting around calls from kernel to kernel.
+# Without _nrt there is no reference counting of arrays, because no kernel allocates one: a quarter less to compile, and
+# no atomic increments around calls from kernel to kernel.
 OPTIONS = {"_nrt": False, "nogil": True, "error_model": "numpy", "boundscheck": False, "fastmath": False}
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
@@ -103,7 +103,7 @@ notice = _Notice()
 
 
 def _constants(function):
-    """The constants that a factory gave to a kernel, and to the kernels that it gave it."""
+    """The constants in the closure of a kernel, and in those of the kernels that it closes over."""
     cells = sorted(inspect.getclosurevars(function).nonlocals.items())
     return tuple((name, constant) for name, value in cells if (constant := _constant(value)) is not None)
 
@@ -117,11 +117,11 @@ def _constant(value):
 
 
 def _named(function):
-    """Give a kernel from a factory a name of its own, which says what the factory gave it.
+    """Give a kernel that a factory made a unique name, which contains the constants in its closure.
 
     Numba tells functions of one name apart by a number that counts compilations in a process. Two that were compiled
-    in two processes may get the same, and then code that was loaded for one calls the other: without this, a tile of
-    another width, which writes beyond its array.
+    in two processes may get the same, and then code that was loaded from the cache for one calls the other: without
+    unique names, a tile of another width, which writes beyond its array.
     """
     if constants := _constants(function):
         function.__qualname__ += "_" + hashlib.sha256(repr(constants).encode()).hexdigest()[:8]
@@ -139,7 +139,7 @@ class _Cache(FunctionCache):
 
     def _index_key(self, sig, codegen):
         # Numba pickles closures here; a kernel in a closure pickles differently in each process.
-        # The stamp covers every source, so the constants of a factory are all that is left to tell apart.
+        # The stamp covers every source, so that only the constants of a closure tell kernels apart.
         return sig, codegen.magic_tuple(), _constants(self._py_func)
 
     def load_overload(self, sig, target_context):
@@ -172,20 +172,20 @@ def kernel(function, **options):
 
 
 def inner(function):
-    """A kernel that only kernels call: what Python would need to call it is not compiled, which is half of the time."""
+    """A kernel that only kernels call: no Python wrapper is compiled for it, which halves the time to compile."""
     return kernel(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def part(function):
-    """A piece of kernels: its code goes into each that calls it, before types are known, and is compiled only there.
+    """A function that is inlined into the kernels that call it, before types are inferred, and compiled only there.
 
-    Kernels that call kernels are compiled with all that those call, again at each level; parts are not. And vectors
-    between them need not go through memory: see docs/trials.md, "Transforms".
+    A kernel is compiled with all kernels that it calls, again at each level of calls; inlined parts are not. And
+    vectors between them need not go through memory: see docs/trials.md, "Transforms".
     """
     return numba.njit(**OPTIONS, inline="always")(function)
 
 
-STEPS = []  # every step; without JIT its address is its place here
+STEPS = []  # every step; without JIT its index here is its address
 
 
 def _of_program(real):
@@ -207,10 +207,10 @@ def _of_chain(real):
 
 
 class Step:
-    """A function that is called by its address: an op kernel of programs (`nn/program.py`), a step of chains.
+    """A function that is called through a pointer: an op kernel of programs (`nn/program.py`), a step of chains.
 
-    It is compiled for a dtype when its address is first wanted, and kept on disk as kernels are; but not with code of
-    `users`, which the stamp does not cover and which may count references.
+    It is compiled for a dtype when its address is first needed, and cached on disk as kernels are, unless it calls code
+    of `users`, which the stamp does not cover and which may count references.
     """
 
     def __init__(self, function, arguments, users=False, gives=numba.types.void, layout=None):
@@ -222,11 +222,11 @@ class Step:
 
     @property
     def compiled(self):
-        """For how many dtypes."""
+        """For how many dtypes it is compiled."""
         return len(self._compiled)
 
     def address(self, dtype):
-        """Where the machine code for float32 or float64 is."""
+        """The address of the machine code for float32 or float64."""
         if not JIT_ENABLED:
             return self._place
         name = str(dtype)
@@ -250,7 +250,7 @@ def op_kernel(layout):
 
 
 def stage_step(function):
-    """Make a function of (state, x, y, frames) a step of chains, which take as many frames as they give."""
+    """Make a function of (state, x, y, frames) a step of chains; it takes as many frames as it returns."""
     return Step(function, _of_chain)
 
 

@@ -1,4 +1,4 @@
-"""Rows of numbers with named fields: what a step keeps between calls, and what an operation of a program is told.
+"""Records (rows of int64) with named fields: the state of a step between calls, the fields of an instruction.
 
 A row is int64, one number or address a field; float64 numbers stand in rows of their own. A layout is declared once,
 beside the kernel that reads it, and gives each field its offset, which is a constant for Numba:
@@ -16,7 +16,7 @@ RESERVED = ("pack", "row_size", "names")
 def layout(name, *fields, first=0):
     """Return the offsets of named fields, from `first` on: a named tuple, with `pack`, `names` and `row_size`.
 
-    A field is a name, or a pair (name, count) for so many numbers in a row, of which the offset is that of the first.
+    A field is a name, or a pair (name, count) for `count` numbers in a row, whose offset is that of the first.
 
     Examples
     --------

@@ -110,7 +110,7 @@ def _naive_dft(x, re, im, step, table, y, points):
 
 @part
 def _across(z, header, table, y, out_re, out_im):
-    """The last step: from m vectors, each of one point of all decimated transforms, to the whole transform in y."""
+    """Last step of the six-step FFT: combine the decimated transforms, one in each lane of m vectors, into y."""
     width, points = lanes(z), header[PLAN.points]
     m = points // width
     step, square = 2 * points // header[PASS.radix], width * (width - 1)
@@ -172,7 +172,7 @@ def _split_real(a, half_size, table, first, inverse):
     width, im, middle = lanes(a), half_size, half_size // 2
     vectors = max(width, middle // width * width)
     r, i, twice = at(a, 0), at(a, im), a.dtype.type(1 + inverse)
-    a[0], a[im] = r + i, r - i  # the values at 0 and at half the sample rate are real: one holds the other's place
+    a[0], a[im] = r + i, r - i  # the bins at 0 and Nyquist are real, and are packed as one complex number
     a[middle], a[im + middle] = twice * at(a, middle), -twice * at(a, im + middle)
     for k in range(1, min(width, middle)):
         _split_real_one(a, k, half_size, table, first, inverse)

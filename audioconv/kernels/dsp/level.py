@@ -9,8 +9,8 @@ from audioconv.kernels.simd.vector_math import exp, lane_sum, log, masked_load, 
 def relative_levels(frames, least, floor, loudest, out):
     """out = log(exp(frames) / loudest so far + floor), clip by clip; frames and out (clips, frames, bands).
 
-    Loud is the mean over the bands of exp(frames), plus `least`. loudest[c] is that of the frames before, and becomes
-    that of all. least, floor: arrays of one number.
+    The level of a frame is the mean over the bands of exp(frames), plus `least`. loudest[c], the running maximum, is
+    updated in place. least, floor: arrays of one number.
     """
     width, bands = lanes(frames), frames.shape[2]
     for c in range(frames.shape[0]):

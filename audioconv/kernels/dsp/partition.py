@@ -17,9 +17,9 @@ same, and no thread in the background is needed.
 Time is cut into blocks of `block_size` samples, the partition size of the first level, from the start of the stream.
 The schedule of a level says how many subtasks are done at the end of each of these blocks. Only the first level, whose
 partitions are short, need not be deferred: the transform of a block is made when it is full, and what it adds to the
-next one when that begins. If that is there as a whole then, the head is made in the same way, as one more partition,
-and its products go back with the others by one transform. This is the only thing that depends on the cut of the stream,
-and it changes the last bits alone.
+next one when that begins. If the next block is there as a whole then, the head is computed as one more partition, whose
+products share the inverse transform of the others. Only this depends on how the caller cuts the stream into blocks, and
+it changes only the last bits.
 
 Several inputs and outputs: output o is input o through its filter or the one filter of all; or, in a matrix, the sum of
 all inputs, input i through filter i outputs + o.
@@ -185,7 +185,7 @@ def advance(segments, x, y, frames):
 
 @part
 def _is_due(header, level):
-    """Whether a level has a subtask to do now: of the deferred ones of a block the same share as of its samples."""
+    """Whether a level has a subtask to do now: deferred ones are spread evenly over the samples of a block."""
     due = header[HEADER.subtasks_done] * header[HEADER.block_size] < (
         header[HEADER.subtasks_due] * header[HEADER.position]
     )
@@ -195,7 +195,7 @@ def _is_due(header, level):
 
 @part
 def _end_block(segments, header, state):
-    """End a block, and look up what the next one has to do."""
+    """End a block, and look up in the schedule how many subtasks the next one has to do."""
     block_size = header[HEADER.block_size]
     for i in range(header[HEADER.inputs]):
         line = _delay_line(header, i)

@@ -21,12 +21,12 @@ class Level(NamedTuple):
 
     @property
     def deferred(self):
-        """Whether there is a block's time to compute in."""
+        """Whether its work is spread over the time of the next block."""
         return self.first_tap >= 2 * self.partition_size
 
     @property
     def all_partitions(self):
-        """Partitions of which spectra are kept: of a level that is not deferred also the head."""
+        """Partitions whose spectra are stored: for a level that is not deferred also the head."""
         return self.partitions + (not self.deferred)
 
 

@@ -259,7 +259,7 @@ def first_pass(x, re, im, paired, header, table, work):
 
 @part
 def _pass_of(header, number):
-    """Radix, place of the twiddles, and points of a node of a pass."""
+    """Radix, offset of the twiddles in the table, and points of a node of a pass."""
     row = PASS_SIZE * number
     return header[row + PASS.radix], header[row + PASS.twiddles], header[row + PASS.span]
 

@@ -28,8 +28,8 @@ CHAIN = 96  # taps of a piece
 VECTORS = 8 if AVX512 else 4  # of a row of a tile
 HEIGHT = 3  # rows of a tile, and of taps in a piece, if there are as many
 
-# What kernels are told of a plane and its band: columns of the plane; columns of the band from run_begin to before
-# run_end are contiguous in the plane, from plane_begin on, and the others are padding, by the index map; row stride of
+# Header of a plane and its band: columns of the plane; columns of the band from run_begin to before run_end are
+# contiguous in the plane, from plane_begin on, and the others are padding, by the index map; row stride of
 # the band; rows and columns of taps; rows of outputs a band, and their columns; the fewest rows of a piece of taps; the
 # stride of the convolution.
 PLANE = layout(
@@ -182,7 +182,7 @@ def _dense(source, weights, piece_rows, target, upcoming):
 
 @part
 def _upcoming(plane, t, y, first, y_step):
-    """What the band of outputs from t on reads of the plane beyond the band before, and what it writes."""
+    """What to prefetch: the rows that the band of outputs from t on reads beyond the band before, and its outputs."""
     x, header, rows, _ = plane
     row = rows[min(t + header[PLANE.tap_rows] - 1, rows.size - 1)]
     return x, max(row, 0) * header[PLANE.columns] + header[PLANE.plane_begin], header[PLANE.columns], y, first, y_step

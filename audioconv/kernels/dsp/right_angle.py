@@ -218,7 +218,7 @@ def filter_spectrum(h, header, table):
 
 
 # The first pass reads samples in runs from all over a block, which hardware prefetchers do not foresee. So they are
-# read once in order before: see docs/trials.md, "Transforms". Blocks beyond TOUCHED samples would fill the L2 cache.
+# prefetched in order: see docs/trials.md, "Transforms". Blocks beyond TOUCHED samples would fill the L2 cache.
 TOUCHED = 32768
 
 
@@ -227,12 +227,12 @@ def convolve_blocks(x, start, discarded, kept, header, table, spectrum, work, y)
     """Overlap-save: y = x convolved with the filter of `spectrum`, by blocks of `kept` outputs.
 
     Block b is samples discarded ... discarded + kept - 1 of the product of the window x[start + b kept :], 2 n samples,
-    with the filter: overlap-save discards taps - 1 outputs of each and keeps the other 2 n - (taps - 1); where the
-    wrap-around of an only window is zeros, none are discarded. Windows of zeros (digital silence) are skipped and give
-    zeros, if the filter is finite.
+    with the filter: overlap-save discards taps - 1 outputs of each and keeps the other 2 n - (taps - 1); a single
+    window whose wrap-around is zeros discards none. Windows of zeros (digital silence) are skipped and give zeros, if
+    the filter is finite.
     """
     size = 2 * header[PLAN.points]
-    finite = spectrum[0] - spectrum[0] == 0  # a tap that is not finite makes every bin so
+    finite = spectrum[0] - spectrum[0] == 0  # one non-finite tap makes all bins non-finite
     for t in range(0, y.size, kept):
         count, first = min(kept, y.size - t), start + t
         if finite and all_zero(x, max(first, 0), min(first + size, x.size)):

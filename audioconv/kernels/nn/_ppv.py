@@ -1,8 +1,8 @@
 """Features of MiniRocket for one clip: the share of outputs of fixed dilated kernels that lie above given biases.
 
-A kernel has nine weights, six of -1 and three of 2, so that its output is 3 * (three taps) - (all taps). The channels
-that it sums are added before it: one row is convolved instead of each. A row of `plan` (layout `DILATED`) is one kernel
-with one dilation and some of the channels. NaN lies above no bias.
+A kernel has nine weights, six of -1 and three of 2, so that its output is 3 * (three taps) - (all taps). Its channels
+are added first, so that their sum is convolved once. A row of `plan` (layout `DILATED`) is one kernel with one dilation
+and some of the channels. NaN lies above no bias.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from audioconv.kernels._layout import layout
 from audioconv.kernels.simd.vector import at, fma, greater_than, lanes, load, splat, store, zero
 
 TAPS = 9
-# Three taps of weight 2; dilation; whether zeros are around; first and end in `members`, and in the biases.
+# Three taps of weight 2; dilation; whether the clip is zero-padded; first and end in `members`, and in the biases.
 DILATED = layout(
     "DILATED", "tap_a", "tap_b", "tap_c", "dilation", "padded", "first_member", "end_member", "first_bias", "end_bias"
 )
@@ -20,7 +20,7 @@ VECTOR = 8
 
 
 def width_of(frames):
-    """Elements of a row of frames: whole vectors."""
+    """Elements of a row of frames, rounded up to whole vectors."""
     return -(-frames // VECTOR) * VECTOR
 
 
@@ -63,7 +63,7 @@ def _convolved(row, members, table, line, y):
 
 @inner
 def _shares(row, frames, biases, y, counts, out):
-    """The share of the outputs above each bias of a row; without padding only of those that see no zeros around."""
+    """The share of the outputs above each bias of a row; without padding only where the window is inside."""
     padding = 0 if row[DILATED.padded] else TAPS // 2 * row[DILATED.dilation]
     end = frames - padding
     for t in range(end, end + VECTOR):
@@ -105,7 +105,7 @@ def ppv(x, plan, members, biases, scratch, out):
 
 @kernel
 def outputs(x, row, members, scratch, out):
-    """Set out[t] = output of one row of a plan centred at frame t of a clip x (frames, channels), zeros around."""
+    """Set out[t] = output of one row of a plan centred at frame t of a zero-padded clip x (frames, channels)."""
     table, line, y, _ = _parts(x, scratch)
     _by_channels(x, table, line)
     _convolved(row, members, table, line, y)

@@ -1,4 +1,4 @@
-"""Barriers: threads wait for each other without Python. They spin for a while, then give way to other threads."""
+"""Barriers: threads wait for each other without Python. They spin for a while, then yield to other threads."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def _spin(control, i, now):
 
 @kernel
 def wait_for_change(control, i, now, yields):
-    """Wait until control[i] is no longer `now`: spin, then give way at most `yields` times; whether it changed."""
+    """Wait until control[i] is no longer `now`: spin, then yield at most `yields` times; whether it changed."""
     if _spin(control, i, now):
         return True
     for _ in range(yields):
@@ -33,7 +33,7 @@ def wait_for_change(control, i, now, yields):
 
 @inner
 def barrier(control, threads):
-    """Wait until all threads have come here; False if one of them will never come."""
+    """Wait until all threads have reached the barrier; False if one of them has abandoned it."""
     now = load_atomic(control, BARRIER.round)
     if add_atomic(control, BARRIER.arrived, np.int64(1)) == threads - 1:
         add_atomic(control, BARRIER.arrived, np.int64(-threads))

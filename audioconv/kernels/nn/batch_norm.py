@@ -24,7 +24,7 @@ from audioconv.kernels.simd.vector_math import (
     where_positive,
 )
 
-FAR = 64.0  # deviations from zero beyond which it matters how a mean is rounded to float32
+FAR = 64.0  # standard deviations: a mean farther from zero needs what rounding it to float32 loses
 _FAR_VALUE = 64.0  # beyond which float32 is far from zero: sums of squares in float64 are then off by up to 1e-12
 
 
@@ -109,7 +109,7 @@ def normalise_gradient(instruction, segments, like, clip, clips, micro_batch, th
 
 @part
 def _pivot(x, first):
-    """What values are counted from: the first of them, but zero where float32 is near enough to it."""
+    """The pivot that is subtracted from values before summing: the first of them, or zero if that is small."""
     if x.itemsize == 4:
         return where_positive(first * first - splat(x, _FAR_VALUE * _FAR_VALUE), first)
     return first
@@ -122,7 +122,7 @@ MOMENTS = op_layout("MOMENTS", operands=("x", "moments"), integers=(*DIMS, "band
 def moments(instruction, segments, like, clip, clips, micro_batch, thread):
     """Moments (4, bands, channels) of a micro-batch: sums of x - pivot and of its square, the pivot, how many x.
 
-    Squares of what is far from zero would leave no digits for the variance.
+    Without a pivot, squares of values far from zero leave no digits for the variance (cancellation).
     """
     at = (clip, clips, micro_batch)
     x = floats(instruction, segments, like, MOMENTS.x, at)
@@ -191,7 +191,7 @@ def normalise_sums(instruction, segments, like, clip, clips, micro_batch, thread
 
 @part
 def _mean_and_variance(moments, c, width, micro_batches):
-    """Of channel c, from the moments of micro-batches: each has its own pivot, moved to the first one's."""
+    """Mean and variance of channel c from the moments of micro-batches, which are shifted to the first one's pivot."""
     pivot, known, plain, squares, count = 0.0, False, 0.0, 0.0, 0.0
     for g in range(micro_batches):
         i = c + g * 4 * width
@@ -221,10 +221,10 @@ BATCH_STATISTICS = op_layout(
 
 @op_kernel(BATCH_STATISTICS)
 def batch_statistics(instruction, segments, like, clip, clips, micro_batch, thread):
-    """Coefficients of a batch norm, and what its running statistics become; every thread for itself.
+    """Coefficients of a batch norm, which each thread computes for itself, and the update of its running statistics.
 
     `moments` are (micro-batches, 4, width), `mean` and `variance` the running ones, `elements` those of a channel.
-    `deviation` (2, width) is followed by what the coefficients have too little of the mean, where that matters.
+    `deviation` (2, width) has standard deviations, then what means far from zero lose when rounded to coefficients.
     """
     at = (clip, clips, micro_batch)
     total = doubles(instruction, segments, like, BATCH_STATISTICS.moments, at)

@@ -1,7 +1,7 @@
 """Op kernels on single elements: copies, activations, sums of two tensors, dropout, with their gradients.
 
-An operand is (clips, time, freq, channels) with channels side by side and any strides between the rest, so that an op
-kernel can write into the middle of an array with a halo, or read one frequency for all. max(0, NaN) is NaN, and
+An operand is (clips, time, freq, channels) with contiguous channels and any strides of the other axes, so that an op
+kernel can write into the middle of an array with a halo, or broadcast over frequency. max(0, NaN) is NaN, and
 gradients pass there.
 """
 

@@ -1,6 +1,6 @@
-"""Op kernels on gradients of parameters: the sums of partial gradients, and weights as the input gradient wants them.
+"""Op kernels on gradients of parameters: sums of partial gradients, and flipped weights for the input gradient.
 
-Partial sums are one a micro-batch, and are added in float64 in the order of micro-batches.
+There is one partial sum a micro-batch; they are added in float64 in the order of micro-batches.
 """
 
 from audioconv.kernels._jit import op_kernel, part
@@ -42,7 +42,7 @@ def bias_gradient(instruction, segments, like, clip, clips, micro_batch, thread)
 
 @part
 def share_of(size, i, shares):
-    """(first, last) of the i-th of so many shares of `size` elements: whole vectors, whoever does them."""
+    """(first, last) of the i-th of equal shares of `size` elements, cut between whole vectors."""
     vectors = (size + 7) // 8
     return vectors * i // shares * 8, min(size, vectors * (i + 1) // shares * 8)
 

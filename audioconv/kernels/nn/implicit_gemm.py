@@ -1,16 +1,16 @@
-"""Convolution of channels-last activations as an implicit GEMM: one matrix product for every direction, no im2col.
+"""Convolution of channels-last activations as an implicit GEMM: one matrix product, forward and backward, no im2col.
 
     out[r, :] = start + sum over k of a[row r, k] * b[k, :]
 
 Forward, a row is an output frame, k runs over taps and channels, and b is the weights. Nothing is copied into a matrix
-of patches (im2col): where a row begins says a table of offsets, and how k goes on from there three nested counts with
-strides. With the table and the counts exchanged the same product is the weight gradient: a row is a weight, k runs over
+of patches (im2col): a table of offsets says where a row begins, and three nested counts with strides how k goes on from
+there. With the table and the counts exchanged the same product is the weight gradient: a row is a weight, k runs over
 frames, b is the gradient of the output. The input gradient is a forward convolution of that with flipped weights.
 Strided, dilated, grouped and transposed convolutions, one dimension or two, are tables and counts; so are weights that
 are not shared.
 
-In a depthwise convolution a's factor is a vector where it else is one number for all columns. Then nearly as much is
-loaded as multiplied, unless taps slide over rows: each vector of a is loaded once for the three taps that meet it.
+In a depthwise convolution the factor from a is a vector, otherwise a scalar for all columns. A vector would be loaded
+for nearly every product, unless taps slide over rows: each vector of a is loaded once for the three taps that use it.
 
 The product is computed in register tiles of rows x vectors, as many accumulators as leave registers for the weights and
 a factor: 12 of the 16 of AVX2, 24 of the 32 of AVX-512. Rows and columns that are left over are covered by a last tile
@@ -55,7 +55,7 @@ def _tile(rows, vectors, add):
         offsets = tile.offsets(row_offsets, first, rows)
         total = tile.fill(tile.zeros(out, rows, vectors), start, column)
         i, j = column if add is tile.lanewise else np.int64(0), column
-        # not `for`: a loop whose count LLVM knows beforehand it unrolls, and sets up addresses for 200 cycles a tile
+        # not `for`: LLVM unrolls a loop of known count, and sets up addresses for 200 cycles a tile
         end = j + counts[0] * b_strides[0]
         while j != end:
             i1, j1, end1 = i, j, j + counts[1] * b_strides[1]
@@ -96,7 +96,7 @@ def _band(rows, vectors, add):
 
 
 def _sliding_tile(rows, vectors):
-    """Kernel for a tile of rows that `SLIDING` taps slide over: each vector of a is loaded once for all it meets."""
+    """Kernel for a tile of rows that `SLIDING` taps slide over: each vector of a is loaded once for all taps."""
 
     @part
     def one_tile(gemm, first, column):
@@ -140,7 +140,7 @@ def _three(instruction, first):
 
 @part
 def _decoded(instruction, segments, like, at):
-    """An instruction as bands take it."""
+    """Decode an instruction into the tuple that bands take."""
     a = floats(instruction, segments, like, GEMM.a, at)
     b = floats(instruction, segments, like, GEMM.b, at)
     start = floats(instruction, segments, like, GEMM.start, at)
@@ -156,7 +156,7 @@ def _decoded(instruction, segments, like, at):
     return _Gemm(a, b, start, out, row_offsets, row_offsets_out, rows, run_length, counts, a_strides, b_strides, relu)
 
 
-SLIDING = 3  # taps that slide over rows: the usual number of taps of a filter a channel
+SLIDING = 3  # taps that slide over rows: the usual kernel size of a depthwise convolution
 
 # The rows of a tile by its width in vectors, the widest first: as many accumulators as leave registers for the rest.
 # Wide tiles read whole lines of the weights: see docs/trials.md, "Direct kernels".
@@ -231,14 +231,14 @@ _LEAST_RUN = max(_SLIDE.values())
 
 @op_kernel(GEMM)
 def implicit_gemm(instruction, segments, like, clip, clips, micro_batch, thread):
-    """Sums of products, a's factor being one number for all columns."""
+    """The matrix product: each factor from a is a scalar for all columns."""
     gemm = _decoded(instruction, segments, like, (clip, clips, micro_batch))
     _sums(gemm, instruction[GEMM.first_column], instruction[GEMM.end_column])
 
 
 @op_kernel(GEMM)
 def depthwise(instruction, segments, like, clip, clips, micro_batch, thread):
-    """Sums of products, column by column: a filter a channel."""
+    """Depthwise convolution: sums of products column by column."""
     gemm = _decoded(instruction, segments, like, (clip, clips, micro_batch))
     first, end = instruction[GEMM.first_column], instruction[GEMM.end_column]
     _, _, innermost = gemm.counts

@@ -1,6 +1,6 @@
 """Op kernels of losses: the gradient of the outputs, and the loss of a micro-batch.
 
-All is float64 within, because there is little of it.
+Everything is computed in float64, because outputs are few.
 """
 
 from math import exp, log, log1p

@@ -3,7 +3,7 @@
 Operands are (clips, time, freq, channels); the input of a maximum has a halo of minus infinity, that of a sum of zeros,
 and begins where the first window does. Parameters are the size of the output, of the window and of its stride; the size
 of what counts as input, without its padding or with some of it, and the padding on the left that does not count; p, and
-whether powers of an Lp pool keep their sign. A gradient adds to what `fill` has made zero.
+whether powers of an Lp pool keep their sign. A gradient accumulates into zeros of `fill`.
 """
 
 import numpy as np
@@ -94,7 +94,7 @@ def average_pool(instruction, segments, like, clip, clips, micro_batch, thread):
 
 @part
 def _filled_up(instruction, names, t, f):
-    """What to multiply a sum with, as if what the end cuts off a window were like the rest of it; 1 for whole ones."""
+    """The factor that scales the sum of a window cut off at the end up to a whole window's; 1 for whole ones."""
     taps = instruction[names.window_time] * instruction[names.window_freq]
     return np.float64(taps) / np.float64(_count(instruction, names, t, f))
 

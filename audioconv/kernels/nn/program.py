@@ -1,9 +1,8 @@
-"""The one loop that runs networks: phases of instructions, on threads that wait for each other between them.
+"""The interpreter loop that runs networks: phases of instructions, on threads that wait at a barrier between them.
 
-A phase is a row of the layout `PHASE`. What is to be done once each thread does for itself, on memory of its own.
+A phase is a row of the layout `PHASE`. Instructions of its "once" part are executed by each thread, on its own memory.
 Micro-batches are dealt out by shards: micro-batch m belongs to shard m // per_shard, and shard s to thread s % threads.
-So what is computed depends on the micro-batches alone, and only who computes it on the number of threads. Between
-phases the threads wait at a barrier.
+So results depend on the micro-batches alone: the number of threads only decides which thread computes what.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""The loop that runs a network on a stream: each op takes as many frames as are there.
+"""The loop that runs a network on a stream: each op takes as many frames as are available.
 
-What an op reads waits in a queue, a piece of memory with `written` rows, one a frame; each op that reads it has its own
-position there, where its next window begins. Before an op runs, its instructions in the table are patched: how many
-frames, and where in the queues they are. So the same op kernels serve clips and streams.
+What an op reads is buffered in a queue, memory with `written` rows, one a frame; each op that reads it has its own read
+position, where its next window begins. Before an op runs, its instructions in the table are patched: how many frames,
+and where in the queues they are. So the same op kernels serve clips and streams.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ CHUNK = 16  # frames that go through a network at a time
 
 @part
 def _due(op, reads, queues):
-    """How many rows are still to be made when the end is known."""
+    """How many rows an op still has to make, once the end of the stream is known."""
     rows = queues[reads[op[STREAM_OP.first_read], READ.queue], QUEUE.total]
     return (rows - op[STREAM_OP.emitted]) * op[STREAM_OP.unit] + op[STREAM_OP.extra] if rows else 0
 
@@ -56,7 +56,7 @@ def _available(op, reads, queues, ending):
 
 @part
 def _patch(table, op, reads, queues, patches, count, ending):
-    """Tell the instructions of an op how many units to make, and where."""
+    """Patch the instructions of an op: how many units to make, and where."""
     target, emitted = op[STREAM_OP.target], op[STREAM_OP.emitted]
     for p in range(op[STREAM_OP.first_patch], op[STREAM_OP.end_patch]):
         value, tile, tiles = patches[p, PATCH.value], patches[p, PATCH.tile], patches[p, PATCH.tiles]
@@ -82,7 +82,7 @@ def _patch(table, op, reads, queues, patches, count, ending):
 
 @part
 def _make_room(queues, reads, memory):
-    """Move what is still wanted of each queue to its beginning, where there is no room for more."""
+    """Move the rows that are still to be read to the beginning of each queue that is more than half full."""
     for q in range(queues.shape[0]):
         if 2 * queues[q, QUEUE.written] > queues[q, QUEUE.capacity]:
             done = queues[q, QUEUE.written]
@@ -140,7 +140,7 @@ def run_stream(table, ops, reads, queues, patches, fills, memory, segments, like
     """Take the rows of x (rows, width) and write to y what they complete; returns (rows of x taken, rows of y).
 
     Queue 0 is that of x, and the last that of y. fills (reads,): the value of padding after the end; memory: where the
-    queues are, also the first of the segments. Call again until nothing is taken or given any more. When `ending`, x is
+    queues are, also the first of the segments. Call again until no row is taken or returned. When `ending`, x is
     empty.
     """
     taken, last = _read_input(queues[0], memory, x), queues.shape[0] - 1
@@ -190,7 +190,7 @@ def _rows(state, array, width):
 
 @stage_step
 def network_step(state, x, y, frames):
-    """Give a row of y for each of x: a network that looks ahead is behind by as many rows, zeros at first."""
+    """Write a row of y for each of x; a network with look-ahead is delayed by as many rows, zeros at first."""
     table = _rows(state, STREAM_STATE.table, state[STREAM_STATE.instruction_width])
     ops = _rows(state, STREAM_STATE.ops, _OP)
     reads = _rows(state, STREAM_STATE.reads, _READ)

@@ -10,17 +10,17 @@ from audioconv.kernels.realtime.smoothed import between, copy_numbers, smoothed_
 from audioconv.kernels.simd import vector as simd
 from audioconv.kernels.simd.pointers import carray, doubles_at, integers_at
 
-SMALLEST = 2.0**-126  # of normal float32 numbers: what is smaller costs a hundred times as much to compute with
+SMALLEST = 2.0**-126  # of normal float32 numbers: denormals are a hundred times as slow
 LARGEST = float(np.finfo(np.float32).max)
-_FADED = 1e-290  # state below this is no sound any more
+_FADED = 1e-290  # smaller states, which are inaudible, are set to zero
 
 # coefficients: address of smoothed rows, a `SECTION` for each section; then those of their version, of the memory (a
 # `SECTION_MEMORY` for each section of each channel), of work space (a chunk, and the memory of a channel as it was
 # before that), and of the counter
 BIQUAD = layout("BIQUAD", "channels", "sections", "coefficients", "version", "memory", "work", "nonfinite")
 SECTION = layout("SECTION", "b0", "b1", "b2", "a1", "a2")
-# In direct form II transposed the first state variable, what it was a sample before, and the last input: the second
-# variable is made of these.
+# Direct form II transposed: the first state variable, the same one sample ago, and the last input; the second state
+# variable is computed from these.
 SECTION_MEMORY = layout("SECTION_MEMORY", "z1", "z1_before", "x_before")
 SECTION_SIZE, MEMORY_SIZE = SECTION.row_size, SECTION_MEMORY.row_size
 
@@ -48,9 +48,9 @@ def _section(work, frames, coefficients, at, z, z_at):
 
 @part
 def _moving_section(work, count, current, aim, at, z, z_at, first, frames):
-    """The same with coefficients on their way, `first` of the `frames` frames of which are done.
+    """The same with coefficients interpolated over `frames` frames, of which `first` are done.
 
-    z holds what `_section` keeps, which is z1 and what z2 is made of with the coefficients that were.
+    z holds the state of `_section`: z1, and what z2 is computed from with the coefficients of the frame before.
     """
     z1, before = z[z_at + SECTION_MEMORY.z1], z[z_at + SECTION_MEMORY.z1_before]
     v = z[z_at + SECTION_MEMORY.x_before]
@@ -71,9 +71,9 @@ def _moving_section(work, count, current, aim, at, z, z_at, first, frames):
 
 @part
 def _sections(work, count, current, aim, moving, z, first, frames):
-    """Sections one after the other on `work`; says whether their memory and results stay numbers of float32.
+    """Sections one after the other on `work`; returns whether their state and output stay in range.
 
-    What is not finite, a sample or a state, stays in z1, so that it is looked at once a chunk.
+    A sample or a state that is not finite persists in z1, so that one check a chunk is enough.
     """
     finite, beyond = True, 0
     for section in range(z.size // MEMORY_SIZE):
@@ -90,7 +90,7 @@ def _sections(work, count, current, aim, moving, z, first, frames):
 
 @part
 def _guarded_sections(work, count, current, aim, moving, z, first, frames):
-    """The same, sample by sample: where they do not, all sections begin anew, and that result is infinite."""
+    """The same, sample by sample: where one leaves the range, all sections are reset, and that output is infinite."""
     replaced = 0
     for t in range(count):
         here = work[t : t + 1]
@@ -105,7 +105,7 @@ def _guarded_sections(work, count, current, aim, moving, z, first, frames):
 
 @stage_step
 def biquad(state, x, y, frames):
-    """Second-order sections one after the other; in float64, whatever the samples are."""
+    """Second-order sections (biquads) in cascade; in float64, whatever the dtype of the samples."""
     channels, size = state[BIQUAD.channels], MEMORY_SIZE * state[BIQUAD.sections]
     nonfinite = integers_at(state, BIQUAD.nonfinite, 0, 1, state)
     current, aim, moving = smoothed_rows(

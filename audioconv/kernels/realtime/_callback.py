@@ -13,7 +13,7 @@ from audioconv.kernels.realtime.chain import ENTRY_SIZE, call_step
 from audioconv.kernels.simd.pointers import carray, floats_at, is_not_null, row_at
 
 # The row: channels of the stage; addresses of the table of its step, of the counters, of a silent block of input and
-# one for output that nobody wants, both of buffer_frames; the address of the clock; ns of 10^6 frames; channels of the
+# one for output that is discarded, both of buffer_frames; the address of the clock; ns of 10^6 frames; channels of the
 # card's output: those of the stage, or more, and then each of them gets the stage's only one.
 CALLBACK = layout("CALLBACK", "in_channels", "out_channels", "table", "counters", "silence", "unheard", "buffer_frames",
                   "clock", "megaframe_ns", "card_channels")  # fmt: skip
@@ -29,18 +29,18 @@ FULL_SCALE = 2**30
 
 @part
 def _peak(counters, field, samples):
-    """Keep the largest magnitude; of samples that are not finite it is as large as can be."""
+    """Peak meter: keep the largest magnitude; a sample that is not finite counts as the upper limit, 2**30."""
     peak = np.float32(0.0)
     for i in range(samples.size):
         size = abs(samples[i])
-        peak = peak if size <= peak or peak != peak else size  # keeps what cannot be compared
+        peak = peak if size <= peak or peak != peak else size  # keeps NaN
     peak = peak if peak < np.float32(2.0**30) else np.float32(2.0**30)
     counters[field] = max(counters[field], np.int64(np.float64(peak) * FULL_SCALE))
 
 
 @part
 def _silence_nonfinite(counters, samples):
-    """Silence for samples that are not finite: a card may make of them whatever it likes."""
+    """Replace samples that are not finite by zeros: what a card makes of them is undefined."""
     for i in range(samples.size):
         if samples[i] - samples[i] != 0:
             samples[i] = 0
@@ -49,7 +49,7 @@ def _silence_nonfinite(counters, samples):
 
 @part
 def _spread(samples, channels):
-    """The samples at the beginning, one a frame, to all channels; from the last one on, because they are in the way."""
+    """Copy mono samples to all channels, in place; from the last frame on, so that none is overwritten unread."""
     for t in range(samples.size // channels - 1, -1, -1):
         value = samples[t]
         for channel in range(channels):
@@ -75,7 +75,7 @@ def callback(x, y, frames, times, flags, state):
         _run(state, counters, carray(x, frames * inputs), carray(y, frames * outputs), frames)
         if played > outputs:
             _spread(carray(y, frames * played), played)
-    else:  # the card only hears or only plays
+    else:  # the card has only input or only output
         for first in range(0, frames, most):
             count = min(most, frames - first)
             source = floats_at(state, CALLBACK.silence, 0, count * inputs, x)

@@ -1,7 +1,7 @@
-"""The step of `Limiter`: look-ahead, the least gain needed, its mean.
+"""The step of `Limiter`: look-ahead by a delay line, sliding minimum of the gains needed, its moving average.
 
-Of the gains that the last frames need, the least is found with a queue of those that may yet be the least (Lemire,
-Streaming maximum-minimum filter, 2006), so that a frame costs the same whatever the look-ahead is.
+The sliding minimum keeps a monotonic queue of the frames that may yet be the least (Lemire, Streaming maximum-minimum
+filter, 2006), so that a frame costs the same whatever the look-ahead is.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ GAIN_COMPUTER_SIZE, PROGRESS_SIZE = GAIN_COMPUTER.row_size, PROGRESS.row_size
 
 @part
 def _least(needs, queue, progress, n, need):
-    """The least of the last needs, with `need` for frame n; the queue has the frames of which one may yet be it."""
+    """Sliding minimum of the gains needed, `need` for frame n; the queue has the frames of which one may yet be it."""
     span = needs.size
     head, length = progress[PROGRESS.head], progress[PROGRESS.length]
     if length and queue[head] <= n - span:
@@ -39,7 +39,7 @@ def _least(needs, queue, progress, n, need):
 
 @part
 def _mean(gains, place, gain, numbers):
-    """The mean of the last gains; their sum is made anew once a round, so that no rounding piles up."""
+    """Moving average of the gains; their sum is recomputed once a round, so that rounding does not accumulate."""
     if place == 0:
         total = gain
         for i in range(1, gains.size):

@@ -1,4 +1,4 @@
-"""Atomic loads, additions and exchanges of what threads share; a clock; giving way to another thread."""
+"""Atomic loads, additions and exchanges of what threads share; a clock; yielding to another thread."""
 
 import time
 
@@ -33,7 +33,7 @@ def add_atomic(typing_context, a, i, value):
 
 @operation(lambda a, i: a[i])
 def load_atomic(typing_context, a, i):
-    """load_atomic(a, i): a[i] as other threads have left it; what they wrote before is seen after."""
+    """load_atomic(a, i): an atomic load of a[i]; what its writer wrote before it is seen after the load."""
 
     def codegen(context, builder, sig, args):
         pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
@@ -79,7 +79,7 @@ def exchange_atomic(typing_context, a, i, value):
 
 @operation(lambda: None)
 def give_way(typing_context):
-    """give_way(): let another thread have this core."""
+    """give_way(): yield this core to another thread."""
 
     def codegen(context, builder, sig, args):
         function = ir.FunctionType(ir.IntType(32), [])

@@ -4,7 +4,7 @@ Frames have `channels` samples side by side; out may be in where both have as ma
 numbers, and addresses of arrays, in fields that a layout beside the step names. Without JIT it is a list with the
 arrays themselves. A table of steps has an entry (address of the step, address of its state) for each.
 
-Steps that remember (`biquad`, `dry_wet`, `limiter`) take samples that are not finite as zeros, and count them.
+Steps with state (`biquad`, `dry_wet`, `limiter`) take samples that are not finite as zeros, and count them.
 """
 
 import numpy as np

@@ -5,9 +5,9 @@ the instances so far and v the output of the new one, the crossfade is, in mode 
 In mode FADE_INPUT the inputs are: the instances so far get (1 - g) times their input, the new one g x, and the old ones
 then ring until their responses are over. Instance j of several is so weighted by its own g and by 1 - g of each later.
 
-A new filter of mode CUT must know the samples of the past. It is brought near to the present outside of the sound path
-(`catch_up`), and by `convolver` itself over what came in meanwhile. It comes by way of a mailbox: one thread puts the
-row of an instance there, `convolver` takes it. From then on the row is read by nobody else.
+A new filter of mode CUT needs the samples of the past. Most are fed to it outside of the audio thread (`catch_up`),
+those that came in meanwhile by `convolver` itself. It is handed over through a mailbox (an atomic exchange): one thread
+posts the row of an instance there, `convolver` takes it, and from then on nobody else reads the row.
 """
 
 from audioconv.kernels._jit import inner, kernel, part, stage_step
@@ -18,14 +18,14 @@ from audioconv.kernels.simd.pointers import carray, floats_at, row_at
 
 MOST = 8  # instances at a time
 CHUNK = 512  # frames that are mixed at a time
-HURRY = 4  # times as many frames as a block has that a new instance may be fed in addition
+HURRY = 4  # past frames that a new instance may be fed in a block, as a multiple of the block's frames
 CUT, FADE_INPUT = range(2)
 
 # The state of `convolver` and of `mix_instances`. Addresses: of a `CONTROL`, of the instances, of the ring buffer of
 # past samples and how many frames it holds, of work space, and of a table of one step, `mix_instances`, which is made
 # when it is first needed.
 CONVOLVER = layout("CONVOLVER", "inputs", "outputs", "control", "instances", "past", "past_frames", "work", "mixer")
-# Instances that sound; frames that have come in; the mailbox, and what was taken from it but cannot begin yet, both
+# Active instances; frames that have come in; the mailbox, and what was taken from it but cannot begin yet, both
 # addresses of rows or 0; whether samples that are not finite are replaced, and how many were.
 CONTROL = layout("CONTROL", "instances", "frames", "mailbox", "pending", "replace_nonfinite", "nonfinite")
 # An instance: an entry of a table of steps (`partition.advance`, and its state, which names the instance); mode, frames
@@ -43,7 +43,7 @@ def work_size(inputs, outputs):
 
 @part
 def _remember(state, control, x):
-    """Keep frames among the past samples, in their ring buffer; they are the next ones."""
+    """Append frames to the ring buffer of past samples."""
     inputs = state[CONVOLVER.inputs]
     past = floats_at(state, CONVOLVER.past, 0, state[CONVOLVER.past_frames] * inputs, x)
     first = 0
@@ -58,7 +58,7 @@ def _remember(state, control, x):
 
 @inner
 def _feed(state, row, until, work):
-    """Give an instance past samples until it has had `until` frames; what comes out is dropped."""
+    """Feed an instance past samples until it has had `until` frames; its output is discarded."""
     inputs, ring = state[CONVOLVER.inputs], state[CONVOLVER.past_frames]
     past = floats_at(state, CONVOLVER.past, 0, ring * inputs, work)
     while row[INSTANCE.fed] < until:
@@ -71,7 +71,7 @@ def _feed(state, row, until, work):
 
 @kernel
 def catch_up(table, row, work):
-    """Bring a new instance near to the present; `table` is that of the convolver, work (CHUNK * outputs,)."""
+    """Feed a new instance all past samples but the latest; `table` is the convolver's, work (CHUNK * outputs,)."""
     control = carray(row_at(row_at(table, ENTRY.state), CONVOLVER.control), CONTROL_SIZE)
     _feed(row_at(table, ENTRY.state), row, load_atomic(control, CONTROL.frames), work)
 
@@ -84,7 +84,7 @@ def post(control, row):
 
 @part
 def _arrive(state, control, instances, work, frames):
-    """Let a new instance in, if there is one, and it is up to date or can soon be made so."""
+    """Take a new instance from the mailbox, and start it if it has caught up or can within this block."""
     if load_atomic(control, CONTROL.mailbox):
         control[CONTROL.pending] = exchange_atomic(control, CONTROL.mailbox, 0)
     if control[CONTROL.pending] and control[CONTROL.instances] < MOST:
@@ -100,7 +100,7 @@ def _arrive(state, control, instances, work, frames):
 
 @part
 def _fade(instances, instance, t):
-    """How far an instance has come in at frame t from now."""
+    """The fade-in g of an instance, t frames from now."""
     length = instances[instance * INSTANCE_SIZE + INSTANCE.fade]
     passed = instances[instance * INSTANCE_SIZE + INSTANCE.faded] + t + 1
     return 1.0 if passed >= length else passed / length
@@ -108,7 +108,7 @@ def _fade(instances, instance, t):
 
 @part
 def _weight(instances, count, instance, mode, t):
-    """By what the input (FADE_INPUT) or the output (CUT) of an instance is multiplied at frame t from now."""
+    """The gain of the input (FADE_INPUT) or the output (CUT) of an instance, t frames from now."""
     weight = _fade(instances, instance, t) if instances[instance * INSTANCE_SIZE + INSTANCE.mode] == mode else 1.0
     for later in range(instance + 1, count):
         if instances[later * INSTANCE_SIZE + INSTANCE.mode] == mode:
@@ -136,7 +136,7 @@ def _mix(instances, instance_count, count, samples, weighted, response, mixed):
 
 @part
 def _leave(control, instances, count):
-    """Move the fades on by `count` frames, and let go of the instances that are not heard any more."""
+    """Advance the fades by `count` frames, and remove the instances that are no longer audible."""
     faded_out, silent_input = 0, 0  # instances before these are faded out, and have no input any more
     for instance in range(control[CONTROL.instances]):
         row = instance * INSTANCE_SIZE
@@ -161,7 +161,7 @@ def _leave(control, instances, count):
 
 @part
 def _take_in(control, x, samples):
-    """The samples as they are taken: those that are not finite are replaced by zeros, and counted, if so wanted."""
+    """The input; if `replace_nonfinite` is set, samples that are not finite are replaced by zeros, and counted."""
     for i in range(samples.size):
         finite = x[i] - x[i] == 0
         samples[i] = x[i] if finite or not control[CONTROL.replace_nonfinite] else x.dtype.type(0)
@@ -189,7 +189,7 @@ def mix_instances(state, x, y, frames):
 
 @stage_step
 def convolver(state, x, y, frames):
-    """A `StreamConvolver`."""
+    """The step of a `StreamConvolver`."""
     inputs, outputs = state[CONVOLVER.inputs], state[CONVOLVER.outputs]
     source, target = carray(x, frames * inputs), carray(y, frames * outputs)
     control = carray(row_at(state, CONVOLVER.control), CONTROL_SIZE)

@@ -42,7 +42,7 @@ def _compiled(function, memory_dims):
 
 
 def _reason(error):
-    """What numba says, without where in numba and in the source it is said."""
+    """Numba's message, without its locations in numba and in the source."""
     lines = [line.strip() for line in str(error).splitlines()]
     lines = dropwhile(lambda line: not line or line.startswith("Failed in"), lines)
     said = list(takewhile(lambda line: not line.startswith(("During:", "File ", "There are ", "This error")), lines))

@@ -55,7 +55,7 @@ def matrix_mixer(state, x, y, frames):
 
 @part
 def _delay(samples, line, position):
-    """Each sample takes the place in the delay line of the oldest one, which comes out."""
+    """Delay line: exchange each sample for the oldest one in it, in place."""
     at = position[POSITION.oldest]
     for i in range(samples.size):
         samples[i], line[at] = line[at], samples[i]

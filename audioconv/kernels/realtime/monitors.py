@@ -20,7 +20,7 @@ PLAYBACK_SIZE, RING_COUNTERS_SIZE = PLAYBACK.row_size, RING_COUNTERS.row_size
 
 @stage_step
 def source(state, x, y, frames):
-    """Sound from memory, then silence, whatever comes in."""
+    """Play samples from memory, then silence; the input is ignored."""
     outputs, length = state[SOURCE.out_channels], state[SOURCE.frames]
     samples = floats_at(state, SOURCE.samples, 0, length * outputs, x)
     playback = integers_at(state, SOURCE.playback, 0, PLAYBACK_SIZE, state)
@@ -36,7 +36,7 @@ def source(state, x, y, frames):
 
 @stage_step
 def sink(state, x, y, frames):
-    """What comes goes on, and into memory until that is full."""
+    """Pass the input through, and record it into memory until that is full."""
     channels, length = state[SINK.channels], state[SINK.frames]
     memory = floats_at(state, SINK.memory, 0, length * channels, x)
     recording = integers_at(state, SINK.recording, 0, 1, state)
@@ -51,7 +51,7 @@ def sink(state, x, y, frames):
 
 @stage_step
 def monitor(state, x, y, frames):
-    """What comes goes on, and into a ring buffer that one other thread reads; frames that it has no room for drop."""
+    """Pass the input through, and into a ring buffer that one other thread reads; if it is full frames are dropped."""
     channels, length = state[MONITOR.channels], state[MONITOR.frames]
     ring = floats_at(state, MONITOR.ring, 0, length * channels, x)
     counters = integers_at(state, MONITOR.counters, 0, RING_COUNTERS_SIZE, state)

@@ -1,4 +1,4 @@
-"""Samples that are not finite: zeros take their place where a step remembers, and are counted."""
+"""Samples that are not finite (NaN, infinity): replaced by zeros where a step has state, and counted."""
 
 from audioconv.kernels._jit import part
 from audioconv.kernels._layout import layout

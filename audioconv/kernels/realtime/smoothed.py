@@ -1,8 +1,8 @@
 """Smoothed parameters: numbers that may be set while a step runs, and that go to their target linearly over a block.
 
-One number is a float64 row (current, target). Many are rows of `size` numbers, the current ones and two targets in
-turn: the next targets are written where no step looks, and hold once their version counts up, so that a step in another
-thread sees all of them or none.
+One number is a float64 row (current, target). Several are rows of `size` numbers, the current ones and two targets
+(double buffering): the next targets are written to the one that no step reads, and hold once the version is
+incremented, so that a step in another thread sees all of them or none.
 """
 
 from audioconv.kernels._jit import part
@@ -35,7 +35,7 @@ def smoothed_rows(state, rows, version, size):
 
 @part
 def between(current, target, i, done):
-    """The i-th number when that share of the way from current to target is done."""
+    """The i-th number, interpolated linearly: `done` is the share of the way from current to target."""
     return current[i] + done * (target[i] - current[i])
 
 
