@@ -27,8 +27,8 @@ def ds_tcn(
 
     WeKws' code (github.com/wenet-e2e/wekws, its hi_xiaowen recipe) differs in this: ReLU follows the second batch norm
     of a block, before the sum and not after it, and then dropout 0.1. That is `as_published`; the parameters are as
-    many. There, one dense layer judges each frame for wake words (a sigmoid a word, and no mean); for Speech Commands
-    two of them judge the mean. Here it is one of the mean in any case.
+    many. There, one dense layer scores each frame for wake words (a sigmoid a word, and no mean); for Speech Commands
+    two of them score the mean. Here it is one of the mean in any case.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""MiniRocket: thousands of fixed features and a linear classifier in closed form; what a network has to beat."""
+"""MiniRocket: thousands of fixed features and a linear classifier in closed form; a baseline for networks."""
 
 from collections.abc import Callable, Mapping
 from itertools import combinations
@@ -49,8 +49,8 @@ class MiniRocket:
     """84 kernels of nine taps at several dilations, the share of their outputs above biases, and ridge regression.
 
     It is made as networks are and gives logits, but has `fit` instead of a training by gradients. A kernel sums a
-    random choice of one to nine bands. Half of the kernels see zeros around the clip, the other half nothing. Training
-    needs 40 kB a clip, and at most 2.5 GB beside.
+    random choice of one to nine bands. Half of the kernels zero-pad the clip, the others do not. Training needs 40 kB a
+    clip, and at most 2.5 GB beside.
 
     Parameters
     ----------

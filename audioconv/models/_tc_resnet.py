@@ -77,7 +77,7 @@ def tc_resnet14_15(
 ) -> nn.Sequential:
     """Make a TC-ResNet14-1.5: as `tc_resnet8`, 1.5 times as wide, with a second block after each of the three.
 
-    The second block has no stride, and its input goes round it as it is. 303,012 parameters with 40 features and 12
+    The second block has no stride, and an identity shortcut. 303,012 parameters with 40 features and 12
     classes.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Temperature scaling: how sharp the posteriors that scores stand for are."""
+"""Temperature scaling: calibration of the posteriors of scores."""
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -20,8 +20,8 @@ def sharpness_of(scores: Array, targets: Array, counts: Array) -> float:
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (temperature scaling).
 
-    Targets are smoothed by as much as a few examples cannot tell from certainty (Platt 1999): where none is judged
-    wrongly, the best factor would have no end.
+    Targets are smoothed according to the number of examples (Platt 1999): where all are classified correctly, the best
+    factor would otherwise be infinite.
     """
     n, classes = targets.shape
     smoothing = classes / (n + 2 * classes)

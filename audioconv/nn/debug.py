@@ -1,9 +1,9 @@
-"""A mode for those who work on ops: memory that nothing has written yet is NaN, so that what reads it is seen.
+"""A debug mode for work on ops: uninitialised memory is NaN, so that reads of it show.
 
-Programs give memory that is no longer wanted to what comes next, so that an op which reads what nothing wrote meets
-old numbers, often plausible ones. In this mode they never give it again, and fill it with NaN: the scratch memory of a
-thread before each micro-batch of each phase, the rest before the first phase. Streams begin with NaN wherever no
-padding is. All else is as usual, to the bit: so what was right stays the same, and what was not becomes NaN.
+Programs reuse memory (`runtime.arena`), so that an op which reads what no op wrote finds old numbers, often plausible
+ones. In this mode memory is not reused, and is filled with NaN: the scratch memory of a thread before each micro-batch
+of each phase, the rest before the first phase. Streams begin with NaN wherever no padding is. All else is as usual, to
+the bit: so correct results stay the same, and others become NaN.
 """
 
 from __future__ import annotations

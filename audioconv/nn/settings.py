@@ -1,4 +1,4 @@
-"""Settings of layers, optimisers, losses and averages: checked whenever they are set, heeded from the next call on."""
+"""Settings of layers, optimisers, losses and averages: checked when they are set, in force from the next call on."""
 
 from collections.abc import Callable, Hashable, Mapping
 from inspect import Parameter, signature
@@ -33,14 +33,14 @@ class Settings:
 
 
 class Changes:
-    """Says whether what programs are made of has changed since the last time."""
+    """Tells whether anything that programs depend on has changed since the last call."""
 
     def __init__(self) -> None:
         self._seen: int | None = None
         self._signature: Hashable = None
 
     def __call__(self, signature: Callable[[], Hashable]) -> bool:
-        """Whether signature() is another; it is asked only if any setting has been set since."""
+        """Whether signature() has changed; it is computed only if any setting has been set since."""
         if self._seen == _last:
             return False
         self._seen, before = _last, self._signature

@@ -16,7 +16,7 @@ from audioconv.nn.settings import Check, fraction
 
 
 class Activation(Layer):
-    """Base of the activations, each element for itself; after a batch norm they are done in the same pass."""
+    """Base of the activations, which are elementwise; after a batch norm they are computed in the same pass (fused)."""
 
     dims = (2, 3, 4)
     name: ClassVar[ActivationName] = "linear"

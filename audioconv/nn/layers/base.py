@@ -1,4 +1,4 @@
-"""What all layers share: how they are asked, how their programs are made and kept, names of weights."""
+"""Base of all layers: forward and backward pass, cache of compiled programs, parameters by name."""
 
 import copy
 import threading
@@ -194,7 +194,7 @@ class Layer(Settings):
         if not training:
             return self._infer(x, threads)
         with self._guard:
-            self._last = None  # after an error there is nothing to go back from
+            self._last = None  # after an error there is no forward pass to backpropagate through
             program, shape = self._program(x.shape)
             y = new_array((len(x), *shape), self.dtype)
             drawn = seeds_of(self, len(x), seeds)

@@ -1,4 +1,4 @@
-"""Layers in a row, a row of layers with a way round it, and a way through the mean over frequency."""
+"""Containers: layers in sequence, residual blocks with a shortcut, residual blocks through the mean over frequency."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -72,7 +72,7 @@ def _descendants(layer: Layer) -> Iterator[Layer]:
 
 
 class _Layers(list[Layer]):
-    """The layers of a `Sequential`, to look at."""
+    """The layers of a `Sequential`, read-only."""
 
     def _refuse(self, *args: object, **options: object) -> NoReturn:
         raise AudioconvError(
@@ -130,7 +130,7 @@ class Sequential(_Group):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, to look at; a new list may be assigned."""
+        """The layers, a read-only list; a new list may be assigned."""
         return _Layers(self._layers.values())
 
     @layers.setter
@@ -165,9 +165,9 @@ class Residual(_Group):
     Parameters
     ----------
     main : Layer
-        The way through.
+        The main branch.
     shortcut : Layer, optional
-        The way round it.
+        The shortcut branch (skip connection).
     activation : "relu" or "linear"
         Of the sum.
 
@@ -203,7 +203,7 @@ class Residual(_Group):
 
     @property
     def main(self) -> Layer:
-        """The way through; another layer may be assigned."""
+        """The main branch; another layer may be assigned."""
         return self._layers["main"]
 
     @main.setter
@@ -212,7 +212,7 @@ class Residual(_Group):
 
     @property
     def shortcut(self) -> Layer:
-        """The way round it, an empty `Sequential` where there is none; another layer may be assigned."""
+        """The shortcut branch, an empty `Sequential` where there is none; another layer may be assigned."""
         return self._layers["shortcut"]
 
     @shortcut.setter
@@ -254,7 +254,7 @@ class Broadcast(_Group):
 
     @property
     def main(self) -> Layer:
-        """The way along time; another layer may be assigned."""
+        """The branch along time; another layer may be assigned."""
         return self._layers["main"]
 
     @main.setter

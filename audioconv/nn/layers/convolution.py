@@ -1,4 +1,4 @@
-"""Convolutions with weights shared by all places, along time, or time and frequency; the base of all convolutions."""
+"""Convolutions with shared weights, along time, or time and frequency; the base of all convolutions."""
 
 from collections.abc import Callable
 from typing import ClassVar, cast
@@ -89,7 +89,7 @@ class Convolution(Layer):
 
     @property
     def groups(self) -> int:
-        """Groups of channels that do not see each other."""
+        """Groups of channels that are convolved separately."""
         return self.geometry.groups
 
     def _parameters(self) -> dict[str, Array]:
@@ -127,7 +127,7 @@ class Convolution(Layer):
         return y
 
     def _tensors(self, graph: Graph, fold: Callable[[], tuple[Array, Array]] | None) -> tuple[Tensor, Tensor | None]:
-        """Weight and bias as tensors; for inference with the batch norm behind them folded in."""
+        """Weight and bias as tensors; for inference with the batch norm that follows folded in."""
         if graph.training:
             return graph.array(self.weight), None if self.bias is None else graph.array(self.bias)
         if fold is not None:

@@ -1,4 +1,4 @@
-"""Convolutions whose weights change from place to place: tiled (several sets in rotation), and locally connected."""
+"""Convolutions with weights that depend on the position: tiled (several sets in rotation), and locally connected."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from audioconv.nn.ops.graph import Tensor
 
 
 class _Unshared(Convolution):
-    """What tiled and locally connected layers share: sets of weights for places, `tiles` along each axis."""
+    """Base of tiled and locally connected layers: sets of weights by output position, `tiles` along each axis."""
 
     _tiled = True
     _local: ClassVar[bool] = False  # whether each output has weights of its own

@@ -50,7 +50,7 @@ class LpPool1d(_Lp):
     stride : int, optional
         From a window to the next; default: `kernel_size`.
     padding : int, (left, right), "same", "valid", "causal" or "same_keras"
-        As for the convolutions, at most kernel_size - 1 a side, so that every window meets the input.
+        As for the convolutions, at most kernel_size - 1 a side, so that every window overlaps the input.
     p : float
         At least 1 (PyTorch's norm_type).
     ceil_mode : bool
@@ -100,7 +100,7 @@ class LpPool2d(_Lp):
     stride : int or (time, freq), optional
         From a window to the next; default: `kernel_size`.
     padding : one for both, or (time, freq), each as of `Conv1d`
-        As for the convolutions, at most kernel_size - 1 a side, so that every window meets the input.
+        As for the convolutions, at most kernel_size - 1 a side, so that every window overlaps the input.
     p : float
         At least 1 (PyTorch's norm_type).
     ceil_mode : bool

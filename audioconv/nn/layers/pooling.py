@@ -21,7 +21,7 @@ PoolKind: TypeAlias = Literal["max", "average", "lp"]
 
 
 class Pool(Layer):
-    """What pools over windows share."""
+    """Base of pools over windows."""
 
     kind: ClassVar[PoolKind]
     power: float = 2.0
@@ -108,7 +108,7 @@ class MaxPool1d(Pool):
     stride : int, optional
         From a window to the next; default: `kernel_size`.
     padding : int, (left, right), "same", "valid", "causal" or "same_keras"
-        As for the convolutions, at most kernel_size - 1 a side, so that every window meets the input.
+        As for the convolutions, at most kernel_size - 1 a side, so that every window overlaps the input.
     ceil_mode : bool
         Whether a last window that the end cuts off counts, too, if it begins before the padding at the end.
     dtype : float32 or float64
@@ -151,7 +151,7 @@ class MaxPool2d(Pool):
     stride : int or (time, freq), optional
         From a window to the next; default: `kernel_size`.
     padding : one for both, or (time, freq), each as of `Conv1d`
-        As for the convolutions, at most kernel_size - 1 a side, so that every window meets the input.
+        As for the convolutions, at most kernel_size - 1 a side, so that every window overlaps the input.
     ceil_mode : bool
         Whether a last window that the end cuts off counts, too, if it begins before the padding at the end.
     dtype : float32 or float64
@@ -195,7 +195,7 @@ class AveragePool1d(Pool):
     stride : int, optional
         From a window to the next; default: `kernel_size`.
     padding : int, (left, right), "same", "valid", "causal" or "same_keras"
-        As for the convolutions, at most kernel_size - 1 a side, so that every window meets the input.
+        As for the convolutions, at most kernel_size - 1 a side, so that every window overlaps the input.
     ceil_mode : bool
         Whether a last window that the end cuts off counts, too, if it begins before the padding at the end.
     count_include_pad : bool
@@ -243,7 +243,7 @@ class AveragePool2d(Pool):
     stride : int or (time, freq), optional
         From a window to the next; default: `kernel_size`.
     padding : one for both, or (time, freq), each as of `Conv1d`
-        As for the convolutions, at most kernel_size - 1 a side, so that every window meets the input.
+        As for the convolutions, at most kernel_size - 1 a side, so that every window overlaps the input.
     ceil_mode : bool
         Whether a last window that the end cuts off counts, too, if it begins before the padding at the end.
     count_include_pad : bool

@@ -20,7 +20,7 @@ from audioconv.nn.ops.tensor_view import shape3
 
 Shape3: TypeAlias = tuple[int, int, int]
 
-MOST_ENTRIES = 2**26  # of a matrix: beyond, somebody asks for it who does not mean it
+MOST_ENTRIES = 2**26  # of a matrix; a larger one is probably a mistake
 
 
 def to_matrix(layer: Layer, input_shape: tuple[int, ...]) -> Dense:

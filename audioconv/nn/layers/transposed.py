@@ -1,4 +1,4 @@
-"""Transposed convolutions, which make signals longer: of decoders and of what undoes a stride."""
+"""Transposed convolutions, which upsample: for decoders, and to undo a stride."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ class TransposedConvolution(Convolution):
 
     @property
     def output_padding(self) -> int | tuple[int, ...]:
-        """Steps of the output that are there at the end beyond those of the transposed convolution."""
+        """Extra steps at the end of the output."""
         return self._output_padding[0] if self._rank == 1 else self._output_padding
 
     def __repr__(self) -> str:
@@ -76,7 +76,7 @@ class TransposedConvolution(Convolution):
 
 
 def _cut(axis: Axis, output_padding: int) -> Axis:
-    """An axis with what is cut off its output in numbers, less at the end by so much."""
+    """An axis with the cropping of its output in numbers, less at the end by `output_padding`."""
     if output_padding and output_padding >= max(axis.stride, axis.dilation):
         raise ArgumentError(
             f"output_padding must be below stride {axis.stride} or dilation {axis.dilation}, not {output_padding}"

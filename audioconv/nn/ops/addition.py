@@ -30,7 +30,7 @@ def add(graph: Graph, a: Tensor, b: Tensor, activation: ActivationName = "linear
     y = graph.operation(encode, [a, b], a.shape)
 
     def backward(grad_y: Tensor) -> None:
-        # where the sum is positive its ReLU is, so that the sum itself need not be kept
+        # the ReLU is positive where the sum is, so that the sum itself need not be kept
         grad = grad_y if activation == "linear" else activation_gradient(graph, y, grad_y, activation)
         graph.add_gradient(a, grad)
         graph.add_gradient(b, frequency_sum(graph, grad) if spread else grad)

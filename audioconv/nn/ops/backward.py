@@ -1,4 +1,4 @@
-"""Backpropagation: the tape of a graph gone through from its end, with the gradients of each tensor added up."""
+"""Backpropagation: the backward pass over the tape of a graph, which adds up the gradients of each tensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from audioconv.nn.ops.tensor_view import TensorView, coalesced, shape3
 
 
 def backpropagate(graph: Graph, y: Tensor, grad_y: Tensor) -> None:
-    """Go through the tape from the gradient of y back."""
+    """Walk the tape in reverse, beginning with the gradient of y."""
     graph.add_gradient(y, grad_y)
     for tensor, backward in reversed(graph.tape):
         grad = gradient(graph, tensor)

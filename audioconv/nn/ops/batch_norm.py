@@ -77,7 +77,7 @@ def batch_norm(graph: Graph, x: Tensor, norm: Norm, activation: ActivationName, 
             micro_batches=plan.micro_batch_count, elements=elements, momentum=norm.momentum, epsilon=norm.epsilon,
         )]  # fmt: skip
 
-    before = graph.uses(norm.mean)  # of the same layer: its running statistics follow one use after the other
+    before = graph.uses(norm.mean)  # earlier uses of the layer, which update its running statistics first
     coefficients, deviation = Tensor((3, width), THREAD), Tensor((2, width), THREAD, True)
     graph.add(encode, [total, *arrays, *before], [coefficients, deviation], once=True)
     before.append(coefficients)
@@ -133,7 +133,7 @@ def _batch_norm_backward(
 
 
 def folded(norm: Norm) -> tuple[Array, Array]:
-    """(scale, shift) in float64 of the map that a batch norm is outside of training."""
+    """(scale, shift) in float64 of the affine map that a batch norm is in inference."""
     scale = norm.scale / np.sqrt(norm.variance + norm.epsilon)
     return scale, norm.shift - norm.mean * scale
 

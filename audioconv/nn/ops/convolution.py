@@ -26,7 +26,7 @@ Count: TypeAlias = tuple[int, int, int]  # how many, stride in a, stride in b
 
 
 def _merge(counts: Iterable[Count], keep_first: bool = False) -> list[Count]:
-    """Nested counts as three, neighbours joined where they go on evenly."""
+    """Nested counts as three: neighbours are merged where one stride goes through both."""
     merged: list[Count] = []
     for position, (count, a, b) in enumerate(counts):
         fixed = keep_first and position == 0
@@ -105,10 +105,10 @@ def _run_instructions(
     channels: Shape3,
     relu: bool,
 ) -> list[Instruction]:
-    """Instructions for one run of outputs in time and one in frequency, a group of channels each.
+    """Instructions for one run of outputs in time and one in frequency, one for each group of channels.
 
-    channels (in of a group, out, groups). In a depthwise convolution taps in time come last: three of them slide over
-    frames as far apart as they are.
+    channels (in of a group, out, groups). In a depthwise convolution taps in time are innermost: three of them slide
+    over frames with the same spacing.
     """
     (t, f), (inner, filters, groups) = runs, channels
     over_time, over_freq = (t.taps, *strides[0].tap), (f.taps, *strides[1].tap)
@@ -186,7 +186,7 @@ def _forward_instructions(
 def flipped_weights(graph: Graph, weight: Tensor, geometry: Geometry, blocks: Sequence[int], exchange: bool) -> Tensor:
     """The blocks of weights (numbers of tile and tap) in this order, input and output exchanged or not."""
     inner, filters, groups = geometry.inner, geometry.filters, geometry.groups
-    if not graph.training:  # where weights stay as they are, it is done when the program is made
+    if not graph.training:  # inference: weights are constant, so they are flipped when the program is made
         make = weight.make
         assert make is not None
         return graph.folded_constant(lambda: np.reshape(make(), (-1, inner, filters))[list(blocks)])
@@ -199,7 +199,7 @@ def flipped_weights(graph: Graph, weight: Tensor, geometry: Geometry, blocks: Se
             micro_batches=plan.micro_batch_count, exchange=exchange,
         )]  # fmt: skip
 
-    # in the first phase, so that nothing waits for it on the way back
+    # in the first phase, so that no op of the backward pass waits for it
     return graph.operation(encode, [weight], shape, SHARED, stage=0)
 
 
@@ -213,10 +213,10 @@ def input_gradient(
     exchange: bool,
     relu: bool = False,
 ) -> Tensor:
-    """What the transpose of a convolution makes of grad_y: a tensor of `shape` (time, freq, channels).
+    """Transposed convolution of grad_y: a tensor of `shape` (time, freq, channels).
 
-    With `exchange` the weights are those of the convolution, and this is the gradient of its input; without it they
-    have their input and output the other way round already, and this is a transposed convolution.
+    With `exchange` the weights are those of the forward convolution, and this is the gradient of its input; without it
+    their input and output are already exchanged, and this is the forward pass of a transposed convolution.
     """
     sizes, outputs = shape3(shape)[:2], shape3(grad_y.shape)[:2]
     times = [graph.clips * -(-n // (axis.stride * axis.tiles)) for n, axis in zip(sizes, geometry.axes, strict=True)]
@@ -284,10 +284,10 @@ def _phase_instructions(
 
 
 def _transposed_window(axis: Axis, before: int, step: int, phases: Sequence[Phase]) -> tuple[Pair, ReceptiveWindow]:
-    """The halo in time that a transposed convolution wants on a stream, and its window: a unit is a stride."""
+    """The halo in time that a transposed convolution needs on a stream, and its window: a unit is a stride."""
     extra = axis.inputs(0)
     last = max(run.base + (run.taps - 1) * step for phase in phases for run in phase.runs if run.taps)
-    last = max(last, -(extra // axis.stride))  # what may be cut off waits until it is known that more follows
+    last = max(last, -(extra // axis.stride))  # frames that may be cropped are held back until more input follows
     halo = before, max(0, last - (-extra // axis.stride))
     return halo, ReceptiveWindow(before + last + 1, 1, axis.stride, extra)
 

@@ -15,7 +15,7 @@ from audioconv.nn.ops.instructions import OpKernel
 from audioconv.nn.ops.tensor_view import Shape, Shape3, shape3
 
 ROWS = 8  # of a tile of the kernels, about
-KERAS: Literal["same_keras"] = "same_keras"  # a padding that is known when the size of the input is
+KERAS: Literal["same_keras"] = "same_keras"  # a padding that depends on the size of the input
 
 Pair: TypeAlias = tuple[int, int]
 Lot: TypeAlias = tuple[int, int, int, int]  # first tap, taps, first output, outputs
@@ -36,8 +36,8 @@ class Run:
 class Axis:
     """Windows along time or frequency. With `tiles` the n-th output has the n % tiles-th set of weights.
 
-    Padding is (left, right), or KERAS until `at` a size. Of the output of a transposed convolution so much is cut off;
-    where right is negative, so much is added.
+    Padding is (left, right), or KERAS until `at` resolves it for a size. A transposed convolution crops its output by
+    the padding; a negative right one extends it.
     """
 
     taps: int
@@ -52,7 +52,7 @@ class Axis:
         return self.dilation * (self.taps - 1) + 1
 
     def at(self, size: int) -> Axis:
-        """The same for inputs of this size, its padding in numbers."""
+        """This axis for inputs of a known size, its padding in numbers."""
         if not isinstance(self.padding, str):
             return self
         padding = max((-(-size // self.stride) - 1) * self.stride + self.span - size, 0)
@@ -66,7 +66,7 @@ class Axis:
 
     @property
     def halo(self) -> Pair:
-        """The steps of zeros around an input that all windows lie within."""
+        """The halo: steps of zeros before and after an input, so that all windows lie inside."""
         return self.sides[0], max(self.sides[1], 0)
 
     def outputs(self, size: int) -> int:
@@ -104,7 +104,7 @@ class Axis:
 
 
 def _joined(reached: Iterable[tuple[int, int, int]]) -> list[Run]:
-    """Runs of [(first tap, tap after the last, place of the first), ...]."""
+    """Runs of [(first tap, tap after the last, position of the first), ...]."""
     runs: list[Run] = []
     for n, (low, high, base) in enumerate(reached):
         if runs and (runs[-1].tap, runs[-1].taps) == (low, high - low):
@@ -115,7 +115,7 @@ def _joined(reached: Iterable[tuple[int, int, int]]) -> list[Run]:
 
 
 def worth_it(runs: Iterable[Run], whole: Iterable[Run], times: int) -> bool:
-    """Whether the kernels are done sooner with runs than with the whole, if each output is there so many times."""
+    """Whether the kernels are faster with runs than with the whole, each output being computed `times` times."""
 
     def cost(parts: Iterable[Run]) -> int:
         return sum(-(-each.count * times // ROWS) * each.taps for each in parts)
@@ -125,7 +125,7 @@ def worth_it(runs: Iterable[Run], whole: Iterable[Run], times: int) -> bool:
 
 @dataclass(frozen=True)
 class Phase:
-    """Rows first, first + step, ... of an input gradient, made with these (tile, tap); of a run, with some of them."""
+    """Rows first, first + step, ... (a polyphase component) of an input gradient, and their (tile, tap) or runs."""
 
     pairs: tuple[Pair, ...]
     first: int
@@ -134,14 +134,14 @@ class Phase:
 
 @lru_cache(maxsize=1024)
 def input_phases(axis: Axis, size: int, outputs: int, times: int = 0) -> tuple[Pair, int, tuple[Phase, ...]]:
-    """How the gradient of an input is made of forward convolutions.
+    """The input gradient as forward convolutions, one for each phase (polyphase decomposition).
 
-    Input i met, as padded place i + left = n * stride + tap * dilation, those outputs n whose taps leave the same
-    remainder modulo stride; and which tile n has is known from i modulo stride * tiles. So each remainder is a
-    convolution of its own, of the output's gradient with those taps in reverse order, giving every
-    (stride * tiles)-th row. Returns the halo of the gradient that they want, how far apart the outputs of
-    neighbouring taps are, and the phases; one without pairs has rows of zeros. If each row is there so many `times`
-    that it is worth it, rows are cut into runs that want no halo.
+    Input i, at padded position i + left = n * stride + tap * dilation, contributes to the outputs n of taps with the
+    same remainder modulo stride; the tile of n follows from i modulo stride * tiles. So each remainder is a
+    convolution of its own, of the output's gradient with those taps flipped, for every (stride * tiles)-th row.
+    Returns the halo that the gradient needs, the distance between the outputs of neighbouring taps, and the phases;
+    one without pairs has rows of zeros. If each row is computed so many `times` that it is worth it, rows are cut into
+    runs that need no halo.
     """
     left, stride, dilation, modulus = axis.sides[0], axis.stride, axis.dilation, axis.stride * axis.tiles
     before, after = 0, 0
@@ -171,7 +171,7 @@ def input_phases(axis: Axis, size: int, outputs: int, times: int = 0) -> tuple[P
 
 
 def _within(met: Sequence[int], shift: int, outputs: int) -> tuple[int, int, int]:
-    """Which of the places met + shift are outputs: (first, the one after the last, the first place)."""
+    """Which of the positions met + shift are outputs: (first, the one after the last, the first position)."""
     inside = [k for k, n in enumerate(met) if 0 <= n + shift < outputs]
     return (inside[0], inside[-1] + 1, met[inside[0]] + shift) if inside else (0, 0, 0)
 
@@ -195,7 +195,7 @@ class Geometry:
 
     @property
     def inner(self) -> int:
-        """Input channels that an output channel sees."""
+        """Input channels of an output channel (those of its group)."""
         return 1 if self.depthwise else self.channels // self.groups
 
     @property
@@ -219,21 +219,21 @@ class Geometry:
         return kernels.depthwise if self.depthwise else kernels.implicit_gemm
 
     def at(self, shape: Shape) -> Geometry:
-        """The same for inputs of this shape, its padding in numbers."""
+        """This geometry for inputs of a known shape, its padding in numbers."""
         time, freq, _ = shape3(shape)
         return replace(self, time=self.time.at(time), freq=self.freq.at(freq))
 
     def halo(self) -> Halo:
-        """What all windows of an input lie within."""
+        """The padding in memory around an input, so that all windows lie inside."""
         return Halo(self.time.halo, self.freq.halo)
 
     def outputs(self, shape: Shape) -> Shape3:
-        """The shape of what it makes of this one."""
+        """The output shape for an input of this shape."""
         time, freq, _ = shape3(shape)
         return self.time.outputs(time), self.freq.outputs(freq), self.filters
 
     def transposed(self, shape: Shape) -> Shape3:
-        """The size whose outputs have this shape."""
+        """The input shape whose output has this shape: the output shape of the transposed convolution."""
         time, freq, _ = shape3(shape)
         return self.time.inputs(time), self.freq.inputs(freq), self.channels
 
@@ -243,7 +243,7 @@ class Geometry:
         return ((tile_t * self.freq.tiles + tile_f) * self.time.taps + tap_t) * self.freq.taps + tap_f
 
     def forward_runs(self, shape: Shape, clips: int) -> tuple[Halo, list[list[list[Run]]]]:
-        """The halo that an input wants, and for both axes the runs of each tile, for so many clips at once."""
+        """The halo that an input needs, and for both axes the runs of each tile, for so many clips at once."""
         sizes, outputs = shape3(shape)[:2], self.outputs(shape)[:2]
         halos: list[Pair] = []
         chosen: list[list[list[Run]]] = []
@@ -256,7 +256,7 @@ class Geometry:
         return Halo(halos[0], halos[1]), chosen
 
     def weight_runs(self, shape: Shape) -> tuple[Halo, list[list[Lot]]]:
-        """The same for the gradient of weights: for time and frequency the taps in lots, with the outputs they meet."""
+        """The same for the weight gradient: along time and frequency the taps in lots, with the outputs they affect."""
         sizes, outputs = shape3(shape)[:2], self.outputs(shape)[:2]
         halos: list[Pair] = []
         chosen: list[list[Lot]] = []

@@ -1,7 +1,7 @@
-"""What a network computes, before it is known where and when: tensors, and the ops between them.
+"""The computation graph of a network, before memory and phases are assigned: tensors, and the ops between them.
 
-Layers describe themselves to a `Graph` as ops, and record on its tape how each passes gradients back; `runtime.plan`
-then decides in which phase of a program each op runs and where its arrays lie.
+Layers add themselves to a `Graph` as ops, and record the backward pass of each on its tape; `runtime.plan` then decides
+in which phase of a program each op runs and where its arrays lie.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHARDS = 8  # of a batch in training
 
-# What there is one of in memory: a clip, a micro-batch, the whole program, a thread.
+# What a tensor is allocated for: each clip, each micro-batch, the whole program, each thread.
 Per: TypeAlias = Literal["clip", "micro_batch", "shared", "thread"]
 CLIP: Literal["clip"] = "clip"
 MICRO_BATCH: Literal["micro_batch"] = "micro_batch"
@@ -47,10 +47,10 @@ Encode: TypeAlias = "Callable[[Planner, Sequence[TensorView], Sequence[TensorVie
 
 @dataclass(eq=False)
 class Tensor:
-    """An array of a program: (time, freq, channels) for each clip, or so much for each micro-batch, thread or program.
+    """An array of a program: (time, freq, channels) for each clip, or one for each micro-batch, thread or program.
 
-    `array` is the NumPy array that it is, if it lives outside of the program; `name` that of a placeholder, an array
-    that is given at each run; `make` makes the array of a folded constant. An accumulator is float64.
+    `array` is its NumPy array, if it lies outside of the program's memory; `name` that of a placeholder, an array that
+    is passed to each run; `make` makes the array of a folded constant. An accumulator is float64.
     """
 
     shape: Shape
@@ -101,10 +101,10 @@ NO_HALO = Halo()
 
 @dataclass(frozen=True)
 class ReceptiveWindow:
-    """What an op reads in time for one unit of outputs: `span` steps, `stride` after those of the one before.
+    """What an op reads in time for one unit of `unit` outputs: `span` steps, `stride` after those of the unit before.
 
-    A unit is so many outputs. Of n steps n * unit + extra outputs are made; without `extra` as many as there are
-    windows. Weights go round with `tiles` units; there are no more units than `limit`.
+    From n steps n * unit + extra outputs are made; without `extra` as many as there are windows. Weights repeat every
+    `tiles` units; there are no more units than `limit`.
     """
 
     span: int = 1
@@ -119,7 +119,7 @@ class ReceptiveWindow:
 class Op:
     """One op of a graph: what it reads and writes, and how it is encoded as instructions.
 
-    A rematerialised one is done again in each phase that reads its result, from the cache instead of from memory.
+    Rematerialisation: such an op is recomputed in each phase that reads its result, in cache, instead of stored.
     `once`: by each thread for itself, before the micro-batches of its phase. Ops of one stage come after all of the
     stage before. `window`: of all that it reads of clips.
     """
@@ -157,7 +157,7 @@ class Graph:
     batch : int
         Clips; statistics of a batch need to know.
     input_gradient : bool
-        Whether the gradient of the tensor named "x" is wanted.
+        Whether to compute the gradient of the tensor named "x".
     stream : "clip", int or None
         For a stream: whether global averages run over all frames so far, or over the last so many.
 
@@ -201,7 +201,7 @@ class Graph:
 
     @property
     def clips(self) -> int:
-        """How many clips are about to be gone through at once; none on a stream."""
+        """About how many clips are processed at once; none on a stream."""
         if self.stream is not None:
             return 0
         return -(-self.batch // SHARDS) if self.training else self.batch
@@ -209,7 +209,7 @@ class Graph:
     # --- tensors ---
 
     def placeholder(self, name: str, shape: Iterable[int], per: Per = CLIP, accumulator: bool = False) -> Tensor:
-        """A tensor that is given, or taken, at each run by its name."""
+        """A tensor that is passed in, or returned, at each run by its name."""
         return Tensor(tuple(shape), per, accumulator, name=name)
 
     def array(self, array: Array) -> Tensor:
@@ -224,13 +224,13 @@ class Graph:
         return tensor
 
     def uses(self, array: Array) -> list[Any]:
-        """The list of what was noted for an array of a layer, empty at first: a layer may be used more than once."""
+        """What was noted for an array at each use of its layer, a list: a layer may be used more than once."""
         return self._uses.setdefault(id(array), [])
 
     def gradient_of(self, gradient: Array) -> Array:
-        """The array that one use of a layer has its gradient in: `gradient` for the first use, its own for each more.
+        """The array for the gradient of one use of a layer: `gradient` for the first use, a new one for each later.
 
-        `repeated` has the pairs (another use's, gradient), which are added up at the end.
+        `repeated` has the pairs (gradient of a later use, gradient), which are added up at the end.
         """
         uses = self.uses(gradient)
         own: Array = gradient if not uses else np.zeros_like(gradient)

@@ -20,7 +20,7 @@ Field: TypeAlias = TensorView | float | Iterable[int]
 
 
 class Instruction(list[int]):
-    """The numbers of an instruction, and what a stream wants to know of it.
+    """The numbers of an instruction, and what a stream needs to patch it.
 
     Attributes
     ----------

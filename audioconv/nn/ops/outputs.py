@@ -11,9 +11,9 @@ from audioconv.nn.ops.tensor_view import TensorView
 
 
 def output(graph: Graph, y: Tensor, name: str, stage: int = 0) -> None:
-    """Have a tensor in the array that is given by this name, at the end of a stage.
+    """Write a tensor to the placeholder of this name, by the end of a stage.
 
-    It is written there at once unless something else reads it too: the array belongs to the caller, who may change it.
+    Without a copy, unless another op reads it, too: the array belongs to the caller, who may change it.
     """
     if y.producer is not None and not any(y in op.reads for op in graph.ops):
         y.name, y.producer.rematerialised = name, False

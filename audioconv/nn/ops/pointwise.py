@@ -47,7 +47,7 @@ def scale(graph: Graph, x: Tensor, factor: float) -> Tensor:
 
 
 def broadcast(graph: Graph, x: Tensor, shape: Shape, factor: float) -> Tensor:
-    """factor * x, for all of time or frequency where x has one step of them."""
+    """factor * x, broadcast along time or frequency where x has one step."""
     time, freq, _ = shape3(x.shape)
 
     def change(view: TensorView) -> TensorView:

@@ -72,7 +72,7 @@ def pool(
     halo = Halo(*window.padding, fill)
     (before, _), (low, _) = window.padding
     if graph.stream and fill and halo:
-        x = scale(graph, x, 1.0)  # for itself, because no other wants such a halo
+        x = scale(graph, x, 1.0)  # a copy, because no other op needs such a halo
 
     def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
         (source,), (target,) = reads, writes

@@ -1,4 +1,4 @@
-"""Arenas: memory of a program that is given to one tensor after another."""
+"""Arenas: memory of a program, reused for one tensor after another."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Arena:
         return f"{type(self).__name__}({self.size:,} elements, {len(self._taken)} allocations)"
 
     def allocate(self, size: int) -> int:
-        """The offset of so many elements that nothing else has."""
+        """Reserve so many elements, and return their offset."""
         size, start = _whole_lines(size), 0
         for begin, end in sorted(self._taken):
             if begin - start >= size:
@@ -40,7 +40,7 @@ class Arena:
         return start
 
     def free(self, start: int) -> None:
-        """Give back what begins at this offset."""
+        """Free the elements reserved at this offset."""
         self._taken = [(a, b) for a, b in self._taken if a != start]
 
     @property
@@ -50,7 +50,7 @@ class Arena:
 
 
 class NoReuseArena(Arena):
-    """Offsets in memory that is never given again; `size` is what an `Arena` would need."""
+    """Offsets in memory that is never reused; `size` is what an `Arena` would need."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class NoReuseArena(Arena):
         self._length = 0
 
     def allocate(self, size: int) -> int:
-        """The offset of so many elements that nothing has had."""
+        """Reserve so many elements that were never in use, and return their offset."""
         start = self._length
         self._starts[start] = super().allocate(size)
         self._length += _whole_lines(size)

@@ -2,8 +2,8 @@
 
 Phases end where something is needed of the whole batch. Within a phase a thread takes one micro-batch after the other
 through all ops, so that what lives in one phase alone stays in the cache: it lies in `SCRATCH`, once a thread. What is
-needed in a later phase lies in `WORKSPACE` for the whole batch. Rematerialised ops (normalising, activations) are done
-again in each phase that reads their result, which costs less than to write it to memory and read it back.
+needed in a later phase lies in `WORKSPACE` for the whole batch. Rematerialised ops (normalising, activations) are
+recomputed in each phase that reads their result, which costs less than to write it to memory and read it back.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class Plan:
         return self._segments[key]
 
     def _shared(self, tensor: Tensor) -> TensorView:
-        """For a micro-batch, a thread or the whole program."""
+        """The view of a tensor of a micro-batch, a thread or the whole program."""
         if tensor.per == THREAD:
             segment = THREAD_ACCUMULATORS if tensor.accumulator else THREAD_LOCAL
         else:
@@ -274,7 +274,7 @@ class _Phase:
         return once, each
 
     def _read(self, op: Op, tensor: Tensor, each: list[Instruction], copies: list[int]) -> TensorView:
-        """The view of what an op reads; a copy with the halo that it wants, where the tensor has none."""
+        """The view of what an op reads; a copy with the halo that the op needs, where the tensor has none."""
         view, halo = self._view(tensor), op.halos.get(tensor, NO_HALO)
         if not halo or self._holds(tensor, halo):
             return view

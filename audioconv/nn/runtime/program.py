@@ -29,12 +29,12 @@ from audioconv.nn.runtime.plan import FIRST_ARRAY, Plan, micro_batch_starts
 if TYPE_CHECKING:
     from audioconv._typing import Array, IntArray
 
-CACHE_BYTES = 1 << 19  # of scratch that one micro-batch may want: half of a second-level cache
+CACHE_BYTES = 1 << 19  # of scratch for one micro-batch: half of a second-level cache
 MAX_MICRO_BATCHES, MAX_CLIPS = 8, 16  # of a shard in training; of a micro-batch in inference
 
 
 def training_plan(graph: Graph) -> Plan:
-    """The plan of a training step: 8 shards whatever the threads, each in as many micro-batches as the cache wants."""
+    """The plan of a training step: 8 shards whatever the threads, each in micro-batches that fit into the cache."""
     plan = Plan(graph, SHARDS, 1)
     wanted = -(-plan.scratch * plan.dtype.itemsize // CACHE_BYTES)
     per_shard = max(1, min(wanted, MAX_MICRO_BATCHES, plan.max_clips))
@@ -91,11 +91,11 @@ class Program:
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of what is given as "y", for a clip."""
+        """Shape of the output "y" for a clip."""
         return next(t.shape for t in self.plan.arrays if t.name == "y")
 
     def has_placeholder(self, name: str) -> bool:
-        """Whether an array of this name is given, or taken."""
+        """Whether the program has a placeholder of this name."""
         return name in self._placeholders
 
     @property

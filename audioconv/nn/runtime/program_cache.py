@@ -31,7 +31,7 @@ def cache_program(programs: dict[K, V], key: K, value: V) -> None:
 
 
 class ProgramCache:
-    """Programs that nobody runs, by the arguments of `make`; each call acquires one, or makes one more."""
+    """Idle programs by the arguments of `make`; each call acquires one, or makes one more."""
 
     def __init__(self, make: Callable[..., Program]) -> None:
         self._make, self._lock = make, threading.Lock()
@@ -41,7 +41,7 @@ class ProgramCache:
         return f"ProgramCache({sum(map(len, self._idle.values()))} idle programs)"
 
     def acquire(self, *key: Any) -> Program:
-        """A program that nobody else runs, until it is released."""
+        """An idle program, for the caller alone until it is released."""
         with self._lock:
             found = self._idle.get(key)
             if found:
@@ -49,7 +49,7 @@ class ProgramCache:
         return self._make(*key)
 
     def release(self, program: Program, *key: Any) -> None:
-        """Give a program back."""
+        """Mark a program as idle again."""
         with self._lock:
             if key not in self._idle:
                 cache_program(self._idle, key, [])

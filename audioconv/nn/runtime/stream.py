@@ -1,8 +1,8 @@
-"""A network on a stream: frames in, rows of outputs as soon as they can be known.
+"""A network on a stream: frames in, rows of outputs as soon as their inputs are complete.
 
-The graph of the network is that of inference. Each of its tensors becomes a queue: what an op cannot use yet waits
-there. Padding at the start is there from the start; padding at the end comes with `flush`, layer by layer, so that a
-stream and its flush give what the whole clip gives. Where a branch of a residual is behind the other, the other waits.
+The graph of the network is that of inference. Each of its tensors becomes a queue, which buffers what an op cannot use
+yet. Padding at the start is there from the start; padding at the end is added by `flush`, layer by layer, so that a
+stream and its flush give what the whole clip gives. If a branch of a residual block lags, the other is buffered.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TRIAL_FRAMES = 1 << 12  # of the graph that a receptive field is looked up in
 
 
 class Network(Protocol):
-    """What a stream wants of a layer."""
+    """What a stream needs of a layer."""
 
     dtype: np.dtype[Any]
 
@@ -121,7 +121,7 @@ class NetworkStream(GuardedStage):
         return graph, x, scale(graph, x, 1.0) if y is x else y
 
     def _reset(self) -> None:
-        """Put everything to the start of a stream."""
+        """Reset all state to the start of a stream."""
         self.plan.fill(self._memory)
         if memory_is_checked():
             for part in self.plan.unwritten(self._memory):
@@ -130,7 +130,7 @@ class NetworkStream(GuardedStage):
             array[...] = 0
         if self._step_state is not None:
             self._step_state[STREAM_STATE.due] = self.look_ahead
-        # in their place, because a compiled step knows where they are
+        # in place, because a compiled step has their addresses
         self._queues[...] = self.plan.queues()
         self._reads[...] = _rows(self.plan.reads, READ.row_size)
         self._ops[...] = _rows(self.plan.ops, STREAM_OP.row_size)

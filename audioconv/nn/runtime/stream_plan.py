@@ -206,7 +206,7 @@ class StreamPlan:
 
 
 def tile_round(graph: Graph) -> int:
-    """Frames of the input for which all sets of weights have had their turn."""
+    """Frames of the input after which the rotation of all tiled weights begins anew."""
     return max((op.window.tiles * op.window.stride for op in graph.ops if op.window.tiles > 1), default=0)
 
 

@@ -1,7 +1,7 @@
-"""Threads that begin at once and may wait for each other at barriers, as the phases of a training step want.
+"""Threads that start at once and may wait for each other at barriers, as the phases of a training step need.
 
-A helper that has done its share looks out for the next call for a while, without the GIL, before it goes to sleep: to
-wake a thread takes 80 us, which is a tenth of a small batch; to find one that looks out takes 10.
+A helper thread that has done its share spins for a while, without the GIL, before it goes to sleep: to wake a thread
+takes 80 us, which is a tenth of a small batch; one that spins begins after 10.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from audioconv.kernels.nn.barrier import increment, wait_for_change
 CACHE_LINE = 8  # int64 numbers
 # What the threads of a team share, a cache line apart: how many calls have begun, and how many helpers are done.
 CONTROL = layout("CONTROL", ("round", CACHE_LINE), ("done", CACHE_LINE))
-_YIELDS = 300  # to other threads while looking out: about as long as preparing the next batch takes
+_YIELDS = 300  # to other threads while spinning: about as long as preparing the next batch takes
 
 _teams: dict[int, ThreadTeam] = {}  # by how many helpers they have
 _making = threading.Lock()

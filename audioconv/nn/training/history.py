@@ -1,4 +1,4 @@
-"""What happens in a training: a record an epoch, and the sums over an epoch's batches that it is made of."""
+"""History of a training: a record for each epoch, and the sums over its batches that the record is made of."""
 
 import csv
 import math

@@ -23,7 +23,7 @@ _learning_rate = bounded(0)
 class Optimiser(Settings):
     """Base of the optimisers: what they keep of each parameter, and gradient clipping.
 
-    Biases, scales and shifts (parameters of one dimension) do not decay. Settings may be changed between steps.
+    Biases, scales and shifts (parameters of one dimension) get no weight decay. Settings may change between steps.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Optimiser(Settings):
         "clip_grad_norm": bounded(above=0, optional=True),
     }
     _kernel: ClassVar[Any] = None
-    _kept: ClassVar[int] = 2  # arrays a parameter
+    _kept: ClassVar[int] = 2  # moments of each parameter
 
     def __init__(self, network: Layer, weight_decay: float, clip_grad_norm: float | None) -> None:
         self.network, self.weight_decay, self.clip_grad_norm = network, weight_decay, clip_grad_norm
@@ -177,7 +177,7 @@ class AdamW(Optimiser):
     network : Layer
         Whose parameters it changes.
     weight_decay : float
-        Each step takes learning_rate * weight_decay of a weight from it.
+        Each step subtracts learning_rate * weight_decay * weight.
     beta1, beta2 : float
         Shares of the old moments that a step keeps, of the gradient and of its square.
     epsilon : float
@@ -241,9 +241,9 @@ class SGD(Optimiser):
     momentum : float
         Share of the old velocity that a step keeps.
     nesterov : bool
-        Whether the gradient is looked at ahead, as Nesterov does.
+        Whether to use Nesterov momentum (the gradient at the point ahead).
     weight_decay : float
-        Times the weight, added to its gradient.
+        L2 penalty: times the weight, added to its gradient.
     clip_grad_norm : float, optional
         As for `AdamW`.
 

@@ -1,4 +1,4 @@
-"""Targets of class indices (one-hot), and the probabilities that logits stand for (softmax)."""
+"""Targets of class indices (one-hot), and the probabilities of logits (softmax)."""
 
 import numpy as np
 

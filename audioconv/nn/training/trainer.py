@@ -1,4 +1,4 @@
-"""Training that can be stopped and gone on with: batches, steps, the best weights by a validation score."""
+"""Training loop that can be stopped and resumed: batches, steps, the best weights by a validation score."""
 
 import math
 import operator
@@ -46,8 +46,8 @@ class Trainer:
     patience : int, optional
         Early stopping: stop when the score has not grown for so many epochs.
     checkpoint : path, optional
-        Where the state of the training is kept: after each epoch, and within one every half a minute. If the file is
-        there, the training goes on from it, to the same bits as if it had never stopped.
+        Where the state of the training is saved: after each epoch, and within one every half a minute. If the file
+        exists, the training resumes from it, to the same bits as if it had never stopped.
     fingerprint : dict, optional
         What must be the same to go on (seed, data ...); plain values. A checkpoint of another training is refused.
 
@@ -59,7 +59,7 @@ class Trainer:
     Raises
     ------
     ArgumentError
-        For what is no function where one is wanted, and for numbers out of range.
+        For what is no function where one is expected, and for numbers out of range.
     ModelFileError
         If there is a checkpoint of another training.
 
@@ -125,7 +125,7 @@ class Trainer:
         on_epoch: Callable[[EpochRecord], object] | None = None,
         threads: int | None = None,
     ) -> History:
-        """Train, or go on.
+        """Train, or resume.
 
         Parameters
         ----------

@@ -145,7 +145,7 @@ class TrainingStep(Settings):
         return self.network._signature(), self.optimiser, self.optimiser._signature(), self.loss, of_ema
 
     def _check_finite(self, graph: Graph) -> None:
-        """Do nothing to the weights if the loss is not finite."""
+        """Cancel the update of the weights if the loss is not finite."""
         losses = graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True)
         hyperparameters = graph.array(self.optimiser.hyperparameters)
 
