@@ -26,7 +26,7 @@ class Settings:
         global _last
         super().__setattr__(name, self._checks[name](value, name) if name in self._checks else value)
         if not name.startswith("_"):
-            _last = next(_numbers)  # after it, so that who sees the number sees the setting
+            _last = next(_numbers)  # after the setting, so that a thread that sees the number sees the setting
 
     def __repr__(self) -> str:
         return shown(self)

@@ -58,7 +58,7 @@ def mix_noise(sounds, rows, levels, noises):
 
 @kernel
 def _power(sounds, start, length):
-    """Mean square of so many samples."""
+    """Mean square of `length` samples."""
     width, total = lanes(sounds), zero(sounds)
     vectors = length - length % width
     for k in range(start, start + vectors, width):

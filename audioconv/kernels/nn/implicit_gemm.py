@@ -30,7 +30,7 @@ from audioconv.kernels.simd import vector as simd
 from audioconv.kernels.simd._emit import AVX512
 
 # row_offsets, row_offsets_out: where rows begin in a and out; clips: which axis of the product the clips of a
-# micro-batch are; rows_per_clip: rows of a clip; run_length > 0: so many rows in a row are as far apart in a as the
+# micro-batch are; rows_per_clip: rows of a clip; run_length > 0: in runs of so many, rows are as far apart in a as the
 # innermost count's stride; counts: nested counts of k, with their strides in a and b; relu: whether what is negative
 # becomes 0.
 GEMM = op_layout(

@@ -12,7 +12,7 @@ from audioconv.kernels._layout import layout
 from audioconv.kernels.nn.barrier import barrier
 from audioconv.kernels.nn.operands import invoke
 
-# Numbers of instructions: of the first that is done once, of the first that is done for each micro-batch, of the end.
+# Indices of instructions: the first that is done once, the first that is done for each micro-batch, and the end.
 PHASE = layout("PHASE", "once", "each", "end")
 
 

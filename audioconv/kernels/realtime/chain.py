@@ -62,7 +62,7 @@ def run_chain(table, count, x, y, frames):
 
 @kernel
 def run_step(table, x, y, frames):
-    """Run the first step of a table from x to y, both flat; if they share a part of their memory, say False instead."""
+    """Run the first step of a table from x to y, both flat; return False instead if they overlap in memory."""
     first, second = x.ctypes.data, y.ctypes.data
     apart = first + x.nbytes <= second or second + y.nbytes <= first or (first == second and x.size == y.size)
     if apart or not frames:

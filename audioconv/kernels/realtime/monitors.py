@@ -1,4 +1,4 @@
-"""Steps that end or watch a chain: sound from memory, into memory, and into a ring buffer that Python reads."""
+"""Sources, sinks and monitors of chains: samples from memory, into memory, into a ring buffer that Python reads."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from audioconv.kernels._layout import layout
 from audioconv.kernels.realtime.atomics import add_atomic, load_atomic
 from audioconv.kernels.simd.pointers import carray, floats_at, integers_at
 
-# samples: address of so many frames of out_channels; playback: that of a `PLAYBACK`
+# samples: address of `frames` frames of out_channels; playback: that of a `PLAYBACK`
 SOURCE = layout("SOURCE", "in_channels", "out_channels", "samples", "frames", "playback")
 PLAYBACK = layout("PLAYBACK", "position", "loop")  # the next frame; whether the first one follows the last one
-SINK = layout("SINK", "channels", "memory", "frames", "recording")  # addresses of room for so many frames, and of
+SINK = layout("SINK", "channels", "memory", "frames", "recording")  # addresses of memory for `frames` frames, and of
 RECORDING = layout("RECORDING", "frames")  # how many are in
 MONITOR = layout("MONITOR", "channels", "ring", "frames", "counters")  # addresses of a ring buffer of frames, and of
 # frames that were written into it, that were read, and that were dropped because it was full

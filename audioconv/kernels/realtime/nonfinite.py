@@ -8,7 +8,7 @@ COUNTER = layout("COUNTER", "value")  # a row of one number, which other threads
 
 @part
 def replace_nonfinite(source, start, stride, target, count):
-    """Copy every `stride`-th sample from `start` on, zeros for those that are not finite; says how many these were."""
+    """Copy every `stride`-th sample from `start` on, zeros for those that are not finite; return their number."""
     replaced = 0
     for t in range(count):
         value = source[start + t * stride]

@@ -78,7 +78,7 @@ class Pool(Layer):
         """(axes, their padding as it was given) for inputs of this size: `ceil_mode` is more padding at the end."""
         given = [axis.at(size) for axis, size in zip(self.axes, (time, freq), strict=True)]
         axes = given
-        if self.ceil_mode:  # no window is whole but those that are there anyway, and none begins in the padding
+        if self.ceil_mode:  # adds at most one window, which is cut off at the end and does not begin in the padding
             more = [(a.sides[0], min(a.sides[1] + a.stride - 1, a.taps - 1)) for a in given]
             axes = [replace(axis, padding=padding) for axis, padding in zip(given, more, strict=True)]
         return axes, tuple(axis.padding for axis in given)

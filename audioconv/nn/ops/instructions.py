@@ -66,7 +66,7 @@ def instruction(kernel: OpKernel, dtype: DTypeLike, /, **fields: Field) -> Instr
 
 
 def extent(shape: Shape3) -> dict[str, int]:
-    """The parameters that say how much of time, frequency and channels an instruction goes through."""
+    """The parameters for the loop bounds of an instruction: time, frequency and channels."""
     time, freq, channels = shape
     return {"time": time, "freq": freq, "channels": channels}
 

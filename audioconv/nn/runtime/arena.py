@@ -29,7 +29,7 @@ class Arena:
         return f"{type(self).__name__}({self.size:,} elements, {len(self._taken)} allocations)"
 
     def allocate(self, size: int) -> int:
-        """Reserve so many elements, and return their offset."""
+        """Reserve `size` elements, and return their offset."""
         size, start = _whole_lines(size), 0
         for begin, end in sorted(self._taken):
             if begin - start >= size:
@@ -58,7 +58,7 @@ class NoReuseArena(Arena):
         self._length = 0
 
     def allocate(self, size: int) -> int:
-        """Reserve so many elements that were never in use, and return their offset."""
+        """Reserve `size` elements that were never in use, and return their offset."""
         start = self._length
         self._starts[start] = super().allocate(size)
         self._length += _whole_lines(size)

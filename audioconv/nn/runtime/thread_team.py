@@ -81,7 +81,7 @@ class ThreadTeam:
             increment(self._control, CONTROL.round)
             try:
                 for i, wakeup in enumerate(self._wakeups):
-                    if self._asleep[i]:  # it looks at the round after it said so: one of us sees the other
+                    if self._asleep[i]:  # it reads the round after setting this: no wake-up is lost
                         wakeup.put(None)
                 careful(0)
             except BaseException:  # Ctrl-C, a moment before or after our share
@@ -109,7 +109,7 @@ class ThreadTeam:
         while True:
             if wait_for_change(self._control, CONTROL.round, seen, _YIELDS):
                 seen += 1
-                if self._job is not None:  # it never is while a round is open
+                if self._job is not None:  # never None while a round is open
                     self._job(1 + i)
                 increment(self._control, CONTROL.done)
             else:
