@@ -39,7 +39,12 @@ def test_the_waveform_reaches_from_the_least_to_the_largest_sample():
 
 @pytest.mark.parametrize("samples", [np.zeros(0), np.full(50, np.nan), [np.inf, 3.0, -9.0]])
 def test_odd_clips_are_drawn_as_well(samples):
-    ElementTree.fromstring(re.search(r"<svg.*?</svg>", html_of(samples))[0])
+    svg = ElementTree.fromstring(re.search(r"<svg.*?</svg>", html_of(samples))[0])
+    points = svg[0].get("points")
+    assert svg[0].tag.endswith("polygon")
+    assert bool(points) == bool(len(samples))
+    assert "nan" not in points
+    assert "inf" not in points
 
 
 def test_long_clips_do_not_play_and_say_so():
