@@ -23,13 +23,13 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def floating(x: ArrayLike, name: str, dims: tuple[int, ...] | None = None) -> FloatArray:
-    """Return `x` as an array of float32 or float64, or say what is wrong with it.
+    """Return `x` as an array of float32 or float64, or raise an error that says why.
 
     Parameters
     ----------
     x : array_like
     name : str
-        What to call it in a message.
+        Its name in error messages.
     dims : tuple of int, optional
         The numbers of dimensions that are allowed.
 
@@ -65,7 +65,7 @@ def floating(x: ArrayLike, name: str, dims: tuple[int, ...] | None = None) -> Fl
     return array
 
 
-MOST_CHANNELS = 64  # more side by side are taken for samples, unless `axis` says which is which
+MOST_CHANNELS = 64  # more are taken for samples, unless `axis` is given
 
 
 def time_first(x: NDArray[_Scalar], name: str, axis: int | None = None) -> NDArray[_Scalar]:
@@ -75,10 +75,10 @@ def time_first(x: NDArray[_Scalar], name: str, axis: int | None = None) -> NDArr
     ----------
     x : float array, shape (samples,) or (samples, channels), or as `axis` says
     name : str
-        What to call it in a message.
+        Its name in error messages.
     axis : int, optional
-        The axis of time. None is 0, and says that nobody has looked: an array with more channels than samples, or more
-        than 64 channels, is then refused, because it is channels first far more often than meant.
+        The axis of time. None is 0 with a check: an array with more channels than samples, or more than 64 channels, is
+        refused, because it is probably channels first.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def time_first(x: NDArray[_Scalar], name: str, axis: int | None = None) -> NDArr
 
 
 def float_dtype(dtype: DTypeLike) -> np.dtype[np.floating[Any]]:
-    """Return `dtype` as float32 or float64, or say what is wrong with it."""
+    """Return `dtype` as float32 or float64, or raise an error that says why."""
     try:
         return FLOATS[FLOATS.index(np.dtype(dtype))]
     except (TypeError, ValueError):
@@ -123,7 +123,7 @@ def frozen(x: ArrayLike, dtype: DTypeLike | None = None) -> Array:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a real number, which truth values, text and arrays of one dimension or more are not."""
+    """Whether a value is a real number: no bool, no text, no array of one dimension or more."""
     if getattr(value, "ndim", None) == 0:
         value = value.item()
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -138,7 +138,7 @@ def is_finite(value: object) -> TypeGuard[float]:
 
 
 def whole(value: object, name: str, least: int = 1) -> int:
-    """Return `value` as an int of at least `least`, or say what is wrong with it."""
+    """Return `value` as an int of at least `least`, or raise an error that says why."""
     if type(value) is int and value >= least:
         return value
     if not is_finite(value) or value != value // 1:
@@ -149,7 +149,7 @@ def whole(value: object, name: str, least: int = 1) -> int:
 
 
 def pair(value: object, name: str, least: int = 1, axes: str = "(time, freq)") -> tuple[int, int]:
-    """Return two ints of at least `least`, of one for both or of two, or say what is wrong with them."""
+    """Return two ints of at least `least`, from an int or a pair, or raise an error that says why."""
     both = value if isinstance(value, (tuple, list)) else (value, value)
     if len(both) != 2:
         raise ArgumentError(f"{name} must be a whole number or {axes}, not {value!r}")
@@ -165,18 +165,18 @@ def number(
     above: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Return `value` as a float within a range, or say what is wrong with it.
+    """Return `value` as a float within a range, or raise an error that says why.
 
     Parameters
     ----------
     value : float
         Finite; no bool and no text.
     name : str
-        What to call it in a message.
+        Its name in error messages.
     least, most : float, optional
-        Ends of the range that belong to it.
+        Inclusive bounds.
     above, below : float, optional
-        Ends that do not.
+        Exclusive bounds.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def number(
 
 
 def interval(value: object, name: str, least: float | None = None, most: float | None = None) -> tuple[float, float]:
-    """Return `value` as two floats (low, high) in a range, not in the wrong order, or say what is wrong with it."""
+    """Return `value` as two floats low <= high within a range, or raise an error that says why."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise ArgumentError(f"{name} must be two numbers, the lowest and the highest, not {value!r}")
     low, high = (number(end, name, least, most) for end in value)
@@ -214,15 +214,15 @@ def interval(value: object, name: str, least: float | None = None, most: float |
 
 
 def seed_of(random_state: RandomState, name: str = "random_state") -> int:
-    """A seed, as an int of at least 0, from whatever stands for randomness in scikit-learn.
+    """A seed, as an int of at least 0, from a `random_state` of any kind that scikit-learn takes.
 
     Parameters
     ----------
     random_state : None, int, numpy.random.RandomState, Generator, BitGenerator or SeedSequence
-        None is 0, and an int of any size itself. Of the others a seed is drawn: each call draws another one of a
+        None gives 0, an int of any size itself. From the others a seed is drawn: a new one by each call from a
         RandomState or Generator.
     name : str
-        What to call it in a message.
+        Its name in error messages.
 
     Returns
     -------
@@ -254,10 +254,10 @@ def seed_of(random_state: RandomState, name: str = "random_state") -> int:
 
 
 def choice(value: object, name: str, allowed: Collection[_Name]) -> _Name:
-    """Return a text if it is one of `allowed`, or say which there are."""
+    """Return a text if it is one of `allowed`, or raise an error that lists these."""
     if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
-    return value  # type: ignore[return-value]  # one of `allowed`, as was just seen
+    return value  # type: ignore[return-value]  # one of `allowed`, as was just checked
 
 
 def aligned(size: int, dtype: DTypeLike) -> Array:

@@ -1,4 +1,4 @@
-"""The cache folder: what audioconv may make again, in files that are private to the user and verified when read.
+"""The cache folder: files that can be made again, private to the user and verified when read.
 
 Compiled kernels are pickles and machine code, so their files must be the user's own: the folder and the files belong to
 the user (or to root) and nobody else can write there. Otherwise they are neither read nor written. A file begins with a
@@ -19,11 +19,11 @@ import platformdirs
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 PART = ".part"
-ABANDONED_S = 3600  # a part as old as this belongs to a process that was killed
+ABANDONED_S = 3600  # a temporary file as old as this was left by a killed process
 
 
 def cache_folder() -> Path:
-    """Folder for what audioconv may make again: `AUDIOCONV_CACHE`, or the user's cache folder of this system."""
+    """The cache folder: `AUDIOCONV_CACHE`, or the user's cache folder of this system."""
     return Path(os.environ.get("AUDIOCONV_CACHE") or platformdirs.user_cache_dir("audioconv", appauthor=False))
 
 
@@ -54,7 +54,7 @@ def is_private(path: str | os.PathLike[str]) -> bool:
 def make_private(folder: Path) -> None:
     """Make a folder, and those above it that are missing, for this user alone.
 
-    Raises PermissionError where others could put something in.
+    Raises PermissionError where others can write.
     """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
@@ -80,7 +80,7 @@ def read_verified(path: Path, magic: bytes) -> bytes | None:
 
 
 def write_verified(path: Path, magic: bytes, data: bytes) -> None:
-    """Write a file that `read_verified` reads: `magic`, a hash of the data, the data.
+    """Write a file for `read_verified` (atomic write): `magic`, a hash of the data, the data.
 
     Raises OSError and leaves nothing where the disk is full, read-only or not the user's own.
     """
@@ -107,7 +107,7 @@ _swept: set[Path] = set()
 
 
 def _remove_abandoned_parts(folder: Path) -> None:
-    """Remove, once a process and folder, what killed processes left half written."""
+    """Remove, once a process and folder, temporary files that killed processes left."""
     if folder in _swept:
         return
     _swept.add(folder)

@@ -1,4 +1,4 @@
-"""The thread pools, one a number of threads: made on first use, anew after a fork; one thread in worker processes.
+"""Thread pools, one for each number of threads: made on first use and after a fork; one thread in worker processes.
 
 Kernels release the GIL, so that threads run them side by side. Results never depend on the number of threads:
 work is cut into pieces by its size alone, and pieces are joined in order.
@@ -47,7 +47,7 @@ def run(function: Callable[[_Item], _Result], items: Iterable[_Item], threads: i
     futures = [_pools[count].submit(function, item) for item in items]
     try:
         return [future.result() for future in futures]
-    except BaseException:  # nothing may go on writing into arrays that the caller has back
+    except BaseException:  # no thread may still write into the caller's arrays
         for future in futures:
             future.cancel()
         wait(futures)

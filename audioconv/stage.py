@@ -1,6 +1,6 @@
 """The contract of everything that works block by block, and what its implementations share.
 
-The guard that keeps two threads out of one state, the check on blocks, and the queue of what waits between blocks.
+The guard (a lock) against two threads in one state, the check on blocks, and the queue of samples between blocks.
 """
 
 import threading
@@ -31,7 +31,7 @@ class Stage(Protocol):
 
     @property
     def latency(self) -> int:
-        """By how many samples (of streams of frames, frames) the results are late."""
+        """Delay of the results in samples (in frames for streams of frames)."""
 
     def process(self, block: Any) -> Any:
         """Take the next block and return what is due.
@@ -66,7 +66,7 @@ class Guard:
 
     def __init__(self, owner: str) -> None:
         self._owner, self.live = owner, False
-        self.lock = threading.Lock()  # for who cannot wait for `with`, which takes 0.4 us instead of 0.15
+        self.lock = threading.Lock()  # used directly where speed counts: `with` takes 0.4 us instead of 0.15
         self._sharing = WeakSet([self])
 
     def __enter__(self) -> None:
@@ -77,19 +77,19 @@ class Guard:
         self.lock.release()
 
     def busy(self) -> BusyError:
-        """The error for whoever comes second; `live` says that the first is a sound card."""
+        """The error for the second thread; it says if a sound card holds the lock."""
         if self.live:
             return BusyError(f"this {self._owner} is being played live; stop it first")
         part = ", or while what it is a part of was at work" if len(self._sharing) > 1 else ""
         return BusyError(f"a {self._owner} was entered by two threads at once{part}; give each thread its own")
 
     def mark(self, live: bool) -> None:
-        """Say of all guards with this one's lock whether a sound card holds it."""
+        """Note in all guards with this one's lock whether a sound card holds it."""
         for guard in self._sharing:
             guard.live = live
 
     def share(self, others: Iterable["Guard"]) -> None:
-        """Have one lock from now on with other guards, and with those that they share theirs with.
+        """Share one lock with other guards, and with all that share theirs.
 
         Raises
         ------
@@ -119,8 +119,8 @@ class Guard:
 class GuardedStage:
     """Base of stages that one thread at a time may enter.
 
-    The public `process`, `flush` and `reset` hold the guard around `_process`, `_flush`, `_reset`, which a child has.
-    Who holds the guard already, a chain that shares it, calls the latter.
+    The public `process`, `flush` and `reset` hold the guard around `_process`, `_flush`, `_reset` of a subclass. A
+    caller that holds the guard already, such as a chain, calls the latter.
     """
 
     _guard: Guard
@@ -182,7 +182,7 @@ class GuardedStage:
         raise NotImplementedError
 
     def _parameters(self) -> dict[str, Any]:
-        """What a reader should know of the stage, by name."""
+        """The main parameters by name, for `repr`."""
         return {}
 
     def __repr__(self) -> str:
@@ -217,7 +217,7 @@ def checked_block(
     unit: str = "samples",
     helps: Callable[[tuple[int, ...]], str] | None = None,
 ) -> Array:
-    """Return a block as an array if a stream takes it, or say what is wrong with it.
+    """Return a block as an array if a stream takes it, or raise an error that says why.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def checked_block(
     name, unit : str
         What to call the block and its items in a message.
     helps : function(shape), optional
-        Gives advice for a block of another shape, to be put behind the message.
+        Gives advice for a block of another shape, appended to the message.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def channels_advice(stage: Any, shape: tuple[int, ...]) -> str:
 
 
 class SkipFirst:
-    """Leaves out the first items of blocks that come one after the other: latency, or what padding has made.
+    """Drops the first items of a sequence of blocks: latency, or what padding has made.
 
     Examples
     --------
@@ -295,7 +295,7 @@ class SkipFirst:
 
 
 def without_latency(stage: Stage, blocks: Iterable[Any]) -> Iterator[Any]:
-    """What a stage makes of blocks, its flush included, without the `latency` items that come first."""
+    """The output of a stage for blocks, its flush included, without the first `latency` items."""
     skip = SkipFirst(stage.latency)
     for block in blocks:
         yield skip(stage.process(block))
@@ -303,13 +303,13 @@ def without_latency(stage: Stage, blocks: Iterable[Any]) -> Iterator[Any]:
 
 
 class SampleQueue:
-    """Items that wait between blocks: for a frame to be complete, or to be asked for.
+    """A queue (FIFO) of items between blocks: until a frame is complete, or they are taken.
 
     Attributes
     ----------
     items : array, shape (items, ...)
     skip : int
-        So many of those that are to come are left out: where the hop is longer than the window.
+        Number of coming items to drop, where the hop is longer than the window.
 
     Examples
     --------
@@ -324,7 +324,7 @@ class SampleQueue:
         self.items, self.skip = items, 0
 
     def append(self, block: Array) -> Array:
-        """Put a block behind the items, and return all that there are."""
+        """Append a block, and return all items."""
         joined = np.concatenate((self.items, block))
         left_out = min(self.skip, len(joined))
         self.skip -= left_out
@@ -332,17 +332,17 @@ class SampleQueue:
         return self.items
 
     def drop(self, count: int) -> None:
-        """Let go of the first items, and of some that are yet to come if there are not as many."""
+        """Drop the first items, and coming ones if there are not as many."""
         self.skip += max(0, count - len(self.items))
-        self.items = self.items[count:].copy()  # so that the memory of the block is let go of, too
+        self.items = self.items[count:].copy()  # so that the memory of the block is freed
 
     def take_all(self, block: Array) -> Array:
-        """Let go of all items and return them, with a block behind them."""
+        """Remove and return all items, with a block appended."""
         taken, self.items = self.append(block), self.items[:0]
         return taken
 
     def take(self, count: int) -> Array:
-        """Let go of the first items and return them."""
+        """Remove and return the first items."""
         taken = self.items[:count]
         self.drop(count)
         return taken

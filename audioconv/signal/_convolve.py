@@ -29,8 +29,8 @@ def convolve(
         A signal of one channel goes through each of the filters.
     mode : {"full", "same", "valid", "causal"}
         full: samples + taps - 1 outputs. same: as many as x, the centre of full, as in scipy.signal.
-        valid: those that need no zeros around, |samples - taps| + 1; as in scipy.signal, where h is longer than x,
-        the two change parts. causal: the first `samples` of full.
+        valid: those without zero padding, |samples - taps| + 1; as in scipy.signal, where h is longer than x,
+        the two are exchanged. causal: the first `samples` of full.
     method : {"auto", "direct", "sparse", "overlap_add", "fft"}
         direct: sums of products in tap order. sparse: the same of those taps that are not zero. overlap_add: by FFTs of
         blocks; as in overlap-save, blocks overlap on input, and nothing is added. fft: by one FFT of all. auto: the one
@@ -63,7 +63,7 @@ def convolve(
 
     Notes
     -----
-    A sample that is not finite spoils the outputs that it has a part in; with overlap_add also others of its
+    A sample that is not finite spoils the outputs that it contributes to; with overlap_add also others of its
     channel, at most those of the blocks that it lies in, with fft all of its channel. Stretches of digital silence are
     skipped, and their outputs are zeros exactly (but not with fft). A tap that is not finite spoils the outputs that
     it has a part in, with every method.

@@ -50,14 +50,14 @@ def convolve2d(
     kernel : float array, shape (rows, columns)
     mode : {"full", "same", "valid", "causal"}
         full: frames + rows - 1 by bins + columns - 1 outputs. same: as many as x, the centre of full, as in
-        scipy.signal. valid: those that need nothing around x; where the kernel is larger in both dimensions the two
-        change parts, as in scipy.signal. causal: as many as x, each of its own frame and those before it; the bins are
+        scipy.signal. valid: those that need no padding; where the kernel is larger in both dimensions the two are
+        exchanged, as in scipy.signal. causal: as many as x, each of its own frame and those before it; the bins are
         those of "same".
     boundary : {"zero", "reflect", "mirror", "edge", "wrap"}, or a pair of them for (frames, bins)
-        What stands around x. reflect: d c b a | a b c d | d c b a, as "reflect" in scipy.ndimage and "symm" in
+        Padding around x. reflect: d c b a | a b c d | d c b a, as "reflect" in scipy.ndimage and "symm" in
         scipy.signal (and "symmetric" in numpy.pad). mirror: d c b | a b c d | c b a, as "mirror" in scipy.ndimage,
         "reflect" in numpy.pad and PyTorch, and BORDER_REFLECT_101 in OpenCV. edge: the outermost values again. wrap: x
-        again. However far the kernel reaches.
+        again. For kernels of any size.
     method : {"auto", "direct", "separable", "overlap_add"}
         direct: sums of products in the order of the taps. separable: along columns, then along rows, for each term of
         a low-rank factorisation of the kernel. overlap_add: by FFTs of tiles that overlap on input. auto: the one that
@@ -68,7 +68,7 @@ def convolve2d(
     dilation : int >= 1, or a pair, in frames and bins
         From one tap to the next.
     tolerance : float from 0 to below 1
-        separable may leave out so large a share of the kernel's sum of magnitudes, sum |kernel|: no output is off by
+        The largest error of a low-rank factorisation for separable, as a share of sum |kernel|: no output is off by
         more than tolerance * sum |kernel| * max |x|.
     out : array like the result, optional
         Where to put it: contiguous, and not in the memory of x. A new array of many megabytes takes as long as a small
@@ -94,9 +94,9 @@ def convolve2d(
 
     Notes
     -----
-    An x of no values gives zeros, as many as its shape makes of the mode.
+    An empty x gives zeros, in the shape of the mode.
 
-    A value that is not finite spoils the outputs that it has a part in; with separable those of the rectangle of the
+    A value that is not finite spoils the outputs that it contributes to; with separable those of the rectangle of the
     kernel around it, with overlap_add those of its tile. A tap that is not finite spoils the outputs that it has a
     part in, with every method.
 
@@ -238,7 +238,7 @@ def method_for(
 
 
 def _factors(kernel: Array, method: Method2d, tolerance: float) -> tuple[Array, Array] | tuple[None, None]:
-    """Column and row factors for separable convolution (terms, taps), or none where it is no choice."""
+    """Column and row factors for separable convolution (terms, taps), or (None, None) where it is no candidate."""
     if method not in ("auto", "separable"):
         return None, None
     if found := rank_one_factors(kernel):

@@ -1,4 +1,4 @@
-"""The partitions into which the taps of a stream are cut: found by dynamic programming over measured costs.
+"""Plans of non-uniform partitioned convolution: a stream's partitions, by dynamic programming over measured costs.
 
 A level of P partitions of B samples costs a stream of one channel, for each B samples,
 
@@ -21,8 +21,8 @@ from audioconv._typing import FloatName
 from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays
 from audioconv.signal import cost
 
-BLOCKS = (64, 512)  # samples of the blocks for which plans are sought; shorter and longer ones want about the same
-EVENNESS = 1 / 8  # how much of what falls due at once counts in each block
+BLOCKS = (64, 512)  # block lengths for which plans are made; shorter and longer ones need about the same
+EVENNESS = 1 / 8  # the weight in the cost of a sample of work that falls due in one block
 
 
 @dataclass(frozen=True)

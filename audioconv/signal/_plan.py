@@ -14,7 +14,7 @@ from audioconv.signal.image import rank_one_factors
 
 @dataclass(frozen=True)
 class Plan:
-    """How `convolve` or `convolve2d` would go about it, and why; `print` it.
+    """The method that `convolve` or `convolve2d` would choose, and why; `print` it.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def plan(
     nonzero : int, optional
         How many taps of a filter of signals are not zero; all by default.
     rank : int, optional
-        Of how many products of a column and a row a kernel of planes is made. By default separable convolution is no
-        choice, unless the kernel itself is given and is one such product.
+        Rank of a kernel of planes: it is a sum of so many products of a column and a row. By default separable
+        convolution is no candidate, unless the kernel itself is given and has rank one.
 
     Returns
     -------

@@ -189,7 +189,7 @@ class Stft:
         ----------
         x : float array, shape (samples,) or (samples, channels)
         padding : {"zeros", "edge", "even", "odd"}
-            What stands before and after the signal: zeros, its outermost samples again, or its mirror image about them,
+            Padding before and after the signal: zeros, its outermost samples again, or its mirror image about them,
             as it is or with the sign inverted (about the value there); as of `ShortTimeFFT.stft`.
         axis : int, optional
             The axis of time in a two-dimensional x. By default 0, and an x that seems to be channels first is refused.
@@ -215,7 +215,7 @@ class Stft:
         return out[0] if x.ndim == 1 else np.ascontiguousarray(np.moveaxis(out, 0, -1))
 
     def inverse(self, spectra: ArrayLike, samples: int | None = None) -> FloatArray:
-        """Return the signal of spectra: the one they are of; of others, the one whose spectra are nearest to them.
+        """Return the signal of spectra (inverse STFT); of modified ones, that with the nearest spectra (least squares).
 
         Parameters
         ----------
@@ -319,7 +319,7 @@ def pad(x: Array, before: int, after: int, padding: Padding) -> Array:
 
 
 def _scale(window: Array, scale_to: Scaling, sample_rate: float) -> float:
-    """What a window is multiplied by; see `scipy.signal.ShortTimeFFT.scale_to`."""
+    """The factor of a window; see `scipy.signal.ShortTimeFFT.scale_to`."""
     choice(scale_to, "scale_to", SCALINGS)
     sample_rate = number(sample_rate, "sample_rate", above=0)
     if scale_to == "psd":
@@ -341,6 +341,6 @@ def _window(window: ArrayLike) -> Array:
 
 
 def hann(samples: float) -> Stft:
-    """An `Stft` with a Hann window of the next fast length from so many samples on, moved by a quarter of it."""
+    """An `Stft` with a Hann window of the next fast length from `samples` on, with a hop of a quarter of it."""
     size = next_fast_len(max(2 * LEAST, ceil(samples)), LEAST)
     return Stft(size, size // 4)

@@ -36,7 +36,7 @@ def stft(
     sample_rate : float, in Hz
         Of which "psd" is a density.
     padding : {"zeros", "edge", "even", "odd"}
-        What stands before and after the signal, as in a call of `Stft`.
+        Padding before and after the signal, as in a call of `Stft`.
     axis : int, optional
         The axis of time in a two-dimensional x. By default 0, and an x that seems to be channels first is refused.
 
@@ -56,7 +56,7 @@ def stft(
     >>> stft(np.ones(4096, "float32"), 1024, 256).shape
     (19, 513)
 
-    Frames of 25 ms at 16 kHz, and what stands before and after the signal being its mirror image:
+    Frames of 25 ms at 16 kHz, the signal padded with its mirror image:
 
     >>> stft(np.ones(4096, "float32"), 400, 160, padding="even").shape
     (28, 201)

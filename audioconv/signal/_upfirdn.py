@@ -17,12 +17,12 @@ from audioconv.signal.nonfinite import add_nonfinite_products, finite_stand_ins
 SQUARE = 8  # samples from which rows are transposed by squares of vectors
 GROUP = 64  # outputs that `fir_at` computes side by side
 WIDTH = 3 * GROUP  # rows in a block: 128 to 512 cost the same, but powers of two meet on the same cache lines
-SCRATCH = 2**16  # samples; what a few rows need more than that for is computed one by one
+SCRATCH = 2**16  # samples; where a few rows need more, outputs are computed one by one
 PIECE = 2**18  # outputs that a thread computes at once
 
 
 class _Layout(NamedTuple):
-    """How `polyphase` sees signal and filter; see there. `order` has the taps of h column by column."""
+    """Layout of signal and filter for `polyphase`; see there. `order` has the taps of h column by column."""
 
     order: IntArray
     offsets: Array
@@ -65,8 +65,8 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
 
     Notes
     -----
-    Only products that are kept and not with an inserted zero are computed: taps / up for each output, in tap order. A
-    sample or tap that is not finite spoils the outputs that it has a part in, and no others. With down = 1 this is the
+    Only kept outputs are computed, without products with inserted zeros: taps / up for each, in tap order. A
+    sample or tap that is not finite spoils the outputs that it contributes to, and no others. With down = 1 this is the
     transposed convolution of stride `up`, with up = 1 the convolution of stride `down`.
 
     References
@@ -99,7 +99,7 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
     finite = finite_stand_ins(h)
     if not transposed:
         planes = [(signal.reshape(len(signal), -1), finite.reshape(len(h), -1), y.reshape(count, -1))]
-    else:  # a channel lies by itself
+    else:  # each channel is contiguous
         filters = np.broadcast_to(np.atleast_2d(finite.T), (signal.shape[1], len(h)))
         planes = [(a[:, None], b[:, None], c[:, None]) for a, b, c in zip(signal.T, filters, y, strict=True)]
     layout = _layout(len(signal), len(h), up, down, count, planes[0][0].shape[1])
@@ -110,7 +110,7 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
 
 
 def _add_nonfinite(signal: Array, h: Array, up: int, down: int, y: Array) -> None:
-    """To the sums with finite stand-ins, y (time first), the products with the taps that are not finite."""
+    """Add to y (time first), sums with finite stand-ins, the products with the taps that are not finite."""
     samples, outputs = signal.reshape(len(signal), -1), y.reshape(len(y), -1) if y.ndim == 1 else y
     for channel in range(samples.shape[1]):
         taps = h if h.ndim == 1 else h[:, channel]

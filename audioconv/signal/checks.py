@@ -10,8 +10,8 @@ from audioconv.errors import ShapeError
 def check_shapes(signal: Array, h: Array, named: str = "h", axis: int | None = None) -> None:
     """Raise a ShapeError if the signal (time first) or the filter is empty, or if their channels do not go together.
 
-    They do if they are as many, or one. Without an `axis` that says where time is, a filter must not look as if it lay
-    channels first, unless it has the channels of the signal.
+    They do if they are as many, or one. Without an `axis` that says where time is, a filter must not look channels
+    first, unless it has the channels of the signal.
     """
     for array, name, unit in ((signal, "x", "sample"), (h, named, "tap")):
         if len(array) == 0:

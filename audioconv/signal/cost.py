@@ -42,7 +42,7 @@ class Costs(NamedTuple):
     sparse: Figures  # the same of taps that are not neighbours
     block: Figures  # a block of SIZES samples
     whole: Figures  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
-    call: Figures  # a call of a direct and of a spaced method, whatever the sizes
+    call: Figures  # a call of a direct and of a sparse method, whatever the sizes
     transform: Figures  # of a stream (`partition_plan`): both transforms of PARTITIONS samples
     product: Figures  # and the product of two spectra of such partitions
     dense: Figures  # an output of a plane, with kernels of SIDES
@@ -62,7 +62,7 @@ _CACHED_CHOICES: list[Any] = []  # functions of `lru_cache`
 
 
 def cached_choice(choose: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Make a function of sizes keep what it found, as long as the figures hold."""
+    """Cache the results of a function of sizes, until the figures change."""
     _CACHED_CHOICES.append(lru_cache(1024)(choose))
     return cast(Callable[_Parameters, _Result], _CACHED_CHOICES[-1])
 
@@ -179,7 +179,7 @@ def tuned() -> bool:
 
 
 def forget() -> None:
-    """Look for the figures anew: they were measured, or removed."""
+    """Reload the figures: they were measured, or removed."""
     _tables.cache_clear()
     for choose in _CACHED_CHOICES:
         choose.cache_clear()

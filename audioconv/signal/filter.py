@@ -1,4 +1,4 @@
-"""A filter that convolves whole signals, with what each method makes of its taps once."""
+"""A filter that convolves whole signals; what each method precomputes from its taps (spectra) is cached."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ from audioconv.signal.nonfinite import finite_stand_ins
 from audioconv.signal.options import METHODS, MODES, Method, Mode
 
 Spacing = tuple[int, int]  # dilation, stride
-PIECE = 65536  # outputs that are made together where channels lie side by side
+PIECE = 65536  # outputs that are made together where channels are interleaved
 
 
 class Filter:
@@ -143,7 +143,7 @@ class Filter:
     def _made_for(
         self, channel: int, dtype: np.dtype[Any], candidate: cost.Candidate, spacing: Spacing
     ) -> ConvolutionMethod:
-        """The method with the taps of a channel, kept."""
+        """The method with the taps of a channel, cached."""
         column = channel if self._taps.ndim == 2 and self._taps.shape[1] > 1 else 0
         key = (column, dtype, candidate.method, candidate.fft_size, spacing)
         if key not in self._made:
@@ -169,7 +169,7 @@ class Filter:
         if not signals:
             return
         count, dtype = outputs[0].size, outputs[0].dtype
-        # convolution does not mind which of the two is the filter, and the shorter one is the cheaper
+        # convolution is commutative, and the shorter one is the cheaper filter
         exchanged = len(self._taps) > signals[0].size and spacing[0] == 1 and candidate.method != "sparse"
         jobs = []
         for channel, (signal, y) in enumerate(zip(signals, outputs, strict=True)):

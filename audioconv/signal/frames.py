@@ -37,7 +37,7 @@ def frame_transform(size: int, window: Array, rotation: int, dtype: np.dtype[Any
 
 
 class KernelFrames:
-    """Sizes 2^k and 3 2^k."""
+    """FFTs of frames by kernels: sizes 2^k and 3 2^k."""
 
     def __init__(self, size: int, window: Array, rotation: int) -> None:
         dtype = window.dtype
@@ -55,7 +55,7 @@ class KernelFrames:
 
 
 class ScipyFrames:
-    """All sizes."""
+    """FFTs of frames by SciPy: all sizes."""
 
     def __init__(self, size: int, window: Array, rotation: int) -> None:
         self._size, self._window, self._rotation = size, window, rotation

@@ -53,7 +53,7 @@ class Plane:
 
     @property
     def parts(self) -> tuple[Array, Array, Array]:
-        """x as one row, and the index maps, as kernels take them: what was pickled comes back writable."""
+        """x as one row, and the index maps, as kernels take them; read-only again after pickling."""
         return frozen(self.x).reshape(-1), frozen(self.rows), frozen(self.columns)
 
     def header(self, step: int) -> IntArray:
@@ -111,7 +111,7 @@ def _pieces(rows: int, columns: int) -> tuple[Array, int]:
 
 
 class _Direct:
-    """What direct and separable convolution have in common."""
+    """Base of direct and separable convolution."""
 
     grain = 1
 
@@ -283,7 +283,7 @@ class Nonfinite:
 
 
 class Strided:
-    """The outputs of another method that a stride keeps."""
+    """Another method, decimated: the outputs that a stride keeps."""
 
     def __init__(self, method: PlaneMethod, stride: tuple[int, int]) -> None:
         self._method, self._stride = method, stride

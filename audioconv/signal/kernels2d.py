@@ -10,7 +10,7 @@ from audioconv.arrays import is_finite, number, whole
 from audioconv.errors import ArgumentError
 
 _SMOOTH = np.array([1.0, 2.0, 1.0]) / 4
-_SLOPE = np.array([1.0, 0.0, -1.0]) / 2  # a convolution turns it round: later minus earlier
+_SLOPE = np.array([1.0, 0.0, -1.0]) / 2  # flipped by convolution: later minus earlier
 
 
 def gaussian(

@@ -18,7 +18,7 @@ from audioconv.kernels.dsp.skip_zeros import fir_at_skip_zeros, fir_skip_zeros
 from audioconv.signal.checks import window
 from audioconv.signal.nonfinite import add_nonfinite_products
 
-SHORT = 2000  # samples that are copied rather than done in three calls, the ends apart
+SHORT = 2000  # up to so many samples are copied with padding, instead of three calls, the ends apart
 
 
 class ConvolutionMethod(Protocol):
@@ -98,7 +98,7 @@ class SparseFIR:
 
 
 class OverlapAdd:
-    """Fast convolution by FFTs of blocks of `size` samples, or of the whole signal in one.
+    """Fast convolution by FFTs with a block length of `size` samples, or of the whole signal in one block.
 
     Of the two forms of block convolution, blocks overlap on input by taps - 1 samples and the outputs that wrap around
     are discarded (overlap-save), so that nothing is added.

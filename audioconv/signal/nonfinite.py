@@ -1,8 +1,8 @@
-"""Taps that are not finite: each spoils the outputs that it has a part in, and no others.
+"""Taps that are not finite: each spoils the outputs that it contributes to, and no others.
 
-Methods put zeros around signals, and spectra mix all taps; an infinite tap times such a zero would be NaN where the
-sum that is wanted has no such product. So methods get finite stand-ins, and the products with what these stand for are
-added afterwards, where there are samples.
+Methods pad signals with zeros, and spectra mix all taps; an infinite tap times such a zero would be NaN where the
+exact sum has no such product. So methods get finite stand-ins, and the products with the true taps are added
+afterwards, where there are samples.
 """
 
 from math import gcd
@@ -45,5 +45,5 @@ def add_nonfinite_products(
             start = (begin + first * stride - delay) // up
             outputs = y[first : last + 1 : step]
             outputs += tap * x[start : start + (outputs.size - 1) * hop + 1 : hop]
-            if forever:  # what is NaN stays so: the next such tap need not look at it
+            if forever:  # NaN stays NaN: the next such tap can skip it
                 spoiled = last + 1

@@ -60,10 +60,10 @@ class StftStream(GuardedStage):
         self._reset()
 
     def _reset(self) -> None:
-        self._begun = self.padding == "zeros"  # whether what stands before the signal is known
+        self._begun = self.padding == "zeros"  # whether the padding before the signal is known
         left_pad = self.transform.left_pad if self._begun else 0
         self._pending = SampleQueue(np.zeros((left_pad, *self._shape), self.dtype))
-        self._latest = self._pending.items[:0]  # samples that what stands after the signal is made of
+        self._latest = self._pending.items[:0]  # samples that the padding after the signal is made of
         self._samples = self._frames = 0
 
     def process(self, block: ArrayLike) -> ComplexArray:
@@ -101,7 +101,7 @@ class StftStream(GuardedStage):
     _for_channels = "channels={0}"
 
     def _beginning(self, block: Array) -> Array:
-        """Take a block while it is not known what stands before the signal."""
+        """Take a block while the padding before the signal is not yet known."""
         if len(self._pending.items) + len(block) <= self.transform.left_pad:
             return self._taken(block, 0)
         self._begun = True
@@ -173,7 +173,7 @@ class InverseStftStream(GuardedStage):
 
     def _reset(self) -> None:
         self._sum = np.zeros((self._overlap, *self._shape), self.dtype)  # what the next frames are added to
-        self._from_start = SkipFirst(self.transform.left_pad)  # without what lies before the signal
+        self._from_start = SkipFirst(self.transform.left_pad)  # without the padding before the signal
         self._fresh = True
 
     def process(self, block: ArrayLike) -> FloatArray:
@@ -211,7 +211,7 @@ class InverseStftStream(GuardedStage):
         return samples
 
     def _flush(self) -> FloatArray:
-        """What the last frames reach."""
+        """The last samples, which no further frame reaches."""
         rest: FloatArray = self._from_start(self._sum[: 0 if self._fresh else None])
         self._reset()
         return rest

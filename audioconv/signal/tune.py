@@ -67,13 +67,13 @@ def _steps(dtype: FloatName) -> Iterator[tuple[str, Callable[[], float]]]:
 
 
 def save(tables: dict[FloatName, cost.Costs], path: Path | None = None) -> Path:
-    """Keep the figures, as those of this machine if no path is given; `cost` uses those from now on."""
+    """Save the figures, as those of this machine if no path is given; `cost` uses those from now on."""
     path = path or cost.table_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     rounded = {dtype: [[float(f"{value:.3g}") for value in row] for row in table] for dtype, table in tables.items()}
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     beside.write_text(json.dumps({"taps": cost.TAPS, "sizes": cost.SIZES, "sides": cost.SIDES, **rounded}) + "\n")
-    beside.replace(path)  # whole or not at all
+    beside.replace(path)  # atomic write
     cost.forget()
     return path
 

@@ -6,7 +6,7 @@ from audioconv.errors import SoundDeviceError
 
 Kind: TypeAlias = Literal["duplex", "input", "output"]
 DeviceName: TypeAlias = int | str | tuple[int | str | None, int | str | None] | list[int | str | None] | None
-LOUDSPEAKERS = 8  # channels of output, at most, that are all taken for loudspeakers
+LOUDSPEAKERS = 8  # most channels of output that are all taken for loudspeakers
 
 
 class Device(NamedTuple):
@@ -21,9 +21,9 @@ class Device(NamedTuple):
         Which serves it: ALSA, JACK, Core Audio, WASAPI, ...
     input_channels, output_channels : int
     sample_rate : float, in Hz
-        That it has if nobody asks for another.
+        Its default.
     default_input, default_output : bool
-        Whether it is heard, and whether it plays, if no device is named.
+        Whether it is the input, and the output, if no device is named.
 
     Examples
     --------
@@ -77,13 +77,13 @@ def named(device: str | None) -> str | int | None:
 
 
 def default_sample_rate(device: DeviceName = None, kind: Kind = "duplex") -> int:
-    """The sample rate, in Hz, that a device has if nobody asks for another."""
+    """The default sample rate of a device, in Hz."""
     rate_hz: float = _about(device, "input" if kind == "input" else "output")["default_samplerate"]
     return round(rate_hz)
 
 
 def loudspeakers(device: DeviceName = None) -> int:
-    """How many channels of a device sound where a signal has one: all, or two if it has more than loudspeakers do.
+    """How many channels of a device play a mono signal: all, or two if it has more than `LOUDSPEAKERS`.
 
     Drivers offer 32 or 64 channels, which are no loudspeakers, where they do not know what is behind them.
     """
@@ -102,7 +102,7 @@ def _about(device: DeviceName, kind: str) -> Any:
 
 
 def there_are() -> str:
-    """The devices in words."""
+    """The devices as text."""
     names = [f"{i} {device['name']}" for i, device in enumerate(sounddevice().query_devices())]
     return ", ".join(names) or "no sound devices"
 
@@ -119,7 +119,7 @@ def sounddevice() -> Any:
 
 
 def _default(library: Any, kind: str) -> int | None:
-    """The index of the device that hears or plays if none is named, or None."""
+    """The index of the default input or output device, or None."""
     try:
         index: int = library.query_devices(None, kind)["index"]
     except (library.PortAudioError, ValueError):

@@ -42,11 +42,11 @@ class Biquad(Processor):
 
     Notes
     -----
-    The result has as many samples as the signal: what rings after it, in principle for ever, comes out if zeros are
-    sent after it.
+    The result has as many samples as the signal: the decay after it (infinite impulse response) comes out if zeros
+    are sent after it.
 
     A sample that is not finite is taken as 0. Where a result would be beyond float32, because sections are not stable,
-    those of the channel begin anew from silence; the result is infinite there, and is counted.
+    the state of the channel is reset; the result is infinite there, and is counted.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class Biquad(Processor):
     def sos(self) -> Array:
         """The sections with a0 = 1, a copy; may be set to as many others.
 
-        The next block then goes from one to the other in a straight line.
+        They are interpolated linearly over the next block.
         """
         return self._sos.copy()
 

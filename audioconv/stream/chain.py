@@ -44,14 +44,14 @@ class Chain(Processor):
     Raises
     ------
     ArgumentError
-        For what is no stage of sound, and for stages whose channels or sample rates do not fit.
+        For what is no audio stage, and for stages whose channels or sample rates do not fit.
     BusyError
         If a stage is in use.
 
     Notes
     -----
-    Where the number of channels changes on the way, stages get 256 samples at a time, and parameters that are set go to
-    their new values within these.
+    Where the number of channels changes on the way, stages get 256 samples at a time, and smoothed parameters reach
+    their targets within these.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Chain(Processor):
         return samples
 
     def _flush(self) -> FloatArray:
-        """What is still due of each stage goes through those after it."""
+        """Flush each stage through those after it."""
         if self._parts is not None:
             return _drained(self._parts, [_inner(part, "process") for part in self._parts])
         one_by_one = [self._step(i) for i in range(len(self.stages))]
@@ -235,7 +235,7 @@ def _parts(stages: Sequence[Any]) -> list[Any]:
 
 
 def _drained(stages: Sequence[Any], processes: Sequence[Callable[..., Any]]) -> FloatArray:
-    """What is still due of stages in a row: that of each goes through those after it, and they end after it."""
+    """Flush stages in a row: the tail of each goes through those after it, before they are flushed."""
     due: FloatArray = np.empty(0, np.float32)
     for stage, process in zip(stages, processes, strict=True):
         passed = process(due) if len(due) else due

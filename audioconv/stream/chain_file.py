@@ -1,4 +1,4 @@
-"""Chains that are written down in a TOML file."""
+"""Chains from TOML files."""
 
 import inspect
 import tomllib
@@ -24,7 +24,7 @@ from audioconv.stream.steps import channels_after
 
 
 class _Place(NamedTuple):
-    """Where in a chain a stage stands."""
+    """What a stage in a chain is made for."""
 
     folder: Path  # of the file
     sample_rate: int

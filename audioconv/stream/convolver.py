@@ -16,15 +16,15 @@ from audioconv.stream.processor import Processor
 from audioconv.stream.steps import Entry, Table, table_of_steps
 from audioconv.stream.values import finite, hertz_or_none
 
-REMEMBERED = 480_000  # samples of the past that are kept, at least, for filters to come: 10 s at 48 kHz
-FADE_RATE = 48000  # Hz, by which the seconds of a fade are counted if nothing is known
+REMEMBERED = 480_000  # least length of the ring buffer of past input, for later filters: 10 s at 48 kHz
+FADE_RATE = 48000  # Hz, of fades in seconds where the stream's sample rate is not known
 WARM_UP = 24  # blocks of silence at first, or the first block of sound would take 5 to 15 times as long as others
 Tail: TypeAlias = Literal["cut", "fade_input"]
 _MODES: dict[str, int] = {"cut": CUT, "fade_input": FADE_INPUT}
 
 
 class StreamConvolver(Processor):
-    """Convolve a signal that comes block by block.
+    """Convolve a stream block by block: partitioned convolution with a frequency-domain delay line (FDL).
 
     The blocks of results, joined, and then `flush()` are `latency` zeros and then `convolve(signal, ir)`, within 2e-6
     (float32) of its maximum, however the signal is cut. Every block costs about the same; `plan` says what.
@@ -40,7 +40,7 @@ class StreamConvolver(Processor):
     channels : int >= 1
         Of the input.
     latency : int, in samples
-        By how much results are late: 0 unless the work, which becomes less, is more important.
+        Delay of the results, by default 0; with more, the convolution needs less work.
     dtype : "float32" or "float64"
         Of the blocks and of the computation; `ir` is converted to it.
     sample_rate : float, optional
@@ -94,7 +94,7 @@ class StreamConvolver(Processor):
         self._dtype, self._max_block = float_dtype(dtype), (most := whole(max_block, "max_block"))
         self._longest_block = most
         self.channels = whole(channels, "channels")
-        # `responses` adds to the public one what rings ahead of a resampled response
+        # `responses` adds the pre-ringing of a resampled response to the public one
         self.latency = self._latency = whole(latency, "latency", least=0)
         self.rate_in = self.rate_out = hertz_or_none(sample_rate)
         responses, out_channels, matrix = self._responses(ir)
@@ -117,7 +117,7 @@ class StreamConvolver(Processor):
         self._dims = 1 + (self.out_channels > 1)
 
     def _flush(self) -> FloatArray:
-        """The latency + taps - 1 samples that are still due; taps are those of the longest response still heard."""
+        """The latency + taps - 1 samples that are still due; taps are those of the longest response still in use."""
         with self._changing.lock:  # waits for a `set_ir` at work
             frames = max(instance.shape.latency + instance.shape.taps for _, instance in self._crossfade.in_use()) - 1
             rest = np.empty((frames, self.out_channels), self._dtype)
@@ -135,13 +135,13 @@ class StreamConvolver(Processor):
         self._dims = 1 + (self.out_channels > 1)
 
     def set_ir(self, ir: ArrayLike, fade_s: float = 0.02, tail: Tail = "cut") -> None:
-        """Change the filter while the stream runs; it may be called from another thread than `process`.
+        """Crossfade to another impulse response while the stream runs; may be called from another thread.
 
-        What takes long is done here, and not in `process`. With g the fade, which goes in a straight line from 0 to 1
-        from the next block on, and x the input since the stream began:
+        The slow work is done here, and not in `process`. With g the gain of a linear fade from 0 to 1 from the next
+        block on, and x the input since the stream began:
 
         - "cut": the result is (1 - g) (x * old) + g (x * new);
-        - "fade_input": it is ((1 - g) x) * old + (g x) * new: what went into the old filter rings until it is over.
+        - "fade_input": it is ((1 - g) x) * old + (g x) * new: what went into the old filter decays in full.
 
         A change during a fade fades from the mix of the moment; of changes between two blocks the last one counts.
 
@@ -152,7 +152,7 @@ class StreamConvolver(Processor):
         fade_s : float >= 0
             In seconds, by the stream's `sample_rate`.
         tail : {"cut", "fade_input"}
-            What becomes of what the old filter would still make of earlier input.
+            What happens to the tail of the old filter, its response to earlier input.
 
         Raises
         ------
@@ -174,7 +174,7 @@ class StreamConvolver(Processor):
             self._crossfade.post(instance, _MODES[tail], round(fade_s * (self.rate_in or FADE_RATE)))
 
     def get_state(self) -> dict[str, Any]:
-        """All that the stream has heard and is doing, for `set_state`; it can be pickled.
+        """A snapshot of the stream's whole state, for `set_state`; it can be pickled.
 
         Returns
         -------

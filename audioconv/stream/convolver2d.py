@@ -35,7 +35,7 @@ class StreamConvolver2d(GuardedStage):
         As in `convolve2d`; before the first and after the last frame not "wrap", and not what would look ahead further
         than the mode does: with "causal" not "reflect" or "mirror", and "mirror" with an odd number of rows only.
     method : {"auto", "direct", "separable"}
-        As in `convolve2d`; sums of products do not mind how many frames come at a time.
+        As in `convolve2d`; direct sums do not depend on how many frames come at a time.
     dilation : int >= 1, or a pair, in frames and bins
     dtype : "float32" or "float64"
 
@@ -47,7 +47,7 @@ class StreamConvolver2d(GuardedStage):
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
-        For a kernel that is none, and what is not among the above.
+        For an invalid kernel, and options that are not among the above.
 
     Examples
     --------
@@ -126,7 +126,7 @@ class StreamConvolver2d(GuardedStage):
         return outputs
 
     def _outputs(self, count: int) -> FloatArray:
-        """The next outputs, of the frames that there are and what is around them."""
+        """The next outputs, from the buffered frames and their padding."""
         y = np.zeros((count, self.bins), self.dtype)
         before = min(count, max(0, -self._done))
         first, seen = self._done + before, self._begin + len(self._kept)

@@ -1,4 +1,4 @@
-"""Crossfade of convolvers: the filters of a stream, each with its partitions, spectra and state, and their mix."""
+"""Crossfade of impulse responses: the convolver instances of a stream, their spectra and states, and their mix."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from audioconv.stream.steps import Entry, compiled, table_of_steps
 
 
 class ConvolverInstance:
-    """A partitioned convolution of its own, from silence on.
+    """One convolver: a partitioned convolution with a state of its own, from silence on.
 
     Parameters
     ----------
@@ -38,17 +38,17 @@ class ConvolverInstance:
         reset_header(self._header)
 
     def rewind(self) -> None:
-        """The same where all has been silence."""
+        """`reset` where all input was silence, so that the samples are zeros already."""
         reset_header(self._header)
 
     def copy(self) -> "ConvolverInstance":
-        """Another one that goes on from here by itself; the spectra, which never change, are shared."""
+        """An independent copy with the same state; the spectra, which never change, are shared."""
         other = object.__new__(ConvolverInstance)
         other.__setstate__(self.__dict__ | {"_header": self._header.copy()})
         return other
 
     def row(self, mode: int, fade: int, fed: int) -> Any:
-        """The `INSTANCE` row for coming in over `fade` frames, with those from number `fed` on known."""
+        """The `INSTANCE` row for a fade-in of `fade` frames, after input from frame number `fed` on."""
         ringing = self.shape.taps + self.shape.latency + kernels.CHUNK
         step = advance.address(self.shape.dtype)
         row = INSTANCE.pack(step=step, name=self.address, mode=mode, fade=fade, faded=0, tail=ringing, fed=fed,
@@ -73,14 +73,14 @@ class ConvolverInstance:
 
 
 class Crossfade:
-    """The state of the step `kernels.crossfade.convolver`, and what must live as long as it.
+    """The state of the step `kernels.crossfade.convolver`, and the memory that must live as long as it.
 
     Parameters
     ----------
     instance : ConvolverInstance
-        The first one, there at once.
+        The first one, without a fade-in.
     past_frames : int
-        How many of the last frames are kept for instances to come.
+        Length of the ring buffer of past input, for later instances.
 
     Attributes
     ----------
@@ -99,13 +99,13 @@ class Crossfade:
         self.begin()
 
     def begin(self) -> None:
-        """Start anew with the newest instance, which is there at once."""
+        """Reset, with the newest instance alone and without a fade-in."""
         self.newest.reset()
-        self._past.fill(0)  # it also touches the memory, so that no block has to wait for it
+        self._past.fill(0)  # it also touches the pages, so that no block has to wait for page faults
         self.rewind()
 
     def rewind(self) -> None:
-        """The same where all has been silence."""
+        """`begin` where all input was silence, so that the samples are zeros already."""
         self.newest.rewind()
         replace_nonfinite = self._control[CONTROL.replace_nonfinite]
         self._control.fill(0)
@@ -123,14 +123,14 @@ class Crossfade:
         return compiled(of, row, self._shape.dtype)
 
     def _prepare_to_mix(self) -> None:
-        """Compile or load what mixes instances: a second that streams do without whose filter never changes."""
+        """Compile or load the mixer of instances when it is first needed: it takes a second."""
         if not self._mixer[ENTRY.step]:
             address, self._mixing = self.step(kernels.mix_instances)
             self._mixer[ENTRY.state] = address_of(self._mixing)
             self._mixer[ENTRY.step] = address
 
     def post(self, instance: ConvolverInstance, mode: int, fade: int) -> None:
-        """Let a new instance come in; blocks may be in work meanwhile."""
+        """Post a new instance to be faded in; blocks may be processed meanwhile."""
         known = max(0, int(self._control[CONTROL.frames]) - instance.shape.latency - instance.shape.taps + 1)
         row = instance.row(mode, fade, known)
         if mode == CUT:
@@ -142,21 +142,21 @@ class Crossfade:
         kernels.post(self._control, address_of(row))
 
     def in_use(self) -> list[tuple[Any, ConvolverInstance]]:
-        """(row, instance) of each that sounds, oldest first, and of one that is about to; no block may be in work."""
+        """(row, instance) of each in the mix, oldest first, and of a posted one; no block may be in process."""
         rows = list(self._rows[: self._control[CONTROL.instances]])
         waiting = int(self._control[CONTROL.mailbox] or self._control[CONTROL.pending])
         rows += [self._posted[waiting]] if waiting else []
         return [(row, self._living[int(row[INSTANCE.name])]) for row in rows]
 
     def snapshot(self) -> dict[str, Any]:
-        """All of it, as it is."""
+        """A copy of the whole state."""
         frames = min(int(self._control[CONTROL.frames]), self._past_frames)
         pairs = [(row.copy(), instance.copy()) for row, instance in self.in_use()]
         past = self._past[: frames * self._shape.inputs].copy()
         return {"control": self._control.copy(), "past": past, "instances": pairs}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Be as at a snapshot."""
+        """Restore the state of a snapshot."""
         pairs = [(row.copy(), instance.copy()) for row, instance in state["instances"]]
         self.newest = pairs[-1][1]
         self._past.fill(0)
@@ -186,7 +186,7 @@ class Crossfade:
 
     @property
     def nonfinite_count(self) -> int:
-        """How many were."""
+        """How many samples were replaced."""
         return int(self._control[CONTROL.nonfinite])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -198,7 +198,7 @@ class Crossfade:
         self.restore(state["state"])
 
     def _forget_silent(self) -> None:
-        """Let go of instances that are not used any more, while blocks may be in work.
+        """Free instances that are no longer used, while blocks may be in process.
 
         An instance moves from the mailbox to those pending, from there to the rows, and in these towards the first:
         looked at in this order none is missed.

@@ -18,16 +18,15 @@ from audioconv.stream.steps import Entry, compiled
 
 
 class DryWet(Processor):
-    """A part of the signal as it came, the rest through a stage: (1 - wet) x + wet y.
+    """Mix of the dry signal x and the output y of a stage: (1 - wet) x + wet y.
 
     Parameters
     ----------
     stage : a stage, or a chain
-        Gives as many channels as it takes. If it is late, so is the dry signal. It is this one's own from then on, and
-        in use while this one is.
+        Gives as many channels as it takes. A delay line delays the dry signal by its latency. It is this one's own from
+        then on, and in use while this one is.
     wet : float, 0 to 1
-        A smoothed parameter: it may be set later, and the next block then goes from one to the other in a straight
-        line.
+        A smoothed parameter: it may be set later, and is interpolated linearly over the next block.
 
     Attributes
     ----------
@@ -74,7 +73,7 @@ class DryWet(Processor):
 
     @property
     def wet(self) -> float:
-        """The part that goes through the stage."""
+        """The share of the stage's output."""
         return float(self._wet[SMOOTHED.target])
 
     @wet.setter

@@ -23,7 +23,7 @@ from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
 from audioconv.stream.loudness import LoudnessMeter
 
-_KEPT = 1 << 18  # samples that are read at a time of what is kept on disk
+_KEPT = 1 << 18  # samples read back at a time from the temporary file
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
 
 
@@ -73,8 +73,8 @@ def process_file(
 ) -> Processed:
     """Send a sound file through a stage or a chain, and write what comes out.
 
-    Files may be longer than memory. What the stage is late by is cut off at the beginning, and what is still due at
-    the end is written. The target takes its place when it is whole; an error, a full disk or Ctrl-C leave none. Tags,
+    Files may be longer than memory. The latency of the stage is cut off at the beginning, and its tail at the end is
+    written. The target is written atomically: an error, a full disk or Ctrl-C leave none. Tags,
     pictures, cue points, broadcast chunks and the layout of speakers are kept where the target's format can hold them,
     at its sample rate; an `AudioFileWarning` names what is not. ReplayGain and lengths are left out.
 
@@ -91,12 +91,12 @@ def process_file(
     sample_rate : int, optional
         Of the target, in Hz; the results are resampled to it.
     normalize : bool
-        Make all of it softer, so that its peak is full scale, if it would be beyond. What the stage gives is kept in a
-        nameless file beside the target meanwhile, 4 bytes a sample; so it is for `peak_db` and `loudness_lufs`.
+        Attenuate all of it to a peak of full scale, if it would be beyond. What the stage gives is kept in a nameless
+        file beside the target meanwhile, 4 bytes a sample; so it is for `peak_db` and `loudness_lufs`.
     peak_db : float, optional
-        Make all of it softer or louder, so that its peak is so far from full scale, in dB from -200 to 0.
+        Scale all of it to this peak level, in dB of full scale from -200 to 0.
     loudness_lufs : float, optional
-        Make all of it softer or louder, to this integrated loudness (ITU-R BS.1770), in LUFS from -70 to 0; with
+        Scale all of it to this integrated loudness (ITU-R BS.1770), in LUFS from -70 to 0; with
         `normalize` not so loud that it is beyond full scale. Silence stays as it is.
     dither : bool
         As in `write`, where results are rounded to 16 bits or less.
@@ -222,7 +222,7 @@ def _counted(blocks: Iterable[Any], total: int, progress: Progress | None) -> It
 
 
 def _through(stage: Stage, blocks: Iterable[Any]) -> Iterator[FloatArray]:
-    """What a stage makes of blocks, its flush included."""
+    """The output of a stage for blocks, its flush included."""
     for block in blocks:
         result = stage.process(block)
         if _nonfinite(stage):
@@ -239,7 +239,7 @@ def _nonfinite(stage: Any) -> int:
 
 
 class _Level(NamedTuple):
-    """How loud the result shall be."""
+    """Target level of the result."""
 
     normalize: bool  # not beyond full scale
     peak_db: float | None
@@ -250,7 +250,7 @@ class _Level(NamedTuple):
         return self.normalize or self.peak_db is not None or self.loudness_lufs is not None
 
     def divisor(self, peak: float, meter: LoudnessMeter | None) -> float:
-        """What the samples have to be divided by."""
+        """The divisor of the samples."""
         if self.peak_db is not None:
             return float(peak / 10 ** (self.peak_db / 20)) if peak else 1.0
         divisor = 1.0
@@ -274,7 +274,7 @@ def _levelled(blocks: Iterable[Any], target: Any, channels: int, level: _Level,
               meter: LoudnessMeter | None) -> Iterator[tuple[float, Iterator[FloatArray]]]:  # fmt: skip
     """The gain in dB that brings the blocks to the level, and an iterator over them with it."""
     beside = io.writable_path(target).parent if io.is_path(target) else None
-    with TemporaryFile(dir=beside, buffering=0) as kept:  # has no name, so that nothing can stay
+    with TemporaryFile(dir=beside, buffering=0) as kept:  # nameless, so that nothing is left behind
         peak = 0.0
         for block in blocks:
             block = np.asarray(block, np.float32)

@@ -8,7 +8,7 @@ from audioconv.stream.values import finite
 
 
 class Fir(Filter):
-    """A filter of finite impulse response that keeps what was made of its taps: spectra, for each length of block.
+    """A filter of finite impulse response that caches the spectra of its taps for each block length.
 
     It is immutable, and may be shared between threads.
 

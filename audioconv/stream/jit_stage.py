@@ -15,21 +15,21 @@ from audioconv.stream.values import hertz_or_none
 
 
 class JitStage(Processor):
-    """A function of one's own as a stage, compiled by Numba and called without Python.
+    """A user's function as a stage, compiled by Numba and called without Python.
 
     Parameters
     ----------
     function : function(block, memory), plain or decorated with `numba.njit`
         Changes block, a float32 array (samples, channels), in place; what it returns is ignored. Blocks may have no
-        samples. Whatever it has to know of earlier blocks it keeps in memory. It must not raise: an error in it is
+        samples. Its state between blocks is kept in memory. It must not raise: an error in it is
         printed and not passed on.
     memory : float64 array, of any shape, optional
         Copied; kept from block to block, and brought back to its first content by `reset`. Default an empty array.
     channels : int
     latency : int, in samples
-        By how much the function's results are late.
+        Delay of the function's results.
     tail : int, in samples
-        For how long it rings after the signal: an echo, a reverb. `flush` sends `latency` + `tail` zeros through it.
+        Length of its tail after the signal: an echo, a reverb. `flush` sends `latency` + `tail` zeros through it.
     sample_rate : float, optional
         In Hz, that the function is made for. Chains, files and sound cards of another one then refuse the stage.
 
@@ -47,7 +47,7 @@ class JitStage(Processor):
 
     Notes
     -----
-    A sample that is not finite comes to the function as it is: one that remembers has to see to it itself.
+    Samples that are not finite are passed on: a function with memory must handle them itself.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class JitStage(Processor):
 
     @property
     def memory(self) -> Array:
-        """The function's own: to be read, and set, between blocks; also for parameters of one's own."""
+        """The function's state, and its parameters; may be read and set between blocks."""
         return self._memory
 
     @memory.setter

@@ -1,4 +1,4 @@
-"""A limiter that looks ahead."""
+"""A look-ahead limiter."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from audioconv.stream.values import factor, hertz
 
 
 class Limiter(Processor):
-    """No sample beyond a threshold, and no corner in the gain: it looks ahead.
+    """Look-ahead limiter: no sample beyond a threshold, and no corner in the gain.
 
     Each frame gets the mean of gains over as many frames as it looks ahead, each of which is small enough for all of
     these frames. The gain of all channels is one.
@@ -22,11 +22,11 @@ class Limiter(Processor):
     Parameters
     ----------
     threshold_db : float, in dB of full scale
-        A smoothed parameter: it may be set later, and the next block then goes from one to the other in a straight
-        line; until the frames before have come out the larger one holds.
+        A smoothed parameter: it may be set later, and is interpolated linearly over the next block; until the frames
+        before have come out the larger one holds.
     sample_rate : float, in Hz
     look_ahead_ms : float
-        By so much results are late.
+        Look-ahead, which is the latency.
     release_ms : float
         After a peak the gain returns with this time constant.
     channels : int

@@ -1,4 +1,4 @@
-"""How loud a signal is, as ITU-R BS.1770 measures it, block by block: memory grows by a few numbers a second."""
+"""Integrated loudness (ITU-R BS.1770), block by block: memory grows by a few numbers a second."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _OFFSET_DB, _ABSOLUTE_GATE, _RELATIVE_GATE = -0.691, -70.0, -10.0  # equations 2
 _SURROUND_GAIN = 1.41
 _LOW_FREQUENCY = 0x8 | 0x200000  # the masks of speakers in a WAV file
 _BEHIND = 0x10 | 0x20 | 0x100 | 0x200 | 0x400  # back and side speakers
-_MASKS = {5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}  # as players take channels of which nobody says what they are
+_MASKS = {5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}  # the usual speakers of channels where no mask is given
 
 
 class LoudnessMeter:

@@ -15,13 +15,12 @@ from audioconv.stream.values import factor, finite_table
 
 
 class Gain(Processor):
-    """Louder or softer.
+    """Multiply a signal by a gain.
 
     Parameters
     ----------
     gain_db : float, in dB
-        A smoothed parameter: it may be set later, and the next block then goes from one gain to the other in a straight
-        line. -inf is silence.
+        A smoothed parameter: it may be set later, and is interpolated linearly over the next block. -inf is silence.
     channels : int
 
     Attributes
@@ -111,7 +110,7 @@ class MatrixMixer(Processor):
 
     @property
     def matrix(self) -> Array:
-        """The factors, a copy; may be set to others of this shape, to which the next block goes in a straight line."""
+        """The factors, a copy; may be set to others of this shape, interpolated linearly over the next block."""
         return self._smoothed.target.reshape(self.channels, self.out_channels).copy()
 
     @matrix.setter

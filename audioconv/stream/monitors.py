@@ -1,4 +1,4 @@
-"""Stages at the ends of a chain and within it that lead to memory: sound from an array, into one, and for Python."""
+"""Source, sink and monitor: stages that play an array, record into one, or pass samples to Python by a ring buffer."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class Source(Processor):
     ----------
     samples : float32 array, shape (samples,) or (samples, channels)
     channels : int
-        Of what comes in and is not heard.
+        Of the input, which is ignored.
     loop : bool
         Begin again at the end; otherwise silence follows.
 
@@ -70,7 +70,7 @@ class Source(Processor):
 
 
 class Sink(Processor):
-    """What passes is also written into memory, until that is full.
+    """Pass a signal on, and record it into memory until that is full.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Sink(Processor):
         super().__init__(channels)
         self._frames, self._recording = whole(frames, "frames"), np.zeros(RECORDING.row_size, np.int64)
         self._memory = np.zeros(self._frames * self.channels, np.float32)
-        self._memory.fill(0)  # touches it, so that the sound card need not wait for it
+        self._memory.fill(0)  # touches the pages, so that no page fault delays the sound card
 
     @property
     def recorded(self) -> FloatArray:
@@ -120,7 +120,7 @@ class Sink(Processor):
 
 
 class Monitor(Processor):
-    """What passes can be read from Python, by one thread, while a sound card plays on.
+    """Pass a signal on, for one thread of Python to read while a sound card plays.
 
     It is a ring buffer with one writer and one reader, who never makes the sound wait. Where the reader is late by more
     than there is room for, frames are dropped and counted.
@@ -152,7 +152,7 @@ class Monitor(Processor):
         super().__init__(channels)
         self._frames, self._counters = whole(frames, "frames"), np.zeros(RING_COUNTERS.row_size, np.int64)
         self._ring = np.zeros(self._frames * self.channels, np.float32)
-        self._ring.fill(0)  # touches it, so that the sound card need not wait for it
+        self._ring.fill(0)  # touches the pages, so that no page fault delays the sound card
         self._reading = Guard("Monitor's read")
 
     @property
@@ -166,12 +166,12 @@ class Monitor(Processor):
         return int(self._counters[RING_COUNTERS.written] - self._counters[RING_COUNTERS.read])
 
     def read(self, most: int | None = None) -> FloatArray:
-        """Take what has passed since the last time.
+        """Read the frames that have passed since the last call.
 
         Parameters
         ----------
         most : int, optional
-            No more than so many frames; the rest stays for the next time.
+            No more than so many frames; the rest stays for the next call.
 
         Returns
         -------

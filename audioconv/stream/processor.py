@@ -46,7 +46,7 @@ class Processor(GuardedStage):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Note where everything is, and compile or load what would make the first block late."""
+        """Note all addresses, and compile or load what would delay the first block."""
         self._table = self._whole_table()
         self._run(np.empty(0, self._dtype), np.empty(0, self._dtype))
 
@@ -141,7 +141,7 @@ class Processor(GuardedStage):
         return out
 
     def _passes(self, block: Any, out: Any) -> bool:
-        """The shortest way, for what most streams are: from one plain array to another, nothing unusual about them."""
+        """The fast path for the usual case: from one plain contiguous array to another; whether it was taken."""
         if not (
             type(block) is type(out) is np.ndarray and block.dtype is out.dtype is self._dtype
             and block.flags.carray and out.flags.carray and self._table is not None
@@ -198,12 +198,12 @@ class Processor(GuardedStage):
         return own + sum(getattr(stage, "nonfinite_count", 0) for stage in self._inside)
 
     def _flush(self) -> FloatArray:
-        """Nothing is due of a stage without memory."""
+        """Nothing: a stage without memory has no tail."""
         self._reset()
         return self._shaped(np.empty((0, self.out_channels), self._dtype))
 
     def _ended(self, frames: int) -> FloatArray:
-        """What so many zeros after the signal bring out; then start afresh."""
+        """The output for so many zeros after the signal; then reset."""
         rest = self._process(np.zeros((frames, self.channels)[: self._dims], np.float32))
         self._reset()
         return rest

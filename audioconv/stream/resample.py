@@ -1,4 +1,4 @@
-"""Another sample rate, block by block."""
+"""Resampling, block by block."""
 
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -14,7 +14,7 @@ Quality: TypeAlias = Literal["QQ", "LQ", "MQ", "HQ", "VHQ"]
 
 
 class Resample(GuardedStage):
-    """Bring a signal to another sample rate with libsoxr, whose stream makes up for its delay.
+    """Bring a signal to another sample rate with libsoxr, which compensates its delay.
 
     The blocks of results, joined, and then `flush()` are what `audioconv.io.resample` makes of the whole signal,
     however it is cut. It works in Python: a chain with it has no compiled step.

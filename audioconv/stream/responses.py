@@ -47,7 +47,7 @@ class Response(NamedTuple):
 def read_response(path: PathOrFile, sample_rate: int, channels: int, *, true_stereo: bool = False) -> Response:
     """Read an impulse response as a stage for a signal of that sample rate and so many channels.
 
-    It is resampled if it has to be; what rings before its time 0 then is the stage's latency.
+    It is resampled if it has to be; the pre-ringing before its time 0 then is the stage's latency.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def read_response(path: PathOrFile, sample_rate: int, channels: int, *, true_ste
         raise ArgumentError(f"{io.display_name(path)} holds samples that are not finite, and so is no impulse response")
     taps, ahead = io.resample_response(taps, rate, sample_rate, axis=0)
     convolver = StreamConvolver(taps.reshape(-1, *response.shape[1:]), channels=channels, sample_rate=sample_rate)
-    convolver.latency += ahead  # taps before time 0: what comes at first is what rings ahead
+    convolver.latency += ahead  # taps before time 0 (pre-ringing) come first
     return Response(Chain([convolver]), mapping, rate)
 
 
@@ -107,7 +107,7 @@ def response_matrix(response: ArrayLike, channels: int, *, true_stereo: bool = F
     channels : int
         Of the signal.
     true_stereo : bool
-        Four columns are the ways from left to left, left to right, right to left and right to right.
+        Four columns are the paths from left to left, left to right, right to left and right to right.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Smoothed parameters: what may be set while a step runs, and is reached linearly over its next block."""
+"""Smoothed parameters: set while a step runs, and interpolated linearly over its next block."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from audioconv.kernels.realtime.smoothed import SMOOTHED_ROWS
 
 
 class SmoothedParameter:
-    """Numbers that a step brings from where they are to a target over a block, in a straight line.
+    """A smoothed parameter: numbers that a step interpolates linearly to a target over a block.
 
-    The target is written where no step looks and then made to hold, so that a step in another thread sees all of it or
-    nothing.
+    The target is double-buffered: written beside the current one, then published by a version number, so that a step in
+    another thread sees all of it or nothing.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class SmoothedParameter:
         self._version[COUNTER.value] += 1
 
     def settle(self) -> None:
-        """Be at the target at once."""
+        """Jump to the target."""
         self._rows[SMOOTHED_ROWS.current] = self.target
 
     @property

@@ -87,7 +87,7 @@ class Live:
     stage : stage
     sample_rate : float, in Hz
     input_channels, output_channels : int
-        Of the sound card; 0 where it does not hear or play.
+        Of the sound card; 0 where it has no input or output.
     block_size : int or None
 
     Examples
@@ -128,7 +128,7 @@ class Live:
         self.close()
 
     def start(self) -> None:
-        """Let the sound begin.
+        """Start the sound card.
 
         Raises
         ------
@@ -146,13 +146,13 @@ class Live:
             raise
 
     def stop(self) -> None:
-        """Let the sound end; `start` goes on from there."""
+        """Stop the sound card; `start` goes on from there."""
         if self._stream is not None and self._stream.active:
             self._try(self._stream.stop)
         self._let_go()
 
     def _hold(self) -> None:
-        """Keep Python out of the stage, and of all that belongs to it or that it belongs to."""
+        """Lock the stage against Python, and all that belongs to it or that it belongs to."""
         for guard in _guards(self.stage):
             if all(guard.lock is not held.lock for held in self._held):  # a chain's stages have one lock
                 if not guard.lock.acquire(False):
@@ -162,24 +162,24 @@ class Live:
         self._mark(True)
 
     def _mark(self, live: bool) -> None:
-        """Say, for the errors that others will get, that a sound card is what they met."""
+        """Note in the guards, for the errors of others, that a sound card holds them."""
         for guard in self._held:
             guard.mark(live)
 
     def _let_go(self) -> None:
-        """Give the stage back to Python."""
+        """Unlock the stage for Python."""
         self._mark(False)
         while self._held:
             self._held.pop().lock.release()
 
     def close(self) -> None:
-        """Stop, and give the sound card back."""
+        """Stop, and close the sound card."""
         self.stop()
         self._close()
 
     @property
     def latency_s(self) -> tuple[float, ...]:
-        """By how much input and output are late, as the driver says."""
+        """Latency of input and output in seconds, as the driver reports it."""
         late_s = self._stream.latency
         return tuple(late_s) if isinstance(late_s, tuple) else (late_s,)
 
@@ -219,7 +219,7 @@ class Live:
         )
 
     def take_peaks_db(self) -> tuple[float, float]:
-        """Take the peaks of input and output since the last time.
+        """Read and reset the peaks of input and output since the last call.
 
         Returns
         -------
@@ -308,7 +308,7 @@ def live(stage: Any, block_size: int | None = 64, *, sample_rate: float | None =
     """Run a stage or a chain between the input and the output of a sound card.
 
     The sound card calls compiled code that never waits for Python: it plays on while Python computes, collects garbage
-    or sleeps. What is set on a stage meanwhile is heard, `StreamConvolver.set_ir` too. It needs the `live` extra.
+    or sleeps. Parameters may be set meanwhile, `StreamConvolver.set_ir` too. It needs the `live` extra.
 
     Parameters
     ----------
@@ -359,10 +359,10 @@ def live(stage: Any, block_size: int | None = 64, *, sample_rate: float | None =
 def microphone(
     *, device: DeviceName = None, seconds: float | None = None, block_size: int = 1024
 ) -> Iterator[tuple[Iterator[FloatArray], int]]:
-    """Hear with Python: (blocks, sample_rate), the blocks of one channel as they come.
+    """Capture from the microphone: (blocks, sample_rate), the blocks of one channel as they come.
 
-    They end after so many seconds, if any are given. What Python does with them may take its time; only if it is late
-    by more than ten seconds, samples are dropped.
+    They end after so many seconds, if any are given. Only if Python is late by more than ten
+    seconds, samples are dropped.
     """
     rate = default_sample_rate(device, "input")
     monitor = Monitor(10 * rate)

@@ -12,7 +12,7 @@ LOUDEST_DB = 20 * np.log10(float(np.finfo(np.float32).max))  # 770.6: a factor b
 
 
 def hertz(value: float, name: str = "sample_rate") -> int | float:
-    """Return a sample rate as an int if it is a whole number, else as a float, or say what is wrong with it."""
+    """Return a sample rate as an int if it is a whole number, else as a float, or raise an error that says why."""
     rate = number(value, name, above=0)
     return int(rate) if rate.is_integer() else rate
 
@@ -33,7 +33,7 @@ def factor(value_db: float, name: str, silence: bool = False) -> float:
 
 
 def finite_table(values: Any, name: str) -> Array:
-    """Return a copy of numbers, in rows, as a float64 array, or say what is wrong with them."""
+    """Return a copy of numbers, in rows, as a float64 array, or raise an error that says why."""
     try:
         table = np.array(values)
     except (TypeError, ValueError):  # rows of different lengths
@@ -44,7 +44,7 @@ def finite_table(values: Any, name: str) -> Array:
 
 
 def finite(array: Array, name: str) -> Array:
-    """Return an array if all of it is finite, or say how much is not."""
+    """Return an array if all of it is finite, or raise an error that says how much is not."""
     if not np.isfinite(array).all():
         wrong = np.count_nonzero(~np.isfinite(array))
         raise ArgumentError(f"{name} must be finite, but {wrong} of its {array.size} numbers are nan or infinite")
