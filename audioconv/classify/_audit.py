@@ -1,4 +1,4 @@
-"""What is wrong with a set of clips, before hours are spent on it."""
+"""Audit of a data set before training: damage, data leakage, duplicates, clipping, silence, imbalance."""
 
 import hashlib
 from collections import defaultdict
@@ -14,7 +14,7 @@ from audioconv.classify.clips import LONG
 from audioconv.classify.dataset import SPLITS, Dataset
 from audioconv.errors import ArgumentError, AudioFileError
 
-SILENT = 1e-3  # a clip whose peak is below has nothing to hear: -60 dB of full scale
+SILENT = 1e-3  # a clip whose peak is below is silent: -60 dB of full scale
 FULL, RUN = 0.999, 4  # so many samples in a row at full scale are cut off
 EDGE_S, LOUD_DB = 0.01, -12.0  # a clip whose first or last 10 ms are so near its loudest 10 ms is cut within its sound
 UNEQUAL = 3.0  # times as many clips of one label as of another
@@ -67,7 +67,7 @@ class Finding(NamedTuple):
 
 
 def audit(data: Dataset, *, clip_s: float = 1.0, threads: int | None = None) -> list[Finding]:
-    """Look at each clip of a data set, and at what they have in common.
+    """Check each clip of a data set, and its labels and splits.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ def audit(data: Dataset, *, clip_s: float = 1.0, threads: int | None = None) -> 
     Returns
     -------
     findings : list of Finding
-        broken: files that cannot be read, each named. leak: a speaker in more than one split, so that the test is no
-        test of strangers. duplicate: the same samples in two files; contradiction: under two labels. clipped: at full
+        broken: files that cannot be read, each named. leak: a speaker in more than one split, which is data
+        leakage. duplicate: the same samples in two files; contradiction: under two labels. clipped: at full
         scale for four samples or more. silent: nothing above -60 dB of full scale. truncated: loud from the first or to
         the last moment. And what is no fault (`Finding.is_fault`): imbalance, three times as many clips of one label as
         of another; too long, of which most will be left out; too short for a word.

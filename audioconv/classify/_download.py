@@ -1,4 +1,4 @@
-"""An archive from the network: goes on where an earlier try stopped; what is no archive is refused.
+"""Download of an archive: resumes where an earlier try stopped; what is no archive is refused.
 
 Networks answer for servers: a hotel's login page, a proxy's complaint, a mirror's excuse all come with status 200. So
 the first bytes are looked at before anything is written, and a page neither replaces a part that came earlier nor
@@ -102,7 +102,7 @@ def _reason(error: BaseException) -> str:
 
 
 class _Resuming:
-    """A downloader for pooch that goes on where an earlier one stopped, if the file at the server is still the same."""
+    """A downloader for pooch that resumes where an earlier one stopped, if the file at the server is still the same."""
 
     def __init__(self, part: Path, progress: ByteProgress) -> None:
         self._part, self._notes, self._progress = part, part.with_name(f"{part.name}.etag"), progress
@@ -129,7 +129,7 @@ class _Resuming:
         self._forget()
 
     def _kept(self) -> tuple[int, str, int]:
-        """What an earlier try left: bytes, what tells the server's file from another, and its length or 0."""
+        """What an earlier try left: bytes, the validator of the server's file (for If-Range), and its length or 0."""
         if not self._part.is_file() or not is_archive(_first(self._part)):
             self._forget()
             return 0, "", 0

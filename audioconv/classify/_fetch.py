@@ -91,7 +91,7 @@ def fetch(
 
 
 class _BadArchiveError(DownloadError):
-    """The fault is the archive's, so that it is of no use to keep it."""
+    """The archive itself is bad, so that it is not kept."""
 
 
 def _given(entry: PublicSet, archive: Path) -> Path:

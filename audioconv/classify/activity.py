@@ -1,4 +1,4 @@
-"""Voice activity by energy: where levels, one each 10 ms, stand out from their noise floor."""
+"""Voice activity detection (VAD) by energy: where levels, one each 10 ms, stand out from their noise floor."""
 
 from bisect import bisect_left, insort
 from collections import deque
@@ -32,8 +32,8 @@ class ActivityDetector:
     """Where levels, one each 10 ms, stand out from their floor.
 
     A sound is all that is `END_DB` above the floor and no more than `RANGE_DB` below the loudest of it, where
-    something is `begin_db` above the floor, and ends with a pause. One of more than `most` levels is given out when it
-    is so long, and passed over from there on.
+    something is `begin_db` above the floor, and ends with a pause. One of more than `most` levels is returned at that
+    length, and the rest of it ignored.
     """
 
     def __init__(self, most: int, begin_db: float = BEGIN_DB) -> None:

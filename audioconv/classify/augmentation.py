@@ -28,7 +28,7 @@ class Augmentation(Settings):
     Parameters
     ----------
     shift_s : float, in seconds
-        The largest shift in time, either way.
+        Time jitter: the largest random shift, either way.
     speed : (float, float)
         Speed perturbation: tempo and pitch together, by a factor between these.
     vocal_tract : (float, float)
@@ -73,7 +73,7 @@ class Augmentation(Settings):
     Augmentation(snr_db=(5.0, 20.0), n_masks=2)
     """
 
-    # Found best, or of no use and off, on digits of unseen speakers and on Speech Commands: see docs/trials.md,
+    # Tuned (off where nothing was gained) on digits of unseen speakers and on Speech Commands: see docs/trials.md,
     # "Recognition".
 
     shift_s: float = 0.1

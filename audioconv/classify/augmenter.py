@@ -22,7 +22,7 @@ WAVES = np.arange(1, 5, dtype=np.float32)[:, None]  # half periods of the equali
 
 
 class AugmentationParameters(NamedTuple):
-    """What is done in an epoch, a row for each clip; the clips of noise alone come after the others."""
+    """The random parameters of an epoch, a row for each clip; the clips of noise alone come after the others."""
 
     hops: Array  # samples from frame to frame
     pitches: Array  # pitch factors in percent, less the lowest one that there is
@@ -39,7 +39,7 @@ class AugmentationParameters(NamedTuple):
 
 
 class Augmenter:
-    """Clips, and clips of noise alone, as log-mel frames that are others in each epoch.
+    """Clips, and clips of noise alone, as log-mel frames that differ in each epoch.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Augmenter:
         return self.features.absolute.perturbed((self._percents / 100).tolist())
 
     def draw(self, epoch: int) -> AugmentationParameters:
-        """What is done to all clips in this epoch."""
+        """Draw the random parameters of all clips for an epoch."""
         settings, features, count, clips = self.settings, self.features, len(self), len(self.clips)
         rng = np.random.default_rng([self.seed, epoch, 0x76])
         hops = rng.integers(self._hops[0], self._hops[1] + 1, count)
@@ -169,7 +169,7 @@ class Augmenter:
 
 
 def equaliser(weights: Array, bands: int, deviation_db: float) -> Float32Array:
-    """Smooth curves over so many bands, in natural logarithms of power: another microphone, another voice.
+    """Smooth gain curves over so many bands, in natural logarithms of power, as of other microphones and voices.
 
     weights (..., 4, 1): of cosines of half a period to two, the shorter ones weaker.
     """
@@ -179,7 +179,7 @@ def equaliser(weights: Array, bands: int, deviation_db: float) -> Float32Array:
 
 
 def spec_augment(frames: Float32Array, masks: Array) -> Float32Array:
-    """Put zeros (the mean of standardised features) over the masked times and bands, in place.
+    """SpecAugment: put zeros (the mean of standardised features) over masked times and bands, in place.
 
     References
     ----------

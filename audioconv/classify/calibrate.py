@@ -26,11 +26,11 @@ class Word(NamedTuple):
 
 
 class DetectionScore(NamedTuple):
-    """What a detector made of a stream."""
+    """Hits and false alarms of a detector in a stream."""
 
     words: int
     hits: int
-    false_alarms: int  # detections that are no first right one of a word
+    false_alarms: int  # detections other than the first correct one of a word
     hours: float
 
     @property
@@ -54,7 +54,7 @@ def place_words(
     gap_s: tuple[float, float] = (1.0, 2.0),
     rng: np.random.Generator,
 ) -> tuple[Float32Array, list[Word]]:
-    """Lay clips at random distances into noise.
+    """Place clips at random intervals in noise.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def decode_posteriors(
     refractory_s: float = REFRACTORY_S,
     ignore: Iterable[Any] | None = NON_KEYWORD_LABELS,
 ) -> list[Detection]:
-    """Detections that posteriors already computed lead to at a threshold."""
+    """The detections of precomputed posteriors at a threshold."""
     decoder = EventDecoder(
         scorer, threshold, smoothing_s=smoothing_s, hold_s=hold_s, refractory_s=refractory_s, ignore=ignore
     )
@@ -126,11 +126,11 @@ def choose_threshold(
     seed: RandomState = 0,
     threads: int | None = None,
 ) -> float:
-    """The threshold with the fewest mistakes: words that are missed, and noises that are taken for words.
+    """The threshold with the fewest errors: missed words, and false alarms in noise.
 
-    The clips are placed in the noises at `snr_db`; the noises alone are heard at the same level, a minute of each. Of
+    The clips are placed in the noises at `snr_db`; the noises alone are scored at the same level, a minute of each. Of
     thresholds that are equally good within `SLACK` of the words, the middle one is taken: a noise that was not
-    trained on moves both kinds of mistakes.
+    trained on shifts both kinds of errors.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def choose_threshold(
     clips : float32 array, shape (clips, samples)
         Not trained on; at most 300 are used.
     labels : sequence of labels
-        Those in `NON_KEYWORD_LABELS` are placed in the stream too, to be passed over.
+        Those in `NON_KEYWORD_LABELS` are placed in the stream too, as words to ignore.
     noises : list of float32 arrays of unit power
     snr_db : float
     seed : int, RandomState or Generator

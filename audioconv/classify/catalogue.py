@@ -1,4 +1,4 @@
-"""Public sets of labelled clips: where they are, their licences, and how their files tell labels and splits."""
+"""Public sets of labelled clips: where they are, their licences, and where their labels and splits are."""
 
 import csv
 import re

@@ -53,7 +53,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         Mixed into the clips when augmenting, beside white, pink and brown noise made at run time.
     silence : str, optional
         A class of this label for noise alone, trained on the background noises. Without it, they are "silence" or
-        "unknown" (with underscores or not) if there are clips of such a label, else no class more than another.
+        "unknown" (with underscores or not) if there are clips of such a label, else all classes alike.
     class_weight : None, "balanced" or dict of label -> number
         How much clips of each label count, as in scikit-learn; balanced: as if there were as many of each.
     threads : int, optional
@@ -186,7 +186,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
             Clips that are not trained on: the weights of the last epoch that is not clearly worse than the best one are
             kept, and the threshold of detectors is chosen on them.
         checkpoint : path, optional
-            Where the state of the training is kept while it runs. If the file is there, the training goes on from it,
+            Where the state of the training is saved while it runs. If the file is there, the training resumes from it,
             to the same weights as if it had never stopped.
         sample_weight : float array, shape (clips,), optional
             How much the loss of each clip counts, beside `class_weight`; their mean does not matter. Clips of weight 0
@@ -213,7 +213,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         frames = features.frames(self.clip_length)
         network = models.build(self.model, len(task.classes), features.n_features, seed, frames)
         loader = training.make_loader(self, task, training.make_augmenter(self, clips, features, noises, seed), network)
-        # from here on nothing is refused, so that an object that was fitted before is never half of each
+        # from here on nothing is refused, so that a refitted object is never half old and half new
         self.scorer_ = Scorer(task.classes, features, network, loader.mean, loader.std, self.clip_length, *self._tta())
         self.n_features_in_, self.threshold_ = _samples(task.train.X, self.clip_length), THRESHOLD
         self.seed_, self.split_ = seed, None
@@ -239,7 +239,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         )
 
     def _calibrate(self, clips: Float32Array, labels: Array, noises: list[Float32Array], seed: int) -> None:
-        """Choose the threshold of detectors; Ctrl-C leaves the usual one, and the trained weights."""
+        """Choose the threshold of detectors; Ctrl-C leaves the default, and the trained weights."""
         from audioconv.classify.calibrate import choose_threshold
 
         try:
@@ -256,7 +256,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         return Augmentation() if self.augment else None
 
     def _tta(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Pitch factors and shifts of test-time augmentation: none where training has met no other pitch or place."""
+        """Pitch factors and shifts of test-time augmentation: none where training was without augmentation."""
         if not self._augmentation():
             return (1.0,), (0.0,)
         config = self._training_config()
@@ -265,7 +265,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
     # --- files ---
 
     def save(self, path: Path) -> None:
-        """Write the trained model to one safetensors file, in the place of one that is there; whole or not at all.
+        """Serialise the trained model to a safetensors file, replacing one that is there (atomic write).
 
         Parameters
         ----------
@@ -282,12 +282,12 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
 
     @classmethod
     def load(cls, path: Path = SHIPPED, model: models.ModelFactory | None = None) -> Self:
-        """Read a model that `save` wrote, with its parameters.
+        """Load a model that `save` serialised, with its parameters.
 
         Parameters
         ----------
         path : path
-            Without it, the model that comes along: ten English words, learnt from people and from synthetic voices.
+            By default the shipped model: ten English words, learnt from people and from synthetic speech.
         model : function, optional
             That made the network, where it was not one of `audioconv.models.MODELS`.
 
@@ -298,7 +298,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         Raises
         ------
         ModelFileError
-            If it cannot be read, or is no whole model.
+            If it cannot be read, or is not complete.
         """
         return serialization.load(cls, path, model)
 
@@ -309,5 +309,5 @@ def _samples(X: Any, clip_length: int) -> int:
 
 
 def _same(value: Any, default: Any) -> bool:
-    """Whether a parameter is as ever, and not worth a word."""
+    """Whether a parameter has its default, so that `repr` leaves it out."""
     return value is default or (type(value) is type(default) and bool(value == default))

@@ -1,7 +1,7 @@
-"""The cache of clips of files: decoded, resampled and of one length, in a file that is mapped into memory.
+"""The cache of decoded clips, resampled and of one length, in a memory-mapped file.
 
-So sets larger than memory can be trained on, and the second training on a set begins at once. It is clips that are kept
-and not features, because features are made of clips that each epoch changes anew.
+So sets larger than memory can be trained on, and the second training on a set begins at once. Clips are
+cached and not features, because each epoch augments the clips anew.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from audioconv.classify.progress import NoticeSink
 from audioconv.io import atomic_write
 
 FORMAT = 2  # changes when the same files would give other clips
-MOST_BYTES = 8 << 30  # kept together; those that were not used for the longest time go first
+MOST_BYTES = 8 << 30  # in all; the least recently used go first
 
 
 def memory_mapped_clips(
@@ -31,7 +31,7 @@ def memory_mapped_clips(
     notices: NoticeSink | None,
     threads: int | None = None,
 ) -> Float32Array:
-    """Clips (files, length) of float32, read-only, from the cache; what is not there is read and put there.
+    """Memory-mapped clips (files, length), float32, read-only, from the cache; missing ones are read and cached.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def memory_mapped_clips(
     read : callable
         read(path, notices) gives the clip of a file.
     notices : NoticeSink or None
-        Told what `read` did, also where the clips were there already.
+        Gets the notices of `read`, also where the clips were cached.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def memory_mapped_clips(
         clips = _opened(path, notices_path, (len(files), length))
         if clips is None:
             raise OSError(f"{path} is gone again")
-    with suppress(OSError):  # of another user's cache; it is only put off when these clips make room
+    with suppress(OSError):  # in another user's cache: then these clips are only evicted earlier
         os.utime(path)
     for text in json.loads(notices_path.read_text()):
         if notices is not None:
@@ -117,7 +117,7 @@ def _write(
         np.lib.format.write_array_header_1_0(file, header | {"shape": (len(files), length)})
         file.flush()
         start = file.tell()
-        if hasattr(os, "posix_fallocate"):  # said now rather than after all files were decoded
+        if hasattr(os, "posix_fallocate"):  # a full disk is found now rather than after all files were decoded
             os.posix_fallocate(file.fileno(), 0, start + len(files) * size)
 
         def store(i: int) -> None:
@@ -137,7 +137,7 @@ def _write_at(handle: int, data: bytes, place: int) -> None:
 
 
 def _make_room(folder: Path, newest: Path) -> None:
-    """Remove those that were not used for the longest time, but never the newest."""
+    """Remove the least recently used files, but never the newest."""
     kept = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
     total = 0
     for path in [newest, *(path for path in kept if path != newest)]:

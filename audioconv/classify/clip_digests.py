@@ -1,4 +1,4 @@
-"""Digests of the clips that a model was trained on, against data leakage: nobody tests it on what it has seen."""
+"""Digests of the clips that a model was trained on, against data leakage: so that a test leaves them out."""
 
 import hashlib
 

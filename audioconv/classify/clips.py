@@ -28,7 +28,7 @@ def fit_length(samples: Float32Array, length: int) -> Float32Array:
     Many stretches hold a short sound whole: all that have nearly the largest energy. The middle one has as much before
     the sound as after it. Where the sound is near an end, there are zeros beyond that, as there are around short clips.
     """
-    # As well as in the middle of a clip are words recognised so: see docs/trials.md, "Recognition: shipped words".
+    # Words are recognised as well so as in the middle of a clip: see docs/trials.md, "Recognition: shipped words".
     missing = length - samples.size
     if missing >= 0:
         return np.pad(samples, (missing // 2, missing - missing // 2))
@@ -51,7 +51,7 @@ def fit_length(samples: Float32Array, length: int) -> Float32Array:
 
 
 def read_mono(path: Path, sample_rate: int, notices: NoticeSink | None = None) -> Float32Array:
-    """Samples of a file as float32 of one channel at `sample_rate`; `notices.say` is told what was done to it."""
+    """Samples of a file as float32 of one channel at `sample_rate`; `notices.say` gets what was converted."""
     clip = io.read(path)
     samples = clip.samples
     if samples.ndim == 2:
@@ -69,7 +69,7 @@ def _say(notices: NoticeSink | None, text: str) -> None:
 
 
 def check_clips(X: Any) -> CheckedClips:
-    """Return X as a list of paths or as a float array (clips, samples), or say what is wrong with it."""
+    """Return X as a list of paths or as a float array (clips, samples), or raise an error that says why."""
     wanted = "X must be a list of paths or an array (clips, samples)"
     if isinstance(X, (str, os.PathLike)):
         raise ArgumentError(f"{wanted}, not the one path {str(X)!r}")
@@ -100,7 +100,7 @@ def check_clips(X: Any) -> CheckedClips:
 
 
 def check_block(block: ArrayLike) -> Float32Array:
-    """Return a block of a stream as a float32 array (samples,), or say what is wrong with it."""
+    """Return a block of a stream as a float32 array (samples,), or raise an error that says why."""
     checked: Array = arrays.floating(block, "block", (1,))
     if checked.dtype != np.float32:
         raise DtypeError(f"this stream takes float32 blocks, not {checked.dtype}")
@@ -125,15 +125,15 @@ def load_clips(
     sample_rate : int, in Hz
     length : int, in samples
     notices : NoticeSink, optional
-        Told what is done to files that do not fit.
+        Gets what is converted in files that do not fit.
     threads : int, optional
     cache : bool
-        Cache the clips of files on disk for the next time, and map them into memory.
+        Cache the clips of files on disk for the next time, memory-mapped.
 
     Returns
     -------
     clips : float32 array, shape (clips, length)
-        Read-only if it is mapped.
+        Read-only if memory-mapped.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from audioconv._typing import Array
 from audioconv.classify.data_loader import DataLoader
 from audioconv.classify.progress import TrainingProgress
 
-# Over the clips, unless epochs says otherwise; more take their time for little: see docs/trials.md, "Recognition:
+# Passes over the clips, unless `epochs` is given; more gain little: see docs/trials.md, "Recognition:
 # shipped words".
 PASSES = 1
 CLIP_OF_SEED = (1 << 24) - 1  # in the seeds that `DataLoader` gives, below the epoch

@@ -1,4 +1,4 @@
-"""What the network sees in each epoch: augmented clips as standardised features, in batches."""
+"""Data loader: batches of augmented clips as standardised features, epoch by epoch."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from audioconv._typing import Array, Float32Array
 from audioconv.classify.augmentation import mixup
 from audioconv.classify.augmenter import AugmentationParameters, Augmenter, spec_augment
 
-SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a band that never changes is not blown up
-DRAW_VERSION = 3  # changes when the same seed changes clips in other ways: a training that was begun cannot go on then
+SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a constant band is not amplified
+DRAW_VERSION = 3  # changes when the same seed augments clips otherwise: older checkpoints cannot be resumed then
 SEED_BITS = 23  # of the 63 of a clip's seed, above 16 of the epoch and 24 of the clip
 CHUNK_CLIPS = 25  # that a thread takes at a time: of 1 s, their samples fit into its cache
 
@@ -61,7 +61,7 @@ class DataLoader:
     def _measure(self) -> tuple[Float32Array, Float32Array]:
         """Mean and standard deviation of each band over the clips of epoch 0, augmented as those of all epochs are.
 
-        Clips as they are would not do: a band that is silent in all of them would be blown up by the first noise.
+        Clips as recorded would not do: a band that is silent in all of them would be amplified with the first noise.
         """
         parameters = self._augmenter.draw(0)
         chunks = _chunks(np.arange(len(self._augmenter.clips)))
@@ -77,7 +77,7 @@ class DataLoader:
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What makes these batches, as plain values: a training can only go on with the same."""
+        """What determines these batches, as plain values: a checkpoint is resumed only with the same."""
         augmenter, digest = self._augmenter, hashlib.sha256(self._targets.tobytes())
         for clip in augmenter.clips:  # one after the other: there may be more of them than memory
             digest.update(clip.tobytes())
@@ -96,7 +96,7 @@ class DataLoader:
     def __call__(self, epoch: int, start: int = 0) -> Iterator[tuple[Float32Array, Float32Array, Array]]:
         order = np.random.default_rng([self._seed, epoch + 1]).permutation(len(self._targets))
         parameters = self._augmenter.draw(epoch + 1)
-        # Not by another thread while a batch is used, because the training step wants all threads: see docs/trials.md,
+        # No prefetch by another thread, because the training step uses all threads: see docs/trials.md,
         # "Training step".
         for clips in np.array_split(order, self.steps)[start:]:
             yield self._batch(epoch + 1, parameters, clips)

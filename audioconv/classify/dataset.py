@@ -29,10 +29,10 @@ class Dataset:
     files : list of str
     labels : array of str, shape (clips,)
     groups : array of str, shape (clips,), or None
-        Speakers, which never cross splits that were made here.
+        Speakers, which never cross splits that were made here (data leakage).
     splits : array of str, shape (clips,)
     notices : list of str
-        What was passed over, or done to have splits.
+        What was ignored, and how splits were made.
     official : bool
         Whether the splits are those of the manifest; else they were made here.
 
@@ -156,7 +156,7 @@ def load_dataset(
     words : list of labels, optional
         The words to tell apart. Clips of all other labels are "unknown", in each split as many as of a word on average.
     missing : bool
-        Keep files of the manifest that do not exist, to be told of by `audit` with all others that cannot be read.
+        Keep files of the manifest that do not exist, to be reported by `audit` with all others that cannot be read.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def _check_labels(folder: Path, labels: list[str], notices: list[str]) -> None:
 
 
 def _walk(folder: Path, notices: list[str]) -> tuple[list[str], list[str]]:
-    """Files and labels of a folder of folders; what is passed over goes into the notices."""
+    """Files and labels of a folder of folders; what is ignored goes into the notices."""
     files: list[str] = []
     labels: list[str] = []
     passed = []

@@ -17,7 +17,7 @@ THRESHOLD = 0.7  # where there were no validation clips to choose it on
 
 
 class Detection(NamedTuple):
-    """One word heard. Times are seconds from the start of the stream, at the middle of the windows that heard it.
+    """One detected word. Times are seconds from the start of the stream, at the middle of the scored windows.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class EventDecoder:
     """Decode posteriors, row by row, to events: the decision when a word was said.
 
     They are averaged over `smoothing_s` (posterior smoothing). When that of a word reaches `threshold`, an event
-    begins; it ends when the largest has not grown for `hold_s`, and gives one detection, of the label that was largest.
-    For `refractory_s` after the peak no other event begins.
+    begins; it ends when the largest has not grown for `hold_s` (hold time), and gives one detection, of the label that
+    was largest. For `refractory_s` after the peak (refractory time) no other event begins.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class EventDecoder:
 
 
 class KeywordDetector:
-    """Words in a stream, as they are said.
+    """A keyword detector for streams: words, as they are said.
 
     Parameters
     ----------
@@ -145,9 +145,9 @@ class KeywordDetector:
     smoothing_s : float, in seconds
         Posteriors are averaged over so long.
     hold_s : float, in seconds
-        A word is given out when its score has not grown for so long.
+        Hold time: a word is reported when its score has not grown for so long.
     refractory_s : float, in seconds
-        No other word is heard for so long after the peak of a word.
+        Refractory time: no other word is detected for so long after the peak of a word.
     ignore : str, or sequence of labels
         What is no keyword, such as "unknown".
     threads : int, optional

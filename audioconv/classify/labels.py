@@ -18,7 +18,7 @@ NON_KEYWORD_LABELS = UNKNOWN_LABELS + SILENCE_LABELS
 
 
 def check_labels(y: Any, clips: int) -> Array:
-    """Return y as an array of `clips` labels, or say what is wrong with it."""
+    """Return y as an array of `clips` labels, or raise an error that says why."""
     if y is None:
         raise ArgumentError("KeywordClassifier requires y to be passed, but the target y is None; labels are wanted")
     try:
@@ -42,7 +42,7 @@ def check_labels(y: Any, clips: int) -> Array:
 
 
 def noise_target(classes: Array, silence: Any = None) -> Float32Array:
-    """What clips of noise alone are, as a share of each class: silence, else unknown, else all alike (uniform)."""
+    """The target of clips of noise alone, as a share of each class: silence, else unknown, else all alike (uniform)."""
     labels = classes.tolist()
     own = [label for label in (silence, *SILENCE_LABELS, *UNKNOWN_LABELS) if label in labels]
     return (classes == own[0]).astype(np.float32) if own else np.full(len(classes), 1 / len(classes), np.float32)

@@ -64,7 +64,7 @@ def _place(folder: Path, name: str) -> str:
 
 
 def _once(manifest: Path, rows: list[dict[str, str]], notices: list[str]) -> list[dict[str, str]]:
-    """Each row once: a file that is named twice alike would be in two parts of a split that is made."""
+    """Each row once: a file that is named twice could be in two splits (data leakage)."""
     once: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
         once.setdefault((row["file"], row["label"]), row)

@@ -1,4 +1,4 @@
-"""What an estimator is given: checks before any clip is read, and settings within settings."""
+"""Parameters of the estimator: checked before any clip is read, and nested."""
 
 import numbers
 import os
@@ -84,7 +84,7 @@ def _changed(name: str, settings: object, changes: dict[str, Any]) -> Settings:
 
 
 def check_parameters(classifier: "KeywordClassifier") -> Features:
-    """Return the features, or say what is wrong with the parameters, as far as that does not depend on the clips.
+    """Return the features, or raise an error about the parameters, as far as that does not depend on the clips.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def check_parameters(classifier: "KeywordClassifier") -> Features:
 
 
 def check_silence(silence: object, labels: Array) -> None:
-    """Say if a class for noise has a label of another kind than clips have: text among numbers, or the reverse."""
+    """Raise an error if the label for noise is of another kind than those of clips: text beside numbers, either way."""
     if silence is not None and isinstance(silence, str) != (labels.dtype.kind == "U"):
         kind = "text" if labels.dtype.kind == "U" else "numbers"
         raise ArgumentError(f"silence must be a label like those of y, which are {kind}, not {silence!r}")

@@ -1,4 +1,4 @@
-"""What a fitted estimator does: labels and posteriors of clips, posteriors and keywords of streams."""
+"""Predictions of a fitted estimator: labels and posteriors of clips, posteriors and keywords of streams."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -139,7 +139,7 @@ class PredictorMixin:
         return labels
 
     def was_trained_on(self, X: Clips) -> tuple[Array, Array] | tuple[None, None]:
-        """Say whether each clip is one that the weights were made from, or, as validation, chosen by.
+        """Return whether each clip was in the training set, or in the validation set (data leakage).
 
         Parameters
         ----------
@@ -191,9 +191,9 @@ class PredictorMixin:
         smoothing_s : float, in seconds
             Posteriors are averaged over so long.
         hold_s : float, in seconds
-            A word is given out when its score has not grown for so long.
+            Hold time: a word is reported when its score has not grown for so long.
         refractory_s : float, in seconds
-            No other word is heard for so long after the peak of a word.
+            Refractory time: no other word is detected for so long after the peak of a word.
         ignore : str, or sequence of labels
             What is no keyword, such as "unknown".
 

@@ -11,14 +11,14 @@ NOTEBOOK_BAR = 18  # characters
 
 
 class NoticeSink(Protocol):
-    """What is told notices."""
+    """A receiver of notices."""
 
     def say(self, text: str) -> None:
         """Take a notice."""
 
 
 class Notices:
-    """Says on stderr what was done to files that did not fit: each kind once. Silent with verbose 0."""
+    """Prints on stderr how files that did not fit were converted: each kind once. Silent with verbose 0."""
 
     def __init__(self, verbose: int) -> None:
         self._verbose = verbose

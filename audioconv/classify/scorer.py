@@ -23,7 +23,7 @@ WINDOW_HOP_MS = 50  # from one window of a stream to the next
 class Scorer:
     """What turns clips, and the windows of streams, into posteriors.
 
-    Both go the same way: absolute features by each pitch factor, shifted by each time shift (test-time augmentation),
+    Both are scored alike: absolute features by each pitch factor, shifted by each time shift (test-time augmentation),
     brought to the levels of a clip, standardised, through the network; the mean of the logits decides. So a window of a
     stream has the posteriors that it has as a clip.
 
@@ -39,7 +39,7 @@ class Scorer:
     tta_pitch_factors : tuple of float
         A clip is scored as if it were so many times as high.
     tta_shifts_s : tuple of float, in seconds
-        And as if it came so much later, between silence.
+        And as if it came so much later, padded with silence.
 
     Examples
     --------
@@ -197,7 +197,7 @@ class PosteriorStream:
     """Posteriors of a window as long as a clip, which moves on in steps of `scorer.window_hop` samples.
 
     Row k scores samples k * window_hop ... k * window_hop + clip_length. Blocks of any length give the rows that they
-    complete; `flush` fills the last window with zeros, so that no sample goes unheard; a stream shorter than a clip is
+    complete; `flush` fills the last window with zeros, so that every sample is scored; a stream shorter than a clip is
     placed in the middle of one, as `predict_proba` does. The rows are the same at any cut.
 
     Parameters

@@ -64,7 +64,7 @@ class EnergySegmenter:
     """Cut what is said, word by word, out of a stream: voice activity detection (VAD) by energy.
 
     A sound stands out from the noise, whose level is estimated as it goes, by `threshold_db`, and ends with 0.3 s of
-    quiet; it comes to lie in the middle of a clip. Before the first one half a second of quiet is wanted; one that is
+    quiet; it comes to lie in the middle of a clip. Before the first one half a second of quiet is needed; one that is
     there from the first moment or to the last is truncated. What begins within a clip that has no issue belongs to it,
     and is no word of its own. The segments are the same at any cut.
 
@@ -100,7 +100,7 @@ class EnergySegmenter:
         self.threshold_db = threshold_db
         self._hop = round(HOP_S * self.sample_rate)
         self._short = round(SHORT_S * self.sample_rate)
-        # a sound that is open, its pause, and what of its clip lies before it
+        # an open sound, its pause, and what its clip has before it
         self._kept = 2 * self.clip_length + round((PAUSE_S + LEAD_S + FIRST_S) * self.sample_rate)
         self._filter = Biquad.design("highpass", self.sample_rate, RUMBLE_HZ)
         self._activity = ActivityDetector(self.clip_length // self._hop, threshold_db)

@@ -1,4 +1,4 @@
-"""Trained classifiers as files: the arrays and settings of one, and one made of them again."""
+"""Serialization of trained classifiers: weights are serialised with their settings, and loaded again."""
 
 import os
 import pathlib
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 _Classifier = TypeVar("_Classifier", bound="KeywordClassifier")
 
 NETWORK = "network."  # begins the names of the network's arrays
-SUFFIXES = (".safetensors", ".model", "")  # others stand for formats that this is not
+SUFFIXES = (".safetensors", ".model", "")  # others are of other formats
 DIGESTS = ("trained_on", "validated_on")  # arrays that files of earlier versions do not have
 
 
 def check_name(path: Path) -> pathlib.Path:
-    """Return `path`, or say why a model is not written under this name: its suffix is that of another format.
+    """Return `path`, or raise an error if its suffix is that of another format.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def check_name(path: Path) -> pathlib.Path:
 
 
 def save(classifier: "KeywordClassifier", path: Path) -> None:
-    """Write a trained classifier to one safetensors file; it appears whole or not at all."""
+    """Serialise a trained classifier to one safetensors file (atomic write)."""
     check_name(path)
     scorer = classifier.scorer_
     arrays = {NETWORK + name: array for name, array in scorer.network.state_dict().items()}
@@ -71,15 +71,15 @@ def save(classifier: "KeywordClassifier", path: Path) -> None:
 
 
 def name_of(model: Any) -> str:
-    """What a file says of a model: of a function its name, because nothing in a file is executed."""
+    """The serialised form of a model: of a function its name, because nothing in a file is executed."""
     return model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
 
 
 def _described(classifier: "KeywordClassifier") -> dict[str, Any]:
-    """The parameters of a classifier as JSON can say them; those that are none of the model itself are left out."""
+    """The parameters of a classifier as JSON; those that do not belong to the model are left out."""
     params = {name: _plain(value) for name, value in classifier.get_params(deep=False).items() if name != "model"}
     if params["random_state"] is not None and not isinstance(classifier.random_state, (int, np.integer)):
-        params["random_state"] = classifier.seed_  # of a generator what it gave
+        params["random_state"] = classifier.seed_  # of a generator the seed that it gave
     if isinstance(classifier.class_weight, dict):  # JSON knows only text as keys
         params["class_weight"] = [[_plain(label), _plain(weight)] for label, weight in classifier.class_weight.items()]
     noises = [] if classifier.background_noise is None else list(classifier.background_noise)
@@ -116,7 +116,7 @@ def _parameters(path: Path, stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None) -> _Classifier:
-    """A classifier of the class `cls` as `save` wrote it; `model` is the function that made it, if one did.
+    """Load a classifier of the class `cls` that `save` serialised; `model` is the function that made it, if one did.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
 
 
 def _scorer(model: Any, clip_length: int, arrays: dict[str, Array], settings: dict[str, Any]) -> Scorer:
-    """What `save` wrote of a scorer."""
+    """The scorer that `save` serialised."""
     classes = np.array(settings["classes"], settings.get("dtype"))
     kind = KINDS[settings["features"].pop("kind", "LogMel")]
     features = kind(**settings["features"], filters=arrays["filters"])

@@ -1,4 +1,4 @@
-"""The steps of `KeywordClassifier.fit`: what is to be learnt, checked; clips and noises, read; the network, trained."""
+"""The steps of `KeywordClassifier.fit`: check the task, read clips and noises, train the network."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class Examples(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is to be learnt, checked as far as that can be done without reading a clip."""
+    """A training task, checked as far as that can be done without reading a clip."""
 
     train: Examples
     validation: Examples | None
@@ -51,7 +51,7 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a training."""
+    """The result of a training."""
 
     history: list[dict[str, Any]]
     best_epoch: int
@@ -80,7 +80,7 @@ def make_task(classifier: "KeywordClassifier", X: Any, y: Any, validation: Any, 
 
 
 def notice_of_silence(classifier: "KeywordClassifier", task: Task) -> str | None:
-    """What to say where a class of silence has neither clips nor noise to learn it from."""
+    """A notice if a class of silence has neither clips nor noise to learn it from."""
     augmentation, silence = classifier._augmentation(), classifier.silence
     noise_clips = round(len(task.targets) * augmentation.noise_clip_ratio) if augmentation else 0
     if noise_clips or silence is None or silence in task.train.labels:

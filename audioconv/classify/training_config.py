@@ -39,7 +39,7 @@ class TrainingConfig(Settings):
     tta_pitch_factors : tuple of float
         Test-time augmentation: a clip is scored as if it were so many times as high; the mean of the logits decides.
     tta_shifts_s : tuple of float, in seconds
-        Test-time augmentation: and as if it came so much later, between silence.
+        Test-time augmentation: and as if it came so much later, padded with silence.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class TrainingConfig(Settings):
     label_smoothing: float = 0.1
     ema_decay: float = 0.0
     tta_pitch_factors: tuple[float, ...] = (0.88, 0.94, 1.0, 1.06, 1.13)
-    # Strides and the edges of a clip make a network sensitive to where a word lies.
+    # Strides and the edges of a clip make a network sensitive to the position of a word.
     tta_shifts_s: tuple[float, ...] = (-0.05, 0.05)
 
     def __post_init__(self) -> None:

@@ -83,7 +83,7 @@ def _counted(
             yield block
             if left <= 0:
                 return
-    except KeyboardInterrupt:  # the way to end it: what was heard is still told
+    except KeyboardInterrupt:  # the usual end: what was found is still reported
         return
 
 

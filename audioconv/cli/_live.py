@@ -62,7 +62,7 @@ def live(
                 _show(playing, seconds)
             else:
                 playing.wait(seconds)
-        except KeyboardInterrupt:  # the way to end it
+        except KeyboardInterrupt:  # the usual end
             pass
         done = playing.statistics
     typer.echo(f"{done.frames / playing.sample_rate:.1f} s in {done.blocks} blocks; dropouts {done.dropouts}, "

@@ -132,7 +132,7 @@ def _keep_segments(
             if kept == wanted:
                 break
             prompt.ask(kept + 1)
-    except KeyboardInterrupt:  # the way to end it
+    except KeyboardInterrupt:  # the usual end
         say(f"ended: {kept} {'clips are' if kept != 1 else 'clip is'} kept")
     return kept
 
@@ -150,7 +150,7 @@ def _say_next(into: Path, speaker: str | None) -> None:
 
 
 class _NoPrompt:
-    """Where nobody has to be told what to do."""
+    """No prompts: where nobody speaks on demand."""
 
     def __enter__(self) -> "_NoPrompt":
         return self
@@ -170,7 +170,7 @@ class _NoPrompt:
 
 
 class _Prompt(_NoPrompt):
-    """What to do, with the level of the microphone beside it on a terminal, or as lines."""
+    """Prompts to the speaker, with the level of the microphone beside them on a terminal, or as lines."""
 
     def __init__(self, label: str, wanted: int | None, continuous: bool) -> None:
         from rich.console import Console

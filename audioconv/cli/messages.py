@@ -1,4 +1,4 @@
-"""What the commands say beside their results."""
+"""Messages of the commands beside their results: notices, warnings, progress bars."""
 
 import time
 import warnings

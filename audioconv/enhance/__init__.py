@@ -1,4 +1,4 @@
-"""Sound made better: noise taken out."""
+"""Enhancement: noise reduction."""
 
 from audioconv.enhance.spectral_gate import Denoise, denoise
 

@@ -7,7 +7,7 @@ from audioconv.signal._stft import Stft
 
 
 class SignalActivity:
-    """The share of each frame's window, in energy, that lies over sound.
+    """The share of each frame's window, in energy, that covers sound.
 
     Samples before and after the signal are none, and neither are stretches of zeros, of an eighth of a hop. Frames are
     those of `Stft.stream`, for transforms whose windows begin at multiples of the hop.

@@ -1,4 +1,4 @@
-"""A spectral gate: what does not stand out of the noise is made softer, in time and frequency."""
+"""Noise reduction by a spectral gate: bins of time and frequency near the noise floor are attenuated."""
 
 from functools import lru_cache
 from typing import Literal
@@ -25,43 +25,43 @@ from audioconv.stage import (
 from audioconv.stream.convolver2d import StreamConvolver2d
 
 _CHUNK = 64  # frames that go through all steps together, so that memory does not grow with the block
-_AVERAGED = 4  # frames of which the mean is looked at for the least power: fewer are too often small by chance
-_PRESENT = 0.1  # share of a window that must lie over sound for its power to say something of noise
+_AVERAGED = 4  # frames averaged before the minimum is taken: fewer are too often small by chance
+_PRESENT = 0.1  # share of a window that must cover sound for its power to count as noise
 _TRIAL_FRAMES = 2000  # of white noise, to see how far its least power lies below its mean
 
 
 class Denoise(GuardedStage):
-    """Take noise out of sound, block by block: a spectral gate.
+    """Reduce noise, block by block: a spectral gate.
 
     Power is smoothed over time and frequency. Where it is not much above that of the noise, the gain goes down to
     -`reduction_db`; elsewhere the noise's share is subtracted (Wiener's gain). The mask of gains is smoothed, too, so
-    that no single bin is left to ring, and applied to the short-time spectra.
+    that no single bin stands out (musical noise), and applied to the short-time spectra.
 
     Parameters
     ----------
     sample_rate : int, in Hz
     noise : float array, shape (samples,) or (samples, channels), optional
         A stretch of nothing but the noise: its mean power is the profile, for all time. By default the noise is
-        estimated as it goes, by minimum statistics: the least power of each bin within the last `memory_s`, brought up
-        to a mean; digital silence is left out.
+        estimated as it goes, by minimum statistics: the least power of each bin within the last `memory_s`, its bias
+        corrected; digital silence is left out.
     threshold_db : float
-        What is less than so many dB above the noise is gated.
+        Bins less than so many dB above the noise are gated.
     reduction_db : float > 0
-        How much softer the gate makes it.
+        Attenuation of gated bins.
     smooth_ms, smooth_hz : float
         Width of the smoothing kernels at half their height; 0 for none.
     memory_s : float
-        How far back the least power is looked for: long enough to hold a pause, and no longer than the noise stays
+        How far back the least power is searched: long enough to hold a pause, and no longer than the noise stays
         alike.
     window_ms : float
-        Length of a short-time spectrum; the next good size of a transform from there on.
+        Length of a short-time spectrum, rounded up to a fast FFT size.
     channels : int
-        They have one mask in common, so that nothing moves from one side to the other.
+        They share one mask, so that nothing moves from one side to the other.
 
     Attributes
     ----------
     latency : int, in samples
-        By how much the result is late: a window, and what the smoothing looks ahead. 96 ms with the defaults.
+        Delay of the result: a window, and the look-ahead of the smoothing. 96 ms with the defaults.
     rate_in, rate_out : int, in Hz
         The sample rate, for chains and files.
 
@@ -199,7 +199,7 @@ class Denoise(GuardedStage):
         self._ready.append(self._samples.process(cleaned))
 
     def _gains(self, power: Array, share: Array) -> Array:
-        """What every bin of frames of smoothed power is multiplied by."""
+        """The gain of every bin of frames of smoothed power."""
         noise = self._noise if self._noise is not None else self._tracked_noise(power, share)
         least, above = np.float32(10 ** (-self.reduction_db / 20)), np.float32(10 ** (self.threshold_db / 10))
         gains = np.zeros_like(power)
@@ -245,7 +245,7 @@ class Denoise(GuardedStage):
 def denoise(x: ArrayLike, sample_rate: int, *, axis: int | None = None, noise: ArrayLike | None = None,
             threshold_db: float = 4.0, reduction_db: float = 30.0, smooth_ms: float = 32.0, smooth_hz: float = 48.0,
             memory_s: float = 1.5, window_ms: float = 64.0) -> NDArray[np.float32]:  # fmt: skip
-    """Take the noise out of a whole signal by a spectral gate; `Denoise` says how.
+    """Reduce the noise of a whole signal by a spectral gate, as `Denoise` does.
 
     Parameters
     ----------
@@ -257,9 +257,9 @@ def denoise(x: ArrayLike, sample_rate: int, *, axis: int | None = None, noise: A
     noise : float array, shape (samples,) or (samples, channels), optional
         A stretch of nothing but the noise; estimated by default.
     threshold_db : float
-        What is less than so many dB above the noise is gated.
+        Bins less than so many dB above the noise are gated.
     reduction_db : float > 0
-        How much softer the gate makes it.
+        Attenuation of gated bins.
     smooth_ms, smooth_hz : float
         Width of the smoothing kernels at half their height; 0 for none.
     memory_s : float
@@ -306,7 +306,7 @@ def _power_of(spectra: Array) -> Array:
 
 
 def _through(stage: Stage, plane: Array, ended: bool) -> Array:
-    """What a stage makes of frames, and of the end of the signal."""
+    """The output of a stage for frames, flushed at the end of the signal."""
     made: Array = stage.process(plane)
     return np.concatenate((made, stage.flush())) if ended else made
 

@@ -145,10 +145,10 @@ class LogMel:
         Returns
         -------
         settings : dict
-            What JSON can say.
+            JSON-serialisable.
         """
         names = ("sample_rate", "window_ms", "hop_ms", "n_mels", "fmin", "fmax", "offset", "center", "top_db")
-        scale = {"htk": (self.htk, False), "norm": (self.norm, "slaney")}  # told where not as ever
+        scale = {"htk": (self.htk, False), "norm": (self.norm, "slaney")}  # only where not the default
         return {name: getattr(self, name) for name in names} | {
             name: value for name, (value, usual) in scale.items() if value != usual
         }

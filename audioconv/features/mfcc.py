@@ -144,12 +144,12 @@ class Mfcc:
         Returns
         -------
         settings : dict
-            What JSON can say.
+            JSON-serialisable.
         """
         return self.log_mel.settings() | {"n_mfcc": self.n_mfcc}
 
     def _transformed(self, frames: Array) -> Array:
-        """Sums in the order of the bands, so that a frame has the same bits in any company."""
+        """Sums in the order of the bands, so that a frame has the same bits in any batch."""
         basis = self._basis.astype(frames.dtype)
         result = np.zeros((*frames.shape[:-1], self.n_mfcc), frames.dtype)
         for band in range(self.log_mel.n_mels):

@@ -1,4 +1,4 @@
-"""Spectrograms in dB of sound of any length, as wide as a picture wants."""
+"""Spectrograms in dB of sound of any length, max-pooled to the columns of a picture."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -166,7 +166,7 @@ def _grouped(planes: Iterable[Array], group: int) -> Iterator[Array]:
 
 
 def _pooled(plane: Array, group: int, signed: bool) -> Array:
-    """Of each `group` rows (the last may have fewer) the value that is to be seen."""
+    """Max pooling: of each `group` rows (the last may have fewer) the largest level, or the change farthest from 0."""
     starts = np.arange(0, len(plane), group)
     most: Array = np.maximum.reduceat(plane, starts)
     if not signed:

@@ -1,4 +1,4 @@
-"""Sound files in and out: whole or block by block, refused when damaged, written whole or not at all."""
+"""Sound files in and out: whole or block by block, refused when damaged, written atomically."""
 
 from audioconv.io._read import Info, blocks, info, read
 from audioconv.io._resample import resample, resample_blocks, resample_response

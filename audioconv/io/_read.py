@@ -20,7 +20,7 @@ from audioconv.io.source import open_source
 if TYPE_CHECKING:
     from audioconv.io.decoder import Decoder
 
-_CHUNK = 1 << 16  # samples decoded at a time where nobody knows how many there are
+_CHUNK = 1 << 16  # samples decoded at a time where their number is not known
 
 
 class Info(NamedTuple):

@@ -1,4 +1,4 @@
-"""Sound files out: whole or not at all, and what does not fit into an integer format is counted."""
+"""Sound files out, by atomic writes; samples that an integer format clips are counted."""
 
 import math
 import warnings
@@ -41,7 +41,7 @@ def write(
     dither: bool = False,
     axis: int | None = None,
 ) -> None:
-    """Write a sound file, whole or not at all.
+    """Write a sound file, whole or not at all (atomic write).
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def writer(
     dither: bool = False,
     metadata: Metadata | None = None,
 ) -> Iterator["Sink"]:
-    """Write a sound file block by block; it takes its place when the block ends without an error.
+    """Write a sound file block by block; it appears (atomic write) when `with` ends without an error.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def _check_space(part: AnyPath, path: PathOrFile) -> None:
     """Raise if the disk takes nothing more: then the end of the file may be missing.
 
     libsndfile says nothing of it when it closes Ogg and MP3 files. (A file object of Python's, which would note each
-    error, is no way: Ctrl-C in its callbacks is lost.)
+    error, does not do: Ctrl-C in its callbacks is lost.)
     """
     try:
         with open(part, "ab", buffering=0) as file:

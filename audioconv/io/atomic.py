@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic write: files that appear whole or not at all."""
 
 import os
 import re
@@ -122,7 +122,7 @@ def atomic_write(path: AnyPath, error: type[OSError] = AudioFileError) -> Iterat
 
 
 def writable_path(path: AnyPath, error: type[OSError] = AudioFileError) -> Path:
-    """Return where `path` really is, or say why no file can be written there; for a check before hours of work.
+    """Return `path` resolved, or raise an error that says why it cannot be written; a check before hours of work.
 
     Parameters
     ----------
@@ -168,12 +168,12 @@ def writable_path(path: AnyPath, error: type[OSError] = AudioFileError) -> Path:
 
 @contextmanager
 def next_numbered_path(folder: AnyPath, prefix: str = "", suffix: str = ".wav") -> Iterator[Path]:
-    """Give the path of the next file of a numbered row, which nobody else is given meanwhile.
+    """Reserve the path of the next file of a numbered series.
 
     Parameters
     ----------
     folder : str or path
-        Holds the row; must exist.
+        Holds the series; must exist.
     prefix : str
         What its names begin with, before the number.
     suffix : str
@@ -204,7 +204,7 @@ def next_numbered_path(folder: AnyPath, prefix: str = "", suffix: str = ".wav") 
         except FileExistsError:
             continue
         try:
-            if _largest_number(place, prefix) >= number:  # another process has just been through with it
+            if _largest_number(place, prefix) >= number:  # another process has just used it
                 continue
             yield path
             return

@@ -1,4 +1,4 @@
-"""Sound files made of chunks (WAV, RF64, AIFF, CAF, Wave64) and AU: how long is the sound really?
+"""Sound files made of chunks (WAV, RF64, AIFF, CAF, Wave64) and AU: the true length of the sound.
 
 Programs that write to a pipe leave the length open, a recorder that was killed leaves 0, and beyond 4 GiB the 32 bits
 of WAV and AIFF wrap round. In all these cases the sound goes on to the end of the file.
@@ -161,7 +161,7 @@ def _said_length(file: BinaryIO, magic: bytes, chunks: _Chunks) -> int | None:
 
 
 def _true_length(file: BinaryIO, size: int, kind: _Kind, chunk: _Chunk, said: int | None) -> int:
-    """Bytes of the sound chunk as they are meant."""
+    """The true length of the sound chunk, in bytes."""
     there = size - chunk.start
     if said is None:
         return there

@@ -9,7 +9,7 @@ from audioconv.io.paths import AnyPath
 _OPEN = 0x7FFFF000  # a length from here on was left open, as in files that went through a pipe
 _LIMIT = 2**32 - 2  # bytes of a file whose own length has 32 bits
 _MOST_CHUNKS = 10000
-_MOST = 1 << 26  # bytes of a chunk that is kept; none of those known is longer but by damage
+_MOST = 1 << 26  # most bytes of a chunk that is read; a longer one is damaged
 
 RIFF, AIFF, CAF, W64 = "RIFF", "AIFF", "CAF", "W64"
 _MAGICS = {b"RIFF": RIFF, b"RF64": RIFF, b"BW64": RIFF, b"RIFX": RIFF, b"FORM": AIFF, b"caff": CAF, b"riff": W64}
@@ -66,7 +66,7 @@ def chunk_table(file: BinaryIO, size: int) -> ChunkTable:
 
 
 def content(file: BinaryIO, chunk: Chunk | None) -> bytes:
-    """The bytes of a chunk; none where there is no chunk, or one that cannot be meant."""
+    """The bytes of a chunk; none where there is no chunk, or an implausible one."""
     if chunk is None or chunk.size > _MOST:
         return b""
     file.seek(chunk.start)

@@ -20,7 +20,7 @@ _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample types in which se
 _UNKNOWN = 1 << 62  # samples; libsndfile says so many, or more, where it does not know
 _BUFFER = 1 << 15  # bytes
 _INFLATED = 1 << 40  # bytes that a file claims to have, so that nothing is concluded from its length
-_GRID = 4080  # samples decoded at a time where it must not depend on blocks what comes, or what comes before an error
+_GRID = 4080  # samples decoded at a time where results, or those before an error, must not depend on block length
 _GRIDDED = ("SDS",)  # libsndfile loses what is left of their last packet (30, 40 or 60 samples) after a call
 
 
@@ -64,7 +64,7 @@ def decoder_of(source: Source, layout: StreamLayout, dtype: FloatName, tolerant:
     Raises
     ------
     AudioFileError
-        If nobody can decode it; the message says what it is and how to convert it.
+        If it cannot be decoded; the message says what it is and how to convert it.
     """
     refusal = None
     if not layout.needs_ffmpeg:

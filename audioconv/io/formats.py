@@ -45,7 +45,7 @@ _TWO_FILES = "SD2"  # keeps its header in a second file, a resource fork
 def file_format(
     target: PathOrFile, subtype: Subtype | None = None, format: FileFormat | None = None
 ) -> tuple[str, Subtype]:
-    """Return (format, subtype) as soundfile names them for a file to write, or say what is wrong with them.
+    """Return (format, subtype) as soundfile names them for a file to write, or raise an error that says why.
 
     Parameters
     ----------

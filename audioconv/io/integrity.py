@@ -1,4 +1,4 @@
-"""Is a sound file whole, and what must a decoder be given to read all of it? libsndfile believes most headers."""
+"""Integrity of sound files: is one whole, and what does a decoder need to read all of it? libsndfile trusts headers."""
 
 import io
 from typing import BinaryIO
@@ -13,7 +13,7 @@ from audioconv.io.stream_layout import StreamLayout
 from audioconv.io.tags import leading_tags, trailing_tags
 
 _BUFFER = 1 << 16  # bytes read at a time
-_HEAD = 64  # bytes by which a format is told
+_HEAD = 64  # bytes by which a format is recognised
 
 
 def layout_of(source: Source) -> StreamLayout:

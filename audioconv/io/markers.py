@@ -1,4 +1,4 @@
-"""Places in a file, as its chunks tell them in samples: cue points, loops, markers; and at another sample rate.
+"""Positions in a file, given by its chunks in samples: cue points, loops, markers; and at another sample rate.
 
 Sources: Microsoft, Multimedia Programming Interface (1991) and New Multimedia Data Types (1994); EBU Tech 3285 v2;
 Apple, Audio Interchange File Format (1989).
@@ -31,7 +31,7 @@ class Marker(NamedTuple):
 
 
 def rescaled(name: bytes, data: bytes, rate_in: int, rate_out: int) -> bytes:
-    """The data of a chunk of a WAV or AIFF file for another sample rate; as it is, where it tells no samples.
+    """The data of a chunk of a WAV or AIFF file for another sample rate; as it is, where it holds no positions.
 
     The loudness in a bext chunk is that of other samples and becomes "unknown".
     """
@@ -103,7 +103,7 @@ def wav_markers(cue: bytes, labels: bytes) -> list[Marker]:
 
 
 def wav_cues(markers: list[Marker]) -> list[tuple[bytes, bytes]]:
-    """The chunks of a WAV file that tell markers."""
+    """The chunks of a WAV file for markers."""
     if not markers:
         return []
     points = np.zeros(len(markers), _CUE)

@@ -190,7 +190,7 @@ def _of_chunks(found: Metadata, file: BinaryIO, inside: riff.ChunkTable) -> None
 
 
 def _of_texts(found: Metadata) -> None:
-    """Tags of the chunks that are text, where no ID3 tag has told them."""
+    """Tags of the chunks that are text, where no ID3 tag has them."""
     for name, content in found.chunks:
         if name == b"LIST" and content[:4] == b"INFO":
             _more(found.tags, names.from_info(riff.lists(content)))

@@ -15,7 +15,7 @@ from audioconv.io.paths import AnyPath
 
 _Chunks = list[tuple[bytes, bytes]]  # name and data
 _FAMILIES = {"WAV": riff.RIFF, "WAVEX": riff.RIFF, "RF64": riff.RIFF, "AIFF": riff.AIFF}
-_USUAL = {1: 0x4, 2: 0x3}  # speakers that nobody needs to be told
+_USUAL = {1: 0x4, 2: 0x3}  # speakers that need no channel mask
 _MOST_PICTURE = 2**24 - 2**16  # bytes: a block of a FLAC file has less than 2**24
 _CONVERTED = {
     b"NAME",
@@ -27,8 +27,8 @@ _CONVERTED = {
     b"id3 ",
     b"ID3 ",
 }  # by tags and markers
-_AT_ONE_RATE = {b"iXML", b"cart", b"strc", b"acid"}  # tell samples or a sample rate in ways of their own
-_OF_CHANNELS = {b"chna", b"axml"}  # tell which channel is what
+_AT_ONE_RATE = {b"iXML", b"cart", b"strc", b"acid"}  # hold positions or a sample rate in private formats
+_OF_CHANNELS = {b"chna", b"axml"}  # say which channel is what
 
 
 def write_metadata(path: AnyPath, found: Metadata, form: str, sample_rate: int, channels: int) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def _chunk(name: bytes) -> str:
 
 
 def _converted(name: bytes, data: bytes) -> bool:
-    """Whether tags and markers tell what a chunk tells."""
+    """Whether tags and markers hold what a chunk holds."""
     return name in _CONVERTED or (name == b"LIST" and data[:4] in (b"INFO", b"adtl"))
 
 
@@ -209,7 +209,7 @@ def _id3_only(found: Metadata) -> list[str]:
 
 
 def _special(found: Metadata, channels: int) -> bool:
-    """Whether there is a layout of speakers that has to be told."""
+    """Whether there is a layout of speakers that needs a channel mask."""
     return found.channel_mask not in (None, 0, _USUAL.get(channels))
 
 

@@ -1,4 +1,4 @@
-"""Trained classifiers in one file: safetensors with the settings as JSON in its header. Nothing in it is executed."""
+"""Serialization of trained classifiers: safetensors with the settings as JSON in its header. Nothing is executed."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ FORMAT = 1
 
 
 def save(path: Path, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> None:
-    """Write arrays (name -> array) and settings (what JSON can say) as a whole file or none."""
+    """Serialise arrays (name -> array) and settings (as JSON) to a file (atomic write)."""
     from safetensors.numpy import save as to_bytes
 
     header = {"audioconv": json.dumps({"format": FORMAT, **settings})}

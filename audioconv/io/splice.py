@@ -43,11 +43,11 @@ class SplicedFile(io.RawIOBase):
         self.raised: BaseException | None = None
 
     def readable(self) -> bool:
-        """Yes."""
+        """Always True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Always True."""
         return True
 
     def tell(self) -> int:

@@ -1,4 +1,4 @@
-"""What a sound file is made of: what is missing, and what a decoder must be given instead."""
+"""The layout of a sound file: its parts, what is missing, and what a decoder must be given instead."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -24,5 +24,5 @@ class StreamLayout(NamedTuple):
 
 
 def cut_short(count: int) -> str:
-    """What is to be said of a file that lacks so many bytes."""
+    """The message about a file that lacks so many bytes."""
     return f"is cut short: at least {count} byte(s) are missing"

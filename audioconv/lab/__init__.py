@@ -1,4 +1,4 @@
-"""What convolution buys: the ideas of the field as experiments that run, told in one page of numbers and pictures.
+"""What convolution buys: the ideas of the field as experiments that run, reported on one page of numbers and pictures.
 
 Reference: Goodfellow, Bengio, Courville, Deep Learning (2016), chapter 9.
 """

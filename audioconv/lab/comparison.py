@@ -135,7 +135,7 @@ def show(report: "Report", settings: Settings) -> list[Row]:
     for task in tasks:
         _show_task(report, task, [row for row in rows if row.task is task])
     if interrupted:
-        raise KeyboardInterrupt  # now that what was finished is told
+        raise KeyboardInterrupt  # now that the finished rows are reported
     return [row for row in rows if row.budget == "parameters"]
 
 

@@ -91,7 +91,7 @@ def _idx(path: Path) -> Array:
 
 
 def keywords(threads: int | None = None) -> Task | None:
-    """The shipped words as 49 x 10 MFCC, anywhere within their second; tested on the voices of the validation part.
+    """The shipped words as 49 x 10 MFCC, anywhere within their second; tested on the speakers of the validation part.
 
     None where they are not.
     """

@@ -1,4 +1,4 @@
-"""Dilated and transposed convolution: far sight for few layers, and larger images without a checkerboard."""
+"""Dilated and transposed convolution: large receptive fields of few layers, larger images without a checkerboard."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,7 +28,7 @@ class Field(NamedTuple):
 
 
 class Enlarged(NamedTuple):
-    """An image enlarged in one way, and how uneven that makes a plain one."""
+    """An image enlarged by one method, and the checkerboard that this makes of a constant one."""
 
     name: str
     image: Array
@@ -51,7 +51,7 @@ def receptive_fields() -> Field:
 
 
 def inputs_seen(layers: Sequence[nn.Conv1d], steps: int) -> int:
-    """The same by the matrices of the layers: inputs with a way to the last output."""
+    """The same by the matrices of the layers: inputs with a path to the last output."""
     reached = np.arange(steps) == steps - 1
     for layer in reversed(layers):
         reached = (nn.connections(layer, (steps, 1)) > 0) @ reached
@@ -90,7 +90,7 @@ def enlargements() -> dict[str, Callable[[Array], Array]]:
 
 
 def enlarged(image: Array) -> list[Enlarged]:
-    """An `Enlarged` for each way."""
+    """An `Enlarged` for each method."""
     found = []
     for name, enlarge in enlargements().items():
         flat = enlarge(np.ones((1, SIDE, SIDE, 1), np.float32))[0, 8:-8, 8:-8, 0]

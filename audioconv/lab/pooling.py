@@ -85,7 +85,7 @@ def that_fit(clips: Array) -> Array:
 
 
 def measure(spoken: data.Spoken, settings: Settings, steps: int) -> tuple[list[Invariance], int]:
-    """Train each kind on words that all begin at one place, and judge them there and later."""
+    """Train each kind on words that all begin at one place, and score them there and later."""
     train, test = spoken.train, spoken.test[that_fit(spoken.test)]
     test_y = spoken.test_y[that_fit(spoken.test)]
     x = shifted(train, 0)
@@ -133,7 +133,7 @@ def equivariance(frames: int = 64, channels: int = 8, shifts: tuple[int, ...] = 
 
 
 def shift_error(layer: nn.Layer, stride: int, noise: Array, shift: int) -> tuple[float, float]:
-    """(inside, everywhere) for x = noise[:, n:] and x later by `shift` steps, with what came before it let in.
+    """(inside, everywhere) for x = noise[:, n:] and x later by `shift` steps, the samples before it shifted in.
 
     Everywhere, outputs are moved in from zeros. A strided layer cannot move its outputs by less than a step of its own:
     they are moved by as many as come nearest.

@@ -1,4 +1,4 @@
-"""What all experiments of the lab are told."""
+"""The settings of all experiments of the lab."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -43,7 +43,7 @@ def train(
 
 
 def stepper(network: nn.Layer, x: Array, y: IntArray, classes: int) -> Callable[[], object]:
-    """A function that does one step of training on one batch, on one thread; to see how long that takes."""
+    """A function that does one step of training on one batch, on one thread, to be timed."""
     step, targets = _step(network), nn.one_hot(y, classes)
     return lambda: step(x, targets, PEAK_RATE, threads=1)
 

@@ -156,7 +156,7 @@ class Report:
         )
 
     def save(self, path: Path) -> None:
-        """Write the page, whole or not at all.
+        """Write the page, whole or not at all (atomic write).
 
         Parameters
         ----------

@@ -27,7 +27,7 @@ _SILENT_DB = 1e-3  # between the levels of frames in which there is nothing
 
 
 class Word(Protocol):
-    """What was said: a label, and from when to when, in seconds."""
+    """A spoken word (ground truth): its label, start and end, in seconds."""
 
     @property
     def label(self) -> object: ...
@@ -38,7 +38,7 @@ class Word(Protocol):
 
 
 class Peak(Protocol):
-    """What was detected: a label, and the time in seconds at which it was surest."""
+    """A detection: its label, and the time of its largest score, in seconds."""
 
     @property
     def label(self) -> object: ...
@@ -231,7 +231,7 @@ def posteriors(
     truth : sequence with label, start_s, end_s
         Drawn as boxes.
     detections : sequence with label, peak_s
-        Drawn as dots: a dot in a box is a word heard.
+        Drawn as dots: a dot in a box is a hit.
     row_s : float, in seconds
         Longest stretch in one panel; a longer recording is cut into panels of equal length.
 
@@ -272,7 +272,7 @@ def posteriors(
 
 
 def _mark(panel: "Axes", names: list[str], truth: Sequence[Word], detections: Sequence[Peak]) -> None:
-    """Boxes where words were said, dots where they were heard."""
+    """Boxes where words were said, dots where they were detected."""
     from matplotlib.patches import Rectangle
 
     for word in truth:

@@ -1,4 +1,4 @@
-"""How often a classifier is right, and what it takes for what."""
+"""Scores of classifiers: confidence intervals of accuracies, and confusion matrices."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Compute the interval that holds the true rate in about 95 of 100 such trials.
+    """Compute the Wilson score interval: a confidence interval of a rate, of 95 % by default.
 
     Parameters
     ----------
