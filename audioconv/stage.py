@@ -17,7 +17,7 @@ from audioconv.errors import BusyError, DtypeError, ShapeError
 
 @runtime_checkable
 class Stage(Protocol):
-    """What a streaming object offers.
+    """Protocol of streaming objects (stages).
 
     The blocks returned by `process`, joined, and then `flush()` equal `latency` zeros followed by the result of
     the same operation on the whole signal, cut in any way. After `flush` a stage is as after `reset`.
@@ -248,18 +248,18 @@ def checked_block(
 
 
 def sample_shapes(channels: int) -> tuple[tuple[int, ...], ...]:
-    """The shapes of a sample of so many channels: one needs no axis of its own."""
+    """The shapes of a sample of `channels` channels: one needs no axis of its own."""
     return ((1,), ()) if channels == 1 else ((channels,),)
 
 
 def for_channels(stage: Any, channels: int) -> str:
-    """How a stage like this one is made for so many channels; a class may say it in `_for_channels`."""
+    """How a stage like this one is made for `channels`, as text; a class may say it in `_for_channels`."""
     wanted: str = getattr(stage, "_for_channels", "{name}(..., channels={0})")
     return wanted.format(channels, name=type(stage).__name__)
 
 
 def channels_advice(stage: Any, shape: tuple[int, ...]) -> str:
-    """What to do about a block of another shape than a stage of `channels` takes."""
+    """Advice for a block of another shape than a stage of `channels` takes."""
     if len(shape) not in (1, 2):
         return ""
     columns, helps, channels = 1 if len(shape) == 1 else max(1, shape[1]), [], stage.channels or 1

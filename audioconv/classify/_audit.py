@@ -146,7 +146,7 @@ def _inspect(path: str, clip_s: float) -> tuple[bytes, set[str]] | AudioFileErro
 
 
 def _truncated(samples: Float32Array, edge: int) -> bool:
-    """Whether the first or the last stretch of so many samples is nearly as loud as the loudest."""
+    """Whether the first or the last stretch of `edge` samples is nearly as loud as the loudest."""
     stretches = len(samples) // edge
     if stretches < 4:
         return False

@@ -161,7 +161,7 @@ class _Resuming:
 
 
 def _chunks(answer: "Response") -> Iterator[bytes]:
-    """What was sent, as it was sent: a `.tar.gz` is often said to be a tar in gzip encoding, and would be unpacked."""
+    """The raw bytes of an answer: a `.tar.gz` is often said to be a tar in gzip encoding, and would be unpacked."""
     import requests
     import urllib3
 
@@ -182,7 +182,7 @@ def _peek(chunks: Iterable[bytes]) -> tuple[bytes, Iterable[bytes]]:
 
 
 def _validator(answer: "Response") -> str:
-    """What tells this version of the server's file from another, for If-Range; or an empty string."""
+    """The validator of this version of the server's file, for If-Range; or an empty string."""
     tag = answer.headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
 

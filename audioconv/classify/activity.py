@@ -9,7 +9,7 @@ import numpy as np
 
 HOP_S = 0.01  # a level each 10 ms
 BEGIN_DB, END_DB = 10.0, 6.0  # above the floor: what a sound must reach, and what still belongs to it (hysteresis)
-RANGE_DB = 30.0  # what is so far below its loudest moment is its echo, or the breath before it
+RANGE_DB = 30.0  # what is softer than its loudest moment by more is its echo, or the breath before it
 PAUSE_S, LEAD_S = 0.3, 0.25  # quiet that ends a sound; longest beginning that is softer than BEGIN_DB
 GAP_S = 0.1  # quiet between such a beginning and what is loud: the stop in "stop"
 FLOOR_S, FLOOR_SHARE = 3.0, 0.2  # the floor is the level that a fifth of the last 3 s does not reach
@@ -59,7 +59,7 @@ class ActivityDetector:
         self._begun = self._passed_over = False
 
     def process(self, levels_db: Iterable[float]) -> list[ActiveRegion]:
-        """Go on by some levels and return the sounds that end in them."""
+        """Process levels and return the sounds that end in them."""
         found = []
         for level_db in levels_db:
             self._learn(level_db)
@@ -95,7 +95,7 @@ class ActivityDetector:
         return [region for region in moves if region]
 
     def _move(self, level_db: float, floor_db: float) -> ActiveRegion | None:
-        """Go on by one level and return the sound that ends with it."""
+        """Process one level and return the sound that ends with it."""
         place, self._place = self._place, self._place + 1
         if level_db >= max(floor_db + self._end_db, self._loudest_db - RANGE_DB):
             self._first = place if self._first is None else self._first
@@ -116,7 +116,7 @@ class ActivityDetector:
         return self._too_long() if len(self._levels) > self._most else None
 
     def _drop(self, count: int) -> None:
-        """Have the open sound begin later."""
+        """Drop the first `count` levels of the open sound."""
         if count > 0 and self._first is not None:
             self._first += count
             del self._levels[:count]

@@ -169,7 +169,7 @@ class Augmenter:
 
 
 def equaliser(weights: Array, bands: int, deviation_db: float) -> Float32Array:
-    """Smooth gain curves over so many bands, in natural logarithms of power, as of other microphones and voices.
+    """Equaliser: smooth gain curves over the bands, in natural logarithms of power, as of other microphones and voices.
 
     weights (..., 4, 1): of cosines of half a period to two, the shorter ones weaker.
     """

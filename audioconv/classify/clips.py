@@ -163,7 +163,7 @@ def load_clips(
 
 
 def read_all(read: Callable[[_Item], _Result], files: Iterable[_Item], threads: int | None = None) -> list[_Result]:
-    """What `read` makes of each file, in order; all that cannot be read are named in one AudioFileError."""
+    """The result of `read` for each file, in order; all that cannot be read are named in one AudioFileError."""
     found = parallel.run(lambda path: _tried(read, path), files, threads)
     broken = [result for result in found if isinstance(result, AudioFileError)]
     if len(broken) == 1:
@@ -180,7 +180,7 @@ def broken_files(files: Sequence[Path], threads: int | None = None) -> dict[Path
 
 
 def _tried(read: Callable[[_Item], _Result], path: _Item) -> _Result | AudioFileError:
-    """What `read` makes of a file, or the error that says why it cannot be read."""
+    """The result of `read` for a file, or the error that says why it cannot be read."""
     try:
         return read(path)
     except AudioFileError as error:

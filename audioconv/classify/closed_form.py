@@ -26,7 +26,7 @@ def train(
     threads: int | None,
     verbose: int,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Fit a network on all batches of so many passes over the clips.
+    """Fit a network on all batches of `passes` passes over the clips.
 
     Parameters
     ----------

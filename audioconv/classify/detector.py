@@ -95,7 +95,7 @@ class EventDecoder:
         self._refractory_until_s = -np.inf
 
     def process(self, rows: Float32Array) -> list[Detection]:
-        """Go on by some rows of posteriors and return the detections whose events end in them."""
+        """Process rows of posteriors and return the detections whose events end in them."""
         joined = np.concatenate((self._last, rows))
         self._last = joined[len(rows) :]
         # each mean is summed anew, in the order of its rows, so that it does not depend on the cut

@@ -49,7 +49,7 @@ def noise_target(classes: Array, silence: Any = None) -> Float32Array:
 
 
 def class_weights(class_weight: Any, classes: Array, targets: Array, noise_clips: int = 0) -> Array | None:
-    """What `class_weight` says as an array of one weight a class, or None.
+    """Return `class_weight` as an array of one weight a class, or None.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def class_weights(class_weight: Any, classes: Array, targets: Array, noise_clips
 
 
 def sample_weights(sample_weight: Any, clips: int) -> Array | None:
-    """What `sample_weight` says as a float64 array of one weight a clip, or None; of mean 1 over clips that count."""
+    """`sample_weight` as a float64 array of one weight a clip, or None; of mean 1 over clips that count."""
     if sample_weight is None:
         return None
     try:

@@ -54,7 +54,7 @@ class TrainingProgress:
 
     @contextmanager
     def training(self, epochs: int, steps: int, clips: int, place: tuple[int, int] = (0, 0)) -> Iterator[None]:
-        """Show the bar while a training of so many epochs, each of so many steps, runs from (epoch, step) on."""
+        """Show the bar while a training of `epochs`, each of `steps`, runs from `place` (epoch, step) on."""
         if not self._verbose:
             yield
             return

@@ -21,7 +21,7 @@ WINDOW_HOP_MS = 50  # from one window of a stream to the next
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scorer:
-    """What turns clips, and the windows of streams, into posteriors.
+    """The scorer: turns clips, and the windows of streams, into posteriors.
 
     Both are scored alike: absolute features by each pitch factor, shifted by each time shift (test-time augmentation),
     brought to the levels of a clip, standardised, through the network; the mean of the logits decides. So a window of a
@@ -327,7 +327,7 @@ def _mean(logits: Float32Array) -> Float32Array:
 
 
 def _shifted(frames: Float32Array, hops: int, silence: Float32Array) -> Float32Array:
-    """Frames (..., frames, bands) so many later, with silence where nothing was."""
+    """Frames (..., frames, bands) delayed by `hops` frames, padded with silence."""
     count, result = frames.shape[-2], np.full_like(frames, silence)
     hops = min(max(hops, -count), count)
     result[..., max(hops, 0) : count + min(hops, 0), :] = frames[..., max(-hops, 0) : count + min(-hops, 0), :]

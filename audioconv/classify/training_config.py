@@ -82,7 +82,7 @@ class TrainingConfig(Settings):
                 number(value, name, least_value, most)
 
     def epochs_for(self, batches: int) -> int:
-        """Return how many epochs a set of so many batches is trained for.
+        """Return the number of epochs for a set of this size.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):
 
 
 def standard_error(accuracy: float, clips: int) -> float:
-    """Standard error of an accuracy on so many clips, never 0: a clip more or less says nothing.
+    """Standard error of an accuracy on `clips` clips, never 0: a clip more or less says nothing.
 
     Among epochs that differ by less the last is kept, with the learning rate fully down. The epoch that happens to be
     best on some hundred clips is not so on others: see docs/trials.md, "Recognition".

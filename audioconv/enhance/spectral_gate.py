@@ -319,7 +319,7 @@ def _smoothing(kernel: Array, bins: int | None, mode: Literal["same", "causal"] 
 
 
 def _triangle(width: float) -> NDArray[np.float32]:
-    """A triangular window of so many steps at half its height, its sum 1."""
+    """A triangular window of `width` steps at half its height, its sum 1."""
     half = max(1, round(width))
     rising = np.arange(1, half + 1)
     return (np.concatenate((rising, rising[-2::-1])) / half**2).astype(np.float32)

@@ -218,7 +218,7 @@ def _largest_number(folder: Path, prefix: str) -> int:
 
 
 def _sync(path: Path) -> None:
-    """Have the disk hold `path`, so that a power cut after the rename cannot leave an empty file."""
+    """Flush `path` to the disk (fsync), so that a power cut after the rename cannot leave an empty file."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

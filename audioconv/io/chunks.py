@@ -183,7 +183,7 @@ def _ends_well(file: BinaryIO, size: int, kind: _Kind, start: int) -> bool:
 
 
 def _mended(file: BinaryIO, magic: bytes, chunks: _Chunks, length: int) -> StreamLayout:
-    """The layout of a file whose header says that there are so many bytes of samples."""
+    """The layout of a file whose header is corrected to `length` bytes of samples."""
     kind = _KINDS[magic]
     start = chunks[kind.data].start + kind.lead
     end, total = start + length, length + kind.lead

@@ -25,7 +25,7 @@ class Chunk(NamedTuple):
 
 
 class ChunkTable(NamedTuple):
-    """What a file is made of."""
+    """The chunks of a file."""
 
     family: str  # RIFF, AIFF, CAF or W64; "" for a file that has no chunks
     order: str  # "<" or ">": of the bytes of its numbers

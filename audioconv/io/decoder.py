@@ -41,7 +41,7 @@ class Decoder(Protocol):
         """Return the next samples; fewer than `frames` only at the end, or before a tolerated error."""
 
     def skip(self, frames: int, dtype: FloatName) -> bool:
-        """Go on by so many samples if that can be done at once; return whether it was."""
+        """Skip `frames` samples if that can be done at once; return whether it was."""
 
     def issue(self) -> str:
         """What went wrong, as the rest of a sentence; "" if nothing did."""
@@ -136,7 +136,7 @@ class SndfileDecoder:
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def skip(self, frames: int, dtype: FloatName) -> bool:
-        """Go on by so many samples if that can be done at once; return whether it was."""
+        """Skip `frames` samples if that can be done at once; return whether it was."""
         if self.frames is None or len(self._layout.parts) > 1 or self._gridded or not self.subtype.startswith(_EXACT):
             return False
         return bool(self._sound_do(lambda: soundfile.SoundFile.seek(self._sound, frames)) == frames)
@@ -223,7 +223,7 @@ class SndfileDecoder:
         return samples[: there[-1] + 1 if len(there) else 0]
 
     def _sound_do(self, what: Callable[[], _Result]) -> _Result:
-        """What libsndfile makes of it; whatever it cannot do becomes one clear error."""
+        """Call libsndfile; whatever it cannot do becomes one clear error."""
         try:
             result = what()
         except soundfile.LibsndfileError as error:

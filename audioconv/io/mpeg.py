@@ -226,7 +226,7 @@ def _sync(file: BinaryIO, at: int, size: int) -> int | None:
 
 
 def _chained(file: BinaryIO, at: int, size: int, wanted: int, at_start: bool) -> bool:
-    """Whether so many frames of a kind follow one another, or all that the file has from its start."""
+    """Whether `wanted` frames of a kind follow one another, or all that the file has from its start."""
     first, count = _header_at(file, at), 0
     if first is None or not first.length:
         return at_start

@@ -32,7 +32,7 @@ class Source(NamedTuple):
         return self.file.tell() - self.start  # as seek of an mmap returns nothing
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Return up to so many bytes from an offset after its start."""
+        """Return up to `length` bytes from an offset after its start."""
         self.file.seek(self.start + offset)
         return self.file.read(length) or b""
 
@@ -162,7 +162,7 @@ def seekable(source: PathOrFile) -> Iterator[PathOrFile]:
 
 @contextmanager
 def _seekable(source: BinaryIO) -> Iterator[BinaryIO]:
-    """The same for a file object."""
+    """`seekable` for a file object."""
     if not hasattr(source, "read"):
         raise ArgumentError(f"a path or a binary file object is wanted, not {type(source).__name__}")
     if hasattr(source, "encoding"):
@@ -179,7 +179,7 @@ def _seekable(source: BinaryIO) -> Iterator[BinaryIO]:
 
 
 class _Copy(BufferedRandom):
-    """What came through a pipe, on disk, by the name of the pipe."""
+    """A copy on disk of what came through a pipe, with the pipe's name."""
 
     def __init__(self, file: RawIOBase, name: str) -> None:
         super().__init__(file)

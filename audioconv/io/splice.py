@@ -73,7 +73,7 @@ class SplicedFile(io.RawIOBase):
         return done
 
     def _next(self, wanted: int) -> bytes:
-        """Up to so many bytes from the position on, out of one piece."""
+        """Up to `wanted` bytes from the position on, out of one piece."""
         if self._at >= self._size:
             return (
                 bytes(min(wanted, max(0, self._reported_size - self._at)))

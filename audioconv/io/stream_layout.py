@@ -24,5 +24,5 @@ class StreamLayout(NamedTuple):
 
 
 def cut_short(count: int) -> str:
-    """The message about a file that lacks so many bytes."""
+    """The message about a file that lacks `count` bytes."""
     return f"is cut short: at least {count} byte(s) are missing"

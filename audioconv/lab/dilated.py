@@ -43,7 +43,7 @@ def stack(depth: int, dilated: bool) -> list[nn.Conv1d]:
 
 
 def receptive_fields() -> Field:
-    """How many inputs an output sees, as streams of the networks say, which have to remember them."""
+    """Inputs that an output sees, as the streams of the networks, which buffer them, say."""
     fields = [
         [nn.Sequential(stack(d, dilated)).stream((1,)).receptive_field for d in DEPTHS] for dilated in (False, True)
     ]
@@ -51,7 +51,7 @@ def receptive_fields() -> Field:
 
 
 def inputs_seen(layers: Sequence[nn.Conv1d], steps: int) -> int:
-    """The same by the matrices of the layers: inputs with a path to the last output."""
+    """Receptive field by the matrices of the layers: inputs with a path to the last output."""
     reached = np.arange(steps) == steps - 1
     for layer in reversed(layers):
         reached = (nn.connections(layer, (steps, 1)) > 0) @ reached

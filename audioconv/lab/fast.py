@@ -30,7 +30,7 @@ class Cost(NamedTuple):
 
 
 def of_signal(samples: int, taps: int, zeros: bool, repeats: int, slowest_s: float = SLOWEST_S) -> Cost:
-    """Methods for a filter of so many taps, float32, one thread; with zeros, the sparse one alone."""
+    """Methods for a filter of `taps` taps, float32, one thread; with zeros, the sparse one alone."""
     rng = np.random.default_rng(0)
     x, h = (rng.standard_normal(size).astype(np.float32) for size in (samples, taps))
     if zeros:
@@ -42,7 +42,7 @@ def of_signal(samples: int, taps: int, zeros: bool, repeats: int, slowest_s: flo
 
 
 def of_plane(side: int, repeats: int, shape: tuple[int, int] = PLANE, slowest_s: float = SLOWEST_S) -> Cost:
-    """Methods for a smooth square kernel of so many rows and columns, a product of a row and a column."""
+    """Methods for a smooth square kernel of `side` rows and columns, a product of a row and a column."""
     row = np.hanning(side + 2)[1:-1].astype(np.float32)
     x, kernel = np.random.default_rng(0).standard_normal(shape).astype(np.float32), np.outer(row, row)
     candidates = [way for way in signal.plan(shape, kernel).candidates if way.predicted_s <= slowest_s]

@@ -35,7 +35,7 @@ class Network(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What tables and pictures call it."""
+        """Its name in tables and pictures."""
         return f"{self.kind}, pooling" if self.pooled else self.kind
 
 

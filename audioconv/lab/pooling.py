@@ -25,7 +25,7 @@ STEPS, QUICK_STEPS = 250, 120
 
 
 class Invariance(NamedTuple):
-    """What shifts do to a network: (shifts, seeds) of accuracy and of the relative change of the logits."""
+    """Effect of shifts on a network: (shifts, seeds) of accuracy and of the relative change of the logits."""
 
     kind: Kind
     parameters: int

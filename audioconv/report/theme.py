@@ -65,7 +65,7 @@ def _rows(text: str, inches: float) -> list[str]:
 
 
 class _Wide:
-    """Whether a text is wider than so many inches, in the letters of titles."""
+    """Whether a text is wider than `inches`, in the letters of titles."""
 
     def __init__(self, inches: float) -> None:
         from matplotlib.font_manager import FontProperties

@@ -101,7 +101,7 @@ class PartitionPlan:
 
 
 class _PartitionCosts:
-    """What the parts of a plan cost, for its channels."""
+    """Predicted costs of the parts of a plan, for its channels."""
 
     def __init__(self, wanted: PartitionPlan) -> None:
         self._costs = cost.of(wanted.dtype)
@@ -109,7 +109,7 @@ class _PartitionCosts:
         self._filters = wanted.fan_in * wanted.outputs
 
     def head_s(self, levels: tuple[Level, ...], head_taps: int, samples: int) -> float:
-        """A sample of all channels in the head, in blocks of so many samples."""
+        """Seconds a sample of all channels in the head, in blocks of `samples`."""
         direct_s = self._filters * cost.taps_s(self._costs.direct, head_taps) if head_taps else 0.0
         if not levels or levels[0].deferred:
             return direct_s
@@ -120,7 +120,7 @@ class _PartitionCosts:
         return (1 - whole) * direct_s + whole * product_s
 
     def level_s(self, level: Level) -> float:
-        """A block of a level."""
+        """Seconds a block of a level."""
         place = cost.PARTITIONS.index(level.partition_size)
         products = level.partitions * self._filters * self._costs.product[place]
         return self._transforms * self._costs.transform[place] + products
@@ -136,7 +136,7 @@ def partition_plan(
     dtype: FloatName = "float32",
     block: int = 64,
 ) -> PartitionPlan:
-    """The best `PartitionPlan` for a stream with filters of so many taps, in blocks of so many samples."""
+    """The best `PartitionPlan` for a stream with filters of `taps` taps, in blocks of `block` samples."""
     block = min(max(block, BLOCKS[0]), BLOCKS[1])
     wanted = PartitionPlan(taps, latency, inputs, outputs, inputs if matrix else 1, dtype, block, ())
     return _best_plan(wanted, cost.tuned())

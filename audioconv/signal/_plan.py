@@ -103,7 +103,7 @@ def plan(
     nonzero: int | None = None,
     rank: int | None = None,
 ) -> Plan:
-    """Say how `convolve` or `convolve2d` (mode "full") would convolve so many samples with so many taps.
+    """Return the method that `convolve` or `convolve2d` (mode "full") would choose, and why.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def plan(
     nonzero : int, optional
         How many taps of a filter of signals are not zero; all by default.
     rank : int, optional
-        Rank of a kernel of planes: it is a sum of so many products of a column and a row. By default separable
+        Rank of a kernel of planes: its number of products of a column and a row. By default separable
         convolution is no candidate, unless the kernel itself is given and has rank one.
 
     Returns

@@ -139,7 +139,7 @@ def _layout(samples: int, taps: int, up: int, down: int, count: int, channels: i
 
 
 def _width(rows: int, samples: int) -> int:
-    """How many rows of so many samples, in and out, make a block."""
+    """The number of rows, of `samples` in and out each, in a block."""
     if rows < GROUP and rows * samples > SCRATCH:
         return rows
     return min(WIDTH, -(-rows // GROUP) * GROUP)

@@ -297,7 +297,7 @@ class Strided:
 
 
 def tile_outputs(size: int, shape: tuple[int, int], columns: int) -> tuple[int, int] | None:
-    """(rows, columns) of outputs that a tile of `size` samples gives of planes with so many columns; None: none.
+    """(rows, columns) of outputs that a tile of `size` samples gives of planes with `columns` a row; None: none.
 
     Columns are split as evenly as makes the fewest samples to transform.
     """

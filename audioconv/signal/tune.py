@@ -106,7 +106,7 @@ def _whole_s(size: int, x: Array) -> float:
 
 
 def _plane_s(method: Direct2d | Separable2d, x: Array) -> float:
-    """An output of a plane."""
+    """Seconds an output of a plane."""
     shape = (x.size // PLANE_COLUMNS, PLANE_COLUMNS)
     y = np.empty(shape, x.dtype)
     rows, columns = (
@@ -118,7 +118,7 @@ def _plane_s(method: Direct2d | Separable2d, x: Array) -> float:
 
 
 def _tile_s(size: int, x: Array) -> float:
-    """A tile of a plane of such tiles."""
+    """Seconds a tile of a plane of such tiles."""
     side = max(2, int(size**0.5) // 8)
     method = OverlapAdd2d(np.resize(x, (side, side)), size, PLANE_COLUMNS)
     rows, columns = method.kept
@@ -131,7 +131,7 @@ def _tile_s(size: int, x: Array) -> float:
 
 
 def _parts_s(block: int, x: Array) -> tuple[float, float]:
-    """The transforms and a product of a block of a stream, from streams with 4 and with 16 partitions."""
+    """Seconds of the transforms and of a product of a block of a stream, from streams with 4 and with 16 partitions."""
     few_s, many_s = _partitions_s(block, 4, x), _partitions_s(block, 16, x)
     product_s = max((many_s - few_s) / 12, 1e-3 * few_s)  # a disturbed measurement may not make work cost nothing
     return max(few_s - 4 * product_s, product_s), product_s
@@ -146,7 +146,7 @@ def _product_s(block: int, x: Array) -> float:
 
 
 def _partitions_s(block: int, count: int, x: Array) -> float:
-    """A block of a stream with so many partitions of so many samples and nothing else."""
+    """Seconds a block of a stream of `count` partitions of `block` samples and nothing else."""
     shape = Shape((Level(block, 2 * block, count),), 2 * block, count * block, 1, 1, 1, False, x.dtype)
     arrays = convolver_arrays(shape)
     state, ir = np.zeros(arrays.state_size, x.dtype), filter_spectra(shape, arrays, x[None, : shape.taps])

@@ -28,7 +28,7 @@ _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
 
 
 class Processed(NamedTuple):
-    """What `process_file` wrote.
+    """The result of `process_file`.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def _check_another(source: Any, target: Any) -> None:
 
 
 def _status(file: Any) -> os.stat_result | None:
-    """What the system says of a regular file; None of all else, and where there is none."""
+    """The `os.stat` of a regular file; None for all else, and where there is none."""
     with suppress(OSError, AttributeError, ValueError):
         found = os.stat(file) if io.is_path(file) else os.fstat(file.fileno())
         return found if stat.S_ISREG(found.st_mode) else None

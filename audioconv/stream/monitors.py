@@ -171,7 +171,7 @@ class Monitor(Processor):
         Parameters
         ----------
         most : int, optional
-            No more than so many frames; the rest stays for the next call.
+            At most this number of frames; the rest stays for the next call.
 
         Returns
         -------

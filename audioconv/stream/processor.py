@@ -203,7 +203,7 @@ class Processor(GuardedStage):
         return self._shaped(np.empty((0, self.out_channels), self._dtype))
 
     def _ended(self, frames: int) -> FloatArray:
-        """The output for so many zeros after the signal; then reset."""
+        """The output for `frames` zeros after the signal; then reset."""
         rest = self._process(np.zeros((frames, self.channels)[: self._dims], np.float32))
         self._reset()
         return rest

@@ -45,7 +45,7 @@ class Response(NamedTuple):
 
 
 def read_response(path: PathOrFile, sample_rate: int, channels: int, *, true_stereo: bool = False) -> Response:
-    """Read an impulse response as a stage for a signal of that sample rate and so many channels.
+    """Read an impulse response as a stage for a signal of this sample rate and these channels.
 
     It is resampled if it has to be; the pre-ringing before its time 0 then is the stage's latency.
 
@@ -99,7 +99,7 @@ def read_response(path: PathOrFile, sample_rate: int, channels: int, *, true_ste
 
 
 def response_matrix(response: ArrayLike, channels: int, *, true_stereo: bool = False) -> tuple[Array, str]:
-    """Say which channel of a signal goes through which channel of an impulse response.
+    """Assign the channels of an impulse response to those of a signal.
 
     Parameters
     ----------

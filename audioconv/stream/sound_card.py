@@ -29,7 +29,7 @@ _ABANDONED: list[Any] = []  # what a callback could still read
 
 
 class Statistics(NamedTuple):
-    """What a live stream has done so far.
+    """Counters and load of a live stream so far.
 
     Overflows and underflows are dropouts as PortAudio reports them: blocks of input that were lost, or that came with
     gaps; blocks of output that came too late, or found no place. A late block took longer than it lasts. The load is
@@ -361,8 +361,7 @@ def microphone(
 ) -> Iterator[tuple[Iterator[FloatArray], int]]:
     """Capture from the microphone: (blocks, sample_rate), the blocks of one channel as they come.
 
-    They end after so many seconds, if any are given. Only if Python is late by more than ten
-    seconds, samples are dropped.
+    They end after `seconds`, if given. Only if Python is late by more than ten seconds, samples are dropped.
     """
     rate = default_sample_rate(device, "input")
     monitor = Monitor(10 * rate)

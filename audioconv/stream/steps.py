@@ -37,7 +37,7 @@ def table_of(stages: Iterable[CompiledStage]) -> Table:
 
 
 def table_of_steps(entries: Sequence[Entry]) -> Table:
-    """The same for pairs (address, state)."""
+    """`table_of` for pairs (address, state)."""
     if not JIT_ENABLED:
         flat = np.empty(ENTRY_SIZE * len(entries), object)
         for i, (address, state) in enumerate(entries):

@@ -18,7 +18,7 @@ def hertz(value: float, name: str = "sample_rate") -> int | float:
 
 
 def hertz_or_none(value: float | None) -> int | float | None:
-    """The same for a sample rate that need not be known."""
+    """`hertz` for a sample rate that need not be known."""
     return None if value is None else hertz(value)
 
 
