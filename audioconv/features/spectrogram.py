@@ -71,7 +71,7 @@ def spectrogram_db(
     kernels : sequence of float arrays, shape (rows, columns)
         With which the levels are convolved one after the other, the outermost ones going on beyond the edges.
     columns : int
-        At most: of each few neighbouring frames the largest level, or the change that is farthest from 0, so
+        Largest number: of each few neighbouring frames the largest level, or the change that is farthest from 0, so
         that nothing short is lost.
 
     Returns
