@@ -10,6 +10,7 @@ from audioconv._typing import Array, ArrayLike, FloatArray
 from audioconv.arrays import MOST_CHANNELS, time_first, whole
 from audioconv.errors import ShapeError
 from audioconv.signal._stft import Stft
+from audioconv.stage import without_latency
 from audioconv.stream.convolver2d import StreamConvolver2d
 
 FLOOR_DB = -120.0  # what is softer is shown as this
@@ -139,17 +140,8 @@ def _level(spectra: Array, scale: float) -> Array:
 def _filtered(planes: Iterator[Array], stages: Iterable[StreamConvolver2d]) -> Iterator[Array]:
     """Planes through stages of frames one after the other, without what these are late by."""
     for stage in stages:
-        planes = _through(planes, stage)
+        planes = without_latency(stage, planes)
     return planes
-
-
-def _through(planes: Iterator[Array], stage: StreamConvolver2d) -> Iterator[Array]:
-    late = stage.latency
-    for plane in planes:
-        filtered = stage.process(plane)
-        yield filtered[late:]
-        late = max(0, late - len(filtered))
-    yield stage.flush()[late:]
 
 
 def _grouped(planes: Iterable[Array], group: int) -> Iterator[Array]:

@@ -8,6 +8,7 @@ frequency.
 import numpy as np
 
 from audioconv.kernels._jit import op_kernel, part
+from audioconv.kernels._layout import layout
 from audioconv.kernels.nn.elementwise import LINEAR, activation, activation_gradient
 from audioconv.kernels.nn.gradients import sum_over_micro_batches
 from audioconv.kernels.nn.operands import DIMS, doubles, element, floats, op_layout, real
@@ -23,6 +24,14 @@ from audioconv.kernels.simd.vector_math import (
     masked_store,
     where_positive,
 )
+
+# Rows of the arrays that these kernels share, each row with one number a band and channel.
+MOMENT_ROWS = layout("MOMENT_ROWS", "sum", "squares", "pivot", "count")
+COEFFICIENTS = layout("COEFFICIENTS", "mean", "scale", "shift")
+GRAD_COEFFICIENTS = layout("GRAD_COEFFICIENTS", "grad", "x", "constant")
+DEVIATION = layout("DEVIATION", "std", "lost")
+GRAD_SUMS = layout("GRAD_SUMS", "grad", "product")
+MOMENT_ROWS_SIZE, GRAD_SUMS_SIZE = MOMENT_ROWS.row_size, GRAD_SUMS.row_size
 
 FAR = 64.0  # standard deviations: a mean farther from zero needs what rounding it to float32 loses
 _FAR_VALUE = 64.0  # beyond which float32 is far from zero: sums of squares in float64 are then off by up to 1e-12
@@ -58,8 +67,9 @@ def normalise(instruction, segments, like, clip, clips, micro_batch, thread):
                 o = _band(f, bands, freq) * channels
                 for c in range(0, channels, lanes(y)):
                     n, p = channels - c, o + c
-                    v = masked_load(x, i + c, n) - masked_load(k, p, n)
-                    v = fma(v, masked_load(k, p + width, n), masked_load(k, p + 2 * width, n))
+                    v = masked_load(x, i + c, n) - masked_load(k, p + COEFFICIENTS.mean * width, n)
+                    scale = masked_load(k, p + COEFFICIENTS.scale * width, n)
+                    v = fma(v, scale, masked_load(k, p + COEFFICIENTS.shift * width, n))
                     masked_store(y, j + c, activation(y, v, kind), n)
 
 
@@ -97,14 +107,15 @@ def normalise_gradient(instruction, segments, like, clip, clips, micro_batch, th
                 o = _band(f, bands, freq) * channels
                 for c in range(0, channels, lanes(y)):
                     n, p = channels - c, o + c
-                    v = masked_load(x, i + c, n) - masked_load(k, p, n)
+                    v = masked_load(x, i + c, n) - masked_load(k, p + COEFFICIENTS.mean * width, n)
                     u = masked_load(g, j + c, n)
                     if kind != LINEAR:
-                        u = activation_gradient(
-                            y, fma(v, masked_load(k, p + width, n), masked_load(k, p + 2 * width, n)), u, kind
-                        )
-                    v = fma(v, masked_load(q, p + width, n), masked_load(q, p + 2 * width, n))
-                    masked_store(y, h + c, fma(u, masked_load(q, p, n), v), n)
+                        scale = masked_load(k, p + COEFFICIENTS.scale * width, n)
+                        shift = masked_load(k, p + COEFFICIENTS.shift * width, n)
+                        u = activation_gradient(y, fma(v, scale, shift), u, kind)
+                    constant = masked_load(q, p + GRAD_COEFFICIENTS.constant * width, n)
+                    v = fma(v, masked_load(q, p + GRAD_COEFFICIENTS.x * width, n), constant)
+                    masked_store(y, h + c, fma(u, masked_load(q, p + GRAD_COEFFICIENTS.grad * width, n), v), n)
 
 
 @part
@@ -144,11 +155,12 @@ def moments(instruction, segments, like, clip, clips, micro_batch, thread):
                         v = accumulator_add(back, masked_load(x, element(instruction, MOMENTS.x, b, t, f) + c, n))
                         plain, squares = accumulator_plus(plain, v), accumulator_square(squares, v)
             i = band * channels + c
-            accumulator_store(out, i, plain, n)
-            accumulator_store(out, i + width, squares, n)
-            accumulator_store(out, i + 2 * width, accumulator_add(accumulator_zero(x), pivot), n)
+            accumulator_store(out, i + MOMENT_ROWS.sum * width, plain, n)
+            accumulator_store(out, i + MOMENT_ROWS.squares * width, squares, n)
+            wide_pivot = accumulator_add(accumulator_zero(x), pivot)
+            accumulator_store(out, i + MOMENT_ROWS.pivot * width, wide_pivot, n)
         for c in range(channels):
-            out[band * channels + c + 3 * width] = count
+            out[band * channels + c + MOMENT_ROWS.count * width] = count
 
 
 NORMALISE_SUMS = op_layout(
@@ -176,7 +188,9 @@ def normalise_sums(instruction, segments, like, clip, clips, micro_batch, thread
         for c in range(0, channels, lanes(x)):
             i, n = band * channels + c, channels - c
             plain, products = accumulator_zero(x), accumulator_zero(x)
-            mean, scale, shift = masked_load(k, i, n), masked_load(k, i + width, n), masked_load(k, i + 2 * width, n)
+            mean = masked_load(k, i + COEFFICIENTS.mean * width, n)
+            scale = masked_load(k, i + COEFFICIENTS.scale * width, n)
+            shift = masked_load(k, i + COEFFICIENTS.shift * width, n)
             for b in range(clips):
                 for t in range(instruction[NORMALISE_SUMS.time]):
                     for f in range(first, last):
@@ -185,8 +199,8 @@ def normalise_sums(instruction, segments, like, clip, clips, micro_batch, thread
                         if kind != LINEAR:
                             u = activation_gradient(x, fma(v, scale, shift), u, kind)
                         plain, products = accumulator_add(plain, u), accumulator_fma(products, u, v)
-            accumulator_store(out, i, plain, n)
-            accumulator_store(out, i + width, products, n)
+            accumulator_store(out, i + GRAD_SUMS.grad * width, plain, n)
+            accumulator_store(out, i + GRAD_SUMS.product * width, products, n)
 
 
 @part
@@ -194,14 +208,14 @@ def _mean_and_variance(moments, c, width, micro_batches):
     """Mean and variance of channel c from the moments of micro-batches, which are shifted to the first one's pivot."""
     pivot, known, plain, squares, count = 0.0, False, 0.0, 0.0, 0.0
     for g in range(micro_batches):
-        i = c + g * 4 * width
-        n = moments[i + 3 * width]
+        i = c + g * MOMENT_ROWS_SIZE * width
+        n, total = moments[i + MOMENT_ROWS.count * width], moments[i + MOMENT_ROWS.sum * width]
         if n > 0:
             if not known:
-                pivot, known = moments[i + 2 * width], True
-            shift = moments[i + 2 * width] - pivot
-            plain += moments[i] + n * shift
-            squares += moments[i + width] + shift * (2.0 * moments[i] + n * shift)
+                pivot, known = moments[i + MOMENT_ROWS.pivot * width], True
+            shift = moments[i + MOMENT_ROWS.pivot * width] - pivot
+            plain += total + n * shift
+            squares += moments[i + MOMENT_ROWS.squares * width] + shift * (2.0 * total + n * shift)
             count += n
     count = max(count, 1.0)
     centre = plain / count
@@ -242,13 +256,14 @@ def batch_statistics(instruction, segments, like, clip, clips, micro_batch, thre
     momentum, epsilon = real(instruction, BATCH_STATISTICS.momentum), real(instruction, BATCH_STATISTICS.epsilon)
     for c in range(width):
         centre, spread = _mean_and_variance(total, c, width, micro_batches)
-        deviation[c], lost = np.sqrt(spread + epsilon), 0.0
-        coefficients[c] = centre
-        if abs(centre) > FAR * deviation[c] and np.isfinite(centre):
-            lost = centre - np.float64(coefficients[c])
-        deviation[c + width] = lost
-        coefficients[c + width] = scale[c] / deviation[c]
-        coefficients[c + 2 * width] = shift[c] - lost * scale[c] / deviation[c]
+        std, lost = np.sqrt(spread + epsilon), 0.0
+        coefficients[c + COEFFICIENTS.mean * width] = centre
+        if abs(centre) > FAR * std and np.isfinite(centre):
+            lost = centre - np.float64(coefficients[c + COEFFICIENTS.mean * width])
+        deviation[c + DEVIATION.std * width] = std
+        deviation[c + DEVIATION.lost * width] = lost
+        coefficients[c + COEFFICIENTS.scale * width] = scale[c] / std
+        coefficients[c + COEFFICIENTS.shift * width] = shift[c] - lost * scale[c] / std
         if thread == 0 and count and np.isfinite(centre + spread):
             mean[c] += momentum * (centre - mean[c])
             variance[c] += momentum * (spread * count / max(count - 1, 1) - variance[c])
@@ -281,11 +296,16 @@ def batch_gradient(instruction, segments, like, clip, clips, micro_batch, thread
         max(instruction[BATCH_GRADIENT.elements], 1),
     )
     for c in range(width):
-        plain, lost = sum_over_micro_batches(total, c, micro_batches, 2 * width), deviation[c + width]
-        product = (sum_over_micro_batches(total, c + width, micro_batches, 2 * width) - plain * lost) / deviation[c]
-        factor = scale[c] / deviation[c]
-        k[c], k[c + width], k[c + 2 * width] = factor, -factor * product / count / deviation[c], -factor * plain / count
+        std, lost = deviation[c + DEVIATION.std * width], deviation[c + DEVIATION.lost * width]
+        stride = GRAD_SUMS_SIZE * width
+        plain = sum_over_micro_batches(total, c + GRAD_SUMS.grad * width, micro_batches, stride)
+        product = sum_over_micro_batches(total, c + GRAD_SUMS.product * width, micro_batches, stride)
+        product = (product - plain * lost) / std
+        factor = scale[c] / std
+        k[c + GRAD_COEFFICIENTS.grad * width] = factor
+        k[c + GRAD_COEFFICIENTS.x * width] = -factor * product / count / std
+        k[c + GRAD_COEFFICIENTS.constant * width] = -factor * plain / count
         if lost != 0.0:
-            k[c + 2 * width] += factor * product / count / deviation[c] * lost
+            k[c + GRAD_COEFFICIENTS.constant * width] += factor * product / count / std * lost
         if thread == 0:
             grad_scale[c], grad_shift[c] = product, plain

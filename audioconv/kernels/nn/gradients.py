@@ -16,6 +16,8 @@ from audioconv.kernels.simd.vector_math import (
     masked_store,
 )
 
+VECTOR = 8  # elements that no share is cut within: the lanes of float32, twice those of float64
+
 
 @part
 def sum_over_micro_batches(sums, i, micro_batches, stride):
@@ -43,8 +45,8 @@ def bias_gradient(instruction, segments, like, clip, clips, micro_batch, thread)
 @part
 def share_of(size, i, shares):
     """(first, last) of the i-th of equal shares of `size` elements, cut between whole vectors."""
-    vectors = (size + 7) // 8
-    return vectors * i // shares * 8, min(size, vectors * (i + 1) // shares * 8)
+    vectors = (size + VECTOR - 1) // VECTOR
+    return vectors * i // shares * VECTOR, min(size, vectors * (i + 1) // shares * VECTOR)
 
 
 SUM_PARTIALS = op_layout("SUM_PARTIALS", operands=("partials", "total"), integers=("size", "terms", "micro_batches"))
@@ -58,8 +60,7 @@ def sum_partials(instruction, segments, like, clip, clips, micro_batch, thread):
     total = floats(instruction, segments, like, SUM_PARTIALS.total, at)
     size, count = instruction[SUM_PARTIALS.size], instruction[SUM_PARTIALS.terms]
     first, last = share_of(size, micro_batch, instruction[SUM_PARTIALS.micro_batches])
-    width = 8 if partials.itemsize == 4 else 4
-    for i in range(first, last, width):
+    for i in range(first, last, lanes(partials)):
         value = accumulator_zero(total)
         for p in range(count):
             value = accumulator_add(value, masked_load(partials, p * size + i, last - i))
