@@ -4,7 +4,7 @@ import re
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -87,8 +87,8 @@ def spectrogram(
     )
     with io.atomic_write(target) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font has not: boxes say that as well
-        quality = {"quality": _JPEG_QUALITY} if form == "jpeg" else None
-        figure.savefig(part, format=form, pil_kwargs=quality)
+        options: dict[str, Any] = {"pil_kwargs": {"quality": _JPEG_QUALITY}} if form == "jpeg" else {}
+        figure.savefig(part, format=form, **options)
     highest = min(fmax or np.inf, about.sample_rate / 2)
     typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {highest:g} Hz")
 

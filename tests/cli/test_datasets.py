@@ -243,11 +243,11 @@ def test_a_name_of_another_format_is_refused(clips, tmp_path, suffix):
 
 def test_a_training_that_was_stopped_is_not_lost(clips, tmp_path, monkeypatch):
     """Stopped in the third epoch: the model so far is written, and only --resume and --force go over it."""
-    from audioconv.classify.progress import Progress
+    from audioconv.classify.progress import TrainingProgress
 
     path, history = tmp_path / "m.safetensors", tmp_path / "h.csv"
     args = ("train", clips, "--out", path, "--history", history, "--epochs", 4, "--no-augment", "--no-check")
-    before = Progress.epoch
+    before = TrainingProgress.epoch
 
     def stop(self, record):
         before(self, record)
@@ -255,7 +255,7 @@ def test_a_training_that_was_stopped_is_not_lost(clips, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "epoch", stop)
+        patch.setattr(TrainingProgress, "epoch", stop)
         assert run(*args).exit_code == 130
     checkpoint = tmp_path / "m.safetensors.training"
     assert checkpoint.exists()

@@ -49,7 +49,7 @@ def test_a_fir_is_of_the_taps_that_it_was_given():
     for other in (pickle.loads(pickle.dumps(fir)), copy.deepcopy(fir)):
         assert np.array_equal(other.convolve(x), expected)
         assert not other.taps.flags.writeable
-    assert "(100,)" in repr(fir)
+    assert repr(fir) == "Fir(taps=100, dtype='float32')"
 
 
 @pytest.mark.parametrize(
