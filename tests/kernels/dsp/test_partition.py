@@ -95,7 +95,7 @@ def test_channels_have_their_filters(dtype, inputs, outputs, filters, matrix, le
     levels = tuple(Level(*level) for level in levels)
     taps = 700 if levels else 90
     shape = Shape(levels, 0, taps, inputs, outputs, filters, matrix, np.dtype(dtype))
-    frames = 1100 if JIT_ENABLED else 800
+    frames = 1100 if JIT_ENABLED else 560
     responses, x = noise((filters, taps), dtype), noise((frames, inputs), dtype, 1)
     y = streamed(shape, responses, x, [cut for cut in CUTS if cut < frames])
     assert_close(y, expected(responses, x, outputs, matrix, 0), TOLERANCE[dtype])
