@@ -27,7 +27,7 @@ def main(options):
         os.environ["AUDIOCONV_CACHE"] = os.path.join(folder, "warm")
         wav = os.path.join(folder, "in.wav")
         python(f"import numpy as np, audioconv as ac; ac.write({wav!r}, np.random.rand(48000) - 0.5, 48000)")
-        command = ["-m", "audioconv", "filter", wav, os.path.join(folder, "out.wav"), "--ir", wav]
+        command = ["-m", "audioconv", "filter", wav, os.path.join(folder, "out.wav"), "--ir", wav, "--force"]
         python(*command)
         rows.append({"what": "--help (median of 5)", "s": median_s("-m", "audioconv", "--help")})
         rows.append({"what": "filter, 1 s of audio, warm (median of 5)", "s": median_s(*command)})
