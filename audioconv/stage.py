@@ -4,7 +4,7 @@ The guard (a lock) against two threads in one state, the check on blocks, and th
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 from weakref import WeakSet
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from audioconv._typing import Array
 from audioconv.arrays import MOST_CHANNELS, floating
-from audioconv.errors import BusyError, DtypeError, ShapeError
+from audioconv.errors import ArgumentError, BusyError, DtypeError, ShapeError
 
 
 @runtime_checkable
@@ -213,9 +213,10 @@ def checked_block(
     dtype: np.dtype[Any] | None,
     shapes: tuple[tuple[int, ...], ...],
     *,
+    stage: Any = None,
     name: str = "block",
     unit: str = "samples",
-    helps: Callable[[tuple[int, ...]], str] | None = None,
+    finite: bool = False,
 ) -> Array:
     """Return a block as an array if a stream takes it, or raise an error that says why.
 
@@ -223,27 +224,32 @@ def checked_block(
     ----------
     block : array_like
     dtype : numpy.dtype, optional
-        float32 or float64; by default either.
+        float32, float64 or a complex one; by default float32 or float64.
     shapes : tuple of shapes
         Those of an item (a sample or a frame) that are taken: () is one channel without an axis of its own.
+    stage : object, optional
+        What takes the block; the message for another shape then says what to do, by `channels_advice`.
     name, unit : str
         What to call the block and its items in a message.
-    helps : function(shape), optional
-        Gives advice for a block of another shape, appended to the message.
+    finite : bool
+        Whether to refuse NaN and infinity.
 
     Raises
     ------
-    DtypeError, ShapeError
+    DtypeError, ShapeError, ArgumentError
     """
     array = np.asarray(block)
-    if array.dtype != dtype:
+    if array.dtype != dtype and (dtype is None or dtype.kind == "f"):
         array = floating(array, name)  # brings it to the byte order of this machine, or says what is wrong with it
     if dtype is not None and array.dtype != dtype:
         raise DtypeError(f"{name} must be {dtype}, not {array.dtype}; convert with {name}.astype('{dtype}')")
     if not array.ndim or array.shape[1:] not in shapes:
-        wanted = " or ".join(str((unit, *shape)).replace("'", "") for shape in shapes)
-        advice = "" if helps is None else helps(array.shape)
-        raise ShapeError(f"{name} must have shape {wanted}, not {array.shape}{advice}")
+        expected = " or ".join(str((unit, *shape)).replace("'", "") for shape in shapes)
+        advice = "" if stage is None else channels_advice(stage, array.shape, name)
+        raise ShapeError(f"{name} must have shape {expected}, not {array.shape}{advice}")
+    if finite and not np.isfinite(array).all():
+        index = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))[0]
+        raise ArgumentError(f"{name} must be finite, but sample {index} is not")
     return array
 
 
@@ -254,17 +260,20 @@ def sample_shapes(channels: int) -> tuple[tuple[int, ...], ...]:
 
 def for_channels(stage: Any, channels: int) -> str:
     """How a stage like this one is made for `channels`, as text; a class may say it in `_for_channels`."""
-    wanted: str = getattr(stage, "_for_channels", "{name}(..., channels={0})")
-    return wanted.format(channels, name=type(stage).__name__)
+    template: str = getattr(stage, "_for_channels", "{name}(..., channels={0})")
+    return template.format(channels, name=type(stage).__name__)
 
 
-def channels_advice(stage: Any, shape: tuple[int, ...]) -> str:
-    """Advice for a block of another shape than a stage of `channels` takes."""
+def channels_advice(stage: Any, shape: tuple[int, ...], name: str = "block") -> str:
+    """Advice for a block of another shape than a stage takes; a stage without `channels` is for one channel."""
     if len(shape) not in (1, 2):
         return ""
+    if not hasattr(stage, "channels"):
+        axis = int(np.argmin(shape))
+        return f"; {type(stage).__name__} takes one channel: give one of them, or their mean, {name}.mean(axis={axis})"
     columns, helps, channels = 1 if len(shape) == 1 else max(1, shape[1]), [], stage.channels or 1
     if len(shape) == 2 and 0 < shape[0] < columns:
-        helps.append("give block.T if it is (channels, samples)")
+        helps.append(f"give {name}.T if it is (channels, samples)")
     if not helps or (shape[0] != channels and columns <= MOST_CHANNELS):
         helps.append(f"this {type(stage).__name__} is made for {channels} channel(s), and one for {columns} is "
                      f"made with {for_channels(stage, columns)}")  # fmt: skip
@@ -289,9 +298,9 @@ class SkipFirst:
 
     def __call__(self, block: Any) -> Any:
         """The block without those of its items that are to be left out."""
-        kept = block[self.left :]
+        rest = block[self.left :]
         self.left = max(0, self.left - len(block))
-        return kept
+        return rest
 
 
 def without_latency(stage: Stage, blocks: Iterable[Any]) -> Iterator[Any]:
@@ -300,6 +309,17 @@ def without_latency(stage: Stage, blocks: Iterable[Any]) -> Iterator[Any]:
     for block in blocks:
         yield skip(stage.process(block))
     yield skip(stage.flush())
+
+
+def frame_count(samples: int, length: int, hop: int) -> int:
+    """How many frames of `length` samples, from one to the next `hop`, lie inside a signal.
+
+    Examples
+    --------
+    >>> frame_count(16000, 400, 160)
+    98
+    """
+    return max(0, 1 + (samples - length) // hop)
 
 
 class SampleQueue:
@@ -326,15 +346,20 @@ class SampleQueue:
     def append(self, block: Array) -> Array:
         """Append a block, and return all items."""
         joined = np.concatenate((self.items, block))
-        left_out = min(self.skip, len(joined))
-        self.skip -= left_out
-        self.items = joined[left_out:]
+        skipped = min(self.skip, len(joined))
+        self.skip -= skipped
+        self.items = joined[skipped:]
         return self.items
+
+    def frames(self, length: int, hop: int | None = None) -> int:
+        """How many frames of `length` items are complete, one each `hop` items (by default without overlap)."""
+        return frame_count(len(self.items), length, hop or length)
 
     def drop(self, count: int) -> None:
         """Drop the first items, and coming ones if there are not as many."""
         self.skip += max(0, count - len(self.items))
-        self.items = self.items[count:].copy()  # so that the memory of the block is freed
+        if count:
+            self.items = self.items[count:].copy()  # so that the memory of the block is freed
 
     def take_all(self, block: Array) -> Array:
         """Remove and return all items, with a block appended."""

@@ -10,7 +10,8 @@ from audioconv import arrays, io, parallel
 from audioconv._typing import Array, ArrayLike, Float32Array, Path
 from audioconv.classify.clip_cache import memory_mapped_clips
 from audioconv.classify.progress import NoticeSink
-from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, DtypeError, ShapeError
+from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, ShapeError
+from audioconv.stage import checked_block
 
 Clips: TypeAlias = ArrayLike | Iterable[Path] | Iterable[ArrayLike]  # what users give as X
 CheckedClips: TypeAlias = Array | Sequence[Path]
@@ -99,14 +100,9 @@ def check_clips(X: Any) -> CheckedClips:
     return array
 
 
-def check_block(block: ArrayLike) -> Float32Array:
+def clip_block(block: ArrayLike, stream: object) -> Float32Array:
     """Return a block of a stream as a float32 array (samples,), or raise an error that says why."""
-    checked: Array = arrays.floating(block, "block", (1,))
-    if checked.dtype != np.float32:
-        raise DtypeError(f"this stream takes float32 blocks, not {checked.dtype}")
-    if not np.isfinite(checked).all():
-        raise ArgumentError(f"block must be finite, but sample {np.flatnonzero(~np.isfinite(checked))[0]} is not")
-    return checked
+    return checked_block(block, np.dtype(np.float32), ((),), stage=stream, finite=True)
 
 
 def load_clips(

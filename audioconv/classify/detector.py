@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audioconv._typing import Array, ArrayLike, Float32Array
+from audioconv._typing import ArrayLike, Float32Array
 from audioconv.arrays import is_number, number
 from audioconv.classify.labels import NON_KEYWORD_LABELS
 from audioconv.classify.scorer import PosteriorStream, Scorer
 from audioconv.errors import ArgumentError
-from audioconv.stage import Guard
+from audioconv.stage import Guard, GuardedStage, SampleQueue
 
 SMOOTHING_S, HOLD_S, REFRACTORY_S = 0.3, 0.4, 1.0
 THRESHOLD = 0.7  # where there were no validation clips to choose it on
@@ -87,17 +87,16 @@ class EventDecoder:
     def reset(self) -> None:
         """Start at row 0, without an event."""
         self._row = 0
-        self._last: Array = np.zeros(
-            (self._smoothing_rows - 1, len(self._labels))
-        )  # rows that the next mean still holds
+        # rows that the next mean still holds
+        self._latest = SampleQueue(np.zeros((self._smoothing_rows - 1, len(self._labels))))
         self._event: Detection | None = None
         self._held = 0  # rows since the score of the event last grew
         self._refractory_until_s = -np.inf
 
     def process(self, rows: Float32Array) -> list[Detection]:
         """Process rows of posteriors and return the detections whose events end in them."""
-        joined = np.concatenate((self._last, rows))
-        self._last = joined[len(rows) :]
+        joined = self._latest.append(rows)
+        self._latest.drop(len(rows))
         # each mean is summed anew, in the order of its rows, so that it does not depend on the cut
         sums: Any = sum(joined[k : k + len(rows)] for k in range(self._smoothing_rows))
         held = np.minimum(self._row + 1 + np.arange(len(rows)), self._smoothing_rows)  # rows in each mean: at first few
@@ -133,7 +132,7 @@ class EventDecoder:
         return event
 
 
-class KeywordDetector:
+class KeywordDetector(GuardedStage):
     """A keyword detector for streams: words, as they are said.
 
     Parameters
@@ -195,11 +194,9 @@ class KeywordDetector:
             f"smoothing_s={self.smoothing_s}, hold_s={self.hold_s}, refractory_s={self.refractory_s})"
         )
 
-    def reset(self) -> None:
-        """Forget the stream so far."""
-        with self._guard:
-            self._posteriors.reset()
-            self._decoder.reset()
+    def _reset(self) -> None:
+        self._posteriors.reset()
+        self._decoder.reset()
 
     def process(self, block: ArrayLike) -> list[Detection]:
         """Return the words whose events end in a block.
@@ -214,7 +211,10 @@ class KeywordDetector:
         detections : list of Detection
         """
         with self._guard:
-            return self._decoder.process(self._posteriors.process(block))
+            return self._process(block)
+
+    def _process(self, block: ArrayLike) -> list[Detection]:
+        return self._decoder.process(self._posteriors.process(block))
 
     def flush(self) -> list[Detection]:
         """End the stream and start afresh.
@@ -225,4 +225,7 @@ class KeywordDetector:
             The words that are still open.
         """
         with self._guard:
-            return self._decoder.process(self._posteriors.flush()) + self._decoder.flush()
+            return self._flush()
+
+    def _flush(self) -> list[Detection]:
+        return self._decoder.process(self._posteriors.flush()) + self._decoder.flush()

@@ -9,9 +9,9 @@ import numpy as np
 
 from audioconv import models, nn, parallel
 from audioconv._typing import Array, ArrayLike, Float32Array
-from audioconv.classify.clips import check_block, fit_length
+from audioconv.classify.clips import clip_block, fit_length
 from audioconv.features import LogMel, Mfcc
-from audioconv.stage import Guard
+from audioconv.stage import Guard, GuardedStage, SampleQueue, frame_count
 
 Features: TypeAlias = LogMel | Mfcc
 
@@ -193,7 +193,7 @@ class Scorer:
         return np.concatenate((stream.process(samples), stream.flush()))
 
 
-class PosteriorStream:
+class PosteriorStream(GuardedStage):
     """Posteriors of a window as long as a clip, which moves on in steps of `scorer.window_hop` samples.
 
     Row k scores samples k * window_hop ... k * window_hop + clip_length. Blocks of any length give the rows that they
@@ -222,7 +222,7 @@ class PosteriorStream:
         # absolute frames, because each window is a clip of its own
         self._feature_streams = [features.stream() for features in scorer.absolute_features]
         self._guard = Guard("posterior stream")
-        self._clear()
+        self._reset()
 
     def __repr__(self) -> str:
         scorer = self.scorer
@@ -231,20 +231,15 @@ class PosteriorStream:
             f"{scorer.window_hop} samples)"
         )
 
-    def _clear(self) -> None:
+    def _reset(self) -> None:
         for stream in self._feature_streams:
             stream.reset()
-        self._seen = 0  # samples
+        self._samples = 0  # of the stream so far
         self._rows = 0  # posteriors given out
-        self._first = 0  # number of the oldest frame that is kept
         bands = self.scorer.features.absolute.n_features
-        self._frames: Float32Array = np.empty((len(self._feature_streams), 0, bands), np.float32)
-        self._opening: list[Float32Array] = []  # the samples, while there are fewer than a clip
-
-    def reset(self) -> None:
-        """Forget the stream so far."""
-        with self._guard:
-            self._clear()
+        pitches = len(self._feature_streams)
+        self._frames = SampleQueue(np.empty((0, pitches, bands), np.float32))  # from where the next window begins
+        self._first_clip = SampleQueue(np.empty(0, np.float32))  # the samples of the first window
 
     def process(self, block: ArrayLike) -> Float32Array:
         """Return the posteriors of the windows that a block completes.
@@ -260,41 +255,33 @@ class PosteriorStream:
 
         Raises
         ------
-        DtypeError, ShapeError, ArgumentError
-            For another dtype or shape, and for samples that are not finite.
+        DtypeError, ShapeError, ArgumentError, BusyError
+            For another dtype or shape, and for samples that are not finite; the stream stays as it was.
         """
-        checked = check_block(block)
         with self._guard:
-            return self._process(checked)
+            return self._process(block)
 
-    def _process(self, block: Float32Array) -> Float32Array:
-        length = self.scorer.clip_length
-        if self._seen < length:
-            self._opening.append(block.copy())
-        self._seen += block.size
-        if self._seen >= length:
-            self._opening.clear()
-        new = np.stack([stream.process(block) for stream in self._feature_streams])
-        self._frames = np.concatenate((self._frames, new), axis=1)
-        due = 1 + (self._seen - length) // self.scorer.window_hop if self._seen >= length else 0
-        return self._score(max(0, due - self._rows))
+    def _process(self, block: ArrayLike) -> Float32Array:
+        samples, length = clip_block(block, self), self.scorer.clip_length
+        if self._samples < length:
+            self._first_clip.append(samples[: length - self._samples])
+        self._samples += samples.size
+        self._frames.append(np.stack([stream.process(samples) for stream in self._feature_streams], axis=1))
+        return self._score(frame_count(self._samples, length, self.scorer.window_hop) - self._rows)
 
     def _score(self, count: int) -> Float32Array:
         """Posteriors of the next `count` windows; the frames that no later window needs are dropped."""
         length = self.scorer.features.frames(self.scorer.clip_length)
-        hop = self.scorer.frames_per_window_hop
-        start = self._rows * hop - self._first
+        hop, frames = self.scorer.frames_per_window_hop, self._frames.items.swapaxes(0, 1)
 
         def scored(first: int) -> Float32Array:
-            starts = [start + hop * k for k in range(first, min(first + BATCH, count))]
-            return self.scorer.window_posteriors(np.stack([self._frames[:, s : s + length] for s in starts]))
+            starts = [hop * k for k in range(first, min(first + BATCH, count))]
+            return self.scorer.window_posteriors(np.stack([frames[:, start : start + length] for start in starts]))
 
         results: list[Float32Array] = [np.empty((0, len(self.scorer.classes)), np.float32)]
         results += parallel.run(scored, range(0, count, BATCH), self.threads)
         self._rows += count
-        keep = max(0, self._rows * hop - self._first)
-        self._first += keep
-        self._frames = self._frames[:, keep:].copy()
+        self._frames.drop(count * hop)
         return np.concatenate(results)
 
     def flush(self) -> Float32Array:
@@ -306,18 +293,20 @@ class PosteriorStream:
             The posteriors of what is left.
         """
         with self._guard:
-            length, hop = self.scorer.clip_length, self.scorer.window_hop
-            if not self._seen:
-                rows = self._score(0)
-            elif self._seen < length:
-                clip = fit_length(np.concatenate(self._opening), length)
-                self._clear()
-                rows = self._process(clip)
-            else:
-                rest = (self._seen - length) % hop
-                rows = self._process(np.zeros((hop - rest) % hop, np.float32))
-            self._clear()
-            return rows
+            return self._flush()
+
+    def _flush(self) -> Float32Array:
+        length, hop = self.scorer.clip_length, self.scorer.window_hop
+        if not self._samples:
+            rows = self._score(0)
+        elif self._samples < length:
+            clip = fit_length(self._first_clip.items, length)
+            self._reset()
+            rows = self._process(clip)
+        else:
+            rows = self._process(np.zeros(-(self._samples - length) % hop, np.float32))
+        self._reset()
+        return rows
 
 
 def _mean(logits: Float32Array) -> Float32Array:

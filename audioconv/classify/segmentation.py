@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv import arrays
-from audioconv._typing import Array, ArrayLike, Float32Array
+from audioconv._typing import ArrayLike, Float32Array
 from audioconv.classify.activity import (
     BEGIN_DB,
     FIRST_S,
@@ -17,9 +17,9 @@ from audioconv.classify.activity import (
     ActivityDetector,
     Issue,
 )
-from audioconv.classify.clips import check_block
+from audioconv.classify.clips import clip_block
 from audioconv.errors import ArgumentError
-from audioconv.stage import Guard
+from audioconv.stage import Guard, GuardedStage, SampleQueue
 from audioconv.stream import Biquad
 
 LEVEL_HOPS = 3  # in each level, 30 ms: one of 10 ms falls between two periods of a low voice
@@ -60,7 +60,7 @@ class Segment(NamedTuple):
         return f"Segment({self.start_s:.2f} to {self.end_s:.2f} s, {self.level_db:.0f} dB{issue})"
 
 
-class EnergySegmenter:
+class EnergySegmenter(GuardedStage):
     """Cut what is said, word by word, out of a stream: voice activity detection (VAD) by energy.
 
     A sound stands out from the noise, whose level is estimated as it goes, by `threshold_db`, and ends with 0.3 s of
@@ -100,32 +100,27 @@ class EnergySegmenter:
         self.threshold_db = threshold_db
         self._hop = round(HOP_S * self.sample_rate)
         self._short = round(SHORT_S * self.sample_rate)
-        # an open sound, its pause, and what its clip has before it
-        self._kept = 2 * self.clip_length + round((PAUSE_S + LEAD_S + FIRST_S) * self.sample_rate)
+        # samples that are retained: an open sound, its pause, and what its clip has before it
+        self._retained = 2 * self.clip_length + round((PAUSE_S + LEAD_S + FIRST_S) * self.sample_rate)
         self._filter = Biquad.design("highpass", self.sample_rate, RUMBLE_HZ)
         self._activity = ActivityDetector(self.clip_length // self._hop, threshold_db)
         self._guard = Guard("EnergySegmenter")
-        self._clear()
+        self._reset()
 
     def __repr__(self) -> str:
         clip_s = self.clip_length / self.sample_rate
         return f"EnergySegmenter({self.sample_rate}, clip_s={clip_s:g}, threshold_db={self.threshold_db:g})"
 
-    def _clear(self) -> None:
+    def _reset(self) -> None:
         self._filter.reset()
         self._activity.reset()
-        self._samples: Array = np.empty(0, np.float32)  # what may still be wanted ...
+        self._samples = SampleQueue(np.empty(0, np.float32))  # what coming clips may need ...
         self._begin = 0  # ... and where it begins
         self._offset: float | None = None  # the first sample: the filter is spared a step
-        self._rest: Array = np.empty(0, np.float32)  # of a hop that is not complete
-        self._powers = np.empty(0)  # of the hops that the next level still holds
-        self._pending: deque[ActiveRegion] = deque()  # sounds whose clips are not complete
+        self._filtered = SampleQueue(np.empty(0, np.float32))  # of a hop that is not complete
+        self._powers = SampleQueue(np.empty(0))  # of the hops that the next level still holds
+        self._regions: deque[ActiveRegion] = deque()  # sounds whose clips are not complete
         self._refractory_until = 0
-
-    def reset(self) -> None:
-        """Forget the stream so far."""
-        with self._guard:
-            self._clear()
 
     @property
     def floor_db(self) -> float:
@@ -144,13 +139,16 @@ class EnergySegmenter:
         -------
         segments : list of Segment
         """
-        block = check_block(block)
         with self._guard:
-            if not block.size:
-                return []
-            self._samples = np.concatenate((self._samples, block))
-            self._pending.extend(self._activity.process(self._levels(block)))
-            return self._complete(self._begin + len(self._samples))
+            return self._process(block)
+
+    def _process(self, block: ArrayLike) -> list[Segment]:
+        samples = clip_block(block, self)
+        if not samples.size:
+            return []
+        self._samples.append(samples)
+        self._regions.extend(self._activity.process(self._levels(samples)))
+        return self._complete(self._begin + len(self._samples.items))
 
     def flush(self) -> list[Segment]:
         """End the stream, with silence after it, and start afresh.
@@ -161,43 +159,45 @@ class EnergySegmenter:
             Those that are still open.
         """
         with self._guard:
-            self._pending.extend(self._activity.flush())
-            found = self._complete(np.inf)
-            self._clear()
-            return found
+            return self._flush()
+
+    def _flush(self) -> list[Segment]:
+        self._regions.extend(self._activity.flush())
+        segments = self._complete(np.inf)
+        self._reset()
+        return segments
 
     def _levels(self, block: Float32Array) -> list[float]:
         """Levels in dB of full scale of the 30 ms that end with each hop."""
         if self._offset is None:
             self._offset = block[0]
-        joined = np.concatenate((self._rest, self._filter.process(block - self._offset)))
-        whole = len(joined) // self._hop * self._hop
-        self._rest = joined[whole:]
-        powers = np.square(joined[:whole].reshape(-1, self._hop), dtype=np.float64).mean(axis=1)
-        powers = np.concatenate((self._powers, powers))
-        count = max(0, len(powers) - LEVEL_HOPS + 1)
-        self._powers = powers[count:]
+        self._filtered.append(self._filter.process(block - self._offset))
+        complete = self._filtered.take(self._filtered.frames(self._hop) * self._hop)
+        powers = self._powers.append(np.square(complete.reshape(-1, self._hop), dtype=np.float64).mean(axis=1))
+        count = self._powers.frames(LEVEL_HOPS, hop=1)
+        self._powers.drop(count)
         sums = sum((powers[k : k + count] for k in range(1, LEVEL_HOPS)), start=powers[:count])
         levels: list[float] = (10 * np.log10(np.maximum(sums / LEVEL_HOPS, 1e-20))).tolist()
         return levels
 
     def _complete(self, seen: float) -> list[Segment]:
         """The segments whose clips end in the first `seen` samples; what no later one needs is dropped."""
-        found = []
-        while self._pending and self._place(self._pending[0])[2] + self.clip_length <= seen:
-            region = self._pending.popleft()
+        segments = []
+        while self._regions and self._place(self._regions[0])[2] + self.clip_length <= seen:
+            region = self._regions.popleft()
             start, end, first = self._place(region)
             if start < self._refractory_until:
                 continue
             segment = self._segment(region, start, end, first)
             self._refractory_until = first + self.clip_length if segment.issue is None else self._refractory_until
-            found.append(segment)
-        kept = self._kept
-        if self._pending:
-            kept = max(kept, self._begin + len(self._samples) - self._place(self._pending[0])[2])
-        dropped = max(0, len(self._samples) - kept)
-        self._samples, self._begin = self._samples[dropped:], self._begin + dropped
-        return found
+            segments.append(segment)
+        retained = self._retained
+        if self._regions:
+            retained = max(retained, self._begin + len(self._samples.items) - self._place(self._regions[0])[2])
+        dropped = max(0, len(self._samples.items) - retained)
+        self._samples.drop(dropped)
+        self._begin += dropped
+        return segments
 
     def _place(self, region: ActiveRegion) -> tuple[int, int, int]:
         """Where a sound starts and ends, and its clip starts, in samples; a level belongs to its middle hop."""
@@ -206,8 +206,8 @@ class EnergySegmenter:
 
     def _segment(self, region: ActiveRegion, start: int, end: int, first: int) -> Segment:
         begin, stop = first - self._begin, first + self.clip_length - self._begin
-        inside = self._samples[max(0, begin) : max(0, stop)]
-        samples = np.pad(inside, (max(0, -begin), max(0, stop - len(self._samples))))
+        inside = self._samples.items[max(0, begin) : max(0, stop)]
+        samples = np.pad(inside, (max(0, -begin), max(0, stop - len(self._samples.items))))
         issue = region.issue
         if issue is None and _clipped(samples):
             issue = "clipped"
@@ -218,7 +218,7 @@ class EnergySegmenter:
         return Segment(samples, start / self.sample_rate, end / self.sample_rate, region.level_db, issue)
 
 
-class FixedChunks:
+class FixedChunks(GuardedStage):
     """Cut a stream into clips, one after the other: for noises, in which there is no word to wait for.
 
     What is left at the end is no clip. The only issue is "clipped".
@@ -246,18 +246,13 @@ class FixedChunks:
     def __init__(self, sample_rate: int, clip_s: float = 1.0) -> None:
         self.sample_rate, self.clip_length = _checked(sample_rate, clip_s)
         self._guard = Guard("FixedChunks")
-        self._clear()
+        self._reset()
 
     def __repr__(self) -> str:
         return f"FixedChunks({self.sample_rate}, clip_s={self.clip_length / self.sample_rate:g})"
 
-    def _clear(self) -> None:
-        self._samples, self._begin = np.empty(0, np.float32), 0
-
-    def reset(self) -> None:
-        """Forget the stream so far."""
-        with self._guard:
-            self._clear()
+    def _reset(self) -> None:
+        self._pending, self._begin = SampleQueue(np.empty(0, np.float32)), 0
 
     def process(self, block: ArrayLike) -> list[Segment]:
         """Return the segments that a block completes.
@@ -271,18 +266,20 @@ class FixedChunks:
         -------
         segments : list of Segment
         """
-        block, length = check_block(block), self.clip_length
         with self._guard:
-            joined, found = np.concatenate((self._samples, block)), []
-            for first in range(0, len(joined) - length + 1, length):
-                samples, begin = joined[first : first + length].copy(), self._begin + first
-                level_db = float(10 * np.log10(max(np.square(samples, dtype=np.float64).mean(), 1e-20)))
-                issue: Issue | None = "clipped" if _clipped(samples) else None
-                times_s = begin / self.sample_rate, (begin + length) / self.sample_rate
-                found.append(Segment(samples, *times_s, level_db, issue))
-            done = len(found) * length
-            self._samples, self._begin = joined[done:], self._begin + done
-            return found
+            return self._process(block)
+
+    def _process(self, block: ArrayLike) -> list[Segment]:
+        self._pending.append(clip_block(block, self))
+        length, count = self.clip_length, self._pending.frames(self.clip_length)
+        return [self._segment(samples.copy()) for samples in self._pending.take(count * length).reshape(-1, length)]
+
+    def _segment(self, samples: Float32Array) -> Segment:
+        """The next clip as a segment."""
+        begin, self._begin = self._begin, self._begin + len(samples)
+        level_db = float(10 * np.log10(max(np.square(samples, dtype=np.float64).mean(), 1e-20)))
+        issue: Issue | None = "clipped" if _clipped(samples) else None
+        return Segment(samples, begin / self.sample_rate, self._begin / self.sample_rate, level_db, issue)
 
     def flush(self) -> list[Segment]:
         """End the stream and start afresh.
@@ -293,8 +290,11 @@ class FixedChunks:
             None, because what is left is no clip.
         """
         with self._guard:
-            self._clear()
-            return []
+            return self._flush()
+
+    def _flush(self) -> list[Segment]:
+        self._reset()
+        return []
 
 
 def _clipped(samples: Float32Array) -> bool:

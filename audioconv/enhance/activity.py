@@ -4,6 +4,7 @@ import numpy as np
 
 from audioconv._typing import Array
 from audioconv.signal._stft import Stft
+from audioconv.stage import SampleQueue
 
 
 class SignalActivity:
@@ -23,21 +24,21 @@ class SignalActivity:
 
     def reset(self) -> None:
         """Forget the signal so far."""
-        self._active = np.zeros(self._left_pad, bool)  # by stretches, from where the next frame begins
-        self._rest = np.zeros(0, bool)  # of a stretch that is not complete
+        self._active = SampleQueue(np.zeros(self._left_pad, bool))  # by stretches, from where the next frame begins
+        self._pending = SampleQueue(np.zeros(0, bool))  # of a stretch that is not complete
 
     def process(self, block: Array, count: int) -> Array:
         """Take (samples, channels) and return the shares (count, 1) of the frames that they complete."""
-        joined = np.concatenate((self._rest, (block != 0).any(axis=1)))
-        whole = len(joined) // self._step * self._step
-        self._rest = joined[whole:]
-        self._active = np.concatenate((self._active, joined[:whole].reshape(-1, self._step).any(axis=1)))
+        active: Array = (block != 0).any(axis=1)
+        self._pending.append(active)
+        complete = self._pending.take(self._pending.frames(self._step) * self._step)
+        self._active.append(complete.reshape(-1, self._step).any(axis=1))
         return self._shares(count)
 
     def flush(self, count: int) -> Array:
         """The shares of the last frames; then start afresh."""
         after = np.zeros(count * self._per_hop + len(self._energy), bool)
-        self._active = np.concatenate((self._active, [self._rest.any()], after))
+        self._active.append(np.array([self._pending.items.any(), *after]))
         shares = self._shares(count)
         self.reset()
         return shares
@@ -45,7 +46,8 @@ class SignalActivity:
     def _shares(self, count: int) -> Array:
         if not count:
             return np.empty((0, 1), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(self._active, len(self._energy))[:: self._per_hop][:count]
-        self._active = self._active[count * self._per_hop :]
+        windows = np.lib.stride_tricks.sliding_window_view(self._active.items, len(self._energy))
+        windows = windows[:: self._per_hop][:count]
         shares: Array = np.where(windows, self._energy, np.float32(0)).sum(axis=1, keepdims=True)
+        self._active.drop(count * self._per_hop)
         return shares

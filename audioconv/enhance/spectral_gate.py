@@ -17,7 +17,6 @@ from audioconv.stage import (
     SampleQueue,
     SkipFirst,
     Stage,
-    channels_advice,
     checked_block,
     sample_shapes,
     without_latency,
@@ -86,8 +85,6 @@ class Denoise(GuardedStage):
     >>> bool(np.std(clean - tone) < 0.3 * np.std(noise))
     True
     """
-
-    _past: Array  # mean powers within memory, before the next ones
 
     def __init__(self, sample_rate: int, *, noise: ArrayLike | None = None, threshold_db: float = 4.0,
                  reduction_db: float = 30.0, smooth_ms: float = 32.0, smooth_hz: float = 48.0, memory_s: float = 1.5,
@@ -166,7 +163,7 @@ class Denoise(GuardedStage):
             return self._process(block, out)
 
     def _process(self, block: ArrayLike, out: Array | None = None) -> NDArray[np.float32]:
-        x: Array = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), helps=self._advice)
+        x: Array = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), stage=self)
         if out is not None and (np.shape(out) != x.shape or getattr(out, "dtype", None) != x.dtype):
             raise ShapeError(f"out must be a {x.dtype} array of shape {x.shape}, not of {np.shape(out)}")
         self._dims = x.ndim
@@ -178,9 +175,6 @@ class Denoise(GuardedStage):
             self._gate(spectra, self._activity.process(part, len(spectra)))
             self._emit(result[begin : begin + step])
         return result
-
-    def _advice(self, shape: tuple[int, ...]) -> str:
-        return channels_advice(self, shape)
 
     def _emit(self, result: Array) -> None:
         """Fill an array with the next samples; there are as many, as `latency` says."""
@@ -214,9 +208,8 @@ class Denoise(GuardedStage):
         # what is not finite is no noise, and neither is silence
         known = np.isfinite(mean) & (there > _PRESENT)
         mean = np.divide(mean, there, out=np.full_like(mean, np.inf), where=known)
-        joined = np.concatenate((self._past, mean))
-        self._past = joined[len(power) :]
-        least = _sliding_minimum(joined, self._memory)
+        least = _sliding_minimum(self._past.append(mean), self._memory)
+        self._past.drop(len(mean))
         return np.float32(self._bias) * np.where(np.isfinite(least), least, np.float32(0))
 
     def _flush(self) -> NDArray[np.float32]:
@@ -238,7 +231,7 @@ class Denoise(GuardedStage):
         self._lead_in = [SkipFirst(stage.latency) for stage in self._smooth]  # frames of zeros that come first
         self._mask_lead_in = SkipFirst(self._mask.latency)
         self._delayed = SampleQueue(np.empty((0, bins, self.channels), np.complex64))  # whose mask is not known yet
-        self._past = np.full((self._memory - 1, bins), np.inf, np.float32)
+        self._past = SampleQueue(np.full((self._memory - 1, bins), np.inf, np.float32))  # mean powers within memory
         self._ready = SampleQueue(np.zeros((self.latency, self.channels), np.float32))
 
 

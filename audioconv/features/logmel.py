@@ -16,6 +16,7 @@ from audioconv.features.level import causal_top_db
 from audioconv.features.stream import LogMelStream
 from audioconv.kernels.dsp import _fft as fft
 from audioconv.kernels.dsp import mel
+from audioconv.stage import checked_block, frame_count
 
 BandNorm: TypeAlias = Literal["slaney"] | float | None
 PerturbedFrames: TypeAlias = Callable[[Array, ArrayLike, ArrayLike, int], NDArray[np.float32]]
@@ -165,7 +166,7 @@ class LogMel:
         -------
         frames : int
         """
-        return max(0, 1 + (samples + sum(self.padding) - self.win_length) // self.hop)
+        return frame_count(samples + sum(self.padding), self.win_length, self.hop)
 
     @property
     def padding(self) -> tuple[int, int]:
@@ -202,7 +203,7 @@ class LogMel:
 
     def _compute(self, x: Array, logarithm: bool = True) -> Array:
         """The frames that lie inside x, which is padded already."""
-        out = np.empty((1, max(0, 1 + (x.size - self.win_length) // self.hop), self.n_mels), x.dtype)
+        out = np.empty((1, frame_count(x.size, self.win_length, self.hop), self.n_mels), x.dtype)
         hops, pitches = frozen([self.hop], np.int64), frozen([0], np.int64)
         self._frames(x[None], hops, pitches, tuple(self._tables_of(x.dtype)), out, logarithm)
         frames: Array = out[0]
@@ -297,13 +298,7 @@ class LogMel:
         return self._compute(self._padded(samples), logarithm=False)
 
     def _padded(self, samples: ArrayLike) -> Array:
-        samples = arrays.floating(samples, "samples", (1, 2))
-        if samples.ndim == 2:
-            channels = np.argmin(samples.shape)
-            raise ShapeError(
-                f"samples must have one channel, shape (samples,), not {samples.shape}; give one of them, or their "
-                f"mean: samples.mean(axis={channels})"
-            )
+        samples = checked_block(samples, None, ((),), stage=self, name="samples")
         return np.pad(samples, self.padding) if self.center else samples
 
     def with_pitch_factor(self, pitch_factor: float) -> "LogMel":

@@ -10,7 +10,7 @@ from audioconv._typing import Array, ArrayLike, FloatArray
 from audioconv.arrays import MOST_CHANNELS, time_first, whole
 from audioconv.errors import ShapeError
 from audioconv.signal._stft import Stft
-from audioconv.stage import without_latency
+from audioconv.stage import SampleQueue, without_latency
 from audioconv.stream.convolver2d import StreamConvolver2d
 
 FLOOR_DB = -120.0  # what is softer is shown as this
@@ -100,7 +100,7 @@ def spectrogram_db(
     planes_of = [np.asarray(kernel) for kernel in kernels]
     stages = [StreamConvolver2d(kernel, transform.bins, boundary="edge") for kernel in planes_of]
     signed = any(abs(np.sum(kernel)) <= 1e-6 * np.abs(kernel).sum() for kernel in planes_of)
-    planes = _grouped(_filtered(_db(_counted(blocks, samples), transform), stages), group)
+    planes = _grouped(_filtered(_db(_counted(blocks, samples), transform), stages), group, transform.bins)
     db = np.concatenate([_pooled(plane, group, signed) for plane in planes])
     middles = transform.first_frame + np.arange(len(db)) * group + (group - 1) / 2
     return Spectrogram(db, middles * transform.hop / sample_rate, transform.frequencies_hz(sample_rate), signed)
@@ -144,17 +144,13 @@ def _filtered(planes: Iterator[Array], stages: Iterable[StreamConvolver2d]) -> I
     return planes
 
 
-def _grouped(planes: Iterable[Array], group: int) -> Iterator[Array]:
+def _grouped(planes: Iterable[Array], group: int, bins: int) -> Iterator[Array]:
     """Planes joined and cut anew, so that each has a multiple of `group` rows but for the last one."""
-    waiting: Array | None = None
+    pending = SampleQueue(np.empty((0, bins), np.float32))
     for plane in planes:
-        waiting = plane if waiting is None else np.concatenate((waiting, plane))
-        whole_rows = len(waiting) // group * group
-        if whole_rows:
-            yield waiting[:whole_rows]
-            waiting = waiting[whole_rows:]
-    if waiting is not None and len(waiting):
-        yield waiting
+        pending.append(plane)
+        yield pending.take(pending.frames(group) * group)
+    yield pending.items
 
 
 def _pooled(plane: Array, group: int, signed: bool) -> Array:

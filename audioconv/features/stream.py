@@ -6,16 +6,15 @@ import numpy as np
 
 from audioconv import arrays
 from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
-from audioconv.errors import DtypeError
 from audioconv.features.level import causal_top_db
-from audioconv.stage import Guard
+from audioconv.stage import Guard, GuardedStage, SampleQueue, checked_block
 
 if TYPE_CHECKING:
     from audioconv.features.logmel import LogMel
     from audioconv.features.mfcc import Mfcc
 
 
-class LogMelStream:
+class LogMelStream(GuardedStage):
     """LogMel block by block: `process` returns the frames that are complete, at any cut the same bits.
 
     Parameters
@@ -45,20 +44,14 @@ class LogMelStream:
         self.features = features
         self.dtype = arrays.float_dtype(dtype)
         self._guard = Guard("LogMel stream")
-        self._clear()
+        self._reset()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.features!r}, {self.dtype.name!r})"
 
-    def reset(self) -> None:
-        """Forget the signal so far."""
-        with self._guard:
-            self._clear()
-
-    def _clear(self) -> None:
-        self._pending: Array = np.zeros(self.features.padding[0], self.dtype)
+    def _reset(self) -> None:
+        self._pending = SampleQueue(np.zeros(self.features.padding[0], self.dtype))
         self._running_peak: Array | None = None  # mean power of the loudest frame so far, if levels are relative to it
-        self._skip = 0  # samples to drop before the next frame, where the hop is longer than the window
 
     def process(self, block: ArrayLike) -> FloatArray:
         """Take the next samples and return the frames that they complete.
@@ -71,22 +64,18 @@ class LogMelStream:
         Returns
         -------
         frames : float array, shape (frames, n_features)
+
+        Raises
+        ------
+        ShapeError, DtypeError, BusyError
+            The stream stays as it was.
         """
-        block = arrays.floating(block, "block", (1,))
-        if block.dtype != self.dtype:
-            raise DtypeError(f"this stream takes {self.dtype} blocks, not {block.dtype}")
         with self._guard:
             return self._process(block)
 
-    def _process(self, block: Array) -> Array:
-        joined = np.concatenate((self._pending, block))
-        skipped = min(self._skip, joined.size)
-        self._skip -= skipped
-        joined = joined[skipped:]
-        frames = self.features._compute(joined if not self._skip else joined[:0])
-        used = len(frames) * self.features.hop
-        self._skip += max(0, used - joined.size)
-        self._pending = joined[used:].copy()
+    def _process(self, block: ArrayLike) -> FloatArray:
+        frames = self.features._compute(self._pending.append(checked_block(block, self.dtype, ((),), stage=self)))
+        self._pending.drop(len(frames) * self.features.hop)
         if self.features.top_db is not None and len(frames):
             frames, self._running_peak = causal_top_db(frames, self.features.top_db, self._running_peak)
         return frames
@@ -100,9 +89,12 @@ class LogMelStream:
             Those that reach into the zeros after it, if `center`.
         """
         with self._guard:
-            frames = self._process(np.zeros(self.features.padding[1], self.dtype))
-            self._clear()
-            return frames
+            return self._flush()
+
+    def _flush(self) -> FloatArray:
+        frames = self._process(np.zeros(self.features.padding[1], self.dtype))
+        self._reset()
+        return frames
 
 
 class MfccStream(LogMelStream):
@@ -128,5 +120,5 @@ class MfccStream(LogMelStream):
     def __repr__(self) -> str:
         return f"MfccStream({self._mfcc!r}, {self.dtype.name!r})"
 
-    def _process(self, block: Array) -> Array:
+    def _process(self, block: ArrayLike) -> FloatArray:
         return self._mfcc._transformed(super()._process(block))

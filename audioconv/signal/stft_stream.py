@@ -6,10 +6,9 @@ import numpy as np
 
 from audioconv._typing import Array, ArrayLike, ComplexArray, DTypeLike, FloatArray
 from audioconv.arrays import choice, float_dtype, whole
-from audioconv.errors import DtypeError, ShapeError
 from audioconv.signal._stft import COMPLEX, pad
 from audioconv.signal.options import PADDINGS, Padding
-from audioconv.stage import Guard, GuardedStage, SampleQueue, SkipFirst, channels_advice, checked_block
+from audioconv.stage import Guard, GuardedStage, SampleQueue, SkipFirst, checked_block
 
 if TYPE_CHECKING:
     from audioconv.signal._stft import Stft
@@ -86,7 +85,7 @@ class StftStream(GuardedStage):
             return self._process(block)
 
     def _process(self, block: ArrayLike) -> Array:
-        samples = checked_block(block, self.dtype, (self._shape,), helps=self._advice)
+        samples = checked_block(block, self.dtype, (self._shape,), stage=self)
         self._samples += len(samples)
         if self.padding != "zeros":
             most = max(self.transform.left_pad, len(self.transform.window)) + 1
@@ -94,9 +93,6 @@ class StftStream(GuardedStage):
         if not self._begun:
             return self._beginning(samples)
         return self._taken(samples)
-
-    def _advice(self, shape: tuple[int, ...]) -> str:
-        return channels_advice(self, shape)
 
     _for_channels = "channels={0}"
 
@@ -108,9 +104,8 @@ class StftStream(GuardedStage):
         return self._taken(pad(self._pending.take_all(block), self.transform.left_pad, 0, self.padding))
 
     def _taken(self, block: Array, most: int | None = None) -> Array:
-        joined = self._pending.append(block)
-        hop, size = self.transform.hop, len(self.transform.window)
-        frames = 0 if self._pending.skip else max(0, 1 + (len(joined) - size) // hop)
+        joined, hop = self._pending.append(block), self.transform.hop
+        frames = self._pending.frames(len(self.transform.window), hop)
         frames = frames if most is None else min(frames, most)
         spectra: Array = self.transform._spectra(joined, frames)
         self._pending.drop(frames * hop)
@@ -196,18 +191,15 @@ class InverseStftStream(GuardedStage):
             return self._process(block)
 
     def _process(self, block: ArrayLike) -> FloatArray:
-        spectra = self.transform._checked(block)
-        if spectra.dtype != COMPLEX[self.dtype]:
-            raise DtypeError(f"this stream takes {COMPLEX[self.dtype]} spectra, not {spectra.dtype}")
-        if spectra.shape[2:] != self._shape:
-            wanted = ", ".join(map(str, ("frames", self.transform.bins, *self._shape)))
-            raise ShapeError(f"this stream takes spectra of shape ({wanted}), not {spectra.shape}")
-        total = np.zeros((len(spectra) * self.transform.hop + self._overlap, *self._shape), self.dtype)
+        transform, dtype = self.transform, COMPLEX[self.dtype]
+        shapes = ((transform.bins, *self._shape),)
+        spectra = checked_block(transform._checked(block), dtype, shapes, name="spectra", unit="frames")
+        total = np.zeros((len(spectra) * transform.hop + self._overlap, *self._shape), self.dtype)
         total[: self._overlap] = self._sum
-        self.transform._overlap_add(spectra, total)
-        self._sum = total[len(spectra) * self.transform.hop :].copy()
+        transform._overlap_add(spectra, total)
+        self._sum = total[len(spectra) * transform.hop :].copy()
         self._fresh = self._fresh and not len(spectra)
-        samples: FloatArray = self._from_start(total[: len(spectra) * self.transform.hop])
+        samples: FloatArray = self._from_start(total[: len(spectra) * transform.hop])
         return samples
 
     def _flush(self) -> FloatArray:

@@ -97,7 +97,7 @@ class Chain(Processor):
             return super()._process(block, out)
         if out is not None:
             raise ArgumentError(f"a chain with {self._without_step()} makes arrays of its own; out must be None")
-        samples: FloatArray = checked_block(block, self._dtype, self._shapes, helps=self._advice)
+        samples: FloatArray = checked_block(block, self._dtype, self._shapes, stage=self)
         for part in self._parts:
             samples = _inner(part, "process")(samples)
         return samples

@@ -9,7 +9,7 @@ from audioconv.arrays import choice, float_dtype, floating, frozen, pair, whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.signal._convolve2d import axis_index_map, boundaries, method_for
 from audioconv.signal.image import Plane, boundary_index_map
-from audioconv.stage import Guard, GuardedStage, checked_block
+from audioconv.stage import Guard, GuardedStage, SampleQueue, checked_block
 from audioconv.stream.values import finite
 
 Mode: TypeAlias = Literal["same", "causal"]
@@ -94,7 +94,8 @@ class StreamConvolver2d(GuardedStage):
         self._reset()
 
     def _reset(self) -> None:
-        self._kept, self._begin = np.empty((0, self.bins), self.dtype), 0  # the latest frames, and which is their first
+        self._latest = SampleQueue(np.empty((0, self.bins), self.dtype))  # frames that coming outputs need ...
+        self._begin = 0  # ... and where they begin
         self._done = -self.latency  # the output that comes next
 
     def process(self, block: ArrayLike) -> FloatArray:
@@ -119,23 +120,24 @@ class StreamConvolver2d(GuardedStage):
 
     def _process(self, block: ArrayLike) -> FloatArray:
         frames = checked_block(block, self.dtype, ((self.bins,),), name="frames", unit="frames")
-        self._kept = np.concatenate((self._kept, frames))
+        self._latest.append(frames)
         outputs = self._outputs(len(frames))
         unused = max(0, self._done + self.latency - self._reach - self._begin)
-        self._kept, self._begin = self._kept[unused:].copy(), self._begin + unused
+        self._latest.drop(unused)
+        self._begin += unused
         return outputs
 
     def _outputs(self, count: int) -> FloatArray:
         """The next outputs, from the buffered frames and their padding."""
         y = np.zeros((count, self.bins), self.dtype)
         before = min(count, max(0, -self._done))
-        first, seen = self._done + before, self._begin + len(self._kept)
+        first, seen = self._done + before, self._begin + len(self._latest.items)
         self._done += count
         if before < count and seen:
             begin = first + self.latency - self._reach
             rows = boundary_index_map(seen, begin, count - before + self._reach, self._boundary)
             rows = np.where(rows < 0, -1, rows - self._begin)
-            plane = Plane(frozen(self._kept), frozen(rows, np.int64), self._columns, self._first)
+            plane = Plane(frozen(self._latest.items), frozen(rows, np.int64), self._columns, self._first)
             self._method.fill(plane, y[before:])
         return y
 

@@ -7,7 +7,7 @@ import numpy as np
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
-from audioconv.stage import channels_advice, checked_block, described, sample_shapes
+from audioconv.stage import checked_block, described, sample_shapes
 
 _STEPS = 4  # of 100 ms in a gating block of 400 ms, which overlap by 75 %
 _STEPS_A_SECOND = 10
@@ -70,7 +70,7 @@ class LoudnessMeter:
         """
         from scipy.signal import sosfilt
 
-        samples = checked_block(block, None, sample_shapes(self.channels), helps=self._advice)
+        samples = checked_block(block, None, sample_shapes(self.channels), stage=self)
         if not len(samples):
             return
         samples = samples.reshape(len(samples), self.channels).astype(np.float64)
@@ -108,9 +108,6 @@ class LoudnessMeter:
         if len(power):
             power = power[_lufs(power) > _lufs(power.mean()) + _RELATIVE_GATE]
         return float(_lufs(power.mean())) if len(power) else -np.inf
-
-    def _advice(self, shape: tuple[int, ...]) -> str:
-        return channels_advice(self, shape)
 
     def __repr__(self) -> str:
         return described("LoudnessMeter", {"sample_rate": self.sample_rate, "channels": self.channels})

@@ -10,7 +10,7 @@ from audioconv.arrays import whole
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.kernels.realtime import chain as kernels
 from audioconv.kernels.realtime.nonfinite import COUNTER
-from audioconv.stage import Guard, GuardedStage, channels_advice, checked_block, described, sample_shapes
+from audioconv.stage import Guard, GuardedStage, checked_block, described, sample_shapes
 from audioconv.stream.steps import Entry, Table, table_of
 
 
@@ -122,7 +122,7 @@ class Processor(GuardedStage):
             type(block) is np.ndarray and block.dtype is self._dtype and block.ndim and block.shape[1:] in self._shapes
         )
         if not usual:
-            samples = checked_block(block, self._dtype, self._shapes, helps=self._advice)
+            samples = checked_block(block, self._dtype, self._shapes, stage=self)
         if self._max_block is not None and len(samples) > self._max_block:
             raise ShapeError(f"block has {len(samples)} samples, more than max_block = {self._max_block}")
         shape = samples.shape
@@ -169,9 +169,6 @@ class Processor(GuardedStage):
         else:
             apart = kernels.run_step(self._table[0], samples.reshape(-1), result.reshape(-1), len(samples))
         return apart
-
-    def _advice(self, shape: tuple[int, ...]) -> str:
-        return channels_advice(self, shape)
 
     def _checked_out(self, out: Any, shape: tuple[int, ...]) -> FloatArray:
         if not isinstance(out, np.ndarray) or out.dtype != self._dtype:

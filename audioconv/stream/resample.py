@@ -8,7 +8,7 @@ from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError
 from audioconv.io._resample import rates
-from audioconv.stage import Guard, GuardedStage, channels_advice, checked_block, sample_shapes
+from audioconv.stage import Guard, GuardedStage, checked_block, sample_shapes
 
 Quality: TypeAlias = Literal["QQ", "LQ", "MQ", "HQ", "VHQ"]
 
@@ -77,7 +77,7 @@ class Resample(GuardedStage):
         return self.channels
 
     def _process(self, block: ArrayLike) -> FloatArray:
-        samples = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), helps=self._advice)
+        samples = checked_block(block, np.dtype(np.float32), sample_shapes(self.channels), stage=self)
         self._dims, self._fresh = samples.ndim, self._fresh and not len(samples)
         return self._taken(samples, last=False)
 
@@ -94,9 +94,6 @@ class Resample(GuardedStage):
         due = self._stream.resample_chunk(np.ascontiguousarray(samples).reshape(-1, self.channels), last=last)
         shaped: FloatArray = due.reshape((-1, self.channels)[: self._dims])
         return shaped
-
-    def _advice(self, shape: tuple[int, ...]) -> str:
-        return channels_advice(self, shape)
 
     def _parameters(self) -> dict[str, Any]:
         return {"rate_in": self.rate_in, "rate_out": self.rate_out, "channels": self.channels, "quality": self.quality}

@@ -9,7 +9,7 @@ import audioconv as ac
 from audioconv import models
 from audioconv.classify import KeywordDetector, Scorer, calibrate
 from audioconv.classify.calibrate import Word, place_words, score_detections
-from audioconv.classify.detector import Detection
+from audioconv.classify.detector import Detection, EventDecoder
 from tests.compare import assert_close
 
 RATE = 16000
@@ -147,6 +147,26 @@ def test_detections_do_not_depend_on_the_cut(classifier):
     for i in range(0, STREAM.size, 777):
         found += detector.process(STREAM[i : i + 777])
     assert found + detector.flush() == expected
+
+
+@given(st.lists(st.integers(0, 30), max_size=8), st.sampled_from([0.0, 0.05, 0.3]), st.integers(0, 99))
+def test_events_do_not_depend_on_the_cut_of_their_rows(classifier, cuts, smoothing_s, seed):
+    rows = np.random.default_rng(seed).dirichlet([0.4, 0.4, 0.4], sum(cuts)).astype(np.float32)
+    settings = {"smoothing_s": smoothing_s, "hold_s": 0.1, "refractory_s": 0.2}
+    decoder = EventDecoder(classifier.scorer_, 0.7, **settings)
+    expected = decoder.process(rows) + decoder.flush()
+    assert expected or len(rows) < 60 or smoothing_s > 0.2
+    blocks = np.split(rows, np.cumsum(cuts)[:-1]) if cuts else []
+    assert [event for block in blocks for event in decoder.process(block)] + decoder.flush() == expected
+
+
+@given(st.lists(st.integers(0, 20000), min_size=1, max_size=6))
+def test_words_do_not_depend_on_the_cut(classifier, cuts):
+    samples = np.resize(STREAM, sum(cuts))
+    detector = classifier.stream(threshold=0.35, smoothing_s=0.05, hold_s=0.1, refractory_s=0.1, ignore=())
+    expected = detector.process(samples) + detector.flush()
+    blocks = np.split(samples, np.cumsum(cuts)[:-1])
+    assert [word for block in blocks for word in detector.process(block)] + detector.flush() == expected
 
 
 @pytest.mark.parametrize("threshold", [0, 1, -1, 2])

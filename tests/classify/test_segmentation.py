@@ -201,7 +201,7 @@ def test_takes_come_as_soon_as_their_clips_are_complete_and_memory_is_bounded():
             found.append(segment)
             due_s = max(segment.end_s + 0.3, (segment.start_s + segment.end_s) / 2 + 0.5)
             assert (place + 1000) / RATE - due_s < 0.15
-        assert len(segmenter._samples) < 4 * RATE
+        assert len(segmenter._samples.items) < 4 * RATE
     assert len(found) == 59
 
 

@@ -205,6 +205,25 @@ def test_least_is_the_minimum_of_each_window(count, more, seed):
     assert np.array_equal(_sliding_minimum(rows, count), expected)
 
 
+@given(st.integers(0, 4000), st.lists(st.integers(0, 1500), max_size=6), st.integers(0, 99))
+def test_presence_does_not_depend_on_the_cut(samples, cuts, seed):
+    x = quiet_noise((samples, 2), seed=seed)
+    for first in range(seed, samples, 900):
+        x[first : first + 333] = 0
+    expected = presence_of(x, [])
+    assert len(expected) == hann(512).frames(samples)
+    assert np.array_equal(presence_of(x, [min(cut, samples) for cut in sorted(cuts)]), expected)
+
+
+def presence_of(x, cuts):
+    transform = hann(512)
+    presence, stream = SignalActivity(transform), transform.stream(2)
+    for _ in range(2):  # after flush as new
+        shares = [presence.process(block, len(stream.process(block))) for block in np.split(x, cuts)]
+        shares.append(presence.flush(len(stream.flush())))
+    return np.concatenate(shares)
+
+
 @pytest.mark.parametrize("samples", [0, 10, 1000, 5000])
 def test_presence_is_the_share_of_windows_over_sound(samples):
     transform = hann(512)

@@ -107,7 +107,7 @@ def test_nothing_past_is_kept_that_is_not_needed():
     stage = StreamConvolver2d(noise((9, 3)), 4)
     for _ in range(50):
         stage.process(noise((10, 4)))
-    assert len(stage._kept) == 8
+    assert len(stage._latest.items) == 8
 
 
 def test_flush_without_frames_and_twice():
