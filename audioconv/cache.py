@@ -84,12 +84,20 @@ def write_verified(path: Path, magic: bytes, data: bytes) -> None:
 
     Raises OSError and leaves nothing where the disk is full, read-only or not the user's own.
     """
+    write_atomically(path, magic + hashlib.sha256(data).digest() + data)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file of the cache, for this user alone, that appears whole or not at all.
+
+    Raises OSError and leaves nothing where the disk is full, read-only or not the user's own.
+    """
     make_private(path.parent)
     _remove_abandoned_parts(path.parent)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
     try:
         with open(part, "wb", opener=_for_user_only) as file:
-            file.write(magic + hashlib.sha256(data).digest() + data)
+            file.write(data)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         os.replace(part, path)

@@ -54,37 +54,43 @@ def listen(
         words = ", ".join(label for label in classifier.classes_ if label not in NON_KEYWORD_LABELS)
         say(f"no model is given; listening for {words}")
     detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
-    counts, heard_s = Counter[str](), [0.0]
+    counts: Counter[str] = Counter()
     rate = classifier.sample_rate
-    heard = sound(file, device, block, rate, seconds=seconds, partial=partial)
-    with _table(csv) as write_row, heard as (blocks, sample_rate):
+    source = sound(file, device, block, rate, seconds=seconds, partial=partial)
+    with _table(csv) as write_row, source as (blocks, sample_rate):
         if file is None:
             say("listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
-        counted = _counted(blocks, sample_rate, seconds, heard_s)
-        for found in _detections(detector, io.resample_blocks(counted, sample_rate, rate)):
+        limited = _LimitedBlocks(blocks, sample_rate, seconds)
+        for found in _detections(detector, io.resample_blocks(limited, sample_rate, rate)):
             counts[found.label] += 1
             typer.echo(f"{found.peak_s:10.2f} s  {found.label:<16} {found.score:.3f}")
             write_row((f"{found.start_s:.3f}", f"{found.peak_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
-    typer.echo(f"{counts.total()} detections in {heard_s[0]:.1f} s: {words}")
+    typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
 
 
-def _counted(
-    blocks: "Iterable[FloatArray]", sample_rate: int, seconds: float | None, heard_s: list[float]
-) -> "Iterator[FloatArray]":
-    """The blocks, up to so many seconds or until Ctrl-C; heard_s[0] says how long they were."""
-    left = float("inf") if seconds is None else round(seconds * sample_rate)
-    heard = 0
-    try:
-        for block in blocks:
-            block = block[: int(min(left, len(block)))]
-            heard, left = heard + len(block), left - len(block)
-            heard_s[0] = heard / sample_rate
-            yield block
-            if left <= 0:
-                return
-    except KeyboardInterrupt:  # the usual end: what was found is still reported
-        return
+class _LimitedBlocks:
+    """Blocks, up to so many seconds or until Ctrl-C; `duration_s` says how long those so far are together."""
+
+    def __init__(self, blocks: "Iterable[FloatArray]", sample_rate: int, seconds: float | None) -> None:
+        self._blocks, self._sample_rate = blocks, sample_rate
+        self._limit = float("inf") if seconds is None else round(seconds * sample_rate)
+        self._samples = 0
+
+    @property
+    def duration_s(self) -> float:
+        return self._samples / self._sample_rate
+
+    def __iter__(self) -> "Iterator[FloatArray]":
+        try:
+            for block in self._blocks:
+                block = block[: int(min(self._limit - self._samples, len(block)))]
+                self._samples += len(block)
+                yield block
+                if self._samples >= self._limit:
+                    return
+        except KeyboardInterrupt:  # the usual end: what was found is still reported
+            return
 
 
 def _detections(detector: "KeywordDetector", blocks: "Iterable[FloatArray]") -> "Iterator[Detection]":

@@ -29,10 +29,9 @@ class SignalActivity:
 
     def process(self, block: Array, count: int) -> Array:
         """Take (samples, channels) and return the shares (count, 1) of the frames that they complete."""
-        active: Array = (block != 0).any(axis=1)
-        self._pending.append(active)
+        self._pending.append((block != 0).any(axis=1))
         complete = self._pending.take(self._pending.frames(self._step) * self._step)
-        self._active.append(complete.reshape(-1, self._step).any(axis=1))
+        self._active.append(np.asarray(complete.reshape(-1, self._step).any(axis=1)))
         return self._shares(count)
 
     def flush(self, count: int) -> Array:

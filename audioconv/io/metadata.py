@@ -20,7 +20,8 @@ from audioconv.io.splice import SplicedFile
 
 EXTENSIBLE, MASK_AT = 0xFFFE, 20  # a fmt chunk that has a mask of speakers, and where
 MASK_COMMENT = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"  # RFC 9639, section 8.6.2
-FLAC_MASKS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}  # the same, section 9.1.3
+# by number of channels, where no mask is given; RFC 9639, section 9.1.3
+DEFAULT_CHANNEL_MASKS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}
 CAF_BITMAP, _CAF_LAYOUTS = 0x10000, {0x640001: 0x4, 0x650002: 0x3, 0x790006: 0x3F}
 
 # Chunks that say something of samples as such, or of the file itself; they are made anew, or mean nothing.
@@ -216,7 +217,7 @@ def _of_tags(found: Metadata, file: BinaryIO) -> None:
         found.pictures, found.cuesheet = list(held.pictures), held.cuesheet
         found.dropped += [f"the FLAC application block {_printable(block.data[:4])}"
                        for block in held.metadata_blocks if block.code == 2]  # fmt: skip
-        found.channel_mask = FLAC_MASKS.get(found.channels) if found.channels > 2 else None
+        found.channel_mask = DEFAULT_CHANNEL_MASKS.get(found.channels) if found.channels > 2 else None
     if isinstance(tags, ID3):
         _of_id3(found, tags)
     elif type(held).__name__ == "MP4":

@@ -10,7 +10,7 @@ from audioconv.errors import AudioFileError
 from audioconv.io import containers as riff
 from audioconv.io import tag_names as names
 from audioconv.io.markers import aiff_marks, moved, rescaled, wav_cues
-from audioconv.io.metadata import CAF_BITMAP, EXTENSIBLE, FLAC_MASKS, MASK_AT, MASK_COMMENT, Metadata
+from audioconv.io.metadata import CAF_BITMAP, DEFAULT_CHANNEL_MASKS, EXTENSIBLE, MASK_AT, MASK_COMMENT, Metadata
 from audioconv.io.paths import AnyPath
 
 _Chunks = list[tuple[bytes, bytes]]  # name and data
@@ -136,7 +136,7 @@ def _into_flac(path: AnyPath, found: Metadata, sample_rate: int, channels: int) 
     if file.tags is None:
         file.add_tags()
     file.tags.update(found.tags)
-    if _special(found, channels) and found.channel_mask != FLAC_MASKS.get(channels):
+    if _special(found, channels) and found.channel_mask != DEFAULT_CHANNEL_MASKS.get(channels):
         file.tags[MASK_COMMENT] = f"0x{found.channel_mask:04X}"
     fits = [picture for picture in found.pictures if len(picture.data) < _MOST_PICTURE]
     for picture in fits:

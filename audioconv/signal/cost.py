@@ -17,7 +17,7 @@ import numpy as np
 
 from audioconv._typing import FloatName
 from audioconv.cache import cache_folder
-from audioconv.kernels.dsp import passes
+from audioconv.kernels.dsp.passes import next_fast_len
 from audioconv.signal.methods import single_fft_size
 
 # Taps at which a direct filter is measured; between them its cost is taken to be linear.
@@ -96,7 +96,7 @@ def choose(
         candidates.append(Candidate("sparse", 0, costs.call[1] + count * taps_s(costs.sparse, used)))
     outputs = (count - 1) * stride + 1
     candidates.append(_overlap_add(short, outputs, costs))
-    size = next_fast_len(single_fft_size(long, short, begin, outputs))
+    size = next_fast_len(single_fft_size(long, short, begin, outputs), SIZES[0])
     candidates.append(Candidate("fft", size, sized_s(size, SIZES, costs.whole)))
     return tuple(sorted(candidates, key=lambda candidate: candidate.predicted_s))
 
@@ -117,15 +117,10 @@ def sized_s(size: int, sizes: Sequence[int], table: Figures) -> float:
     return table[-1 if size % 3 == 0 else -2] * GROWTH**doublings
 
 
-def next_fast_len(size: int) -> int:
-    """The smallest fast length of a block from `size` samples on."""
-    return int(passes.next_fast_len(size, SIZES[0]))
-
-
 def _overlap_add(taps: int, outputs: int, costs: Costs) -> Candidate:
     """Overlap-add with the best block length, from the first that holds the taps to one block for all outputs."""
     best: Candidate | None = None
-    size = next_fast_len(taps)
+    size = next_fast_len(taps, SIZES[0])
     while True:
         number = -(-outputs // (size - taps + 1))
         predicted_s = sized_s(size, SIZES, costs.whole) + (number - 1) * sized_s(size, SIZES, costs.block)
@@ -133,7 +128,7 @@ def _overlap_add(taps: int, outputs: int, costs: Costs) -> Candidate:
             best = Candidate("overlap_add", size, predicted_s)
         if number == 1:
             return best
-        size = next_fast_len(size + 1)
+        size = next_fast_len(size + 1, SIZES[0])
 
 
 # --- where the figures come from --------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Measure the cost of each method on this machine, for the cost model (`cost`)."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,6 +10,7 @@ import numpy as np
 
 from audioconv._typing import Array, FloatName, Progress
 from audioconv.arrays import frozen
+from audioconv.cache import write_atomically
 from audioconv.kernels.dsp.partition import advance
 from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, filter_spectra, segment_table
 from audioconv.kernels.realtime.chain import run_chain
@@ -66,14 +66,12 @@ def _steps(dtype: FloatName) -> Iterator[tuple[str, Callable[[], float]]]:
     yield "call", partial(_call_s, ones, ones[:3], "sparse")
 
 
-def save(tables: dict[FloatName, cost.Costs], path: Path | None = None) -> Path:
-    """Save the figures, as those of this machine if no path is given; `cost` uses those from now on."""
-    path = path or cost.table_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+def save(tables: dict[FloatName, cost.Costs]) -> Path:
+    """Save the figures as those of this machine, which `cost` uses from now on; return where they are."""
+    path = cost.table_path()
     rounded = {dtype: [[float(f"{value:.3g}") for value in row] for row in table] for dtype, table in tables.items()}
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps({"taps": cost.TAPS, "sizes": cost.SIZES, "sides": cost.SIDES, **rounded}) + "\n")
-    beside.replace(path)  # atomic write
+    text = json.dumps({"taps": cost.TAPS, "sizes": cost.SIZES, "sides": cost.SIDES, **rounded})
+    write_atomically(path, f"{text}\n".encode())
     cost.forget()
     return path
 

@@ -7,6 +7,7 @@ import numpy as np
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
+from audioconv.io.metadata import DEFAULT_CHANNEL_MASKS
 from audioconv.stage import checked_block, described, sample_shapes
 
 _STEPS = 4  # of 100 ms in a gating block of 400 ms, which overlap by 75 %
@@ -15,7 +16,6 @@ _OFFSET_DB, _ABSOLUTE_GATE, _RELATIVE_GATE = -0.691, -70.0, -10.0  # equations 2
 _SURROUND_GAIN = 1.41
 _LOW_FREQUENCY = 0x8 | 0x200000  # the masks of speakers in a WAV file
 _BEHIND = 0x10 | 0x20 | 0x100 | 0x200 | 0x400  # back and side speakers
-_MASKS = {5: 0x37, 6: 0x3F, 7: 0x70F, 8: 0x63F}  # the usual speakers of channels where no mask is given
 
 
 class LoudnessMeter:
@@ -52,7 +52,9 @@ class LoudnessMeter:
             raise ArgumentError(f"loudness is measured from 4000 Hz, not at {sample_rate} Hz; use the peak instead")
         self._sos = _weighting(self.sample_rate)
         self._state = np.zeros((len(self._sos), 2, self.channels))
-        self._gains = _gains(self.channels, _MASKS.get(self.channels) if speakers is None else speakers)
+        if speakers is None and self.channels != 4:  # four may be quadraphony or Ambisonics, and count alike
+            speakers = DEFAULT_CHANNEL_MASKS.get(self.channels)
+        self._gains = _gains(self.channels, speakers)
         self._energies = [0.0]  # of steps, over all channels; the last one is not complete
         self._at = 0
 
