@@ -4,6 +4,7 @@ PYTHON ?= python3
 SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := .venv/$(SCRIPTS)
 KERNEL_TESTS := tests/kernels
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
 # With other versions a part of the tests shows what differs: each library that is used, and vectors in LLVM.
 LOWEST_TESTS := tests/kernels/simd tests/io/test_files.py tests/io/test_ffmpeg.py tests/features/test_level.py \
 	tests/classify/test_sklearn.py tests/report/test_plots.py tests/cli/test_main.py
@@ -24,7 +25,7 @@ demo: .venv/ready
 
 # Files of tests are shared out over the cores. Live sound needs a quiet machine: it comes after them, by itself.
 test: .venv/ready
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --durations 20 -m "not live"
+	$(BIN)/python -m pytest $(PARALLEL) --durations 20 -m "not live"
 	$(BIN)/python -m pytest -q -m live tests
 	$(MAKE) test-kernels
 
@@ -82,7 +83,8 @@ test-sdist: .venv/ready
 
 # Compiled code is not seen: the lines of kernels count where they run without JIT.
 coverage: .venv/ready
-	$(BIN)/python -m pytest -q --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not live" --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -q -m live --cov --cov-append --cov-report= --cov-fail-under=0 tests
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q --cov --cov-append --cov-report= --cov-fail-under=0 $(KERNEL_TESTS)
 	$(BIN)/coverage report
 
