@@ -16,6 +16,7 @@ from audioconv.features.level import causal_top_db
 from audioconv.features.stream import LogMelStream
 from audioconv.kernels.dsp import _fft as fft
 from audioconv.kernels.dsp import mel
+from audioconv.kernels.simd._emit import MAX_LANES
 from audioconv.stage import checked_block, frame_count
 
 BandNorm: TypeAlias = Literal["slaney"] | float | None
@@ -181,7 +182,7 @@ class LogMel:
             bins = np.flatnonzero(row)
             first.append(int(bins[0]) if bins.size else 0)
             weights = row[first[-1] : bins[-1] + 1] if bins.size else row[:0]
-            parts.append(np.pad(weights, (0, -weights.size % mel.WIDEST)))
+            parts.append(np.pad(weights, (0, -weights.size % MAX_LANES)))
         sizes = np.array([part.size for part in parts])
         return np.column_stack((first, sizes, np.cumsum(sizes) - sizes)).astype(np.int64), np.concatenate(parts)
 

@@ -5,7 +5,7 @@ import llvmlite.binding
 import numba
 
 from audioconv.cache import cache_folder, files_in
-from audioconv.kernels._jit import JIT_ENABLED, KERNELS, STEPS, kernel_folder
+from audioconv.kernels._jit import C_FUNCTIONS, JIT_ENABLED, KERNELS, kernel_folder
 from audioconv.kernels.simd.vector import LANES
 
 _FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "neon", "sve")  # those that decide how a vector is lowered
@@ -31,4 +31,4 @@ def about():
 
 
 def _loaded():
-    return sum(len(kernel.signatures) for kernel in KERNELS) + sum(step.compiled for step in STEPS)
+    return sum(len(kernel.signatures) for kernel in KERNELS) + sum(function.compiled for function in C_FUNCTIONS)

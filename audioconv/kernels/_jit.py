@@ -185,7 +185,7 @@ def part(function):
     return numba.njit(**OPTIONS, inline="always")(function)
 
 
-STEPS = []  # every step; without JIT its index here is its address
+C_FUNCTIONS = []  # every one; without JIT its index here is its address
 
 
 def _of_program(real):
@@ -206,7 +206,7 @@ def _of_chain(real):
     return pointer(integer), pointer(real), pointer(real), integer
 
 
-class Step:
+class CFunction:
     """A function that is called through a pointer: an op kernel of programs (`nn/program.py`), a step of chains.
 
     It is compiled for a dtype when its address is first needed, and cached on disk as kernels are, unless it calls code
@@ -217,8 +217,8 @@ class Step:
         self._arguments, self._users, self._gives = arguments, users, gives
         self.layout = layout  # of the instructions of an op kernel
         self.function, self._compiled = _named(function), {}
-        self._place = len(STEPS)
-        STEPS.append(self)
+        self._place = len(C_FUNCTIONS)
+        C_FUNCTIONS.append(self)
 
     @property
     def compiled(self):
@@ -246,17 +246,20 @@ def op_kernel(layout):
 
     `layout` says what its instructions hold.
     """
-    return lambda function: Step(function, _of_program, layout=layout)
+    return lambda function: CFunction(function, _of_program, layout=layout)
 
 
-def stage_step(function):
-    """Make a function of (state, x, y, frames) a step of chains; it takes as many frames as it returns."""
-    return Step(function, _of_chain)
+def stage_step(function, users=False):
+    """Make a function of (state, x, y, frames) a step of chains; it takes as many frames as it returns.
+
+    `users`: it calls code that the stamp does not cover.
+    """
+    return CFunction(function, _of_chain, users)
 
 
 def sound_card_callback(function):
     """Make a function of (in, out, frames, times, flags, user data), which gives an int, a callback of PortAudio."""
-    return Step(function, _of_sound_card, gives=numba.types.int32)
+    return CFunction(function, _of_sound_card, gives=numba.types.int32)
 
 
 def users_function(function, block_dims, memory_dims):

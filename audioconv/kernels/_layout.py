@@ -26,8 +26,8 @@ def layout(name, *fields, first=0):
     >>> RAMP.pack(now=1, target=(5, 6), turns=0)
     [1, 5, 6, 0]
     """
-    names = [field if isinstance(field, str) else field[0] for field in fields]
-    counts = [1 if isinstance(field, str) else field[1] for field in fields]
+    pairs = [(field, 1) if isinstance(field, str) else field for field in fields]
+    names, counts = [name for name, _ in pairs], [count for _, count in pairs]
     if bad := [n for n in names if n in RESERVED]:
         raise ValueError(f"{', '.join(bad)} cannot be a field of {name}")
     offsets = [first + sum(counts[:i]) for i in range(len(counts))]

@@ -94,7 +94,7 @@ def _row_stride(columns: int, dtype: np.dtype[Any]) -> int:
 
 def _band_rows(step: int, tap_rows: int, stride: int = 1) -> int:
     """Rows of outputs of a band."""
-    return max(4, (BAND_SIZE // step - tap_rows) // stride // planes.HEIGHT) * planes.HEIGHT
+    return max(4, (BAND_SIZE // step - tap_rows) // stride // planes.TILE_ROWS) * planes.TILE_ROWS
 
 
 def _pieces(rows: int, columns: int) -> tuple[Array, int]:
@@ -120,9 +120,9 @@ class _Direct:
 
     def _header(self, plane: Plane, y: Array, piece_rows: int) -> IntArray:
         """The header for a plane and its outputs."""
-        wide = max(y.shape[1], planes.VECTORS * LANES[y.dtype]) + self._columns - 1
+        wide = max(y.shape[1], planes.TILE_VECTORS * LANES[y.dtype]) + self._columns - 1
         header = plane.header(_row_stride(wide, y.dtype))
-        band = min(_band_rows(header[PLANE.row_stride], self._rows), -(-len(y) // planes.HEIGHT) * planes.HEIGHT)
+        band = min(_band_rows(header[PLANE.row_stride], self._rows), -(-len(y) // planes.TILE_ROWS) * planes.TILE_ROWS)
         header[PLANE.tap_rows], header[PLANE.tap_columns] = self._rows, self._columns
         header[PLANE.band_rows], header[PLANE.out_columns], header[PLANE.piece_rows] = band, y.shape[1], piece_rows
         return header
@@ -146,7 +146,7 @@ class Direct2d(_Direct):
         """See `PlaneMethod`."""
         header = self._header(plane, y, self._piece_rows)
         step, band = header[PLANE.row_stride], header[PLANE.band_rows]
-        size = (band + self._rows - 1) * step + band * planes.VECTORS * LANES[y.dtype]
+        size = (band + self._rows - 1) * step + band * planes.TILE_VECTORS * LANES[y.dtype]
         x, rows, columns = plane.parts
         planes.dense(
             x, header, rows, columns, frozen(self._taps), frozen(self._pieces), _zeros(size, y.dtype), y.reshape(-1)
@@ -169,7 +169,7 @@ class Separable2d(_Direct):
         """See `PlaneMethod`."""
         header = self._header(plane, y, self._piece_rows)
         band, step = header[PLANE.band_rows], header[PLANE.row_stride]
-        size = (2 * band + self._rows - 1) * step + max(band * planes.VECTORS * LANES[y.dtype], y.shape[1])
+        size = (2 * band + self._rows - 1) * step + max(band * planes.TILE_VECTORS * LANES[y.dtype], y.shape[1])
         x, rows, columns = plane.parts
         planes.separable(
             x, header, rows, columns, frozen(self._column_factors), frozen(self._pieces), frozen(self._row_factors),

@@ -12,7 +12,7 @@ from audioconv._typing import Array, FloatName, Progress
 from audioconv.arrays import frozen
 from audioconv.cache import write_atomically
 from audioconv.kernels.dsp.partition import advance
-from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, filter_spectra, segment_table
+from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, convolver_segments, filter_spectra
 from audioconv.kernels.realtime.chain import run_chain
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.signal import cost
@@ -148,7 +148,7 @@ def _partitions_s(block: int, count: int, x: Array) -> float:
     shape = Shape((Level(block, 2 * block, count),), 2 * block, count * block, 1, 1, 1, False, x.dtype)
     arrays = convolver_arrays(shape)
     state, ir = np.zeros(arrays.state_size, x.dtype), filter_spectra(shape, arrays, x[None, : shape.taps])
-    segments = segment_table(arrays.header, state, ir, arrays.schedule, arrays.plans)
+    segments = convolver_segments(arrays.header, state, ir, arrays.schedule, arrays.plans)
     samples = np.resize(x, max(block, 8192))
     table, y = np.array([advance.address(x.dtype), address_of(segments)]), np.empty_like(samples)
     return _least_s(lambda: run_chain(table, 1, samples, y, y.size)) / (y.size // block)

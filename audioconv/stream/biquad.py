@@ -7,7 +7,7 @@ import numpy as np
 from audioconv._typing import Array, ArrayLike
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels.realtime._biquad import BIQUAD, MEMORY_SIZE, biquad
-from audioconv.kernels.realtime.chain import CHUNK
+from audioconv.kernels.realtime.chain import SUB_BLOCK
 from audioconv.stream.biquad_design import A0, A1, A2, B0, B1, B2, COLUMNS, Kind, section
 from audioconv.stream.processor import Processor, counter
 from audioconv.stream.smoothed import SmoothedParameter
@@ -61,7 +61,7 @@ class Biquad(Processor):
         self._sos = _checked_sos(sos)
         self._smoothed, sections = SmoothedParameter(_coefficients(self._sos)), len(self._sos)
         self._memory = np.zeros((self.channels, sections, MEMORY_SIZE))
-        self._work = np.empty(CHUNK + MEMORY_SIZE * sections)
+        self._work = np.empty(SUB_BLOCK + MEMORY_SIZE * sections)
         self._nonfinite = counter()
 
     @property

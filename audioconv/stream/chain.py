@@ -11,7 +11,7 @@ from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import aligned
 from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime import chain as kernels
-from audioconv.kernels.realtime.chain import CHAIN, CHUNK
+from audioconv.kernels.realtime.chain import CHAIN, SUB_BLOCK
 from audioconv.stage import GuardedStage, Stage, checked_block, for_channels, value_text
 from audioconv.stream.fir import Fir
 from audioconv.stream.jit_stage import JitStage
@@ -81,7 +81,7 @@ class Chain(Processor):
         self._inside = self.stages if self._parts is None else ()
         channels = [self.channels, *map(channels_after, self.stages)]
         self._channels_between = np.array(channels, np.int64)
-        self._work = aligned(2 * CHUNK * max(channels) if len(set(channels)) > 1 else 0, np.float32)
+        self._work = aligned(2 * SUB_BLOCK * max(channels) if len(set(channels)) > 1 else 0, np.float32)
         self._share_guard()
         self._prepare()
 

@@ -7,7 +7,7 @@ import numpy as np
 from audioconv.arrays import aligned
 from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp.partition import advance
-from audioconv.kernels.dsp.partition_layout import convolver_arrays, filter_spectra, reset_header, segment_table
+from audioconv.kernels.dsp.partition_layout import convolver_arrays, convolver_segments, filter_spectra, reset_header
 from audioconv.kernels.realtime import crossfade as kernels
 from audioconv.kernels.realtime.chain import ENTRY
 from audioconv.kernels.realtime.crossfade import CONTROL, CONVOLVER, CUT, INSTANCE
@@ -49,7 +49,7 @@ class ConvolverInstance:
 
     def row(self, mode: int, fade: int, fed: int) -> Any:
         """The `INSTANCE` row for a fade-in of `fade` frames, after input from frame number `fed` on."""
-        ringing = self.shape.taps + self.shape.latency + kernels.CHUNK
+        ringing = self.shape.taps + self.shape.latency + kernels.MIX_BLOCK
         step = advance.address(self.shape.dtype)
         row = INSTANCE.pack(step=step, name=self.address, mode=mode, fade=fade, faded=0, tail=ringing, fed=fed,
                             unused=0)  # fmt: skip
@@ -68,7 +68,7 @@ class ConvolverInstance:
         self._note_addresses()
 
     def _note_addresses(self) -> None:
-        self._segments = segment_table(self._header, self._state, self._spectra, self._schedule, self._plans)
+        self._segments = convolver_segments(self._header, self._state, self._spectra, self._schedule, self._plans)
         self.address: int = address_of(self._segments)
 
 
@@ -93,7 +93,7 @@ class Crossfade:
         self._past = np.empty(past_frames * inputs, dtype)
         self._work = aligned(kernels.work_size(inputs, outputs), dtype)
         self._control = np.zeros(CONTROL.row_size, np.int64)
-        self._rows = np.zeros((kernels.MOST, INSTANCE.row_size), np.int64)
+        self._rows = np.zeros((kernels.MAX_INSTANCES, INSTANCE.row_size), np.int64)
         self._mixer = np.zeros(ENTRY.row_size, np.int64)
         self.newest = instance
         self.begin()
@@ -135,7 +135,7 @@ class Crossfade:
         row = instance.row(mode, fade, known)
         if mode == CUT:
             table, _kept = table_of_steps([self.step()])
-            kernels.catch_up(table, row, np.empty(kernels.CHUNK * self._shape.outputs, self._shape.dtype))
+            kernels.catch_up(table, row, np.empty(kernels.MIX_BLOCK * self._shape.outputs, self._shape.dtype))
         self._prepare_to_mix()
         self._forget_silent()
         self._posted[address_of(row)], self._living[instance.address], self.newest = row, instance, instance

@@ -7,7 +7,7 @@ import numpy as np
 from audioconv._typing import FloatArray
 from audioconv.arrays import aligned, number
 from audioconv.errors import ArgumentError
-from audioconv.kernels.realtime.chain import CHUNK
+from audioconv.kernels.realtime.chain import SUB_BLOCK
 from audioconv.kernels.realtime.mixing import DRY_WET, POSITION, dry_wet
 from audioconv.kernels.realtime.smoothed import SMOOTHED
 from audioconv.stage import Stage
@@ -63,7 +63,7 @@ class DryWet(Processor):
                                 f"takes {inside.channels} and gives {inside.out_channels}")  # fmt: skip
         self._chain, self._inside, self.latency = inside, [inside], inside.latency
         self.rate_in, self.rate_out, self._nonfinite = inside.rate_in, inside.rate_out, counter()
-        self._wet, self._work = np.zeros(SMOOTHED.row_size), aligned(CHUNK * self.channels, np.float32)
+        self._wet, self._work = np.zeros(SMOOTHED.row_size), aligned(SUB_BLOCK * self.channels, np.float32)
         self._line = np.zeros(self.latency * self.channels, np.float32)
         self._position = np.zeros(POSITION.row_size, np.int64)
         self.wet = wet

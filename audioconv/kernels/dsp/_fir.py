@@ -35,7 +35,7 @@ from audioconv.kernels.simd.vector import (
 )
 
 CHAIN = 64
-GROUP, GROUP_AT = 8, 12  # vectors
+GROUP_VECTORS, GROUP_AT_VECTORS = 8, 12  # of a group of outputs, of `fir` and of `fir_at`
 
 
 def _numpy_add_run(sums, x, i, taps, k, count, plain):
@@ -46,7 +46,7 @@ def _numpy_add_run(sums, x, i, taps, k, count, plain):
 
 @operation(_numpy_add_run)
 def _add_run(typing_context, sums, x, i, taps, k, count, plain):
-    """Add taps[k], taps[k + 1] ... times the GROUP neighbouring vectors of x at i, i - 1 ..., for up to `lanes` taps.
+    """Add taps[k], taps[k + 1] ... times a group of neighbouring vectors of x at i, i - 1 ..., for up to `lanes` taps.
 
     Two neighbouring vectors fill a line. While the even ones move down within their lines (plain = 0; 1 for the odd
     ones), only the odd ones cross: those are shifted together in registers from two vectors that were loaded once
@@ -60,16 +60,16 @@ def _add_run(typing_context, sums, x, i, taps, k, count, plain):
     """
 
     def codegen(context, builder, sig, args):
-        totals = cgutils.unpack_tuple(builder, args[0])
-        return context.make_tuple(builder, sig.return_type, _emit_run(context, builder, sig, args, totals))
+        return context.make_tuple(builder, sig.return_type, _emit_run(context, builder, sig, args))
 
     return signature(sums, sums, x, types.intp, taps, types.intp, types.intp, plain), codegen
 
 
-def _emit_run(context, builder, sig, args, totals):
+def _emit_run(context, builder, sig, args):
     """The code of `_add_run`: a ladder of `lanes` steps, entered so that `count` are left; the last is at offset 0."""
     _, x_type, _, taps_type, _, _, plain = sig.args
-    _, x, i, taps, k, count, _ = args
+    sums, x, i, taps, k, count, _ = args
+    totals = cgutils.unpack_tuple(builder, sums)
     part, scalar = vector_llvm(x_type.dtype), scalar_llvm(x_type.dtype)
     width = part.count
     # loaded as integers, or LLVM makes of a shift a permutation with its indices in a register
@@ -79,7 +79,7 @@ def _emit_run(context, builder, sig, args, totals):
         return builder.add(base, ir.Constant(base.type, offset))
 
     lowest = plus(builder.sub(i, count), 1)
-    shifted = [v for v in range(1, GROUP - 1) if v % 2 != plain.literal_value]
+    shifted = [v for v in range(1, GROUP_VECTORS - 1) if v % 2 != plain.literal_value]
     held = {
         v: load_from(context, builder, x_type, x, plus(lowest, v * width), bits) for u in shifted for v in (u, u + 1)
     }
@@ -106,11 +106,11 @@ def _emit_run(context, builder, sig, args, totals):
 
 @part
 def _groups(x, taps, y):
-    """All outputs, GROUP vectors at a time; y has at least as many."""
+    """All outputs, a group of vectors at a time; y has at least as many."""
     width, nothing = lanes(x), zero(x)
-    four = (nothing, nothing, nothing, nothing)
-    for t in range(0, y.size, GROUP * width):
-        t = min(t, y.size - GROUP * width)  # the last group reaches back over outputs that are done: the same bits
+    group, four = GROUP_VECTORS * width, (nothing, nothing, nothing, nothing)
+    for t in range(0, y.size, group):
+        t = min(t, y.size - group)  # the last group reaches back over outputs that are done: the same bits
         for first in range(0, taps.size, CHAIN):
             k, last = first, min(first + CHAIN, taps.size)
             sums = four + four
@@ -156,7 +156,7 @@ def fir(x, taps, y):
 
     x (y.size + taps.size - 1,), taps (at least 1,), y (any,), which must not share memory with x.
     """
-    if y.size >= GROUP * lanes(x):
+    if y.size >= GROUP_VECTORS * lanes(x):
         _groups(x, taps, y)
     elif y.size >= lanes(x):
         for t in range(0, y.size, lanes(x)):
@@ -168,13 +168,13 @@ def fir(x, taps, y):
 
 @part
 def _groups_at(x, taps, offsets, y):
-    """All outputs, GROUP_AT vectors at a time; y has at least as many.
+    """All outputs, a group of vectors at a time; y has at least as many.
 
     All taps of a group before the next group. Half of the vectors cross lines: two thirds of the peak at most, and taps
     far apart go as fast as the second-level cache. As many vectors in a group as leave a register on AVX2: see
     docs/trials.md, "Direct kernels".
     """
-    group, nothing = GROUP_AT * lanes(x), zero(x)
+    group, nothing = GROUP_AT_VECTORS * lanes(x), zero(x)
     four = (nothing, nothing, nothing, nothing)
     for t in range(0, y.size, group):
         t = min(t, y.size - group)
@@ -212,7 +212,7 @@ def fir_at(x, taps, offsets, y):
     x (max(offsets) + y.size,), taps and offsets (K,), y (any,), which must not share memory with x. Dilation and
     missing taps are offsets; for a stride the caller lays the phases of x one after the other.
     """
-    if y.size >= GROUP_AT * lanes(x):
+    if y.size >= GROUP_AT_VECTORS * lanes(x):
         _groups_at(x, taps, offsets, y)
     elif y.size >= lanes(x):
         for t in range(0, y.size, lanes(x)):

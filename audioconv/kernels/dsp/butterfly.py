@@ -16,8 +16,9 @@ from audioconv.kernels.simd.vector import Vector
 
 
 def _numpy_dft(re, im):
-    z = np.fft.fft(np.stack(re).astype(np.float64) + 1j * np.stack(im), axis=0)
-    return tuple(z.real.astype(re[0].dtype)), tuple(z.imag.astype(re[0].dtype))
+    rows = np.stack(re)
+    z = np.fft.fft(rows.astype(np.float64) + 1j * np.stack(im), axis=0)
+    return tuple(z.real.astype(rows.dtype)), tuple(z.imag.astype(rows.dtype))
 
 
 @operation(_numpy_dft)
@@ -32,7 +33,7 @@ def dft(typing_context, re, im):
 
 def _numpy_multiply_twiddles(re, im, wr, wi):
     products = [(r * x - i * y, r * y + i * x) for r, i, x, y in list(zip(re, im, wr, wi, strict=True))[1:]]
-    return (re[0], *(r for r, _ in products)), (im[0], *(i for _, i in products))
+    return (*re[:1], *(r for r, _ in products)), (*im[:1], *(i for _, i in products))
 
 
 @operation(_numpy_multiply_twiddles)
@@ -69,10 +70,10 @@ def rows_at(typing_context, a, i, step, count):
 
     def codegen(context, builder, sig, args):
         array, index, step, _ = args
-        part = vector_llvm(sig.args[0].dtype)
+        part = vector_llvm(a.dtype)
         rows = []
         for _ in range(len(sig.return_type)):
-            rows.append(load_from(context, builder, sig.args[0], array, index, part))
+            rows.append(load_from(context, builder, a, array, index, part))
             index = builder.add(index, step)
         return context.make_tuple(builder, sig.return_type, rows)
 
@@ -93,10 +94,10 @@ def broadcasts(typing_context, a, i, rows):
 
     def codegen(context, builder, sig, args):
         array, index, _ = args
-        part = vector_llvm(sig.args[0].dtype)
+        part = vector_llvm(a.dtype)
         vectors = []
         for _ in range(len(sig.return_type)):
-            scalar = load_from(context, builder, sig.args[0], array, index, part.element)
+            scalar = load_from(context, builder, a, array, index, part.element)
             vectors.append(splat_over(builder, scalar, part))
             index = builder.add(index, index.type(1))
         return context.make_tuple(builder, sig.return_type, vectors)

@@ -8,8 +8,8 @@ from audioconv.kernels.simd.vector import at, fma, lanes, load, splat, store, ze
 from audioconv.kernels.simd.vector_math import lane_sum, log, masked_load, masked_store
 from audioconv.kernels.simd.views import read_only_view
 
-WIDEST = 8  # lanes of the widest vector: weights of a band are filled up with zeros to a multiple of it
-# A mel filter: its first bin, its number of weights (zeros filled up to a multiple of WIDEST), and where these begin.
+# A mel filter: its first bin, its number of weights (filled up with zeros to a multiple of MAX_LANES), and where these
+# begin.
 MEL_FILTER = layout("MEL_FILTER", "first_bin", "size", "weights")
 
 

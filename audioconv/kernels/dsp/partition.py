@@ -37,6 +37,7 @@ from audioconv.kernels.dsp._fir import fir
 from audioconv.kernels.dsp.passes import first_columns
 from audioconv.kernels.dsp.right_angle import last_columns, signal_chunk, spectrum_chunk
 from audioconv.kernels.dsp.spectrum import multiply_add, multiply_add4
+from audioconv.kernels.simd.denormals import flush_denormal
 from audioconv.kernels.simd.pointers import carray, floats_at, integers_at, read_only_floats_at
 from audioconv.kernels.simd.views import read_only_view
 
@@ -73,8 +74,7 @@ LEVEL = layout(
     first=HEADER.row_size,
 )  # fmt: skip
 LEVEL_SIZE = LEVEL.row_size
-GROUP = 4  # partitions of a subtask of products
-SMALLEST = 2.0**-126  # of normal float32 numbers; smaller samples (denormals), which are slow, count as zeros
+SUBTASK_PARTITIONS = 4  # of a subtask of products
 
 
 # --- one block --------------------------------------------------------------------------------------------
@@ -108,8 +108,7 @@ def _write_input(header, state, x, first, count):
         line = _delay_line(header, i) + header[HEADER.delay_line_past] + header[HEADER.position]
         past = header[HEADER.history] + i * header[HEADER.history_size] + header[HEADER.history_end]
         for t in range(count):
-            value = x[(first + t) * inputs + i]
-            value = value if abs(value) >= SMALLEST or value != value else x.dtype.type(0)
+            value = flush_denormal(x, x[(first + t) * inputs + i])
             state[line + t] = value
             state[past + t] = value
     header[HEADER.history_end] += count
@@ -256,7 +255,7 @@ def _subtask(segments, header, state, ir, number, subtask):
             spectrum_chunk(plan, table, work, k * chunk, state, place)
         return
     _, inputs, _, _ = _routing(header, 0)
-    groups = -(-header[level + LEVEL.partitions] // GROUP)
+    groups = -(-header[level + LEVEL.partitions] // SUBTASK_PARTITIONS)
     steps = inputs * groups + 1
     subtask -= header[level + LEVEL.forward_subtasks]
     o, k = subtask // (chunks * steps + pieces), subtask % (chunks * steps + pieces)
@@ -292,7 +291,7 @@ def _products(header, state, ir, level, o, chunk, i, group):
     first, _, filters, step = _routing(header, o)
     partitions, length = header[level + LEVEL.partitions], header[level + LEVEL.fdl_length]
     size, total = 2 * header[level + LEVEL.chunk], header[level + LEVEL.products]
-    q, last = group * GROUP, min(partitions, (group + 1) * GROUP)
+    q, last = group * SUBTASK_PARTITIONS, min(partitions, (group + 1) * SUBTASK_PARTITIONS)
     if i == 0 and group == 0:
         for t in range(total, total + size):
             state[t] = 0
@@ -302,7 +301,7 @@ def _products(header, state, ir, level, o, chunk, i, group):
     spectrum = ((filters + i * step) * header[level + LEVEL.chunks] + chunk) * partitions + q
     taps = header[level + LEVEL.filters] + spectrum * size
     newest = header[level + LEVEL.fdl_newest] - header[level + LEVEL.delay] - q
-    if q + GROUP == last:
+    if q + SUBTASK_PARTITIONS == last:
         a, b, c, d = (newest % length, (newest - 1) % length, (newest - 2) % length, (newest - 3) % length)
         places = (fdl + a * size, fdl + b * size, fdl + c * size, fdl + d * size)
         multiply_add4(state, total, read_only_view(state), places, ir, taps, size)

@@ -7,7 +7,14 @@ import numpy as np
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.dsp import right_angle
-from audioconv.kernels.dsp.partition import GROUP, HEADER, LEVEL, LEVEL_SEGMENTS, LEVEL_SIZE, SEGMENTS
+from audioconv.kernels.dsp.partition import (
+    HEADER,
+    LEVEL,
+    LEVEL_SEGMENTS,
+    LEVEL_SIZE,
+    SEGMENTS,
+    SUBTASK_PARTITIONS,
+)
 from audioconv.kernels.dsp.passes import PASS, PLAN, RUN, work_size
 from audioconv.kernels.simd.vector import LANES
 
@@ -83,7 +90,8 @@ def subtask_costs(level, plan, shape):
     cut = _Cut.of(plan, shape.dtype)
     a_pass = [0.4 * cut.columns * plan[PASS.radix] / 1024] * cut.pieces
     a_chunk = cut.chunk / 1024
-    groups = [min(GROUP, level.all_partitions - q) for q in range(0, level.all_partitions, GROUP)]
+    starts = range(0, level.all_partitions, SUBTASK_PARTITIONS)
+    groups = [min(SUBTASK_PARTITIONS, level.all_partitions - q) for q in starts]
     products = [0.35 * a_chunk * count for count in groups] * shape.fan_in
     forward = (a_pass + [a_chunk] * cut.chunks) * shape.inputs
     return forward + ([*products, a_chunk] * cut.chunks + a_pass) * shape.outputs
@@ -108,14 +116,17 @@ def convolver_arrays(shape):
     state_size, ir_size, schedule_size = result + 2 * block_size, 0, 0
     rows, schedules, plans, costs = [], [np.empty(0, np.int64)], [], []
     for level in shape.levels:
-        plans.append(right_angle.plan(2 * level.partition_size, shape.dtype.name))
-        costs.append(subtask_costs(level, plans[-1][0], shape))
-        schedules.append(_schedule(costs[-1], level.deferred, level.partition_size // block_size))
+        plan, table = right_angle.plan(2 * level.partition_size, shape.dtype.name)
+        of_subtasks = subtask_costs(level, plan, shape)
+        schedule = _schedule(of_subtasks, level.deferred, level.partition_size // block_size)
         offsets = {"fdl": state_size, "filters": ir_size, "schedule": schedule_size}
-        row, state_size = _level_row(level, plans[-1][0], shape, offsets, schedules[-1].size, len(costs[-1]))
+        row, state_size = _level_row(level, plan, shape, offsets, schedule.size, len(of_subtasks))
         rows += row
+        plans.append((plan, table))
+        costs.append(of_subtasks)
+        schedules.append(schedule)
         ir_size += shape.filters * level.all_partitions * 2 * level.partition_size
-        schedule_size += schedules[-1].size
+        schedule_size += schedule.size
     header = HEADER.pack(
         inputs=shape.inputs, outputs=shape.outputs, filters=shape.filters, matrix=shape.matrix, latency=shape.latency,
         block_size=block_size, head_taps=shape.head_taps, levels=len(shape.levels), head=ir_size, delay_line=0,
@@ -184,7 +195,7 @@ def filter_spectra(shape, arrays, responses):
     return frozen(result)
 
 
-def segment_table(header, state, ir, schedule, plans):
+def convolver_segments(header, state, ir, schedule, plans):
     """The table of memory segments that `advance` takes (without JIT, of arrays); the arrays must outlive it."""
     place = (lambda array: array.ctypes.data) if JIT_ENABLED else (lambda array: array)
     row = SEGMENTS.pack(

@@ -20,7 +20,8 @@ from audioconv.arrays import aligned
 from audioconv.kernels._jit import inner, part
 from audioconv.kernels._layout import layout
 from audioconv.kernels.dsp.butterfly import broadcasts, dft, multiply_twiddles, rows_at
-from audioconv.kernels.simd.vector import LANES, at, evens, lanes, load, odds, store, store_rows
+from audioconv.kernels.simd._emit import MAX_LANES
+from audioconv.kernels.simd.vector import at, evens, lanes, load, odds, store, store_rows
 from audioconv.kernels.simd.views import read_only_view
 
 L1_POINTS = 1024  # most points of a chunk: 8 KiB in float32, beside as much for a filter's spectrum and for the leaves
@@ -175,7 +176,7 @@ def inverse(radix, source, s, target, t, nodes, count, table, w):
 # one cache set (4K aliasing). So samples are gathered into and scattered from a tile, each row of it a run of 8
 # neighbouring vectors: see docs/trials.md, "Transforms". Zero padding is done there, too.
 RUN = 8
-TILE = 16 * RUN * max(LANES.values())
+TILE = 16 * RUN * MAX_LANES
 
 
 def work_size(size):

@@ -13,6 +13,8 @@ contributes to. float32 GFLOP/s in the cache on Zen 4 (peak 115), 60 x 1025 outp
 kernels".
 """
 
+from collections import namedtuple
+
 import numpy as np
 
 from audioconv.kernels._jit import inner, kernel, part
@@ -25,8 +27,8 @@ from audioconv.kernels.simd.vector import at, lanes, load, store
 from audioconv.kernels.simd.views import read_only_view
 
 CHAIN = 96  # taps of a piece
-VECTORS = 8 if AVX512 else 4  # of a row of a tile
-HEIGHT = 3  # rows of a tile, and of taps in a piece, if there are as many
+TILE_VECTORS = 8 if AVX512 else 4  # of a row of a tile
+TILE_ROWS = 3  # of a tile, and of taps in a piece, if there are as many
 
 # Header of a plane and its band: columns of the plane; columns of the band from run_begin to before run_end are
 # contiguous in the plane, from plane_begin on, and the others are padding, by the index map; row stride of
@@ -39,6 +41,13 @@ PLANE = layout(
 # A piece of the taps: its rows and columns, first and end (after the last).
 PIECE = layout("PIECE", "row", "row_end", "column", "column_end")
 PIECE_SIZE = PIECE.row_size
+
+_Plane = namedtuple("_Plane", "x header rows columns")  # rows, columns: boundary index maps
+_Weights = namedtuple("_Weights", "taps row_stride pieces")
+_Source = namedtuple("_Source", "x row_stride")  # rows of inputs: a band, or the plane itself
+_Target = namedtuple("_Target", "y row_stride rows columns")  # outputs
+_Upcoming = namedtuple("_Upcoming", "x begin x_stride y first y_stride")  # input and outputs that come next
+_Edges = namedtuple("_Edges", "left right")  # columns at the edges of a plane
 
 
 @part
@@ -130,10 +139,10 @@ def _piece(height):
 @part
 def _prefetch_tile(t, height, c, upcoming):
     """Prefetch a tile's share of the input and output of the next band."""
-    plane, begin, plane_step, y, first, y_step = upcoming
+    x, begin, x_step, y, first, y_step = upcoming
     for r in range(t, t + height):
-        for line in range(c, c + VECTORS * lanes(y), 2 * lanes(y)):
-            prefetch(plane, begin + r * plane_step + line)
+        for line in range(c, c + TILE_VECTORS * lanes(y), 2 * lanes(y)):
+            prefetch(x, begin + r * x_step + line)
             prefetch(y, first + r * y_step + line)
 
 
@@ -145,14 +154,15 @@ def _tiles(height):
     def tiles(source, weights, target, upcoming):
         """The last tiles overlap outputs that are done, which gives the same bits."""
         y, y_step, rows, columns = target
-        width = VECTORS * lanes(y)
+        width = TILE_VECTORS * lanes(y)
         for t in range(0, rows, height):
             t = min(t, rows - height)
             places = tile.steps(t * y_step, y_step, height)
             for c in range(0, columns, width):
                 c = min(c, columns - width)
-                for n in range(0, weights[2].size, PIECE_SIZE):
-                    total = one_piece(tile.zeros(y, height, VECTORS), weights, n, source, t * source[1] + c)
+                for n in range(0, weights.pieces.size, PIECE_SIZE):
+                    none = tile.zeros(y, height, TILE_VECTORS)
+                    total = one_piece(none, weights, n, source, t * source.row_stride + c)
                     if n > 0:
                         total = tile.plus(total, y, places, c)
                     tile.store(total, y, places, c)
@@ -168,13 +178,12 @@ _one, _two, _three = _tiles(1), _tiles(2), _tiles(3)
 def _dense(source, weights, piece_rows, target, upcoming):
     """Outputs of a band: at least a tile's columns.
 
-    source: band, row stride; weights: taps, row stride, pieces, of which none has fewer rows than `piece_rows`; target:
-    outputs, row stride, rows, columns; upcoming: what will be loaded next (array, place and row stride) and stored
-    next, which is prefetched into L2: see docs/trials.md, "Direct kernels".
+    No piece of the weights has fewer rows than `piece_rows`. What will be loaded and stored next, `upcoming`, is
+    prefetched into L2: see docs/trials.md, "Direct kernels".
     """
-    if min(target[2], piece_rows) >= 3:
+    if min(target.rows, piece_rows) >= 3:
         _three(source, weights, target, upcoming)
-    elif min(target[2], piece_rows) == 2:
+    elif min(target.rows, piece_rows) == 2:
         _two(source, weights, target, upcoming)
     else:
         _one(source, weights, target, upcoming)
@@ -185,44 +194,49 @@ def _upcoming(plane, t, y, first, y_step):
     """What to prefetch: the rows that the band of outputs from t on reads beyond the band before, and its outputs."""
     x, header, rows, _ = plane
     row = rows[min(t + header[PLANE.tap_rows] - 1, rows.size - 1)]
-    return x, max(row, 0) * header[PLANE.columns] + header[PLANE.plane_begin], header[PLANE.columns], y, first, y_step
+    begin = max(row, 0) * header[PLANE.columns] + header[PLANE.plane_begin]
+    return _Upcoming(x, begin, header[PLANE.columns], y, first, y_step)
 
 
 @part
-def _gather_edges(x, header, rows, first, count, columns, size, band):
-    """Gather the first size[0] and the last size[1] padded columns of rows of the plane side by side in `band`."""
+def _gather_edges(plane, first, count, edges, band):
+    """Gather the padded columns at both edges of rows of the plane side by side in `band`."""
+    (x, header, rows, columns), (left, right) = plane, edges
     for r in range(count):
         i, j = rows[first + r] * header[PLANE.columns], r * header[PLANE.row_stride]
-        for c in range(size[0] + size[1]):
-            column = columns[c if c < size[0] else c - size[0] - size[1] + columns.size]
+        for c in range(left + right):
+            column = columns[c if c < left else c - left - right + columns.size]
             band[j + c] = at(x, i + column) if column >= 0 else x.dtype.type(0)
 
 
 @part
 def _outputs(plane, t, weights, target, upcoming, band, edge_tiles):
-    """All columns of rows of outputs from t on, to a target as `_dense` takes it.
+    """All columns of rows of outputs from t on.
 
-    plane: the plane, header, index maps of rows and columns. Inside of the plane nothing is gathered but the input of
-    the outputs at its left and right edge, which are made in `edge_tiles`, a column of tiles.
+    Inside of the plane nothing is gathered but the input of the outputs at its left and right edge, which are made in
+    `edge_tiles`, a column of tiles.
     """
     (x, header, rows, columns), (_, tap_columns, _), (y, y_step, count, out) = plane, weights, target
-    wide, piece_rows = VECTORS * lanes(x), header[PLANE.piece_rows]
+    wide, piece_rows = TILE_VECTORS * lanes(x), header[PLANE.piece_rows]
     more, left = tap_columns - 1, header[PLANE.run_begin]
     right, used = columns.size - header[PLANE.run_end], count + header[PLANE.tap_rows] - 1
-    one_tile, edges, between = (edge_tiles, wide, count, wide), (left + more, right + more), out - left - right
+    edges, between = _Edges(left + more, right + more), out - left - right
+    one_tile = _Target(edge_tiles, wide, count, wide)
     inside = rows[t] >= 0 and rows[t + used - 1] == rows[t] + used - 1
-    if inside and between >= wide and edges[0] + edges[1] <= wide:
-        source = (x[rows[t] * header[PLANE.columns] + header[PLANE.plane_begin] :], header[PLANE.columns])
-        _dense(source, weights, piece_rows, (y[left:], y_step, count, between), upcoming)
+    if inside and between >= wide and edges.left + edges.right <= wide:
+        begin = rows[t] * header[PLANE.columns] + header[PLANE.plane_begin]
+        source, target = _Source(x[begin:], header[PLANE.columns]), _Target(y[left:], y_step, count, between)
+        _dense(source, weights, piece_rows, target, upcoming)
         if left + right > 0:
-            _gather_edges(x, header, rows, t, used, columns, edges, band)
-            _dense((read_only_view(band), header[PLANE.row_stride]), weights, piece_rows, one_tile, upcoming)
+            _gather_edges(plane, t, used, edges, band)
+            source = _Source(read_only_view(band), header[PLANE.row_stride])
+            _dense(source, weights, piece_rows, one_tile, upcoming)
             for r in range(count):
                 _copy(edge_tiles, r * wide, y, r * y_step, left)
-                _copy(edge_tiles, r * wide + edges[0], y, r * y_step + out - right, right)
+                _copy(edge_tiles, r * wide + edges.left, y, r * y_step + out - right, right)
     else:
         _gather(x, header, rows, t, used, columns, band)
-        source = (read_only_view(band), header[PLANE.row_stride])
+        source = _Source(read_only_view(band), header[PLANE.row_stride])
         if out >= wide:
             _dense(source, weights, piece_rows, target, upcoming)
         else:
@@ -238,13 +252,13 @@ def dense(x, header, rows, columns, taps, pieces, band, y):
     rows (rows of y + rows of taps - 1,), columns (columns of y + columns of taps - 1,): index maps. pieces: a `PIECE`
     row for each piece of the taps.
     """
-    out, plane = header[PLANE.out_columns], (x, header, rows, columns)
-    height, weights = y.size // out, (taps, header[PLANE.tap_columns], pieces)
+    out, plane = header[PLANE.out_columns], _Plane(x, header, rows, columns)
+    height, weights = y.size // out, _Weights(taps, header[PLANE.tap_columns], pieces)
     edge_tiles = band[(header[PLANE.band_rows] + header[PLANE.tap_rows] - 1) * header[PLANE.row_stride] :]
     for t in range(0, height, header[PLANE.band_rows]):
         count = min(header[PLANE.band_rows], height - t)
-        upcoming = _upcoming(plane, t + count, y, (t + HEIGHT) * out, out)
-        _outputs(plane, t, weights, (y[t * out :], out, count, out), upcoming, band, edge_tiles)
+        upcoming = _upcoming(plane, t + count, y, (t + TILE_ROWS) * out, out)
+        _outputs(plane, t, weights, _Target(y[t * out :], out, count, out), upcoming, band, edge_tiles)
 
 
 # --- separable taps: sums of products of a column and a row -------------------------------------------------
@@ -259,14 +273,15 @@ def separable(x, header, rows, columns, column_factors, pieces, row_factors, ban
     """
     out, step = header[PLANE.out_columns], header[PLANE.row_stride]
     high, long = header[PLANE.tap_rows], header[PLANE.tap_columns]
-    height, terms, plane = y.size // out, column_factors.size // high, (x, header, rows, columns)
+    height, terms, plane = y.size // out, column_factors.size // high, _Plane(x, header, rows, columns)
     between = band[(header[PLANE.band_rows] + high - 1) * step :]
     edge_tiles = between[header[PLANE.band_rows] * step :]
     for t in range(0, height, header[PLANE.band_rows]):
         count = min(header[PLANE.band_rows], height - t)
-        upcoming, target = _upcoming(plane, t + count, y, t * out, out), (between, step, count, columns.size)
+        upcoming = _upcoming(plane, t + count, y, t * out, out)
+        target = _Target(between, step, count, columns.size)
         for n in range(terms):
-            weights = (column_factors[n * high : (n + 1) * high], np.int64(1), pieces)
+            weights = _Weights(column_factors[n * high : (n + 1) * high], np.int64(1), pieces)
             _outputs(plane, t, weights, target, upcoming, band, edge_tiles)
             factors = row_factors[n * long : (n + 1) * long]
             for r in range(count):

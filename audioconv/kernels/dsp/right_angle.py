@@ -211,9 +211,10 @@ def filter_spectrum(h, header, table):
     spectrum = aligned(size, h.dtype)
     transform(h, np.int64(0), header, table, aligned(work_size(size), h.dtype), spectrum)
     pairs, share = spectrum.reshape(-1, 2, LANES[h.dtype]), h.dtype.type(1 / header[PLAN.points])
-    re = share * pairs[:, 0]
-    np.multiply(pairs[:, 1], share, out=pairs[:, 0])
-    np.negative(re, out=pairs[:, 1])
+    re, im = pairs.transpose(1, 0, 2)
+    scaled = share * re
+    np.multiply(im, share, out=re)
+    np.negative(scaled, out=im)
     return frozen(spectrum)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from audioconv.kernels._jit import inner, kernel
 from audioconv.kernels._layout import layout
+from audioconv.kernels.simd._emit import MAX_LANES
 from audioconv.kernels.simd.vector import at, fma, greater_than, lanes, load, splat, store, zero
 
 TAPS = 9
@@ -16,17 +17,16 @@ TAPS = 9
 DILATED = layout(
     "DILATED", "tap_a", "tap_b", "tap_c", "dilation", "padded", "first_member", "end_member", "first_bias", "end_bias"
 )
-VECTOR = 8
 
 
 def width_of(frames):
     """Elements of a row of frames, rounded up to whole vectors."""
-    return -(-frames // VECTOR) * VECTOR
+    return -(-frames // MAX_LANES) * MAX_LANES
 
 
 def scratch_size(frames, channels):
     """Elements of the work space: the clip by channels, a row between zeros, a row of outputs, and a vector."""
-    return channels * width_of(frames) + 2 * width_of(frames) + width_of(frames) + 2 * VECTOR
+    return channels * width_of(frames) + 2 * width_of(frames) + width_of(frames) + 2 * MAX_LANES
 
 
 @inner
@@ -66,7 +66,7 @@ def _shares(row, frames, biases, y, counts, out):
     """The share of the outputs above each bias of a row; without padding only where the window is inside."""
     padding = 0 if row[DILATED.padded] else TAPS // 2 * row[DILATED.dilation]
     end = frames - padding
-    for t in range(end, end + VECTOR):
+    for t in range(end, end + MAX_LANES):
         y[t] = -np.inf  # the last vector is counted whole
     for b in range(row[DILATED.first_bias], row[DILATED.end_bias]):
         bias, total = splat(y, at(biases, b)), zero(y)
@@ -83,13 +83,13 @@ def _shares(row, frames, biases, y, counts, out):
 def _parts(x, scratch):
     """The parts of the work space, see `scratch_size`."""
     frames, channels = x.shape
-    width = -(-frames // VECTOR) * VECTOR
-    line, y, counts = channels * width, (channels + 2) * width, (channels + 3) * width + VECTOR
+    width = -(-frames // MAX_LANES) * MAX_LANES
+    line, y, counts = channels * width, (channels + 2) * width, (channels + 3) * width + MAX_LANES
     return (
         scratch[:line].reshape((channels, width)),
         scratch[line:y],
         scratch[y:counts],
-        scratch[counts : counts + VECTOR],
+        scratch[counts : counts + MAX_LANES],
     )
 
 

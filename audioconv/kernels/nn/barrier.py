@@ -4,16 +4,16 @@ import numpy as np
 
 from audioconv.kernels._jit import inner, kernel, part
 from audioconv.kernels._layout import layout
-from audioconv.kernels.realtime.atomics import add_atomic, give_way, load_atomic
+from audioconv.kernels.realtime.atomics import add_atomic, load_atomic, yield_core
 
 BARRIER = layout("BARRIER", "arrived", "round", "abandoned")  # what threads share
-_SPINS = 2000  # about 30 us
+SPIN_LIMIT = 2000  # loads before a thread yields, about 30 us
 
 
 @part
-def _spin(control, i, now):
+def _spin_wait(control, i, now):
     """Spin until control[i] is no longer `now`, for a while; whether it changed."""
-    for _ in range(_SPINS):  # noqa: SIM110 - a generator would not compile
+    for _ in range(SPIN_LIMIT):  # noqa: SIM110 - a generator would not compile
         if load_atomic(control, i) != now:
             return True
     return False
@@ -22,12 +22,12 @@ def _spin(control, i, now):
 @kernel
 def wait_for_change(control, i, now, yields):
     """Wait until control[i] is no longer `now`: spin, then yield at most `yields` times; whether it changed."""
-    if _spin(control, i, now):
+    if _spin_wait(control, i, now):
         return True
     for _ in range(yields):
         if load_atomic(control, i) != now:
             return True
-        give_way()
+        yield_core()
     return False
 
 
@@ -39,12 +39,12 @@ def barrier(control, threads):
         add_atomic(control, BARRIER.arrived, np.int64(-threads))
         add_atomic(control, BARRIER.round, np.int64(1))
         return True
-    if _spin(control, BARRIER.round, now):
+    if _spin_wait(control, BARRIER.round, now):
         return True
     while load_atomic(control, BARRIER.round) == now:
         if load_atomic(control, BARRIER.abandoned):
             return False
-        give_way()
+        yield_core()
     return True
 
 

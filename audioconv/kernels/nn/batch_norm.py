@@ -10,7 +10,7 @@ import numpy as np
 from audioconv.kernels._jit import op_kernel, part
 from audioconv.kernels._layout import layout
 from audioconv.kernels.nn.elementwise import LINEAR, activation, activation_gradient
-from audioconv.kernels.nn.gradients import sum_over_micro_batches
+from audioconv.kernels.nn.gradients import frequencies_of, sum_over_micro_batches
 from audioconv.kernels.nn.operands import DIMS, doubles, element, floats, op_layout, real
 from audioconv.kernels.simd.vector import fma, lanes, splat, zero
 from audioconv.kernels.simd.vector_math import (
@@ -38,6 +38,13 @@ _FAR_VALUE = 64.0  # beyond which float32 is far from zero: sums of squares in f
 
 
 @part
+def _sizes(instruction, names):
+    """Frequencies, channels and bands, and the length of a row of the arrays above; `names` is the layout."""
+    freq, channels, bands = instruction[names.freq], instruction[names.channels], instruction[names.bands]
+    return freq, channels, bands, bands * channels
+
+
+@part
 def _band(f, bands, freq):
     """Which of `bands` equal bands of frequencies f lies in."""
     return f * bands // freq if bands > 1 else 0
@@ -53,13 +60,8 @@ def normalise(instruction, segments, like, clip, clips, micro_batch, thread):
     x = floats(instruction, segments, like, NORMALISE.x, at)
     k = floats(instruction, segments, like, NORMALISE.coefficients, at)
     y = floats(instruction, segments, like, NORMALISE.y, at)
-    freq, channels, kind, bands = (
-        instruction[NORMALISE.freq],
-        instruction[NORMALISE.channels],
-        instruction[NORMALISE.activation],
-        instruction[NORMALISE.bands],
-    )
-    width = bands * channels
+    freq, channels, bands, width = _sizes(instruction, NORMALISE)
+    kind = instruction[NORMALISE.activation]
     for b in range(clips):
         for t in range(instruction[NORMALISE.time]):
             for f in range(freq):
@@ -89,13 +91,8 @@ def normalise_gradient(instruction, segments, like, clip, clips, micro_batch, th
     k = floats(instruction, segments, like, NORMALISE_GRADIENT.coefficients, at)
     q = floats(instruction, segments, like, NORMALISE_GRADIENT.grad_coefficients, at)
     y = floats(instruction, segments, like, NORMALISE_GRADIENT.grad_x, at)
-    freq, channels, kind, bands = (
-        instruction[NORMALISE_GRADIENT.freq],
-        instruction[NORMALISE_GRADIENT.channels],
-        instruction[NORMALISE_GRADIENT.activation],
-        instruction[NORMALISE_GRADIENT.bands],
-    )
-    width = bands * channels
+    freq, channels, bands, width = _sizes(instruction, NORMALISE_GRADIENT)
+    kind = instruction[NORMALISE_GRADIENT.activation]
     for b in range(clips):
         for t in range(instruction[NORMALISE_GRADIENT.time]):
             for f in range(freq):
@@ -138,10 +135,9 @@ def moments(instruction, segments, like, clip, clips, micro_batch, thread):
     at = (clip, clips, micro_batch)
     x = floats(instruction, segments, like, MOMENTS.x, at)
     out = doubles(instruction, segments, like, MOMENTS.moments, at)
-    freq, channels, bands = instruction[MOMENTS.freq], instruction[MOMENTS.channels], instruction[MOMENTS.bands]
-    width = bands * channels
+    freq, channels, bands, width = _sizes(instruction, MOMENTS)
     for band in range(bands):
-        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        first, last = frequencies_of(band, bands, freq)
         count = np.float64(clips * instruction[MOMENTS.time] * (last - first))
         for c in range(0, channels, lanes(x)):
             n, pivot = channels - c, zero(x)
@@ -176,15 +172,10 @@ def normalise_sums(instruction, segments, like, clip, clips, micro_batch, thread
     g = floats(instruction, segments, like, NORMALISE_SUMS.grad_y, at)
     k = floats(instruction, segments, like, NORMALISE_SUMS.coefficients, at)
     out = doubles(instruction, segments, like, NORMALISE_SUMS.sums, at)
-    freq, channels, kind, bands = (
-        instruction[NORMALISE_SUMS.freq],
-        instruction[NORMALISE_SUMS.channels],
-        instruction[NORMALISE_SUMS.activation],
-        instruction[NORMALISE_SUMS.bands],
-    )
-    width = bands * channels
+    freq, channels, bands, width = _sizes(instruction, NORMALISE_SUMS)
+    kind = instruction[NORMALISE_SUMS.activation]
     for band in range(bands):
-        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        first, last = frequencies_of(band, bands, freq)
         for c in range(0, channels, lanes(x)):
             i, n = band * channels + c, channels - c
             plain, products = accumulator_zero(x), accumulator_zero(x)

@@ -5,6 +5,7 @@ There is one partial sum a micro-batch; they are added in float64 in the order o
 
 from audioconv.kernels._jit import op_kernel, part
 from audioconv.kernels.nn.operands import DIMS, doubles, element, floats, integers, op_layout
+from audioconv.kernels.simd._emit import MAX_LANES
 from audioconv.kernels.simd.vector import lanes
 from audioconv.kernels.simd.vector_math import (
     accumulator_add,
@@ -15,8 +16,6 @@ from audioconv.kernels.simd.vector_math import (
     masked_load,
     masked_store,
 )
-
-VECTOR = 8  # elements that no share is cut within: the lanes of float32, twice those of float64
 
 
 @part
@@ -45,8 +44,8 @@ def bias_gradient(instruction, segments, like, clip, clips, micro_batch, thread)
 @part
 def share_of(size, i, shares):
     """(first, last) of the i-th of equal shares of `size` elements, cut between whole vectors."""
-    vectors = (size + VECTOR - 1) // VECTOR
-    return vectors * i // shares * VECTOR, min(size, vectors * (i + 1) // shares * VECTOR)
+    vectors = (size + MAX_LANES - 1) // MAX_LANES
+    return vectors * i // shares * MAX_LANES, min(size, vectors * (i + 1) // shares * MAX_LANES)
 
 
 SUM_PARTIALS = op_layout("SUM_PARTIALS", operands=("partials", "total"), integers=("size", "terms", "micro_batches"))
@@ -121,6 +120,12 @@ def flip_weights(instruction, segments, like, clip, clips, micro_batch, thread):
                 out[write + i] = w[read + i]
 
 
+@part
+def frequencies_of(band, bands, freq):
+    """(first, end) of the frequencies in one of `bands` equal bands."""
+    return -(-band * freq // bands), -(-(band + 1) * freq // bands)
+
+
 SUMS = op_layout("SUMS", operands=("x", "sums"), integers=(*DIMS, "bands"))
 
 
@@ -132,7 +137,7 @@ def sums(instruction, segments, like, clip, clips, micro_batch, thread):
     out = doubles(instruction, segments, like, SUMS.sums, at)
     freq, channels, bands = instruction[SUMS.freq], instruction[SUMS.channels], instruction[SUMS.bands]
     for band in range(bands):
-        first, last = -(-band * freq // bands), -(-(band + 1) * freq // bands)
+        first, last = frequencies_of(band, bands, freq)
         for c in range(0, channels, lanes(x)):
             plain, squares = accumulator_zero(x), accumulator_zero(x)
             for b in range(clips):

@@ -43,6 +43,7 @@ GEMM = op_layout(
 )  # fmt: skip
 CLIPS_ARE_ROWS, CLIPS_ARE_SUMMED, NO_CLIPS = range(3)  # of `clips`: rows, the outermost count, or neither
 
+_Nested = namedtuple("_Nested", "outer middle innermost")  # the three nested counts, or a stride of each
 _Gemm = namedtuple("_Gemm", "a b start out row_offsets row_offsets_out rows run_length counts a_strides b_strides relu")
 
 
@@ -56,19 +57,19 @@ def _tile(rows, vectors, add):
         total = tile.fill(tile.zeros(out, rows, vectors), start, column)
         i, j = column if add is tile.lanewise else np.int64(0), column
         # not `for`: LLVM unrolls a loop of known count, and sets up addresses for 200 cycles a tile
-        end = j + counts[0] * b_strides[0]
+        end = j + counts.outer * b_strides.outer
         while j != end:
-            i1, j1, end1 = i, j, j + counts[1] * b_strides[1]
+            i1, j1, end1 = i, j, j + counts.middle * b_strides.middle
             while j1 != end1:
-                i2, j2, end2 = i1, j1, j1 + counts[2] * b_strides[2]
+                i2, j2, end2 = i1, j1, j1 + counts.innermost * b_strides.innermost
                 while j2 != end2:
                     total = add(total, a, offsets, i2, b, j2)
-                    i2 += a_strides[2]
-                    j2 += b_strides[2]
-                i1 += a_strides[1]
-                j1 += b_strides[1]
-            i += a_strides[0]
-            j += b_strides[0]
+                    i2 += a_strides.innermost
+                    j2 += b_strides.innermost
+                i1 += a_strides.middle
+                j1 += b_strides.middle
+            i += a_strides.outer
+            j += b_strides.outer
         if relu:
             total = tile.relu(total)
         tile.store(total, out, tile.offsets(row_offsets_out, first, rows), column)
@@ -103,15 +104,15 @@ def _sliding_tile(rows, vectors):
         a, b, start, out, row_offsets, row_offsets_out, _, _, counts, a_strides, b_strides, relu = gemm
         total = tile.fill(tile.zeros(out, rows, vectors), start, column)
         i, j = row_offsets[first] + column, column
-        end = j + counts[0] * b_strides[0]
+        end = j + counts.outer * b_strides.outer
         while j != end:
-            i1, j1, end1 = i, j, j + counts[1] * b_strides[1]
+            i1, j1, end1 = i, j, j + counts.middle * b_strides.middle
             while j1 != end1:
-                total = tile.slide(total, a, i1, a_strides[2], b, j1, b_strides[2], SLIDING)
-                i1 += a_strides[1]
-                j1 += b_strides[1]
-            i += a_strides[0]
-            j += b_strides[0]
+                total = tile.slide(total, a, i1, a_strides.innermost, b, j1, b_strides.innermost, SLIDING)
+                i1 += a_strides.middle
+                j1 += b_strides.middle
+            i += a_strides.outer
+            j += b_strides.outer
         if relu:
             total = tile.relu(total)
         tile.store(total, out, tile.offsets(row_offsets_out, first, rows), column)
@@ -134,8 +135,8 @@ def _sliding_band(rows, vectors):
 
 
 @part
-def _three(instruction, first):
-    return instruction[first], instruction[first + 1], instruction[first + 2]
+def _nested(instruction, first):
+    return _Nested(instruction[first], instruction[first + 1], instruction[first + 2])
 
 
 @part
@@ -147,11 +148,11 @@ def _decoded(instruction, segments, like, at):
     out = floats(instruction, segments, like, GEMM.out, at)
     row_offsets = integers(instruction, segments, like, GEMM.row_offsets, at)
     row_offsets_out = integers(instruction, segments, like, GEMM.row_offsets_out, at)
-    clips, axis = at[1], instruction[GEMM.clips]
+    (_, clips, _), axis = at, instruction[GEMM.clips]
     rows = instruction[GEMM.rows_per_clip] * (clips if axis == CLIPS_ARE_ROWS else 1)
-    outer, middle, innermost = _three(instruction, GEMM.counts)
-    counts = (clips if axis == CLIPS_ARE_SUMMED else outer, middle, innermost)
-    a_strides, b_strides = _three(instruction, GEMM.a_strides), _three(instruction, GEMM.b_strides)
+    outer, middle, innermost = _nested(instruction, GEMM.counts)
+    counts = _Nested(clips if axis == CLIPS_ARE_SUMMED else outer, middle, innermost)
+    a_strides, b_strides = _nested(instruction, GEMM.a_strides), _nested(instruction, GEMM.b_strides)
     run_length, relu = instruction[GEMM.run_length], instruction[GEMM.relu]
     return _Gemm(a, b, start, out, row_offsets, row_offsets_out, rows, run_length, counts, a_strides, b_strides, relu)
 
@@ -241,8 +242,7 @@ def depthwise(instruction, segments, like, clip, clips, micro_batch, thread):
     """Depthwise convolution: sums of products column by column."""
     gemm = _decoded(instruction, segments, like, (clip, clips, micro_batch))
     first, end = instruction[GEMM.first_column], instruction[GEMM.end_column]
-    _, _, innermost = gemm.counts
-    slides = gemm.run_length >= _LEAST_RUN and innermost == SLIDING
+    slides = gemm.run_length >= _LEAST_RUN and gemm.counts.innermost == SLIDING
     if slides and end - first >= simd.lanes(gemm.out):
         _slide(gemm, first, end)
     else:

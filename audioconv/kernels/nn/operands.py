@@ -19,10 +19,12 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import signature
 
-from audioconv.kernels._jit import STEPS, part
+from audioconv.kernels._jit import C_FUNCTIONS, part
 from audioconv.kernels._layout import layout
 from audioconv.kernels.simd._emit import operation
 from audioconv.kernels.simd.pointers import doubles_at, floats_at, integers_at
+
+INSTRUCTION = layout("INSTRUCTION", "address")  # of the op kernel; the fields of its own layout follow
 
 # segment: which memory segment; offset: of the first clip and micro-batch, in elements; strides in elements: from clip
 # to clip of the batch (0 for what is kept for one micro-batch at a time), from one micro-batch to the next, from clip
@@ -51,54 +53,54 @@ def op_layout(name, operands, integers=(), reals=()):
     >>> SCALE.x, SCALE.y, SCALE.time, SCALE.factor
     (1, 9, 17, 20)
     """
-    made = layout(name, *[(operand, OPERAND.row_size) for operand in operands], *integers, *reals, first=1)
+    made = layout(name, *[(operand, OPERAND.row_size) for operand in operands], *integers, *reals,
+                  first=INSTRUCTION.row_size)  # fmt: skip
     members = {"__slots__": (), "operands": tuple(operands), "reals": tuple(reals)}
     return type(name, (type(made),), members)(*made)
 
 
-@operation(lambda instruction, i: instruction[i : i + 1].view(np.float64)[0])
+@operation(lambda instruction, i: instruction.view(np.float64)[i])
 def real(typing_context, instruction, i):
     """real(instruction, i): the float64 whose bits are instruction[i]."""
 
     def codegen(context, builder, sig, args):
-        return builder.bitcast(builder.load(builder.gep(args[0], [args[1]])), ir.DoubleType())
+        fields, index = args
+        return builder.bitcast(builder.load(builder.gep(fields, [index])), ir.DoubleType())
 
     return signature(types.float64, instruction, types.intp), codegen
 
 
 @part
-def _start(instruction, operand, clip, micro_batch):
-    return (
+def _extent(instruction, operand, at):
+    """Where in its segment an operand begins, and how long it is."""
+    clip, clips, micro_batch = at
+    start = (
         instruction[operand + OPERAND.offset]
         + clip * instruction[operand + OPERAND.batch_stride]
         + micro_batch * instruction[operand + OPERAND.micro_batch_stride]
     )
-
-
-@part
-def _size(instruction, operand, clips):
     size, stride = instruction[operand + OPERAND.size], instruction[operand + OPERAND.clip_stride]
-    return size + (clips - 1) * stride if clips else size * (stride == 0)
+    return start, size + (clips - 1) * stride if clips else size * (stride == 0)
 
 
 @part
 def floats(instruction, segments, like, operand, at):
     """An operand of an instruction, at = (clip, clips, micro_batch): a flat array of all its clips."""
-    start, size = _start(instruction, operand, at[0], at[2]), _size(instruction, operand, at[1])
+    start, size = _extent(instruction, operand, at)
     return floats_at(segments, instruction[operand + OPERAND.segment], start, size, like)
 
 
 @part
 def doubles(instruction, segments, like, operand, at):
     """The same of float64."""
-    start, size = _start(instruction, operand, at[0], at[2]), _size(instruction, operand, at[1])
+    start, size = _extent(instruction, operand, at)
     return doubles_at(segments, instruction[operand + OPERAND.segment], start, size, like)
 
 
 @part
 def integers(instruction, segments, like, operand, at):
     """The same of int64."""
-    start, size = _start(instruction, operand, at[0], at[2]), _size(instruction, operand, at[1])
+    start, size = _extent(instruction, operand, at)
     return integers_at(segments, instruction[operand + OPERAND.segment], start, size, like)
 
 
@@ -113,7 +115,7 @@ def element(instruction, operand, b, t, f):
 
 
 def _numpy_invoke(table, i, segments, like, clip, clips, micro_batch, thread):
-    STEPS[table[i, 0]].function(table[i], segments, like, clip, clips, micro_batch, thread)
+    C_FUNCTIONS[table[i, INSTRUCTION.address]].function(table[i], segments, like, clip, clips, micro_batch, thread)
 
 
 @operation(_numpy_invoke)
@@ -121,15 +123,16 @@ def invoke(typing_context, table, i, segments, like, clip, clips, micro_batch, t
     """invoke(table, i, segments, like, clip, clips, micro_batch, thread): carry out an instruction of the table."""
 
     def codegen(context, builder, sig, args):
+        table_type, _, segments_type, like_type, *_ = sig.args
         table, i, segments, like, *at = args
-        array = context.make_array(sig.args[0])(context, builder, value=table)
-        width = cgutils.unpack_tuple(builder, array.shape)[1]
+        array = context.make_array(table_type)(context, builder, value=table)
+        _, width = cgutils.unpack_tuple(builder, array.shape)
         fields = builder.gep(array.data, [builder.mul(i, width)])
-        bases = context.make_array(sig.args[2])(context, builder, value=segments).data
-        dtype_pointer = context.make_array(sig.args[3])(context, builder, value=like).data
+        bases = context.make_array(segments_type)(context, builder, value=segments).data
+        dtype_pointer = context.make_array(like_type)(context, builder, value=like).data
         function = ir.FunctionType(ir.VoidType(), [fields.type, bases.type, dtype_pointer.type, *[a.type for a in at]])
-        address = builder.inttoptr(builder.load(fields), function.as_pointer())
-        builder.call(address, [fields, bases, dtype_pointer, *at])
+        address = builder.load(builder.gep(fields, [ir.Constant(i.type, INSTRUCTION.address)]))
+        builder.call(builder.inttoptr(address, function.as_pointer()), [fields, bases, dtype_pointer, *at])
         return context.get_dummy_value()
 
     return signature(types.none, table, types.intp, segments, like, *[types.intp] * 4), codegen

@@ -22,6 +22,23 @@ POOL_GRADIENT = op_layout("POOL_GRADIENT", operands=("x", "y", "grad_y", "grad_x
 
 
 @part
+def _operands(instruction, segments, like, at):
+    """The operands of a pool."""
+    return floats(instruction, segments, like, POOL.x, at), floats(instruction, segments, like, POOL.y, at)
+
+
+@part
+def _gradient_operands(instruction, segments, like, at):
+    """The operands of a gradient."""
+    return (
+        floats(instruction, segments, like, POOL_GRADIENT.x, at),
+        floats(instruction, segments, like, POOL_GRADIENT.y, at),
+        floats(instruction, segments, like, POOL_GRADIENT.grad_y, at),
+        floats(instruction, segments, like, POOL_GRADIENT.grad_x, at),
+    )
+
+
+@part
 def _inside(index, window, stride, size, padding):
     """How many elements of a window count as input."""
     begin = index * stride
@@ -52,9 +69,7 @@ def _window_element(instruction, names, operand, b, t, f, i, j):
 @op_kernel(POOL)
 def max_pool(instruction, segments, like, clip, clips, micro_batch, thread):
     """y = the largest of the window; NaN if one of them is."""
-    at = (clip, clips, micro_batch)
-    x = floats(instruction, segments, like, POOL.x, at)
-    y = floats(instruction, segments, like, POOL.y, at)
+    x, y = _operands(instruction, segments, like, (clip, clips, micro_batch))
     for b in range(clips):
         for t in range(instruction[POOL.time]):
             for f in range(instruction[POOL.freq]):
@@ -71,9 +86,7 @@ def max_pool(instruction, segments, like, clip, clips, micro_batch, thread):
 @op_kernel(POOL)
 def average_pool(instruction, segments, like, clip, clips, micro_batch, thread):
     """y = the sum of the window, in order, divided by how many of it count as input."""
-    at = (clip, clips, micro_batch)
-    x = floats(instruction, segments, like, POOL.x, at)
-    y = floats(instruction, segments, like, POOL.y, at)
+    x, y = _operands(instruction, segments, like, (clip, clips, micro_batch))
     for b in range(clips):
         for t in range(instruction[POOL.time]):
             for f in range(instruction[POOL.freq]):
@@ -102,9 +115,7 @@ def _filled_up(instruction, names, t, f):
 @op_kernel(POOL)
 def lp_pool(instruction, segments, like, clip, clips, micro_batch, thread):
     """y = (sum of |x|**p over the window)**(1 / p), or of x**p."""
-    at = (clip, clips, micro_batch)
-    x = floats(instruction, segments, like, POOL.x, at)
-    y = floats(instruction, segments, like, POOL.y, at)
+    x, y = _operands(instruction, segments, like, (clip, clips, micro_batch))
     power = real(instruction, POOL.power)
     for b in range(clips):
         for t in range(instruction[POOL.time]):
@@ -129,11 +140,7 @@ def _same(a, b):
 @op_kernel(POOL_GRADIENT)
 def max_pool_gradient(instruction, segments, like, clip, clips, micro_batch, thread):
     """Add grad_y to grad_x where x has the window's first maximum (or NaN)."""
-    at = (clip, clips, micro_batch)
-    x = floats(instruction, segments, like, POOL_GRADIENT.x, at)
-    y = floats(instruction, segments, like, POOL_GRADIENT.y, at)
-    grad_y = floats(instruction, segments, like, POOL_GRADIENT.grad_y, at)
-    grad_x = floats(instruction, segments, like, POOL_GRADIENT.grad_x, at)
+    x, y, grad_y, grad_x = _gradient_operands(instruction, segments, like, (clip, clips, micro_batch))
     for b in range(clips):
         for t in range(instruction[POOL_GRADIENT.time]):
             for f in range(instruction[POOL_GRADIENT.freq]):
@@ -174,11 +181,7 @@ def average_pool_gradient(instruction, segments, like, clip, clips, micro_batch,
 @op_kernel(POOL_GRADIENT)
 def lp_pool_gradient(instruction, segments, like, clip, clips, micro_batch, thread):
     """Add grad_y * sign(x) * (|x| / y)**(p - 1) to grad_x, or grad_y * (x / y)**(p - 1)."""
-    at = (clip, clips, micro_batch)
-    x = floats(instruction, segments, like, POOL_GRADIENT.x, at)
-    y = floats(instruction, segments, like, POOL_GRADIENT.y, at)
-    grad_y = floats(instruction, segments, like, POOL_GRADIENT.grad_y, at)
-    grad_x = floats(instruction, segments, like, POOL_GRADIENT.grad_x, at)
+    x, y, grad_y, grad_x = _gradient_operands(instruction, segments, like, (clip, clips, micro_batch))
     power = real(instruction, POOL_GRADIENT.power)
     for b in range(clips):
         for t in range(instruction[POOL_GRADIENT.time]):

@@ -29,7 +29,7 @@ QUEUE = layout("QUEUE", "written", "capacity", "width", "begin", "total", "low")
 PATCH = layout("PATCH", "instruction", "field", "kind", "value", "read", "tile", "tiles")
 COUNT, READ_OFFSET, WRITE_OFFSET, PADDING, SIZE = range(5)  # kinds of patches
 ENDLESS = 1 << 40
-CHUNK = 16  # frames that go through a network at a time
+NETWORK_BLOCK = 16  # frames that go through a network at a time
 
 
 @part
@@ -207,7 +207,7 @@ def network_step(state, x, y, frames):
     state[STREAM_STATE.due] -= done
     read, moved = 0, True
     while moved and (read < frames or done < frames):
-        block = rows_x[read : min(read + CHUNK, frames)]
+        block = rows_x[read : min(read + NETWORK_BLOCK, frames)]
         taken, given = run_stream(table, ops, reads, queues, patches, fills, memory, segments, fills, block,
                                   rows_y[done:], np.int64(0))  # fmt: skip
         read += taken

@@ -4,18 +4,18 @@ import numpy as np
 
 from audioconv.kernels._jit import part, stage_step
 from audioconv.kernels._layout import layout
-from audioconv.kernels.realtime.chain import CHUNK
+from audioconv.kernels.realtime.chain import SUB_BLOCK
 from audioconv.kernels.realtime.nonfinite import COUNTER, replace_nonfinite
 from audioconv.kernels.realtime.smoothed import between, copy_numbers, smoothed_rows
 from audioconv.kernels.simd import vector as simd
+from audioconv.kernels.simd.denormals import flush_denormal
 from audioconv.kernels.simd.pointers import carray, doubles_at, integers_at
 
-SMALLEST = 2.0**-126  # of normal float32 numbers: denormals are a hundred times as slow
 LARGEST = float(np.finfo(np.float32).max)
 _FADED = 1e-290  # smaller states, which are inaudible, are set to zero
 
 # coefficients: address of smoothed rows, a `SECTION` for each section; then those of their version, of the memory (a
-# `SECTION_MEMORY` for each section of each channel), of work space (a chunk, and the memory of a channel as it was
+# `SECTION_MEMORY` for each section of each channel), of work space (a sub-block, and the memory of a channel as it was
 # before that), and of the counter
 BIQUAD = layout("BIQUAD", "channels", "sections", "coefficients", "version", "memory", "work", "nonfinite")
 SECTION = layout("SECTION", "b0", "b1", "b2", "a1", "a2")
@@ -73,7 +73,7 @@ def _moving_section(work, count, current, aim, at, z, z_at, first, frames):
 def _sections(work, count, current, aim, moving, z, first, frames):
     """Sections one after the other on `work`; returns whether their state and output stay in range.
 
-    A sample or a state that is not finite persists in z1, so that one check a chunk is enough.
+    A sample or a state that is not finite persists in z1, so that one check a sub-block is enough.
     """
     finite, beyond = True, 0
     for section in range(z.size // MEMORY_SIZE):
@@ -96,7 +96,7 @@ def _guarded_sections(work, count, current, aim, moving, z, first, frames):
         here = work[t : t + 1]
         finite = _sections(here, 1, current, aim, moving, z, first + t, frames)
         if not finite:
-            here[0] = np.inf
+            work[t] = np.inf
             for i in range(z.size):
                 z[i] = 0.0
             replaced += 1
@@ -112,21 +112,21 @@ def biquad(state, x, y, frames):
         state, BIQUAD.coefficients, BIQUAD.version, SECTION_SIZE * state[BIQUAD.sections]
     )
     memory = doubles_at(state, BIQUAD.memory, 0, size * channels, state)
-    work = doubles_at(state, BIQUAD.work, 0, CHUNK + size, state)
+    work = doubles_at(state, BIQUAD.work, 0, SUB_BLOCK + size, state)
     source, target = carray(x, frames * channels), carray(y, frames * channels)
-    for first in range(0, frames, CHUNK):
-        count = min(CHUNK, frames - first)
+    for first in range(0, frames, SUB_BLOCK):
+        count = min(SUB_BLOCK, frames - first)
         for channel in range(channels):
             place, z = first * channels + channel, memory[channel * size : (channel + 1) * size]
-            copy_numbers(work[CHUNK:], z)
+            copy_numbers(work[SUB_BLOCK:], z)
             for t in range(count):
                 work[t] = source[place + t * channels]
             if not _sections(work, count, current, aim, moving, z, first, frames):
-                copy_numbers(z, work[CHUNK:])
+                copy_numbers(z, work[SUB_BLOCK:])
                 nonfinite[COUNTER.value] += replace_nonfinite(source, place, channels, work, count)
                 nonfinite[COUNTER.value] += _guarded_sections(work, count, current, aim, moving, z, first, frames)
             for t in range(count):
                 value = np.float32(work[t])
-                target[place + t * channels] = value if abs(value) >= SMALLEST or value != value else np.float32(0.0)
+                target[place + t * channels] = flush_denormal(target, value)
     if frames:
         copy_numbers(current, aim)

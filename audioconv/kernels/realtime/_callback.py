@@ -70,14 +70,14 @@ def callback(x, y, frames, times, flags, state):
     frames, inputs, outputs = np.int64(frames), state[CALLBACK.in_channels], state[CALLBACK.out_channels]
     counters = carray(row_at(state, CALLBACK.counters), COUNTERS_SIZE)
     begin = nanoseconds(state, CALLBACK.clock)
-    played, most = state[CALLBACK.card_channels], state[CALLBACK.buffer_frames]
+    played, room = state[CALLBACK.card_channels], state[CALLBACK.buffer_frames]
     if is_not_null(x) and is_not_null(y):
         _run(state, counters, carray(x, frames * inputs), carray(y, frames * outputs), frames)
         if played > outputs:
             _spread(carray(y, frames * played), played)
     else:  # the card has only input or only output
-        for first in range(0, frames, most):
-            count = min(most, frames - first)
+        for first in range(0, frames, room):
+            count = min(room, frames - first)
             source = floats_at(state, CALLBACK.silence, 0, count * inputs, x)
             target = floats_at(state, CALLBACK.unheard, 0, count * outputs, x)
             if is_not_null(x):

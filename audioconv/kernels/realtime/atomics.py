@@ -25,8 +25,8 @@ def add_atomic(typing_context, a, i, value):
     """add_atomic(a, i, value): a[i] += value on an int64 array that threads share; returns what was there."""
 
     def codegen(context, builder, sig, args):
-        pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
-        return builder.atomic_rmw("add", pointer, args[2], "seq_cst")
+        array, index, term = args
+        return builder.atomic_rmw("add", _flat_pointer(context, builder, a, array, index), term, "seq_cst")
 
     return signature(types.int64, a, types.intp, types.int64), codegen
 
@@ -36,8 +36,7 @@ def load_atomic(typing_context, a, i):
     """load_atomic(a, i): an atomic load of a[i]; what its writer wrote before it is seen after the load."""
 
     def codegen(context, builder, sig, args):
-        pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
-        return builder.load_atomic(pointer, "seq_cst", 8)
+        return builder.load_atomic(_flat_pointer(context, builder, a, *args), "seq_cst", 8)
 
     return signature(types.int64, a, types.intp), codegen
 
@@ -48,7 +47,8 @@ def nanoseconds(typing_context, a, i):
 
     def codegen(context, builder, sig, args):
         integer, number = ir.IntType(64), ir.IntType(32)
-        address = builder.load(builder.gep(args[0], [args[1]]))
+        start, index = args
+        address = builder.load(builder.gep(start, [index]))
         seconds = cgutils.alloca_once_value(builder, ir.Constant(ir.ArrayType(integer, 2), [0, 0]))
         with builder.if_then(builder.icmp_unsigned("!=", address, ir.Constant(integer, 0))):
             function = ir.FunctionType(number, [number, seconds.type])
@@ -71,15 +71,15 @@ def exchange_atomic(typing_context, a, i, value):
     """exchange_atomic(a, i, value): a[i] = value on an int64 array that threads share; returns what was there."""
 
     def codegen(context, builder, sig, args):
-        pointer = _flat_pointer(context, builder, sig.args[0], args[0], args[1])
-        return builder.atomic_rmw("xchg", pointer, args[2], "seq_cst")
+        array, index, new = args
+        return builder.atomic_rmw("xchg", _flat_pointer(context, builder, a, array, index), new, "seq_cst")
 
     return signature(types.int64, a, types.intp, types.int64), codegen
 
 
 @operation(lambda: None)
-def give_way(typing_context):
-    """give_way(): yield this core to another thread."""
+def yield_core(typing_context):
+    """yield_core(): let another thread have this core (sched_yield)."""
 
     def codegen(context, builder, sig, args):
         function = ir.FunctionType(ir.IntType(32), [])

@@ -16,9 +16,9 @@ from audioconv.kernels.realtime.atomics import add_atomic, exchange_atomic, load
 from audioconv.kernels.realtime.chain import ENTRY, ENTRY_SIZE, call_step
 from audioconv.kernels.simd.pointers import carray, floats_at, row_at
 
-MOST = 8  # instances at a time
-CHUNK = 512  # frames that are mixed at a time
-HURRY = 4  # past frames that a new instance may be fed in a block, as a multiple of the block's frames
+MAX_INSTANCES = 8  # that are mixed at a time
+MIX_BLOCK = 512  # frames that are mixed at a time
+CATCH_UP_RATE = 4  # past frames that a new instance is fed in a block, at most, for each frame of the block
 CUT, FADE_INPUT = range(2)
 
 # The state of `convolver` and of `mix_instances`. Addresses: of a `CONTROL`, of the instances, of the ring buffer of
@@ -32,17 +32,17 @@ CONTROL = layout("CONTROL", "instances", "frames", "mailbox", "pending", "replac
 # of its fade, how many of them are over, frames for which it rings without input, and how many have come in since it
 # began, as CONTROL.frames counts. Rows have an even length, so that they are entries of a table.
 INSTANCE = layout("INSTANCE", "step", "name", "mode", "fade", "faded", "tail", "fed", "unused")
-CONTROL_SIZE, INSTANCE_SIZE, ENTRIES = CONTROL.row_size, INSTANCE.row_size, INSTANCE.row_size // ENTRY_SIZE
+CONTROL_SIZE, INSTANCE_SIZE, INSTANCE_ENTRIES = CONTROL.row_size, INSTANCE.row_size, INSTANCE.row_size // ENTRY_SIZE
 
 
 @part
 def work_size(inputs, outputs):
-    """Elements of the work space: a chunk as it came, weighted, and of one instance."""
-    return CHUNK * (2 * inputs + outputs)
+    """Elements of the work space: a block as it came, weighted, and of one instance."""
+    return MIX_BLOCK * (2 * inputs + outputs)
 
 
 @part
-def _remember(state, control, x):
+def _append_to_past(state, control, x):
     """Append frames to the ring buffer of past samples."""
     inputs = state[CONVOLVER.inputs]
     past = floats_at(state, CONVOLVER.past, 0, state[CONVOLVER.past_frames] * inputs, x)
@@ -63,7 +63,7 @@ def _feed(state, row, until, work):
     past = floats_at(state, CONVOLVER.past, 0, ring * inputs, work)
     while row[INSTANCE.fed] < until:
         place = row[INSTANCE.fed] % ring
-        count = min(min(until - row[INSTANCE.fed], CHUNK), ring - place)
+        count = min(min(until - row[INSTANCE.fed], MIX_BLOCK), ring - place)
         dropped = work[: count * state[CONVOLVER.outputs]]
         call_step(row, 0, past[place * inputs : (place + count) * inputs], dropped, count)
         row[INSTANCE.fed] += count
@@ -71,7 +71,7 @@ def _feed(state, row, until, work):
 
 @kernel
 def catch_up(table, row, work):
-    """Feed a new instance all past samples but the latest; `table` is the convolver's, work (CHUNK * outputs,)."""
+    """Feed a new instance all past samples but the latest; `table` is the convolver's, work (MIX_BLOCK * outputs,)."""
     control = carray(row_at(row_at(table, ENTRY.state), CONVOLVER.control), CONTROL_SIZE)
     _feed(row_at(table, ENTRY.state), row, load_atomic(control, CONTROL.frames), work)
 
@@ -83,14 +83,14 @@ def post(control, row):
 
 
 @part
-def _arrive(state, control, instances, work, frames):
+def _take_posted(state, control, instances, work, frames):
     """Take a new instance from the mailbox, and start it if it has caught up or can within this block."""
     if load_atomic(control, CONTROL.mailbox):
         control[CONTROL.pending] = exchange_atomic(control, CONTROL.mailbox, 0)
-    if control[CONTROL.pending] and control[CONTROL.instances] < MOST:
+    if control[CONTROL.pending] and control[CONTROL.instances] < MAX_INSTANCES:
         row = carray(row_at(control, CONTROL.pending), INSTANCE_SIZE)
         if row[INSTANCE.mode] == CUT:
-            _feed(state, row, min(control[CONTROL.frames], row[INSTANCE.fed] + HURRY * frames), work)
+            _feed(state, row, min(control[CONTROL.frames], row[INSTANCE.fed] + CATCH_UP_RATE * frames), work)
         if row[INSTANCE.mode] == FADE_INPUT or row[INSTANCE.fed] == control[CONTROL.frames]:
             for i in range(INSTANCE_SIZE):
                 instances[control[CONTROL.instances] * INSTANCE_SIZE + i] = row[i]
@@ -118,7 +118,7 @@ def _weight(instances, count, instance, mode, t):
 
 @part
 def _mix(instances, instance_count, count, samples, weighted, response, mixed):
-    """A chunk of `count` frames: in `mixed` the sum of what all instances make of `samples`."""
+    """A block of `count` frames: in `mixed` the sum of what all instances make of `samples`."""
     inputs, outputs = samples.size // count, response.size // count
     for i in range(mixed.size):
         mixed[i] = 0
@@ -127,7 +127,7 @@ def _mix(instances, instance_count, count, samples, weighted, response, mixed):
             weight = samples.dtype.type(_weight(instances, instance_count, instance, FADE_INPUT, t))
             for i in range(t * inputs, (t + 1) * inputs):
                 weighted[i] = weight * samples[i]
-        call_step(instances, instance * ENTRIES, weighted, response, count)
+        call_step(instances, instance * INSTANCE_ENTRIES, weighted, response, count)
         for t in range(count):
             weight = samples.dtype.type(_weight(instances, instance_count, instance, CUT, t))
             for i in range(t * outputs, (t + 1) * outputs):
@@ -135,7 +135,7 @@ def _mix(instances, instance_count, count, samples, weighted, response, mixed):
 
 
 @part
-def _leave(control, instances, count):
+def _advance_fades(control, instances, count):
     """Advance the fades by `count` frames, and remove the instances that are no longer audible."""
     faded_out, silent_input = 0, 0  # instances before these are faded out, and have no input any more
     for instance in range(control[CONTROL.instances]):
@@ -160,7 +160,7 @@ def _leave(control, instances, count):
 
 
 @part
-def _take_in(control, x, samples):
+def _read_input(control, x, samples):
     """The input; if `replace_nonfinite` is set, samples that are not finite are replaced by zeros, and counted."""
     for i in range(samples.size):
         finite = x[i] - x[i] == 0
@@ -174,17 +174,17 @@ def mix_instances(state, x, y, frames):
     inputs, outputs = state[CONVOLVER.inputs], state[CONVOLVER.outputs]
     source, target = carray(x, frames * inputs), carray(y, frames * outputs)
     control = carray(row_at(state, CONVOLVER.control), CONTROL_SIZE)
-    instances = carray(row_at(state, CONVOLVER.instances), MOST * INSTANCE_SIZE)
+    instances = carray(row_at(state, CONVOLVER.instances), MAX_INSTANCES * INSTANCE_SIZE)
     work = floats_at(state, CONVOLVER.work, 0, work_size(inputs, outputs), x)
-    samples, weighted, response = work[: CHUNK * inputs], work[CHUNK * inputs :], work[2 * CHUNK * inputs :]
-    for first in range(0, frames, CHUNK):
-        count = min(CHUNK, frames - first)
-        _take_in(control, source[first * inputs : (first + count) * inputs], samples[: count * inputs])
-        _remember(state, control, samples[: count * inputs])
+    samples, weighted, response = work[: MIX_BLOCK * inputs], work[MIX_BLOCK * inputs :], work[2 * MIX_BLOCK * inputs :]
+    for first in range(0, frames, MIX_BLOCK):
+        count = min(MIX_BLOCK, frames - first)
+        _read_input(control, source[first * inputs : (first + count) * inputs], samples[: count * inputs])
+        _append_to_past(state, control, samples[: count * inputs])
         mixed = target[first * outputs : (first + count) * outputs]
         _mix(instances, control[CONTROL.instances], count, samples[: count * inputs], weighted[: count * inputs],
              response[: count * outputs], mixed)  # fmt: skip
-        _leave(control, instances, count)
+        _advance_fades(control, instances, count)
 
 
 @stage_step
@@ -193,12 +193,12 @@ def convolver(state, x, y, frames):
     inputs, outputs = state[CONVOLVER.inputs], state[CONVOLVER.outputs]
     source, target = carray(x, frames * inputs), carray(y, frames * outputs)
     control = carray(row_at(state, CONVOLVER.control), CONTROL_SIZE)
-    instances = carray(row_at(state, CONVOLVER.instances), MOST * INSTANCE_SIZE)
+    instances = carray(row_at(state, CONVOLVER.instances), MAX_INSTANCES * INSTANCE_SIZE)
     work = floats_at(state, CONVOLVER.work, 0, work_size(inputs, outputs), x)
-    _arrive(state, control, instances, work[2 * CHUNK * inputs :], frames)
+    _take_posted(state, control, instances, work[2 * MIX_BLOCK * inputs :], frames)
     alone = control[CONTROL.instances] == 1 and instances[INSTANCE.faded] == instances[INSTANCE.fade]
     if alone and not control[CONTROL.replace_nonfinite]:
-        _remember(state, control, source)
+        _append_to_past(state, control, source)
         call_step(instances, 0, source, target, frames)
     else:
         call_step(carray(row_at(state, CONVOLVER.mixer), ENTRY_SIZE), 0, source, target, frames)

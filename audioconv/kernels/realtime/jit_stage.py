@@ -5,14 +5,14 @@ from itertools import dropwhile, takewhile
 from typing import Any
 
 from audioconv.errors import ArgumentError
-from audioconv.kernels._jit import Step, _of_chain, users_function
+from audioconv.kernels._jit import CFunction, stage_step, users_function
 from audioconv.kernels._layout import layout
 from audioconv.kernels.simd.pointers import carray, doubles_at
 
 JIT_STAGE = layout("JIT_STAGE", "channels", "memory")
 
 
-def jit_step(function: Callable[..., Any], shape: tuple[int, ...]) -> Step:
+def jit_step(function: Callable[..., Any], shape: tuple[int, ...]) -> CFunction:
     """The step that calls function(block, memory); block (frames, channels) of float32, memory of that shape.
 
     Its state is a `JIT_STAGE` (memory: an address). The function gets `out`, into which `in` was copied.
@@ -28,7 +28,7 @@ def jit_step(function: Callable[..., Any], shape: tuple[int, ...]) -> Step:
             target[i] = source[i]
         function(target.reshape((frames, channels)), doubles_at(state, JIT_STAGE.memory, 0, size, state).reshape(shape))
 
-    return Step(jit_stage, _of_chain, users=True)
+    return stage_step(jit_stage, users=True)
 
 
 def _compiled(function, memory_dims):

@@ -4,7 +4,7 @@ import numpy as np
 
 from audioconv.kernels._jit import part, stage_step
 from audioconv.kernels._layout import layout
-from audioconv.kernels.realtime.chain import CHUNK, ENTRY_SIZE, call_step
+from audioconv.kernels.realtime.chain import ENTRY_SIZE, SUB_BLOCK, call_step
 from audioconv.kernels.realtime.nonfinite import COUNTER, replace_nonfinite
 from audioconv.kernels.realtime.smoothed import SMOOTHED, SMOOTHED_SIZE, between, copy_numbers, ramp, smoothed_rows
 from audioconv.kernels.simd.pointers import carray, doubles_at, floats_at, integers_at
@@ -12,7 +12,7 @@ from audioconv.kernels.simd.pointers import carray, doubles_at, floats_at, integ
 GAIN = layout("GAIN", "channels", "gain")  # gain: address of a smoothed number
 # factors: address of smoothed rows (in, out); frame: address of work space for one
 MATRIX_MIXER = layout("MATRIX_MIXER", "in_channels", "out_channels", "factors", "version", "frame")
-# wet: address of a smoothed number; then those of a table of one step, of work space for CHUNK frames, of the delay
+# wet: address of a smoothed number; then those of a table of one step, of work space for SUB_BLOCK frames, of the delay
 # line for the dry signal, how many samples it holds, and the addresses of its position and of the counter
 DRY_WET = layout("DRY_WET", "channels", "wet", "table", "work", "line", "line_size", "position", "nonfinite")
 POSITION = layout("POSITION", "oldest")  # of samples in a delay line
@@ -68,14 +68,14 @@ def dry_wet(state, x, y, frames):
     """(1 - g) x + g (x through a step), x delayed as much as the step delays."""
     channels, g = state[DRY_WET.channels], doubles_at(state, DRY_WET.wet, 0, SMOOTHED_SIZE, state)
     table = integers_at(state, DRY_WET.table, 0, ENTRY_SIZE, state)
-    dry, delayed = floats_at(state, DRY_WET.work, 0, CHUNK * channels, x), state[DRY_WET.line_size]
+    dry, delayed = floats_at(state, DRY_WET.work, 0, SUB_BLOCK * channels, x), state[DRY_WET.line_size]
     line, position = floats_at(state, DRY_WET.line, 0, delayed, x), integers_at(state, DRY_WET.position, 0, 1, state)
     nonfinite = integers_at(state, DRY_WET.nonfinite, 0, 1, state)
     source, target = carray(x, frames * channels), carray(y, frames * channels)
     start, aim = g[SMOOTHED.current], g[SMOOTHED.target]
     slope = (aim - start) / max(frames, 1)
-    for first in range(0, frames, CHUNK):
-        count = min(CHUNK, frames - first)
+    for first in range(0, frames, SUB_BLOCK):
+        count = min(SUB_BLOCK, frames - first)
         here = target[first * channels : (first + count) * channels]
         nonfinite[COUNTER.value] += replace_nonfinite(source, first * channels, 1, dry, count * channels)
         call_step(table, 0, dry, here, count)

@@ -15,6 +15,7 @@ from audioconv.kernels._jit import JIT_ENABLED
 
 LANES = {np.dtype(np.float32): 8, np.dtype(np.float64): 4}
 LANES_OF = {types.float32: 8, types.float64: 4}
+MAX_LANES = max(LANES.values())
 
 
 def _registers_are_wide():
@@ -90,3 +91,9 @@ def flat(a, i, count):
     assert a.flags.c_contiguous, "kernels take contiguous arrays"
     assert i in range(a.size - count + 1), f"access to [{i}, {i + count}) of an array of {a.size}"
     return a.reshape(-1)[i : i + count]
+
+
+def flat_at(a, i):
+    """a[i] of the flat array, for NumPy bodies: checked."""
+    (value,) = flat(a, i, 1)
+    return value

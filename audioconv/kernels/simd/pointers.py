@@ -71,8 +71,8 @@ def carray(typing_context, pointer, size):
     array_type = types.Array(pointer.dtype, 1, "C")
 
     def codegen(context, builder, sig, args):
-        address = builder.ptrtoint(args[0], args[1].type)
-        return _array_of(context, builder, sig.return_type, address, args[1])
+        start, count = args
+        return _array_of(context, builder, sig.return_type, builder.ptrtoint(start, count.type), count)
 
     return signature(array_type, pointer, types.intp), codegen
 
@@ -82,7 +82,8 @@ def is_not_null(typing_context, pointer):
     """is_not_null(pointer): whether it is not a null pointer."""
 
     def codegen(context, builder, sig, args):
-        return builder.icmp_unsigned("!=", builder.ptrtoint(args[0], ir.IntType(64)), ir.Constant(ir.IntType(64), 0))
+        (address,) = args
+        return builder.icmp_unsigned("!=", builder.ptrtoint(address, ir.IntType(64)), ir.Constant(ir.IntType(64), 0))
 
     return signature(types.boolean, pointer), codegen
 
@@ -107,8 +108,9 @@ def row_at(typing_context, a, i):
     """row_at(a, i): a pointer to the int64 numbers at the address a[i]; a is an int64 array or such a pointer."""
 
     def codegen(context, builder, sig, args):
-        start = args[0] if isinstance(sig.args[0], types.CPointer) else context.make_array(sig.args[0])(
-            context, builder, value=args[0]).data  # fmt: skip
-        return builder.inttoptr(builder.load(builder.gep(start, [args[1]])), ir.IntType(64).as_pointer())
+        start, index = args
+        if not isinstance(a, types.CPointer):
+            start = context.make_array(a)(context, builder, value=start).data
+        return builder.inttoptr(builder.load(builder.gep(start, [index])), ir.IntType(64).as_pointer())
 
     return signature(types.CPointer(types.int64), a, types.intp), codegen

@@ -34,7 +34,8 @@ def prefetch(typing_context, a, i):
         number, byte = ir.IntType(32), ir.IntType(8)
         function = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
         prefetch = cgutils.get_or_insert_function(builder.module, function, "llvm.prefetch.p0")
-        pointer = pointer_to(context, builder, sig.args[0], args[0], args[1], byte)
+        array, index = args
+        pointer = pointer_to(context, builder, a, array, index, byte)
         load, second, data = (ir.Constant(number, n) for n in (0, 2, 1))
         builder.call(prefetch, [pointer, load, second, data])
         return context.get_dummy_value()

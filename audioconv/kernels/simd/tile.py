@@ -19,6 +19,7 @@ from audioconv.kernels.simd._emit import (
     LANES_OF,
     call_llvm,
     flat,
+    flat_at,
     load_from,
     operation,
     pointer_to,
@@ -83,7 +84,8 @@ def offsets(typing_context, table, i, rows):
     count = rows.literal_value
 
     def codegen(context, builder, sig, args):
-        base = builder.gep(context.make_array(sig.args[0])(context, builder, value=args[0]).data, [args[1]])
+        array, index, _ = args
+        base = builder.gep(context.make_array(table)(context, builder, value=array).data, [index])
         found = [builder.load(builder.gep(base, [ir.Constant(ir.IntType(64), r)])) for r in range(count)]
         return context.make_tuple(builder, sig.return_type, found)
 
@@ -112,13 +114,13 @@ def fill(typing_context, t, a, column):
     """fill(t, a, column): a tile of t's shape whose rows are all a[column :]."""
 
     def codegen(context, builder, sig, args):
-        tile_type, array_type = sig.args[:2]
-        part, count, width = _parts(tile_type)
-        result = ir.Constant(context.get_value_type(tile_type), ir.Undefined)
+        _, array, column = args
+        part, count, width = _parts(t)
+        result = ir.Constant(context.get_value_type(t), ir.Undefined)
         for vector in range(count):
-            index = builder.add(args[2], ir.Constant(args[2].type, vector * width))
-            loaded = load_from(context, builder, array_type, args[1], index, part)
-            for r in range(tile_type.rows):
+            index = builder.add(column, ir.Constant(column.type, vector * width))
+            loaded = load_from(context, builder, a, array, index, part)
+            for r in range(t.rows):
                 result = builder.insert_value(result, loaded, r * count + vector)
         return result
 
@@ -135,10 +137,9 @@ def store(typing_context, t, a, offsets, column):
     """store(t, a, offsets, column): row r of the tile goes to a[offsets[r] + column :]."""
 
     def codegen(context, builder, sig, args):
-        tile_type, array_type = sig.args[:2]
-        for position, pointer in _walk(context, builder, tile_type, array_type, *args[1:]):
-            stored = builder.store(builder.extract_value(args[0], position), pointer)
-            stored.align = array_type.dtype.bitwidth // 8
+        tile, *places = args
+        for position, pointer in _walk(context, builder, t, a, *places):
+            builder.store(builder.extract_value(tile, position), pointer).align = a.dtype.bitwidth // 8
         return context.get_dummy_value()
 
     return signature(types.none, t, a, offsets, types.intp), codegen
@@ -149,9 +150,9 @@ def relu(typing_context, t):
     """relu(t): zero where the tile is negative; NaN stays NaN."""
 
     def codegen(context, builder, sig, args):
-        part, count, _ = _parts(sig.args[0])
-        zero, result = ir.Constant(part, None), args[0]
-        for position in range(sig.args[0].rows * count):
+        (result,), (part, count, _) = args, _parts(t)
+        zero = ir.Constant(part, None)
+        for position in range(t.rows * count):
             value = builder.extract_value(result, position)
             value = builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
             result = builder.insert_value(result, value, position)
@@ -161,7 +162,7 @@ def relu(typing_context, t):
 
 
 def _numpy_rank1(t, column, offsets, k, row, j):
-    scalars = np.array([flat(column, offset + k, 1)[0] for offset in offsets])
+    scalars = np.array([flat_at(column, offset + k) for offset in offsets])
     return scalars[:, None] * flat(row, j, t.shape[1]) + t
 
 
@@ -175,7 +176,7 @@ def _declare_product(name, numpy_body, alike, doc):
 
     def llvm_body(typing_context, t, column, offsets, k, row, j):
         def codegen(context, builder, sig, args):
-            tile_type, column_type, row_type = sig.args[0], sig.args[1], sig.args[4]
+            tile_type, column_type, _, _, row_type, _ = sig.args
             result, column, offsets, k, row, start = args
             part, count, width = _parts(tile_type)
             places = [ir.Constant(start.type, v * width) for v in range(count)]
@@ -220,11 +221,10 @@ def plus(typing_context, t, a, offsets, column):
     """plus(t, a, offsets, column): t[r, :] + a[offsets[r] + column :]."""
 
     def codegen(context, builder, sig, args):
-        tile_type, array_type = sig.args[:2]
-        result = args[0]
-        for position, pointer in _walk(context, builder, tile_type, array_type, *args[1:]):
+        result, *places = args
+        for position, pointer in _walk(context, builder, t, a, *places):
             loaded = builder.load(pointer)
-            loaded.align = array_type.dtype.bitwidth // 8
+            loaded.align = a.dtype.bitwidth // 8
             result = builder.insert_value(
                 result, builder.fadd(builder.extract_value(result, position), loaded), position
             )
@@ -236,7 +236,7 @@ def plus(typing_context, t, a, offsets, column):
 def _numpy_stagger(t, column, k, step, row, j, first, last):
     result = t.copy()
     for r in range(first, last):
-        result[r] += flat(column, k - r * step, 1)[0] * flat(row, j, t.shape[1])
+        result[r] += flat_at(column, k - r * step) * flat(row, j, t.shape[1])
     return result
 
 
@@ -249,7 +249,7 @@ def stagger(typing_context, t, column, k, step, row, j, first, last):
     rows = range(first.literal_value, last.literal_value)
 
     def codegen(context, builder, sig, args):
-        tile_type, column_type, row_type = sig.args[0], sig.args[1], sig.args[4]
+        tile_type, column_type, _, _, row_type, *_ = sig.args
         result, column, k, step, row, start, _, _ = args
         part, count, width = _parts(tile_type)
         places = [builder.add(start, ir.Constant(start.type, v * width)) for v in range(count)]
@@ -284,7 +284,7 @@ def slide(typing_context, t, a, i, step, b, j, b_step, taps):
     count = taps.literal_value
 
     def codegen(context, builder, sig, args):
-        tile_type, a_type, b_type = sig.args[0], sig.args[1], sig.args[4]
+        tile_type, a_type, _, _, b_type, *_ = sig.args
         result, a, i, step, b, j, b_step, _ = args
         part, vectors, width = _parts(tile_type)
 

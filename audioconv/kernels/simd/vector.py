@@ -23,6 +23,7 @@ from audioconv.kernels.simd._emit import (
     LANES_OF,
     call_llvm,
     flat,
+    flat_at,
     load_from,
     operation,
     pointer_to,
@@ -31,7 +32,7 @@ from audioconv.kernels.simd._emit import (
     vector_llvm,
 )
 
-LINE = 64  # bytes of a cache line
+CACHE_LINE = 64  # bytes
 
 
 class Vector(types.Type):
@@ -56,14 +57,15 @@ def lanes(typing_context, a):
     return signature(types.intp, a), lambda context, builder, sig, args: context.get_constant(types.intp, count)
 
 
-@operation(lambda a, i: flat(a, i, 1).ctypes.data % LINE // a.itemsize)
+@operation(lambda a, i: flat(a, i, 1).ctypes.data % CACHE_LINE // a.itemsize)
 def line_offset(typing_context, a, i):
     """line_offset(a, i): how many elements lie between the start of its cache line and a[i]."""
 
     def codegen(context, builder, sig, args):
-        pointer = pointer_to(context, builder, sig.args[0], args[0], args[1], scalar_llvm(sig.args[0].dtype))
-        inside = builder.and_(builder.ptrtoint(pointer, args[1].type), ir.Constant(args[1].type, LINE - 1))
-        return builder.udiv(inside, ir.Constant(inside.type, sig.args[0].dtype.bitwidth // 8))
+        array, index = args
+        pointer = pointer_to(context, builder, a, array, index, scalar_llvm(a.dtype))
+        inside = builder.and_(builder.ptrtoint(pointer, index.type), ir.Constant(index.type, CACHE_LINE - 1))
+        return builder.udiv(inside, ir.Constant(inside.type, a.dtype.bitwidth // 8))
 
     return signature(types.intp, a, types.intp), codegen
 
@@ -81,7 +83,8 @@ def load(typing_context, a, i):
     """load(a, i): the vector a[i : i + lanes]."""
 
     def codegen(context, builder, sig, args):
-        return load_from(context, builder, sig.args[0], args[0], args[1], vector_llvm(sig.args[0].dtype))
+        array, index = args
+        return load_from(context, builder, a, array, index, vector_llvm(a.dtype))
 
     return signature(Vector(a.dtype), a, types.intp), codegen
 
@@ -95,30 +98,33 @@ def store(typing_context, a, i, v):
     """store(a, i, v): a[i : i + lanes] = v."""
 
     def codegen(context, builder, sig, args):
-        pointer = pointer_to(context, builder, sig.args[0], args[0], args[1], vector_llvm(sig.args[0].dtype))
-        builder.store(args[2], pointer).align = sig.args[0].dtype.bitwidth // 8
+        array, index, vector = args
+        pointer = pointer_to(context, builder, a, array, index, vector_llvm(a.dtype))
+        builder.store(vector, pointer).align = a.dtype.bitwidth // 8
         return context.get_dummy_value()
 
     return signature(types.none, a, types.intp, v), codegen
 
 
-@operation(lambda a, i: flat(a, i, 1)[0])
+@operation(flat_at)
 def at(typing_context, a, i):
     """at(a, i): the scalar a[i] of the flat array, without the test for negative indices."""
 
     def codegen(context, builder, sig, args):
-        return load_from(context, builder, sig.args[0], args[0], args[1], scalar_llvm(sig.args[0].dtype))
+        array, index = args
+        return load_from(context, builder, a, array, index, scalar_llvm(a.dtype))
 
     return signature(a.dtype, a, types.intp), codegen
 
 
-@operation(lambda a, i: np.full(LANES[a.dtype], flat(a, i, 1)[0]))
+@operation(lambda a, i: np.full(LANES[a.dtype], flat_at(a, i)))
 def broadcast(typing_context, a, i):
     """broadcast(a, i): the scalar a[i] in every lane."""
 
     def codegen(context, builder, sig, args):
-        scalar = load_from(context, builder, sig.args[0], args[0], args[1], scalar_llvm(sig.args[0].dtype))
-        return splat_over(builder, scalar, vector_llvm(sig.args[0].dtype))
+        array, index = args
+        scalar = load_from(context, builder, a, array, index, scalar_llvm(a.dtype))
+        return splat_over(builder, scalar, vector_llvm(a.dtype))
 
     return signature(Vector(a.dtype), a, types.intp), codegen
 
@@ -128,8 +134,8 @@ def splat(typing_context, a, value):
     """splat(a, value): a vector of a's dtype with the number `value` in every lane."""
 
     def codegen(context, builder, sig, args):
-        scalar = context.cast(builder, args[1], types.float64, sig.args[0].dtype)
-        return splat_over(builder, scalar, vector_llvm(sig.args[0].dtype))
+        _, number = args
+        return splat_over(builder, context.cast(builder, number, types.float64, a.dtype), vector_llvm(a.dtype))
 
     return signature(Vector(a.dtype), a, types.float64), codegen
 
@@ -139,8 +145,7 @@ def fma(typing_context, x, y, z):
     """fma(x, y, z): x * y + z in one rounding where the machine can; three vectors or three scalars."""
 
     def codegen(context, builder, sig, args):
-        part = args[0].type
-        return call_llvm(builder, "fmuladd", part, *args)
+        return call_llvm(builder, "fmuladd", context.get_value_type(x), *args)
 
     return signature(x, x, x, x), codegen
 
@@ -154,10 +159,10 @@ def add_products(typing_context, sums, v, a, i):
     """add_products(sums, v, a, i): a tuple of vectors plus v times the vectors side by side at a[i], each one fma."""
 
     def codegen(context, builder, sig, args):
-        sums, v, array, index = args
+        totals, v, array, index = args
         results = []
-        for total in cgutils.unpack_tuple(builder, sums):
-            factor = load_from(context, builder, sig.args[2], array, index, v.type)
+        for total in cgutils.unpack_tuple(builder, totals):
+            factor = load_from(context, builder, a, array, index, v.type)
             results.append(call_llvm(builder, "fmuladd", v.type, v, factor, total))
             index = builder.add(index, ir.Constant(index.type, v.type.count))
         return context.make_tuple(builder, sig.return_type, results)
@@ -168,7 +173,11 @@ def add_products(typing_context, sums, v, a, i):
 @operation(np.maximum)
 def maximum(typing_context, x, y):
     """maximum(x, y): the larger; NaN if either is NaN. Two vectors or two scalars."""
-    return signature(x, x, x), lambda context, builder, sig, args: call_llvm(builder, "maximum", args[0].type, *args)
+
+    def codegen(context, builder, sig, args):
+        return call_llvm(builder, "maximum", context.get_value_type(x), *args)
+
+    return signature(x, x, x), codegen
 
 
 @operation(lambda x, y: (x > y).astype(x.dtype))
@@ -176,7 +185,7 @@ def greater_than(typing_context, x, y):
     """greater_than(x, y): 1 in lanes where x > y, else 0; NaN lies above nothing. Two vectors."""
 
     def codegen(context, builder, sig, args):
-        return builder.uitofp(builder.fcmp_ordered(">", *args), args[0].type)
+        return builder.uitofp(builder.fcmp_ordered(">", *args), context.get_value_type(x))
 
     return signature(x, x, x), codegen
 
@@ -187,8 +196,9 @@ def _declare_operator(symbol, operands, emit):
     @infer_global(symbol)
     class _Typing(AbstractTemplate):
         def generic(self, args, kws):
-            if len(args) == operands and isinstance(args[0], Vector) and args[0] == args[-1]:
-                return signature(args[0], *args)
+            kind, *others = args
+            if len(args) == operands and isinstance(kind, Vector) and all(other == kind for other in others):
+                return signature(kind, *args)
             return None
 
     lower_builtin(symbol, *[Vector] * operands)(lambda context, builder, sig, args: emit(builder, *args))
@@ -238,10 +248,10 @@ def load_rows(typing_context, a, i, step):
 
     def codegen(context, builder, sig, args):
         array, index, step = args
-        part = vector_llvm(sig.args[0].dtype)
+        part = vector_llvm(a.dtype)
         rows = []
         for _ in range(len(sig.return_type)):
-            rows.append(load_from(context, builder, sig.args[0], array, index, part))
+            rows.append(load_from(context, builder, a, array, index, part))
             index = builder.add(index, step)
         return context.make_tuple(builder, sig.return_type, rows)
 
@@ -260,8 +270,8 @@ def store_rows(typing_context, a, i, step, rows):
     def codegen(context, builder, sig, args):
         array, index, step, rows = args
         for row in cgutils.unpack_tuple(builder, rows):
-            pointer = pointer_to(context, builder, sig.args[0], array, index, row.type)
-            builder.store(row, pointer).align = sig.args[0].dtype.bitwidth // 8
+            pointer = pointer_to(context, builder, a, array, index, row.type)
+            builder.store(row, pointer).align = a.dtype.bitwidth // 8
             index = builder.add(index, step)
         return context.get_dummy_value()
 
@@ -273,7 +283,8 @@ def transpose(typing_context, rows):
     """transpose(rows): a square of vectors with lane j of row i in lane i of row j."""
 
     def codegen(context, builder, sig, args):
-        vectors = cgutils.unpack_tuple(builder, args[0])
+        (square,) = args
+        vectors = cgutils.unpack_tuple(builder, square)
         count, half = len(vectors), len(vectors) // 2
         lanes_of = ir.VectorType(ir.IntType(32), count)
 

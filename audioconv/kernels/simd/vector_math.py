@@ -2,6 +2,7 @@
 
 from math import factorial, sqrt
 from math import log as natural_log
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -48,15 +49,15 @@ def masked_load(typing_context, a, i, count):
     """masked_load(a, i, count): the vector a[i : i + count], at most `lanes` elements, zeros in the lanes beyond."""
 
     def codegen(context, builder, sig, args):
-        part = vector_llvm(sig.args[0].dtype)
         array, index, count = args
+        part = vector_llvm(a.dtype)
         whole = builder.icmp_signed(">=", count, ir.Constant(count.type, part.count))
         with builder.if_else(whole) as (then, otherwise):
             with then:
-                full, full_block = load_from(context, builder, sig.args[0], array, index, part), builder.block
+                full, full_block = load_from(context, builder, a, array, index, part), builder.block
             with otherwise:
-                pointer = pointer_to(context, builder, sig.args[0], array, index, part)
-                align = ir.Constant(ir.IntType(32), sig.args[0].dtype.bitwidth // 8)
+                pointer = pointer_to(context, builder, a, array, index, part)
+                align = ir.Constant(ir.IntType(32), a.dtype.bitwidth // 8)
                 arguments = [pointer, align, _mask(builder, count, part.count), ir.Constant(part, None)]
                 some, some_block = _masked(builder, "load", part, part, arguments), builder.block
         result = builder.phi(part)
@@ -78,9 +79,9 @@ def masked_store(typing_context, a, i, v, count):
 
     def codegen(context, builder, sig, args):
         array, index, value, count = args
-        pointer = pointer_to(context, builder, sig.args[0], array, index, value.type)
+        pointer = pointer_to(context, builder, a, array, index, value.type)
         whole = builder.icmp_signed(">=", count, ir.Constant(count.type, value.type.count))
-        align = sig.args[0].dtype.bitwidth // 8
+        align = a.dtype.bitwidth // 8
         with builder.if_else(whole) as (then, otherwise):
             with then:
                 builder.store(value, pointer).align = align
@@ -98,8 +99,9 @@ def where_positive(typing_context, x, g):
     """where_positive(x, g): the lanes of g where x > 0 or x is NaN, and zeros elsewhere."""
 
     def codegen(context, builder, sig, args):
-        zero = ir.Constant(args[0].type, None)
-        return builder.select(builder.fcmp_ordered("<=", args[0], zero), zero, args[1])
+        sign, value = args
+        zero = ir.Constant(sign.type, None)
+        return builder.select(builder.fcmp_ordered("<=", sign, zero), zero, value)
 
     return signature(x, x, x), codegen
 
@@ -110,27 +112,33 @@ def divide(typing_context, x, y):
     return signature(x, x, x), lambda context, builder, sig, args: builder.fdiv(*args)
 
 
-# For each dtype: bits, the number whose sum with another rounds that to a whole number in its last bits, the exponent's
-# place, the bits of 1, the range of arguments, terms of the series; the logarithm of 2 as the sum of a short and a
-# small number.
+class _Exponential(NamedTuple):
+    """Constants of exp and log for a dtype."""
+
+    bits: int
+    rounder: float  # its sum with a number rounds that to a whole number in its last bits
+    place: int  # of the exponent
+    one: int  # the bits of 1
+    lowest: float  # argument
+    highest: float
+    terms: int  # of the series
+    log2_short: float  # the logarithm of 2 is the sum of this and a small number
+    log2_rest: float
+
+
 _EXP = {
-    np.dtype(np.float32): (32, 1.5 * 2**23, 23, 127 << 23, (-87.3, 88.7), 8, 0.693359375, -2.12194440054690583e-4),
-    np.dtype(np.float64): (
-        64,
-        1.5 * 2**52,
-        52,
-        1023 << 52,
-        (-708.3, 709.7),
-        14,
-        0.693145751953125,
-        1.428606820309417e-6,
+    np.dtype(np.float32): _Exponential(
+        32, 1.5 * 2**23, 23, 127 << 23, -87.3, 88.7, 8, 0.693359375, -2.12194440054690583e-4
+    ),
+    np.dtype(np.float64): _Exponential(
+        64, 1.5 * 2**52, 52, 1023 << 52, -708.3, 709.7, 14, 0.693145751953125, 1.428606820309417e-6
     ),
 }
 
 
 def _numpy_exp(x):
-    low, high = _EXP[x.dtype][4]
-    return np.exp(np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high)))
+    of = _EXP[x.dtype]
+    return np.exp(np.minimum(np.maximum(x, x.dtype.type(of.lowest)), x.dtype.type(of.highest)))
 
 
 @operation(_numpy_exp)
@@ -142,24 +150,24 @@ def exp(typing_context, x):
     """
 
     def codegen(context, builder, sig, args):
-        part = args[0].type
-        bits, rounder, place, one, (low, high), terms, long, short = _EXP[np.dtype(str(sig.args[0].dtype))]
+        (argument,) = args
+        part, of = argument.type, _EXP[np.dtype(str(x.dtype))]
 
         def constant(value):
             return ir.Constant(part, [value] * part.count)
 
-        x = call_llvm(builder, "maximum", part, args[0], constant(low))
-        x = call_llvm(builder, "minimum", part, x, constant(high))
-        shifted = call_llvm(builder, "fmuladd", part, x, constant(1 / natural_log(2)), constant(rounder))
-        n = builder.fsub(shifted, constant(rounder))
-        r = call_llvm(builder, "fmuladd", part, n, constant(-long), x)
-        r = call_llvm(builder, "fmuladd", part, n, constant(-short), r)
-        value = constant(1 / factorial(terms - 1))
-        for k in range(terms - 2, -1, -1):
+        inside = call_llvm(builder, "maximum", part, argument, constant(of.lowest))
+        inside = call_llvm(builder, "minimum", part, inside, constant(of.highest))
+        shifted = call_llvm(builder, "fmuladd", part, inside, constant(1 / natural_log(2)), constant(of.rounder))
+        n = builder.fsub(shifted, constant(of.rounder))
+        r = call_llvm(builder, "fmuladd", part, n, constant(-of.log2_short), inside)
+        r = call_llvm(builder, "fmuladd", part, n, constant(-of.log2_rest), r)
+        value = constant(1 / factorial(of.terms - 1))
+        for k in range(of.terms - 2, -1, -1):
             value = call_llvm(builder, "fmuladd", part, value, r, constant(1 / factorial(k)))
-        whole = ir.VectorType(ir.IntType(bits), part.count)
-        power = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [place] * part.count))
-        power = builder.add(power, ir.Constant(whole, [one] * part.count))
+        whole = ir.VectorType(ir.IntType(of.bits), part.count)
+        power = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [of.place] * part.count))
+        power = builder.add(power, ir.Constant(whole, [of.one] * part.count))
         return builder.fmul(value, builder.bitcast(power, part))
 
     return signature(x, x), codegen
@@ -179,15 +187,16 @@ def log(typing_context, x):
 
     x = 2^n m with m between the roots of 1/2 and 2; log m = 2 artanh f = 2 (f + f^3 / 3 + ...), f = (m - 1) / (m + 1).
     """
+    dtype = x.dtype
 
     def codegen(context, builder, sig, args):
-        (x,), part = args, args[0].type
-        kind = np.dtype(str(sig.args[0].dtype))
-        bits, _, place, one, _, _, long, short = _EXP[kind]
-        whole = ir.VectorType(ir.IntType(bits), part.count)
+        (x,) = args
+        kind, part = np.dtype(str(dtype)), x.type
+        of = _EXP[kind]
+        place, one, whole = of.place, of.one, ir.VectorType(ir.IntType(of.bits), part.count)
 
-        def constant(value, of=part):
-            return ir.Constant(of, [value] * part.count)
+        def constant(value, vector=part):
+            return ir.Constant(vector, [value] * part.count)
 
         tiny = builder.fcmp_ordered("<", x, constant(float(np.finfo(kind).tiny)))  # fewer bits than a mantissa has
         scaled = builder.select(tiny, builder.fmul(x, constant(2.0**place)), x)
@@ -200,11 +209,11 @@ def log(typing_context, x):
         m = builder.select(large, builder.fmul(m, constant(0.5)), m)
         n = builder.sitofp(builder.add(n, builder.zext(large, whole)), part)
         f = builder.fdiv(builder.fsub(m, constant(1.0)), builder.fadd(m, constant(1.0)))
-        square, series = builder.fmul(f, f), constant(2 / (2 * _LOG_TERMS[bits] - 1))
-        for k in range(_LOG_TERMS[bits] - 2, -1, -1):
+        square, series = builder.fmul(f, f), constant(2 / (2 * _LOG_TERMS[of.bits] - 1))
+        for k in range(_LOG_TERMS[of.bits] - 2, -1, -1):
             series = call_llvm(builder, "fmuladd", part, series, square, constant(2 / (2 * k + 1)))
-        value = call_llvm(builder, "fmuladd", part, n, constant(short), builder.fmul(f, series))
-        value = call_llvm(builder, "fmuladd", part, n, constant(long), value)
+        value = call_llvm(builder, "fmuladd", part, n, constant(of.log2_rest), builder.fmul(f, series))
+        value = call_llvm(builder, "fmuladd", part, n, constant(of.log2_short), value)
         usual = builder.and_(
             builder.fcmp_ordered(">", x, constant(0.0)), builder.fcmp_ordered("<", x, constant(float("inf")))
         )
@@ -219,7 +228,8 @@ def log(typing_context, x):
 def _numpy_lane_sum(x):
     while len(x) > 1:
         x = x[: len(x) // 2] + x[len(x) // 2 :]
-    return x[0]
+    (total,) = x
+    return total
 
 
 @operation(_numpy_lane_sum)
@@ -271,7 +281,8 @@ def accumulator_add(typing_context, total, v):
     """accumulator_add(total, v): total + v in float64."""
 
     def codegen(context, builder, sig, args):
-        pairs = zip(cgutils.unpack_tuple(builder, args[0]), _widened(builder, args[1]), strict=True)
+        so_far, vector = args
+        pairs = zip(cgutils.unpack_tuple(builder, so_far), _widened(builder, vector), strict=True)
         return context.make_tuple(builder, sig.return_type, [builder.fadd(t, v) for t, v in pairs])
 
     return signature(total, total, v), codegen
@@ -282,7 +293,8 @@ def accumulator_fma(typing_context, total, u, v):
     """accumulator_fma(total, u, v): total + u * v in float64."""
 
     def codegen(context, builder, sig, args):
-        parts = [cgutils.unpack_tuple(builder, args[0]), _widened(builder, args[1]), _widened(builder, args[2])]
+        so_far, *factors = args
+        parts = [cgutils.unpack_tuple(builder, so_far), *(_widened(builder, factor) for factor in factors)]
         part = vector_llvm(types.float64)
         sums = [call_llvm(builder, "fmuladd", part, u, v, t) for t, u, v in zip(*parts, strict=True)]
         return context.make_tuple(builder, sig.return_type, sums)
@@ -326,7 +338,7 @@ def accumulator_store(typing_context, a, i, total, count):
     def codegen(context, builder, sig, args):
         array, index, total, count = args
         for v in cgutils.unpack_tuple(builder, total):
-            pointer = pointer_to(context, builder, sig.args[0], array, index, v.type)
+            pointer = pointer_to(context, builder, a, array, index, v.type)
             arguments = [v, pointer, ir.Constant(ir.IntType(32), 8), _mask(builder, count, 4)]
             _masked(builder, "store", v.type, ir.VoidType(), arguments)
             index = builder.add(index, ir.Constant(index.type, 4))
@@ -341,10 +353,11 @@ def accumulator_round(typing_context, a, total):
     """accumulator_round(a, total): sums in float64 as a vector of a's dtype."""
 
     def codegen(context, builder, sig, args):
-        part = vector_llvm(sig.args[0].dtype)
-        parts = cgutils.unpack_tuple(builder, args[1])
-        if len(parts) == 1:
-            return parts[0]
+        _, sums = args
+        part, parts = vector_llvm(a.dtype), cgutils.unpack_tuple(builder, sums)
+        if part.element == ir.DoubleType():
+            (whole,) = parts
+            return whole
         index = ir.Constant(ir.VectorType(ir.IntType(32), part.count), list(range(part.count)))
         return builder.fptrunc(builder.shuffle_vector(*parts, index), part)
 

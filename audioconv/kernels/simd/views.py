@@ -12,6 +12,7 @@ def read_only_view(typing_context, a):
     """read_only_view(a): the same memory as a read-only array, so that a kernel has one signature for its inputs."""
 
     def codegen(context, builder, sig, args):
-        return impl_ret_borrowed(context, builder, sig.return_type, args[0])
+        (array,) = args
+        return impl_ret_borrowed(context, builder, sig.return_type, array)
 
     return signature(a.copy(readonly=True), a), codegen

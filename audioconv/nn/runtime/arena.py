@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-LINE = 16  # elements that the offset of a tensor is a multiple of
+CACHE_LINE = 16  # elements of float32: offsets of tensors and widths of queues are multiples of it
 
 
 def _whole_lines(size: int) -> int:
-    return -(-max(size, 1) // LINE) * LINE
+    return -(-max(size, 1) // CACHE_LINE) * CACHE_LINE
 
 
 class Arena:

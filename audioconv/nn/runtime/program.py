@@ -23,7 +23,7 @@ from audioconv.kernels.nn.operands import (
 from audioconv.kernels.nn.program import PHASE
 from audioconv.nn.ops.graph import SHARDS, Graph, Tensor
 from audioconv.nn.runtime import thread_team
-from audioconv.nn.runtime.arena import LINE
+from audioconv.nn.runtime.arena import CACHE_LINE
 from audioconv.nn.runtime.plan import FIRST_ARRAY, Plan, micro_batch_starts
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def inference_micro_batches(batch: int, max_clips: int) -> IntArray:
 def one_buffer(tensors: Iterable[Tensor], dtype: np.dtype[Any]) -> Array:
     """Move folded constants into one buffer, a cache line each, and return that."""
     made = [tensor for tensor in tensors if tensor.make is not None]
-    starts = np.cumsum([0, *(-(-tensor.size // LINE) * LINE for tensor in made)])
+    starts = np.cumsum([0, *(-(-tensor.size // CACHE_LINE) * CACHE_LINE for tensor in made)])
     buffer: Array = aligned(int(starts[-1]), dtype)
     for tensor, start in zip(made, starts, strict=False):
         array = buffer[start : start + tensor.size].reshape(tensor.shape)

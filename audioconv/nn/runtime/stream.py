@@ -83,7 +83,7 @@ class NetworkStream(GuardedStage):
         self.dtype, self._shape = network.dtype, tuple(shape)
         trial = self._graph(network, TRIAL_FRAMES, average)[0]
         self.receptive_field, self.step, self.look_ahead = receptive(trial)
-        room = kernels.CHUNK + self.receptive_field + 2 * tile_round(trial)
+        room = kernels.NETWORK_BLOCK + self.receptive_field + 2 * tile_round(trial)
         graph, x, y = self._graph(network, room, average)
         self._y_shape = y.shape[1:]
         self.plan = plan = StreamPlan(graph, x, y, room)
@@ -99,7 +99,7 @@ class NetworkStream(GuardedStage):
         self._patches = _rows(plan.patches, PATCH.row_size)
         self._fills = np.array(plan.fills, self.dtype)
         self._limited = any(op.window.limit for op in graph.ops)
-        self._max_rows = ceil(kernels.CHUNK / self.step) + 1  # of outputs for a chunk of frames
+        self._max_rows = ceil(kernels.NETWORK_BLOCK / self.step) + 1  # of outputs for a block of frames
         self._queues = plan.queues()
         self._reads = _rows(plan.reads, READ.row_size)
         self._ops = _rows(plan.ops, STREAM_OP.row_size)
@@ -249,9 +249,10 @@ class NetworkStream(GuardedStage):
         found: list[Array] = []
         while True:
             y = np.empty((self.plan.room if ending else self._max_rows, self.out_channels), self.dtype)
+            block = x[: kernels.NETWORK_BLOCK]
             taken, given = kernels.run_stream(self._table, self._ops, self._reads, self._queues, self._patches,
-                                              self._fills, self._memory, self._segments, self._like, x[:kernels.CHUNK],
-                                              y, int(ending))  # fmt: skip
+                                              self._fills, self._memory, self._segments, self._like, block, y,
+                                              int(ending))  # fmt: skip
             found.append(y[:given])
             x = x[taken:]
             if self._limited:

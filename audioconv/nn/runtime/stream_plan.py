@@ -19,12 +19,11 @@ from audioconv.kernels.nn.streaming import PATCH, QUEUE, READ, STREAM_OP
 from audioconv.nn.ops.graph import CLIP, NO_HALO, Graph, Halo, Op, Tensor
 from audioconv.nn.ops.instructions import Instruction
 from audioconv.nn.ops.tensor_view import TensorView, shape3
+from audioconv.nn.runtime.arena import CACHE_LINE
 from audioconv.nn.runtime.plan import FIRST_ARRAY
 
 if TYPE_CHECKING:
     from audioconv._typing import Array, IntArray
-
-VECTOR = 16  # elements that the width of a queue is a multiple of
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,8 @@ class StreamPlan:
         time, freq, channels = shape3(tensor.shape)
         halo = self._halos.get(tensor, NO_HALO)
         (before, after), (low, high) = halo.time, halo.freq
-        width = -(-((low + freq + high) * channels + 1) // VECTOR) * VECTOR
-        rows = 2 * (before + max(self.room, time)) + kernels.CHUNK + after
+        width = -(-((low + freq + high) * channels + 1) // CACHE_LINE) * CACHE_LINE
+        rows = 2 * (before + max(self.room, time)) + kernels.NETWORK_BLOCK + after
         queue = Queue(before, rows - after, rows, width, self.size, low * channels, freq * channels, halo.fill)
         self._numbers[tensor] = len(self._queues)
         self._queues.append(queue)

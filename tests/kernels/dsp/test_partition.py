@@ -6,7 +6,7 @@ import pytest
 from audioconv.arrays import aligned, frozen
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.dsp.partition import advance
-from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, filter_spectra, segment_table
+from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays, convolver_segments, filter_spectra
 from audioconv.kernels.dsp.spectrum import multiply_add, multiply_add4
 from audioconv.kernels.realtime.chain import run_chain
 from audioconv.kernels.simd.pointers import address_of
@@ -39,7 +39,7 @@ def streamed(shape, responses, x, cuts):
     state = aligned(arrays.state_size, shape.dtype)
     state.fill(0)
     kept = arrays.header, state, filter_spectra(shape, arrays, responses), arrays.schedule, arrays.plans
-    segments = segment_table(*kept)
+    segments = convolver_segments(*kept)
     table = np.array([advance.address(shape.dtype), address_of(segments)])
     y = np.zeros((len(x), shape.outputs), shape.dtype)
     for first, last in zip(cuts, [*cuts[1:], len(x)], strict=True):

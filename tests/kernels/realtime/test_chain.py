@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.kernels.realtime.chain import CHUNK
+from audioconv.kernels.realtime.chain import SUB_BLOCK
 from tests import naive
 from tests.compare import assert_close
 from tests.signals import channel_noise
 
-LENGTHS = [0, 1, 9, CHUNK, CHUNK + 3]
+LENGTHS = [0, 1, 9, SUB_BLOCK, SUB_BLOCK + 3]
 
 
 def way(start, aim, length):
@@ -103,7 +103,7 @@ overflowing = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # without JI
 
 
 @overflowing
-@pytest.mark.parametrize("length", [1, 9, CHUNK, CHUNK + 3])
+@pytest.mark.parametrize("length", [1, 9, SUB_BLOCK, SUB_BLOCK + 3])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_sections_take_what_is_not_finite_as_zeros_and_count_it(length, channels, bad):
@@ -120,7 +120,7 @@ def test_sections_take_what_is_not_finite_as_zeros_and_count_it(length, channels
 
 
 @overflowing
-@pytest.mark.parametrize("length", [3, CHUNK + 3])
+@pytest.mark.parametrize("length", [3, SUB_BLOCK + 3])
 @pytest.mark.parametrize("cut", [1, 2, 700])
 def test_sections_that_are_not_stable_begin_anew(length, cut):
     x = channel_noise(length, 2)
@@ -142,8 +142,8 @@ def test_sections_that_are_not_stable_begin_anew(length, cut):
 
 @overflowing
 def test_sections_on_their_way_recover():
-    x, old, new = channel_noise(CHUNK + 20), [[1.0, 0, 0, 1, -0.5, 0]], [[0.5, 0.2, 0, 1, 0.5, 0.1]]
-    x[[3, CHUNK + 3]] = np.nan, np.inf
+    x, old, new = channel_noise(SUB_BLOCK + 20), [[1.0, 0, 0, 1, -0.5, 0]], [[0.5, 0.2, 0, 1, 0.5, 0.1]]
+    x[[3, SUB_BLOCK + 3]] = np.nan, np.inf
     stages = ac.Biquad(old), ac.Biquad(old)
     for stage in stages:
         stage.sos = new
@@ -164,8 +164,8 @@ def test_sections_on_their_way_recover():
     ],
 )
 def test_what_looks_ahead_or_waits_takes_what_is_not_finite_as_zeros(made, bad):
-    x = channel_noise(CHUNK + 40, 2)
-    x[[0, 30, CHUNK + 1], [0, 1, 0]] = bad
+    x = channel_noise(SUB_BLOCK + 40, 2)
+    x[[0, 30, SUB_BLOCK + 1], [0, 1, 0]] = bad
     stage, clean = made(), np.where(np.isfinite(x), x, np.float32(0))
     y = [stage.process(x[:100]), stage.process(x[100:])]
     assert stage.nonfinite_count == 3
