@@ -151,7 +151,7 @@ def listen(page, model, test):
     text = (
         f"{len(truth)} words of the test voices in noise at {SNR_DB} dB, {OTHER_WORDS} of them no keywords, then "
         f"{len(noise) / rate:.0f} s of noise alone; {seconds:.0f} s in blocks of {STREAM_BLOCK:,} samples. Found "
-        f"{result.found} of {result.words} keywords ({result.recall:.0%}), with {result.false} false detections "
+        f"{result.hits} of {result.words} keywords ({result.recall:.0%}), with {result.false_alarms} false detections "
         f"({result.false_alarms_per_hour:.0f} an hour)."
     )
     rows = compare(found, truth)

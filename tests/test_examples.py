@@ -1,12 +1,17 @@
 """The scripts in examples/ do what they say, on small inputs."""
 
+import re
 import runpy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv import report
+from audioconv.classify import load_dataset
+from audioconv.classify.augmentation import synthetic_noise
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES, DATA = ROOT / "examples", ROOT / "data"
@@ -35,6 +40,20 @@ def test_denoise_speech_writes_sound_and_a_picture(tmp_path):
         "speech in noise", "noise estimated as it goes", "noise known from the first second",
     ))  # fmt: skip
     assert all(np.std(samples) < 0.15 * np.std(noisy) for samples in cleaned)
+
+
+def test_the_demo_counts_the_words_that_it_hears_in_noise(tmp_path):
+    listen = runpy.run_path(str(EXAMPLES / "demo.py"))["listen"]
+    short = partial(synthetic_noise, seconds=2)
+    listen.__globals__.update(
+        OUT=tmp_path, KEYWORDS=8, OTHER_WORDS=2, synthetic_noise=lambda rate, seed, **longer: short(rate, seed)
+    )
+    page = report.Report("demo")
+    listen(page, ac.KeywordClassifier.load(), load_dataset(DATA / "keywords").part("test"))
+    page.save(tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    found = int(re.search(r"Found (\d+) of 8 keywords \(\d+%\), with \d+ false detections", text)[1])
+    assert 4 <= found <= 8
 
 
 @pytest.fixture(scope="module")

@@ -178,6 +178,10 @@ class KeywordDetector(GuardedStage):
         ignore: Iterable[Any] | None = NON_KEYWORD_LABELS,
         threads: int | None = None,
     ) -> None:
+        if not isinstance(scorer, Scorer):
+            raise ArgumentError(
+                f"scorer must be a Scorer, as the scorer_ of a fitted KeywordClassifier is one, not {scorer!r}"
+            )
         if not is_number(threshold) or not 0 < threshold < 1:
             raise ArgumentError(f"threshold must lie between 0 and 1, not {threshold!r}")
         self.threshold = float(threshold)

@@ -69,6 +69,8 @@ def make_task(classifier: "KeywordClassifier", X: Any, y: Any, validation: Any, 
     classes = np.unique(train.labels if silence is None else np.append(train.labels, silence))
     if len(classes) < 2:
         raise ArgumentError(f"y must hold at least two labels, not one class only, {str(classes[0])!r}")
+    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+        raise ArgumentError("validation must be a pair (X, y), clips and their labels")
     held_out = None if validation is None else _examples(*validation)
     unknown = () if held_out is None else np.setdiff1d(held_out.labels, classes)
     if len(unknown):

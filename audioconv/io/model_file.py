@@ -10,7 +10,7 @@ from audioconv._typing import Array, Path
 from audioconv.errors import ModelFileError
 from audioconv.io.atomic import atomic_write
 
-FORMAT = 1
+FORMAT = 2  # changes when settings or arrays get other names
 
 
 def save(path: Path, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> None:

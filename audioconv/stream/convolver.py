@@ -199,10 +199,12 @@ class StreamConvolver(Processor):
         Raises
         ------
         ArgumentError
-            For a state of a stream of other channels, latency, dtype or max_taps.
+            For what is no state, and for one of a stream of other channels, latency, dtype or max_taps.
         BusyError
             If another thread or a sound card is in the stream.
         """
+        if not isinstance(state, dict) or not {"made_with", "instances"} <= state.keys():
+            raise ArgumentError(f"state must be what get_state gives, not {state!r:.60}")
         with self._guard, self._changing:
             if state["made_with"] != self._made_with():
                 raise ArgumentError(f"the state is of a stream with {state['made_with']}, not {self._made_with()}")

@@ -279,12 +279,13 @@ def test_model_files_of_others_and_of_other_versions_are_refused(trained, tmp_pa
     save_file({"x": np.zeros(3)}, path)
     with pytest.raises(ac.ModelFileError, match="holds arrays but no audioconv model"):
         ac.KeywordClassifier.load(path)
-    monkeypatch.setattr(model_file, "FORMAT", 99)
-    trained.save(path)
-    monkeypatch.undo()
-    with pytest.raises(ac.ModelFileError, match="has model format 99; this version of audioconv reads format 1"):
-        ac.KeywordClassifier.load(path)
-    save_file({"x": np.zeros(3)}, path, metadata={"audioconv": json.dumps({"format": 1})})
+    for other in (1, 99):  # before names of settings changed, and of a version to come
+        monkeypatch.setattr(model_file, "FORMAT", other)
+        trained.save(path)
+        monkeypatch.undo()
+        with pytest.raises(ac.ModelFileError, match=f"has model format {other}; .* reads format 2. Train it anew"):
+            ac.KeywordClassifier.load(path)
+    save_file({"x": np.zeros(3)}, path, metadata={"audioconv": json.dumps({"format": model_file.FORMAT})})
     with pytest.raises(ac.ModelFileError, match="is not a whole model: 'model'"):
         ac.KeywordClassifier.load(path)
 
@@ -307,6 +308,7 @@ def test_saving_to_a_folder_that_is_not_there_leaves_nothing(trained, tmp_path):
             ac.ArgumentError,
             "labels that training does not: c",
         ),
+        ({"validation": 3}, ac.ArgumentError, r"validation must be a pair \(X, y\)"),
         ({"model": "resnet-152"}, ac.ArgumentError, "one of 'tc-resnet8', .*, 'minirocket', not 'resnet-152'"),
         ({"epochs": 0}, ac.ArgumentError, "epochs must be at least 1"),
         ({"batch_size": 1.5}, ac.ArgumentError, "batch_size must be a whole number"),

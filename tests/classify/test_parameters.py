@@ -162,6 +162,8 @@ def test_augmentations_out_of_range_are_refused(change, message):
 
 def test_detectors_refuse_times_and_thresholds_that_make_no_sense():
     classifier = ac.KeywordClassifier.load()
+    with pytest.raises(ac.ArgumentError, match=r"scorer must be a Scorer, .* not KeywordClassifier"):
+        KeywordDetector(classifier)
     for change in ({"threshold": 0}, {"threshold": 1.5}, {"threshold": np.nan}, {"threshold": "high"}):
         with pytest.raises(ac.ArgumentError, match="threshold must lie between 0 and 1"):
             KeywordDetector(classifier.scorer_, **change)

@@ -233,6 +233,30 @@ def test_weights_go_from_one_network_to_another():
         second.load_state_dict(weights)
     with pytest.raises(ShapeError, match="bias"):
         second.load_state_dict(weights | {"8.bias": bias[:2]})
+    with pytest.raises(DtypeError, match=r"weight 8\.bias must be an array of real numbers, not of complex64"):
+        second.load_state_dict(weights | {"8.bias": bias * 1j})
+    with pytest.raises(ArgumentError, match=r"state_dict must be a dict of arrays by name"):
+        second.load_state_dict([*first.state_dict().items()])
+    assert np.array_equal(first.forward(x), second.forward(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Sequential(nn.ReLU()), r"layers must be a list of layers, not ReLU\(\)"),
+        (lambda: nn.Sequential(None), "layers must be a list of layers, not None"),
+        (lambda: nn.Sequential([np.tanh]), "layer 0 must be a layer"),
+        (lambda: nn.Sequential([nn.ReLU(), nn.ReLU]), "layer 1 must be a layer"),
+        (lambda: nn.Residual([nn.ReLU()]), r"main must be a layer, such as a Sequential, not \[ReLU\(\)\]"),
+        (lambda: nn.Residual(nn.ReLU(), [nn.ReLU()]), "layer shortcut must be a layer"),
+        (lambda: nn.Broadcast(None), "main must be a layer"),
+        (lambda: nn.Conv1d(3, 4, 3, rng=0), "rng must be a Generator of NumPy, .* not 0"),
+        (lambda: nn.Dense(3, 4, rng=None), "rng must be a Generator of NumPy, .* not None"),
+    ],
+)
+def test_what_is_no_layer_and_no_generator_is_named(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make()
 
 
 def test_what_layers_refuse():

@@ -209,6 +209,12 @@ def test_streams_that_make_no_sense_are_refused(error, ir, options):
         StreamConvolver(ir, **options)
 
 
+@pytest.mark.parametrize("state", [None, {}, {"made_with": {}}, b"", 3])
+def test_what_is_no_state_is_refused(state):
+    with pytest.raises(ArgumentError, match="state must be what get_state gives"):
+        StreamConvolver(np.ones(9, "f4")).set_state(state)
+
+
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 def test_a_non_finite_sample_passes_and_stays_in_its_channel(poison):
     taps = 3 * B + 5

@@ -10,7 +10,7 @@ import numpy as np
 from audioconv import parallel
 from audioconv._typing import Array, ArrayLike, DTypeLike, IntArray
 from audioconv.arrays import float_dtype, floating
-from audioconv.errors import ArgumentError, AudioconvError, ModelFileError, ShapeError
+from audioconv.errors import ArgumentError, AudioconvError, DtypeError, ModelFileError, ShapeError
 from audioconv.nn.layers.summary import Summary
 from audioconv.nn.ops import backward
 from audioconv.nn.ops.graph import SHARDS, Graph, Tensor
@@ -372,18 +372,24 @@ class Layer(Settings):
 
         Raises
         ------
+        ArgumentError, DtypeError
+            For what is no dict, and for arrays of text, objects or complex numbers; nothing is changed.
         ModelFileError
             If a name is missing or unknown; nothing is changed.
         ShapeError
             If a shape differs; nothing is changed.
         """
         own = self.state_dict()
+        if not isinstance(state_dict, Mapping):
+            raise ArgumentError(f"state_dict must be a dict of arrays by name, not {state_dict!r}")
         if own.keys() != state_dict.keys():
             missing, unknown = sorted(own.keys() - state_dict.keys()), sorted(state_dict.keys() - own.keys())
             raise ModelFileError(f"the weights do not fit the network: missing {missing}, unknown {unknown}")
         for name, array in own.items():
             if np.shape(state_dict[name]) != array.shape:
                 raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(state_dict[name])}")
+            if (given := np.asarray(state_dict[name]).dtype).kind not in "fiu":
+                raise DtypeError(f"weight {name} must be an array of real numbers, not of {given}")
         for name, array in own.items():
             array[...] = state_dict[name]
 

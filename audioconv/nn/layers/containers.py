@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NoReturn, TypeAlias
 
 from audioconv._typing import Array
 from audioconv.arrays import choice
-from audioconv.errors import AudioconvError, ShapeError
+from audioconv.errors import ArgumentError, AudioconvError, ShapeError
 from audioconv.nn.layers.activation import Activation
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.batch_norm import BatchNorm
@@ -46,6 +46,8 @@ class _Group(Layer):
 
     def _set_layers(self, layers: Mapping[str, Layer]) -> None:
         """Have these layers, by name, from now on."""
+        for name, layer in layers.items():
+            as_layer(layer, f"layer {name}")
         some = [layer for layer in layers.values() if layer.children() or not isinstance(layer, _Group)]
         dtypes = {layer.dtype for layer in some} | {self.dtype}
         if len(dtypes) > 1:
@@ -62,6 +64,13 @@ class _Group(Layer):
 
     def _buffers(self) -> dict[str, Array]:
         return self._collect("buffers")
+
+
+def as_layer(value: object, name: str) -> Layer:
+    """Return `value` if it is a layer, or raise an error that says what else it is."""
+    if not isinstance(value, Layer):
+        raise ArgumentError(f"{name} must be a layer, such as a Sequential, not {value!r}")
+    return value
 
 
 def _descendants(layer: Layer) -> Iterator[Layer]:
@@ -115,8 +124,10 @@ class Sequential(_Group):
     """
 
     def __init__(self, layers: Iterable[Layer]) -> None:
+        if isinstance(layers, Layer) or not isinstance(layers, Iterable):
+            raise ArgumentError(f"layers must be a list of layers, not {layers!r}")
         layers = list(layers)
-        super().__init__(*[layer.dtype for layer in layers[:1]])
+        super().__init__(*[as_layer(layer, "layer 0").dtype for layer in layers[:1]])
         self.layers = layers
 
     def __repr__(self) -> str:
@@ -193,7 +204,7 @@ class Residual(_Group):
     }
 
     def __init__(self, main: Layer, shortcut: Layer | None = None, activation: ResidualActivation = "relu") -> None:
-        super().__init__(main.dtype)
+        super().__init__(as_layer(main, "main").dtype)
         self._set_layers({"main": main, "shortcut": Sequential([]) if shortcut is None else shortcut})
         self.activation = activation
 
@@ -249,7 +260,7 @@ class Broadcast(_Group):
     dims = (4,)
 
     def __init__(self, main: Layer) -> None:
-        super().__init__(main.dtype)
+        super().__init__(as_layer(main, "main").dtype)
         self._set_layers({"main": main})
 
     @property

@@ -38,6 +38,8 @@ class Convolution(Layer):
         padding: Padding2d = "valid",
         gain: float = 2.0,
     ) -> None:
+        if not isinstance(rng, (np.random.Generator, np.random.RandomState)):
+            raise ArgumentError(f"rng must be a Generator of NumPy, as np.random.default_rng(0) makes it, not {rng!r}")
         super().__init__(dtype)
         self.geometry, self._padding = geometry, padding
         fan_in = geometry.taps * geometry.inner

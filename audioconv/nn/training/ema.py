@@ -8,6 +8,7 @@ import numpy as np
 from audioconv._typing import Array
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import Layer
+from audioconv.nn.layers.containers import as_layer
 from audioconv.nn.ops.graph import Graph, Planner
 from audioconv.nn.ops.instructions import Instruction, instruction
 from audioconv.nn.ops.tensor_view import TensorView
@@ -35,7 +36,7 @@ class ExponentialMovingAverage(Settings):
     Raises
     ------
     ArgumentError
-        For a decay out of range.
+        For a decay out of range, and for a network that is no layer.
 
     References
     ----------
@@ -56,7 +57,7 @@ class ExponentialMovingAverage(Settings):
     _checks: ClassVar[Mapping[str, Check]] = {"decay": fraction}
 
     def __init__(self, network: Layer, decay: float = 0.999) -> None:
-        self.network, self.decay = network, decay
+        self.network, self.decay = as_layer(network, "network"), decay
         self.averages = {name: p.reshape(-1).astype(np.float64) for name, p in network.parameters().items()}
 
     def __repr__(self) -> str:

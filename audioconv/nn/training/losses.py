@@ -123,7 +123,10 @@ def _class_weights(weights: ArrayLike | None, name: str) -> Array | None:
     """Weights of classes, or None, as they are kept."""
     if weights is None:
         return None
-    weights = frozen(weights, np.float64)
+    try:
+        weights = frozen(weights, np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{name} must be numbers, one a class, not {weights!r}") from None
     if weights.ndim != 1:
         raise ShapeError(f"{name} must be one a class, not of shape {weights.shape}")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):

@@ -10,6 +10,7 @@ from audioconv.arrays import whole
 from audioconv.errors import AudioconvError
 from audioconv.kernels.nn import optimisers as kernels
 from audioconv.nn.layers.base import Layer
+from audioconv.nn.layers.containers import as_layer
 from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph, Planner, Tensor
 from audioconv.nn.ops.instructions import Instruction, instruction
 from audioconv.nn.ops.tensor_view import TensorView
@@ -39,7 +40,8 @@ class Optimiser(Settings):
     _kept: ClassVar[int] = 2  # moments of each parameter
 
     def __init__(self, network: Layer, weight_decay: float, clip_grad_norm: float | None) -> None:
-        self.network, self.weight_decay, self.clip_grad_norm = network, weight_decay, clip_grad_norm
+        self.network = as_layer(network, "network")
+        self.weight_decay, self.clip_grad_norm = weight_decay, clip_grad_norm
         self._moments = {
             name: [np.zeros(p.size) for _ in range(self._kept)] for name, p in network.parameters().items()
         }

@@ -3,7 +3,8 @@
 import numpy as np
 
 from audioconv._typing import Array, ArrayLike, DTypeLike
-from audioconv.arrays import floating
+from audioconv.arrays import floating, whole
+from audioconv.errors import ArgumentError, DtypeError
 
 
 def one_hot(classes: ArrayLike, count: int, dtype: DTypeLike = np.float32) -> Array:
@@ -23,6 +24,11 @@ def one_hot(classes: ArrayLike, count: int, dtype: DTypeLike = np.float32) -> Ar
     targets : array, shape (batch, count)
         With a one in each row.
 
+    Raises
+    ------
+    ArgumentError, DtypeError
+        For indices that are not whole numbers, negative, or not below `count`.
+
     Examples
     --------
     >>> from audioconv import nn
@@ -30,7 +36,12 @@ def one_hot(classes: ArrayLike, count: int, dtype: DTypeLike = np.float32) -> Ar
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    targets: Array = np.eye(count, dtype=dtype)[np.asarray(classes, int)]
+    count, indices = whole(count, "count"), np.asarray(classes)
+    if indices.dtype.kind not in "iub" and indices.size:
+        raise DtypeError(f"classes must be whole numbers, not {indices.dtype}")
+    if indices.size and not 0 <= indices.min() <= indices.max() < count:
+        raise ArgumentError(f"classes must be from 0 to {count - 1}, and go from {indices.min()} to {indices.max()}")
+    targets: Array = np.eye(count, dtype=dtype)[indices.astype(int)]
     return targets
 
 
