@@ -16,6 +16,7 @@ from pathlib import Path
 
 import llvmlite
 import numba
+import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.ccallback import CFunc
 
@@ -229,16 +230,16 @@ class CFunction:
         """The address of the machine code for float32 or float64."""
         if not JIT_ENABLED:
             return self._place
-        name = str(dtype)
-        if name not in self._compiled:
-            arguments = self._arguments(getattr(numba.types, name))
+        dtype = np.dtype(dtype)
+        if dtype not in self._compiled:
+            arguments = self._arguments(getattr(numba.types, dtype.name))
             options = OPTIONS | {"_nrt": True} if self._users else dict(OPTIONS)
             compiled = CFunc(self.function, (arguments, self._gives), {}, options)
             if not self._users:
                 compiled._cache = _Cache(self.function)
             compiled.compile()
-            self._compiled[name] = compiled
-        return self._compiled[name].address
+            self._compiled[dtype] = compiled
+        return self._compiled[dtype].address
 
 
 def op_kernel(layout):

@@ -10,13 +10,14 @@ beside the kernel that reads it, and gives each field its offset, which is a con
 
 from collections import namedtuple
 
-RESERVED = ("pack", "row_size", "names")
+RESERVED = ("check_names", "pack", "row_size", "names")
 
 
 def layout(name, *fields, first=0):
-    """Return the offsets of named fields, from `first` on: a named tuple, with `pack`, `names` and `row_size`.
+    """Return the offsets of named fields, from `first` on: a named tuple.
 
-    A field is a name, or a pair (name, count) for `count` numbers in a row, whose offset is that of the first.
+    A field is a name, or a pair (name, count) for `count` numbers in a row, whose offset is that of the first. The
+    layout has `pack`, `check_names`, `names` and `row_size`, too.
 
     Examples
     --------
@@ -30,12 +31,17 @@ def layout(name, *fields, first=0):
     names, counts = [name for name, _ in pairs], [count for _, count in pairs]
     if bad := [n for n in names if n in RESERVED]:
         raise ValueError(f"{', '.join(bad)} cannot be a field of {name}")
+    known = frozenset(names)
     offsets = [first + sum(counts[:i]) for i in range(len(counts))]
+
+    def check_names(self, values):
+        """Raise TypeError unless a dict has every field once and nothing else."""
+        if values.keys() != known:
+            raise TypeError(f"{name} has the fields {', '.join(names)}, not {', '.join(values)}")
 
     def pack(self, **values):
         """The numbers of a row in order: every field once, by name."""
-        if values.keys() != set(names):
-            raise TypeError(f"{name} has the fields {', '.join(names)}, not {', '.join(values)}")
+        self.check_names(values)
         row = []
         for field, count in zip(names, counts, strict=True):
             numbers = [values[field]] if count == 1 else list(values[field])
@@ -44,5 +50,6 @@ def layout(name, *fields, first=0):
             row += numbers
         return row
 
-    members = {"__slots__": (), "pack": pack, "names": tuple(names), "row_size": sum(counts)}
+    methods = {"check_names": check_names, "pack": pack}
+    members = {"__slots__": (), "names": tuple(names), "row_size": sum(counts)} | methods
     return type(name, (namedtuple(name, names),), members)(*offsets)

@@ -45,7 +45,8 @@ DIMS = ("time", "freq", "channels")
 def op_layout(name, operands, integers=(), reals=()):
     """Return the layout of the instructions of an op kernel: the offset of each operand and parameter by its name.
 
-    `operands` and `reals` (parameters that are float64) list names again; `integers` may have pairs (name, count).
+    A field of `integers` is a name or a pair (name, count). The layout has `operands` and `reals` (parameters that are
+    float64), too, and `integers` as pairs.
 
     Examples
     --------
@@ -55,7 +56,8 @@ def op_layout(name, operands, integers=(), reals=()):
     """
     made = layout(name, *[(operand, OPERAND.row_size) for operand in operands], *integers, *reals,
                   first=INSTRUCTION.row_size)  # fmt: skip
-    members = {"__slots__": (), "operands": tuple(operands), "reals": tuple(reals)}
+    pairs = tuple((field, 1) if isinstance(field, str) else field for field in integers)
+    members = {"__slots__": (), "operands": tuple(operands), "integers": pairs, "reals": tuple(reals)}
     return type(name, (type(made),), members)(*made)
 
 

@@ -47,22 +47,29 @@ class Instruction(list[int]):
 def instruction(kernel: OpKernel, dtype: DTypeLike, /, **fields: Field) -> Instruction:
     """Build an instruction: a `TensorView` for each operand of the kernel's layout, a number for each parameter.
 
-    Raises TypeError if one of them is missing, unknown, or of the wrong kind.
+    Raises TypeError if one of them is missing, unknown, or of the wrong kind. A plan has hundreds of instructions, so
+    the numbers are put together here in the order of the layout, and not by `layout.pack`.
     """
-    layout, views = kernel.layout, {}
-    numbers: dict[str, Any] = {}
-    for name, value in fields.items():
-        if (name in layout.operands) != isinstance(value, TensorView):
-            raise TypeError(f"{name} of {kernel.function.__name__} cannot be {value!r}")
-        if isinstance(value, TensorView):
-            views[name], numbers[name] = value, value.numbers()
-        elif isinstance(value, Iterable):
-            numbers[name] = list(value)
-        elif name in layout.reals:
-            numbers[name] = int(np.float64(value).view(np.int64))
-        else:
-            numbers[name] = operator.index(value)  # type: ignore[arg-type]  # a float is refused here
-    return Instruction(kernel, views, map(int, [kernel.address(np.dtype(dtype)), *layout.pack(**numbers)]))
+    layout, views = kernel.layout, dict[str, TensorView]()
+    layout.check_names(fields)
+    numbers: list[int] = [kernel.address(dtype)]
+    value: Any
+    for name in layout.operands:
+        value = fields[name]
+        if not isinstance(value, TensorView):
+            raise TypeError(f"{name} of {type(layout).__name__} is an operand and cannot be {value!r}")
+        views[name] = value
+        numbers += value.numbers()
+    for name, count in layout.integers:
+        value = fields[name]
+        row = [operator.index(value)] if count == 1 else list(map(operator.index, value))  # a float is refused here
+        if len(row) != count:
+            raise ValueError(f"{name} of {type(layout).__name__} has {count} numbers, not {len(row)}")
+        numbers += row
+    for name in layout.reals:
+        value = fields[name]
+        numbers.append(int(np.float64(float(value)).view(np.int64)))
+    return Instruction(kernel, views, numbers)
 
 
 def extent(shape: Shape3) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from audioconv.kernels.nn import elementwise
@@ -129,7 +129,7 @@ def maxout(graph: Graph, x: Tensor, pieces: int) -> Tensor:
     parameters = window.parameters((time, pieces, units), (time, 1, units), power=2.0)
 
     def at(view: TensorView, f: int) -> TensorView:
-        return replace(view.shifted(0, f), freq_stride=units)
+        return view.shifted(0, f)._replace(freq_stride=units)
 
     def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
         (source,), (target,) = reads, writes

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
 Shape3: TypeAlias = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class TensorView:
+class TensorView(NamedTuple):
     """Where a tensor is: the numbers of an operand (`kernels.nn.operands.OPERAND`), in elements.
 
     `read` is for streams: the number of the read that this is for, or "y" for what is written.
@@ -30,20 +28,19 @@ class TensorView:
     def shifted(self, time: int = 0, freq: int = 0, channel: int = 0) -> TensorView:
         """The same, beginning so many steps of each axis later; with negative numbers earlier, in the halo."""
         shift = time * self.time_stride + freq * self.freq_stride + channel
-        return replace(self, offset=self.offset + shift, size=self.size - shift)
+        return self._replace(offset=self.offset + shift, size=self.size - shift)
 
     def strided(self, time: int, freq: int) -> TensorView:
         """The same, only every so many steps of time and frequency; with 0 always the first."""
-        return replace(self, time_stride=self.time_stride * time, freq_stride=self.freq_stride * freq)
+        return self._replace(time_stride=self.time_stride * time, freq_stride=self.freq_stride * freq)
 
     def all_micro_batches(self, count: int) -> TensorView:
         """What belongs to a micro-batch, for all of them at once."""
-        return replace(self, micro_batch_stride=0, size=self.size * count)
+        return self._replace(micro_batch_stride=0, size=self.size * count)
 
     def numbers(self) -> tuple[int, ...]:
         """The operand, in the order of its layout."""
-        return (self.segment, self.offset, self.batch_stride, self.micro_batch_stride, self.clip_stride, self.size,
-                self.time_stride, self.freq_stride)  # fmt: skip
+        return self[:8]
 
 
 def shape3(shape: Shape) -> Shape3:
