@@ -162,9 +162,9 @@ class Sequential(_Group):
                 options["activation"] = activation.name
                 waiting.pop(0)
             if len(x.shape) + 1 not in layer.dims:
-                wanted = " or ".join(str(d) for d in layer.dims)
+                expected = " or ".join(str(d) for d in layer.dims)
                 raise ShapeError(
-                    f"{type(layer).__name__} takes {wanted} dimensions, not {len(x.shape) + 1} (x {x.shape})"
+                    f"{type(layer).__name__} takes {expected} dimensions, not {len(x.shape) + 1} (x {x.shape})"
                 )
             x = layer._build(graph, x, **options)
         return x

@@ -9,7 +9,7 @@ from audioconv._typing import Array, ArrayLike, DTypeLike
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axes, check_stream, window_axes
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, Windows, by_axes, check_stream
 from audioconv.nn.ops import convolution as convolving
 from audioconv.nn.ops import pointwise
 from audioconv.nn.ops.geometry import Geometry
@@ -125,7 +125,7 @@ class Convolution(Layer):
         y = self._convolve(graph, x, weight, bias, geometry, activation == "relu")
         if activation not in ("linear", "relu"):
             y = pointwise.activate(graph, y, activation)
-        graph.record_gradient(y, lambda grad_y: self._back(graph, x, weight, grad_y, geometry))
+        graph.record_gradient(y, lambda grad_y: self._backward(graph, x, weight, grad_y, geometry))
         return y
 
     def _tensors(self, graph: Graph, fold: Callable[[], tuple[Array, Array]] | None) -> tuple[Tensor, Tensor | None]:
@@ -151,14 +151,14 @@ class Convolution(Layer):
                 )
         return convolving.forward(graph, x, weight, bias, geometry, relu)
 
-    def _back(self, graph: Graph, x: Tensor, weight: Tensor, grad_y: Tensor, geometry: Geometry) -> None:
+    def _backward(self, graph: Graph, x: Tensor, weight: Tensor, grad_y: Tensor, geometry: Geometry) -> None:
         graph.partial(convolving.weight_gradient(graph, x, grad_y, geometry), self._grad_weight)
-        self._bias_back(graph, grad_y)
+        self._bias_gradient(graph, grad_y)
         if graph.needs_gradient(x):
             grad_x = convolving.input_gradient(graph, grad_y, weight, None, geometry, x.shape, exchange=True)
             graph.add_gradient(x, grad_x)
 
-    def _bias_back(self, graph: Graph, grad_y: Tensor) -> None:
+    def _bias_gradient(self, graph: Graph, grad_y: Tensor) -> None:
         from audioconv.nn.ops.batch_norm import sums
 
         if self.bias is not None:
@@ -176,7 +176,22 @@ def channel_counts(in_channels: int, out_channels: int, groups: int) -> tuple[in
     return in_channels, out_channels, groups
 
 
-class Conv1d(Convolution):
+class SharedConvolution(Convolution):
+    """Base of convolutions with one filter for all positions and all channels of a group."""
+
+    def __init__(
+        self,
+        channels: tuple[int, int, int],
+        windows: Windows,
+        bias: bool,
+        rng: np.random.Generator,
+        dtype: DTypeLike,
+    ) -> None:
+        geometry = Geometry(*windows.axes(self._rank), *channel_counts(*channels))
+        super().__init__(geometry, bias, rng, dtype, padding=windows.padding)
+
+
+class Conv1d(SharedConvolution):
     """A bank of filters along time: y[t] = bias + sum over tap of x[t * stride + tap * dilation - left] @ weight[tap].
 
     Parameters
@@ -247,11 +262,11 @@ class Conv1d(Convolution):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        counts, axes = channel_counts(in_channels, out_channels, groups), (kernel_size, stride, dilation, padding)
-        super().__init__(Geometry(*window_axes(1, *axes), *counts), bias, rng, dtype, padding=padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels, groups), windows, bias, rng, dtype)
 
 
-class Conv2d(Convolution):
+class Conv2d(SharedConvolution):
     """A bank of filters along time and frequency; as `Conv1d`, with a number for both or (time, freq).
 
     Parameters
@@ -307,8 +322,8 @@ class Conv2d(Convolution):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        counts, axes = channel_counts(in_channels, out_channels, groups), (kernel_size, stride, dilation, padding)
-        super().__init__(Geometry(*window_axes(2, *axes), *counts), bias, rng, dtype, padding=padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels, groups), windows, bias, rng, dtype)
 
 
 def conv1d(

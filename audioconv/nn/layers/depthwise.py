@@ -5,11 +5,16 @@ import numpy as np
 from audioconv._typing import DTypeLike
 from audioconv.arrays import whole
 from audioconv.nn.layers.convolution import Convolution
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, window_axes
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, Windows
 from audioconv.nn.ops.geometry import Geometry
 
 
 class _Depthwise(Convolution):
+    def __init__(self, channels: int, windows: Windows, bias: bool, rng: np.random.Generator, dtype: DTypeLike) -> None:
+        channels = whole(channels, "channels")
+        geometry = Geometry(*windows.axes(self._rank), channels, channels, depthwise=True)
+        super().__init__(geometry, bias, rng, dtype, padding=windows.padding)
+
     @property
     def channels(self) -> int:
         """Channels of input and output."""
@@ -64,8 +69,7 @@ class DepthwiseConv1d(_Depthwise):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        channels, axes = whole(channels, "channels"), window_axes(1, kernel_size, stride, dilation, padding)
-        super().__init__(Geometry(*axes, channels, channels, depthwise=True), bias, rng, dtype, padding=padding)
+        super().__init__(channels, Windows(kernel_size, stride, dilation, padding), bias, rng, dtype)
 
 
 class DepthwiseConv2d(_Depthwise):
@@ -118,5 +122,4 @@ class DepthwiseConv2d(_Depthwise):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        channels, axes = whole(channels, "channels"), window_axes(2, kernel_size, stride, dilation, padding)
-        super().__init__(Geometry(*axes, channels, channels, depthwise=True), bias, rng, dtype, padding=padding)
+        super().__init__(channels, Windows(kernel_size, stride, dilation, padding), bias, rng, dtype)

@@ -7,8 +7,8 @@ import numpy as np
 from audioconv._typing import DTypeLike
 from audioconv.errors import ShapeError
 from audioconv.nn.layers.convolution import Convolution, channel_counts
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axes, by_axis, window_axes
-from audioconv.nn.ops.geometry import Axis, Geometry
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, Windows, by_axes
+from audioconv.nn.ops.geometry import Geometry
 from audioconv.nn.ops.graph import Tensor
 
 
@@ -17,20 +17,20 @@ class _Unshared(Convolution):
 
     _tiled = True
     _local: ClassVar[bool] = False  # whether each output has weights of its own
+    _tiles_name: ClassVar[str] = "tiles"  # the parameter that says how many sets of weights there are
 
     def __init__(
         self,
-        axes: tuple[Axis, Axis],
-        in_channels: int,
-        out_channels: int,
+        channels: tuple[int, int],
+        windows: Windows,
+        tiles: Size2d,
         bias: bool,
         rng: np.random.Generator,
         dtype: DTypeLike,
-        padding: Padding2d,
     ) -> None:
-        in_channels, out_channels, _ = channel_counts(in_channels, out_channels, 1)
-        geometry = Geometry(*axes, in_channels, out_channels, unshared=self._local)
-        super().__init__(geometry, bias, rng, dtype, padding=padding)
+        axes = windows.axes(self._rank, tiles, self._tiles_name)
+        geometry = Geometry(*axes, *channel_counts(*channels, 1), unshared=self._local)
+        super().__init__(geometry, bias, rng, dtype, padding=windows.padding)
 
 
 class _Tiled(_Unshared):
@@ -41,7 +41,7 @@ class _Tiled(_Unshared):
 
 
 class _LocallyConnected(_Unshared):
-    _local = True
+    _local, _tiles_name = True, "output_size"
 
     @property
     def output_size(self) -> int | tuple[int, int]:
@@ -53,9 +53,9 @@ class _LocallyConnected(_Unshared):
         sizes = super()._check(x)
         axes = self.geometry.axes[: self._rank]
         found = tuple(axis.outputs(size) for axis, size in zip(axes, sizes, strict=False))
-        wanted = tuple(axis.tiles for axis in axes)
-        if found[streams:] != wanted[streams:]:
-            raise ShapeError(f"{type(self).__name__} has weights for {wanted} outputs, but x {x.shape} gives {found}")
+        expected = tuple(axis.tiles for axis in axes)
+        if found[streams:] != expected[streams:]:
+            raise ShapeError(f"{type(self).__name__} has weights for {expected} outputs, but x {x.shape} gives {found}")
         return sizes
 
 
@@ -112,8 +112,8 @@ class TiledConv1d(_Tiled):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        axes = window_axes(1, kernel_size, stride, dilation, padding, tiles)
-        super().__init__(axes, in_channels, out_channels, bias, rng, dtype, padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels), windows, tiles, bias, rng, dtype)
 
 
 class TiledConv2d(_Tiled):
@@ -166,8 +166,8 @@ class TiledConv2d(_Tiled):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        axes = window_axes(2, kernel_size, stride, dilation, padding, tiles)
-        super().__init__(axes, in_channels, out_channels, bias, rng, dtype, padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels), windows, tiles, bias, rng, dtype)
 
 
 class LocallyConnected1d(_LocallyConnected):
@@ -222,9 +222,8 @@ class LocallyConnected1d(_LocallyConnected):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        (output_size,) = by_axis(output_size, "output_size", 1)
-        axes = window_axes(1, kernel_size, stride, dilation, padding, output_size)
-        super().__init__(axes, in_channels, out_channels, bias, rng, dtype, padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels), windows, output_size, bias, rng, dtype)
 
 
 class LocallyConnected2d(_LocallyConnected):
@@ -278,6 +277,5 @@ class LocallyConnected2d(_LocallyConnected):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        time, freq = by_axis(output_size, "output_size", 2)
-        axes = window_axes(2, kernel_size, stride, dilation, padding, (time, freq))
-        super().__init__(axes, in_channels, out_channels, bias, rng, dtype, padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels), windows, output_size, bias, rng, dtype)

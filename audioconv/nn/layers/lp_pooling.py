@@ -21,10 +21,23 @@ def _power(p: object, name: str) -> float:
     return float(p)
 
 
-class _Lp(Pool):
+class _LpPool(Pool):
     kind = "lp"
     count_include_pad = True
     _checks: ClassVar[Mapping[str, Check]] = {**Pool._checks, "power": _power}
+
+    def __init__(
+        self,
+        kernel_size: Size2d,
+        stride: Size2d | None,
+        padding: Padding2d,
+        p: float,
+        ceil_mode: bool,
+        signed: bool,
+        dtype: DTypeLike,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, dtype)
+        self.power, self.signed = p, signed
 
     @property
     def p(self) -> float:
@@ -36,7 +49,7 @@ class _Lp(Pool):
         self.power = p
 
 
-class LpPool1d(_Lp):
+class LpPool1d(_LpPool):
     """(sum of |x|**p over the window)**(1 / p): the p-norm of the window, not a mean; zeros pad.
 
     PyTorch's LPPool sums x**p, with its sign, which is the same for even p. It is here with signed=True: for p = 1 the
@@ -84,11 +97,10 @@ class LpPool1d(_Lp):
         signed: bool = False,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, dtype)
-        self.power, self.signed = p, signed
+        super().__init__(kernel_size, stride, padding, p, ceil_mode, signed, dtype)
 
 
-class LpPool2d(_Lp):
+class LpPool2d(_LpPool):
     """(sum of |x|**p over the window)**(1 / p): the p-norm of the window, not a mean; zeros pad.
 
     As `LpPool1d`, with a number for both axes or (time, freq).
@@ -136,5 +148,4 @@ class LpPool2d(_Lp):
         signed: bool = False,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, dtype)
-        self.power, self.signed = p, signed
+        super().__init__(kernel_size, stride, padding, p, ceil_mode, signed, dtype)

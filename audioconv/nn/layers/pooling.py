@@ -9,7 +9,7 @@ import numpy as np
 from audioconv._typing import DTypeLike
 from audioconv.errors import ShapeError
 from audioconv.nn.layers.base import Layer
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axes, check_stream, window_axes
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, Windows, by_axes, check_stream
 from audioconv.nn.ops import pooling, reductions
 from audioconv.nn.ops.geometry import Axis
 from audioconv.nn.ops.graph import Graph, Tensor
@@ -45,7 +45,7 @@ class Pool(Layer):
     ) -> None:
         super().__init__(dtype)
         stride = kernel_size if stride is None else stride
-        self.axes = window_axes(self._rank, kernel_size, stride, 1, padding)
+        self.axes = Windows(kernel_size, stride, 1, padding).axes(self._rank)
         self.ceil_mode, self._padding = ceil_mode, padding
         for axis in self.axes:
             if not isinstance(axis.padding, str) and max(axis.padding) >= axis.taps:
@@ -185,7 +185,25 @@ class MaxPool2d(Pool):
         super().__init__(kernel_size, stride, padding, ceil_mode, dtype)
 
 
-class AveragePool1d(Pool):
+class AveragePool(Pool):
+    """Base of averages over windows."""
+
+    kind = "average"
+
+    def __init__(
+        self,
+        kernel_size: Size2d,
+        stride: Size2d | None,
+        padding: Padding2d,
+        ceil_mode: bool,
+        count_include_pad: bool,
+        dtype: DTypeLike,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, dtype)
+        self.count_include_pad = count_include_pad
+
+
+class AveragePool1d(AveragePool):
     """The mean of those elements of each window that lie inside the input.
 
     Parameters
@@ -217,8 +235,6 @@ class AveragePool1d(Pool):
     array([2.5, 2.5], dtype=float32)
     """
 
-    kind = "average"
-
     def __init__(
         self,
         kernel_size: int,
@@ -229,11 +245,10 @@ class AveragePool1d(Pool):
         count_include_pad: bool = False,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, dtype)
-        self.count_include_pad = count_include_pad
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad, dtype)
 
 
-class AveragePool2d(Pool):
+class AveragePool2d(AveragePool):
     """The mean of those elements of each window that lie inside the input.
 
     Parameters
@@ -265,7 +280,6 @@ class AveragePool2d(Pool):
     (1, 5, 5, 3)
     """
 
-    kind = "average"
     dims = (4,)
 
     def __init__(
@@ -278,8 +292,7 @@ class AveragePool2d(Pool):
         count_include_pad: bool = False,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, dtype)
-        self.count_include_pad = count_include_pad
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad, dtype)
 
 
 class GlobalAveragePool(Layer):

@@ -12,7 +12,7 @@ from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.layers.base import Layer
 from audioconv.nn.layers.convolution import Convolution
 from audioconv.nn.layers.dense import Dense
-from audioconv.nn.layers.pooling import AveragePool1d, AveragePool2d, GlobalAveragePool, Pool
+from audioconv.nn.layers.pooling import AveragePool, GlobalAveragePool
 from audioconv.nn.layers.summary import described
 from audioconv.nn.layers.transposed import TransposedConvolution
 from audioconv.nn.ops.geometry import Axis
@@ -64,7 +64,7 @@ def to_matrix(layer: Layer, input_shape: tuple[int, ...]) -> Dense:
            [ 0., -1.,  1.,  0.],
            [ 0.,  0., -1.,  1.]], dtype=float32)
     """
-    if not isinstance(layer, (Convolution, AveragePool1d, AveragePool2d, GlobalAveragePool)):
+    if not isinstance(layer, (Convolution, AveragePool, GlobalAveragePool)):
         raise ArgumentError(f"to_matrix takes a convolution or an average pool, not {type(layer).__name__}")
     if not all(isinstance(n, (int, np.integer)) and n > 0 for n in input_shape):
         raise ShapeError(f"input_shape must hold whole numbers from 1, not {input_shape!r}")
@@ -180,7 +180,7 @@ def _counted(entries: IntArray, axis: Axis, padding: tuple[int, int], size: int)
     return counted
 
 
-def _pool_matrix(layer: Pool | GlobalAveragePool, inputs: Shape3, outputs: Shape3) -> Array:
+def _pool_matrix(layer: AveragePool | GlobalAveragePool, inputs: Shape3, outputs: Shape3) -> Array:
     matrix = np.zeros((*inputs, *outputs), layer.dtype)
     if isinstance(layer, GlobalAveragePool):
         axes, padding = [Axis(size) for size in inputs[:2]], ((0, 0), (0, 0))

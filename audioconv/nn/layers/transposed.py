@@ -7,7 +7,7 @@ import numpy as np
 from audioconv._typing import DTypeLike
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.nn.layers.convolution import Convolution, channel_counts
-from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, by_axis, window_axes
+from audioconv.nn.layers.windows import Padding1d, Padding2d, Size2d, Windows, by_axis
 from audioconv.nn.ops import convolution as convolving
 from audioconv.nn.ops.geometry import KERAS, Axis, Geometry
 from audioconv.nn.ops.graph import Graph, Tensor
@@ -20,21 +20,21 @@ class TransposedConvolution(Convolution):
 
     def __init__(
         self,
-        axes: tuple[Axis, Axis],
-        counts: tuple[int, int, int],
+        channels: tuple[int, int, int],
+        windows: Windows,
         bias: bool,
         rng: np.random.Generator,
         dtype: DTypeLike,
-        *,
-        padding: Padding2d,
         output_padding: Size2d,
     ) -> None:
-        in_channels, out_channels, groups = counts
+        in_channels, out_channels, groups = channel_counts(*channels)
+        axes = windows.axes(self._rank)
         self._output_padding = by_axis(output_padding, "output_padding", self._rank, 0)
         cut = [_cut(*each) for each in zip(axes, self._output_padding, strict=False)]
         # of the convolution that this is the transpose of
         geometry = Geometry(cut[0], cut[1] if self._rank == 2 else axes[1], out_channels, in_channels, groups)
-        super().__init__(geometry, bias, rng, dtype, padding=padding, gain=2.0 * out_channels / in_channels)
+        gain = 2.0 * out_channels / in_channels
+        super().__init__(geometry, bias, rng, dtype, padding=windows.padding, gain=gain)
 
     def _weight_shape(self) -> tuple[int, ...]:
         taps = tuple(axis.taps for axis in self.geometry.axes[: self._rank])
@@ -66,9 +66,9 @@ class TransposedConvolution(Convolution):
             raise ShapeError(f"x {x.shape} gives an output of shape {shape} after the padding is cut off")
         return convolving.input_gradient(graph, x, weight, bias, geometry, shape, exchange=False, relu=relu)
 
-    def _back(self, graph: Graph, x: Tensor, weight: Tensor, grad_y: Tensor, geometry: Geometry) -> None:
+    def _backward(self, graph: Graph, x: Tensor, weight: Tensor, grad_y: Tensor, geometry: Geometry) -> None:
         graph.partial(convolving.transposed_weight_gradient(graph, x, grad_y, geometry), self._grad_weight)
-        self._bias_back(graph, grad_y)
+        self._bias_gradient(graph, grad_y)
         if graph.needs_gradient(x):
             other = Geometry(*geometry.axes, geometry.filters, geometry.channels, geometry.groups)
             exchanged = convolving.flipped_weights(graph, weight, other, range(other.taps), exchange=True)
@@ -156,9 +156,8 @@ class Conv1dTranspose(TransposedConvolution):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        counts = channel_counts(in_channels, out_channels, groups)
-        axes = window_axes(1, kernel_size, stride, dilation, padding)
-        super().__init__(axes, counts, bias, rng, dtype, padding=padding, output_padding=output_padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels, groups), windows, bias, rng, dtype, output_padding)
 
 
 class Conv2dTranspose(TransposedConvolution):
@@ -216,6 +215,5 @@ class Conv2dTranspose(TransposedConvolution):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        counts = channel_counts(in_channels, out_channels, groups)
-        axes = window_axes(2, kernel_size, stride, dilation, padding)
-        super().__init__(axes, counts, bias, rng, dtype, padding=padding, output_padding=output_padding)
+        windows = Windows(kernel_size, stride, dilation, padding)
+        super().__init__((in_channels, out_channels, groups), windows, bias, rng, dtype, output_padding)

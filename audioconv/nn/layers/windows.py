@@ -1,6 +1,6 @@
 """What windows of convolutions and pools may be given as: numbers for one axis or for both, paddings by name."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from audioconv.arrays import pair, whole
 from audioconv.errors import ArgumentError, ShapeError
@@ -66,13 +66,19 @@ def by_axes(
     return time if rank == 1 else (time, freq)
 
 
-def window_axes(
-    rank: int, kernel_size: Size2d, stride: Size2d, dilation: Size2d, padding: Padding2d, tiles: Size2d = 1
-) -> tuple[Axis, Axis]:
-    """The axes of windows along time (rank 1), or along time and frequency (rank 2)."""
-    named = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation, "tiles": tiles}
-    sizes, strides, dilations, tile_counts = (by_axis(value, name, rank) for name, value in named.items())
-    paddings = _padding_by_axis(padding, rank)
-    zeros = [padding_of(*each) for each in zip(paddings, sizes, dilations, strides, strict=True)]
-    axes = [Axis(*each) for each in zip(sizes, strides, dilations, zeros, tile_counts, strict=True)]
-    return axes[0], axes[1] if rank == 2 else Axis(1)
+class Windows(NamedTuple):
+    """Windows as a layer is told them: numbers for one axis (rank 1), or each for both or (time, freq) (rank 2)."""
+
+    kernel_size: Size2d
+    stride: Size2d
+    dilation: Size2d
+    padding: Padding2d
+
+    def axes(self, rank: int, tiles: Size2d = 1, tiles_name: str = "tiles") -> tuple[Axis, Axis]:
+        """The axes of windows along time (rank 1), or along time and frequency (rank 2), all checked."""
+        named = {"kernel_size": self.kernel_size, "stride": self.stride, "dilation": self.dilation, tiles_name: tiles}
+        sizes, strides, dilations, tile_counts = (by_axis(value, name, rank) for name, value in named.items())
+        paddings = _padding_by_axis(self.padding, rank)
+        zeros = [padding_of(*each) for each in zip(paddings, sizes, dilations, strides, strict=True)]
+        axes = [Axis(*each) for each in zip(sizes, strides, dilations, zeros, tile_counts, strict=True)]
+        return axes[0], axes[1] if rank == 2 else Axis(1)
