@@ -15,7 +15,7 @@ REPEATS = 9
 
 def main(options):
     costs = [
-        fast.of_signal(SAMPLES, taps, zeros, REPEATS)
+        fast.signal_cost(SAMPLES, taps, zeros, REPEATS)
         for taps in TAPS for zeros in (False, True) if taps >= fast.SHARE or not zeros
     ]  # fmt: skip
     rows = [row(cost) for cost in costs]

@@ -17,7 +17,7 @@ from audioconv.errors import ArgumentError, AudioFileError
 SILENT = 1e-3  # a clip whose peak is below is silent: -60 dB of full scale
 FULL, RUN = 0.999, 4  # so many samples in a row at full scale are cut off
 EDGE_S, LOUD_DB = 0.01, -12.0  # a clip whose first or last 10 ms are so near its loudest 10 ms is cut within its sound
-UNEQUAL = 3.0  # times as many clips of one label as of another
+IMBALANCE_RATIO = 3.0  # times as many clips of one label as of another
 SHORT = 0.1  # times the length that clips are brought to
 FindingKind: TypeAlias = Literal[
     "broken",
@@ -31,7 +31,7 @@ FindingKind: TypeAlias = Literal[
     "too long",
     "too short",
 ]
-REMARKS: tuple[FindingKind, ...] = ("imbalance", "too long", "too short")  # what training copes with
+NO_FAULTS: tuple[FindingKind, ...] = ("imbalance", "too long", "too short")  # what training copes with
 
 
 class Finding(NamedTuple):
@@ -63,7 +63,7 @@ class Finding(NamedTuple):
     @property
     def is_fault(self) -> bool:
         """Whether something should be done about it; a remark is only good to know."""
-        return self.kind not in REMARKS
+        return self.kind not in NO_FAULTS
 
 
 def audit(data: Dataset, *, clip_s: float = 1.0, threads: int | None = None) -> list[Finding]:
@@ -104,17 +104,18 @@ def audit(data: Dataset, *, clip_s: float = 1.0, threads: int | None = None) -> 
     broken = {file: look for file, look in zip(data.files, found, strict=True) if isinstance(look, AudioFileError)}
     whole, about = data.without(broken), [look for look in found if not isinstance(look, AudioFileError)]
     findings = [*_broken(broken, len(data)), *_leaks(data), *_duplicates(whole, [digest for digest, _ in about])]
-    sayings: dict[FindingKind, str] = {
+    descriptions: dict[FindingKind, str] = {
         "clipped": "reach full scale and are cut off there",
         "silent": "hold nothing louder than -60 dB of full scale",
         "truncated": "are loud from the first or to the last moment: the sound may be cut",
         "too long": f"are longer than {LONG * clip_s:g} s: of each the loudest {clip_s:g} s are taken",
         "too short": f"are shorter than {1000 * SHORT * clip_s:g} ms: too short for a word",
     }
-    for kind, saying in sayings.items():
+    for kind, description in descriptions.items():
         files = tuple(file for file, (_, issues) in zip(whole.files, about, strict=True) if kind in issues)
         if files:
-            findings.append(Finding(kind, f"{len(files)} of {len(data)} clips {saying}, such as {files[0]}", files))
+            text = f"{len(files)} of {len(data)} clips {description}, such as {files[0]}"
+            findings.append(Finding(kind, text, files))
     return findings + _imbalance(data)
 
 
@@ -134,7 +135,7 @@ def _inspect(path: str, clip_s: float) -> tuple[bytes, set[str]] | AudioFileErro
     digest = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(sample_rate).encode()).digest()
     columns, length_s = samples.reshape(len(samples), -1), len(samples) / sample_rate
     lengths = {"too long": length_s > LONG * clip_s, "too short": length_s < SHORT * clip_s}
-    peaks, issues = np.abs(columns).max(axis=1), {kind for kind, is_so in lengths.items() if is_so}
+    peaks, issues = np.abs(columns).max(axis=1), {kind for kind, found in lengths.items() if found}
     if peaks.max() < SILENT:
         return digest, issues | {"silent"}
     full = np.concatenate(([0], np.cumsum(peaks >= FULL)))
@@ -199,7 +200,7 @@ def _files(data: Dataset, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:
 
 def _imbalance(data: Dataset) -> list[Finding]:
     labels, counts = np.unique(data.labels, return_counts=True)
-    if counts.max() <= UNEQUAL * counts.min():
+    if counts.max() <= IMBALANCE_RATIO * counts.min():
         return []
     most, fewest = labels[counts.argmax()], labels[counts.argmin()]
     text = (f"there are {counts.max()} clips of {str(most)!r} and {counts.min()} of {str(fewest)!r}: the rare one will "

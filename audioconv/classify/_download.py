@@ -1,8 +1,7 @@
 """Download of an archive: resumes where an earlier try stopped; what is no archive is refused.
 
-Networks answer for servers: a hotel's login page, a proxy's complaint, a mirror's excuse all come with status 200. So
-the first bytes are looked at before anything is written, and a page neither replaces a part that came earlier nor
-gets the archive's name.
+Login pages of hotel networks and error pages of proxies and mirrors come with status 200. So the first bytes are looked
+at before anything is written, and a page neither replaces a part that came earlier nor gets the archive's name.
 """
 
 import gzip
@@ -26,9 +25,9 @@ ByteProgress: TypeAlias = Callable[[str, int, int], None]  # (what, done, total)
 
 TIMEOUT_S = 30
 CHUNK = 1 << 14  # so much at most is lost when a connection breaks
-PEEK = 512  # bytes that tell archives apart
-MOST_TOLD = 80  # characters of a page
-PART, NOTHING_BEHIND = 206, 416  # status: partial content, range not satisfiable
+HEAD_BYTES = 512  # by which archives are told apart
+MAX_PAGE_TEXT = 80  # characters of a page that an error quotes
+PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416  # HTTP status codes
 GZIP = b"\x1f\x8b"
 MAGICS = (GZIP, b"PK\x03\x04", b"PK\x05\x06", b"BZh", b"\xfd7zXZ\0")  # gzip, zip, an empty zip, bzip2, xz
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
@@ -61,7 +60,7 @@ def download(url: str, path: Path, sha256: str | None = None, progress: ByteProg
     import pooch
     import requests
 
-    if path.is_file() and not is_archive(_first(path)):
+    if path.is_file() and not is_archive(_head_of(path)):
         path.unlink()
     downloader = _Resuming(path.with_name(f"{path.name}.part"), progress)
     try:
@@ -82,20 +81,20 @@ def download(url: str, path: Path, sha256: str | None = None, progress: ByteProg
 
 
 def is_archive(first: bytes) -> bool:
-    """Whether a file that begins with these bytes, `PEEK` or more, is an archive of a kind that is unpacked here."""
+    """Whether a file whose first `HEAD_BYTES` or more are these is an archive of a kind that is unpacked here."""
     return first.startswith(MAGICS) or first[TAR_MAGIC_AT:].startswith(TAR_MAGIC)
 
 
-def _first(path: Path) -> bytes:
+def _head_of(path: Path) -> bytes:
     with open(path, "rb") as file:
-        return file.read(PEEK)
+        return file.read(HEAD_BYTES)
 
 
 def _reason(error: BaseException) -> str:
     """The last cause in a chain of errors, which says most."""
-    answer = getattr(error, "response", None)
-    if answer is not None:
-        return f"the server says {answer.status_code} {answer.reason}"
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server says {response.status_code} {response.reason}"
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return str(error) or type(error).__name__
@@ -105,124 +104,125 @@ class _Resuming:
     """A downloader for pooch that resumes where an earlier one stopped, if the file at the server is still the same."""
 
     def __init__(self, part: Path, progress: ByteProgress) -> None:
-        self._part, self._notes, self._progress = part, part.with_name(f"{part.name}.etag"), progress
+        self._part, self._validator_file, self._progress = part, part.with_name(f"{part.name}.etag"), progress
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:
         import requests
 
-        have, validator, total = self._kept()
+        received, validator, total = self._partial()
         headers = {"Accept-Encoding": "identity"}
-        if have:
-            headers["Range"] = f"bytes={have}-"
+        if received:
+            headers["Range"] = f"bytes={received}-"
             if validator:
                 headers["If-Range"] = validator
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer:
-            if have and answer.status_code in (PART, NOTHING_BEHIND) and not _fits(answer, have, validator, total):
-                self._forget()
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+            partial = response.status_code in (PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE)
+            if received and partial and not _fits(response, received, validator, total):
+                self._discard()
                 self(url, output_file, pooch)
                 return
-            if answer.status_code != NOTHING_BEHIND or not have:  # else all of it is here
-                answer.raise_for_status()
-                self._receive(answer, have if answer.status_code == PART else 0)
+            if response.status_code != RANGE_NOT_SATISFIABLE or not received:  # else all of it is here
+                response.raise_for_status()
+                self._receive(response, received if response.status_code == PARTIAL_CONTENT else 0)
         _unwrapped(self._part)
         os.replace(self._part, output_file)
-        self._forget()
+        self._discard()
 
-    def _kept(self) -> tuple[int, str, int]:
+    def _partial(self) -> tuple[int, str, int]:
         """What an earlier try left: bytes, the validator of the server's file (for If-Range), and its length or 0."""
-        if not self._part.is_file() or not is_archive(_first(self._part)):
-            self._forget()
+        if not self._part.is_file() or not is_archive(_head_of(self._part)):
+            self._discard()
             return 0, "", 0
-        lines = self._notes.read_text().splitlines() if self._notes.is_file() else []
+        lines = self._validator_file.read_text().splitlines() if self._validator_file.is_file() else []
         validator, total = [*lines, "", ""][:2]
         return self._part.stat().st_size, validator, int(total or 0)
 
-    def _forget(self) -> None:
-        for path in (self._part, self._notes):
+    def _discard(self) -> None:
+        for path in (self._part, self._validator_file):
             path.unlink(missing_ok=True)
 
-    def _receive(self, answer: "Response", have: int) -> None:
-        """Write what comes behind `have` bytes of an earlier part, if it is (of) an archive."""
+    def _receive(self, response: "Response", received: int) -> None:
+        """Write what comes behind `received` bytes of an earlier part, if it is (of) an archive."""
         import requests
 
-        total = have + int(answer.headers.get("Content-Length") or 0)
-        chunks: Iterable[bytes] = _chunks(answer)
-        if not have:
-            first, chunks = _peek(chunks)
-            _refuse_pages(answer, first)
-            self._notes.write_text(f"{_validator(answer)}\n{total or ''}\n")
-        with open(self._part, "ab" if have else "wb") as file:
+        total = received + int(response.headers.get("Content-Length") or 0)
+        chunks: Iterable[bytes] = _chunks(response)
+        if not received:
+            first, chunks = _head(chunks)
+            _refuse_pages(response, first)
+            self._validator_file.write_text(f"{_validator(response)}\n{total or ''}\n")
+        with open(self._part, "ab" if received else "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
-                have += len(chunk)
-                self._progress("downloading", have, max(total, have))
-        if have < total:
-            raise requests.ConnectionError(f"the connection ended after {have} of {total} bytes")
+                received += len(chunk)
+                self._progress("downloading", received, max(total, received))
+        if received < total:
+            raise requests.ConnectionError(f"the connection ended after {received} of {total} bytes")
 
 
-def _chunks(answer: "Response") -> Iterator[bytes]:
-    """The raw bytes of an answer: a `.tar.gz` is often said to be a tar in gzip encoding, and would be unpacked."""
+def _chunks(response: "Response") -> Iterator[bytes]:
+    """The raw bytes of a response: a `.tar.gz` is often said to be a tar in gzip encoding, and would be unpacked."""
     import requests
     import urllib3
 
-    answer.raw.enforce_content_length = False  # `_receive` counts, and says it in plainer words
+    response.raw.enforce_content_length = False  # `_receive` counts, and says it in plainer words
     try:
-        yield from answer.raw.stream(CHUNK, decode_content=False)
+        yield from response.raw.stream(CHUNK, decode_content=False)
     except urllib3.exceptions.HTTPError as error:
         raise requests.ConnectionError(error) from error
 
 
-def _peek(chunks: Iterable[bytes]) -> tuple[bytes, Iterable[bytes]]:
+def _head(chunks: Iterable[bytes]) -> tuple[bytes, Iterable[bytes]]:
     """The first bytes, and all chunks again."""
     rest = iter(chunks)
     first: list[bytes] = []
-    while sum(len(chunk) for chunk in first) < PEEK and (chunk := next(rest, b"")):
+    while sum(len(chunk) for chunk in first) < HEAD_BYTES and (chunk := next(rest, b"")):
         first.append(chunk)
     return b"".join(first), chain(first, rest)
 
 
-def _validator(answer: "Response") -> str:
+def _validator(response: "Response") -> str:
     """The validator of this version of the server's file, for If-Range; or an empty string."""
-    tag = answer.headers.get("ETag", "")
-    return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified", "")
+    tag = response.headers.get("ETag", "")
+    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
-def _fits(answer: "Response", have: int, validator: str, total: int) -> bool:
-    """Whether an answer goes on behind `have` bytes of the same file, or says that there is no more of it."""
-    span, _, size = answer.headers.get("Content-Range", "").removeprefix("bytes").strip().partition("/")
-    if answer.status_code == NOTHING_BEHIND:
-        return bool(validator) and size == str(have) == str(total)
-    same = _validator(answer) in ("", validator) or not validator
-    return same and span.startswith(f"{have}-") and (not total or size in ("*", str(total)))
+def _fits(response: "Response", received: int, validator: str, total: int) -> bool:
+    """Whether a response goes on behind `received` bytes of the same file, or says that there is no more of it."""
+    span, _, size = response.headers.get("Content-Range", "").removeprefix("bytes").strip().partition("/")
+    if response.status_code == RANGE_NOT_SATISFIABLE:
+        return bool(validator) and size == str(received) == str(total)
+    same = _validator(response) in ("", validator) or not validator
+    return same and span.startswith(f"{received}-") and (not total or size in ("*", str(total)))
 
 
-def _refuse_pages(answer: "Response", first: bytes) -> None:
-    if first.startswith(GZIP) and answer.headers.get("Content-Encoding", "").lower().strip() in ("gzip", "x-gzip"):
+def _refuse_pages(response: "Response", first: bytes) -> None:
+    if first.startswith(GZIP) and response.headers.get("Content-Encoding", "").lower().strip() in ("gzip", "x-gzip"):
         inner = _gunzipped(first)
         first = inner if _text(inner) else first
     if is_archive(first):
         return
-    asked = (answer.history or [answer])[0].url
+    url = (response.history or [response])[0].url
     raise DownloadError(
-        f"what came from {asked} is no archive: {_described(answer, first)}. A login page of this network, or a proxy? "
+        f"what came from {url} is no archive: {_described(response, first)}. A login page of this network, or a proxy? "
         f"Nothing of it is kept; once the network is in order try again, or {OTHER_MEANS}"
     )
 
 
-def _described(answer: "Response", first: bytes) -> str:
+def _described(response: "Response", first: bytes) -> str:
     """What the server sent instead of an archive, in a line."""
-    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip() or "data of no stated kind"
-    said = _text(first)
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip() or "data of no stated kind"
+    text = _text(first)
     if not first:
         what = "nothing (0 bytes)"
-    elif said:
-        what = f"{kind}, {said!r}"
+    elif text:
+        what = f"{kind}, {text!r}"
     else:
         what = f"{kind} that begins with the bytes {first[:4].hex(' ')}"
-    if not answer.history:
+    if not response.history:
         return f"the server sent {what}"
-    place = urlsplit(answer.url)
-    return f"the server sent us on to {place.scheme}://{place.netloc}{place.path} and that sent {what}"
+    final = urlsplit(response.url)
+    return f"the server sent us on to {final.scheme}://{final.netloc}{final.path} and that sent {what}"
 
 
 def _text(first: bytes) -> str:
@@ -237,12 +237,12 @@ def _text(first: bytes) -> str:
         r"<(script|style)\b.*?</\1>|<[^>]*>", " ", title[1] if title else page, flags=re.DOTALL | re.IGNORECASE
     )
     words = " ".join(plain.split())
-    return words if len(words) <= MOST_TOLD else words[: MOST_TOLD - 3] + "..."
+    return words if len(words) <= MAX_PAGE_TEXT else words[: MAX_PAGE_TEXT - 3] + "..."
 
 
 def _gunzipped(first: bytes) -> bytes:
     with suppress(zlib.error):
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(first, PEEK)
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(first, HEAD_BYTES)
     return b""
 
 

@@ -110,17 +110,17 @@ def _download(entry: PublicSet, progress: ByteProgress) -> Path:
         cache.make_private(path.parent)
     except OSError as error:
         raise DownloadError(f"{path.parent} cannot be used for downloads: {error}; set AUDIOCONV_CACHE") from error
-    _need_room(path.parent, entry.megabytes * 1_000_000, entry)
+    _check_free_space(path.parent, entry.megabytes * 1_000_000, entry)
     download(entry.url, path, entry.sha256, progress)
     return path
 
 
 def _unpack(entry: PublicSet, archive: Path, folder: Path, progress: ByteProgress) -> int:
     """Unpack beside the folder, write the manifest, and give it the name of the folder."""
-    _need_room(folder.absolute().parent, archive.stat().st_size, entry)
+    _check_free_space(folder.absolute().parent, archive.stat().st_size, entry)
     part = folder.absolute().with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     try:
-        with _faults(archive, folder):
+        with _explained_errors(archive, folder):
             part.mkdir()
             (_unpack_zip if zipfile.is_zipfile(archive) else _unpack_tar)(archive, part, progress)
             inside = list(part.iterdir())
@@ -159,15 +159,15 @@ def _unpack_zip(archive: Path, part: Path, progress: ByteProgress) -> None:
             progress("unpacking", done, total)
 
 
-OF_THE_DISK = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM", "EMFILE")}
-OF_ARCHIVES = (
+DISK_ERRNOS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM", "EMFILE")}
+UNPACKING_ERRORS = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError,
     ValueError, RuntimeError,  # names that no file can have; zips that want a password, or a method of their own
 )  # fmt: skip
 
 
 @contextmanager
-def _faults(archive: Path, folder: Path) -> Iterator[None]:
+def _explained_errors(archive: Path, folder: Path) -> Iterator[None]:
     """Tell faults of the disk, for which an archive is kept, from those of the archive."""
     try:
         yield
@@ -175,8 +175,8 @@ def _faults(archive: Path, folder: Path) -> Iterator[None]:
         raise
     except AudioFileError as error:  # of the catalogue: files that should be there are not
         raise _BadArchiveError(str(error)) from error
-    except OF_ARCHIVES as error:
-        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+    except UNPACKING_ERRORS as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
             raise DownloadError(
                 f"{archive} cannot be unpacked to {folder}: {error}; the archive is kept: mend this and try again"
             ) from error
@@ -205,7 +205,7 @@ def _write_manifest(entry: PublicSet, root: Path) -> int:
     return len(rows)
 
 
-def _need_room(folder: Path, archive_bytes: int, entry: PublicSet) -> None:
+def _check_free_space(folder: Path, archive_bytes: int, entry: PublicSet) -> None:
     free_mb, need_mb = shutil.disk_usage(folder).free / 1e6, ROOM * archive_bytes / 1e6
     if free_mb < need_mb:
         raise DownloadError(f"{entry.name} needs about {need_mb:.0f} MB in {folder}, and {free_mb:.0f} MB are free")

@@ -39,15 +39,15 @@ class ActivityDetector:
     def __init__(self, most: int, begin_db: float = BEGIN_DB) -> None:
         self._most, self._begin_db, self._end_db = most, begin_db, min(END_DB, begin_db)
         self._pause, self._gap, self._lead = (_hops(seconds) for seconds in (PAUSE_S, GAP_S, LEAD_S))
-        self._memory, self._ahead = _hops(FLOOR_S), _hops(FIRST_S)
+        self._memory, self._first_hops = _hops(FLOOR_S), _hops(FIRST_S)
         self.reset()
 
     def reset(self) -> None:
         """Start at level 0, without a sound."""
         self._recent: deque[float] = deque()  # the levels that the floor is found from ...
         self._sorted: list[float] = []  # ... and the same in order
-        self._undecided: list[float] = []  # the first levels, while too few are known
-        self._place = 0
+        self._first_levels_db: list[float] = []  # the first levels, while too few are known
+        self._position = 0
         self._close()
 
     def _close(self) -> None:
@@ -56,22 +56,22 @@ class ActivityDetector:
         self._last = 0
         self._levels: list[float] = []
         self._loudest_db = -np.inf
-        self._begun = self._passed_over = False
+        self._begun = self._skipped = False
 
     def process(self, levels_db: Iterable[float]) -> list[ActiveRegion]:
         """Process levels and return the sounds that end in them."""
         found = []
         for level_db in levels_db:
             self._learn(level_db)
-            self._undecided.append(level_db)
-            if self._place or len(self._undecided) >= self._ahead:
+            self._first_levels_db.append(level_db)
+            if self._position or len(self._first_levels_db) >= self._first_hops:
                 found += self._decide()
         return found
 
     def flush(self) -> list[ActiveRegion]:
         """The sounds that are still open; then start afresh."""
-        found = self._decide() if self._undecided else []
-        if self._begun and not self._passed_over:
+        found = self._decide() if self._first_levels_db else []
+        if self._begun and not self._skipped:
             found.append(self._region())
         self.reset()
         return found
@@ -90,25 +90,25 @@ class ActivityDetector:
 
     def _decide(self) -> list[ActiveRegion]:
         floor_db = self.floor_db
-        moves = [self._move(level_db, floor_db) for level_db in self._undecided]
-        self._undecided.clear()
+        moves = [self._move(level_db, floor_db) for level_db in self._first_levels_db]
+        self._first_levels_db.clear()
         return [region for region in moves if region]
 
     def _move(self, level_db: float, floor_db: float) -> ActiveRegion | None:
         """Process one level and return the sound that ends with it."""
-        place, self._place = self._place, self._place + 1
+        position, self._position = self._position, self._position + 1
         if level_db >= max(floor_db + self._end_db, self._loudest_db - RANGE_DB):
-            self._first = place if self._first is None else self._first
-            self._last = place
+            self._first = position if self._first is None else self._first
+            self._last = position
         if self._first is None:
             return None
         self._begun = self._begun or level_db >= floor_db + self._begin_db
         self._loudest_db = max(self._loudest_db, level_db)
-        if place - self._last >= (self._pause if self._begun else self._gap):
-            region = self._region() if self._begun and not self._passed_over else None
+        if position - self._last >= (self._pause if self._begun else self._gap):
+            region = self._region() if self._begun and not self._skipped else None
             self._close()
             return region
-        if self._passed_over:
+        if self._skipped:
             return None
         self._levels.append(level_db)
         if not self._begun:
@@ -125,7 +125,7 @@ class ActivityDetector:
         begin = self._first or 0
         loud = np.flatnonzero(np.array(self._levels) >= self._loudest_db - RANGE_DB)
         first, end = begin + int(loud[0]), min(self._last, begin + int(loud[-1])) + 1
-        truncated = first == 0 or end == self._place  # by the ends of the stream
+        truncated = first == 0 or end == self._position  # by the ends of the stream
         issue: Issue | None = "too long" if end - first > self._most else "truncated" if truncated else None
         return ActiveRegion(first, end, self._loudest_db, issue)
 
@@ -133,7 +133,7 @@ class ActivityDetector:
         """The open sound, if it is too long also without what turned out to be far softer."""
         region = self._region()
         if region.issue == "too long":
-            self._passed_over = True
+            self._skipped = True
             return region
         self._drop(region.first - (self._first or 0))
         return None

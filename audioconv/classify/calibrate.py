@@ -13,7 +13,7 @@ from audioconv.classify.scorer import Scorer
 
 NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
 COLLAR_S = 0.5  # a detection counts until so long after the end of its word
-SLACK = 0.01
+TOLERANCE = 0.01
 THRESHOLDS = np.round(np.arange(0.3, 0.98, 0.02), 2)
 
 
@@ -129,7 +129,7 @@ def choose_threshold(
     """The threshold with the fewest errors: missed words, and false alarms in noise.
 
     The clips are placed in the noises at `snr_db`; the noises alone are scored at the same level, a minute of each. Of
-    thresholds that are equally good within `SLACK` of the words, the middle one is taken: a noise that was not
+    thresholds that are equally good within `TOLERANCE` of the words, the middle one is taken: a noise that was not
     trained on shifts both kinds of errors.
 
     Parameters
@@ -161,5 +161,5 @@ def choose_threshold(
         found.append(score_detections(decode_posteriors(scorer, rows, threshold), truth, 1).hits)
         alarms.append(len(decode_posteriors(scorer, noise_rows, threshold)))
     mistakes: Array = len(truth) - np.array(found) + np.array(alarms)
-    good = THRESHOLDS[mistakes <= mistakes.min() + SLACK * len(truth)]
-    return float(round((good.min() + good.max()) / 2, 2))
+    near_best = THRESHOLDS[mistakes <= mistakes.min() + TOLERANCE * len(truth)]
+    return float(round((near_best.min() + near_best.max()) / 2, 2))

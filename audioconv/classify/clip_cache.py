@@ -57,7 +57,7 @@ def memory_mapped_clips(
     if clips is None:
         folder.mkdir(parents=True, exist_ok=True)
         _write(path, notices_path, files, length, read, threads)
-        _make_room(folder, path)
+        _evict(folder, path)
         clips = _opened(path, notices_path, (len(files), length))
         if clips is None:
             raise OSError(f"{path} is gone again")
@@ -136,7 +136,7 @@ def _write_at(handle: int, data: bytes, place: int) -> None:
         data, place = data[done:], place + done
 
 
-def _make_room(folder: Path, newest: Path) -> None:
+def _evict(folder: Path, newest: Path) -> None:
     """Remove the least recently used files, but never the newest."""
     kept = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
     total = 0

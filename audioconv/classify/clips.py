@@ -18,8 +18,10 @@ CheckedClips: TypeAlias = Array | Sequence[Path]
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-BLOCKS, QUIET = 32, 0.2  # of a clip; a fifth of the blocks of a long recording is taken for its background
-NEARLY, ROUNDING, TIGHT = 0.02, 1e-12, 0.05
+BLOCKS = 32  # of a clip
+BACKGROUND_QUANTILE = 0.2  # a fifth of the blocks of a long recording is taken for its background
+ENERGY_TOLERANCE, ROUNDING_TOLERANCE = 0.02, 1e-12  # by which stretches differ that have nearly the largest energy
+MIN_SLACK = 0.05  # of the length of a clip: where such stretches lie closer together, the sound fills them
 LONG = 2  # times the length of a clip, from which it is said that most of a file is left out
 
 
@@ -39,12 +41,12 @@ def fit_length(samples: Float32Array, length: int) -> Float32Array:
     energies = sums[length:] - sums[:-length]  # of the stretches, by their first sample
     best = int(np.argmax(energies))
     block = max(1, length // BLOCKS)
-    background = np.quantile(np.diff(sums[margin : sums.size - margin : block]), QUIET) / block * length
-    least = energies[best] - NEARLY * max(energies[best] - background, 0) - ROUNDING * sums[-1]
+    background = np.quantile(np.diff(sums[margin : sums.size - margin : block]), BACKGROUND_QUANTILE) / block * length
+    least = energies[best] - ENERGY_TOLERANCE * max(energies[best] - background, 0) - ROUNDING_TOLERANCE * sums[-1]
     fewer = np.flatnonzero(energies < least)
     first = fewer[fewer < best].max(initial=-1) + 1
     last = fewer[fewer > best].min(initial=energies.size) - 1
-    if last - first <= TIGHT * length:  # the sound fills it
+    if last - first <= MIN_SLACK * length:
         first = last = best
     start = (first + last) // 2 - margin
     inside = samples[max(start, 0) : start + length]
@@ -71,16 +73,16 @@ def _say(notices: NoticeSink | None, text: str) -> None:
 
 def check_clips(X: Any) -> CheckedClips:
     """Return X as a list of paths or as a float array (clips, samples), or raise an error that says why."""
-    wanted = "X must be a list of paths or an array (clips, samples)"
+    expected = "X must be a list of paths or an array (clips, samples)"
     if isinstance(X, (str, os.PathLike)):
-        raise ArgumentError(f"{wanted}, not the one path {str(X)!r}")
+        raise ArgumentError(f"{expected}, not the one path {str(X)!r}")
     if hasattr(X, "toarray"):
-        raise ArgumentError(f"{wanted}; sparse input is not supported: X.toarray() is dense")
+        raise ArgumentError(f"{expected}; sparse input is not supported: X.toarray() is dense")
     try:
         items = np.asarray(X) if hasattr(X, "__array__") else list(X)
         count = len(items)
     except TypeError as error:
-        raise ArgumentError(f"{wanted}, not {type(X).__name__}") from error
+        raise ArgumentError(f"{expected}, not {type(X).__name__}") from error
     if not count:
         raise ShapeError("X holds no clips; at least one is wanted")
     if isinstance(items[0], (str, os.PathLike)):
@@ -89,7 +91,7 @@ def check_clips(X: Any) -> CheckedClips:
         raise ShapeError("the clips of X must have one length; pad or cut them, or give paths of files of any length")
     if np.ndim(items) == 1:
         raise ShapeError(
-            f"{wanted}, not of shape {np.shape(items)}. Reshape your data: X[None] is an array of one clip"
+            f"{expected}, not of shape {np.shape(items)}. Reshape your data: X[None] is an array of one clip"
         )
     array: Array = arrays.floating(items, "X", (2,))
     if not array.shape[1]:
@@ -160,7 +162,7 @@ def load_clips(
 
 def read_all(read: Callable[[_Item], _Result], files: Iterable[_Item], threads: int | None = None) -> list[_Result]:
     """The result of `read` for each file, in order; all that cannot be read are named in one AudioFileError."""
-    found = parallel.run(lambda path: _tried(read, path), files, threads)
+    found = parallel.run(lambda path: _read_or_error(read, path), files, threads)
     broken = [result for result in found if isinstance(result, AudioFileError)]
     if len(broken) == 1:
         raise broken[0]
@@ -171,11 +173,11 @@ def read_all(read: Callable[[_Item], _Result], files: Iterable[_Item], threads: 
 
 def broken_files(files: Sequence[Path], threads: int | None = None) -> dict[Path, AudioFileError]:
     """The files that cannot be read, each with the reason: a dict from path to AudioFileError."""
-    found = parallel.run(lambda path: _tried(io.read, path), files, threads)
+    found = parallel.run(lambda path: _read_or_error(io.read, path), files, threads)
     return {path: error for path, error in zip(files, found, strict=True) if isinstance(error, AudioFileError)}
 
 
-def _tried(read: Callable[[_Item], _Result], path: _Item) -> _Result | AudioFileError:
+def _read_or_error(read: Callable[[_Item], _Result], path: _Item) -> _Result | AudioFileError:
     """The result of `read` for a file, or the error that says why it cannot be read."""
     try:
         return read(path)

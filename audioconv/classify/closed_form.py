@@ -51,13 +51,13 @@ def train(
     try:
         with progress.training(passes, loader.steps, len(loader)):
             for epoch in range(passes):
-                for number, (x, wanted, seeds) in enumerate(loader(epoch)):
+                for number, (x, one_hot, seeds) in enumerate(loader(epoch)):
                     frames.append(x)
-                    targets.append(wanted)
+                    targets.append(one_hot)
                     clips.append(seeds & CLIP_OF_SEED)
                     progress.batch(epoch, number, None)
-            wanted, weights = _weighted(np.concatenate(targets), class_weight, loader.weighted)
-            fit = network.fit(np.concatenate(frames), wanted, weights, threads, groups=np.concatenate(clips))
+            one_hot, weights = _weighted(np.concatenate(targets), class_weight, loader.weighted)
+            fit = network.fit(np.concatenate(frames), one_hot, weights, threads, groups=np.concatenate(clips))
             record = {"epoch": 1, "loss": fit.loss, "accuracy": fit.accuracy}
             validation = None if validate is None else validate(network)
             progress.epoch(record | {"score": validation})

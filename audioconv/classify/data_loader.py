@@ -104,7 +104,7 @@ class DataLoader:
     def _batch(
         self, epoch: int, parameters: AugmentationParameters, clips: Array
     ) -> tuple[Float32Array, Float32Array, Array]:
-        seeds = (_short(self._seed) << 40) + (epoch << 24) + clips  # of dropout: a seed for each clip in each epoch
+        seeds = (_dropout_seed(self._seed) << 40) + (epoch << 24) + clips  # of dropout: one for each clip in each epoch
         rows = parallel.run(lambda c: self._features(parameters.select(c)), _chunks(clips), self._threads)
         frames, targets = np.concatenate(rows), self._targets[clips]
         if alpha := self._augmenter.settings.mixup_alpha:
@@ -121,7 +121,7 @@ def _chunks(clips: Array) -> list[Array]:
     return np.array_split(clips, -(-len(clips) // CHUNK_CLIPS))
 
 
-def _short(seed: int) -> int:
+def _dropout_seed(seed: int) -> int:
     """A seed as a number of 23 bits, which is all that the seeds of dropout have room for."""
     if seed >> SEED_BITS == 0:
         return seed

@@ -185,11 +185,11 @@ def validation_score(scorer: Scorer, clips: Float32Array, labels: Array, threads
     """The function from a network to (accuracy, -loss) on clips, without test-time augmentation."""
     features = scorer.network_input(np.stack(parallel.run(scorer.features, list(clips), threads)))
     targets = np.searchsorted(scorer.classes, labels)
-    wanted = nn.one_hot(targets, len(scorer.classes))
+    one_hot = nn.one_hot(targets, len(scorer.classes))
 
     def score(network: Any) -> Score:
         logits = network.forward(features, threads=threads)
-        return float(np.mean(logits.argmax(axis=1) == targets)), -nn.softmax_cross_entropy(logits, wanted)[0]
+        return float(np.mean(logits.argmax(axis=1) == targets)), -nn.softmax_cross_entropy(logits, one_hot)[0]
 
     return score
 

@@ -74,8 +74,8 @@ def record(
     with sound(file, device, 1600 if file else 1024, rate, partial=partial) as (blocks, sample_rate), _made(folder):
         prompt = _Prompt(label, wanted, continuous) if file is None else _NoPrompt()
         with prompt:
-            heard = prompt.watched(io.resample_blocks(blocks, sample_rate, rate))
-            kept = _keep_segments(_segments(segmenter, heard), wanted, keep, prompt)
+            watched = prompt.watched(io.resample_blocks(blocks, sample_rate, rate))
+            kept = _keep_segments(_segments(segmenter, watched), wanted, keep, prompt)
     typer.echo(f"{folder}: {kept} clip{'s' if kept != 1 else ''} of {seconds:g} s, {rate} Hz")
     _say_next(into, speaker)
 
@@ -141,8 +141,8 @@ def _say_next(into: Path, speaker: str | None) -> None:
     """Say how to train, if there is enough to train with."""
     from audioconv.classify import load_dataset
 
-    ways = [(None, "")] if speaker is None else [(_SPEAKER, f" --speaker '{_SPEAKER}'"), (None, "")]
-    for pattern, option in ways:
+    choices = [(None, "")] if speaker is None else [(_SPEAKER, f" --speaker '{_SPEAKER}'"), (None, "")]
+    for pattern, option in choices:
         with suppress(AudioconvError):
             load_dataset(into, speaker=pattern)
             say(f"next: audioconv train {shlex.quote(str(into))}{option} --out model.safetensors")

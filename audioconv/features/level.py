@@ -6,7 +6,7 @@ from audioconv._typing import Array
 from audioconv.arrays import frozen
 from audioconv.kernels.dsp import level
 
-LEAST = 1e-5  # mean power of a frame that counts as loud at all, so that silence is not blown up
+MIN_POWER = 1e-5  # mean power of a frame that counts as loud at all, so that silence is not blown up
 
 
 def causal_top_db(frames: Array, top_db: float, running_peak: Array | None = None) -> tuple[Array, Array]:
@@ -41,7 +41,7 @@ def causal_top_db(frames: Array, top_db: float, running_peak: Array | None = Non
     clips = (*frames.shape[:-2], 1, 1)
     peak: Array = np.zeros(clips, frames.dtype) if running_peak is None else np.array(running_peak, frames.dtype)
     out = np.empty_like(frames)
-    least, floor = (frozen([number], frames.dtype) for number in (LEAST, 10 ** (-top_db / 10)))
+    min_power, floor = (frozen([number], frames.dtype) for number in (MIN_POWER, 10 ** (-top_db / 10)))
     by_clip = (-1, *frames.shape[-2:]) if frames.size else (0, 1, 1)
-    level.relative_levels(frames.reshape(by_clip), least, floor, peak.reshape(-1), out.reshape(by_clip))
+    level.relative_levels(frames.reshape(by_clip), min_power, floor, peak.reshape(-1), out.reshape(by_clip))
     return out, peak

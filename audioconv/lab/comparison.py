@@ -23,7 +23,7 @@ BUDGETS: dict[networks.Budget, tuple[int, str]] = {
 }
 STEPS, QUICK_STEPS = 250, 60
 LIMIT_S, QUICK_LIMIT_S = 450, 35
-NEAR = 0.1  # a budget missed by more is said to be
+BUDGET_TOLERANCE = 0.1  # a budget missed by more is said to be
 ALL = len(SHARES) - 1
 
 
@@ -146,8 +146,9 @@ def _show_task(report: "Report", task: data.Task, rows: list[Row]) -> None:
     )
     for budget, (amount, name) in BUDGETS.items():
         own = [row for row in rows if row.budget == budget]
-        missed = [row.network.name for row in own if abs(getattr(row.network, budget) - amount) > NEAR * amount]
-        more = f" No width of these comes within {NEAR:.0%} of it: {', '.join(missed)}." if missed else ""
+        limit = BUDGET_TOLERANCE * amount
+        missed = [row.network.name for row in own if abs(getattr(row.network, budget) - amount) > limit]
+        more = f" No width of these comes within {BUDGET_TOLERANCE:.0%} of it: {', '.join(missed)}." if missed else ""
         report.text(f"About {amount:,} {name} each.{more}")
         report.table(COSTS, [costs_of(row) for row in own])
         shares = [f"{share:.0%}" for share in SHARES]

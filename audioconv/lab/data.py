@@ -18,10 +18,10 @@ from audioconv.errors import ArgumentError
 from audioconv.features import Mfcc
 from audioconv.lab.settings import Settings
 
-MOST_IMAGES = 5000  # images of a set
+MAX_IMAGES = 5000  # images of a set
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 RATE = 16000
-FAINT_DB = -40  # where a word begins and ends: compressed clips are not quite zero around it
+SILENCE_DB = -40  # where a word begins and ends: compressed clips are not quite zero around it
 
 
 class Task(NamedTuple):
@@ -72,7 +72,7 @@ def fashion() -> Task | None:
     if not FASHION.is_dir():
         return None
     parts = []
-    for part, count in (("train", MOST_IMAGES - MOST_IMAGES // 5), ("t10k", MOST_IMAGES // 5)):
+    for part, count in (("train", MAX_IMAGES - MAX_IMAGES // 5), ("t10k", MAX_IMAGES // 5)):
         images, labels = _idx(FASHION / f"{part}-images-idx3-ubyte.gz"), _idx(FASHION / f"{part}-labels-idx1-ubyte.gz")
         chosen = np.random.default_rng(0).permutation(len(labels))[:count]
         parts.append((images[chosen], labels[chosen]))
@@ -150,9 +150,9 @@ def _planes(name: str, clips: Sequence[Array], spoken: Spoken, threads: int | No
 
 
 def sound_of(clip: Array) -> slice:
-    """The slice of a clip from its first to its last sample that is not `FAINT_DB` below its peak; empty in silence."""
+    """The slice of a clip from its first to its last sample louder than `SILENCE_DB` of its peak; empty in silence."""
     level = np.abs(clip)
-    sound = np.flatnonzero(level > level.max() * 10 ** (FAINT_DB / 20))
+    sound = np.flatnonzero(level > level.max() * 10 ** (SILENCE_DB / 20))
     return slice(sound[0], sound[-1] + 1) if len(sound) else slice(0, 0)
 
 

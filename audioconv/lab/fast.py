@@ -29,25 +29,25 @@ class Cost(NamedTuple):
     predicted_s: dict[str, float]
 
 
-def of_signal(samples: int, taps: int, zeros: bool, repeats: int, slowest_s: float = SLOWEST_S) -> Cost:
+def signal_cost(samples: int, taps: int, zeros: bool, repeats: int, slowest_s: float = SLOWEST_S) -> Cost:
     """Methods for a filter of `taps` taps, float32, one thread; with zeros, the sparse one alone."""
     rng = np.random.default_rng(0)
     x, h = (rng.standard_normal(size).astype(np.float32) for size in (samples, taps))
     if zeros:
         h[rng.permutation(taps)[: taps - taps // SHARE]] = 0
     plan = signal.plan(samples, taps, nonzero=int(np.count_nonzero(h)))
-    candidates = [way for way in plan.candidates if (way.method == "sparse") == zeros and way.predicted_s <= slowest_s]
-    calls = {w.method: lambda m=w.method: signal.convolve(x, h, method=m, threads=1) for w in candidates}
-    return Cost(taps, medians_s(calls, repeats), {way.method: way.predicted_s for way in candidates})
+    candidates = [c for c in plan.candidates if (c.method == "sparse") == zeros and c.predicted_s <= slowest_s]
+    calls = {c.method: lambda m=c.method: signal.convolve(x, h, method=m, threads=1) for c in candidates}
+    return Cost(taps, medians_s(calls, repeats), {c.method: c.predicted_s for c in candidates})
 
 
-def of_plane(side: int, repeats: int, shape: tuple[int, int] = PLANE, slowest_s: float = SLOWEST_S) -> Cost:
+def plane_cost(side: int, repeats: int, shape: tuple[int, int] = PLANE, slowest_s: float = SLOWEST_S) -> Cost:
     """Methods for a smooth square kernel of `side` rows and columns, a product of a row and a column."""
     row = np.hanning(side + 2)[1:-1].astype(np.float32)
     x, kernel = np.random.default_rng(0).standard_normal(shape).astype(np.float32), np.outer(row, row)
-    candidates = [way for way in signal.plan(shape, kernel).candidates if way.predicted_s <= slowest_s]
-    calls = {w.method: lambda m=w.method: signal.convolve2d(x, kernel, method=m, threads=1) for w in candidates}
-    return Cost(side, medians_s(calls, repeats), {way.method: way.predicted_s for way in candidates})
+    candidates = [c for c in signal.plan(shape, kernel).candidates if c.predicted_s <= slowest_s]
+    calls = {c.method: lambda m=c.method: signal.convolve2d(x, kernel, method=m, threads=1) for c in candidates}
+    return Cost(side, medians_s(calls, repeats), {c.method: c.predicted_s for c in candidates})
 
 
 def show(report: "Report", settings: Settings) -> tuple[list[Cost], list[Cost]]:
@@ -63,17 +63,18 @@ def show(report: "Report", settings: Settings) -> tuple[list[Cost], list[Cost]]:
     settings.announce("fast algorithms: signals")
     samples = seconds * RATE
     signals = [
-        of_signal(samples, taps, zeros, repeats)
+        signal_cost(samples, taps, zeros, repeats)
         for taps in TAPS[::step] for zeros in (False, True) if taps >= SHARE or not zeros
     ]  # fmt: skip
-    _tell(report, signals, "taps", f"{seconds} s of sound at 48 kHz; of the sparse filter one tap of {SHARE} is left.")
+    caption = f"{seconds} s of sound at 48 kHz; of the sparse filter one tap of {SHARE} is left."
+    _report_costs(report, signals, "taps", caption)
     settings.announce("fast algorithms: planes")
-    planes = [of_plane(side, repeats) for side in SIDES[::step]]
-    _tell(report, planes, "rows and columns of the kernel", "A plane of {} x {} values.".format(*PLANE))
+    planes = [plane_cost(side, repeats) for side in SIDES[::step]]
+    _report_costs(report, planes, "rows and columns of the kernel", "A plane of {} x {} values.".format(*PLANE))
     return signals, planes
 
 
-def _tell(report: "Report", costs: Sequence[Cost], what: str, caption: str) -> None:
+def _report_costs(report: "Report", costs: Sequence[Cost], what: str, caption: str) -> None:
     report.figure(pictures.costs(costs, what), f"{caption} Dots: measured; lines: predicted.")
     methods = list(dict.fromkeys(method for cost in costs for method in cost.measured_s))
     sizes = sorted({cost.size for cost in costs})

@@ -14,8 +14,8 @@ Budget: TypeAlias = Literal["parameters", "multiply_adds"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 KERNEL_SIZE, TILES = 3, 2  # along both axes
-LARGE_SIDE = 12  # from so many steps on the first layer goes by two
-MOST_UNITS = 1 << 14
+STRIDED_SIDE = 12  # from so many steps on the first layer goes by two
+MAX_WIDTH = 1 << 14
 
 
 class Network(NamedTuple):
@@ -70,7 +70,7 @@ def build(
         layers += [nn.Dense(widths[0], widths[1], rng=rng), nn.ReLU()]
     else:
         for number, width in enumerate(widths):
-            rows, columns = (2 if size > LARGE_SIDE and not number else 1 for size in shape[:2])
+            rows, columns = (2 if size > STRIDED_SIDE and not number else 1 for size in shape[:2])
             layers += _layer(kind, channels, width, (rows, columns), _shape(layers, shape), bool(number), rng)
             layers += [nn.ReLU(), nn.MaxPool2d(2)] if pooled else [nn.ReLU()]
             channels = width
@@ -133,13 +133,13 @@ def within(
         return found.parameters if budget == "parameters" else found.multiply_adds
 
     low, high = 1, 2
-    while cost((high, high)) <= amount and high < MOST_UNITS:
+    while cost((high, high)) <= amount and high < MAX_WIDTH:
         low, high = high, 2 * high
     while high - low > 1:  # cost((low, low)) <= amount < cost((high, high)), or low is 1
         middle = (low + high) // 2
         low, high = (middle, high) if cost((middle, middle)) <= amount else (low, middle)
-    near = [(a, b) for a in (low, low + 1) for b in (low, low + 1)]
+    neighbours = [(a, b) for a in (low, low + 1) for b in (low, low + 1)]
     return min(
-        (measured(kind, pooled, widths, shape, classes) for widths in near),
+        (measured(kind, pooled, widths, shape, classes) for widths in neighbours),
         key=lambda network: abs(getattr(network, budget) - amount),
     )

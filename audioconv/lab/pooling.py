@@ -78,7 +78,7 @@ def shifted(clips: Array, shift_ms: float) -> Array:
     return np.stack([features(clip) for clip in moved])
 
 
-def that_fit(clips: Array) -> Array:
+def fits_after_shifts(clips: Array) -> Array:
     """Which clips end within their second even after the largest shift."""
     room = clips.shape[1] - round((START_MS + SHIFTS_MS[-1]) * data.RATE / 1000)
     return np.array([0 < len(clip[data.sound_of(clip)]) <= room for clip in clips])
@@ -86,8 +86,8 @@ def that_fit(clips: Array) -> Array:
 
 def measure(spoken: data.Spoken, settings: Settings, steps: int) -> tuple[list[Invariance], int]:
     """Train each kind on words that all begin at one place, and score them there and later."""
-    train, test = spoken.train, spoken.test[that_fit(spoken.test)]
-    test_y = spoken.test_y[that_fit(spoken.test)]
+    train, test = spoken.train, spoken.test[fits_after_shifts(spoken.test)]
+    test_y = spoken.test_y[fits_after_shifts(spoken.test)]
     x = shifted(train, 0)
     mean, deviation = x.mean(axis=(0, 1)), x.std(axis=(0, 1))
     x, *moved = ((f - mean) / deviation for f in (x, *(shifted(test, ms) for ms in SHIFTS_MS)))

@@ -69,12 +69,12 @@ def pruned(samples: int, repeats: int) -> list[Pruned]:
     h = (rng.standard_normal(TAPS) * np.exp(-5 * np.arange(TAPS) / TAPS)).astype(np.float32)
     order, found = np.argsort(-np.abs(h)), []
     for share in SHARES:
-        few = np.zeros_like(h)
-        kept = order[: max(1, round(share * TAPS))]
-        few[kept] = h[kept]
-        predicted = {way.method: way.predicted_s for way in signal.plan(samples, TAPS, nonzero=len(kept)).candidates}
-        methods = ["direct", *(["sparse"] if len(kept) < TAPS else [])]
-        calls = {m: lambda m=m, few=few: signal.convolve(x, few, method=m, threads=1) for m in methods}
+        pruned_h = np.zeros_like(h)
+        largest = order[: max(1, round(share * TAPS))]
+        pruned_h[largest] = h[largest]
+        predicted = {c.method: c.predicted_s for c in signal.plan(samples, TAPS, nonzero=len(largest)).candidates}
+        methods = ["direct", *(["sparse"] if len(largest) < TAPS else [])]
+        calls = {m: lambda m=m, h=pruned_h: signal.convolve(x, h, method=m, threads=1) for m in methods}
         times = medians_s(calls, repeats)
         found.append(Pruned(share, times["direct"], times.get("sparse", np.nan), predicted.get("sparse", np.nan)))
     return found

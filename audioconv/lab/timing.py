@@ -21,17 +21,17 @@ def medians_s(calls: Mapping[str, Callable[[], object]], repeats: int, enough_s:
     -------
     dict of name -> float
     """
-    often: dict[str, int] = {}
+    calls_per_turn: dict[str, int] = {}
     for name, call in calls.items():
         call()
         start = time.perf_counter()
         call()
-        often[name] = max(1, int(enough_s / max(time.perf_counter() - start, 1e-7)))
+        calls_per_turn[name] = max(1, int(enough_s / max(time.perf_counter() - start, 1e-7)))
     found: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
             start = time.perf_counter()
-            for _ in range(often[name]):
+            for _ in range(calls_per_turn[name]):
                 call()
-            found[name].append((time.perf_counter() - start) / often[name])
+            found[name].append((time.perf_counter() - start) / calls_per_turn[name])
     return {name: float(np.median(times)) for name, times in found.items()}

@@ -17,7 +17,7 @@ from audioconv.models._temperature import cross_entropy, sharpness_of
 from audioconv.nn.layers.summary import LayerSummary, Summary
 
 KERNELS = np.array(list(combinations(range(ppv.TAPS), 3)))  # the 84 choices of the taps with weight 2
-NUM_FEATURES = 9996  # of a clip, unless another number is wanted: the 84 kernels 119 times
+NUM_FEATURES = 9996  # of a clip, unless another number is given: the 84 kernels 119 times
 MOST_DILATIONS = 32
 MOST_CHANNELS = 9  # that a kernel sums
 GOLDEN = (np.sqrt(5) + 1) / 2
@@ -228,12 +228,12 @@ class MiniRocket:
         weights = None if weights is None else np.asarray(weights, float)
         groups = None if groups is None else np.asarray(groups)
         found = ridge(self.transform(x, threads), targets, weights, groups, int(rng.integers(2**63)))
-        wanted = targets[found.held_out]
-        counts = np.ones(len(wanted)) if weights is None else weights[found.held_out]
-        sharpness = sharpness_of(found.predictions, wanted, counts)
+        expected = targets[found.held_out]
+        counts = np.ones(len(expected)) if weights is None else weights[found.held_out]
+        sharpness = sharpness_of(found.predictions, expected, counts)
         self.dense.load_state_dict({"weight": found.weight * sharpness, "bias": found.bias * sharpness})
-        right = (found.predictions.argmax(axis=1) == wanted.argmax(axis=1)) @ counts / counts.sum()
-        loss = cross_entropy(found.predictions * sharpness, wanted, counts)
+        right = (found.predictions.argmax(axis=1) == expected.argmax(axis=1)) @ counts / counts.sum()
+        loss = cross_entropy(found.predictions * sharpness, expected, counts)
         return Fit(loss, float(right), found.penalty, sharpness)
 
     def _quantiles(self, x: Array, rng: np.random.Generator) -> Array:
@@ -333,7 +333,7 @@ class MiniRocket:
         """
         own = self.state_dict()
         if own.keys() != state_dict.keys():
-            raise ModelFileError(f"the weights do not fit the model: {sorted(state_dict)}, wanted {sorted(own)}")
+            raise ModelFileError(f"the weights do not fit the model: {sorted(state_dict)}, expected {sorted(own)}")
         for name, array in own.items():
             if np.shape(state_dict[name]) != array.shape:
                 raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(state_dict[name])}")
@@ -373,7 +373,7 @@ class _Summary(Summary):
         self.parameters = sum(layer.parameters for layer in self.layers)
         self.multiply_adds = sum(layer.multiply_adds for layer in self.layers)
         self.stream, self.frame_multiply_adds = None, None
-        self.stream_error = "windows of a stream are judged each by itself"
+        self.stream_error = "a window of a stream is scored as a whole, not frame by frame"
 
 
 def dilations(frames: int, count: int) -> tuple[IntArray, IntArray]:

@@ -12,7 +12,7 @@ from audioconv._typing import Array, IntArray
 
 HELD_OUT = 2000  # examples about; each is left out exactly, and the more there are the longer a penalty takes
 # Powers of the penalty: those of the paper, from 10^-3 to 10^3, and beyond, because versions of clips raise the best.
-LEAST, START, MOST = 0, 9, 14  # numbers of penalties, 10^(2/3 k - 3)
+FIRST_PENALTY, START_PENALTY, LAST_PENALTY = 0, 9, 14  # numbers of penalties, 10^(2/3 k - 3)
 BLOCK = 1024
 SMALLEST_DEVIATION = 1e-6
 
@@ -108,16 +108,16 @@ def _held_out_groups(groups: Array, seed: int) -> list[IntArray]:
 
 
 def _search(solve: Callable[[float], "_Solution"]) -> tuple[float, "_Solution"]:
-    """(Penalty, its solution) with the least error, downhill from that of number START."""
-    found = {START: solve(penalty_of(START))}
+    """(Penalty, its solution) with the least error, downhill from that of number START_PENALTY."""
+    found = {START_PENALTY: solve(penalty_of(START_PENALTY))}
     for direction in (1, -1):
-        best = START
-        while LEAST <= best + direction <= MOST:
+        best = START_PENALTY
+        while FIRST_PENALTY <= best + direction <= LAST_PENALTY:
             found[best + direction] = solve(penalty_of(best + direction))
             if found[best + direction].error >= found[best].error:
                 break
             best += direction
-        if best != START:
+        if best != START_PENALTY:
             break
     return penalty_of(best), found[best]
 

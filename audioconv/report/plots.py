@@ -278,7 +278,7 @@ def _mark(panel: "Axes", names: list[str], truth: Sequence[Word], detections: Se
     for word in truth:
         corner = (word.start_s, names.index(str(word.label)) - 0.5)
         panel.add_patch(Rectangle(corner, word.end_s - word.start_s, 1, fill=False, edgecolor="white", linewidth=1.2))
-    heard = [(found.peak_s, names.index(str(found.label))) for found in detections]
-    if heard:
-        times_s, rows = zip(*heard, strict=True)
+    points = [(found.peak_s, names.index(str(found.label))) for found in detections]
+    if points:
+        times_s, rows = zip(*points, strict=True)
         panel.scatter(times_s, rows, s=22, color=RED, edgecolors="white", linewidths=0.8, zorder=3)

@@ -63,10 +63,11 @@ def devices() -> list[Device]:
     ['Built-in Microphone']
     """
     library = sounddevice()
-    drivers, heard, played = library.query_hostapis(), _default(library, "input"), _default(library, "output")
+    drivers = library.query_hostapis()
+    input_number, output_number = _default(library, "input"), _default(library, "output")
     return [
         Device(i, each["name"], drivers[each["hostapi"]]["name"], each["max_input_channels"],
-               each["max_output_channels"], float(each["default_samplerate"]), i == heard, i == played)
+               each["max_output_channels"], float(each["default_samplerate"]), i == input_number, i == output_number)
         for i, each in enumerate(library.query_devices())
     ]  # fmt: skip
 

@@ -162,8 +162,8 @@ def _convolver(place: _Place, ir: str, wet: float = 1.0, true_stereo: bool = Fal
     if stage.out_channels == place.channels:
         return DryWet(stage, wet)
     # a mono signal that becomes wider is on all channels, dry as well
-    ways = read_response(path, place.sample_rate, stage.out_channels).stage
-    return Chain([MatrixMixer([[1.0] * stage.out_channels]), DryWet(ways, wet)])
+    wide = read_response(path, place.sample_rate, stage.out_channels).stage
+    return Chain([MatrixMixer([[1.0] * stage.out_channels]), DryWet(wide, wet)])
 
 
 def _matrix_mixer(place: _Place, matrix: list[Any] | None = None, channels: int | None = None) -> MatrixMixer:

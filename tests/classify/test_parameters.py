@@ -9,7 +9,7 @@ import audioconv as ac
 from audioconv import nn
 from audioconv.arrays import number, seed_of
 from audioconv.classify import Augmentation, KeywordDetector, TrainingConfig
-from audioconv.classify.data_loader import _short
+from audioconv.classify.data_loader import _dropout_seed
 from audioconv.classify.labels import class_weights
 from tests.classify.test_classifier import examples
 from tests.compare import assert_close
@@ -40,8 +40,8 @@ def test_seeds_come_from_whatever_stands_for_randomness():
 
 
 def test_seeds_of_dropout_are_as_they_were_where_there_is_room_and_others_where_not():
-    assert [_short(seed) for seed in (0, 1, 2**23 - 1)] == [0, 1, 2**23 - 1]
-    large = [_short(seed) for seed in (2**23, 20250101, 2**24, 2**64, 2**70)]
+    assert [_dropout_seed(seed) for seed in (0, 1, 2**23 - 1)] == [0, 1, 2**23 - 1]
+    large = [_dropout_seed(seed) for seed in (2**23, 20250101, 2**24, 2**64, 2**70)]
     assert len(set(large)) == 5
     assert all(0 <= seed < 2**23 for seed in large)
 

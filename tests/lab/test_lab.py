@@ -230,7 +230,7 @@ def test_words_are_moved_later_and_those_that_would_not_fit_left_out():
     clips = np.zeros((3, 16000), np.float32)
     clips[0, 4000:8000] = RNG(0).standard_normal(4000)
     clips[1, 1000:15000] = RNG(1).standard_normal(14000)
-    assert pooling.that_fit(clips).tolist() == [True, False, False]
+    assert pooling.fits_after_shifts(clips).tolist() == [True, False, False]
     still, later = (pooling.shifted(clips, ms) for ms in (0, 200))
     np.testing.assert_array_equal(later[0, 10:], still[0, :-10])  # ten frames of 20 ms
     assert np.ptp(still[2], axis=0).max() == 0
@@ -316,11 +316,11 @@ def test_three_taps_make_a_checkerboard_and_the_others_none():
 
 
 def test_costs_are_measured_beside_what_the_planner_says():
-    cost = fast.of_signal(4000, 300, False, 1)
+    cost = fast.signal_cost(4000, 300, False, 1)
     assert cost.predicted_s == {w.method: w.predicted_s for w in ac.plan(4000, 300).candidates}
     assert cost.measured_s.keys() == cost.predicted_s.keys() >= {"direct", "overlap_add"}
-    assert fast.of_signal(4000, 300, True, 1).measured_s.keys() == {"sparse"}
-    assert fast.of_plane(5, 1, (60, 40)).measured_s.keys() == {"direct", "separable", "overlap_add"}
+    assert fast.signal_cost(4000, 300, True, 1).measured_s.keys() == {"sparse"}
+    assert fast.plane_cost(5, 1, (60, 40)).measured_s.keys() == {"direct", "separable", "overlap_add"}
 
 
 def test_medians_are_of_one_call_each():

@@ -142,8 +142,8 @@ def running_norm(graph: Graph, x: Tensor, norm: Norm, activation: ActivationName
     """Batch norm with the running statistics."""
 
     def make() -> Array:
-        scale, lost = folded(norm)[0], norm.mean - norm.mean.astype(graph.dtype)
+        scale, rounding_error = folded(norm)[0], norm.mean - norm.mean.astype(graph.dtype)
         far = np.abs(norm.mean) > kernels.FAR * np.sqrt(norm.variance + norm.epsilon)
-        return np.stack([norm.mean, scale, norm.shift - np.where(far, lost, 0) * scale])
+        return np.stack([norm.mean, scale, norm.shift - np.where(far, rounding_error, 0) * scale])
 
     return normalise(graph, x, graph.folded_constant(make), activation, bands)

@@ -14,7 +14,7 @@ import numpy as np
 
 from audioconv.kernels.nn import elementwise, gradients
 from audioconv.kernels.nn import implicit_gemm as kernels
-from audioconv.nn.ops.geometry import Axis, Geometry, Lot, Pair, Phase, Run, input_phases
+from audioconv.nn.ops.geometry import Axis, Geometry, Pair, Phase, Run, TapRange, input_phases
 from audioconv.nn.ops.graph import MICRO_BATCH, SHARED, Graph, Halo, Planner, ReceptiveWindow, Tensor
 from audioconv.nn.ops.instructions import Instruction, OpKernel, instruction
 from audioconv.nn.ops.tensor_view import Shape, Shape3, TensorView, shape3, squeeze_like
@@ -114,12 +114,12 @@ def _run_instructions(
     over_time, over_freq = (t.taps, *strides[0].tap), (f.taps, *strides[1].tap)
     depthwise = kernel is kernels.depthwise
     counts = [over_freq, over_time] if depthwise else [over_time, over_freq]
-    slides = depthwise and t.taps == kernels.SLIDING and plan.graph.stream is None
-    slides = slides and strides[0].tap[0] == strides[0].output[0]
+    sliding = depthwise and t.taps == kernels.SLIDING and plan.graph.stream is None
+    sliding = sliding and strides[0].tap[0] == strides[0].output[0]
     clip_strides = operands.a.clip_stride, operands.out.clip_stride
     spacings = zip(strides[0].output, strides[1].output, strict=True)
     offsets = [
-        _row_offsets(plan, t.count, f.count, spacing, clip_stride, slides)
+        _row_offsets(plan, t.count, f.count, spacing, clip_stride, sliding)
         for spacing, clip_stride in zip(spacings, clip_strides, strict=True)
     ]
     made = []
@@ -127,7 +127,7 @@ def _run_instructions(
         here = operands._replace(a=operands.a.shifted(channel=group * inner))
         columns = _columns_of(group, filters, groups)
         each = _gemm(plan, kernel, here, offsets, [*counts, (inner, 1, filters)], columns, relu=relu,
-                     run_length=t.count if slides else 0)  # fmt: skip
+                     run_length=t.count if sliding else 0)  # fmt: skip
         each.rows_per_frame = f.count
         made.append(each)
     return made
@@ -303,15 +303,15 @@ def _bias_alone(plan: Planner, start: TensorView, out: TensorView, shape: Shape3
 
 def weight_gradient(graph: Graph, x: Tensor, grad_y: Tensor, geometry: Geometry) -> Tensor:
     """Partial sums, one a micro-batch, of the gradient of the weights: x times grad_y."""
-    halo, (lots_t, lots_f) = geometry.weight_runs(x.shape)
+    halo, (ranges_t, ranges_f) = geometry.weight_runs(x.shape)
 
     def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
         tiles = product(range(geometry.time.tiles), range(geometry.freq.tiles))
         operands = _Operands(*reads, *writes)
         return [
             each
-            for tile, lot_t, lot_f in product(tiles, lots_t, lots_f)
-            for each in _weight_instructions(plan, geometry, operands, tile, lot_t, lot_f)
+            for tile, range_t, range_f in product(tiles, ranges_t, ranges_f)
+            for each in _weight_instructions(plan, geometry, operands, tile, range_t, range_f)
         ]
 
     reads = [x, grad_y, _zeros(graph, geometry.filters)]
@@ -319,26 +319,25 @@ def weight_gradient(graph: Graph, x: Tensor, grad_y: Tensor, geometry: Geometry)
 
 
 def _weight_instructions(
-    plan: Planner, geometry: Geometry, operands: _Operands, tile: Pair, lot_t: Lot, lot_f: Lot
+    plan: Planner, geometry: Geometry, operands: _Operands, tile: Pair, range_t: TapRange, range_f: TapRange
 ) -> list[Instruction]:
-    """Instructions for the weights of a tile with the taps of a lot along both axes."""
+    """Instructions for the weights of a tile with these taps along both axes."""
     x, grad, zeros, partial = operands
     time, freq = geometry.axes
     counts, taps, starts = [(1, x.clip_stride, grad.clip_stride)], [], []  # as many as there are clips
-    for axis, n, (tap, many, first, outputs), a, b in (
-        (time, tile[0], lot_t, x.time_stride, grad.time_stride),
-        (freq, tile[1], lot_f, x.freq_stride, grad.freq_stride),
+    for axis, n, (tap, length, first, outputs), a, b in (
+        (time, tile[0], range_t, x.time_stride, grad.time_stride),
+        (freq, tile[1], range_f, x.freq_stride, grad.freq_stride),
     ):
         count = max(0, -(-(outputs - n) // axis.tiles))
         counts.append((count, a * axis.stride * axis.tiles, b * axis.tiles))
-        taps.append(np.arange(many) * axis.dilation * a)
+        taps.append(np.arange(length) * axis.dilation * a)
         begin = (first + n) * axis.stride + tap * axis.dilation - axis.sides[0]
         starts.append((begin, first + n) if count else (0, 0))
     (from_t, grad_t), (from_f, grad_f) = starts
     source, grad = x.shifted(from_t, from_f), grad.shifted(grad_t, grad_f)
     offsets = (taps[0][:, None, None] + taps[1][:, None] + np.arange(geometry.inner)).reshape(-1)
-    blocks = [[geometry.weight_order(tile, (i, j)) for j in range(lot_f[0], sum(lot_f[:2]))]
-              for i in range(lot_t[0], sum(lot_t[:2]))]  # fmt: skip
+    blocks = [[geometry.weight_order(tile, (i, j)) for j in range_f.numbers] for i in range_t.numbers]
     targets = np.array(blocks)[..., None] * geometry.inner + np.arange(geometry.inner)
     both = offsets, targets.reshape(-1) * geometry.filters
     made = []

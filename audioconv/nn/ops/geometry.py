@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from math import gcd
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from audioconv.kernels.nn import implicit_gemm as kernels
 from audioconv.nn.ops.graph import Halo
@@ -18,7 +18,20 @@ ROWS = 8  # of a tile of the kernels, about
 KERAS: Literal["same_keras"] = "same_keras"  # a padding that depends on the size of the input
 
 Pair: TypeAlias = tuple[int, int]
-Lot: TypeAlias = tuple[int, int, int, int]  # first tap, taps, first output, outputs
+
+
+class TapRange(NamedTuple):
+    """Taps of an axis, and the outputs that all of them are used for."""
+
+    first_tap: int
+    taps: int
+    first_output: int
+    outputs: int
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the taps."""
+        return range(self.first_tap, self.first_tap + self.taps)
 
 
 @dataclass(frozen=True)
@@ -92,14 +105,14 @@ class Axis:
 
         return _joined([reached(n) for n in range(tile, outputs, self.tiles)])
 
-    def reached_from(self, size: int, outputs: int) -> list[Lot]:
-        """For each tap the outputs from which it reaches the input: (tap, 1, first, number)."""
+    def reached_from(self, size: int, outputs: int) -> list[TapRange]:
+        """For each tap the outputs from which it reaches the input."""
         found = []
         for tap in range(self.taps):
             first = tap * self.dilation - self.sides[0]
             low = max(0, -(first // self.stride))
             high = max(low, min(outputs, (size - 1 - first) // self.stride + 1))
-            found.append((tap, 1, low if high > low else 0, high - low))
+            found.append(TapRange(tap, 1, low if high > low else 0, high - low))
         return found
 
 
@@ -114,7 +127,7 @@ def _joined(reached: Iterable[tuple[int, int, int]]) -> list[Run]:
     return runs
 
 
-def worth_it(runs: Iterable[Run], whole: Iterable[Run], times: int) -> bool:
+def runs_are_faster(runs: Iterable[Run], whole: Iterable[Run], times: int) -> bool:
     """Whether the kernels are faster with runs than with the whole, each output being computed `times` times."""
 
     def cost(parts: Iterable[Run]) -> int:
@@ -140,7 +153,7 @@ def input_phases(axis: Axis, size: int, outputs: int, times: int = 0) -> tuple[P
     same remainder modulo stride; the tile of n follows from i modulo stride * tiles. So each remainder is a
     convolution of its own, of the output's gradient with those taps flipped, for every (stride * tiles)-th row.
     Returns the halo that the gradient needs, the distance between the outputs of neighbouring taps, and the phases;
-    one without pairs has rows of zeros. If each row is computed so many `times` that it is worth it, rows are cut into
+    one without pairs has rows of zeros. If each row is computed so many `times` that it is faster, rows are cut into
     runs that need no halo.
     """
     left, stride, dilation, modulus = axis.sides[0], axis.stride, axis.dilation, axis.stride * axis.tiles
@@ -150,17 +163,17 @@ def input_phases(axis: Axis, size: int, outputs: int, times: int = 0) -> tuple[P
     all_whole: list[Run] = []
     for first in range(min(modulus, size)):
         taps = [tap for tap in reversed(range(axis.taps)) if (first + left - tap * dilation) % stride == 0]
-        met = [(first + left - tap * dilation) // stride for tap in taps]
+        positions = [(first + left - tap * dilation) // stride for tap in taps]
         rows = -(-(size - first) // modulus)
-        pairs = tuple((n % axis.tiles, t) for n, t in zip(met, taps, strict=True))
-        whole = runs = [Run(0, rows, 0, len(met), met[0] if met else 0)]
-        if met:
-            before = max(before, -met[0])
-            after = max(after, met[-1] + (rows - 1) * axis.tiles + 1 - outputs)
-            runs = _joined([_within(met, m * axis.tiles, outputs) for m in range(rows)])
+        pairs = tuple((n % axis.tiles, t) for n, t in zip(positions, taps, strict=True))
+        whole = runs = [Run(0, rows, 0, len(positions), positions[0] if positions else 0)]
+        if positions:
+            before = max(before, -positions[0])
+            after = max(after, positions[-1] + (rows - 1) * axis.tiles + 1 - outputs)
+            runs = _joined([_within(positions, m * axis.tiles, outputs) for m in range(rows)])
         phases.append((pairs, first, whole, runs))
         all_runs, all_whole = all_runs + runs, all_whole + whole
-    cut = worth_it(all_runs, all_whole, times)
+    cut = runs_are_faster(all_runs, all_whole, times)
     halo = (0, 0) if cut else (before, after)
     step = dilation // gcd(stride, dilation)
     return (
@@ -170,10 +183,10 @@ def input_phases(axis: Axis, size: int, outputs: int, times: int = 0) -> tuple[P
     )
 
 
-def _within(met: Sequence[int], shift: int, outputs: int) -> tuple[int, int, int]:
-    """Which of the positions met + shift are outputs: (first, the one after the last, the first position)."""
-    inside = [k for k, n in enumerate(met) if 0 <= n + shift < outputs]
-    return (inside[0], inside[-1] + 1, met[inside[0]] + shift) if inside else (0, 0, 0)
+def _within(positions: Sequence[int], shift: int, outputs: int) -> tuple[int, int, int]:
+    """Which of positions + shift are outputs: (first, the one after the last, the first position)."""
+    inside = [k for k, n in enumerate(positions) if 0 <= n + shift < outputs]
+    return (inside[0], inside[-1] + 1, positions[inside[0]] + shift) if inside else (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -250,18 +263,18 @@ class Geometry:
         for axis, size, count, others in zip(self.axes, sizes, outputs, reversed(outputs), strict=True):
             tiles = range(min(axis.tiles, count))
             whole, runs = [axis.whole(t, count) for t in tiles], [axis.runs(t, size, count) for t in tiles]
-            cut = worth_it(chain(*runs), chain(*whole), clips * others)
+            cut = runs_are_faster(chain(*runs), chain(*whole), clips * others)
             halos.append((0, 0) if cut else axis.halo)
             chosen.append(runs if cut else whole)
         return Halo(halos[0], halos[1]), chosen
 
-    def weight_runs(self, shape: Shape) -> tuple[Halo, list[list[Lot]]]:
-        """The same for the weight gradient: along time and frequency the taps in lots, with the outputs they affect."""
+    def weight_runs(self, shape: Shape) -> tuple[Halo, list[list[TapRange]]]:
+        """The same for the weight gradient: ranges of taps along time and along frequency."""
         sizes, outputs = shape3(shape)[:2], self.outputs(shape)[:2]
         halos: list[Pair] = []
-        chosen: list[list[Lot]] = []
+        chosen: list[list[TapRange]] = []
         for axis, size, count in zip(self.axes, sizes, outputs, strict=True):
             cut = any(axis.sides) and self.tiles == 1 and self.inner >= ROWS
             halos.append((0, 0) if cut else axis.sides)
-            chosen.append(axis.reached_from(size, count) if cut else [(0, axis.taps, 0, count)])
+            chosen.append(axis.reached_from(size, count) if cut else [TapRange(0, axis.taps, 0, count)])
         return Halo(halos[0], halos[1]), chosen

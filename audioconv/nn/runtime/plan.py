@@ -235,7 +235,7 @@ class _Phase:
         self.order: list[Op] = []
         self._done: set[Op] = set()
         for op in ops:
-            self._bring(op)
+            self._append(op)
         self._views: dict[Tensor, TensorView] = {}
         self._starts: dict[Tensor, int] = {}
         self._last: dict[Tensor, int] = {}
@@ -247,14 +247,14 @@ class _Phase:
                 known = self._halos.get(tensor, halo)
                 self._halos[tensor] = known.union(halo) if known.fill == halo.fill else known
 
-    def _bring(self, op: Op) -> None:
-        """Put an op into the order, after the rematerialised ones that it needs."""
+    def _append(self, op: Op) -> None:
+        """Append an op to the order, after the rematerialised ones that it needs."""
         if op in self._done:
             return
         self._done.add(op)
         for tensor in op.reads:
             if tensor.producer is not None and tensor.producer.rematerialised:
-                self._bring(tensor.producer)
+                self._append(tensor.producer)
         self.order.append(op)
 
     def encode(self) -> tuple[list[Instruction], list[Instruction]]:

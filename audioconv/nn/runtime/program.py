@@ -36,8 +36,8 @@ MAX_MICRO_BATCHES, MAX_CLIPS = 8, 16  # of a shard in training; of a micro-batch
 def training_plan(graph: Graph) -> Plan:
     """The plan of a training step: 8 shards whatever the threads, each in micro-batches that fit into the cache."""
     plan = Plan(graph, SHARDS, 1)
-    wanted = -(-plan.scratch * plan.dtype.itemsize // CACHE_BYTES)
-    per_shard = max(1, min(wanted, MAX_MICRO_BATCHES, plan.max_clips))
+    needed = -(-plan.scratch * plan.dtype.itemsize // CACHE_BYTES)
+    per_shard = max(1, min(needed, MAX_MICRO_BATCHES, plan.max_clips))
     return plan if per_shard == 1 else Plan(graph, SHARDS, per_shard)
 
 

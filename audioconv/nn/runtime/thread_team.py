@@ -69,7 +69,7 @@ class ThreadTeam:
         """Call function(thread) in the calling thread, number 0, and in all helpers; see `run_together`."""
         errors: list[BaseException] = []
 
-        def careful(thread: int) -> None:
+        def guarded(thread: int) -> None:
             try:
                 function(thread)
             except BaseException as error:
@@ -77,13 +77,13 @@ class ThreadTeam:
                 errors.append(error)
 
         with self._lock:
-            self._job, self._control[CONTROL.done] = careful, 0
+            self._job, self._control[CONTROL.done] = guarded, 0
             increment(self._control, CONTROL.round)
             try:
                 for i, wakeup in enumerate(self._wakeups):
                     if self._asleep[i]:  # it reads the round after setting this: no wake-up is lost
                         wakeup.put(None)
-                careful(0)
+                guarded(0)
             except BaseException:  # Ctrl-C, a moment before or after our share
                 abandon()
                 raise

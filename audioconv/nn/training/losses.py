@@ -89,12 +89,12 @@ class Loss(Settings):
             If outputs and targets do not fit each other, or the loss.
         """
         outputs = np.ascontiguousarray(floating(outputs, "outputs", (2, 3, 4)))
-        wanted, weights = self._prepare(targets, outputs)
+        targets, weights = self._prepare(targets, outputs)
         graph = Graph(outputs.dtype, True, len(outputs))
         y = graph.placeholder("outputs", outputs.shape[1:])
         output(graph, self._build(graph, y), "gradient")
         program, gradient, losses = Program(Plan(graph, 1, 1)), np.empty_like(outputs), np.zeros(1)
-        arrays = {"outputs": outputs, "targets": wanted, "weights": weights, "gradient": gradient, "loss": losses}
+        arrays = {"outputs": outputs, "targets": targets, "weights": weights, "gradient": gradient, "loss": losses}
         program.run(arrays)
         return float(losses[0]), gradient
 
@@ -109,8 +109,8 @@ class Loss(Settings):
         more = [graph.array(array) for array in self._arrays(outputs.shape[-1])]
 
         def encode(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
-            (out, wanted, weight, *others), (grad, loss) = reads, writes
-            views = [out, wanted, weight, grad, loss, *others]
+            (out, target, weight, *others), (grad, loss) = reads, writes
+            views = [out, target, weight, grad, loss, *others]
             operands = dict(zip(self._kernel.layout.operands, views, strict=True))
             return [instruction(self._kernel, plan.dtype, **operands, **extent(shape3(outputs.shape)))]
 

@@ -239,8 +239,8 @@ class Trainer:
         if state is None:
             raise ModelFileError(f"{self.checkpoint} is a model but no checkpoint of a training")
         if state["fingerprint"] != self.fingerprint:
-            theirs, mine = state["fingerprint"], self.fingerprint
-            different = sorted(k for k in theirs.keys() | mine.keys() if theirs.get(k) != mine.get(k))
+            saved, current = state["fingerprint"], self.fingerprint
+            different = sorted(k for k in saved.keys() | current.keys() if saved.get(k) != current.get(k))
             raise ModelFileError(
                 f"{self.checkpoint} belongs to another training: {', '.join(different)} differ; "
                 "go on with the same settings and clips, or remove it to start afresh"

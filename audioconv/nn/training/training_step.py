@@ -47,8 +47,8 @@ class TrainingStep(Settings):
     >>> from audioconv import nn
     >>> network = nn.Sequential([nn.Dense(3, 2, rng=np.random.default_rng(0))])
     >>> step = nn.TrainingStep(network, nn.SGD(network), nn.MeanSquaredError())
-    >>> x, wanted = np.eye(3, dtype="float32"), np.ones((3, 2), "float32")
-    >>> losses = [step(x, wanted, learning_rate=0.1)[0] for _ in range(40)]
+    >>> x, targets = np.eye(3, dtype="float32"), np.ones((3, 2), "float32")
+    >>> losses = [step(x, targets, learning_rate=0.1)[0] for _ in range(40)]
     >>> losses[-1] < 0.05 * losses[0]
     True
     """
@@ -113,9 +113,9 @@ class TrainingStep(Settings):
         with self._guard:
             program, shape = self._program(x.shape)
             outputs = new_array((len(x), *shape), dtype)
-            wanted, weights = self.loss._prepare(targets, outputs)
+            targets, weights = self.loss._prepare(targets, outputs)
             losses = np.zeros(program.plan.micro_batch_count)
-            arrays = {"x": x, "y": outputs, "targets": wanted, "weights": weights, "loss": losses}
+            arrays = {"x": x, "y": outputs, "targets": targets, "weights": weights, "loss": losses}
             arrays["seeds"] = seeds_of(self.network, len(x), seeds)
             self.optimiser._prepare(learning_rate)
             program.run(arrays, threads=min(parallel.thread_count(threads), SHARDS))
@@ -141,8 +141,8 @@ class TrainingStep(Settings):
         return self._programs[shape]
 
     def _signature(self) -> Hashable:
-        of_ema = self.ema and (self.ema, self.ema.decay)
-        return self.network._signature(), self.optimiser, self.optimiser._signature(), self.loss, of_ema
+        ema = self.ema and (self.ema, self.ema.decay)
+        return self.network._signature(), self.optimiser, self.optimiser._signature(), self.loss, ema
 
     def _check_finite(self, graph: Graph) -> None:
         """Cancel the update of the weights if the loss is not finite."""
