@@ -162,7 +162,7 @@ def _unpack_zip(archive: Path, part: Path, progress: ByteProgress) -> None:
 DISK_ERRNOS = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM", "EMFILE")}
 UNPACKING_ERRORS = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError,
-    ValueError, RuntimeError,  # names that no file can have; zips that want a password, or a method of their own
+    ValueError, RuntimeError,  # invalid file names; zips with a password or another compression
 )  # fmt: skip
 
 

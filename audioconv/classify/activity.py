@@ -7,14 +7,15 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-HOP_S = 0.01  # a level each 10 ms
-BEGIN_DB, END_DB = 10.0, 6.0  # above the floor: what a sound must reach, and what still belongs to it (hysteresis)
-RANGE_DB = 30.0  # what is softer than its loudest moment by more is its echo, or the breath before it
-PAUSE_S, LEAD_S = 0.3, 0.25  # quiet that ends a sound; longest beginning that is softer than BEGIN_DB
-GAP_S = 0.1  # quiet between such a beginning and what is loud: the stop in "stop"
-FLOOR_S, FLOOR_SHARE = 3.0, 0.2  # the floor is the level that a fifth of the last 3 s does not reach
-FIRST_S = 0.5  # nothing is decided before so much is known of the floor
-LEAST_DB = -70.0  # no floor is lower: some microphones give digital silence between words
+HOP_S = 0.01  # between levels
+BEGIN_DB, END_DB = 10.0, 6.0  # above the noise floor (hysteresis): a sound begins at one and ends below the other
+RANGE_DB = 30.0  # levels further below the loudest one of a sound are reverberation, or the breath before it
+PAUSE_S = 0.3  # silence that ends a sound
+LEAD_S = 0.25  # longest onset below BEGIN_DB that counts as part of a sound
+GAP_S = 0.1  # longest silence between such an onset and the loud part, as in "stop"
+FLOOR_S, FLOOR_QUANTILE = 3.0, 0.2  # the noise floor is this quantile of the levels of the last 3 s
+FIRST_S = 0.5  # of levels that the first noise floor is estimated from
+MIN_FLOOR_DB = -70.0  # bounds the noise floor: some microphones give digital silence between words
 
 Issue: TypeAlias = Literal["too long", "truncated", "clipped", "too short", "too quiet"]
 
@@ -62,7 +63,7 @@ class ActivityDetector:
         """Process levels and return the sounds that end in them."""
         found = []
         for level_db in levels_db:
-            self._learn(level_db)
+            self._update_floor(level_db)
             self._first_levels_db.append(level_db)
             if self._position or len(self._first_levels_db) >= self._first_hops:
                 found += self._decide()
@@ -79,9 +80,11 @@ class ActivityDetector:
     @property
     def floor_db(self) -> float:
         """The noise floor."""
-        return max(LEAST_DB, self._sorted[int(FLOOR_SHARE * len(self._sorted))]) if self._sorted else LEAST_DB
+        if not self._sorted:
+            return MIN_FLOOR_DB
+        return max(MIN_FLOOR_DB, self._sorted[int(FLOOR_QUANTILE * len(self._sorted))])
 
-    def _learn(self, level_db: float) -> None:
+    def _update_floor(self, level_db: float) -> None:
         """A running quantile: the floor follows the last levels."""
         self._recent.append(level_db)
         insort(self._sorted, level_db)
@@ -90,11 +93,11 @@ class ActivityDetector:
 
     def _decide(self) -> list[ActiveRegion]:
         floor_db = self.floor_db
-        moves = [self._move(level_db, floor_db) for level_db in self._first_levels_db]
+        regions = [self._step(level_db, floor_db) for level_db in self._first_levels_db]
         self._first_levels_db.clear()
-        return [region for region in moves if region]
+        return [region for region in regions if region]
 
-    def _move(self, level_db: float, floor_db: float) -> ActiveRegion | None:
+    def _step(self, level_db: float, floor_db: float) -> ActiveRegion | None:
         """Process one level and return the sound that ends with it."""
         position, self._position = self._position, self._position + 1
         if level_db >= max(floor_db + self._end_db, self._loudest_db - RANGE_DB):
@@ -130,7 +133,7 @@ class ActivityDetector:
         return ActiveRegion(first, end, self._loudest_db, issue)
 
     def _too_long(self) -> ActiveRegion | None:
-        """The open sound, if it is too long also without what turned out to be far softer."""
+        """The open sound, if it is too long even without levels `RANGE_DB` below its loudest one at both ends."""
         region = self._region()
         if region.issue == "too long":
             self._skipped = True

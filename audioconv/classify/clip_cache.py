@@ -85,7 +85,7 @@ def _key(files: Sequence[_typing.Path], sample_rate: int, length: int, threads: 
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
 
-    # files that are no files are left to `read`, which knows what to say of them
+    # `read` raises the error for paths that are no files
     parts = parallel.run(lambda path: digest(path) if Path(path).is_file() else b"", files, threads)
     return hashlib.sha256(repr((FORMAT, sample_rate, length, parts)).encode()).hexdigest()[:32]
 
@@ -108,7 +108,7 @@ def _write(
     read: Callable[[_typing.Path, NoticeSink], Float32Array],
     threads: int | None,
 ) -> None:
-    """Write the clips with `pwrite` into room that is the file's own: a mapped file on a full disk is a bus error."""
+    """Write the clips with `pwrite` into preallocated space: through a memory map, a full disk would be a bus error."""
     from audioconv.classify.clips import read_all
 
     recorder, size = _NoticeRecorder(), 4 * length

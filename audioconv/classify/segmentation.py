@@ -116,7 +116,7 @@ class EnergySegmenter(GuardedStage):
         self._activity.reset()
         self._samples = SampleQueue(np.empty(0, np.float32))  # what coming clips may need ...
         self._begin = 0  # ... and where it begins
-        self._offset: float | None = None  # the first sample: the filter is spared a step
+        self._offset: float | None = None  # the first sample, subtracted: the high-pass filter would ring
         self._filtered = SampleQueue(np.empty(0, np.float32))  # of a hop that is not complete
         self._powers = SampleQueue(np.empty(0))  # of the hops that the next level still holds
         self._regions: deque[ActiveRegion] = deque()  # sounds whose clips are not complete

@@ -79,7 +79,7 @@ def _described(classifier: "KeywordClassifier") -> dict[str, Any]:
     """The parameters of a classifier as JSON; those that do not belong to the model are left out."""
     params = {name: _plain(value) for name, value in classifier.get_params(deep=False).items() if name != "model"}
     if params["random_state"] is not None and not isinstance(classifier.random_state, (int, np.integer)):
-        params["random_state"] = classifier.seed_  # of a generator the seed that it gave
+        params["random_state"] = classifier.seed_  # what a generator gave
     if isinstance(classifier.class_weight, dict):  # JSON knows only text as keys
         params["class_weight"] = [[_plain(label), _plain(weight)] for label, weight in classifier.class_weight.items()]
     noises = [] if classifier.background_noise is None else list(classifier.background_noise)

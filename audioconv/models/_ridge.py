@@ -139,7 +139,7 @@ class _Problem:
     def __init__(self, x: Array, y: Array, roots: Array, groups: list[IntArray]) -> None:
         self._x, self._y, self._groups = x, y, groups
         self.chosen = np.concatenate(groups)
-        self._share = roots / np.sqrt((roots**2).sum())  # how much the mean owes to each example
+        self._share = roots / np.sqrt((roots**2).sum())  # the unit vector of the unpenalised constant
         self._dual = len(x) <= x.shape[1]
         self._gram_matrix, self._moments = self._gram(), np.empty(0) if self._dual else self._moment()
 
@@ -166,7 +166,7 @@ class _Problem:
         factor = cho_factor(matrix, lower=True, overwrite_a=True)
         if self._dual:
             coefficients = cho_solve(factor, self._y)
-            weight = self._x.T @ coefficients.astype(self._x.dtype)  # of float64 there would be a copy
+            weight = self._x.T @ coefficients.astype(self._x.dtype)  # float64 would copy x
             unit = np.zeros((len(matrix), len(chosen)), order="F")
             unit[chosen, np.arange(len(chosen))] = 1
             gap, residual = penalty * cho_solve(factor, unit, overwrite_b=True)[chosen], penalty * coefficients[chosen]

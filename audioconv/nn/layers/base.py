@@ -83,7 +83,7 @@ class Layer(Settings):
         self._guard = Guard("network in training")
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_programs", "_idle", "_lock", "_changes", "_last", "_guard")  # weights are all that is worth keeping
+        own = ("_programs", "_idle", "_lock", "_changes", "_last", "_guard")  # are made anew
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ def by_axes(
 
 
 class Windows(NamedTuple):
-    """Windows as a layer is told them: numbers for one axis (rank 1), or each for both or (time, freq) (rank 2)."""
+    """Windows as they are given to a layer: for time (rank 1), or for both axes or as (time, freq) (rank 2)."""
 
     kernel_size: Size2d
     stride: Size2d

@@ -102,7 +102,7 @@ def _batch_norm_backward(
     x, grad_y, coefficients, deviation = tensors
     width = bands * shape3(x.shape)[2]
     parameters = {**extent(shape3(x.shape)), "activation": ACTIVATIONS[activation], "bands": bands}
-    # a gradient each for this use of the layer
+    # the gradients of this use of the layer
     own = [graph.array(graph.gradient_of(g)) for g in (norm.grad_scale, norm.grad_shift)]
 
     def encode_sums(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:

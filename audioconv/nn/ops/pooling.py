@@ -64,7 +64,7 @@ def pool(
     power: float = 2.0,
     signed: bool = False,
 ) -> Tensor:
-    """The maximum, average or Lp norm over windows, with its gradient; `shape` is what the output is seen as.
+    """The maximum, average or Lp norm over windows, with its gradient; `shape` is that of the output.
 
     signed: an Lp norm of powers of x, not of |x|.
     """

@@ -162,7 +162,7 @@ class Program:
             for m in range(count - 1):
                 thread = m // shards % threads
                 self._threads[thread][1][SCRATCH][...] = np.nan
-                # as if each micro-batch were a shard, and this thread that one's
+                # as if each micro-batch were a shard with a thread of its own
                 kernels.run(table, then, segments[thread], like, micro_batches, 1, control, m, count)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from audioconv._typing import Array, DTypeLike
 
 CACHE_SIZE = 4  # programs of a layer, one a shape of input
-LARGE = 1 << 12  # elements of an array for which it is worth to align it
+LARGE = 1 << 12  # elements from which an array is aligned to a cache line
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -81,10 +81,10 @@ class ThreadTeam:
             increment(self._control, CONTROL.round)
             try:
                 for i, wakeup in enumerate(self._wakeups):
-                    if self._asleep[i]:  # it reads the round after setting this: no wake-up is lost
+                    if self._asleep[i]:  # a helper sets this before it reads the round: no wake-up is lost
                         wakeup.put(None)
                 guarded(0)
-            except BaseException:  # Ctrl-C, a moment before or after our share
+            except BaseException:  # KeyboardInterrupt outside of `guarded`
                 abandon()
                 raise
             finally:
