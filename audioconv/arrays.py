@@ -60,8 +60,8 @@ def floating(x: ArrayLike, name: str, dims: tuple[int, ...] | None = None) -> Fl
             advice = "; convert it with x.astype('float32')"
         raise DtypeError(f"{name} must be float32 or float64, not {array.dtype}{advice}")
     if dims is not None and array.ndim not in dims:
-        wanted = " or ".join(str(d) for d in dims)
-        raise ShapeError(f"{name} must have {wanted} dimension(s), not {array.ndim} (shape {array.shape})")
+        expected = " or ".join(str(d) for d in dims)
+        raise ShapeError(f"{name} must have {expected} dimension(s), not {array.ndim} (shape {array.shape})")
     return array
 
 
@@ -192,14 +192,14 @@ def number(
     1.0
     """
     bounds = [("at least", least), ("above", above), ("at most", most), ("below", below)]
-    wanted = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
+    expected = " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None)
     if not is_finite(value):
-        raise ArgumentError(f"{name} must be a finite number{wanted and f' {wanted}'}, not {value!r}")
+        raise ArgumentError(f"{name} must be a finite number{expected and f' {expected}'}, not {value!r}")
     value = float(value)
     low = (least is None or value >= least) and (above is None or value > above)
     high = (most is None or value <= most) and (below is None or value < below)
     if not (low and high):
-        raise ArgumentError(f"{name} must be {wanted}, not {value!r}")
+        raise ArgumentError(f"{name} must be {expected}, not {value!r}")
     return value
 
 

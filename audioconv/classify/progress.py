@@ -22,13 +22,13 @@ class Notices:
 
     def __init__(self, verbose: int) -> None:
         self._verbose = verbose
-        self._said: set[str] = set()
+        self._announced: set[str] = set()
 
     def say(self, text: str) -> None:
         """Print a notice, unless it was said already."""
-        if self._verbose and text not in self._said:
+        if self._verbose and text not in self._announced:
             sys.stderr.write(f"audioconv: {text}\n")
-        self._said.add(text)
+        self._announced.add(text)
 
 
 class _Bar(Protocol):

@@ -183,9 +183,9 @@ class EnergySegmenter(GuardedStage):
     def _complete(self, seen: float) -> list[Segment]:
         """The segments whose clips end in the first `seen` samples; what no later one needs is dropped."""
         segments = []
-        while self._regions and self._place(self._regions[0])[2] + self.clip_length <= seen:
+        while self._regions and self._bounds(self._regions[0])[2] + self.clip_length <= seen:
             region = self._regions.popleft()
-            start, end, first = self._place(region)
+            start, end, first = self._bounds(region)
             if start < self._refractory_until:
                 continue
             segment = self._segment(region, start, end, first)
@@ -193,13 +193,13 @@ class EnergySegmenter(GuardedStage):
             segments.append(segment)
         retained = self._retained
         if self._regions:
-            retained = max(retained, self._begin + len(self._samples.items) - self._place(self._regions[0])[2])
+            retained = max(retained, self._begin + len(self._samples.items) - self._bounds(self._regions[0])[2])
         dropped = max(0, len(self._samples.items) - retained)
         self._samples.drop(dropped)
         self._begin += dropped
         return segments
 
-    def _place(self, region: ActiveRegion) -> tuple[int, int, int]:
+    def _bounds(self, region: ActiveRegion) -> tuple[int, int, int]:
         """Where a sound starts and ends, and its clip starts, in samples; a level belongs to its middle hop."""
         start, end = ((hop + LEVEL_HOPS // 2) * self._hop for hop in (region.first, region.end))
         return start, end, start if region.issue == "too long" else (start + end - self.clip_length) // 2

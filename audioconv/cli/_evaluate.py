@@ -47,20 +47,20 @@ def evaluate(
     part = _part(data, split, folder)
     if skip_broken:
         part = part.without(unreadable(part.files))
-    if strange := sorted(set(np.asarray(part.labels, str)) - set(classes)):
-        raise ArgumentError(f"{folder} has labels that {model} does not know: {' '.join(strange)}")
-    part, clips = _unknown_to(classifier, model, part, split or ("test" if data.official else "new"))
-    truth, guess = np.asarray(part.labels, str), np.asarray(classifier.predict(clips), str)
-    right = int((guess == truth).sum())
+    if unknown := sorted(set(np.asarray(part.labels, str)) - set(classes)):
+        raise ArgumentError(f"{folder} has labels that {model} does not know: {' '.join(unknown)}")
+    part, clips = _unseen_clips(classifier, model, part, split or ("test" if data.official else "new"))
+    truth, predictions = np.asarray(part.labels, str), np.asarray(classifier.predict(clips), str)
+    right = int((predictions == truth).sum())
     low, high = wilson_interval(right, len(truth))
     typer.echo(
         f"accuracy {right / len(truth):.2%} ({right} of {len(truth)} clips; 95 % interval {low:.2%} to {high:.2%})"
     )
-    _print_table(confusion_table(confusion_matrix(truth.tolist(), guess.tolist(), classes), classes), classes)
+    _print_table(confusion_table(confusion_matrix(truth.tolist(), predictions.tolist(), classes), classes), classes)
     if errors:
-        for file, true, said in zip(part.files, truth, guess, strict=True):
-            if true != said:
-                typer.echo(f"{file}\t{true}\t{said}")
+        for file, true, predicted in zip(part.files, truth, predictions, strict=True):
+            if true != predicted:
+                typer.echo(f"{file}\t{true}\t{predicted}")
 
 
 def _dataset(
@@ -119,7 +119,7 @@ def _part(data: "Dataset", split: str | None, folder: Path) -> "Dataset":
     return part
 
 
-def _unknown_to(classifier: "KeywordClassifier", model: Path, part: "Dataset", split: str) -> "tuple[Dataset, Array]":
+def _unseen_clips(classifier: "KeywordClassifier", model: Path, part: "Dataset", split: str) -> "tuple[Dataset, Array]":
     """Clips that the model was not trained on, and their samples; what is left out, or not known, is said."""
     from audioconv.classify.clips import check_clips, load_clips
     from audioconv.classify.progress import Notices

@@ -205,6 +205,8 @@ def _butterworth(kind: _Pass, frequency_hz: float, sample_rate: int, channels: i
 
 def _report(target: PathOrFile, done: "Processed", mapping: str | None, option: str) -> None:
     warn_clipped(target, done, f"{option} avoids it, and so does --normalize")
-    said = [mapping] if mapping else []
-    said += [f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB"] if done.gain_db else []
-    say_written(target, done, said)
+    changes = [mapping] if mapping else []
+    changes += (
+        [f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB"] if done.gain_db else []
+    )
+    say_written(target, done, changes)

@@ -46,23 +46,23 @@ def lab(
             say(f"{report} holds what was finished")
             raise
     if "comparison" in found:
-        _tell(found["comparison"])
+        _print_accuracy(found["comparison"])
     typer.echo(f"{report}: {time.monotonic() - start:.0f} s")
 
 
 def _once() -> Callable[[str], None]:
     """A function that says what is done, and of what is counted ("training networks, 8 of 40") only the beginning."""
-    said = set[str]()
+    announced = set[str]()
 
     def announce(text: str) -> None:
-        if text.split(",")[0] not in said:
+        if text.split(",")[0] not in announced:
             say(text)
-            said.add(text.split(",")[0])
+            announced.add(text.split(",")[0])
 
     return announce
 
 
-def _tell(rows: Sequence[Any]) -> None:
+def _print_accuracy(rows: Sequence[Any]) -> None:
     """The main table of the comparison: accuracy with all data at an equal number of parameters."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

@@ -116,8 +116,8 @@ def _meters(playing: Any) -> "Table":
     done = playing.statistics
     table = Table.grid(padding=(0, 2))
     for name, level_db in zip(("in", "out"), playing.take_peaks_db(), strict=True):
-        said = f"{level_db:6.1f} dB" if level_db > -200 else "  silent"
-        table.add_row(name, level_bar(level_db), said, "clips" if level_db > 0 else "")
+        level = f"{level_db:6.1f} dB" if level_db > -200 else "  silent"
+        table.add_row(name, level_bar(level_db), level, "clips" if level_db > 0 else "")
     table.add_row("load", f"{100 * done.load_mean:.1f} %, longest block {100 * done.load_worst:.0f} %")
     table.add_row("lost", f"{done.dropouts} dropouts, {done.late_blocks} late blocks of {done.blocks}")
     return table

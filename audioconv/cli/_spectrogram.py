@@ -97,15 +97,15 @@ def _size(size: str) -> tuple[tuple[float, float], float]:
     """((width, height) in inches, pixels an inch) of what --size says."""
     from audioconv.report.theme import DPI
 
-    said = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)(in|px)?", size.strip().lower())
-    inches = said is not None and said[3] == "in"
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)(in|px)?", size.strip().lower())
+    inches = match is not None and match[3] == "in"
     least, most = _INCHES if inches else _PIXELS
-    if not said or not all(least <= float(side) <= most for side in said.groups()[:2]):
+    if not match or not all(least <= float(side) <= most for side in match.groups()[:2]):
         raise ArgumentError(
             f"--size must be width x height, in pixels from {_PIXELS[0]} to {_PIXELS[1]} such as 1920x1080, or in "
             f"inches from {_INCHES[0]} to {_INCHES[1]} such as 8x4.5in, not {size!r}"
         )
-    width, height = (float(side) for side in said.groups()[:2])
+    width, height = (float(side) for side in match.groups()[:2])
     if inches:
         return (width, height), DPI
     dpi = min(DPI, width / _READABLE[0], height / _READABLE[1])

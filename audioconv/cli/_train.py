@@ -79,8 +79,8 @@ def train(
     from audioconv.nn import History
 
     checkpoint = _outputs(out, history, resume, force)
-    wanted = words and words.split(",")
-    data = checked(load(folder, skip_broken, speaker=speaker, words=wanted), check, skip_broken, threads)
+    keywords = words and words.split(",")
+    data = checked(load(folder, skip_broken, speaker=speaker, words=keywords), check, skip_broken, threads)
     part, validation = data.part("train"), data.part("val")
     if not resume:
         checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
@@ -106,7 +106,7 @@ def train(
     if classifier.interrupted_ and not classifier.history_:
         say(f"interrupted before the first epoch was done; nothing is written to {out}")
         raise typer.Exit(130)
-    classifier.split_ = {"speaker": speaker, "words": wanted, "seed": 0}
+    classifier.split_ = {"speaker": speaker, "words": keywords, "seed": 0}
     classifier.save(out)
     if not classifier.interrupted_:
         checkpoint.unlink(missing_ok=True)
@@ -138,12 +138,12 @@ def _outputs(out: Path, history: Path | None, resume: bool, force: bool) -> Path
 
 def _noises(folder: Path | None, clips: Path, skip_broken: bool) -> list[Path] | None:
     """The recordings of a folder of noises; by default of the one beside the labels, if there is one."""
-    beside = clips / "_background_noise_"
-    if folder is None and not beside.is_dir():
+    background_folder = clips / "_background_noise_"
+    if folder is None and not background_folder.is_dir():
         return None
     from audioconv.io import sound_files
 
-    noises = sound_files(beside if folder is None else folder)
+    noises = sound_files(background_folder if folder is None else folder)
     broken = unreadable(noises) if skip_broken else set[str]()
     return [noise for noise in noises if str(noise) not in broken]
 

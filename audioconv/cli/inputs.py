@@ -13,7 +13,7 @@ def sound(
     file: str | None,
     device: str | None,
     block: int,
-    wanted_rate: int,
+    target_rate: int,
     *,
     seconds: float | None = None,
     partial: bool = False,
@@ -27,20 +27,20 @@ def sound(
         from audioconv.stream.sound_card import microphone
 
         with microphone(device=named(device), seconds=seconds) as (blocks, sample_rate):
-            _say_converted("the microphone", sample_rate, wanted_rate, 1)
+            _say_converted("the microphone", sample_rate, target_rate, 1)
             yield blocks, sample_rate
         return
     from audioconv import io
 
     with sound_source(file) as source:
         about = io.info(source, partial=partial)
-        _say_converted(io.display_name(source), about.sample_rate, wanted_rate, about.channels)
+        _say_converted(io.display_name(source), about.sample_rate, target_rate, about.channels)
         yield _mono(io.blocks(source, block, partial=partial)), about.sample_rate
 
 
-def _say_converted(name: str, sample_rate: int, wanted_rate: int, channels: int) -> None:
-    if sample_rate != wanted_rate:
-        say(f"{name} is resampled from {sample_rate} to {wanted_rate} Hz")
+def _say_converted(name: str, sample_rate: int, target_rate: int, channels: int) -> None:
+    if sample_rate != target_rate:
+        say(f"{name} is resampled from {sample_rate} to {target_rate} Hz")
     if channels > 1:
         say(f"the {channels} channels of {name} are averaged")
 

@@ -115,11 +115,11 @@ def byte_bar(title: str) -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def show_warnings() -> Iterator[None]:
     """Show what is warned of as one line each on stderr, and the same only once."""
-    told = set[str]()
+    shown = set[str]()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if str(message) not in told:
-            told.add(str(message))
+        if str(message) not in shown:
+            shown.add(str(message))
             say(f"warning: {message}")
 
     with warnings.catch_warnings():
@@ -145,5 +145,5 @@ def say_written(target: PathOrFile, done: "Processed", more: Sequence[str] = ())
         say(", ".join([f"{io.display_name(target)}: {done.frames} samples a channel", *more]))
         return
     about = io.info(target)
-    said = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz"]
-    typer.echo(f"{io.display_path(target)}: {', '.join([*said, about.subtype, *more])}")
+    parts = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz"]
+    typer.echo(f"{io.display_path(target)}: {', '.join([*parts, about.subtype, *more])}")

@@ -204,10 +204,10 @@ class Denoise(GuardedStage):
 
     def _tracked_noise(self, power: Array, share: Array) -> Array:
         """The noise in each frame, by minimum statistics: the least mean power within memory, times its bias."""
-        mean, there = (stage.process(plane) for stage, plane in zip(self._mean, (power, share), strict=True))
+        mean, coverage = (stage.process(plane) for stage, plane in zip(self._mean, (power, share), strict=True))
         # what is not finite is no noise, and neither is silence
-        known = np.isfinite(mean) & (there > _PRESENT)
-        mean = np.divide(mean, there, out=np.full_like(mean, np.inf), where=known)
+        known = np.isfinite(mean) & (coverage > _PRESENT)
+        mean = np.divide(mean, coverage, out=np.full_like(mean, np.inf), where=known)
         least = _sliding_minimum(self._past.append(mean), self._memory)
         self._past.drop(len(mean))
         return np.float32(self._bias) * np.where(np.isfinite(least), least, np.float32(0))
@@ -300,8 +300,8 @@ def _power_of(spectra: Array) -> Array:
 
 def _through(stage: Stage, plane: Array, ended: bool) -> Array:
     """The output of a stage for frames, flushed at the end of the signal."""
-    made: Array = stage.process(plane)
-    return np.concatenate((made, stage.flush())) if ended else made
+    output: Array = stage.process(plane)
+    return np.concatenate((output, stage.flush())) if ended else output
 
 
 def _smoothing(kernel: Array, bins: int | None, mode: Literal["same", "causal"] = "same") -> StreamConvolver2d:

@@ -115,7 +115,7 @@ class LogMel:
         self.filters = self._checked(self._librosa_filters() if filters is None else filters)
 
     def __repr__(self) -> str:
-        return f"LogMel({_words(self)})"
+        return f"LogMel({_settings_text(self)})"
 
     def _librosa_filters(self) -> Array:
         from librosa.filters import mel as librosa_mel  # slow to import, and needed by no saved model
@@ -346,7 +346,7 @@ def _norm(norm: BandNorm) -> BandNorm:
     return float(norm)
 
 
-def _words(features: LogMel, n_mfcc: int | None = None) -> str:
+def _settings_text(features: LogMel, n_mfcc: int | None = None) -> str:
     """The main settings, as in a call."""
     settings = features.settings()
     shown = ["sample_rate", "window_ms", "hop_ms", *([] if n_mfcc is None else ["n_mfcc"]), "n_mels", "fmin", "fmax"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from audioconv import arrays
 from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
 from audioconv.errors import ArgumentError
-from audioconv.features.logmel import BandNorm, LogMel, _words
+from audioconv.features.logmel import BandNorm, LogMel, _settings_text
 from audioconv.features.stream import MfccStream
 
 
@@ -82,7 +82,7 @@ class Mfcc:
         self._basis = basis
 
     def __repr__(self) -> str:
-        return f"Mfcc({_words(self.log_mel, self.n_mfcc)})"
+        return f"Mfcc({_settings_text(self.log_mel, self.n_mfcc)})"
 
     @property
     def sample_rate(self) -> int:

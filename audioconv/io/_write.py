@@ -273,10 +273,10 @@ def _codes(samples: Array, bits: int, noise: np.random.Generator | None = None) 
     libsndfile's own conversion from floats cuts off instead of rounding: a file read and written again would change.
     """
     half = 2.0 ** (bits - 1)
-    wanted = samples.astype(np.float64) * half
-    codes = np.rint(wanted)
+    scaled = samples.astype(np.float64) * half
+    codes = np.rint(scaled)
     if noise is not None:
-        pairs = noise.random((*wanted.shape, 2))  # in the order of the samples, so that blocks do not matter
-        codes = np.where(codes == wanted, codes, np.rint(wanted + pairs[..., 0] - pairs[..., 1]))
+        pairs = noise.random((*scaled.shape, 2))  # in the order of the samples, so that blocks do not matter
+        codes = np.where(codes == scaled, codes, np.rint(scaled + pairs[..., 0] - pairs[..., 1]))
     shifted: Array = np.clip(codes, -half, half - 1).astype(np.int32) << np.int32(32 - bits)
     return shifted

@@ -194,17 +194,17 @@ def next_numbered_path(folder: AnyPath, prefix: str = "", suffix: str = ".wav") 
     >>> with next_numbered_path("clips/yes", "anna_") as path:  # doctest: +SKIP
     ...     write(path, samples, 16000)
     """
-    place, number = writable_path(Path(os.fsdecode(folder)) / "0").parent, 0
+    directory, number = writable_path(Path(os.fsdecode(folder)) / "0").parent, 0
     while True:
-        number = max(number, _largest_number(place, prefix)) + 1
-        path = place / f"{prefix}{number:04d}{suffix}"
-        claim = place / f".{path.stem}.claim"  # not the file itself, which would be there before it is whole
+        number = max(number, _largest_number(directory, prefix)) + 1
+        path = directory / f"{prefix}{number:04d}{suffix}"
+        claim = directory / f".{path.stem}.claim"  # not the file itself, which would be there before it is whole
         try:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             continue
         try:
-            if _largest_number(place, prefix) >= number:  # another process has just used it
+            if _largest_number(directory, prefix) >= number:  # another process has just used it
                 continue
             yield path
             return

@@ -81,12 +81,12 @@ def _chunked_layout(file: BinaryIO, size: int, magic: bytes) -> StreamLayout:
             break
     if kind.data not in chunks:
         return StreamLayout()
-    said = _said_length(file, magic, chunks)
-    there = size - chunks[kind.data].start
-    length = _true_length(file, size, kind, chunks[kind.data], said)
+    declared = _declared_length(file, magic, chunks)
+    available = size - chunks[kind.data].start
+    length = _true_length(file, size, kind, chunks[kind.data], declared)
     missing = ""
-    if length > there:
-        missing, length = cut_short(length - there), there
+    if length > available:
+        missing, length = cut_short(length - available), available
     codec = _codec(file, magic, chunks)
     if codec == _MP3:
         return _mp3_layout(file, chunks[kind.data].start, length, missing)
@@ -94,7 +94,7 @@ def _chunked_layout(file: BinaryIO, size: int, magic: bytes) -> StreamLayout:
         at = chunks[kind.data].start - 4
         return StreamLayout((patched_ranges(at + 4 + length, {at: struct.pack("<I", length - 1)}),), missing=missing)
     known = magic != b"BW64" and not (magic == b"riff" and codec == _EXTENSIBLE)
-    if length == said and not missing and known:
+    if length == declared and not missing and known:
         return StreamLayout()
     mended = _mended(file, magic, chunks, max(0, length - kind.lead))
     return mended._replace(missing=missing or mended.missing)
@@ -148,7 +148,7 @@ def _chunks(file: BinaryIO, size: int, kind: _Kind, start: int) -> Iterator[_Chu
         start += -start % kind.align
 
 
-def _said_length(file: BinaryIO, magic: bytes, chunks: _Chunks) -> int | None:
+def _declared_length(file: BinaryIO, magic: bytes, chunks: _Chunks) -> int | None:
     """Bytes of the sound chunk by the header; None where that leaves it open."""
     length = chunks[_KINDS[magic].data].length
     if magic in _RF64 and b"ds64" in chunks and length == _FULL:
@@ -160,16 +160,16 @@ def _said_length(file: BinaryIO, magic: bytes, chunks: _Chunks) -> int | None:
     return length if length < _OPEN_END else None
 
 
-def _true_length(file: BinaryIO, size: int, kind: _Kind, chunk: _Chunk, said: int | None) -> int:
+def _true_length(file: BinaryIO, size: int, kind: _Kind, chunk: _Chunk, declared: int | None) -> int:
     """The true length of the sound chunk, in bytes."""
-    there = size - chunk.start
-    if said is None:
-        return there
-    if said <= kind.lead and there > kind.lead and not _ends_well(file, size, kind, chunk.start + said):
-        return there
-    if kind.header.endswith("4sI") and there - said >= _WRAP:
-        return said + (there - said) // _WRAP * _WRAP
-    return said
+    available = size - chunk.start
+    if declared is None:
+        return available
+    if declared <= kind.lead and available > kind.lead and not _ends_well(file, size, kind, chunk.start + declared):
+        return available
+    if kind.header.endswith("4sI") and available - declared >= _WRAP:
+        return declared + (available - declared) // _WRAP * _WRAP
+    return declared
 
 
 def _ends_well(file: BinaryIO, size: int, kind: _Kind, start: int) -> bool:
@@ -254,13 +254,13 @@ def _au_layout(head: bytes, size: int, order: str) -> StreamLayout:
     if len(head) < 12:
         return StreamLayout()
     start, length = struct.unpack_from(order + "II", head, 4)
-    there = size - start
-    if there - length >= _WRAP and length < _OPEN_END:
+    available = size - start
+    if available - length >= _WRAP and length < _OPEN_END:
         length = _FULL
-    if length >= _OPEN_END or (length == 0 and there > 0):
-        said = struct.pack(order + "I", there if there < _OPEN_END else _FULL)
-        return StreamLayout((patched_ranges(size, {8: said}),))
-    if length > there:
-        pieces = patched_ranges(size, {8: struct.pack(order + "I", max(0, there))})
-        return StreamLayout((pieces,), missing=cut_short(length - there))
+    if length >= _OPEN_END or (length == 0 and available > 0):
+        length_field = struct.pack(order + "I", available if available < _OPEN_END else _FULL)
+        return StreamLayout((patched_ranges(size, {8: length_field}),))
+    if length > available:
+        pieces = patched_ranges(size, {8: struct.pack(order + "I", max(0, available))})
+        return StreamLayout((pieces,), missing=cut_short(length - available))
     return StreamLayout()

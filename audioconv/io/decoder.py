@@ -219,8 +219,8 @@ class SndfileDecoder:
             return found
         except AudioFileError as error:  # soundfile does not say how many samples came before
             self._fail(error)
-        there = np.flatnonzero(~np.isnan(samples.reshape(_GRID, -1)).all(axis=1))
-        return samples[: there[-1] + 1 if len(there) else 0]
+        decoded = np.flatnonzero(~np.isnan(samples.reshape(_GRID, -1)).all(axis=1))
+        return samples[: decoded[-1] + 1 if len(decoded) else 0]
 
     def _sound_do(self, what: Callable[[], _Result]) -> _Result:
         """Call libsndfile; whatever it cannot do becomes one clear error."""

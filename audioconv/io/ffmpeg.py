@@ -77,10 +77,10 @@ class FfmpegDecoder:
                 self.close()
                 raise
         self._row = np.dtype(self._dtype).itemsize * self.channels
-        said = self._said()
-        found = re.search(r"Audio: (\w+)", said)
+        log = self._log()
+        found = re.search(r"Audio: (\w+)", log)
         self.subtype = found[1].upper() if found else "UNKNOWN"
-        found = re.search(r"Input #0, ([^,\s]+)", said)
+        found = re.search(r"Input #0, ([^,\s]+)", log)
         self.format = found[1].upper() if found else "FFMPEG"
 
     def close(self) -> None:
@@ -107,13 +107,13 @@ class FfmpegDecoder:
 
     def issue(self) -> str:
         """What went wrong, as the rest of a sentence; "" if nothing did."""
-        said = self._said_wrong()
-        return f"is damaged or cut short (ffmpeg: {said})" if said else ""
+        message = self._error_message()
+        return f"is damaged or cut short (ffmpeg: {message})" if message else ""
 
-    def _said_wrong(self) -> str:
+    def _error_message(self) -> str:
         if self._process.poll() is None:
             self._process.wait(_PATIENCE_S)
-        lines = re.findall(r"^(?:\[[^\]]*\] )?\[(?:error|fatal|panic)\] (.*)$", self._said(), re.M)
+        lines = re.findall(r"^(?:\[[^\]]*\] )?\[(?:error|fatal|panic)\] (.*)$", self._log(), re.M)
         if lines:
             return str(lines[0]).strip()
         return f"ffmpeg ended with {self._process.returncode}" if self._process.returncode else ""
@@ -121,8 +121,8 @@ class FfmpegDecoder:
     def _read_header(self) -> None:
         data = self._bytes(12)
         if len(data) < 12:
-            issue = self._said_wrong()
-            if "matches no streams" in self._said():
+            issue = self._error_message()
+            if "matches no streams" in self._log():
                 raise AudioFileError(
                     f"{self.name} holds no sound that ffmpeg knows; a file with a sound track is wanted"
                 )
@@ -135,19 +135,19 @@ class FfmpegDecoder:
             if name == b"fmt ":
                 self.channels, self.sample_rate = struct.unpack_from("<HI", body, 2)
 
-    def _bytes(self, wanted: int) -> bytes:
+    def _bytes(self, size: int) -> bytes:
         parts, done = [], 0
-        while done < wanted:
+        while done < size:
             if os.name == "posix" and not select.select([self._output], [], [], _PATIENCE_S)[0]:
                 raise AudioFileError(f"{self.name} cannot be read: ffmpeg gave nothing for {_PATIENCE_S:g} s")
-            data = self._output.read(min(wanted - done, _COPIED))
+            data = self._output.read(min(size - done, _COPIED))
             if not data:
                 break
             parts.append(data)
             done += len(data)
         return b"".join(parts)
 
-    def _said(self) -> str:
+    def _log(self) -> str:
         self._errors.seek(0)
         return str(self._errors.read(), "utf-8", "replace")
 

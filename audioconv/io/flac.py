@@ -7,7 +7,7 @@ from audioconv.io.stream_layout import StreamLayout
 _MARKS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # how a stream begins: with a block of 34 bytes
 _SAMPLES = slice(21, 26)  # of a header: the number of samples, in the lower 36 bits
 _BLOCK, _FRAME = slice(10, 12), slice(15, 18)  # samples and bytes of the largest frame
-_SOUGHT = 1 << 20  # bytes searched at a time
+_SEARCHED = 1 << 20  # bytes searched at a time
 _LAST = 0x80  # flag of the last block before the sound
 
 
@@ -67,7 +67,7 @@ def _marks(file: BinaryIO, at: int, end: int) -> list[int]:
     found = []
     while at < end:
         file.seek(at)
-        data = file.read(min(_SOUGHT, end - at))
+        data = file.read(min(_SEARCHED, end - at))
         for mark in _MARKS:
             inside = data.find(mark)
             while inside >= 0:

@@ -27,7 +27,7 @@ CAF_BITMAP, _CAF_LAYOUTS = 0x10000, {0x640001: 0x4, 0x650002: 0x3, 0x790006: 0x3
 # Chunks that say something of samples as such, or of the file itself; they are made anew, or mean nothing.
 _OWN = {b"fmt ", b"data", b"fact", b"PEAK", b"ds64", b"JUNK", b"junk", b"PAD ", b"FLLR", b"filr", b"COMM", b"SSND",
         b"FVER", b"desc", b"free", b"pakt", b"kuki", b"levl", b"LEVL", b"chan", b"CHAN", b"wave", b"riff"}  # fmt: skip
-_KEPT: dict[str, set[bytes]] = {
+_COPIED_CHUNKS: dict[str, set[bytes]] = {
     riff.RIFF: {b"bext", b"cue ", b"smpl", b"inst", b"plst", b"LIST", b"acid", b"iXML", b"axml", b"chna", b"_PMX",
                 b"cart", b"DISP", b"CSET", b"id3 ", b"ID3 ", b"SNDM", b"LGWV", b"strc"},
     riff.AIFF: {b"NAME", b"AUTH", b"(c) ", b"ANNO", b"MARK", b"INST", b"COMT", b"APPL", b"MIDI", b"AESD", b"ID3 ",
@@ -114,8 +114,8 @@ class Metadata:
         """
         import soundfile
 
-        says = form == "WAV" and self.channel_mask is not None and channels == self.channels
-        return "WAVEX" if says and soundfile.check_format("WAVEX", subtype) else form
+        has_mask = form == "WAV" and self.channel_mask is not None and channels == self.channels
+        return "WAVEX" if has_mask and soundfile.check_format("WAVEX", subtype) else form
 
 
 def read_metadata(source: PathOrFile, about: "Info | None" = None) -> Metadata:
@@ -171,9 +171,9 @@ def _of_chunks(found: Metadata, file: BinaryIO, inside: riff.ChunkTable) -> None
     found.family = inside.family
     data = {chunk.name: riff.content(file, chunk) for chunk in reversed(inside.chunks) if chunk.name not in _OWN}
     found.channel_mask = _channel_mask(file, inside)
-    kept = _KEPT.get(inside.family, set()) if inside.order == _ORDERS[inside.family] else set()
+    copied = _COPIED_CHUNKS.get(inside.family, set()) if inside.order == _ORDERS[inside.family] else set()
     for chunk in inside.chunks:
-        if chunk.name in kept:
+        if chunk.name in copied:
             found.chunks.append((chunk.name, riff.content(file, chunk)))
         elif inside.whole and chunk.name not in _OWN | _TEXTS and data[chunk.name].strip(b"\0"):
             found.dropped.append(f"the {_printable(chunk.name)} chunk")
@@ -183,9 +183,9 @@ def _of_chunks(found: Metadata, file: BinaryIO, inside: riff.ChunkTable) -> None
     _of_texts(found)
     if inside.family == riff.CAF:
         _more(found.tags, _caf_info(data.get(b"info", b"")))
-    elif b"MARK" in kept:
+    elif b"MARK" in copied:
         found.markers = aiff_markers(data.get(b"MARK", b""))
-    elif b"cue " in kept:
+    elif b"cue " in copied:
         labels = next((content for name, content in found.chunks if name == b"LIST" and content[:4] == b"adtl"), b"")
         found.markers = wav_markers(data.get(b"cue ", b""), labels)
 

@@ -21,7 +21,7 @@ _KBITS = {  # (version 1?, layer): kbit/s by index
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # Hz by version
-_SOUGHT = 1 << 16  # bytes searched at a time for the next frame
+_SEARCHED = 1 << 16  # bytes searched at a time for the next frame
 _FAR = 1 << 18  # bytes from the start in which the first frame must be
 _CHAIN = 4  # frames in a row that are believed to be some
 _FRAMES, _BYTES, _ALL = 1, 2, 15  # flags of the Xing frame: which of its four fields there are
@@ -116,7 +116,7 @@ def _joined(links: list[_Link], size: int, issue: str) -> StreamLayout:
         if index is None or index.audible:
             inflated.append(len(parts))
         else:
-            pieces = _recounted(pieces, index, link.frames)
+            pieces = _with_frame_count(pieces, index, link.frames)
             whole = link.frames - (cut > 0)
             if whole < index.frames:
                 missing.append(f"is cut short: {whole} whole frames where its header says {index.frames}")
@@ -124,7 +124,7 @@ def _joined(links: list[_Link], size: int, issue: str) -> StreamLayout:
     return StreamLayout(tuple(parts) or (None,), None, not inflated, "; ".join(missing[:1]), tuple(inflated))
 
 
-def _recounted(pieces: list[Range], index: _Index, frames: int) -> list[Range]:
+def _with_frame_count(pieces: list[Range], index: _Index, frames: int) -> list[Range]:
     """The pieces of a link with the true number of frames and bytes in its index.
 
     Where there are others than it says, the end of the last one is not cut off.
@@ -148,15 +148,15 @@ def _index(file: BinaryIO, at: int, frame: Header) -> _Index | None:
         return None
     file.seek(at)
     data = file.read(min(frame.length, 256))
-    place = 4 + ((32, 17) if version == 3 else (17, 9))[channels == 1]
-    if data[place : place + 4] in (b"Xing", b"Info") and len(data) >= place + 16:
-        flags, frames, length = struct.unpack_from(">III", data, place + 4)
+    offset = 4 + ((32, 17) if version == 3 else (17, 9))[channels == 1]
+    if data[offset : offset + 4] in (b"Xing", b"Info") and len(data) >= offset + 16:
+        flags, frames, length = struct.unpack_from(">III", data, offset + 4)
         if not flags & _FRAMES or not frames:
             return _Index(0, 0, 0, True, 0, 0, b"")
-        padding_at = place + _LAME_PADDING if flags & _ALL == _ALL and len(data) >= place + _LAME_PADDING + 2 else 0
+        padding_at = offset + _LAME_PADDING if flags & _ALL == _ALL and len(data) >= offset + _LAME_PADDING + 2 else 0
         padding = data[padding_at : padding_at + 2]
-        length, length_at = (length, at + place + 12) if flags & _BYTES else (0, 0)
-        return _Index(at + place + 8, frames, length, False, length_at, padding_at and at + padding_at, padding)
+        length, length_at = (length, at + offset + 12) if flags & _BYTES else (0, 0)
+        return _Index(at + offset + 8, frames, length, False, length_at, padding_at and at + padding_at, padding)
     if data[36:40] == b"VBRI" and len(data) >= 54:
         length, frames = struct.unpack_from(">II", data, 46)
         return _Index(at + 50, frames, length, True, 0, 0, b"")
@@ -213,24 +213,24 @@ def _sync(file: BinaryIO, at: int, size: int) -> int | None:
     """Offset of the next four bytes that may be a header, None if there are none."""
     while at + 4 <= size:
         file.seek(at)
-        data = file.read(_SOUGHT)
+        data = file.read(_SEARCHED)
         found = data.find(b"\xff")
         while found >= 0 and found + 4 <= len(data):
             if header(data[found : found + 4]) is not None:
                 return at + found
             found = data.find(b"\xff", found + 1)
-        if len(data) < _SOUGHT:
+        if len(data) < _SEARCHED:
             return None
         at += found if found >= 0 else len(data)
     return None
 
 
-def _chained(file: BinaryIO, at: int, size: int, wanted: int, at_start: bool) -> bool:
-    """Whether `wanted` frames of a kind follow one another, or all that the file has from its start."""
+def _chained(file: BinaryIO, at: int, size: int, frames: int, at_start: bool) -> bool:
+    """Whether `frames` frames of a kind follow one another, or all that the file has from its start."""
     first, count = _header_at(file, at), 0
     if first is None or not first.length:
         return at_start
-    while count < wanted:
+    while count < frames:
         frame = _header_at(file, at)
         if frame is None or not frame.length or frame.kind != first.kind:
             return count > 1 and at_start

@@ -9,7 +9,7 @@ from audioconv.io.stream_layout import Range, StreamLayout, cut_short
 
 _HEADER = 27  # bytes of a page before its table
 _BEGINS = 2  # flag of the first page of a stream
-_SOUGHT = 1 << 16  # bytes searched at a time for the next page
+_SEARCHED = 1 << 16  # bytes searched at a time for the next page
 _FLAC_START = 9  # bytes before the native stream in the first packet of Ogg FLAC
 _DECODED = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
 
@@ -34,8 +34,8 @@ def ogg_layout(file: BinaryIO, size: int) -> StreamLayout:
         Its length in bytes.
     """
     pages = list(_pages(file, size))
-    lacking = pages[-1].end - size if pages else 1
-    missing = cut_short(lacking) if lacking > 0 else ""
+    missing_bytes = pages[-1].end - size if pages else 1
+    missing = cut_short(missing_bytes) if missing_bytes > 0 else ""
     links = _links([page for page in pages if page.end <= size])
     parts, whole = [], True
     flac = False
@@ -81,11 +81,11 @@ def _next_page(file: BinaryIO, at: int) -> int | None:
     """Offset of the next page from an offset on, None if there is none."""
     while True:
         file.seek(at)
-        data = file.read(_SOUGHT)
+        data = file.read(_SEARCHED)
         found = data.find(b"OggS")
         if found >= 0:
             return at + found
-        if len(data) < _SOUGHT:
+        if len(data) < _SEARCHED:
             return None
         at += len(data) - 3
 
@@ -110,8 +110,8 @@ def _codec(file: BinaryIO, page: _Page) -> bytes | None:
 
 def _holes(pages: list[_Page]) -> str:
     """What is missing between the pages of a stream, "" if nothing is."""
-    lost = sum(max(0, after.number - page.number - 1) for page, after in pairwise(pages))
-    return f"is damaged: {lost} page(s) are missing in the middle" if lost else ""
+    missing_pages = sum(max(0, after.number - page.number - 1) for page, after in pairwise(pages))
+    return f"is damaged: {missing_pages} page(s) are missing in the middle" if missing_pages else ""
 
 
 def _packets(pages: list[_Page]) -> list[Range]:

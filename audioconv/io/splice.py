@@ -39,7 +39,7 @@ class SplicedFile(io.RawIOBase):
         self._starts = [0, *accumulate(map(range_length, self._pieces))]
         self._size = self._starts[-1]
         self._reported_size = self._size if reported_size is None else reported_size
-        self._at = 0
+        self._position = 0
         self.raised: BaseException | None = None
 
     def readable(self) -> bool:
@@ -52,13 +52,13 @@ class SplicedFile(io.RawIOBase):
 
     def tell(self) -> int:
         """The position in bytes."""
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position, and return it."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._reported_size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._reported_size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Read as many bytes as the buffer takes, fewer only at the end."""
@@ -67,25 +67,25 @@ class SplicedFile(io.RawIOBase):
             while done < len(view) and (data := self._next(len(view) - done)):
                 view[done : done + len(data)] = data
                 done += len(data)
-                self._at += len(data)
+                self._position += len(data)
         except BaseException as error:
             self.raised = error
         return done
 
-    def _next(self, wanted: int) -> bytes:
-        """Up to `wanted` bytes from the position on, out of one piece."""
-        if self._at >= self._size:
+    def _next(self, size: int) -> bytes:
+        """Up to `size` bytes from the position on, out of one piece."""
+        if self._position >= self._size:
             return (
-                bytes(min(wanted, max(0, self._reported_size - self._at)))
-                if self._at >= self._reported_size - _TAG
+                bytes(min(size, max(0, self._reported_size - self._position)))
+                if self._position >= self._reported_size - _TAG
                 else b""
             )
-        index = bisect_right(self._starts, self._at) - 1
-        piece, inside = self._pieces[index], self._at - self._starts[index]
+        index = bisect_right(self._starts, self._position) - 1
+        piece, inside = self._pieces[index], self._position - self._starts[index]
         if isinstance(piece, bytes):
-            return piece[inside : inside + wanted]
+            return piece[inside : inside + size]
         self._file.seek(piece[0] + inside)
-        return self._file.read(min(wanted, piece[1] - piece[0] - inside))
+        return self._file.read(min(size, piece[1] - piece[0] - inside))
 
 
 def range_length(piece: Range) -> int:

@@ -55,8 +55,8 @@ def add(tags: Tags, name: str, values: Iterable[object]) -> None:
 
 def without_stale(tags: Tags) -> tuple[Tags, bool]:
     """The tags that are still true when the samples have changed, and whether a loudness was among the others."""
-    kept = {name: values for name, values in tags.items() if not _STALE.fullmatch(name) and _KEY.fullmatch(name)}
-    return kept, any(_LOUDNESS.match(name) for name in tags)
+    valid = {name: values for name, values in tags.items() if not _STALE.fullmatch(name) and _KEY.fullmatch(name)}
+    return valid, any(_LOUDNESS.match(name) for name in tags)
 
 
 def strip_id3(id3: Any) -> bool:

@@ -141,10 +141,10 @@ def _on_axis(image: Array, bin_hz: float, axis: FrequencyAxis, signed: bool = Fa
     below = np.minimum(middles.astype(int), bins - 2)
     share = (middles - below)[:, None].astype(image.dtype)
     rows = (1 - share) * image[below] + share * image[below + 1]
-    firsts, lasts = np.ceil(edge_bins[:-1]).astype(int), np.ceil(edge_bins[1:]).astype(int)
-    for row, (first, last) in enumerate(zip(firsts, np.minimum(lasts, bins), strict=True)):
-        if first < last:
-            most, least = image[first:last].max(axis=0), image[first:last].min(axis=0)
+    firsts, ends = np.ceil(edge_bins[:-1]).astype(int), np.ceil(edge_bins[1:]).astype(int)
+    for row, (first, end) in enumerate(zip(firsts, np.minimum(ends, bins), strict=True)):
+        if first < end:
+            most, least = image[first:end].max(axis=0), image[first:end].min(axis=0)
             rows[row] = np.where(most >= -least, most, least) if signed else most
     return rows, edges[0], edges[-1]
 

@@ -78,13 +78,13 @@ def confusion_matrix(y_true: Sequence[object], y_pred: Sequence[object], labels:
     """
     if len(y_true) != len(y_pred):
         raise ShapeError(f"y_true and y_pred must have one label a clip each, not {len(y_true)} and {len(y_pred)}")
-    place = {str(label): i for i, label in enumerate(labels)}
-    strange = sorted({str(label) for label in (*y_true, *y_pred)} - set(place))
-    if strange:
-        raise ArgumentError(f"labels must hold every label; missing: {', '.join(strange)}")
-    counts = np.zeros((len(place), len(place)), np.int64)
+    index = {str(label): i for i, label in enumerate(labels)}
+    missing = sorted({str(label) for label in (*y_true, *y_pred)} - set(index))
+    if missing:
+        raise ArgumentError(f"labels must hold every label; missing: {', '.join(missing)}")
+    counts = np.zeros((len(index), len(index)), np.int64)
     for true, predicted in zip(y_true, y_pred, strict=True):
-        counts[place[str(true)], place[str(predicted)]] += 1
+        counts[index[str(true)], index[str(predicted)]] += 1
     return counts
 
 

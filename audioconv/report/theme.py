@@ -41,13 +41,15 @@ def label(panel: "Axes", x: str | None = None, y: str | None = None, title: str 
 def wrapped(title: str, inches: float, lines: int = 3) -> str:
     """A title in lines that are no wider; of one that needs more than `lines`, the middle is left out."""
     title = " ".join(title.splitlines())
-    kept = len(title)
+    length = len(title)
     while True:
-        short = title if kept >= len(title) else f"{title[: -(-kept // 2)]} \u2026 {title[len(title) - kept // 2 :]}"
+        short = (
+            title if length >= len(title) else f"{title[: -(-length // 2)]} \u2026 {title[len(title) - length // 2 :]}"
+        )
         rows = _rows(short, inches)
-        if len(rows) <= lines or kept <= 2:
+        if len(rows) <= lines or length <= 2:
             return "\n".join(rows)
-        kept = min(kept, len(title)) * 9 // 10
+        length = min(length, len(title)) * 9 // 10
 
 
 def _rows(text: str, inches: float) -> list[str]:

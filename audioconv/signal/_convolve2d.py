@@ -135,19 +135,19 @@ def convolve2d(
         axis_index_map, modes, sides, data.shape, taps.shape, strides, dilations
     )  # fmt: skip
     finite = finite_stand_ins(taps)
-    made = method_for(
+    plane_method = method_for(
         finite, (frames, bins), dtype, method=method, stride=strides, dilation=dilations, tolerance=tolerance
     )
     if finite is not taps:
-        made = Nonfinite(made, taps, strides, dilations)
+        plane_method = Nonfinite(plane_method, taps, strides, dilations)
     plane, reach = Plane(data, rows, columns, first), len(rows) - (frames - 1) * strides[0]
     y = _result(out, (frames, bins), dtype, (data, taps))
 
     def fill(piece: tuple[int, int]) -> None:
         begin, end = piece
-        made.fill(plane.part(slice(begin * strides[0], (end - 1) * strides[0] + reach)), y[begin:end])
+        plane_method.fill(plane.part(slice(begin * strides[0], (end - 1) * strides[0] + reach)), y[begin:end])
 
-    parallel.run(fill, split_range(frames, parallel.thread_count(threads), made.grain), threads)
+    parallel.run(fill, split_range(frames, parallel.thread_count(threads), plane_method.grain), threads)
     return y
 
 
@@ -201,8 +201,8 @@ def axis_index_map(
     reach = (taps - 1) * dilation
     begin, length = output_range(mode, size, reach + 1)
     count = -(-length // stride)
-    wanted = (count - 1) * stride + 1 + reach
-    return frozen(boundary_index_map(size, begin - reach, wanted, boundary), np.int64), begin - reach, count
+    inputs = (count - 1) * stride + 1 + reach
+    return frozen(boundary_index_map(size, begin - reach, inputs, boundary), np.int64), begin - reach, count
 
 
 def method_for(
@@ -227,14 +227,14 @@ def method_for(
         return Direct2d(kernel)
     if chosen.method == "direct":
         return SparseFIR2d(kernel, stride, dilation)
-    made: PlaneMethod
+    plane_method: PlaneMethod
     if column_factors is not None and row_factors is not None and chosen.method == "separable":
         columns, rows = dilate_kernel(column_factors, (1, dilation[0])), dilate_kernel(row_factors, (1, dilation[1]))
-        made = Separable2d(columns.astype(dtype), rows.astype(dtype))
+        plane_method = Separable2d(columns.astype(dtype), rows.astype(dtype))
     else:
         every_column = (shape[1] - 1) * stride[1] + 1
-        made = OverlapAdd2d(dilate_kernel(kernel, dilation), chosen.fft_size, every_column)
-    return made if stride == (1, 1) else Strided(made, stride)
+        plane_method = OverlapAdd2d(dilate_kernel(kernel, dilation), chosen.fft_size, every_column)
+    return plane_method if stride == (1, 1) else Strided(plane_method, stride)
 
 
 def _factors(kernel: Array, method: Method2d, tolerance: float) -> tuple[Array, Array] | tuple[None, None]:

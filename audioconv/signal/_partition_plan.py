@@ -103,10 +103,10 @@ class PartitionPlan:
 class _PartitionCosts:
     """Predicted costs of the parts of a plan, for its channels."""
 
-    def __init__(self, wanted: PartitionPlan) -> None:
-        self._costs = cost.of(wanted.dtype)
-        self._transforms = (wanted.inputs + wanted.outputs) / 2
-        self._filters = wanted.fan_in * wanted.outputs
+    def __init__(self, request: PartitionPlan) -> None:
+        self._costs = cost.of(request.dtype)
+        self._transforms = (request.inputs + request.outputs) / 2
+        self._filters = request.fan_in * request.outputs
 
     def head_s(self, levels: tuple[Level, ...], head_taps: int, samples: int) -> float:
         """Seconds a sample of all channels in the head, in blocks of `samples`."""
@@ -138,29 +138,29 @@ def partition_plan(
 ) -> PartitionPlan:
     """The best `PartitionPlan` for a stream with filters of `taps` taps, in blocks of `block` samples."""
     block = min(max(block, BLOCKS[0]), BLOCKS[1])
-    wanted = PartitionPlan(taps, latency, inputs, outputs, inputs if matrix else 1, dtype, block, ())
-    return _best_plan(wanted, cost.tuned())
+    request = PartitionPlan(taps, latency, inputs, outputs, inputs if matrix else 1, dtype, block, ())
+    return _best_plan(request, cost.tuned())
 
 
 _Found = tuple[float, tuple[Level, ...]]  # cost of a sample, levels
 
 
 @lru_cache(256)
-def _best_plan(wanted: PartitionPlan, _tuned: bool) -> PartitionPlan:
-    costs, end = _PartitionCosts(wanted), wanted.latency + wanted.taps
+def _best_plan(request: PartitionPlan, _tuned: bool) -> PartitionPlan:
+    costs, end = _PartitionCosts(request), request.latency + request.taps
     deferred: dict[int, _Found] = {}  # for each partition size B the best levels from tap 2 B on
     for size in reversed(cost.PARTITIONS):
         if 2 * size < end:
             deferred[size] = _best(size, 2 * size, end, deferred, costs)
-    choices: list[_Found] = [(costs.head_s((), wanted.taps, wanted.block), ())]
+    choices: list[_Found] = [(costs.head_s((), request.taps, request.block), ())]
     for size in cost.PARTITIONS:
-        begin = max(size, wanted.latency // size * size)
+        begin = max(size, request.latency // size * size)
         if begin < end:
             levels_s, levels = _best(size, begin, end, deferred, costs)
-            head_s = costs.head_s(levels, max(0, begin - wanted.latency), wanted.block)
-            at_once_s = 0.0 if levels[0].deferred or wanted.block >= size else costs.level_s(levels[0])
-            choices.append((levels_s + head_s + EVENNESS * at_once_s / wanted.block, levels))
-    return replace(wanted, levels=min(choices)[1])
+            head_s = costs.head_s(levels, max(0, begin - request.latency), request.block)
+            at_once_s = 0.0 if levels[0].deferred or request.block >= size else costs.level_s(levels[0])
+            choices.append((levels_s + head_s + EVENNESS * at_once_s / request.block, levels))
+    return replace(request, levels=min(choices)[1])
 
 
 def _best(size: int, begin: int, end: int, deferred: dict[int, _Found], costs: _PartitionCosts) -> _Found:

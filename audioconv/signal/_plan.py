@@ -65,7 +65,7 @@ class Plan:
         best, unit = self.candidates[0], "tile" if isinstance(self.samples, tuple) else "transform"
         rows = []
         for one in self.candidates:
-            does = f"{one.fft_size:,} samples a {unit}" if one.fft_size else _SAYS[one.method]
+            does = f"{one.fft_size:,} samples a {unit}" if one.fft_size else _DESCRIPTIONS[one.method]
             than = "chosen" if one is best else f"{one.predicted_s / best.predicted_s:.3g} times as long"
             rows.append((one.method, f"{1e3 * one.predicted_s:.3g} ms", than, does))
         return rows
@@ -87,7 +87,7 @@ class Plan:
         return f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
 
 
-_SAYS = {
+_DESCRIPTIONS = {
     "direct": "a product for each tap and output",
     "sparse": "a product for each tap that is not zero",
     "separable": "a product for each row and column of the kernel",

@@ -49,9 +49,9 @@ def _overlap_add(taps: tuple[int, int], outputs: tuple[int, int], costs: cost.Co
     best: cost.Candidate | None = None
     size = cost.TILES[0]
     while True:
-        kept = tile_outputs(size, taps, outputs[1])
-        if kept is not None:
-            number = -(-outputs[0] // kept[0]) * -(-outputs[1] // kept[1])
+        tile_shape = tile_outputs(size, taps, outputs[1])
+        if tile_shape is not None:
+            number = -(-outputs[0] // tile_shape[0]) * -(-outputs[1] // tile_shape[1])
             # the kernel's spectrum takes about as long as a tile
             predicted_s = (number + 1) * cost.sized_s(size, cost.TILES, costs.tile)
             if best is None or predicted_s < best.predicted_s:

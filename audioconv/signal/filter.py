@@ -134,8 +134,8 @@ class Filter:
         candidates = cost.choose(
             samples, len(self._taps), begin, count, dtype, nonzero=self._nonzero, stride=stride, dilation=dilation
         )
-        wanted = [one for one in candidates if method in ("auto", one.method)]
-        chosen = wanted[0] if wanted else cost.Candidate(method, 0, 0.0)
+        allowed = [one for one in candidates if method in ("auto", one.method)]
+        chosen = allowed[0] if allowed else cost.Candidate(method, 0, 0.0)
         if chosen.fft_size and len(self._taps) > samples and not self._finite:  # as a signal, taps would spoil a block
             return cost.Candidate("direct", 0, 0.0)
         return chosen

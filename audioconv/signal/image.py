@@ -214,10 +214,10 @@ class OverlapAdd2d:
 
     def __init__(self, kernel: Array, size: int, columns: int) -> None:
         self._shape, self._size = kernel.shape, size
-        kept = tile_outputs(size, (kernel.shape[0], kernel.shape[1]), columns)
-        if kept is None:
+        tile_shape = tile_outputs(size, (kernel.shape[0], kernel.shape[1]), columns)
+        if tile_shape is None:
             raise ValueError(f"a tile of {size} does not hold a kernel of {kernel.shape}")
-        self.kept = self.grain, self._columns = kept
+        self.tile_shape = self.grain, self._columns = tile_shape
         self._width = self._columns + kernel.shape[1] - 1
         taps = np.zeros((len(kernel), self._width), kernel.dtype)
         taps[:, : kernel.shape[1]] = kernel
@@ -277,9 +277,9 @@ class Nonfinite:
     ) -> tuple[IntArray, Array]:
         """Along one axis: the outputs that the tap contributes to, and the sample of the plane it multiplies."""
         start = (taps - 1 - tap) * dilation
-        wanted = index_map[start : start + (outputs - 1) * stride + 1 : stride]
-        there = np.flatnonzero(wanted >= 0)
-        return there, wanted[there]
+        needed = index_map[start : start + (outputs - 1) * stride + 1 : stride]
+        inside = np.flatnonzero(needed >= 0)
+        return inside, needed[inside]
 
 
 class Strided:
@@ -303,10 +303,10 @@ def tile_outputs(size: int, shape: tuple[int, int], columns: int) -> tuple[int, 
     """
     best: tuple[float, tuple[int, int]] | None = None
     for split in range(1, min(columns, 64) + 1):
-        kept = -(-columns // split)
-        rows = size // (kept + shape[1] - 1) - shape[0] + 1
+        tile_columns = -(-columns // split)
+        rows = size // (tile_columns + shape[1] - 1) - shape[0] + 1
         if rows >= 1 and (best is None or split / rows < best[0]):
-            best = split / rows, (rows, kept)
+            best = split / rows, (rows, tile_columns)
     return None if best is None else best[1]
 
 

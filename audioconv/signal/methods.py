@@ -106,9 +106,9 @@ class OverlapAdd:
 
     def __init__(self, taps: Array, size: int, stride: int, whole: bool) -> None:
         self._size, self._stride = size, stride
-        self.reach, kept = len(taps) - 1, size - len(taps) + 1
-        self._kept = None if whole else kept
-        self.grain = None if whole else kept // gcd(kept, stride)
+        self.reach, block_outputs = len(taps) - 1, size - len(taps) + 1
+        self._block_outputs = None if whole else block_outputs
+        self.grain = None if whole else block_outputs // gcd(block_outputs, stride)
         self._header, self._table = right_angle.plan(size, taps.dtype.name)
         self._spectrum = right_angle.filter_spectrum(taps, self._header, self._table)
 
@@ -123,10 +123,10 @@ class OverlapAdd:
 
     def _fill(self, x: Array, begin: int, y: Array) -> None:
         # a single block may begin with the signal: what wraps around then are the zeros after it
-        left_pad = min(self.reach, begin) if self._kept is None else self.reach
-        kept, work = self._kept or y.size, aligned(work_size(self._size), y.dtype)
+        left_pad = min(self.reach, begin) if self._block_outputs is None else self.reach
+        block_outputs, work = self._block_outputs or y.size, aligned(work_size(self._size), y.dtype)
         tools = self._header, self._table, self._spectrum, work
-        right_angle.convolve_blocks(x, begin - left_pad, left_pad, kept, *tools, y)
+        right_angle.convolve_blocks(x, begin - left_pad, left_pad, block_outputs, *tools, y)
 
 
 class Nonfinite:

@@ -93,9 +93,9 @@ def _output_s(method: ConvolutionMethod, x: Array) -> float:
 
 
 def _block_s(size: int, x: Array) -> float:
-    method, kept = OverlapAdd(x[: size // 4], size, 1, False), size - size // 4 + 1
-    number = max(1, x.size // kept)
-    y = np.empty(number * kept, x.dtype)
+    method, block_outputs = OverlapAdd(x[: size // 4], size, 1, False), size - size // 4 + 1
+    number = max(1, x.size // block_outputs)
+    y = np.empty(number * block_outputs, x.dtype)
     return _least_s(lambda: method.fill(x, 0, y)) / number
 
 
@@ -119,7 +119,7 @@ def _tile_s(size: int, x: Array) -> float:
     """Seconds a tile of a plane of such tiles."""
     side = max(2, int(size**0.5) // 8)
     method = OverlapAdd2d(np.resize(x, (side, side)), size, PLANE_COLUMNS)
-    rows, columns = method.kept
+    rows, columns = method.tile_shape
     number, split = max(1, x.size // size), -(-PLANE_COLUMNS // columns)
     y = np.empty((-(-number // split) * rows, PLANE_COLUMNS), x.dtype)
     shape = (len(y) + side - 1, PLANE_COLUMNS + side - 1)

@@ -134,7 +134,7 @@ class Crossfade:
         known = max(0, int(self._control[CONTROL.frames]) - instance.shape.latency - instance.shape.taps + 1)
         row = instance.row(mode, fade, known)
         if mode == CUT:
-            table, _kept = table_of_steps([self.step()])
+            table, _entries = table_of_steps([self.step()])
             kernels.catch_up(table, row, np.empty(kernels.MIX_BLOCK * self._shape.outputs, self._shape.dtype))
         self._prepare_to_mix()
         self._forget_silent()

@@ -23,7 +23,7 @@ from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
 from audioconv.stream.loudness import LoudnessMeter
 
-_KEPT = 1 << 18  # samples read back at a time from the temporary file
+_READ_BACK = 1 << 18  # samples read back at a time from the temporary file
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
 
 
@@ -144,7 +144,9 @@ def process_file(
         stage.reset()
         blocks = _counted(io.blocks(source, block_size, partial=partial), about.frames, progress)
         results = io.resample_blocks(map(SkipFirst(stage.latency), _through(stage, blocks)), rate, rate_out)
-        finished = _levelled(results, target, channels, level, meter) if level.wanted else nullcontext((0.0, results))
+        finished = (
+            _levelled(results, target, channels, level, meter) if level.is_needed else nullcontext((0.0, results))
+        )
         subtype = subtype or like_source(source, about, target, format)
         target_file = io.writer(
             target, rate_out, channels, subtype=subtype, format=format, dither=dither, metadata=metadata
@@ -246,7 +248,7 @@ class _Level(NamedTuple):
     loudness_lufs: float | None
 
     @property
-    def wanted(self) -> bool:
+    def is_needed(self) -> bool:
         return self.normalize or self.peak_db is not None or self.loudness_lufs is not None
 
     def divisor(self, peak: float, meter: LoudnessMeter | None) -> float:
@@ -273,8 +275,8 @@ def _level(normalize: bool, peak_db: float | None, loudness_lufs: float | None) 
 def _levelled(blocks: Iterable[Any], target: Any, channels: int, level: _Level,
               meter: LoudnessMeter | None) -> Iterator[tuple[float, Iterator[FloatArray]]]:  # fmt: skip
     """The gain in dB that brings the blocks to the level, and an iterator over them with it."""
-    beside = io.writable_path(target).parent if io.is_path(target) else None
-    with TemporaryFile(dir=beside, buffering=0) as kept:  # nameless, so that nothing is left behind
+    directory = io.writable_path(target).parent if io.is_path(target) else None
+    with TemporaryFile(dir=directory, buffering=0) as temporary:  # nameless, so that nothing is left behind
         peak = 0.0
         for block in blocks:
             block = np.asarray(block, np.float32)
@@ -282,16 +284,16 @@ def _levelled(blocks: Iterable[Any], target: Any, channels: int, level: _Level,
             if meter is not None:
                 meter.add(block)
             try:
-                block.tofile(kept)
+                block.tofile(temporary)
             except OSError as error:
                 name = io.display_name(target)
                 raise AudioFileError(f"cannot write {name}: the disk took only a part of what is kept "
                                      f"beside it to be normalized; is it full?") from error  # fmt: skip
-        kept.seek(0)
+        temporary.seek(0)
         divisor = level.divisor(peak, meter)
-        yield 0.0 - 20 * math.log10(divisor), _read_back(kept, channels, np.float32(divisor))
+        yield 0.0 - 20 * math.log10(divisor), _read_back(temporary, channels, np.float32(divisor))
 
 
-def _read_back(kept: Any, channels: int, divisor: np.float32) -> Iterator[FloatArray]:
-    while len(samples := np.fromfile(kept, np.float32, _KEPT * channels)):
+def _read_back(temporary: Any, channels: int, divisor: np.float32) -> Iterator[FloatArray]:
+    while len(samples := np.fromfile(temporary, np.float32, _READ_BACK * channels)):
         yield (samples / divisor).reshape((-1, channels)[: 1 + (channels > 1)])

@@ -56,7 +56,7 @@ class LoudnessMeter:
             speakers = DEFAULT_CHANNEL_MASKS.get(self.channels)
         self._gains = _gains(self.channels, speakers)
         self._energies = [0.0]  # of steps, over all channels; the last one is not complete
-        self._at = 0
+        self._position = 0
 
     def add(self, block: ArrayLike) -> None:
         """Take the next block.
@@ -81,10 +81,10 @@ class LoudnessMeter:
         done = 0
         while done < len(power):
             end = len(self._energies) * self.sample_rate // _STEPS_A_SECOND  # of the step, in samples of the signal
-            count = min(len(power) - done, end - self._at)
+            count = min(len(power) - done, end - self._position)
             self._energies[-1] += float(power[done : done + count].sum())
-            done, self._at = done + count, self._at + count
-            if self._at == end:
+            done, self._position = done + count, self._position + count
+            if self._position == end:
                 self._energies.append(0.0)
 
     def integrated_lufs(self) -> float:
@@ -103,7 +103,7 @@ class LoudnessMeter:
         complete = np.array(self._energies[:-1])
         if len(complete) < _STEPS:
             raise ArgumentError(f"loudness is measured over 0.4 s at least, and there are "
-                                f"{self._at / self.sample_rate:.3f} s; use the peak instead")  # fmt: skip
+                                f"{self._position / self.sample_rate:.3f} s; use the peak instead")  # fmt: skip
         length = _STEPS * self.sample_rate / _STEPS_A_SECOND
         power = np.convolve(complete, np.ones(_STEPS), "valid") / length
         power = power[_lufs(power) >= _ABSOLUTE_GATE]
@@ -131,7 +131,7 @@ def _weighting(sample_rate: int) -> Array:
 
 def _gains(channels: int, speakers: int | None) -> Array:
     gains = np.ones(channels)
-    places = [1 << bit for bit in range(32) if (speakers or 0) >> bit & 1]
-    for channel, place in enumerate(places[:channels]):
-        gains[channel] = 0.0 if place & _LOW_FREQUENCY else _SURROUND_GAIN if place & _BEHIND else 1.0
+    speaker_bits = [1 << bit for bit in range(32) if (speakers or 0) >> bit & 1]
+    for channel, speaker in enumerate(speaker_bits[:channels]):
+        gains[channel] = 0.0 if speaker & _LOW_FREQUENCY else _SURROUND_GAIN if speaker & _BEHIND else 1.0
     return gains

@@ -117,7 +117,7 @@ class Live:
         self._stream: Any = None
         self._held: list[Guard] = []
         self.input_channels = 0 if kind == "output" else self.stage.channels
-        self.output_channels = 0 if kind == "input" else self._played(device, output_channels)
+        self.output_channels = 0 if kind == "input" else self._output_channels(device, output_channels)
         self._open(device, rate, latency)
 
     def __enter__(self) -> "Live":
@@ -263,26 +263,26 @@ class Live:
         self.sample_rate = float(self._stream.samplerate)
         self._row[CALLBACK.megaframe_ns] = round(1e15 / self.sample_rate)
         # what the callback reads lives at least as long as the stream, also where nobody closes it
-        kept = self._row, self._buffers, self._table, self._steps, self._counters, self.stage
-        self._close = weakref.finalize(self, _close, self._stream, kept, self._sounddevice._exit_handler)
+        referenced = self._row, self._buffers, self._table, self._steps, self._counters, self.stage
+        self._close = weakref.finalize(self, _close, self._stream, referenced, self._sounddevice._exit_handler)
 
     def _try(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         try:
             return call(*arguments, **options)
         except (self._sounddevice.PortAudioError, ValueError) as error:
-            asked = getattr(self.stage, "rate_in", None)
-            rate = f" (the stage is made for {asked} Hz)" if asked and "rate" in str(error) else ""
+            stage_rate = getattr(self.stage, "rate_in", None)
+            rate = f" (the stage is made for {stage_rate} Hz)" if stage_rate and "rate" in str(error) else ""
             raise SoundDeviceError(f"{error}{rate}; there are: {there_are()}") from error
 
-    def _played(self, device: DeviceName, wanted: int | None) -> int:
+    def _output_channels(self, device: DeviceName, requested: int | None) -> int:
         """Channels of the card's output."""
-        made = channels_after(self.stage)
-        if wanted is None:
-            return made if made > 1 else max(1, loudspeakers(device))
-        if whole(wanted, "output_channels") != made > 1:
-            raise ArgumentError(f"output_channels is {wanted}, but the stage gives {made} channels; only one channel "
-                                f"is played on several, and a MatrixMixer makes others")  # fmt: skip
-        return int(wanted)
+        out_channels = channels_after(self.stage)
+        if requested is None:
+            return out_channels if out_channels > 1 else max(1, loudspeakers(device))
+        if whole(requested, "output_channels") != out_channels > 1:
+            raise ArgumentError(f"output_channels is {requested}, but the stage gives {out_channels} channels; only "
+                                f"one channel is played on several, and a MatrixMixer makes others")  # fmt: skip
+        return int(requested)
 
 
 def _fitting_rate(stage: Any, sample_rate: float | None) -> float | None:
@@ -366,10 +366,10 @@ def microphone(
     rate = default_sample_rate(device, "input")
     monitor = Monitor(10 * rate)
     with live(monitor, block_size, sample_rate=rate, device=device, latency="high", kind="input") as sound:
-        yield _heard(sound, monitor, np.inf if seconds is None else round(seconds * rate)), rate
+        yield _captured(sound, monitor, np.inf if seconds is None else round(seconds * rate)), rate
 
 
-def _heard(sound: Live, monitor: Monitor, left: float) -> Iterator[FloatArray]:
+def _captured(sound: Live, monitor: Monitor, left: float) -> Iterator[FloatArray]:
     while left > 0 and (sound.active or monitor.available):
         block = monitor.read(int(min(left, monitor.available)))
         left -= len(block)
@@ -387,10 +387,10 @@ def _clock() -> int:
         return 0
 
 
-def _close(stream: Any, kept: Any, exit_handler: Any) -> None:
+def _close(stream: Any, referenced: Any, exit_handler: Any) -> None:
     if stream.active or stream.stopped:
         stream.close()
         return
     # It has ended by itself: the sound server is gone. PortAudio would wait for it for ten minutes, and abort at exit.
-    _ABANDONED.append((stream, kept))
+    _ABANDONED.append((stream, referenced))
     atexit.unregister(exit_handler)

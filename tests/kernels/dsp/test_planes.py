@@ -155,9 +155,10 @@ def test_what_is_not_finite_spoils_what_it_has_a_part_in_and_no_more(poison):
         assert np.array_equal(~np.isfinite(filled(method, plane, shape, np.float32)), expected)
     tiles = OverlapAdd2d(kernel, 512, shape[1])
     spoiled = ~np.isfinite(filled(tiles, plane, shape, np.float32))
-    rows, columns = (-(-n // kept) for n, kept in zip(shape, tiles.kept, strict=True))
+    height, width = tiles.tile_shape
+    rows, columns = -(-shape[0] // height), -(-shape[1] // width)
     touched = sum(
-        spoiled[a * tiles.kept[0] :, b * tiles.kept[1] :][: tiles.kept[0], : tiles.kept[1]].any()
+        spoiled[a * height : (a + 1) * height, b * width : (b + 1) * width].any()
         for a in range(rows)
         for b in range(columns)
     )
