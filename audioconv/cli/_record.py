@@ -64,7 +64,7 @@ def record(
     folder = into / _checked_name(label, "LABEL")
     prefix = "" if speaker is None else f"{_checked_name(speaker, '--speaker')}_"
     segmenter = (FixedChunks if continuous else EnergySegmenter)(rate, seconds)
-    wanted = clips or (_CLIPS if file is None else None)
+    limit = clips or (_CLIPS if file is None else None)
 
     def keep(segment: "Segment") -> Path:
         with io.next_numbered_path(folder, prefix) as path:
@@ -72,10 +72,10 @@ def record(
         return folder / path.name
 
     with sound(file, device, 1600 if file else 1024, rate, partial=partial) as (blocks, sample_rate), _made(folder):
-        prompt = _Prompt(label, wanted, continuous) if file is None else _NoPrompt()
+        prompt = _Prompt(label, limit, continuous) if file is None else _NoPrompt()
         with prompt:
             watched = prompt.watched(io.resample_blocks(blocks, sample_rate, rate))
-            kept = _keep_segments(_segments(segmenter, watched), wanted, keep, prompt)
+            kept = _keep_segments(_segments(segmenter, watched), limit, keep, prompt)
     typer.echo(f"{folder}: {kept} clip{'s' if kept != 1 else ''} of {seconds:g} s, {rate} Hz")
     _say_next(into, speaker)
 
@@ -115,7 +115,7 @@ def _segments(segmenter: "EnergySegmenter | FixedChunks", blocks: "Iterable[Floa
 
 
 def _keep_segments(
-    segments: "Iterable[Segment]", wanted: int | None, keep: "Callable[[Segment], Path]", prompt: "_NoPrompt"
+    segments: "Iterable[Segment]", limit: int | None, keep: "Callable[[Segment], Path]", prompt: "_NoPrompt"
 ) -> int:
     """Keep segments until there are enough, there are no more, or Ctrl-C; how many were kept."""
     kept = 0
@@ -129,7 +129,7 @@ def _keep_segments(
                     path = keep(segment)
                     kept += 1
                     typer.echo(f"{path}  {segment.start_s:.2f} to {segment.end_s:.2f} s, {segment.level_db:.0f} dB")
-            if kept == wanted:
+            if kept == limit:
                 break
             prompt.ask(kept + 1)
     except KeyboardInterrupt:  # the usual end
@@ -172,10 +172,10 @@ class _NoPrompt:
 class _Prompt(_NoPrompt):
     """Prompts to the speaker, with the level of the microphone beside them on a terminal, or as lines."""
 
-    def __init__(self, label: str, wanted: int | None, continuous: bool) -> None:
+    def __init__(self, label: str, limit: int | None, continuous: bool) -> None:
         from rich.console import Console
 
-        self._label, self._wanted, self._continuous = label, wanted, continuous
+        self._label, self._limit, self._continuous = label, limit, continuous
         self._console = Console(stderr=True)
         self._live: Live | None = None
         self._said = ""
@@ -205,7 +205,7 @@ class _Prompt(_NoPrompt):
     def ask(self, number: int) -> None:
         """Say what is wanted next."""
         doing = f"recording {self._label!r}" if self._continuous else f"say {self._label!r}"
-        self._said = f"{doing} ({number} of {self._wanted})"
+        self._said = f"{doing} ({number} of {self._limit})"
         if self._live is None and (self._asked is None or not self._continuous):
             say(self._said if self._asked else f"{self._said}; Ctrl-C ends it")
         self._asked = number

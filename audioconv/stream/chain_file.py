@@ -124,18 +124,18 @@ def _kind_of(annotation: Any) -> Any:
     return str if origin is Literal else origin
 
 
-def _check(value: Any, name: str, wanted: Any) -> None:
+def _check(value: Any, name: str, expected: Any) -> None:
     """Whether a value is of the type that a parameter says; whole numbers are numbers, true and false are not."""
     words = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "rows of numbers"}
-    if wanted is list:
+    if expected is list:
         rows = isinstance(value, list) and all(isinstance(row, list) for row in value)
         numbers = rows and all(isinstance(n, int | float) and not isinstance(n, bool) for row in value for n in row)
         fits = numbers and len({len(row) for row in value}) == 1
     else:
-        fits = isinstance(value, int | float if wanted is float else wanted)
-        fits = fits and (wanted is bool or not isinstance(value, bool))
+        fits = isinstance(value, int | float if expected is float else expected)
+        fits = fits and (expected is bool or not isinstance(value, bool))
     if not fits:
-        raise ArgumentError(f"{name} must be {words[wanted]}, not {value!r}")
+        raise ArgumentError(f"{name} must be {words[expected]}, not {value!r}")
 
 
 def _listed(names: Iterable[str]) -> str:
