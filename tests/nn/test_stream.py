@@ -1,6 +1,8 @@
 """Networks on streams: the blocks and the flush are what the whole clip gives, at any cut."""
 
+import copy
 import ctypes
+import pickle
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioconv import nn
-from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.errors import ArgumentError, AudioconvError, DtypeError, ShapeError
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.models._tc_resnet import tc_resnet8
 from audioconv.stream import Chain, Gain
@@ -200,6 +202,52 @@ def test_reset_forgets():
     assert first.size
 
 
+def pickled(stream):
+    return pickle.loads(pickle.dumps(stream))
+
+
+def averaged():
+    rng = RNG(0)
+    return randomised(nn.Sequential([
+        nn.Conv1d(3, 4, 3, 2, rng=rng), nn.BatchNorm(4), nn.TiledConv1d(4, 4, 3, 3, rng=rng), nn.GlobalAveragePool()
+    ]), rng)  # fmt: skip
+
+
+@pytest.mark.parametrize("average", ["clip", 10])
+@pytest.mark.parametrize("copied", [pickled, copy.deepcopy, copy.copy])
+def test_a_copy_goes_on_where_the_stream_was(copied, average):
+    network, x = averaged(), RNG(0).standard_normal((90, 3)).astype("float32")
+    stream = network.stream(average=average)
+    stream.process(x[:37])
+    for name, array in network.state_dict().items():
+        array += "weight" in name  # the stream has the weights of when it was made
+    again = copied(stream)
+    for part in (x[37:41], x[41:]):
+        assert np.array_equal(again.process(part), stream.process(part))
+    assert np.array_equal(again.flush(), stream.flush())
+    assert np.array_equal(again.process(x), stream.process(x))
+    assert repr(again) == repr(stream)
+
+
+def test_a_copied_chain_goes_on_inside_its_network():
+    network = nn.Sequential([nn.Conv1d(1, 4, 5, rng=RNG(0)), nn.Conv1d(4, 2, 3, rng=RNG(1))])
+    chain, x = Chain([Gain(6.0), network.stream()]), RNG(3).standard_normal(200).astype("float32")
+    for begin in (1, 50):  # amid the rows of zeros of the look-ahead, and after them
+        chain.reset()
+        chain.process(x[:begin])
+        again = pickled(chain)
+        assert np.array_equal(again.process(x[begin:]), chain.process(x[begin:]))
+        assert np.array_equal(again.flush(), chain.flush())
+
+
+def test_a_stream_of_a_network_that_has_other_layers_now_is_not_copied():
+    network = nn.Sequential([nn.Conv1d(3, 4, 3, rng=RNG(0))])
+    stream = network.stream()
+    network.layers = [*network.layers, nn.Conv1d(4, 4, 3, rng=RNG(1))]
+    with pytest.raises(AudioconvError, match="layers of it have changed since"):
+        copy.deepcopy(stream)
+
+
 def test_what_streams_refuse():
     rng = RNG(0)
     unshared = nn.LocallyConnected1d(2, 3, 3, 5, padding="valid", rng=rng)
@@ -225,4 +273,5 @@ def test_summary_says_what_a_network_is():
     assert nn.epoch_time_s(network, (98, 40), 1000, threads=1) > 0
     text = str(summary)
     assert "3  Residual" in text
+    assert str(pickled(summary)) == text
     assert "stream: no" in str(nn.Dense(5, 2, rng=RNG(0)).summary((5,)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from audioconv.arrays import aligned, whole
-from audioconv.errors import DtypeError, ShapeError
+from audioconv.errors import AudioconvError, DtypeError, ShapeError
 from audioconv.kernels.nn import streaming as kernels
 from audioconv.kernels.nn.operands import INDEX, WORKSPACE
 from audioconv.kernels.nn.streaming import ARRAY, PATCH, QUEUE, READ, STREAM_OP, STREAM_STATE
@@ -79,12 +79,18 @@ class NetworkStream(GuardedStage):
     latency = 0
 
     def __init__(self, network: Network, shape: Sequence[int], average: Literal["clip"] | int = "clip") -> None:
-        average = "clip" if average == "clip" else whole(average, "average")
-        self.dtype, self._shape = network.dtype, tuple(shape)
-        trial = self._graph(network, TRIAL_FRAMES, average)[0]
+        self._network, self._shape = network, tuple(shape)
+        self._average: Literal["clip"] | int = "clip" if average == "clip" else whole(average, "average")
+        self._build()
+        self._reset()
+
+    def _build(self) -> None:
+        """Make the plan and the memory."""
+        self.dtype = self._network.dtype
+        trial = self._graph(TRIAL_FRAMES)[0]
         self.receptive_field, self.step, self.look_ahead = receptive(trial)
         room = kernels.NETWORK_BLOCK + self.receptive_field + 2 * tile_round(trial)
-        graph, x, y = self._graph(network, room, average)
+        graph, x, y = self._graph(room)
         self._y_shape = y.shape[1:]
         self.plan = plan = StreamPlan(graph, x, y, room)
         self._guard, self._like = Guard("network stream"), np.empty(0, self.dtype)
@@ -104,7 +110,30 @@ class NetworkStream(GuardedStage):
         self._reads = _rows(plan.reads, READ.row_size)
         self._ops = _rows(plan.ops, STREAM_OP.row_size)
         self._step_state: IntArray | None = None
-        self._reset()
+
+    def __getstate__(self) -> dict[str, Any]:
+        due = None if self._step_state is None else int(self._step_state[STREAM_STATE.due])
+        return {
+            "network": self._network, "shape": self._shape, "average": self._average, "due": due,
+            "arrays": [array.copy() for array in self._state_arrays()],
+        }  # fmt: skip
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._network, self._shape, self._average = state["network"], state["shape"], state["average"]
+        self._build()  # anew, because instructions hold addresses, which are of this process
+        arrays = self._state_arrays()
+        if [array.shape for array in arrays] != [array.shape for array in state["arrays"]]:
+            raise AudioconvError("a copy of a NetworkStream needs its network as it was when the stream was made, but "
+                                 "layers of it have changed since")  # fmt: skip
+        for array, kept in zip(arrays, state["arrays"], strict=True):
+            array[...] = kept
+        if state["due"] is not None:
+            self._step_state = self._new_step_state()
+            self._step_state[STREAM_STATE.due] = state["due"]
+
+    def _state_arrays(self) -> list[Array]:
+        """What makes a stream go on where it is: its signal so far, and the weights, which the network may change."""
+        return [self._memory, self._weights, self._queues, self._reads, self._ops, *self.plan.graph.states]
 
     def __repr__(self) -> str:
         return (
@@ -112,10 +141,10 @@ class NetworkStream(GuardedStage):
             f"look-ahead {self.look_ahead}, {self.dtype})"
         )
 
-    def _graph(self, network: Network, time: int, average: Literal["clip"] | int) -> tuple[Graph, Tensor, Tensor]:
-        graph = Graph(network.dtype, False, 1, stream=average)
+    def _graph(self, time: int) -> tuple[Graph, Tensor, Tensor]:
+        graph = Graph(self.dtype, False, 1, stream=self._average)
         x = graph.placeholder("x", (time, *self._shape))
-        y = network._build(graph, x)
+        y = self._network._build(graph, x)
         if len(y.shape) < 2:
             raise ShapeError(f"the output of a stream must have time, not shape {y.shape}")
         return graph, x, scale(graph, x, 1.0) if y is x else y
