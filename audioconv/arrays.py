@@ -5,7 +5,7 @@ One form for inputs means one compiled signature a dtype, whether the caller's a
 
 import math
 import numbers
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
@@ -54,7 +54,9 @@ def floating(x: ArrayLike, name: str, dims: tuple[int, ...] | None = None) -> Fl
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
-        if array.dtype.kind == "i":
+        if array.dtype == np.int64:  # as lists of Python's whole numbers are; no sound file has such samples
+            advice = "; give floats: np.asarray(x, 'float32'), and samples with 1.0 as full scale"
+        elif array.dtype.kind == "i":
             advice = f"; for samples of full scale divide: x.astype('float32') / {np.iinfo(array.dtype).max + 1}"
         else:
             advice = "; convert it with x.astype('float32')"
@@ -154,6 +156,13 @@ def pair(value: object, name: str, least: int = 1, axes: str = "(time, freq)") -
     if len(both) != 2:
         raise ArgumentError(f"{name} must be a whole number or {axes}, not {value!r}")
     return whole(both[0], name, least), whole(both[1], name, least)
+
+
+def sizes(value: object, name: str) -> tuple[int, ...]:
+    """Return `value`, the shape of an array, as a tuple of ints, or raise an error that says why."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ArgumentError(f"{name} must be a tuple of whole numbers, not {value!r}")
+    return tuple(whole(size, f"a size in {name}", 0) for size in value)
 
 
 def number(

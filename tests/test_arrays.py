@@ -11,7 +11,14 @@ from audioconv import arrays
 
 @pytest.mark.parametrize(
     ("dtype", "advice"),
-    [(np.int16, "32768"), (np.uint8, "astype"), (np.float16, "astype"), (complex, "astype"), (bool, "astype")],
+    [
+        (np.int16, "32768"),
+        (np.int64, "give floats"),
+        (np.uint8, "astype"),
+        (np.float16, "astype"),
+        (complex, "astype"),
+        (bool, "astype"),
+    ],
 )
 def test_other_dtypes_are_refused_with_advice(dtype, advice):
     with pytest.raises(ac.DtypeError, match=f"x must be float32 or float64, not .*{advice}"):
@@ -52,6 +59,13 @@ def test_frozen_of_a_misaligned_array():
 def test_whole_refuses(wrong):
     with pytest.raises(ac.ArgumentError, match="n must be"):
         arrays.whole(wrong, "n")
+
+
+@pytest.mark.parametrize("wrong", [20, "ab", (20, 2.5), (20, -1), None])
+def test_a_shape_is_a_tuple_of_whole_numbers(wrong):
+    with pytest.raises(ac.ArgumentError, match="shape must be"):
+        arrays.sizes(wrong, "shape")
+    assert arrays.sizes(np.zeros((3, 0)).shape, "shape") == (3, 0)
 
 
 @pytest.mark.parametrize("right", [1, 1.0, np.int64(7), np.float32(3), Fraction(6, 3), np.array(2)])

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -154,7 +154,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         }
         said = [f"{name}={value!r}" for name, value in params.items() if not _same(value, defaults[name])]
         if self.background_noise is not None:
-            said.append(f"background_noise=<{len(self.background_noise)} noises>")
+            noises = self.background_noise
+            said.append(f"background_noise={f'<{len(noises)} noises>' if isinstance(noises, Sized) else repr(noises)}")
         fitted = f", fitted to {len(self.classes_)} classes" if hasattr(self, "scorer_") else ""
         return f"{type(self).__name__}({', '.join([repr(serialization.name_of(self.model)), *said])}){fitted}"
 
@@ -274,6 +275,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
 
         Raises
         ------
+        ArgumentError
+            For what is no path.
         ModelFileError
             If it cannot be written, or the name has the suffix of another format.
         """
@@ -297,6 +300,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
 
         Raises
         ------
+        ArgumentError
+            For what is no path.
         ModelFileError
             If it cannot be read, or is not complete.
         """

@@ -75,6 +75,8 @@ class EventDecoder:
         for name, seconds in (("smoothing_s", smoothing_s), ("hold_s", hold_s), ("refractory_s", refractory_s)):
             number(seconds, name, 0)
         self._labels = scorer.classes
+        if not isinstance(ignore, (Iterable, type(None))):
+            raise ArgumentError(f"ignore must be a label that is text, or a sequence of labels, not {ignore!r}")
         ignored = {ignore} if isinstance(ignore, str) else {str(label) for label in ignore or ()}
         self._is_keyword = np.array([str(label) not in ignored for label in self._labels])
         self._threshold, self._refractory_s = threshold, refractory_s

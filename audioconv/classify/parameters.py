@@ -2,6 +2,7 @@
 
 import numbers
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -108,6 +109,8 @@ def check_parameters(classifier: "KeywordClassifier") -> Features:
     if isinstance(classifier.background_noise, (str, os.PathLike)):
         given = str(classifier.background_noise)
         raise ArgumentError(f"background_noise must be a list of paths or arrays, not the one path {given!r}")
+    if not isinstance(classifier.background_noise, (Iterable, type(None))):
+        raise ArgumentError(f"background_noise must be a list of paths or arrays, not {classifier.background_noise!r}")
     parallel.thread_count(classifier.threads)
     if not isinstance(classifier.verbose, (bool, np.bool_)):
         whole(classifier.verbose, "verbose", 0)

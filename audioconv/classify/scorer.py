@@ -218,6 +218,7 @@ class PosteriorStream(GuardedStage):
     latency = 0
 
     def __init__(self, scorer: Scorer, threads: int | None = None) -> None:
+        parallel.thread_count(threads)  # is checked here, before the first block
         self.scorer, self.threads = scorer, threads
         # absolute frames, because each window is a clip of its own
         self._feature_streams = [features.stream() for features in scorer.absolute_features]

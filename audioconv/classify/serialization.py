@@ -32,8 +32,9 @@ def check_name(path: Path) -> pathlib.Path:
 
     Raises
     ------
-    ModelFileError
+    ArgumentError, ModelFileError
     """
+    _require_path(path)
     path = pathlib.Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ModelFileError(
@@ -41,6 +42,11 @@ def check_name(path: Path) -> pathlib.Path:
             f"name it {path.with_suffix('.safetensors').name}"
         )
     return path
+
+
+def _require_path(path: object) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"the path of a model must be text or a pathlib.Path, not {path!r}")
 
 
 def save(classifier: "KeywordClassifier", path: Path) -> None:
@@ -120,9 +126,12 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
 
     Raises
     ------
+    ArgumentError
+        For what is no path.
     ModelFileError
         If something is missing in the file, or does not fit the model.
     """
+    _require_path(path)
     arrays, settings = model_file.load(path)
     try:
         made_by = settings["model"] if model is None else model

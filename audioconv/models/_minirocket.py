@@ -14,6 +14,7 @@ from audioconv.kernels.nn import _ppv as ppv
 from audioconv.kernels.nn._ppv import DILATED
 from audioconv.models._ridge import ridge
 from audioconv.models._temperature import cross_entropy, sharpness_of
+from audioconv.nn.layers.state_dict import check_state_dict
 from audioconv.nn.layers.summary import LayerSummary, Summary
 
 KERNELS = np.array(list(combinations(range(ppv.TAPS), 3)))  # the 84 choices of the taps with weight 2
@@ -326,17 +327,14 @@ class MiniRocket:
 
         Raises
         ------
+        ArgumentError, DtypeError
+            For what is no dict, and for arrays of text, objects or complex numbers; nothing is changed.
         ModelFileError
             If a name is missing or unknown, or there are bands that clips do not have; nothing is changed.
         ShapeError
             If a shape differs; nothing is changed.
         """
-        own = self.state_dict()
-        if own.keys() != state_dict.keys():
-            raise ModelFileError(f"the weights do not fit the model: {sorted(state_dict)}, expected {sorted(own)}")
-        for name, array in own.items():
-            if np.shape(state_dict[name]) != array.shape:
-                raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(state_dict[name])}")
+        check_state_dict(state_dict, self.state_dict())
         channels = np.array(state_dict["channels"], np.int32)
         if channels.min() < -1 or channels.max() >= self.features or channels[:, 0].min() < 0:
             raise ModelFileError(f"the weights name bands that clips of {self.features} do not have")

@@ -175,6 +175,13 @@ def test_a_threshold_outside_its_range_is_refused(classifier, threshold):
         KeywordDetector(classifier.scorer_, threshold=threshold)
 
 
+def test_wrong_parameters_are_refused_before_the_first_block(classifier):
+    with pytest.raises(ac.ArgumentError, match="ignore must be a label that is text, or a sequence of labels, not 3"):
+        KeywordDetector(classifier.scorer_, ignore=3)
+    with pytest.raises(ac.ArgumentError, match="threads must be at least 1"):
+        KeywordDetector(classifier.scorer_, threads=0)
+
+
 # --- scoring ----------------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,7 @@ def test_minirocket_takes_large_seeds():
         ({"training": {"epochs": 3}}, "training must be a TrainingConfig or None"),
         ({"augment": "yes"}, "augment must be True, False or an Augmentation, not 'yes'"),
         ({"background_noise": "hum.wav"}, "background_noise must be a list of paths or arrays, not the one path"),
+        ({"background_noise": 3}, "background_noise must be a list of paths or arrays, not 3"),
         ({"silence": ["silence"]}, "silence must be a label or None"),
         ({"silence": 3}, "silence must be a label like those of y, which are text, not 3"),
         ({"class_weight": {"high": "much"}}, "class_weight must hold numbers"),

@@ -27,6 +27,7 @@ def test_an_estimator_shows_what_is_not_as_ever():
     clf = ac.KeywordClassifier("ds-tcn", epochs=3, augment=Augmentation(n_masks=2), background_noise=[hum, "a.wav"])
     wanted = "KeywordClassifier('ds-tcn', augment=Augmentation(n_masks=2), epochs=3, background_noise=<2 noises>)"
     assert repr(clf) == str(clf) == wanted
+    assert "background_noise=3)" in repr(ac.KeywordClassifier(background_noise=3))  # which `fit` refuses
 
 
 def test_everything_shows_itself_in_one_line(shipped):

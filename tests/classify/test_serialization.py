@@ -78,6 +78,14 @@ def test_labels_that_are_none_are_refused(label):
         make().fit(X, [b"a", b"b"] * 3)
 
 
+@pytest.mark.parametrize("path", [3, None, b"m"])
+def test_what_is_no_path_is_refused(path):
+    fitted = ac.KeywordClassifier.load()
+    for use in (fitted.save, ac.KeywordClassifier.load):
+        with pytest.raises(ac.ArgumentError, match=r"path of a model must be text or a pathlib\.Path, not "):
+            use(path)
+
+
 @pytest.mark.parametrize("name", ["m.onnx", "m.pt", "m.h5", "m.PKL", "model.v2"])
 def test_the_suffix_of_another_format_is_refused(name, tmp_path):
     fitted = ac.KeywordClassifier.load()

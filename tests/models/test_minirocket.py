@@ -214,7 +214,9 @@ def test_weights_that_do_not_fit_are_refused():
     network, _ = fitted()
     x, kept = data(2)[0], {name: array.copy() for name, array in network.state_dict().items()}
     before = network.forward(x)
-    with pytest.raises(ModelFileError, match="do not fit the model"):
+    with pytest.raises(ArgumentError, match="state_dict must be a dict of arrays by name, not 3"):
+        network.load_state_dict(3)
+    with pytest.raises(ModelFileError, match="do not fit the network"):
         network.load_state_dict({"bias": kept["bias"]})
     with pytest.raises(ShapeError, match=r"weight biases must have shape \(840,\)"):
         network.load_state_dict(kept | {"biases": kept["biases"][1:]})

@@ -254,6 +254,9 @@ def test_what_streams_refuse():
     for frames, what in ((8, "longer"), (6, "shorter")):
         with pytest.raises(ShapeError, match=f"the stream is {what} than a clip"):
             cut(unshared.stream(), np.zeros((frames, 2), "float32"), [1])
+    for make in (unshared.stream, unshared.summary):
+        with pytest.raises(ArgumentError, match="shape must be a tuple of whole numbers, not 20"):
+            make(20)
     with pytest.raises(ArgumentError, match="what a frame is"):
         nn.Residual(nn.ReLU()).stream()
     stream = nn.Conv1d(3, 4, 3, rng=rng).stream()

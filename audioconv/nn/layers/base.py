@@ -10,7 +10,8 @@ import numpy as np
 from audioconv import parallel
 from audioconv._typing import Array, ArrayLike, DTypeLike, IntArray
 from audioconv.arrays import float_dtype, floating
-from audioconv.errors import ArgumentError, AudioconvError, DtypeError, ModelFileError, ShapeError
+from audioconv.errors import ArgumentError, AudioconvError, ShapeError
+from audioconv.nn.layers.state_dict import check_state_dict
 from audioconv.nn.layers.summary import Summary
 from audioconv.nn.ops import backward
 from audioconv.nn.ops.graph import SHARDS, Graph, Tensor
@@ -380,16 +381,7 @@ class Layer(Settings):
             If a shape differs; nothing is changed.
         """
         own = self.state_dict()
-        if not isinstance(state_dict, Mapping):
-            raise ArgumentError(f"state_dict must be a dict of arrays by name, not {state_dict!r}")
-        if own.keys() != state_dict.keys():
-            missing, unknown = sorted(own.keys() - state_dict.keys()), sorted(state_dict.keys() - own.keys())
-            raise ModelFileError(f"the weights do not fit the network: missing {missing}, unknown {unknown}")
-        for name, array in own.items():
-            if np.shape(state_dict[name]) != array.shape:
-                raise ShapeError(f"weight {name} must have shape {array.shape}, not {np.shape(state_dict[name])}")
-            if (given := np.asarray(state_dict[name]).dtype).kind not in "fiu":
-                raise DtypeError(f"weight {name} must be an array of real numbers, not of {given}")
+        check_state_dict(state_dict, own)
         for name, array in own.items():
             array[...] = state_dict[name]
 

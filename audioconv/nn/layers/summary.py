@@ -3,6 +3,7 @@
 from html import escape
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from audioconv.arrays import sizes
 from audioconv.errors import AudioconvError, ShapeError
 from audioconv.nn.ops.graph import Graph
 
@@ -53,6 +54,8 @@ class Summary:
 
     Raises
     ------
+    ArgumentError
+        If the shape is no tuple of whole numbers.
     ShapeError
         If such clips do not fit.
 
@@ -83,11 +86,12 @@ class Summary:
     def __init__(self, network: "Layer", shape: tuple[int, ...], *, hop_ms: float = 10.0) -> None:
         self.hop_ms, self.layers = hop_ms, []
         self._counted: set[int] = set()
-        self._walk(network, "", tuple(shape))
+        shape = sizes(shape, "shape")
+        self._walk(network, "", shape)
         self.parameters = sum(p.size for p in network.parameters().values())
         self.multiply_adds = described(network, shape)[1]
         try:
-            self.stream, self.stream_error = network.stream(tuple(shape)[1:]), None
+            self.stream, self.stream_error = network.stream(shape[1:]), None
         except AudioconvError as error:
             self.stream, self.stream_error = None, str(error)
         self.frame_multiply_adds = self._frame_multiply_adds(network, shape) if self.stream else None
@@ -148,7 +152,7 @@ def described(
 ) -> tuple[tuple[int, ...], int]:
     """(shape of the output, multiply-adds of a clip)."""
     if len(shape) + 1 not in layer.dims:
-        raise ShapeError(f"a clip of shape {tuple(shape)} does not fit {type(layer).__name__}, which takes "
+        raise ShapeError(f"a clip of shape {shape} does not fit {type(layer).__name__}, which takes "
                          f"{' or '.join(str(d - 1) for d in layer.dims)} dimensions")  # fmt: skip
     graph = Graph(layer.dtype, False, 1, stream=stream)
     return layer._build(graph, graph.placeholder("x", shape)).shape, graph.multiply_adds

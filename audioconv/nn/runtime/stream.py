@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from audioconv.arrays import aligned, whole
+from audioconv.arrays import aligned, sizes, whole
 from audioconv.errors import AudioconvError, DtypeError, ShapeError
 from audioconv.kernels.nn import streaming as kernels
 from audioconv.kernels.nn.operands import INDEX, WORKSPACE
@@ -79,7 +79,7 @@ class NetworkStream(GuardedStage):
     latency = 0
 
     def __init__(self, network: Network, shape: Sequence[int], average: Literal["clip"] | int = "clip") -> None:
-        self._network, self._shape = network, tuple(shape)
+        self._network, self._shape = network, sizes(shape, "shape")
         self._average: Literal["clip"] | int = "clip" if average == "clip" else whole(average, "average")
         self._build()
         self._reset()
