@@ -18,4 +18,7 @@ def main(source, room, target):
 if __name__ == "__main__":
     if len(sys.argv) < 4:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except ac.AudioconvError as error:
+        sys.exit(f"filter_file: {error}")

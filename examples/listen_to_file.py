@@ -23,4 +23,7 @@ def show(detections):
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except ac.AudioconvError as error:
+        sys.exit(f"listen_to_file: {error}")

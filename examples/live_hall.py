@@ -37,4 +37,7 @@ def main(seconds, *paths):
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(float(sys.argv[1]), *sys.argv[2:])
+    try:
+        main(float(sys.argv[1]), *sys.argv[2:])
+    except ac.AudioconvError as error:
+        sys.exit(f"live_hall: {error}")

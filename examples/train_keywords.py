@@ -21,4 +21,7 @@ def main(folder, model, epochs=None):
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except ac.AudioconvError as error:
+        sys.exit(f"train_keywords: {error}")

@@ -103,3 +103,13 @@ def test_a_script_that_gets_too_little_says_how_it_is_called(name, monkeypatch):
     monkeypatch.setattr("sys.argv", [f"{name}.py"])
     with pytest.raises(SystemExit, match=f"python examples/{name}.py "):
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("filter_file", "? ? ?"), ("listen_to_file", "? ?"), ("live_hall", "1 ?"), ("train_keywords", "? ?")]
+)  # fmt: skip
+def test_a_script_says_what_is_wrong_with_a_file_in_a_line(name, arguments, monkeypatch):
+    monkeypatch.setattr("sys.argv", [f"{name}.py", *arguments.replace("?", "missing.wav").split()])
+    with pytest.raises(SystemExit, match=rf"^{name}: .*missing\.wav"):
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
