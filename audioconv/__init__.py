@@ -3,7 +3,7 @@
 Public names are loaded on first use, so that `import audioconv` stays cheap.
 """
 
-from importlib import import_module
+from importlib import import_module as _import_module  # private, so that `ac.` does not complete to it
 
 _HOME = {
     "AudioconvError": "errors",
@@ -64,13 +64,13 @@ __all__ = [*_HOME, *_PARTS, "__version__"]
 
 def __getattr__(name: str) -> object:
     if name in _PARTS:
-        return import_module(f"audioconv.{name}")
+        return _import_module(f"audioconv.{name}")
     if name == "__version__":
         globals()[name] = _version()
         return globals()[name]
     if name not in _HOME:
         raise AttributeError(f"module 'audioconv' has no attribute {name!r}")
-    value = getattr(import_module(f"audioconv.{_HOME[name]}"), name)
+    value = getattr(_import_module(f"audioconv.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

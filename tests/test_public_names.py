@@ -57,6 +57,7 @@ def test_the_names_of_a_part_are_there_once_and_in_order(part):
         ("from audioconv import Keyw", {"KeywordClassifier", "KeywordDetector"}),
         ("import audioconv as ac\nac.nn.MaxP", {"MaxPool1d", "MaxPool2d"}),
         ("import audioconv as ac\nac.LogMel().str", {"stream"}),
+        ("import audioconv as ac\nac.imp", set()),
     ],
 )
 def test_an_editor_completes(written, offered):

@@ -118,7 +118,7 @@ def sized_s(size: int, sizes: Sequence[int], table: Figures) -> float:
 
 
 def _overlap_add(taps: int, outputs: int, costs: Costs) -> Candidate:
-    """Overlap-add with the best block length, from the first that holds the taps to one block for all outputs."""
+    """The best overlap-add block length, from the first that holds the taps to one block for all outputs."""
     best: Candidate | None = None
     size = next_fast_len(taps, SIZES[0])
     while True:

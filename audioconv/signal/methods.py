@@ -98,7 +98,7 @@ class SparseFIR:
 
 
 class OverlapAdd:
-    """Fast convolution by FFTs with a block length of `size` samples, or of the whole signal in one block.
+    """Fast convolution by FFTs with an overlap-add block length of `size` samples, or of the whole signal in one block.
 
     Of the two forms of block convolution, blocks overlap on input by taps - 1 samples and the outputs that wrap around
     are discarded (overlap-save), so that nothing is added.

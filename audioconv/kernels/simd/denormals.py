@@ -1,4 +1,4 @@
-"""Denormal numbers, which are a hundred times as slow as others: flushed to zero."""
+"""Denormal guard: denormal numbers, which are a hundred times as slow as others, are flushed to zero."""
 
 from audioconv.kernels._jit import part
 
