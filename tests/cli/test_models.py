@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import audioconv as ac
+from audioconv.io.model_file import FORMAT
 from tests.command import refused, run
 
 RATE = 16000
@@ -294,11 +295,11 @@ def test_a_model_cut_short_is_refused(model, clips, recording, tmp_path, command
 def test_a_model_of_another_version_is_refused(model, clips, tmp_path):
     other = tmp_path / "other.model"
     whole = model.read_bytes()
-    assert whole.count(b'\\"format\\": 1') == 1
-    other.write_bytes(whole.replace(b'\\"format\\": 1', b'\\"format\\": 9'))
+    assert whole.count(b'\\"format\\": %d' % FORMAT) == 1
+    other.write_bytes(whole.replace(b'\\"format\\": %d' % FORMAT, b'\\"format\\": 9'))
     line = refused("predict", other, clips / "low_1.wav")
     assert "format 9" in line
-    assert "format 1" in line
+    assert f"format {FORMAT}" in line
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other signals")
