@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audioconv._typing import Array
 from audioconv.cli.messages import bar, say
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from audioconv._typing import Array
     from audioconv.stream import StreamConvolver
 
 _TAPS = (16, 64, 255, 1024, 4800, 48000, 240000)
@@ -73,13 +73,13 @@ def _show(table: "Table") -> None:
     (console if console.is_terminal else Console(width=100)).print(table)
 
 
-def _noise(samples: int) -> Array:
+def _noise(samples: int) -> "Array":
     import numpy as np
 
     return np.random.default_rng(0).standard_normal(samples).astype(np.float32)
 
 
-def _decaying(taps: int) -> Array:
+def _decaying(taps: int) -> "Array":
     import numpy as np
 
     decaying: Array = _noise(taps) * np.exp(-5 * np.arange(taps, dtype=np.float32) / taps)
@@ -127,7 +127,7 @@ def _stream_table(latency: int) -> "Table":
     return table
 
 
-def _block_times_s(stream: "StreamConvolver", blocks: Sequence[Array]) -> list[float]:
+def _block_times_s(stream: "StreamConvolver", blocks: "Sequence[Array]") -> list[float]:
     stream.reset()
     times_s = []
     for block in blocks:

@@ -8,11 +8,11 @@ import typer
 from audioconv.cli.messages import say_written, speed_bar, warn_clipped
 from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
 from audioconv.errors import ArgumentError
-from audioconv.io.paths import PathOrFile
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
     from audioconv.io import Info
+    from audioconv.io.paths import PathOrFile
 
 
 def denoise(
@@ -75,7 +75,7 @@ def denoise(
     say_written(out, done, ["noise profile given" if known is not None else "noise estimated"])
 
 
-def _stretch(source: PathOrFile, about: "Info", words: str, partial: bool) -> "FloatArray":
+def _stretch(source: "PathOrFile", about: "Info", words: str, partial: bool) -> "FloatArray":
     """The samples of a file from START to END, said as START-END in seconds."""
     import numpy as np
 

@@ -9,10 +9,10 @@ import typer
 from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
 from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
 from audioconv.errors import ArgumentError
-from audioconv.io.paths import PathOrFile
 
 if TYPE_CHECKING:
     from audioconv.io import Info
+    from audioconv.io.paths import PathOrFile
     from audioconv.stream import Biquad
     from audioconv.stream.files import Processed
 
@@ -151,7 +151,7 @@ def _stages(
 
 
 def _responding(
-    ir: PathOrFile, sample_rate: int, channels: int, ir_rate: IrRate, true_stereo: bool, wet: float | None
+    ir: "PathOrFile", sample_rate: int, channels: int, ir_rate: IrRate, true_stereo: bool, wet: float | None
 ) -> tuple[list[Any], str]:
     """The stages of an impulse response, and how its channels are used."""
     from audioconv import io
@@ -173,7 +173,7 @@ def _responding(
     return stages, response.mapping
 
 
-def _beside_dry(stage: Any, ir: PathOrFile, sample_rate: int, wet: float) -> list[Any]:
+def _beside_dry(stage: Any, ir: "PathOrFile", sample_rate: int, wet: float) -> list[Any]:
     """The stages that give a part of the signal as it came, on all channels that the impulse response gives."""
     import numpy as np
 
@@ -203,7 +203,7 @@ def _butterworth(kind: _Pass, frequency_hz: float, sample_rate: int, channels: i
     return Biquad(butter(_ORDER, frequency_hz, kind, fs=sample_rate, output="sos"), channels=channels)
 
 
-def _report(target: PathOrFile, done: "Processed", mapping: str | None, option: str) -> None:
+def _report(target: "PathOrFile", done: "Processed", mapping: str | None, option: str) -> None:
     warn_clipped(target, done, f"{option} avoids it, and so does --normalize")
     changes = [mapping] if mapping else []
     changes += (

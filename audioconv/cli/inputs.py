@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from audioconv._typing import FloatArray
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import sound_source
+
+if TYPE_CHECKING:
+    from audioconv._typing import FloatArray
 
 
 @contextmanager
@@ -17,7 +20,7 @@ def sound(
     *,
     seconds: float | None = None,
     partial: bool = False,
-) -> Iterator[tuple[Iterable[FloatArray], int]]:
+) -> "Iterator[tuple[Iterable[FloatArray], int]]":
     """Blocks of one channel, and their sample rate: of a file if one is given, else of the microphone for so long.
 
     What is done to it to have one channel of the wanted rate is said.
@@ -45,6 +48,6 @@ def _say_converted(name: str, sample_rate: int, target_rate: int, channels: int)
         say(f"the {channels} channels of {name} are averaged")
 
 
-def _mono(blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+def _mono(blocks: "Iterable[FloatArray]") -> "Iterator[FloatArray]":
     for block in blocks:
         yield block if block.ndim == 1 else block.mean(axis=1, dtype=block.dtype)

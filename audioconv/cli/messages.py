@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from audioconv._typing import FloatArray
 from audioconv.errors import AudioFileWarning
-from audioconv.io.paths import PathOrFile
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.text import Text
 
+    from audioconv._typing import FloatArray
+    from audioconv.io.paths import PathOrFile
     from audioconv.stream.files import Processed
 
 _PATIENCE_S = 2.0  # a bar is shown where it takes longer
@@ -27,8 +27,8 @@ def say(text: object) -> None:
 
 
 def with_progress(
-    blocks: Iterable[FloatArray], total: int, title: str, patience_s: float = _PATIENCE_S
-) -> Iterator[FloatArray]:
+    blocks: "Iterable[FloatArray]", total: int, title: str, patience_s: float = _PATIENCE_S
+) -> "Iterator[FloatArray]":
     """Pass blocks on, with a progress bar on a terminal once that has taken longer than `patience_s`.
 
     Parameters
@@ -128,7 +128,7 @@ def show_warnings() -> Iterator[None]:
         yield
 
 
-def warn_clipped(target: PathOrFile, done: "Processed", remedy: str) -> None:
+def warn_clipped(target: "PathOrFile", done: "Processed", remedy: str) -> None:
     """Say how much of a written file was clipped, if any was, and what avoids it."""
     from audioconv.io import display_name
 
@@ -137,7 +137,7 @@ def warn_clipped(target: PathOrFile, done: "Processed", remedy: str) -> None:
         say(f"warning: {done.clipped} samples of {name} are beyond full scale and were clipped; {remedy}")
 
 
-def say_written(target: PathOrFile, done: "Processed", more: Sequence[str] = ()) -> None:
+def say_written(target: "PathOrFile", done: "Processed", more: Sequence[str] = ()) -> None:
     """Say what a file holds that `process_file` wrote: on stdout, or on stderr where the sound itself is on stdout."""
     from audioconv import io
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 import typer
 
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import PathOrFile
 
 if TYPE_CHECKING:
     from audioconv.io import FileFormat, Subtype
+    from audioconv.io.paths import PathOrFile
 
 _INPUT, _OUTPUT = ("-", "/dev/stdin", "/dev/fd/0"), ("-", "/dev/stdout", "/dev/fd/1")
 
@@ -49,7 +49,7 @@ def check_output(path: Path, force: bool, error: type[OSError] = AudioFileError)
 
 
 @contextmanager
-def sound_source(name: str) -> Iterator[PathOrFile]:
+def sound_source(name: str) -> "Iterator[PathOrFile]":
     """Give a sound file to read: the path, or for `-` standard input; a pipe is kept on disk meanwhile."""
     from audioconv.io import seekable
 
@@ -61,7 +61,7 @@ def sound_source(name: str) -> Iterator[PathOrFile]:
 
 
 @contextmanager
-def _advised(source: PathOrFile) -> Iterator[None]:
+def _advised(source: "PathOrFile") -> Iterator[None]:
     """Errors about a sound file that is read name the option, where they name the argument in Python."""
     from audioconv.io import display_name
 
