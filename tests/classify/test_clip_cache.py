@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.classify import clip_cache, clips
+from audioconv.classify import array_cache, clips
 
 RATE = 8000
 
@@ -85,7 +85,7 @@ def test_without_a_place_on_disk_clips_are_in_memory(files, tmp_path, monkeypatc
 def test_what_was_not_used_for_long_makes_room(files, tmp_path, monkeypatch):
     load(files[:2])
     load(files[2:])
-    monkeypatch.setattr(clip_cache, "MOST_BYTES", 270_000)  # of 64,000 and 96,000 and 160,000
+    monkeypatch.setattr(array_cache, "MOST_BYTES", 270_000)  # of 64,000 and 96,000 and 160,000
     load(files)
     assert sorted(np.load(path).shape[0] for path in stored(tmp_path)) == [3, 5]
 
