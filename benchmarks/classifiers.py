@@ -20,7 +20,7 @@ from sklearn.model_selection import GroupKFold
 
 import audioconv as ac
 from audioconv.classify import load_dataset
-from audioconv.report.scores import wilson_interval
+from audioconv.classify.intervals import wilson_interval
 
 RESULT = Path(__file__).parent / "results" / "classifiers.json"
 RUNS = (

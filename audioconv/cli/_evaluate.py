@@ -36,7 +36,8 @@ def evaluate(
     import numpy as np
 
     from audioconv.classify import KeywordClassifier
-    from audioconv.report.scores import confusion_matrix, confusion_table, wilson_interval
+    from audioconv.classify.intervals import wilson_interval
+    from audioconv.report.scores import confusion_matrix, confusion_table
 
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled

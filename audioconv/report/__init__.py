@@ -1,9 +1,10 @@
 """What is shown to people: scores, pictures, and one HTML page that holds them."""
 
+from audioconv.classify.intervals import wilson_interval
 from audioconv.report._spectrogram import spectrogram
 from audioconv.report.page import Report
 from audioconv.report.plots import confusion, log_mel, posteriors, training_curve, waveform
-from audioconv.report.scores import confusion_matrix, confusion_table, wilson_interval
+from audioconv.report.scores import confusion_matrix, confusion_table
 
 __all__ = [
     "Report",

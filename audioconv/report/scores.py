@@ -1,4 +1,4 @@
-"""Scores of classifiers: confidence intervals of accuracies, and confusion matrices."""
+"""Scores of classifiers: confusion matrices."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,48 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audioconv._typing import IntArray
-from audioconv.arrays import whole
 from audioconv.errors import ArgumentError, ShapeError
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-
-def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Compute the Wilson score interval: a confidence interval of a rate, of 95 % by default.
-
-    Parameters
-    ----------
-    successes, trials : int
-        Trials that went well, and all of them.
-    z : float
-        Width in standard deviations; 1.96 is 95 %.
-
-    Returns
-    -------
-    low, high : float in [0, 1]
-
-    Raises
-    ------
-    ArgumentError
-        If there were no trials, or fewer than went well.
-
-    References
-    ----------
-    Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
-
-    Examples
-    --------
-    >>> [round(limit, 3) for limit in wilson_interval(9, 10)]
-    [0.596, 0.982]
-    """
-    successes, trials = whole(successes, "successes", 0), whole(trials, "trials")
-    if successes > trials:
-        raise ArgumentError(f"successes must be at most trials, not {successes} of {trials}")
-    rate, scale = successes / trials, 1 + z * z / trials
-    middle = (rate + z * z / (2 * trials)) / scale
-    half = z / scale * (rate * (1 - rate) / trials + z * z / (4 * trials * trials)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def confusion_matrix(y_true: Sequence[object], y_pred: Sequence[object], labels: Sequence[object]) -> IntArray:
