@@ -57,7 +57,7 @@ _HOME = {
     "KeywordClassifier": "classify",
     "KeywordDetector": "classify",
 }
-_PARTS = ("classify", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
+_PARTS = ("classify", "detect", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
 
 __all__ = [*_HOME, *_PARTS, "__version__"]
 

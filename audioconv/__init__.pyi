@@ -1,6 +1,7 @@
 """The public names, for tools that read types: the same as the table in `__init__.py`, which a test compares."""
 
 from audioconv import classify as classify
+from audioconv import detect as detect
 from audioconv import enhance as enhance
 from audioconv import features as features
 from audioconv import io as io

@@ -72,6 +72,8 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.classify.Scorer": lambda: fitted().scorer_,
     "audioconv.classify.Segment": lambda: ac.classify.Segment(X, 0.5, 0.75, -12.0, None),
     "audioconv.classify.TrainingConfig": lambda: ac.classify.TrainingConfig(),
+    "audioconv.detect.HardNegative": lambda: ac.detect.HardNegative(3, 16000, 0, 0.97),
+    "audioconv.detect.NegativeFrames": lambda: ac.detect.NegativeFrames([X], ac.LogMel()),
     "audioconv.features.LogMelStream": lambda: ac.LogMel().stream(),
     "audioconv.features.MfccStream": lambda: ac.Mfcc().stream(),
     "audioconv.features.Spectrogram": lambda: ac.features.Spectrogram(np.zeros((99, 40)), np.arange(99), np.arange(40)),
