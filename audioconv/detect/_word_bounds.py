@@ -10,6 +10,7 @@ from audioconv.classify.activity import HOP_S, RANGE_DB
 from audioconv.classify.segmentation import RUMBLE_HZ
 from audioconv.stream import Biquad
 
+LEAST_RATE = 1000  # in Hz
 PRE_EMPHASIS = 0.8  # of the sample before, subtracted: an "s" comes closer to a vowel
 FLOOR_QUANTILE = 0.1  # the noise floor is this quantile of the levels; most of a clip may be its word
 PEAK_HOPS = 5  # that are at the peak level or above: a click is shorter
@@ -33,6 +34,7 @@ def word_bounds(clip: ArrayLike, sample_rate: int) -> tuple[int, int]:
     clip : float array, shape (samples,)
         One word, with or without silence around it.
     sample_rate : int, in Hz
+        At least 1000.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def word_bounds(clip: ArrayLike, sample_rate: int) -> tuple[int, int]:
     Raises
     ------
     DtypeError, ShapeError, ArgumentError
-        For what is no mono signal, and for a sample rate that is no whole number.
+        For what is no mono signal, and for a sample rate that is no such number.
 
     Examples
     --------
@@ -55,7 +57,7 @@ def word_bounds(clip: ArrayLike, sample_rate: int) -> tuple[int, int]:
     (4000, 9760)
     """
     samples = floating(clip, "clip", (1,))
-    hop = max(1, round(HOP_S * whole(sample_rate, "sample_rate")))
+    hop = round(HOP_S * whole(sample_rate, "sample_rate", LEAST_RATE))
     levels_db = _levels_db(samples, hop, sample_rate)
     heard = np.sort(levels_db[np.isfinite(levels_db)])  # digital silence is no noise to learn from
     if not heard.size:

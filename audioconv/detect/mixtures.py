@@ -16,6 +16,7 @@ from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.arrays import frozen, interval, number, whole
 from audioconv.classify.augmentation import check_noise, synthetic_noise, synthetic_room_impulse_responses
 from audioconv.classify.settings import Settings
+from audioconv.detect._word_bounds import LEAST_RATE
 from audioconv.detect.recordings import BACKGROUND, Cut, speech_recordings, whole_word, word_recordings
 from audioconv.errors import ArgumentError
 from audioconv.io import resample
@@ -171,7 +172,7 @@ class MixtureGenerator:
         Recordings of background noise, used beside synthetic ones.
     settings : MixtureSettings
     sample_rate : int, in Hz
-        Of all of them.
+        Of all of them; at least 1000.
     seed : int >= 0
 
     Raises
@@ -202,7 +203,7 @@ class MixtureGenerator:
         sample_rate: int = 16000,
         seed: int = 0,
     ) -> None:
-        self.sample_rate, self.seed = whole(sample_rate, "sample_rate", 1000), whole(seed, "seed", 0)
+        self.sample_rate, self.seed = whole(sample_rate, "sample_rate", LEAST_RATE), whole(seed, "seed", 0)
         self.settings = MixtureSettings() if settings is None else settings
         self._words = [word_recordings(clips, self.sample_rate, f"word {i}") for i, clips in enumerate(words)]
         if not self._words or not all(self._words):

@@ -42,6 +42,10 @@ def generator(settings=PLAIN, *, words=WORDS, **others):
     return MixtureGenerator(words, settings=settings, **others)
 
 
+def draw(mixtures, count):
+    return [mixtures.draw(number) for number in range(count)]
+
+
 def only(weight, **settings):
     return replace(PLAIN, keyword_weight=0.0, **{weight: 1.0}, **settings)
 
@@ -108,8 +112,7 @@ def test_keywords_are_where_the_spans_say():
 
 
 def test_spans_are_in_order_and_keywords_follow_in_the_gaps_that_were_asked_for():
-    for number in range(10):
-        spans = generator(replace(PLAIN, gap_s=(0.3, 0.3), close_gap_probability=0)).draw(number)[1]
+    for _, spans in draw(generator(replace(PLAIN, gap_s=(0.3, 0.3), close_gap_probability=0)), 10):
         assert spans == sorted(spans, key=lambda span: span.begin)
         assert all(after.begin - before.end == 4800 for before, after in pairwise(spans))
     together = generator(only("keyword_pair_weight", close_gap_s=(0.0, 0.0), close_gap_probability=0)).draw(0)[1]
@@ -117,7 +120,7 @@ def test_spans_are_in_order_and_keywords_follow_in_the_gaps_that_were_asked_for(
 
 
 def test_words_begin_before_a_stretch_and_end_after_it():
-    spans = [span for number in range(40) for span in generator().draw(number)[1]]
+    spans = [span for _, found in draw(generator(), 40) for span in found]
     assert any(span.begin < 0 for span in spans)
     assert any(span.end > 51200 for span in spans)
 
@@ -165,12 +168,10 @@ def test_pace_changes_pitch_and_length():
 
 def test_noise_has_its_ratio_to_the_speech_and_the_whole_its_level():
     noisy = replace(PLAIN, snr_db=(10, 10), clean_probability=0, keyword_weight=0, silence_weight=1)
-    for number in range(4):
-        samples, _ = generator(noisy, noises=[]).draw(number)
+    for samples, _ in draw(generator(noisy), 4):
         assert 20 * np.log10(np.sqrt(np.mean(samples**2))) == pytest.approx(-30, abs=3)
     alone = replace(PLAIN, noise_only_probability=1, noise_dbfs=(-40, -40))
-    for number in range(4):
-        samples, spans = generator(alone).draw(number)
+    for samples, spans in draw(generator(alone), 4):
         assert spans == []
         assert 20 * np.log10(np.sqrt(np.mean(samples**2))) == pytest.approx(-40, abs=3)
 
@@ -193,7 +194,7 @@ def test_speech_only_and_what_is_missing():
     assert spans == []
     assert power(samples, 4800, 5200).sum() > 0.9 * power(samples, 50, 8000).sum()
     for beside in ({}, {"others": OTHERS}, {"speech": SPEECH}):
-        drawn = [generator(MixtureSettings(), **beside).draw(number) for number in range(30)]
+        drawn = draw(generator(MixtureSettings(), **beside), 30)
         assert all(np.isfinite(samples).all() for samples, _ in drawn)
         assert sum(len(spans) for _, spans in drawn) > 30
     with pytest.raises(ac.ArgumentError, match="nothing to fill a stretch with"):
