@@ -55,7 +55,6 @@ _HOME = {
     "Denoise": "enhance",
     "denoise": "enhance",
     "KeywordClassifier": "classify",
-    "KeywordDetector": "classify",
 }
 _PARTS = ("classify", "detect", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
 

@@ -12,7 +12,6 @@ from audioconv import signal as signal
 from audioconv import stream as stream
 from audioconv.classify import Detection as Detection
 from audioconv.classify import KeywordClassifier as KeywordClassifier
-from audioconv.classify import KeywordDetector as KeywordDetector
 from audioconv.enhance import Denoise as Denoise
 from audioconv.enhance import denoise as denoise
 from audioconv.errors import ArgumentError as ArgumentError

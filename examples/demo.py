@@ -16,7 +16,7 @@ import audioconv as ac
 from audioconv import report
 from audioconv.classify import KeywordClassifier, load_dataset
 from audioconv.classify.augmentation import synthetic_noise
-from audioconv.classify.calibrate import NOISE_LEVEL, place_words, score_detections
+from audioconv.classify.calibrate import NOISE_LEVEL, is_near, place_words, score_detections
 from audioconv.classify.clips import load_clips
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -157,7 +157,7 @@ def listen(page, model, test):
     rows = compare(found, truth)
     screen.print(side_by_side(rows), text)
     page.heading("3. A stream of words and noise")
-    page.text(f"{text} A detection counts as right if its label is and it comes at most half a second after its word.")
+    page.text(f"{text} A detection counts as right if its label is and it begins at most half a second after its word.")
     draw_stream(page, model, stream, len(words) / rate, truth, found)
     page.table(COLUMNS, rows, folded=f"All {len(rows)} words, one by one")
 
@@ -182,16 +182,16 @@ def compare(found, truth):
     """Rows (time, what was said, what was heard), in order of time; each detection belongs to one word at most."""
     rows, left = [], list(found)
     for word in truth:
-        near = [d for d in left if word.start_s <= d.peak_s <= word.end_s + 0.5]
+        near = [d for d in left if is_near(d, word)]
         heard = next((d for d in near if d.label == word.label), near[0] if near else None)
         if heard:
             left.remove(heard)
         is_other = word.label == "unknown"
         verdict = "-" if is_other else "missed"
         if heard:
-            verdict = f"{heard.label} {heard.peak_s:.2f}" + (" false" if heard.label != word.label else "")
+            verdict = f"{heard.label} {heard.start_s:.2f}" + (" false" if heard.label != word.label else "")
         rows.append((f"{word.start_s:.2f}", "(other)" if is_other else str(word.label), verdict))
-    rows += [(f"{d.peak_s:.2f}", "-", f"{d.label} {d.peak_s:.2f} false") for d in left]
+    rows += [(f"{d.start_s:.2f}", "-", f"{d.label} {d.start_s:.2f} false") for d in left]
     return sorted(rows, key=lambda row: float(row[0]))
 
 
@@ -217,7 +217,7 @@ def draw_stream(page, model, stream, words_s, truth, found):
     )
     page.figure(
         report.posteriors(
-            rows[~in_words], times_s[~in_words], model.classes_, detections=[d for d in found if d.peak_s >= words_s],
+            rows[~in_words], times_s[~in_words], model.classes_, detections=[d for d in found if d.start_s >= words_s],
             row_s=1000,
         ),
         "The noise alone: no box, so every dot here would be a false detection.",

@@ -17,7 +17,7 @@ def main(model, recording):
 
 def show(detections):
     for word in detections:
-        print(f"{word.peak_s:8.2f} s  {word.label}  {word.score:.2f}")
+        print(f"{word.start_s:8.2f} to {word.end_s:.2f} s  {word.label}  {word.score:.2f}")
 
 
 if __name__ == "__main__":

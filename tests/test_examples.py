@@ -93,9 +93,9 @@ def test_listen_to_file_prints_what_the_detector_hears(model, tmp_path, capsys):
 
     detector = ac.KeywordClassifier.load(model).stream()
     expected = detector.process(stream) + detector.flush()
-    assert [word[2] for word in heard] == [word.label for word in expected]
-    assert np.allclose([float(word[0]) for word in heard], [word.peak_s for word in expected], atol=0.11)
-    assert {"high", "low"} & {word[2] for word in heard}
+    assert [word[4] for word in heard] == [word.label for word in expected]
+    assert np.allclose([float(word[0]) for word in heard], [word.start_s for word in expected], atol=0.11)
+    assert {"high", "low"} & {word[4] for word in heard}
 
 
 @pytest.mark.parametrize("name", ["enlarge_image", "filter_file", "listen_to_file", "live_hall", "train_keywords"])

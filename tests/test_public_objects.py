@@ -39,6 +39,12 @@ def fitted():
     return ac.KeywordClassifier.load()
 
 
+def frame_scorer():
+    layers = [ac.nn.Conv1d(40, 8, 3, stride=2, padding="causal", rng=RNG), ac.nn.ReLU(), ac.nn.Dense(8, 3, rng=RNG)]
+    statistics = np.zeros(40, np.float32), np.ones(40, np.float32)
+    return ac.detect.FrameScorer(np.array(["no", "yes"]), ac.LogMel(), ac.nn.Sequential(layers), *statistics)
+
+
 EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.Plan": lambda: ac.plan(48000, 4800),
     "audioconv.Stft": lambda: ac.Stft(np.hanning(400), 160),
@@ -62,7 +68,6 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.Detection": lambda: ac.Detection("yes", 1.0, 1.4, 0.93),
     "audioconv.Denoise": lambda: ac.Denoise(16000),
     "audioconv.KeywordClassifier": classifier,
-    "audioconv.KeywordDetector": lambda: fitted().stream(),
     "audioconv.classify.Augmentation": lambda: ac.classify.Augmentation(),
     "audioconv.classify.Dataset": dataset,
     "audioconv.classify.EnergySegmenter": lambda: ac.classify.EnergySegmenter(16000),
@@ -71,12 +76,16 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.classify.PosteriorStream": lambda: fitted().scorer_.stream(),
     "audioconv.classify.Scorer": lambda: fitted().scorer_,
     "audioconv.classify.Segment": lambda: ac.classify.Segment(X, 0.5, 0.75, -12.0, None),
+    "audioconv.classify.SlidingWindowDetector": lambda: fitted().stream(),
     "audioconv.classify.TrainingConfig": lambda: ac.classify.TrainingConfig(),
     "audioconv.detect.HardNegative": lambda: ac.detect.HardNegative(3, 16000, 0, 0.97),
     "audioconv.detect.MixtureGenerator": lambda: ac.detect.MixtureGenerator([[X]], noises=[X], sample_rate=8000),
     "audioconv.detect.MixtureSettings": lambda: ac.detect.MixtureSettings(),
     "audioconv.detect.NegativeFrames": lambda: ac.detect.NegativeFrames([X], ac.LogMel()),
     "audioconv.detect.Span": lambda: ac.detect.Span(0, 100, 4000),
+    "audioconv.detect.DetectorStream": lambda: ac.detect.DetectorStream(frame_scorer(), 0.5),
+    "audioconv.detect.FramePosteriorStream": lambda: frame_scorer().stream(),
+    "audioconv.detect.FrameScorer": lambda: frame_scorer(),
     "audioconv.features.LogMelStream": lambda: ac.LogMel().stream(),
     "audioconv.features.MfccStream": lambda: ac.Mfcc().stream(),
     "audioconv.features.Spectrogram": lambda: ac.features.Spectrogram(np.zeros((99, 40)), np.arange(99), np.arange(40)),

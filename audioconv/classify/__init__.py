@@ -4,9 +4,10 @@ from audioconv.classify._audit import Finding, audit
 from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.classifier import KeywordClassifier
 from audioconv.classify.dataset import Dataset, load_dataset
-from audioconv.classify.detector import Detection, KeywordDetector
+from audioconv.classify.detections import Detection
 from audioconv.classify.scorer import PosteriorStream, Scorer
 from audioconv.classify.segmentation import EnergySegmenter, FixedChunks, Segment
+from audioconv.classify.sliding_window import SlidingWindowDetector
 from audioconv.classify.training_config import TrainingConfig
 
 __all__ = [
@@ -17,10 +18,10 @@ __all__ = [
     "Finding",
     "FixedChunks",
     "KeywordClassifier",
-    "KeywordDetector",
     "PosteriorStream",
     "Scorer",
     "Segment",
+    "SlidingWindowDetector",
     "TrainingConfig",
     "audit",
     "load_dataset",

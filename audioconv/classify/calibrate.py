@@ -7,12 +7,13 @@ import numpy as np
 
 from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.arrays import RandomState, number, seed_of
-from audioconv.classify.detector import HOLD_S, REFRACTORY_S, SMOOTHING_S, Detection, EventDecoder
+from audioconv.classify.detections import Detection
 from audioconv.classify.labels import NON_KEYWORD_LABELS
 from audioconv.classify.scorer import Scorer
+from audioconv.classify.sliding_window import MIN_DURATION_S, REFRACTORY_S, SMOOTHING_S, window_decoder
 
 NOISE_LEVEL = 0.02  # of full scale, root mean square: words 10 dB above it do not clip
-COLLAR_S = 0.5  # a detection counts until so long after the end of its word
+COLLAR_S = 0.5  # a detection counts if it begins at most so long after the end of its word
 TOLERANCE = 0.01
 THRESHOLDS = np.round(np.arange(0.3, 0.98, 0.02), 2)
 
@@ -84,15 +85,20 @@ def place_words(
     return stream, truth
 
 
+def is_near(detection: Detection, word: Word) -> bool:
+    """Whether a detection overlaps a word, or begins within the collar after it."""
+    return bool(detection.end_s >= word.start_s and detection.start_s <= word.end_s + COLLAR_S)
+
+
 def score_detections(detections: Sequence[Detection], truth: Sequence[Word], seconds: float) -> DetectionScore:
-    """Count: a word is found by a detection of its label whose peak lies between its start and 0.5 s after its end.
+    """Count: a word is found by a detection of its label that `is_near` it.
 
     A second detection of a word, one of another label and one outside all words are false alarms.
     """
     left = list(truth)
     for detection in detections:
         for word in left:
-            if word.label == detection.label and word.start_s <= detection.peak_s <= word.end_s + COLLAR_S:
+            if word.label == detection.label and is_near(detection, word):
                 left.remove(word)
                 break
     hits = len(truth) - len(left)
@@ -105,14 +111,15 @@ def decode_posteriors(
     threshold: float,
     *,
     smoothing_s: float = SMOOTHING_S,
-    hold_s: float = HOLD_S,
+    min_duration_s: float = MIN_DURATION_S,
     refractory_s: float = REFRACTORY_S,
     ignore: Iterable[Any] | None = NON_KEYWORD_LABELS,
 ) -> list[Detection]:
     """The detections of precomputed posteriors at a threshold."""
-    decoder = EventDecoder(
-        scorer, threshold, smoothing_s=smoothing_s, hold_s=hold_s, refractory_s=refractory_s, ignore=ignore
-    )
+    decoder = window_decoder(
+        scorer, threshold, smoothing_s=smoothing_s, min_duration_s=min_duration_s, refractory_s=refractory_s,
+        ignore=ignore,
+    )  # fmt: skip
     return decoder.process(rows) + decoder.flush()
 
 

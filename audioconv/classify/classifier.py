@@ -16,11 +16,11 @@ from audioconv.classify import clip_digests, serialization, training
 from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.clips import Clips
 from audioconv.classify.data_loader import DataLoader
-from audioconv.classify.detector import THRESHOLD
 from audioconv.classify.parameters import NestedParameters, check_parameters
 from audioconv.classify.prediction import PredictorMixin
 from audioconv.classify.progress import Notices
 from audioconv.classify.scorer import Scorer
+from audioconv.classify.sliding_window import THRESHOLD
 from audioconv.classify.training_config import TrainingConfig
 
 SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py

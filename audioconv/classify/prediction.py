@@ -10,10 +10,10 @@ from audioconv import models, nn
 from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.classify import clip_digests
 from audioconv.classify.clips import Clips, check_clips, load_clips
-from audioconv.classify.detector import HOLD_S, REFRACTORY_S, SMOOTHING_S, KeywordDetector
 from audioconv.classify.labels import NON_KEYWORD_LABELS
 from audioconv.classify.progress import Notices
 from audioconv.classify.scorer import Features, Scorer
+from audioconv.classify.sliding_window import MIN_DURATION_S, REFRACTORY_S, SMOOTHING_S, SlidingWindowDetector
 
 
 class PredictorMixin:
@@ -178,10 +178,10 @@ class PredictorMixin:
         *,
         threshold: float | None = None,
         smoothing_s: float = SMOOTHING_S,
-        hold_s: float = HOLD_S,
+        min_duration_s: float = MIN_DURATION_S,
         refractory_s: float = REFRACTORY_S,
         ignore: Iterable[Any] | None = NON_KEYWORD_LABELS,
-    ) -> KeywordDetector:
+    ) -> SlidingWindowDetector:
         """Make a detector of the words in a stream.
 
         Parameters
@@ -190,19 +190,19 @@ class PredictorMixin:
             The smoothed posterior from which a word counts; default `threshold_`.
         smoothing_s : float, in seconds
             Posteriors are averaged over so long.
-        hold_s : float, in seconds
-            Hold time: a word is reported when its score has not grown for so long.
+        min_duration_s : float, in seconds
+            A word is decided when its smoothed posterior has been above the threshold for so long.
         refractory_s : float, in seconds
-            Refractory time: no other word is detected for so long after the peak of a word.
+            Refractory time: no other word is detected for so long after a decision.
         ignore : str, or sequence of labels
             What is no keyword, such as "unknown".
 
         Returns
         -------
-        detector : KeywordDetector
+        detector : SlidingWindowDetector
         """
         check_is_fitted(self, "scorer_")
-        return KeywordDetector(
+        return SlidingWindowDetector(
             self.scorer_, threshold=self.threshold_ if threshold is None else threshold, smoothing_s=smoothing_s,
-            hold_s=hold_s, refractory_s=refractory_s, ignore=ignore, threads=self.threads,
+            min_duration_s=min_duration_s, refractory_s=refractory_s, ignore=ignore, threads=self.threads,
         )  # fmt: skip

@@ -14,8 +14,7 @@ from audioconv.cli.outputs import Force, Partial, check_output
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
-    from audioconv.classify import Detection
-    from audioconv.classify.detector import KeywordDetector
+    from audioconv.classify import Detection, SlidingWindowDetector
 
 
 def listen(
@@ -40,8 +39,8 @@ def listen(
 ) -> None:
     """Detect keywords from the microphone, or in a long recording.
 
-    Each detection is printed as it is found: time, label, score. The time is the middle of the word, where its score is
-    largest; the table has where it began, too. Ctrl-C ends it.
+    Each detection is printed as soon as it is decided: when the word began and ended, estimated, label, score; the
+    table has the same columns. Ctrl-C ends it.
     """
     from audioconv import io
     from audioconv.classify import KeywordClassifier
@@ -63,8 +62,8 @@ def listen(
         limited = _LimitedBlocks(blocks, sample_rate, seconds)
         for found in _detections(detector, io.resample_blocks(limited, sample_rate, rate)):
             counts[found.label] += 1
-            typer.echo(f"{found.peak_s:10.2f} s  {found.label:<16} {found.score:.3f}")
-            write_row((f"{found.start_s:.3f}", f"{found.peak_s:.3f}", found.label, f"{found.score:.4f}"))
+            typer.echo(f"{found.start_s:10.2f} {found.end_s:10.2f} s  {found.label:<16} {found.score:.3f}")
+            write_row((f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
     typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
 
@@ -93,7 +92,7 @@ class _LimitedBlocks:
             return
 
 
-def _detections(detector: "KeywordDetector", blocks: "Iterable[FloatArray]") -> "Iterator[Detection]":
+def _detections(detector: "SlidingWindowDetector", blocks: "Iterable[FloatArray]") -> "Iterator[Detection]":
     for block in blocks:
         yield from detector.process(block)
     yield from detector.flush()
@@ -114,5 +113,5 @@ def _table(path: Path | None) -> Iterator[Callable[[Iterable[object]], object]]:
         open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         write = csv.writer(file).writerow
-        write(("start_s", "peak_s", "label", "score"))
+        write(("start_s", "end_s", "label", "score"))
         yield write

@@ -27,7 +27,7 @@ _SILENT_DB = 1e-3  # between the levels of frames in which there is nothing
 
 
 class Word(Protocol):
-    """A spoken word (ground truth): its label, start and end, in seconds."""
+    """A word, spoken or detected: its label, start and end, in seconds."""
 
     @property
     def label(self) -> object: ...
@@ -35,15 +35,6 @@ class Word(Protocol):
     def start_s(self) -> float: ...
     @property
     def end_s(self) -> float: ...
-
-
-class Peak(Protocol):
-    """A detection: its label, and the time of its largest score, in seconds."""
-
-    @property
-    def label(self) -> object: ...
-    @property
-    def peak_s(self) -> float: ...
 
 
 def waveform(signals: Mapping[str, ArrayLike], sample_rate: int) -> "Figure":
@@ -218,7 +209,7 @@ def posteriors(
     labels: Sequence[object],
     *,
     truth: Sequence[Word] = (),
-    detections: Sequence[Peak] = (),
+    detections: Sequence[Word] = (),
     row_s: float = 30.0,
 ) -> "Figure":
     """Draw posteriors over time as an image, a line a label, with the words that were said and those detected.
@@ -230,8 +221,8 @@ def posteriors(
     labels : sequence of labels
     truth : sequence with label, start_s, end_s
         Drawn as boxes.
-    detections : sequence with label, peak_s
-        Drawn as dots: a dot in a box is a hit.
+    detections : sequence with label, start_s, end_s
+        Drawn as dots at their middles: a dot in a box is a hit.
     row_s : float, in seconds
         Longest stretch in one panel; a longer recording is cut into panels of equal length.
 
@@ -271,14 +262,14 @@ def posteriors(
     return figure
 
 
-def _mark(panel: "Axes", names: list[str], truth: Sequence[Word], detections: Sequence[Peak]) -> None:
+def _mark(panel: "Axes", names: list[str], truth: Sequence[Word], detections: Sequence[Word]) -> None:
     """Boxes where words were said, dots where they were detected."""
     from matplotlib.patches import Rectangle
 
     for word in truth:
         corner = (word.start_s, names.index(str(word.label)) - 0.5)
         panel.add_patch(Rectangle(corner, word.end_s - word.start_s, 1, fill=False, edgecolor="white", linewidth=1.2))
-    points = [(found.peak_s, names.index(str(found.label))) for found in detections]
+    points = [((found.start_s + found.end_s) / 2, names.index(str(found.label))) for found in detections]
     if points:
         times_s, rows = zip(*points, strict=True)
         panel.scatter(times_s, rows, s=22, color=RED, edgecolors="white", linewidths=0.8, zorder=3)

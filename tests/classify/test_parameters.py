@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 import audioconv as ac
 from audioconv import nn
 from audioconv.arrays import number, seed_of
-from audioconv.classify import Augmentation, KeywordDetector, TrainingConfig
+from audioconv.classify import Augmentation, SlidingWindowDetector, TrainingConfig
 from audioconv.classify.data_loader import _dropout_seed
 from audioconv.classify.labels import class_weights
 from tests.classify.test_classifier import examples
@@ -164,11 +164,11 @@ def test_augmentations_out_of_range_are_refused(change, message):
 def test_detectors_refuse_times_and_thresholds_that_make_no_sense():
     classifier = ac.KeywordClassifier.load()
     with pytest.raises(ac.ArgumentError, match=r"scorer must be a Scorer, .* not KeywordClassifier"):
-        KeywordDetector(classifier)
+        SlidingWindowDetector(classifier)
     for change in ({"threshold": 0}, {"threshold": 1.5}, {"threshold": np.nan}, {"threshold": "high"}):
         with pytest.raises(ac.ArgumentError, match="threshold must lie between 0 and 1"):
-            KeywordDetector(classifier.scorer_, **change)
-    for name in ("smoothing_s", "hold_s", "refractory_s"):
+            SlidingWindowDetector(classifier.scorer_, **change)
+    for name in ("smoothing_s", "min_duration_s", "refractory_s"):
         for bad in (-1, np.inf, "long", None):
             with pytest.raises(ac.ArgumentError, match=f"{name} must be "):
                 classifier.stream(**{name: bad})

@@ -40,7 +40,7 @@ def test_everything_shows_itself_in_one_line(shipped):
         assert "\n" not in repr(item)
         assert "array(" not in repr(item)
     assert repr(shipped).endswith("random_state=0, background_noise=<0 noises>), fitted to 11 classes")
-    assert repr(objects[-2]) == "Detection('yes' at 1.25 s, score 0.900)"
+    assert repr(objects[-2]) == "Detection('yes' at 1.00 to 1.25 s, score 0.900)"
     assert repr(objects[8]) == "Segment(1.00 to 2.00 s, -20 dB, clipped)"
 
 

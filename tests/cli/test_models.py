@@ -221,7 +221,7 @@ def heard(result):
     assert result.exit_code == 0, result.output
     *lines, summary = result.stdout.splitlines()
     assert summary.startswith(f"{len(lines)} detections in 12.0 s: ")
-    return [(float(line.split()[0]), line.split()[2]) for line in lines]
+    return [(float(line.split()[0]), line.split()[3]) for line in lines]
 
 
 @pytest.mark.parametrize("block", [97, 1600, 100_000])
@@ -237,9 +237,9 @@ def test_listen_hears_the_sounds_where_they_are(model, recording, tmp_path, bloc
     with open(tmp_path / "d.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["high", "low"]
-    assert [float(row["peak_s"]) for row in rows] == pytest.approx([peak for peak, _ in found], abs=0.01)
-    assert all(float(row["peak_s"]) >= float(row["start_s"]) and float(row["score"]) >= 0.5 for row in rows)
-    assert list(rows[0]) == ["start_s", "peak_s", "label", "score"]
+    assert [float(row["start_s"]) for row in rows] == pytest.approx([start for start, _ in found], abs=0.01)
+    assert all(float(row["end_s"]) >= float(row["start_s"]) and float(row["score"]) >= 0.5 for row in rows)
+    assert list(rows[0]) == ["start_s", "end_s", "label", "score"]
 
 
 def test_the_block_changes_nothing_that_is_heard(model, recording):

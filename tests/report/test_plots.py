@@ -144,14 +144,14 @@ def test_posteriors_cut_a_long_stream_into_panels_and_mark_words():
     times_s = 0.5 + 0.05 * np.arange(200)
     figure = report.posteriors(
         rows, times_s, ["no", "other", "yes"], row_s=4,
-        truth=[Word("yes", 2.0, 3.0)], detections=[Detection("yes", 2.2, 2.4, 0.9)],
+        truth=[Word("yes", 2.0, 3.0)], detections=[Detection("yes", 2.25, 2.75, 0.9)],
     )  # fmt: skip
     panels = [axes for axes in figure.axes if axes.images]
     assert len(panels) == 3
     assert {"no", "other", "yes", "time (s)", "posterior"} <= texts(figure)
     box = panels[0].patches[0]
     assert (box.get_x(), box.get_width(), box.get_y()) == (2.0, 1.0, 1.5)
-    assert panels[0].collections[0].get_offsets().tolist() == [[2.4, 2.0]]
+    assert panels[0].collections[0].get_offsets().tolist() == [[2.5, 2.0]]
     edges = [panel.get_xlim() for panel in panels]
     assert edges[0][0] == pytest.approx(0.475)
     assert edges[-1][1] == pytest.approx(10.475)

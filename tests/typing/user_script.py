@@ -40,5 +40,5 @@ def main(folder: Path) -> list[ac.Detection]:
     classifier.save(folder / "tones.safetensors")
     detector = ac.KeywordClassifier.load(folder / "tones.safetensors").stream(threshold=0.5)
     heard = detector.process(clips[0]) + detector.flush()
-    print(labels, [f"{word.label} at {word.peak_s:.2f} s, {word.score:.0%}" for word in heard])
+    print(labels, [f"{word.label} at {word.start_s:.2f} s, {word.score:.0%}" for word in heard])
     return heard

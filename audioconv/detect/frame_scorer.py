@@ -1,0 +1,225 @@
+"""From a stream of samples to posteriors of keywords for every frame: features, standardisation, a causal network."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from audioconv import nn
+from audioconv._typing import Array, ArrayLike, Float32Array
+from audioconv.classify.clips import clip_block
+from audioconv.errors import DtypeError, ShapeError
+from audioconv.features import LogMel
+from audioconv.stage import Guard, GuardedStage
+
+PIECE = 1 << 20  # samples of a recording that are scored at a time, so that one of any length takes as little memory
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameScorer:
+    """The scorer of a detector: posteriors of keywords, row by row, as soon as the network has heard enough.
+
+    In contrast to `classify.Scorer`, which scores windows as clips, each frame goes through the network once.
+
+    Parameters
+    ----------
+    classes : array of labels, shape (keywords,), sorted
+    features : LogMel
+    network : nn.Sequential
+        float32, from frames (frames, n_features) to logits (rows, 1 + keywords), of which the first is for background.
+        It must work on streams: causal convolutions, no mean over a whole clip.
+    mean, std : float32 arrays, shape (n_features,)
+        Of the frames that the network was trained on.
+
+    Attributes
+    ----------
+    row_hop : int, in samples
+        From one row of posteriors to the next.
+    row_end : int, in samples
+        How much of a stream has been heard when row 0 is complete; row r when it is `row_end + r * row_hop`.
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If network, features and classes do not fit each other, or the network cannot work on a stream.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import LogMel, detect, nn
+    >>> rng, mean, std = np.random.default_rng(0), np.zeros(40, "float32"), np.ones(40, "float32")
+    >>> layers = [nn.Conv1d(40, 8, 5, stride=2, padding="causal", rng=rng), nn.ReLU(), nn.Dense(8, 3, rng=rng)]
+    >>> scorer = detect.FrameScorer(np.array(["no", "yes"]), LogMel(), nn.Sequential(layers), mean, std)
+    >>> scorer
+    FrameScorer(2 keywords, a row each 320 samples at 16000 Hz)
+    >>> scorer.posteriors(np.zeros(16000, "float32")).shape
+    (49, 2)
+    """
+
+    classes: Array
+    features: LogMel
+    network: nn.Sequential
+    mean: Float32Array
+    std: Float32Array
+    row_hop: int = field(init=False)
+    row_end: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        shape, outputs = (self.features.n_features,), 1 + len(self.classes)
+        for name, array in (("mean", self.mean), ("std", self.std)):
+            if array.shape != shape:
+                raise ShapeError(f"{name} must have a number for each feature, {shape}, not {array.shape}")
+        if self.network.dtype != np.float32:
+            raise DtypeError(f"the network must be float32, not {self.network.dtype}")
+        stream = self.network.stream(shape)
+        if stream.out_channels != outputs:
+            raise ShapeError(
+                f"the network must give {outputs} logits, of background and {outputs - 1} keywords, not "
+                f"{stream.out_channels}"
+            )
+        row_hop = stream.step * self.features.hop
+        if row_hop.denominator != 1:
+            raise ShapeError(f"the network must give a row each whole number of samples, not each {row_hop}")
+        heard = self.features.win_length + stream.look_ahead * self.features.hop - self.features.padding[0]
+        object.__setattr__(self, "row_hop", int(row_hop))
+        object.__setattr__(self, "row_end", heard)
+
+    def __repr__(self) -> str:
+        return f"FrameScorer({len(self.classes)} keywords, a row each {self.row_hop} samples at {self.sample_rate} Hz)"
+
+    @property
+    def sample_rate(self) -> int:
+        """Of streams, in Hz."""
+        return self.features.sample_rate
+
+    def network_input(self, frames: Float32Array) -> Float32Array:
+        """Return frames as the network takes them: standardised.
+
+        Parameters
+        ----------
+        frames : float32 array, shape (..., n_features)
+
+        Returns
+        -------
+        x : float32 array, shape (..., n_features)
+        """
+        x: Float32Array = (frames - self.mean) / self.std
+        return x
+
+    def stream(self) -> "FramePosteriorStream":
+        """Make a stream of posteriors.
+
+        Returns
+        -------
+        stream : FramePosteriorStream
+            With the weights as they are now.
+        """
+        return FramePosteriorStream(self)
+
+    def posteriors(self, samples: ArrayLike) -> Float32Array:
+        """Return the posteriors of a recording of any length.
+
+        Parameters
+        ----------
+        samples : float32 array, shape (samples,), at `sample_rate`
+
+        Returns
+        -------
+        posteriors : float32 array, shape (rows, keywords)
+            Those that a stream gives, to the bit.
+
+        Raises
+        ------
+        ShapeError, DtypeError, ArgumentError
+            For another shape or dtype, and for samples that are not finite.
+        """
+        stream = self.stream()
+        recording = clip_block(samples, stream)
+        pieces = (recording[begin : begin + PIECE] for begin in range(0, len(recording), PIECE))
+        return np.concatenate([*map(stream.process, pieces), stream.flush()])
+
+
+class FramePosteriorStream(GuardedStage):
+    """Posteriors of keywords, row by row: what `FrameScorer.stream` returns. At any cut they are the same bits.
+
+    Parameters
+    ----------
+    scorer : FrameScorer
+
+    Attributes
+    ----------
+    latency : int
+        0: no row is delayed beyond the samples that it depends on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import LogMel, detect, nn
+    >>> rng, mean, std = np.random.default_rng(0), np.zeros(40, "float32"), np.ones(40, "float32")
+    >>> layers = [nn.Conv1d(40, 8, 5, stride=2, padding="causal", rng=rng), nn.ReLU(), nn.Dense(8, 3, rng=rng)]
+    >>> scorer = detect.FrameScorer(np.array(["no", "yes"]), LogMel(), nn.Sequential(layers), mean, std)
+    >>> stream = scorer.stream()
+    >>> stream
+    FramePosteriorStream(2 keywords, a row each 320 samples at 16000 Hz)
+    >>> stream.process(np.zeros(399, "float32")).shape, stream.process(np.zeros(1, "float32")).shape
+    ((0, 2), (1, 2))
+    """
+
+    latency = 0
+
+    def __init__(self, scorer: FrameScorer) -> None:
+        self.scorer = scorer
+        self._frames = scorer.features.stream()
+        self._logits = scorer.network.stream((scorer.features.n_features,))
+        self._guard = Guard("frame posterior stream")
+
+    def __repr__(self) -> str:
+        return repr(self.scorer).replace("FrameScorer", "FramePosteriorStream")
+
+    def process(self, block: ArrayLike) -> Float32Array:
+        """Return the posteriors of the rows that a block completes.
+
+        Parameters
+        ----------
+        block : float32 array, shape (samples,)
+            Of any length.
+
+        Returns
+        -------
+        rows : float32 array, shape (rows, keywords)
+
+        Raises
+        ------
+        DtypeError, ShapeError, ArgumentError, BusyError
+            For another dtype or shape, and for samples that are not finite; the stream stays as it was.
+        """
+        with self._guard:
+            return self._process(block)
+
+    def _process(self, block: ArrayLike) -> Float32Array:
+        frames: Any = self._frames._process(clip_block(block, self))
+        return self._posteriors(self._logits._process(self.scorer.network_input(frames)))
+
+    def flush(self) -> Float32Array:
+        """End the stream and start afresh.
+
+        Returns
+        -------
+        rows : float32 array, shape (rows, keywords)
+            Those that look ahead, beyond the end; none of a causal network.
+        """
+        with self._guard:
+            return self._flush()
+
+    def _flush(self) -> Float32Array:
+        frames: Any = self._frames._flush()
+        logits = self._logits._process(self.scorer.network_input(frames)), self._logits._flush()
+        return self._posteriors(np.concatenate(logits))
+
+    def _reset(self) -> None:
+        self._frames._reset()
+        self._logits._reset()
+
+    def _posteriors(self, logits: Array) -> Float32Array:
+        keywords: Float32Array = np.ascontiguousarray(nn.softmax(logits)[:, 1:])
+        return keywords

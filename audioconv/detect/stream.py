@@ -1,0 +1,152 @@
+"""A detector on a stream: samples in, words out as soon as they are decided."""
+
+from audioconv._typing import Array, ArrayLike
+from audioconv.arrays import whole
+from audioconv.classify.clips import clip_block
+from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
+from audioconv.classify.detections import Detection
+from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.stage import Guard, GuardedStage
+from audioconv.stream import Resample
+
+SMOOTHING_S, MIN_DURATION_S = 0.06, 0.0
+
+
+class DetectorStream(GuardedStage):
+    """Find the words in a stream, each given out by the block in which it is decided.
+
+    Parameters
+    ----------
+    scorer : FrameScorer
+    thresholds : float, or one for each of its classes
+        The smoothed posterior from which a word counts; infinity for a word that is never told.
+    sample_rate : int, in Hz, optional
+        Of the blocks, if it is not that of the scorer: they are resampled.
+    smoothing_s : float, in seconds
+        Posteriors are averaged over so long.
+    min_duration_s : float, in seconds
+        A word is decided when its smoothed posterior has been above its threshold for so long.
+    refractory_s : float, in seconds
+        Refractory time: no other word is detected for so long after a decision.
+    word_s : float, or one for each class, in seconds, optional
+        How long words are, so that detections tell when they began; 0 if not given.
+    delay_s : float, in seconds
+        From the end of a word to the decision, as the network was taught, so that detections tell when words ended.
+
+    Attributes
+    ----------
+    latency : int
+        0: detections are given out by the block that decides them.
+
+    Raises
+    ------
+    ArgumentError
+        For parameters that make no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import LogMel, detect, nn
+    >>> rng, mean, std = np.random.default_rng(0), np.zeros(40, "float32"), np.ones(40, "float32")
+    >>> layers = [nn.Conv1d(40, 8, 5, stride=2, padding="causal", rng=rng), nn.ReLU(), nn.Dense(8, 3, rng=rng)]
+    >>> scorer = detect.FrameScorer(np.array(["no", "yes"]), LogMel(), nn.Sequential(layers), mean, std)
+    >>> stream = detect.DetectorStream(scorer, [0.9, np.inf], sample_rate=48000, word_s=0.4)
+    >>> stream
+    DetectorStream(2 keywords, 48000 Hz, smoothing_s=0.06, min_duration_s=0, refractory_s=0.1)
+    >>> stream.process(np.zeros(480, "float32")) + stream.flush()
+    []
+    """
+
+    latency = 0
+
+    def __init__(
+        self,
+        scorer: FrameScorer,
+        thresholds: ArrayLike,
+        *,
+        sample_rate: int | None = None,
+        smoothing_s: float = SMOOTHING_S,
+        min_duration_s: float = MIN_DURATION_S,
+        refractory_s: float = REFRACTORY_S,
+        word_s: ArrayLike | None = None,
+        delay_s: float = 0.0,
+    ) -> None:
+        self.scorer = scorer
+        self.sample_rate = scorer.sample_rate if sample_rate is None else whole(sample_rate, "sample_rate")
+        same = self.sample_rate == scorer.sample_rate
+        self._resample = None if same else Resample(self.sample_rate, scorer.sample_rate)
+        self._posteriors = scorer.stream()
+        self._decoder = EventDecoder(
+            scorer.classes,
+            thresholds,
+            row_hop_s=scorer.row_hop / scorer.sample_rate,
+            row_end_s=scorer.row_end / scorer.sample_rate,
+            smoothing_s=smoothing_s,
+            min_duration_s=min_duration_s,
+            refractory_s=refractory_s,
+            word_s=word_s,
+            delay_s=delay_s,
+        )
+        self._guard = Guard("detector stream")
+
+    def __repr__(self) -> str:
+        decoder = self._decoder
+        return (
+            f"DetectorStream({len(self.scorer.classes)} keywords, {self.sample_rate} Hz, "
+            f"smoothing_s={decoder.smoothing_s:g}, min_duration_s={decoder.min_duration_s:g}, "
+            f"refractory_s={decoder.refractory_s:g})"
+        )
+
+    @property
+    def thresholds(self) -> Array:
+        """The smoothed posterior from which each word counts."""
+        return self._decoder.thresholds
+
+    def process(self, block: ArrayLike) -> list[Detection]:
+        """Return the words that are decided in a block.
+
+        Parameters
+        ----------
+        block : float32 array, shape (samples,)
+            Of any length, at `sample_rate`.
+
+        Returns
+        -------
+        detections : list of Detection
+
+        Raises
+        ------
+        DtypeError, ShapeError, ArgumentError, BusyError
+            For another dtype or shape, and for samples that are not finite; the stream stays as it was.
+        """
+        with self._guard:
+            return self._process(block)
+
+    def _process(self, block: ArrayLike) -> list[Detection]:
+        samples = block
+        if self._resample is not None:
+            samples = self._resample._process(clip_block(block, self))
+        return self._decoder.process(self._posteriors._process(samples))
+
+    def flush(self) -> list[Detection]:
+        """End the stream and start afresh.
+
+        Returns
+        -------
+        detections : list of Detection
+            The words that the end of the stream decides.
+        """
+        with self._guard:
+            return self._flush()
+
+    def _flush(self) -> list[Detection]:
+        found: list[Detection] = []
+        if self._resample is not None:
+            found += self._decoder.process(self._posteriors._process(self._resample._flush()))
+        return found + self._decoder.process(self._posteriors._flush()) + self._decoder.flush()
+
+    def _reset(self) -> None:
+        if self._resample is not None:
+            self._resample._reset()
+        self._posteriors._reset()
+        self._decoder.reset()
