@@ -138,6 +138,23 @@ class FrameScorer:
         pieces = (recording[begin : begin + PIECE] for begin in range(0, len(recording), PIECE))
         return np.concatenate([*map(stream.process, pieces), stream.flush()])
 
+    def frame_posteriors(self, frames: Float32Array) -> Float32Array:
+        """Return the posteriors of a recording whose frames are known, as `NegativeFrames` keeps them.
+
+        Parameters
+        ----------
+        frames : float32 array, shape (frames, n_features)
+            As `features` gives them.
+
+        Returns
+        -------
+        posteriors : float32 array, shape (rows, keywords)
+            Those of the samples, to the bit.
+        """
+        network = self.network.stream((self.features.n_features,))
+        logits = network.process(self.network_input(frames)), network.flush()
+        return _posteriors(np.concatenate(logits))
+
 
 class FramePosteriorStream(GuardedStage):
     """Posteriors of keywords, row by row: what `FrameScorer.stream` returns. At any cut they are the same bits.
@@ -198,7 +215,7 @@ class FramePosteriorStream(GuardedStage):
 
     def _process(self, block: ArrayLike) -> Float32Array:
         frames: Any = self._frames._process(clip_block(block, self))
-        return self._posteriors(self._logits._process(self.scorer.network_input(frames)))
+        return _posteriors(self._logits._process(self.scorer.network_input(frames)))
 
     def flush(self) -> Float32Array:
         """End the stream and start afresh.
@@ -214,12 +231,14 @@ class FramePosteriorStream(GuardedStage):
     def _flush(self) -> Float32Array:
         frames: Any = self._frames._flush()
         logits = self._logits._process(self.scorer.network_input(frames)), self._logits._flush()
-        return self._posteriors(np.concatenate(logits))
+        return _posteriors(np.concatenate(logits))
 
     def _reset(self) -> None:
         self._frames._reset()
         self._logits._reset()
 
-    def _posteriors(self, logits: Array) -> Float32Array:
-        keywords: Float32Array = np.ascontiguousarray(nn.softmax(logits)[:, 1:])
-        return keywords
+
+def _posteriors(logits: Array) -> Float32Array:
+    """Those of the keywords, without background."""
+    keywords: Float32Array = np.ascontiguousarray(nn.softmax(logits)[:, 1:])
+    return keywords

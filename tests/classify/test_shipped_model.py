@@ -30,7 +30,7 @@ def test_listen_takes_it_where_no_model_is_given(tmp_path):
     result = run("listen", "--file", tmp_path / "words.wav")
     assert result.exit_code == 0, result.output
     assert "no model is given; listening for down, go, left," in result.stderr
-    assert [line.split()[2] for line in result.stdout.splitlines()[:-1]] == ["yes", "stop", "left"]
+    assert [line.split()[3] for line in result.stdout.splitlines()[:-1]] == ["yes", "stop", "left"]
 
 
 def test_its_file_says_what_a_model_saved_today_says(tmp_path):

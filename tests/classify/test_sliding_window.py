@@ -100,13 +100,14 @@ def heard(classifier, rows, **settings):
     return calibrate.decode_posteriors(classifier.scorer_, np.array(rows), 0.8, **SETTINGS | settings)
 
 
-def test_a_word_lies_in_the_middle_of_the_windows_that_tell_it(classifier):
-    (word,) = heard(classifier, [QUIET] * 10 + [YES] * 3 + [QUIET] * 10)
+@pytest.mark.parametrize("min_duration_s", [0.0, 0.05, 0.1])
+def test_a_word_ends_with_the_window_in_the_middle_of_those_that_tell_it(classifier, min_duration_s):
+    (word,) = heard(classifier, [QUIET] * 10 + [YES] * 4 + [QUIET] * 10, min_duration_s=min_duration_s)
     assert word.label == "yes"
-    assert (word.start_s, word.end_s) == pytest.approx((10 * 0.05 + 0.25, 10 * 0.05 + 0.75))
-    (word,) = heard(classifier, [QUIET] * 10 + [[0.0, 0.0, 1.0]] * 3 + [QUIET] * 10, smoothing_s=0.1)
-    # the mean of windows 10 and 11 is the first above 0.8
-    assert (word.start_s, word.end_s) == pytest.approx((10.5 * 0.05 + 0.25, 10.5 * 0.05 + 0.75))
+    assert (word.start_s, word.end_s) == pytest.approx((10 * 0.05 + 0.6, 10 * 0.05 + 1))
+    rows = [QUIET] * 10 + [[0.0, 0.0, 1.0]] * 4 + [QUIET] * 10  # the mean of windows 10 and 11 is the first above 0.8
+    (word,) = heard(classifier, rows, smoothing_s=0.1, min_duration_s=min_duration_s)
+    assert (word.start_s, word.end_s) == pytest.approx((10.5 * 0.05 + 0.6, 10.5 * 0.05 + 1))
 
 
 def test_unknown_is_no_word_unless_asked_for(classifier):
@@ -126,7 +127,7 @@ def test_detections_are_given_out_by_the_block_that_decides_them(classifier):
     detector, blocks = classifier.stream(threshold=threshold, **SETTINGS), STREAM.size // 160
     found = [detector.process(STREAM[160 * i : 160 * i + 160]) for i in range(blocks)]
     told_s = [0.01 * (i + 1) for i, words in enumerate(found) for _ in words]
-    assert told_s == pytest.approx([word.end_s + 0.25 for word in decided if word.end_s + 0.25 <= blocks * 0.01])
+    assert told_s == pytest.approx([word.end_s for word in decided if word.end_s <= blocks * 0.01])
     assert told_s, "the threshold must let something through"
 
 

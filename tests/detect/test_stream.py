@@ -58,6 +58,7 @@ def test_rows_are_what_the_network_says_of_the_frames(scorer, whole):
     assert np.ptp(whole, axis=0).min() > 0.01, "the rows must differ for this to mean anything"
     assert whole.shape == (100, 2)
     assert np.array_equal(whole, expected)
+    assert np.array_equal(scorer.frame_posteriors(ac.LogMel()(NOISE)), whole)
 
 
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=8))
@@ -89,7 +90,7 @@ def test_a_row_comes_with_the_sample_that_row_hop_and_row_end_say(stride, featur
     scorer = make_scorer(causal_network(np.random.default_rng(0), stride), features)
     assert scorer.row_hop == stride * HOP
     assert scorer.row_end == (WINDOW // 2 if features.center else WINDOW)
-    stream, samples = scorer.stream(), NOISE[:3000]
+    stream, samples = scorer.stream(), NOISE[: 3000 if stride < 3 else 4000]
     counts = np.cumsum([len(stream.process(sample[None])) for sample in samples])
     first = [int(np.searchsorted(counts, row + 1)) + 1 for row in range(counts[-1])]
     assert len(first) > 5
