@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -266,3 +267,16 @@ def test_posteriors_that_are_none_are_refused():
         negatives.hardest(lambda frames: np.zeros(len(frames)), 5, **MINING)
     with pytest.raises(ac.ArgumentError, match="count must be at least 1"):
         negatives.hardest(lambda frames: frames, 0, **MINING)
+
+
+def test_memory_does_not_grow_with_the_number_of_recordings():
+    sounds = [noise(30 * RATE, seed=seed, scale=0.1) for seed in range(8)]
+    peaks = []
+    for count in (2, 8):
+        tracemalloc.start()
+        negatives = NegativeFrames(sounds[-count:], FEATURES, threads=1)
+        negatives.hardest(lambda frames: frames[::2, :8] / 20, 100, **MINING)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert len(negatives) == 8
+    assert peaks[1] < 1.1 * peaks[0]
