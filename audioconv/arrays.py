@@ -222,6 +222,14 @@ def interval(value: object, name: str, least: float | None = None, most: float |
     return low, high
 
 
+def one_for_each(values: ArrayLike, name: str, count: int) -> NDArray[np.float64]:
+    """Return `count` numbers, of an array of them or of a single one for all, or raise an error that says why."""
+    try:
+        return np.array(np.broadcast_to(np.asarray(values, np.float64), count))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{name} must be a number, or {count} of them, one a label, not {values!r}") from error
+
+
 def seed_of(random_state: RandomState, name: str = "random_state") -> int:
     """A seed, as an int of at least 0, from a `random_state` of any kind that scikit-learn takes.
 

@@ -90,18 +90,27 @@ def is_near(detection: Detection, word: Word) -> bool:
     return bool(detection.end_s >= word.start_s and detection.start_s <= word.end_s + COLLAR_S)
 
 
+def match_words(detections: Sequence[Detection], truth: Sequence[Word]) -> list[int | None]:
+    """The index of the word that each detection is the first to find, and None for a false alarm.
+
+    A word is found by a detection of its label that `is_near` it.
+    """
+    left, found = dict(enumerate(truth)), list[int | None]()
+    for detection in detections:
+        near = (i for i, word in left.items() if word.label == detection.label and is_near(detection, word))
+        index = next(near, None)
+        if index is not None:
+            del left[index]
+        found.append(index)
+    return found
+
+
 def score_detections(detections: Sequence[Detection], truth: Sequence[Word], seconds: float) -> DetectionScore:
-    """Count: a word is found by a detection of its label that `is_near` it.
+    """Count hits and false alarms.
 
     A second detection of a word, one of another label and one outside all words are false alarms.
     """
-    left = list(truth)
-    for detection in detections:
-        for word in left:
-            if word.label == detection.label and is_near(detection, word):
-                left.remove(word)
-                break
-    hits = len(truth) - len(left)
+    hits = sum(index is not None for index in match_words(detections, truth))
     return DetectionScore(len(truth), hits, len(detections) - hits, seconds / 3600)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from audioconv._typing import Array, ArrayLike
-from audioconv.arrays import number
+from audioconv.arrays import number, one_for_each
 from audioconv.classify.detections import Detection
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.stage import SampleQueue
@@ -69,10 +69,10 @@ class EventDecoder:
         self.min_duration_s = number(min_duration_s, "min_duration_s", 0)
         self.refractory_s = number(refractory_s, "refractory_s", 0)
         self.delay_s = number(delay_s, "delay_s")
-        self.thresholds = _of_each(thresholds, "thresholds", len(labels))
+        self.thresholds = one_for_each(thresholds, "thresholds", len(labels))
         if not (self.thresholds > 0).all():
             raise ArgumentError(f"thresholds must be above 0, not {thresholds!r}")
-        self.word_s = _of_each(0.0 if word_s is None else word_s, "word_s", len(labels))
+        self.word_s = one_for_each(0.0 if word_s is None else word_s, "word_s", len(labels))
         if not (np.isfinite(self.word_s) & (self.word_s >= 0)).all():
             raise ArgumentError(f"word_s must be finite and at least 0, not {word_s!r}")
         self._smoothing_rows, self._min_rows, self._refractory_rows = (
@@ -174,15 +174,6 @@ class EventDecoder:
     def _detection(self, row: int, word: int, score: float) -> Detection:
         end_s = max(0.0, self.row_end_s + row * self.row_hop_s - self.delay_s)
         return Detection(self.labels[word], max(0.0, end_s - float(self.word_s[word])), end_s, score)
-
-
-def _of_each(values: ArrayLike, name: str, count: int) -> Array:
-    """One number for each of `count` labels, of an array of them or of a number for all."""
-    try:
-        found: Array = np.array(np.broadcast_to(np.asarray(values, np.float64), count))
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{name} must be a number, or {count} of them, one a label, not {values!r}") from error
-    return found
 
 
 def _latest(mask: Array, index: Array, before: Array) -> Array:
