@@ -96,7 +96,7 @@ def choose_thresholds(
     All words together give at most `false_alarms_per_hour`, counted as the decoder's own events; each word has at least
     its share, rounded down to whole false alarms. What is left over of the shares goes to one word after the other
     (D'Hondt's method): of those that have the same claim to the one that finds most of the words in `positives` by it,
-    or else has the highest threshold.
+    or else has the highest threshold. What a word does not need, because its threshold is at the floor, stays unused.
 
     Parameters
     ----------
