@@ -9,7 +9,6 @@ from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import number, one_for_each
 from audioconv.classify.detections import Detection
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.stage import SampleQueue
 
 REFRACTORY_S = 0.1
 REARM_RATIO = 0.6  # of its threshold, below which a word that was told can be told again (hysteresis)
@@ -92,11 +91,12 @@ class EventDecoder:
         """Start at row 0, without an event."""
         words = len(self.labels)
         self._row = 0  # the next one
-        self._latest = SampleQueue(np.empty((0, words)))  # the rows that the next mean still holds
+        self._before = np.zeros((self._smoothing_rows - 1, words))  # the rows that the next mean still holds
         self._means = np.empty((0, words))  # the last row of means
         self._below_row = np.full(words, -1)  # when each word was last below its threshold,
         self._low_row = np.full(words, -1)  # when so low that it may be told again,
         self._told_row = np.full(words, -2)  # and when it was told
+        self._armed = True  # whether all words may be told again
         self._quiet_until = 0  # the row from which a word may be told
 
     def process(self, rows: ArrayLike) -> list[Detection]:
@@ -126,7 +126,9 @@ class EventDecoder:
         if above.any():
             return self._decide(means, above, begin, self._min_rows)
         self._below_row[:] = self._row - 1
-        self._low_row[(means < self._rearm).any(axis=0)] = self._row - 1
+        if not self._armed:
+            self._low_row[(means < self._rearm).any(axis=0)] = self._row - 1
+            self._armed = bool((self._low_row > self._told_row).all())
         return []
 
     def flush(self) -> list[Detection]:
@@ -143,15 +145,14 @@ class EventDecoder:
 
     def _smoothed(self, rows: Array) -> Array:
         """The mean of each row and those before it; at the start of the stream of as many as there are."""
-        before, count = len(self._latest.items), self._smoothing_rows
-        joined = self._latest.append(rows)
-        self._latest.drop(max(0, len(joined) - (count - 1)))
-        if before < count - 1:
-            joined = np.concatenate((np.zeros((count - 1 - before, joined.shape[1])), joined))
+        count, length = self._smoothing_rows, len(rows)
+        joined = np.concatenate((self._before, rows))
+        self._before = joined[length:].copy()
         # each is summed anew, from its first row to its last, so that it does not depend on the cut
-        sums: Array = sum((joined[k : k + len(rows)] for k in range(1, count)), start=joined[: len(rows)])
-        held: Array = np.minimum(self._row + 1 + np.arange(len(rows)), count)
-        return sums / held[:, None]
+        sums: Array = sum((joined[k : k + length] for k in range(1, count)), start=joined[:length])
+        if self._row >= count - 1:
+            return sums / count
+        return sums / np.minimum(self._row + 1 + np.arange(length), count)[:, None]
 
     def _decide(self, means: Array, above: Array, begin: int, min_rows: int) -> list[Detection]:
         """The words that are decided in rows of means, from row `begin` of the stream on."""
@@ -168,6 +169,7 @@ class EventDecoder:
             word = best[row]
             if begin + row >= self._quiet_until and low[row, word] > self._told_row[word]:
                 self._told_row[word], self._quiet_until = begin + row, begin + row + self._refractory_rows
+                self._armed = False
                 found.append(self._detection(begin + row, word, float(means[row, word])))
         return found
 

@@ -215,6 +215,8 @@ class FramePosteriorStream(GuardedStage):
 
     def _process(self, block: ArrayLike) -> Float32Array:
         frames: Any = self._frames._process(clip_block(block, self))
+        if not len(frames):
+            return np.empty((0, len(self.scorer.classes)), np.float32)
         return _posteriors(self._logits._process(self.scorer.network_input(frames)))
 
     def flush(self) -> Float32Array:
