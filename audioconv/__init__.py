@@ -55,6 +55,7 @@ _HOME = {
     "Denoise": "enhance",
     "denoise": "enhance",
     "KeywordClassifier": "classify",
+    "KeywordDetector": "detect",
 }
 _PARTS = ("classify", "detect", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
 

@@ -12,6 +12,7 @@ from audioconv import signal as signal
 from audioconv import stream as stream
 from audioconv.classify import Detection as Detection
 from audioconv.classify import KeywordClassifier as KeywordClassifier
+from audioconv.detect import KeywordDetector as KeywordDetector
 from audioconv.enhance import Denoise as Denoise
 from audioconv.enhance import denoise as denoise
 from audioconv.errors import ArgumentError as ArgumentError

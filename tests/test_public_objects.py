@@ -68,6 +68,8 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.Detection": lambda: ac.Detection("yes", 1.0, 1.4, 0.93),
     "audioconv.Denoise": lambda: ac.Denoise(16000),
     "audioconv.KeywordClassifier": classifier,
+    "audioconv.KeywordDetector": lambda: ac.KeywordDetector(random_state=1),
+    "audioconv.detect.DetectorTraining": lambda: ac.detect.DetectorTraining(rounds=2),
     "audioconv.classify.Augmentation": lambda: ac.classify.Augmentation(),
     "audioconv.classify.Dataset": dataset,
     "audioconv.classify.EnergySegmenter": lambda: ac.classify.EnergySegmenter(16000),

@@ -133,6 +133,8 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
     """
     _require_path(path)
     arrays, settings = model_file.load(path)
+    if settings.get("kind") == "KeywordDetector":
+        raise ModelFileError(f"{path} is a detector of words in streams; KeywordDetector.load reads it")
     try:
         made_by = settings["model"] if model is None else model
         names = cls._get_param_names()

@@ -14,7 +14,8 @@ from audioconv.cli.outputs import Force, Partial, check_output
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
-    from audioconv.classify import Detection, SlidingWindowDetector
+    from audioconv.classify import Detection, KeywordClassifier, SlidingWindowDetector
+    from audioconv.detect import DetectorStream, KeywordDetector
 
 
 def listen(
@@ -43,18 +44,17 @@ def listen(
     table has the same columns. Ctrl-C ends it.
     """
     from audioconv import io
-    from audioconv.classify import KeywordClassifier
     from audioconv.classify.labels import NON_KEYWORD_LABELS
 
     if csv is not None:
         check_output(csv, force)
-    classifier = KeywordClassifier.load() if model is None else KeywordClassifier.load(model)
+    estimator = _load(model)
     if model is None:
-        words = ", ".join(label for label in classifier.classes_ if label not in NON_KEYWORD_LABELS)
+        words = ", ".join(label for label in estimator.classes_ if label not in NON_KEYWORD_LABELS)
         say(f"no model is given; listening for {words}")
-    detector = classifier.stream() if threshold is None else classifier.stream(threshold=threshold)
+    detector = estimator.stream() if threshold is None else estimator.stream(threshold=threshold)
     counts: Counter[str] = Counter()
-    rate = classifier.sample_rate
+    rate = estimator.sample_rate
     source = sound(file, device, block, rate, seconds=seconds, partial=partial)
     with _table(csv) as write_row, source as (blocks, sample_rate):
         if file is None:
@@ -66,6 +66,16 @@ def listen(
             write_row((f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
     typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
+
+
+def _load(model: Path | None) -> "KeywordClassifier | KeywordDetector":
+    """The model of a file, of streams or of clips, or the one that comes along."""
+    from audioconv.classify import KeywordClassifier
+    from audioconv.detect import KeywordDetector, is_detector
+
+    if model is None:
+        return KeywordClassifier.load()
+    return KeywordDetector.load(model) if is_detector(model) else KeywordClassifier.load(model)
 
 
 class _LimitedBlocks:
@@ -92,7 +102,9 @@ class _LimitedBlocks:
             return
 
 
-def _detections(detector: "SlidingWindowDetector", blocks: "Iterable[FloatArray]") -> "Iterator[Detection]":
+def _detections(
+    detector: "SlidingWindowDetector | DetectorStream", blocks: "Iterable[FloatArray]"
+) -> "Iterator[Detection]":
     for block in blocks:
         yield from detector.process(block)
     yield from detector.flush()

@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -48,6 +48,29 @@ _Balance = Annotated[
 _Check = Annotated[bool, typer.Option(help="Look at the clips first, and say what is wrong with them.")]
 _Augment = Annotated[bool, typer.Option(help="Augment the clips: shift, gain, speed, noise, masks.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")]
+_For = Annotated[
+    Literal["clips", "stream"],
+    typer.Option(
+        "--for", help="What the model is for: to label clips, or to detect words in a stream as they are said."
+    ),
+]
+_Negatives = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="With --for stream: hours of sound without the words. Four fifths are trained on; with the rest "
+        "thresholds are chosen.",
+    ),
+]
+_FalseAlarms = Annotated[
+    float,
+    typer.Option(
+        "--false-alarms",
+        min=0,
+        metavar="N",
+        help="With --negatives: at most so many false alarms an hour, of all words.",
+    ),
+]
 _History = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")]
 
 
@@ -68,13 +91,28 @@ def train(
     skip_broken: SkipBroken = False,
     resume: _Resume = False,
     history: _History = None,
+    for_: _For = "clips",
+    negatives: _Negatives = None,
+    false_alarms: _FalseAlarms = 0.5,
     force: Force = False,
 ) -> None:
-    """Train a keyword classifier.
+    """Train a keyword classifier, or with --for stream a detector.
 
     The weights with the best validation accuracy are kept; the test part is left alone. Ctrl-C keeps the best weights
     so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
     """
+    if for_ == "stream":
+        from audioconv.cli.train_stream import train_detector
+
+        keywords = words and words.split(",")
+        data = load(folder, skip_broken, speaker=speaker, words=keywords)
+        noises = _noises(noise, folder, skip_broken)
+        train_detector(
+            checked(data, check, skip_broken, threads), out, noises, negatives, false_alarms, seed, threads, force
+        )
+        return
+    if negatives is not None:
+        raise ArgumentError("--negatives is for detectors; give --for stream, too")
     from audioconv.classify import KeywordClassifier
     from audioconv.nn import History
 

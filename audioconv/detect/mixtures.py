@@ -262,11 +262,44 @@ class MixtureGenerator:
         noise_only = rng.random() < settings.noise_only_probability
         spans = [] if noise_only else self._fill(sound, lead, rng)
         if not noise_only and rng.random() < settings.reverb_probability:
-            room = self._rooms[int(rng.integers(len(self._rooms)))]
-            sound = convolve(sound, room, "causal", method="overlap_add", threads=1).astype(np.float32, copy=False)
+            sound = self._in_room(sound, rng)
         stretch = sound[lead:]
         self._mix_noise(stretch, noise_only, rng)
         return np.clip(stretch, -1, 1, out=stretch), spans
+
+    def in_noise(self, samples: ArrayLike, number: int) -> Float32Array:
+        """Put sound that was recorded as it is into a room and noise, as stretches are.
+
+        Parameters
+        ----------
+        samples : float array, shape (n,)
+            Brought to the length of a stretch by zeros, or cut.
+        number : int >= 0
+            Which room, noise and level: with the same seed they are always the same.
+
+        Returns
+        -------
+        samples : float32 array, shape (samples,)
+        """
+        rng = np.random.default_rng([self.seed, whole(number, "number", 0), 0x4E])
+        given = np.asarray(samples, np.float32)[: self.samples]
+        sound = np.pad(given, (0, self.samples - given.size))
+        if np.any(sound):
+            sound = sound * np.float32(1 / np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
+        if rng.random() < self.settings.reverb_probability:
+            sound = self._in_room(sound, rng)
+        self._mix_noise(sound, False, rng)
+        return np.clip(sound, -1, 1, out=sound)
+
+    @property
+    def word_s(self) -> Array:
+        """The mean duration of each keyword, in seconds."""
+        durations = [np.mean([clip.end - clip.begin for clip in clips]) for clips in self._words]
+        return np.array(durations) / self.sample_rate
+
+    def _in_room(self, sound: Float32Array, rng: np.random.Generator) -> Float32Array:
+        room = self._rooms[int(rng.integers(len(self._rooms)))]
+        return convolve(sound, room, "causal", method="overlap_add", threads=1).astype(np.float32, copy=False)
 
     def _fill(self, sound: Float32Array, lead: int, rng: np.random.Generator) -> list[Span]:
         """Put items into a stretch and what precedes it, and return the keywords that sound in it."""

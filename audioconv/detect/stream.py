@@ -76,7 +76,7 @@ class DetectorStream(GuardedStage):
         same = self.sample_rate == scorer.sample_rate
         self._resample = None if same else Resample(self.sample_rate, scorer.sample_rate)
         self._posteriors = scorer.stream()
-        self._decoder = EventDecoder(
+        self.decoder = EventDecoder(
             scorer.classes,
             thresholds,
             row_hop_s=scorer.row_hop / scorer.sample_rate,
@@ -90,7 +90,7 @@ class DetectorStream(GuardedStage):
         self._guard = Guard("detector stream")
 
     def __repr__(self) -> str:
-        decoder = self._decoder
+        decoder = self.decoder
         return (
             f"DetectorStream({len(self.scorer.classes)} keywords, {self.sample_rate} Hz, "
             f"smoothing_s={decoder.smoothing_s:g}, min_duration_s={decoder.min_duration_s:g}, "
@@ -100,7 +100,7 @@ class DetectorStream(GuardedStage):
     @property
     def thresholds(self) -> Array:
         """The smoothed posterior from which each word counts."""
-        return self._decoder.thresholds
+        return self.decoder.thresholds
 
     def process(self, block: ArrayLike) -> list[Detection]:
         """Return the words that are decided in a block.
@@ -126,7 +126,7 @@ class DetectorStream(GuardedStage):
         samples = block
         if self._resample is not None:
             samples = self._resample._process(clip_block(block, self))
-        return self._decoder.process(self._posteriors._process(samples))
+        return self.decoder.process(self._posteriors._process(samples))
 
     def flush(self) -> list[Detection]:
         """End the stream and start afresh.
@@ -142,11 +142,11 @@ class DetectorStream(GuardedStage):
     def _flush(self) -> list[Detection]:
         found: list[Detection] = []
         if self._resample is not None:
-            found += self._decoder.process(self._posteriors._process(self._resample._flush()))
-        return found + self._decoder.process(self._posteriors._flush()) + self._decoder.flush()
+            found += self.decoder.process(self._posteriors._process(self._resample._flush()))
+        return found + self.decoder.process(self._posteriors._flush()) + self.decoder.flush()
 
     def _reset(self) -> None:
         if self._resample is not None:
             self._resample._reset()
         self._posteriors._reset()
-        self._decoder.reset()
+        self.decoder.reset()

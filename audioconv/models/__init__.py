@@ -18,20 +18,25 @@ from audioconv.features import LogMel, Mfcc
 from audioconv.models._bc_resnet import bc_resnet
 from audioconv.models._ds_cnn import ds_cnn_s
 from audioconv.models._ds_tcn import ds_tcn
+from audioconv.models._frame_ds_tcn import frame_ds_tcn
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models._mlp import mlp
 from audioconv.models._tc_resnet import tc_resnet8, tc_resnet14_15
 
 __all__ = [
+    "FRAME_MODELS",
     "MODELS",
     "MiniRocket",
     "Model",
     "bc_resnet",
     "build",
+    "build_frames",
     "ds_cnn_s",
     "ds_tcn",
+    "frame_ds_tcn",
     "mlp",
     "network_input",
+    "resolve_frame_model",
     "resolve_model",
     "tc_resnet8",
     "tc_resnet14_15",
@@ -48,6 +53,7 @@ ModelName: TypeAlias = Literal[
     "mlp",
     "minirocket",
 ]
+FrameModelName: TypeAlias = Literal["ds-tcn"]
 Network: TypeAlias = nn.Sequential | MiniRocket
 Layers: TypeAlias = Network | Sequence[nn.Layer]
 
@@ -114,6 +120,9 @@ MODELS: Mapping[ModelName, Model] = {
     "mlp": Model(mlp, partial(Mfcc, hop_ms=40, **LEVELS), fixed_frames=True),
     "minirocket": Model(MiniRocket, fixed_frames=True),
 }
+
+# For detectors: causal, with logits for every row. Levels are absolute, because a stream has no loudest frame.
+FRAME_MODELS: Mapping[FrameModelName, Model] = {"ds-tcn": Model(frame_ds_tcn, LogMel)}
 
 
 def resolve_model(model: ModelName | ModelFactory | Model) -> Model:
@@ -192,6 +201,76 @@ def build(
     if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, nn.Layer) for layer in layers):
         raise ArgumentError(f"a model must make a list of layers, or an nn.Sequential of them, not {layers!r}")
     return nn.Sequential(layers)
+
+
+def resolve_frame_model(model: FrameModelName | ModelFactory | Model) -> Model:
+    """Return the `Model` that a name or a function stands for, of networks with logits for every row.
+
+    Parameters
+    ----------
+    model : str, callable or Model
+        One of `FRAME_MODELS`; or a function (classes, features, *, rng) that makes causal layers, of log-mel frames.
+
+    Returns
+    -------
+    model : Model
+
+    Raises
+    ------
+    ArgumentError
+        For a name that is not one of `FRAME_MODELS`, and for what is neither.
+
+    Examples
+    --------
+    >>> from audioconv import models
+    >>> models.resolve_frame_model("ds-tcn")
+    Model(frame_ds_tcn, LogMel)
+    """
+    if isinstance(model, Model):
+        return model
+    return Model(model, LogMel) if callable(model) else FRAME_MODELS[choice(model, "model", tuple(FRAME_MODELS))]
+
+
+def build_frames(
+    model: FrameModelName | ModelFactory | Model,
+    classes: int,
+    features: int,
+    seed: int | np.random.SeedSequence | np.random.Generator,
+) -> nn.Sequential:
+    """Make an untrained network for streams: (batch, frames, features) to logits (batch, rows, classes).
+
+    Parameters
+    ----------
+    model : str, callable or Model
+        One of `FRAME_MODELS`, or a function (classes, features, *, rng) that makes layers.
+    classes : int
+        Logits a row: the background and the words.
+    features : int
+        Numbers in a frame.
+    seed : int, SeedSequence or Generator
+        Of the initial weights.
+
+    Returns
+    -------
+    network : nn.Sequential
+
+    Raises
+    ------
+    ArgumentError
+        For a name that is not one of `FRAME_MODELS`, and for a function that makes no layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from audioconv import models
+    >>> network = models.build_frames("ds-tcn", classes=9, features=40, seed=0)
+    >>> network.forward(np.zeros((1, 98, 40), "float32")).shape
+    (1, 49, 9)
+    """
+    network = build(resolve_frame_model(model), classes, features, seed)
+    if not isinstance(network, nn.Sequential):
+        raise ArgumentError(f"a detector needs layers that work on streams, not {network!r}")
+    return network
 
 
 def takes_planes(network: Network) -> bool:

@@ -1,0 +1,61 @@
+"""audioconv train --for stream: a folder of clips, and hours without the words, become a detector."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from audioconv.cli.messages import say
+from audioconv.cli.outputs import check_output
+from audioconv.errors import ArgumentError, ModelFileError
+
+if TYPE_CHECKING:
+    from audioconv.classify.dataset import Dataset
+
+CALIBRATION_SHARE = 5  # each fifth recording of negatives chooses thresholds, and is not trained on
+
+
+def train_detector(
+    data: "Dataset",
+    out: Path,
+    noises: list[Path] | None,
+    negatives: Path | None,
+    false_alarms_per_hour: float,
+    seed: int,
+    threads: int | None,
+    force: bool,
+) -> None:
+    """Train a detector on the training part of a data set, choose its thresholds, and write it."""
+    from audioconv.classify.serialization import check_name
+    from audioconv.detect import KeywordDetector
+
+    check_output(check_name(out), force, ModelFileError)
+    trained, held_out = _split(negatives)
+    part = data.part("train")
+    detector = KeywordDetector(threads=threads, random_state=seed)
+    detector.fit(part.files, part.labels, negatives=trained or None, background_noise=noises)
+    if held_out and not detector.interrupted_:
+        detector.calibrate(held_out, false_alarms_per_hour)
+    detector.save(out)
+    words = ", ".join(f"{word} {t:.2f}" for word, t in zip(detector.classes_, detector.thresholds_, strict=True))
+    typer.echo(f"{out}: {len(detector.classes_)} words from {len(part.files)} clips; thresholds {words}")
+    if detector.interrupted_:
+        say(f"interrupted; {out} holds the weights so far")
+        raise typer.Exit(130)
+
+
+def _split(negatives: Path | None) -> tuple[list[Path], list[Path]]:
+    """Recordings to train on, and those that thresholds are chosen by."""
+    if negatives is None:
+        say("without --negatives FOLDER, hours of sound without the words, a detector has many false alarms")
+        return [], []
+    from audioconv.io import sound_files
+
+    files = sound_files(negatives)
+    if len(files) < CALIBRATION_SHARE:
+        raise ArgumentError(
+            f"{negatives} holds {len(files)} sound files; at least {CALIBRATION_SHARE} are wanted, "
+            "because some are held out to choose thresholds by"
+        )
+    held_out = files[::CALIBRATION_SHARE]
+    return [file for file in files if file not in held_out], held_out

@@ -1,0 +1,322 @@
+"""The estimator: from clips of words and hours of other sound to a detector of these words in streams."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from audioconv import models
+from audioconv._typing import Array, ArrayLike, Float32Array, Path
+from audioconv.arrays import RandomState, number, seed_of, whole
+from audioconv.classify.clips import Clips, check_clips, read_all, read_mono
+from audioconv.classify.detections import Detection
+from audioconv.classify.labels import NON_KEYWORD_LABELS, SILENCE_LABELS, check_labels
+from audioconv.classify.progress import Notices
+from audioconv.detect import serialization
+from audioconv.detect.calibration import choose_thresholds
+from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings
+from audioconv.detect.negatives import NegativeFrames, Sources
+from audioconv.detect.stream import DetectorStream
+from audioconv.detect.training import Training
+from audioconv.detect.training_config import DetectorTraining
+from audioconv.errors import ArgumentError
+
+THRESHOLD = 0.5  # until `calibrate` chooses others
+SMOOTHING_S, MIN_DURATION_S, REFRACTORY_S = 0.06, 0.0, 0.1
+
+
+class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A small causal network that tells, as they are said, the words in a stream.
+
+    In contrast to `KeywordClassifier`, which labels clips, it is trained on stretches of sound as they are: words among
+    other words, halves of words, running speech, noise. It scores every frame once, and tells a word right after its
+    end.
+
+    Parameters
+    ----------
+    model : str, or function
+        Architecture, one of `audioconv.models.FRAME_MODELS`; or a function (classes, features, *, rng) that makes a
+        list of causal layers, from (batch, frames, features) to logits (batch, rows, classes).
+    sample_rate : int, in Hz
+        Of the clips and streams; files of another rate are resampled.
+    training : DetectorTraining, optional
+        Rounds, steps, learning rate and the like.
+    mixtures : MixtureSettings, optional
+        What the stretches of sound are made of.
+    threads : int, optional
+        Default `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
+    random_state : int, RandomState or Generator, optional
+        The same number gives the same weights, bit for bit. None is 0.
+    verbose : int
+        1 shows a progress bar and notices on stderr.
+
+    Attributes
+    ----------
+    classes_ : array of labels, sorted
+        The keywords.
+    thresholds_ : float array, shape (keywords,)
+        The smoothed posterior from which each word counts; 0.5 until `calibrate` chooses others.
+    scorer_ : FrameScorer
+        What turns sound into posteriors.
+    word_s_ : float array, shape (keywords,), in seconds
+        The mean duration of each word, by which detections say when it began.
+    history_ : list of dict
+        One a round: round, loss, hard_negatives.
+    interrupted_ : bool
+        Whether Ctrl-C ended the training.
+
+    References
+    ----------
+    Chen, Parada, Heigold, Small-footprint keyword spotting using deep neural networks, ICASSP 2014.
+    Wang et al., WeKws, ICASSP 2023 (arXiv 2210.16743).
+    Shrivastava, Gupta, Girshick, Training region-based object detectors with online hard example mining, CVPR 2016.
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> from audioconv.detect import DetectorTraining
+    >>> times = np.arange(4800) / 16000
+    >>> words = [np.pad(np.sin(2 * np.pi * hz * times), 5600).astype("float32") for hz in (500, 1500)] * 4
+    >>> quick = DetectorTraining(rounds=1, steps=120, stretches=60, batch_size=10)
+    >>> detector = ac.KeywordDetector(training=quick, verbose=0).fit(np.stack(words), ["low", "high"] * 4)
+    >>> detector.classes_.tolist()
+    ['high', 'low']
+    >>> stream = np.concatenate([np.zeros(8000, "float32"), 0.1 * words[0], np.zeros(8000, "float32")])
+    >>> [str(found.label) for found in detector.detect(stream)]
+    ['low']
+    """
+
+    def __init__(
+        self,
+        model: models.FrameModelName | models.ModelFactory = "ds-tcn",
+        *,
+        sample_rate: int = 16000,
+        training: DetectorTraining | None = None,
+        mixtures: MixtureSettings | None = None,
+        threads: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 1,
+    ) -> None:
+        self.model = model
+        self.sample_rate = sample_rate
+        self.training = training
+        self.mixtures = mixtures
+        self.threads = threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        defaults = type(self)().get_params(deep=False)
+        params = {name: value for name, value in self.get_params(deep=False).items() if name != "model"}
+        given = [f"{name}={value!r}" for name, value in params.items() if value != defaults[name]]
+        fitted = f", fitted to {len(self.classes_)} keywords" if hasattr(self, "scorer_") else ""
+        return f"{type(self).__name__}({', '.join([repr(serialization.name_of(self.model)), *given])}){fitted}"
+
+    @property
+    def classes_(self) -> Array:
+        """The keywords, sorted."""
+        return self.scorer_.classes
+
+    def fit(
+        self,
+        X: Clips,
+        y: ArrayLike,
+        *,
+        negatives: Sources | None = None,
+        background_noise: Sequence[Path | ArrayLike] | None = None,
+    ) -> Self:
+        """Train on clips of words, and on sound that holds none of them.
+
+        Parameters
+        ----------
+        X : list of paths, or float array of shape (clips, samples) at `sample_rate`
+            Each with its word once.
+        y : sequence of labels
+            Clips of "unknown" are other words; those of "silence" and the like are left out.
+        negatives : sound files, folders of them, or float arrays at `sample_rate`, optional
+            Hours of speech and other sound without the keywords. Pieces of it lie around the words; and it is gone
+            through between rounds: what is nearly taken for a word becomes training.
+        background_noise : list of paths or of float arrays at `sample_rate`, optional
+            Mixed in, beside white, pink and brown noise made at run time.
+
+        Returns
+        -------
+        self : KeywordDetector
+            With the weights so far if Ctrl-C ended the training.
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError, AudioFileError
+            If there is no keyword, as many labels as clips are not given, a parameter makes no sense, or recordings
+            cannot be used.
+        """
+        config, features = self._checked()
+        clips, notices = check_clips(X), Notices(self.verbose)
+        labels, seed = check_labels(y, len(clips)), seed_of(self.random_state)
+        classes = np.unique([label for label in labels.tolist() if str(label) not in NON_KEYWORD_LABELS])
+        if not len(classes):
+            raise ArgumentError("y must hold at least one keyword, not other words and noise alone")
+        samples = self._recordings(clips, notices)
+        others = [clip for clip, label in zip(samples, labels.tolist(), strict=True) if _is_other_word(label)]
+        words = [[samples[i] for i in np.flatnonzero(labels == label).tolist()] for label in classes]
+        noises = [] if background_noise is None else self._recordings(list(background_noise), notices)
+        hours = None
+        if negatives is not None:
+            hours = NegativeFrames(negatives, features, threads=self.threads, notices=notices)
+        speech = [] if hours is None else [hours.samples(i) for i in range(len(hours))]
+        generator = MixtureGenerator(
+            words, others, speech, noises, self.mixtures, sample_rate=self.sample_rate, seed=seed
+        )
+        network = models.build_frames(self.model, 1 + len(classes), features.n_features, seed)
+        still = np.zeros(features.n_features, np.float32)
+        training = Training(
+            FrameScorer(classes, features, network, still, still + 1), generator, hours, config, seed, self.threads
+        )
+        self.interrupted_ = False
+        try:
+            training.run(self.verbose)
+        except KeyboardInterrupt:
+            self.interrupted_ = True
+        self.scorer_, self.history_, self.seed_ = training.scorer, training.history, seed
+        self.thresholds_ = np.full(len(classes), THRESHOLD)
+        self.word_s_ = generator.word_s
+        return self
+
+    def _checked(self) -> tuple[DetectorTraining, Any]:
+        whole(self.sample_rate, "sample_rate", 1000)
+        for name, kind in (("training", DetectorTraining), ("mixtures", MixtureSettings)):
+            if not isinstance(getattr(self, name), (kind, type(None))):
+                raise ArgumentError(f"{name} must be a {kind.__name__} or None, not {getattr(self, name)!r}")
+        features = models.resolve_frame_model(self.model).features(self.sample_rate)
+        return self.training or DetectorTraining(), features
+
+    def _recordings(self, sources: Any, notices: Notices) -> list[Float32Array]:
+        """Recordings of any length at the sample rate of the detector."""
+        paths = [source for source in sources if isinstance(source, (str, os.PathLike))]
+        read = iter(read_all(lambda path: read_mono(path, self.sample_rate, notices), paths, self.threads))
+        return [
+            next(read) if isinstance(source, (str, os.PathLike)) else np.asarray(source, np.float32)
+            for source in sources
+        ]
+
+    def calibrate(self, negatives: Sources, false_alarms_per_hour: float = 0.5) -> Self:
+        """Choose the threshold of each word by sound that holds none of them.
+
+        Parameters
+        ----------
+        negatives : sound files, folders of them, or float arrays at `sample_rate`
+            That were not trained on, such as what the detector will hear all day.
+        false_alarms_per_hour : float, an hour
+            Of all words together, at most.
+
+        Returns
+        -------
+        self : KeywordDetector
+            With `thresholds_`. A notice says if the negatives are too short for the promise.
+
+        Raises
+        ------
+        ArgumentError, AudioFileError
+        """
+        check_is_fitted(self, "scorer_")
+        number(false_alarms_per_hour, "false_alarms_per_hour", above=0)
+        notices = Notices(self.verbose)
+        hours = NegativeFrames(negatives, self.scorer_.features, threads=self.threads, notices=notices)
+        rows = [self.scorer_.posteriors(hours.samples(i)) for i in range(len(hours))]
+        self.thresholds_ = choose_thresholds(
+            lambda thresholds: self.stream(threshold=thresholds).decoder,
+            rows,
+            hours.hours,
+            false_alarms_per_hour,
+            notices=notices,
+        )
+        return self
+
+    def stream(self, *, sample_rate: int | None = None, threshold: ArrayLike | None = None) -> DetectorStream:
+        """Make a stream that tells words as they are said.
+
+        Parameters
+        ----------
+        sample_rate : int, in Hz, optional
+            Of the stream; by default that of the detector.
+        threshold : float, or one for each keyword, optional
+            The smoothed posterior from which a word counts; default `thresholds_`.
+
+        Returns
+        -------
+        stream : DetectorStream
+        """
+        check_is_fitted(self, "scorer_")
+        config = self.training or DetectorTraining()
+        return DetectorStream(
+            self.scorer_,
+            self.thresholds_ if threshold is None else threshold,
+            sample_rate=sample_rate,
+            smoothing_s=SMOOTHING_S,
+            min_duration_s=MIN_DURATION_S,
+            refractory_s=REFRACTORY_S,
+            word_s=self.word_s_,
+            delay_s=config.lag_s,
+        )
+
+    def detect(self, samples: ArrayLike, sample_rate: int | None = None) -> list[Detection]:
+        """Return the words in a recording: those that a stream tells, at any cut.
+
+        Parameters
+        ----------
+        samples : float32 array, shape (samples,)
+        sample_rate : int, in Hz, optional
+            Of the recording; by default that of the detector.
+
+        Returns
+        -------
+        detections : list of Detection
+        """
+        stream = self.stream(sample_rate=sample_rate)
+        return stream.process(samples) + stream.flush()
+
+    def save(self, path: Path) -> None:
+        """Serialise the trained detector to a safetensors file, replacing one that is there (atomic write).
+
+        Parameters
+        ----------
+        path : path
+            Ends in .safetensors, .model or nothing.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be written, or the name has the suffix of another format.
+        """
+        check_is_fitted(self, "scorer_")
+        serialization.save(self, path)
+
+    @classmethod
+    def load(cls, path: Path, model: models.ModelFactory | None = None) -> Self:
+        """Load a detector that `save` serialised.
+
+        Parameters
+        ----------
+        path : path
+        model : function, optional
+            That made the network, where it was not one of `audioconv.models.FRAME_MODELS`.
+
+        Returns
+        -------
+        detector : KeywordDetector
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot be read, is not complete, is that of a classifier, or if this installation does not give the
+            posteriors that it gave where it was made.
+        """
+        return serialization.load(cls, path, model)
+
+
+def _is_other_word(label: Iterable[Any]) -> bool:
+    return str(label) in NON_KEYWORD_LABELS and str(label) not in SILENCE_LABELS

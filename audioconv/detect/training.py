@@ -1,0 +1,183 @@
+"""The steps of `KeywordDetector.fit`: stretches of sound to frames and targets, training, hard-negative mining."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audioconv import nn, parallel
+from audioconv._typing import Array, Float32Array
+from audioconv.classify.augmenter import WAVES, equaliser, spec_augment
+from audioconv.classify.progress import TrainingProgress
+from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.detect.mixtures import MixtureGenerator, Span
+from audioconv.detect.negatives import NegativeFrames
+from audioconv.detect.targets import frame_targets
+from audioconv.detect.training_config import DetectorTraining
+
+EQUALISER_DB = 2.6  # deviation, of microphones and voices
+MASKS, MASK_FRAMES, MASK_BANDS = 2, 10, 5  # of SpecAugment, at most so wide
+WARMUP_S = 0.4  # rows of a stretch that have heard less are ignored where the sound began before it
+MIN_DISTANCE_S = 0.8  # between hard negatives
+STATISTICS_STRETCHES = 1000  # that mean and deviation are taken from
+
+
+class Examples(NamedTuple):
+    """Stretches as frames, float16 (stretches, frames, bands), and the targets of their rows."""
+
+    frames: Array
+    targets: Float32Array
+
+    def join(self, other: "Examples") -> "Examples":
+        return Examples(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+
+class Training:
+    """A training: what a network is taught, and how far it is.
+
+    Parameters
+    ----------
+    scorer : FrameScorer
+        Untrained; of its mean and deviation nothing is used.
+    generator : MixtureGenerator
+    negatives : NegativeFrames, optional
+    config : DetectorTraining
+    seed : int
+    threads : int, optional
+    """
+
+    def __init__(
+        self,
+        scorer: FrameScorer,
+        generator: MixtureGenerator,
+        negatives: NegativeFrames | None,
+        config: DetectorTraining,
+        seed: int,
+        threads: int | None,
+    ) -> None:
+        self.scorer, self.config = scorer, config
+        self._generator, self._negatives, self._seed, self._threads = generator, negatives, seed, threads
+        network = scorer.network
+        optimiser = nn.AdamW(network, weight_decay=config.weight_decay)
+        self._step = nn.TrainingStep(network, optimiser, nn.SoftmaxCrossEntropy())
+        steps = config.rounds * config.steps
+        self._schedule = nn.warmup_cosine(config.learning_rate, steps, round(config.warmup_ratio * steps))
+        self.history: list[dict[str, Any]] = []
+
+    def run(self, verbose: int) -> None:
+        """Train; Ctrl-C raises KeyboardInterrupt, and the scorer has the weights of that moment."""
+        config, progress = self.config, TrainingProgress(verbose)
+        hard: Examples | None = None
+        with progress.training(config.rounds, config.steps, config.steps * config.batch_size):
+            for number in range(config.rounds):
+                mixed = self.mixtures(number)
+                if not number:
+                    self._standardise_by(mixed)
+                losses = []
+                for k, (x, targets) in enumerate(self._batches(number, mixed, hard)):
+                    step = number * config.steps + k
+                    losses.append(self._step(x, targets, self._schedule(step), threads=self._threads)[0])
+                    progress.batch(number, k, losses[-1])
+                mined = self._mine(number) if number + 1 < config.rounds else None
+                hard = mined if hard is None or mined is None else hard.join(mined)
+                record = {"round": number + 1, "loss": float(np.mean(losses)), "hard_negatives": _count(mined)}
+                self.history.append(record)
+
+    def mixtures(self, number: int) -> Examples:
+        """The stretches of a round."""
+        first = number * self.config.stretches
+        return self._examples(lambda k: self._generator.draw(first + k), self.config.stretches)
+
+    def _mine(self, number: int) -> Examples | None:
+        """Stretches of negatives in which the network errs most, in other noise."""
+        negatives, config = self._negatives, self.config
+        if negatives is None or not config.hard_negatives:
+            return None
+        found = negatives.hardest(
+            self._posteriors,
+            config.hard_negatives,
+            row_hop=self.scorer.row_hop,
+            row_end=self.scorer.row_end,
+            stretch_s=self._generator.settings.stretch_s,
+            min_distance_s=MIN_DISTANCE_S,
+        )
+        if not found:
+            return None
+        length, first = self._generator.samples, number * config.hard_negatives
+
+        def draw(k: int) -> tuple[Float32Array, list[Span]]:
+            begin = found[k].first_sample
+            return self._generator.in_noise(negatives.samples(found[k].recording, begin, begin + length), first + k), []
+
+        return self._examples(draw, len(found))
+
+    def _posteriors(self, frames: Float32Array) -> Float32Array:
+        logits = self.scorer.network.forward(self.scorer.network_input(frames)[None], threads=self._threads)[0]
+        posteriors: Float32Array = nn.softmax(logits)[:, 1:]
+        return posteriors
+
+    def _examples(self, draw: Any, count: int) -> Examples:
+        scorer, generator = self.scorer, self._generator
+        frames = scorer.features.frames(generator.samples)
+        rows = scorer.network.forward(np.zeros((1, frames, scorer.features.n_features), np.float32)).shape[1]
+
+        def example(k: int) -> tuple[Array, Float32Array]:
+            samples, spans = draw(k)
+            return scorer.features(samples).astype(np.float16), self._targets(spans, rows)
+
+        made = parallel.run(example, range(count), self._threads)
+        return Examples(*(np.stack(arrays) for arrays in zip(*made, strict=True)))
+
+    def _targets(self, spans: Sequence[Span], rows: int) -> Float32Array:
+        scorer = self.scorer
+        return frame_targets(
+            spans,
+            rows,
+            scorer.row_hop,
+            scorer.row_end,
+            len(scorer.classes),
+            sample_rate=scorer.sample_rate,
+            lag_s=self.config.lag_s,
+            window_s=self.config.window_s,
+            warmup_s=WARMUP_S,
+        )
+
+    def _standardise_by(self, examples: Examples) -> None:
+        frames = examples.frames[:STATISTICS_STRETCHES].astype(np.float64)
+        mean, std = frames.mean(axis=(0, 1)), np.maximum(frames.std(axis=(0, 1)), 1e-3)
+        self.scorer = replace(self.scorer, mean=mean.astype(np.float32), std=std.astype(np.float32))
+
+    def _batches(self, number: int, mixed: Examples, hard: Examples | None) -> Iterator[tuple[Float32Array, Array]]:
+        """The batches of a round: each stretch of mixed sound once before any comes again, and hard negatives."""
+        config = self.config
+        rng = np.random.default_rng([self._seed, number, 0x44])
+        hard_count = round(config.batch_size * config.hard_negative_ratio) if hard is not None else 0
+        order: list[int] = []
+        for _ in range(config.steps):
+            chosen, order = order[: config.batch_size - hard_count], order[config.batch_size - hard_count :]
+            while len(chosen) < config.batch_size - hard_count:
+                order = rng.permutation(len(mixed.frames)).tolist()
+                missing = config.batch_size - hard_count - len(chosen)
+                chosen, order = chosen + order[:missing], order[missing:]
+            frames, targets = mixed.frames[chosen], mixed.targets[chosen]
+            if hard is not None:
+                more = rng.integers(len(hard.frames), size=hard_count)
+                frames, targets = (
+                    np.concatenate(pair) for pair in ((frames, hard.frames[more]), (targets, hard.targets[more]))
+                )
+            yield self._augmented(frames, rng), targets
+
+    def _augmented(self, frames: Array, rng: np.random.Generator) -> Float32Array:
+        """Standardised frames of other microphones, with masks."""
+        weights = rng.standard_normal((len(frames), len(WAVES), 1), np.float32)
+        curves = equaliser(weights, frames.shape[2], EQUALISER_DB)
+        x = self.scorer.network_input(frames.astype(np.float32) + curves[:, None])
+        limits = [min(MASK_FRAMES, x.shape[1] // 2), min(MASK_BANDS, x.shape[2] // 2)]
+        widths = rng.integers(0, np.array(limits) + 1, (len(x), MASKS, 2))
+        first = np.floor(rng.random(widths.shape) * (np.array(x.shape[1:]) - widths + 1)).astype(np.int64)
+        return spec_augment(x, np.stack((first, first + widths), axis=-1))
+
+
+def _count(examples: Examples | None) -> int:
+    return 0 if examples is None else len(examples.frames)
