@@ -102,14 +102,17 @@ def train(
     so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
     """
     if for_ == "stream":
-        from audioconv.cli.train_stream import train_detector
+        from audioconv.cli.train_stream import check_stream_outputs, refuse_options, split_negatives, train_detector
 
-        keywords = words and words.split(",")
-        data = load(folder, skip_broken, speaker=speaker, words=keywords)
-        noises = _noises(noise, folder, skip_broken)
-        train_detector(
-            checked(data, check, skip_broken, threads), out, noises, negatives, false_alarms, seed, threads, force
-        )
+        refuse_options(
+            epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume, history=history,
+            model=model if model not in ("tc-resnet8", "ds-tcn") else None,
+        )  # fmt: skip
+        check_stream_outputs(out, force)
+        parts = split_negatives(negatives)
+        data = load(folder, skip_broken, speaker=speaker, words=words and words.split(","))
+        data = checked(data, check, skip_broken, threads)
+        train_detector(data, out, _noises(noise, folder, skip_broken), parts, false_alarms, seed, threads)
         return
     if negatives is not None:
         raise ArgumentError("--negatives is for detectors; give --for stream, too")

@@ -19,19 +19,15 @@ def train_detector(
     data: "Dataset",
     out: Path,
     noises: list[Path] | None,
-    negatives: Path | None,
+    negatives: tuple[list[Path], list[Path]],
     false_alarms_per_hour: float,
     seed: int,
     threads: int | None,
-    force: bool,
 ) -> None:
     """Train a detector on the training part of a data set, choose its thresholds, and write it."""
-    from audioconv.classify.serialization import check_name
     from audioconv.detect import KeywordDetector
 
-    check_output(check_name(out), force, ModelFileError)
-    trained, held_out = _split(negatives)
-    part = data.part("train")
+    part, (trained, held_out) = data.part("train"), negatives
     detector = KeywordDetector(threads=threads, random_state=seed)
     detector.fit(part.files, part.labels, negatives=trained or None, background_noise=noises)
     if held_out and not detector.interrupted_:
@@ -44,8 +40,35 @@ def train_detector(
         raise typer.Exit(130)
 
 
-def _split(negatives: Path | None) -> tuple[list[Path], list[Path]]:
-    """Recordings to train on, and those that thresholds are chosen by."""
+def refuse_options(**options: object) -> None:
+    """Refuse options of classifiers that were given, by their names.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    given = [
+        f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None and value is not False
+    ]
+    if given:
+        raise ArgumentError(f"{', '.join(given)}: for classifiers of clips only, not with --for stream")
+
+
+def check_stream_outputs(out: Path, force: bool) -> None:
+    """Refuse what cannot or shall not be written, before hours of work."""
+    from audioconv.classify.serialization import check_name
+
+    check_output(check_name(out), force, ModelFileError)
+
+
+def split_negatives(negatives: Path | None) -> tuple[list[Path], list[Path]]:
+    """Recordings to train on, and those that thresholds are chosen by.
+
+    Raises
+    ------
+    ArgumentError
+        If there are too few.
+    """
     if negatives is None:
         say("without --negatives FOLDER, hours of sound without the words, a detector has many false alarms")
         return [], []

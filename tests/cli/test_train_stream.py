@@ -1,0 +1,70 @@
+"""audioconv train --for stream, and listen with what it writes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import audioconv as ac
+from audioconv.detect import DetectorTraining, keyword_detector
+from tests.command import refused, run
+
+RATE = 16000
+
+
+@dataclass(frozen=True, repr=False)
+class QuickTraining(DetectorTraining):
+    """Other defaults, because the command has no option for them."""
+
+    rounds: int = 1
+    steps: int = 80
+    stretches: int = 80
+    batch_size: int = 12
+
+
+def word(hz):
+    return np.pad(0.2 * np.sin(2 * np.pi * hz * np.arange(4800) / RATE), 4000).astype(np.float32)
+
+
+@pytest.fixture
+def clips(tmp_path):
+    for label, hz in (("low", 500), ("high", 1500), ("unknown", 3000)):
+        (tmp_path / "clips" / label).mkdir(parents=True)
+        for k in range(6):
+            ac.write(tmp_path / "clips" / label / f"{k}.wav", word(hz * (1 + k / 100)), RATE)
+    return tmp_path / "clips"
+
+
+@pytest.fixture
+def negatives(tmp_path):
+    (tmp_path / "hours").mkdir()
+    for k in range(5):
+        ac.write(tmp_path / "hours" / f"{k}.wav", 0.05 * np.random.default_rng(k).standard_normal(3 * RATE), RATE)
+    return tmp_path / "hours"
+
+
+def test_a_detector_is_trained_and_listened_with(clips, negatives, tmp_path, monkeypatch):
+    monkeypatch.setattr(keyword_detector, "DetectorTraining", QuickTraining)
+    out = tmp_path / "words.safetensors"
+    done = run("train", clips, "--out", out, "--for", "stream", "--negatives", negatives, "--no-check")
+    assert done.exit_code == 0, done.output
+    assert "2 words from" in done.stdout
+    assert "too few to promise 0.5 false alarms an hour" in done.stderr
+    recording = np.concatenate([np.zeros(RATE, np.float32), word(500), np.zeros(RATE, np.float32), word(1500)])
+    ac.write(tmp_path / "stream.wav", np.pad(recording, (0, RATE)), RATE)
+    heard = run("listen", out, "--file", tmp_path / "stream.wav", "--threshold", "0.3")
+    assert [line.split()[3] for line in heard.stdout.splitlines()[:-1]] == ["low", "high"]
+    assert "exists" in refused("train", clips, "--out", out, "--for", "stream")
+
+
+def test_negatives_are_for_detectors_and_must_suffice(clips, negatives, tmp_path):
+    out = tmp_path / "words.safetensors"
+    assert "--for stream" in refused("train", clips, "--out", out, "--negatives", negatives)
+    for k in range(2):
+        (negatives / f"{k}.wav").unlink()
+    line = refused("train", clips, "--out", out, "--for", "stream", "--negatives", negatives, "--no-check")
+    assert "holds 3 sound files; at least 5 are wanted" in line
+    options = ("--epochs", 3, "--balance", "--model", "mlp", "--no-augment")
+    line = refused("train", clips, "--out", out, "--for", "stream", *options)
+    assert "--epochs, --balance, --no-augment, --model: for classifiers of clips only" in line
+    assert not out.exists()
