@@ -1,7 +1,7 @@
 """The estimator: from clips of words and hours of other sound to a detector of these words in streams."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models
 from audioconv._typing import Array, ArrayLike, Float32Array, Path
-from audioconv.arrays import RandomState, number, seed_of, whole
+from audioconv.arrays import RandomState, floating, number, seed_of, whole
 from audioconv.classify.clips import Clips, check_clips, read_all, read_mono
 from audioconv.classify.detections import Detection
 from audioconv.classify.labels import NON_KEYWORD_LABELS, SILENCE_LABELS, check_labels
@@ -199,7 +199,9 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         paths = [source for source in sources if isinstance(source, (str, os.PathLike))]
         read = iter(read_all(lambda path: read_mono(path, self.sample_rate, notices), paths, self.threads))
         return [
-            next(read) if isinstance(source, (str, os.PathLike)) else np.asarray(source, np.float32)
+            next(read)
+            if isinstance(source, (str, os.PathLike))
+            else floating(source, "recording", (1,)).astype(np.float32, copy=False)
             for source in sources
         ]
 
@@ -318,5 +320,5 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         return serialization.load(cls, path, model)
 
 
-def _is_other_word(label: Iterable[Any]) -> bool:
+def _is_other_word(label: Any) -> bool:
     return str(label) in NON_KEYWORD_LABELS and str(label) not in SILENCE_LABELS

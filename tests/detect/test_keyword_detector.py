@@ -156,6 +156,12 @@ def test_what_makes_no_sense_is_refused_before_anything_is_trained(match, change
         ac.KeywordDetector(verbose=0, **changes).fit(X, y)
 
 
+def test_noise_of_integers_is_refused_rather_than_rescaled():
+    X, y = clips(2)
+    with pytest.raises(ac.DtypeError, match="recording must be float32 or float64, not int16"):
+        ac.KeywordDetector(training=QUICK, verbose=0).fit(X, y, background_noise=[np.ones(RATE, np.int16)])
+
+
 def test_silent_clips_leave_a_keyword_without_any():
     with pytest.raises(ac.ArgumentError, match="needs a clip that is not silent"):
         ac.KeywordDetector(training=QUICK, verbose=0).fit(np.zeros((2, RATE), np.float32), ["a", "b"])
