@@ -139,11 +139,8 @@ class Augmenter:
     def _draw_masks(self, count: int, rng: np.random.Generator) -> Array:
         """Time and frequency masks of SpecAugment (Park et al., 2019)."""
         settings, frames, bands = self.settings, self._frames, self.features.n_features
-        longest = min(round(1000 * settings.time_mask_s / self.features.hop_ms), frames // 2)
-        widest = min(settings.frequency_mask_bands, bands // 2)
-        widths = rng.integers(0, [longest + 1, widest + 1], (count, settings.n_masks, 2))
-        first = np.floor(rng.random(widths.shape) * ([frames, bands] - widths + 1)).astype(np.int64)
-        return np.stack((first, first + widths), axis=-1)
+        widest = round(1000 * settings.time_mask_s / self.features.hop_ms), settings.frequency_mask_bands
+        return draw_masks((count, settings.n_masks), (frames, bands), widest, rng)
 
     def waveforms(self, parameters: AugmentationParameters) -> Float32Array:
         """Augmented clips: shift, room, noise, gain; as long as the longest of them."""
@@ -176,6 +173,16 @@ def equaliser(weights: Array, bands: int, deviation_db: float) -> Float32Array:
     waves = np.cos(WAVES * np.linspace(0, np.pi, bands, dtype=np.float32)) / np.sqrt(WAVES)
     curves: Float32Array = (weights * waves).sum(axis=-2) * np.float32(deviation_db * np.log(10) / 10)
     return curves
+
+
+def draw_masks(
+    count: tuple[int, int], shape: tuple[int, int], widest: tuple[int, int], rng: np.random.Generator
+) -> Array:
+    """Masks of SpecAugment for (clips, masks): first and last + 1 in time, and in bands, of at most half of `shape`."""
+    limits = [min(width, size // 2) + 1 for width, size in zip(widest, shape, strict=True)]
+    widths = rng.integers(0, limits, (*count, 2))
+    first = np.floor(rng.random(widths.shape) * (np.array(shape) - widths + 1)).astype(np.int64)
+    return np.stack((first, first + widths), axis=-1)
 
 
 def spec_augment(frames: Float32Array, masks: Array) -> Float32Array:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _Folder = Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")]
 _Out = Annotated[Path, typer.Option("--out", help="Model file to write.")]
 _Model = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME",
         help="tc-resnet8, tc-resnet14-1.5, ds-tcn, ds-cnn-s, bc-resnet-1, bc-resnet-2, bc-resnet-3, mlp, "
-        "or minirocket.",
+        "or minirocket; tc-resnet8 if not given. With --for stream ds-tcn.",
     ),
 ]
 _Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")]
@@ -77,7 +77,7 @@ _History = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a lin
 def train(
     folder: _Folder,
     out: _Out,
-    model: _Model = "tc-resnet8",
+    model: _Model = None,
     epochs: _Epochs = None,
     seed: _Seed = 0,
     noise: _Noise = None,
@@ -99,20 +99,21 @@ def train(
     """Train a keyword classifier, or with --for stream a detector.
 
     The weights with the best validation accuracy are kept; the test part is left alone. Ctrl-C keeps the best weights
-    so far. While it runs, OUT.training holds all that --resume needs, after a power cut too.
+    so far. While it runs, OUT.training holds all that --resume needs, after a power cut too. Of a
+    detector the last weights are kept, after Ctrl-C those so far.
     """
     if for_ == "stream":
-        from audioconv.cli.train_stream import check_stream_outputs, refuse_options, split_negatives, train_detector
+        from audioconv.classify.serialization import check_name
+        from audioconv.cli.train_stream import refuse_options, split_negatives, train_detector
 
         refuse_options(
-            epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume, history=history,
-            model=model if model not in ("tc-resnet8", "ds-tcn") else None,
-        )  # fmt: skip
-        check_stream_outputs(out, force)
+            epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume, history=history
+        )
+        check_output(check_name(out), force, ModelFileError)
         parts = split_negatives(negatives)
         data = load(folder, skip_broken, speaker=speaker, words=words and words.split(","))
         data = checked(data, check, skip_broken, threads)
-        train_detector(data, out, _noises(noise, folder, skip_broken), parts, false_alarms, seed, threads)
+        train_detector(data, out, _noises(noise, folder, skip_broken), parts, false_alarms, model, seed, threads)
         return
     if negatives is not None:
         raise ArgumentError("--negatives is for detectors; give --for stream, too")
@@ -126,7 +127,7 @@ def train(
     if not resume:
         checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
     classifier = KeywordClassifier(
-        model=cast("ModelName", model),  # refused by `fit` if it is none
+        model=cast("ModelName", model or "tc-resnet8"),  # refused by `fit` if it is none
         epochs=epochs,
         augment=augment,
         background_noise=_noises(noise, folder, skip_broken),

@@ -1,16 +1,16 @@
 """audioconv train --for stream: a folder of clips, and hours without the words, become a detector."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from audioconv.cli.messages import say
-from audioconv.cli.outputs import check_output
-from audioconv.errors import ArgumentError, ModelFileError
+from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from audioconv.classify.dataset import Dataset
+    from audioconv.models import FrameModelName
 
 CALIBRATION_SHARE = 5  # each fifth recording of negatives chooses thresholds, and is not trained on
 
@@ -21,6 +21,7 @@ def train_detector(
     noises: list[Path] | None,
     negatives: tuple[list[Path], list[Path]],
     false_alarms_per_hour: float,
+    model: str | None,
     seed: int,
     threads: int | None,
 ) -> None:
@@ -28,7 +29,7 @@ def train_detector(
     from audioconv.detect import KeywordDetector
 
     part, (trained, held_out) = data.part("train"), negatives
-    detector = KeywordDetector(threads=threads, random_state=seed)
+    detector = KeywordDetector(cast("FrameModelName", model or "ds-tcn"), threads=threads, random_state=seed)
     detector.fit(part.files, part.labels, negatives=trained or None, background_noise=noises)
     if held_out and not detector.interrupted_:
         detector.calibrate(held_out, false_alarms_per_hour)
@@ -52,13 +53,6 @@ def refuse_options(**options: object) -> None:
     ]
     if given:
         raise ArgumentError(f"{', '.join(given)}: for classifiers of clips only, not with --for stream")
-
-
-def check_stream_outputs(out: Path, force: bool) -> None:
-    """Refuse what cannot or shall not be written, before hours of work."""
-    from audioconv.classify.serialization import check_name
-
-    check_output(check_name(out), force, ModelFileError)
 
 
 def split_negatives(negatives: Path | None) -> tuple[list[Path], list[Path]]:

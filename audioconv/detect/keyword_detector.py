@@ -21,7 +21,7 @@ from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings
 from audioconv.detect.negatives import NegativeFrames, Sources
 from audioconv.detect.stream import DetectorStream
-from audioconv.detect.training import Training
+from audioconv.detect.training import DetectorTrainer
 from audioconv.detect.training_config import DetectorTraining
 from audioconv.errors import ArgumentError
 
@@ -173,15 +173,15 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         )
         network = models.build_frames(self.model, 1 + len(classes), features.n_features, seed)
         still = np.zeros(features.n_features, np.float32)
-        training = Training(
+        trainer = DetectorTrainer(
             FrameScorer(classes, features, network, still, still + 1), generator, hours, config, seed, self.threads
         )
         self.interrupted_ = False
         try:
-            training.run(self.verbose)
+            trainer.run(self.verbose)
         except KeyboardInterrupt:
             self.interrupted_ = True
-        self.scorer_, self.history_, self.seed_ = training.scorer, training.history, seed
+        self.scorer_, self.history_, self.seed_ = trainer.scorer, trainer.history, seed
         self.thresholds_ = np.full(len(classes), THRESHOLD)
         self.word_s_ = generator.word_s
         return self

@@ -8,7 +8,7 @@ import numpy as np
 
 from audioconv import nn, parallel
 from audioconv._typing import Array, Float32Array
-from audioconv.classify.augmenter import WAVES, equaliser, spec_augment
+from audioconv.classify.augmenter import WAVES, draw_masks, equaliser, spec_augment
 from audioconv.classify.progress import TrainingProgress
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator, Span
@@ -33,8 +33,8 @@ class Examples(NamedTuple):
         return Examples(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
 
-class Training:
-    """A training: what a network is taught, and how far it is.
+class DetectorTrainer:
+    """Trains the network of a detector, in rounds.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Training:
         if negatives is None or not config.hard_negatives:
             return None
         found = negatives.hardest(
-            self._posteriors,
+            self.scorer.frame_posteriors,
             config.hard_negatives,
             row_hop=self.scorer.row_hop,
             row_end=self.scorer.row_end,
@@ -111,11 +111,6 @@ class Training:
             return self._generator.in_noise(negatives.samples(found[k].recording, begin, begin + length), first + k), []
 
         return self._examples(draw, len(found))
-
-    def _posteriors(self, frames: Float32Array) -> Float32Array:
-        logits = self.scorer.network.forward(self.scorer.network_input(frames)[None], threads=self._threads)[0]
-        posteriors: Float32Array = nn.softmax(logits)[:, 1:]
-        return posteriors
 
     def _examples(self, draw: Any, count: int) -> Examples:
         scorer, generator = self.scorer, self._generator
@@ -173,10 +168,8 @@ class Training:
         weights = rng.standard_normal((len(frames), len(WAVES), 1), np.float32)
         curves = equaliser(weights, frames.shape[2], EQUALISER_DB)
         x = self.scorer.network_input(frames.astype(np.float32) + curves[:, None])
-        limits = [min(MASK_FRAMES, x.shape[1] // 2), min(MASK_BANDS, x.shape[2] // 2)]
-        widths = rng.integers(0, np.array(limits) + 1, (len(x), MASKS, 2))
-        first = np.floor(rng.random(widths.shape) * (np.array(x.shape[1:]) - widths + 1)).astype(np.int64)
-        return spec_augment(x, np.stack((first, first + widths), axis=-1))
+        masks = draw_masks((len(x), MASKS), (x.shape[1], x.shape[2]), (MASK_FRAMES, MASK_BANDS), rng)
+        return spec_augment(x, masks)
 
 
 def _count(examples: Examples | None) -> int:

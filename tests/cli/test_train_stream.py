@@ -64,7 +64,7 @@ def test_negatives_are_for_detectors_and_must_suffice(clips, negatives, tmp_path
         (negatives / f"{k}.wav").unlink()
     line = refused("train", clips, "--out", out, "--for", "stream", "--negatives", negatives, "--no-check")
     assert "holds 3 sound files; at least 5 are wanted" in line
-    options = ("--epochs", 3, "--balance", "--model", "mlp", "--no-augment")
+    options = ("--epochs", 3, "--balance", "--no-augment")
     line = refused("train", clips, "--out", out, "--for", "stream", *options)
-    assert "--epochs, --balance, --no-augment, --model: for classifiers of clips only" in line
+    assert "--epochs, --balance, --no-augment: for classifiers of clips only" in line
     assert not out.exists()

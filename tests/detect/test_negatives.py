@@ -45,7 +45,7 @@ def stored():
     return sorted(os.listdir(os.path.join(os.environ["AUDIOCONV_CACHE"], "negatives")))
 
 
-def same(one, other):
+def assert_same(one, other):
     assert np.array_equal(one.lengths, other.lengths)
     for k in range(len(one)):
         assert np.array_equal(one.samples(k), other.samples(k))
@@ -94,7 +94,7 @@ def test_the_second_time_nothing_is_read(folder, monkeypatch):
     said, again = Said(), Said()
     first = NegativeFrames(folder, FEATURES, notices=said)
     monkeypatch.setattr(module, "read_mono", None)
-    same(first, NegativeFrames(folder, FEATURES, notices=again))
+    assert_same(first, NegativeFrames(folder, FEATURES, notices=again))
     assert sorted(said) == sorted(again)
     assert len(stored()) == 2
     with pytest.raises(TypeError):
@@ -105,7 +105,7 @@ def test_the_second_time_nothing_is_read(folder, monkeypatch):
 def test_threads_change_nothing(folder, threads, monkeypatch, tmp_path):
     expected = NegativeFrames(folder, FEATURES, threads=1)
     monkeypatch.setenv("AUDIOCONV_CACHE", str(tmp_path / "other"))
-    same(NegativeFrames(folder, FEATURES, threads=threads), expected)
+    assert_same(NegativeFrames(folder, FEATURES, threads=threads), expected)
 
 
 def test_a_file_that_changes_is_read_anew(folder):
@@ -130,10 +130,10 @@ def test_without_room_on_disk_they_are_in_memory(folder, monkeypatch):
 
     monkeypatch.setattr(os, "pwrite", full)
     said = Said()
-    same(NegativeFrames([folder], ac.LogMel(top_db=40), notices=said), expected)  # cached
+    assert_same(NegativeFrames([folder], ac.LogMel(top_db=40), notices=said), expected)  # cached
     assert not any("disk" in text for text in said)
     arrays = [expected.samples(k) for k in range(4)]
-    same(NegativeFrames(arrays, FEATURES, notices=said), expected)
+    assert_same(NegativeFrames(arrays, FEATURES, notices=said), expected)
     assert any("kept in memory, because they cannot be kept on disk" in text for text in said)
 
 
