@@ -75,6 +75,7 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.classify.EnergySegmenter": lambda: ac.classify.EnergySegmenter(16000),
     "audioconv.classify.Finding": lambda: ac.classify.Finding("silent", "2 clips are silent", ("a.wav", "b.wav")),
     "audioconv.classify.FixedChunks": lambda: ac.classify.FixedChunks(16000),
+    "audioconv.classify.ModelCard": lambda: ac.classify.ModelCard(licence="CC BY 4.0", facts={"clips": 300}),
     "audioconv.classify.PosteriorStream": lambda: fitted().scorer_.stream(),
     "audioconv.classify.Scorer": lambda: fitted().scorer_,
     "audioconv.classify.Segment": lambda: ac.classify.Segment(X, 0.5, 0.75, -12.0, None),

@@ -5,6 +5,7 @@ from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.classifier import KeywordClassifier
 from audioconv.classify.dataset import Dataset, load_dataset
 from audioconv.classify.detections import Detection
+from audioconv.classify.model_card import ModelCard
 from audioconv.classify.scorer import PosteriorStream, Scorer
 from audioconv.classify.segmentation import EnergySegmenter, FixedChunks, Segment
 from audioconv.classify.sliding_window import SlidingWindowDetector
@@ -18,6 +19,7 @@ __all__ = [
     "Finding",
     "FixedChunks",
     "KeywordClassifier",
+    "ModelCard",
     "PosteriorStream",
     "Scorer",
     "Segment",

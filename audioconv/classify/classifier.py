@@ -16,6 +16,7 @@ from audioconv.classify import clip_digests, serialization, training
 from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.clips import Clips
 from audioconv.classify.data_loader import DataLoader
+from audioconv.classify.model_card import ModelCard, count_speakers
 from audioconv.classify.parameters import NestedParameters, check_parameters
 from audioconv.classify.prediction import PredictorMixin
 from audioconv.classify.progress import Notices
@@ -92,6 +93,10 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         is of a file that does not have them.
     split_ : dict or None
         How the clips were split, if `audioconv train` did it: speaker, words, seed.
+    card_ : ModelCard
+        What `fit` records of the clips, and texts that may be added: `dataclasses.replace(clf.card_, licence="...")`.
+    parity_ : float
+        Of a model that was loaded: by how much the posteriors of its probe differ from those where it was made.
 
     Examples
     --------
@@ -111,6 +116,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
     n_features_in_: int
     seed_: int
     split_: dict[str, Any] | None
+    card_: ModelCard
+    parity_: float
 
     def __init__(
         self,
@@ -170,7 +177,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         self,
         X: Clips,
         y: ArrayLike,
-        groups: object = None,
+        groups: ArrayLike | None = None,
         validation: tuple[Clips, ArrayLike] | None = None,
         checkpoint: Path | None = None,
         sample_weight: ArrayLike | None = None,
@@ -181,8 +188,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         ----------
         X : list of paths, or float array of shape (clips, samples) at `sample_rate`
         y : sequence of labels
-        groups : ignored
-            There so that scikit-learn's splitters may pass speakers on.
+        groups : sequence, optional
+            The speaker of each clip: how many there are is recorded on the card.
         validation : (X, y), optional
             Clips that are not trained on: the weights of the last epoch that is not clearly worse than the best one are
             kept, and the threshold of detectors is chosen on them.
@@ -218,6 +225,12 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         self.scorer_ = Scorer(task.classes, features, network, loader.mean, loader.std, self.clip_length, *self._tta())
         self.n_features_in_, self.threshold_ = _samples(task.train.X, self.clip_length), THRESHOLD
         self.seed_, self.split_ = seed, None
+        self.card_ = ModelCard().with_facts(
+            clips=len(clips),
+            speakers=count_speakers(groups),
+            validation_clips=None if held_out is None else len(held_out[0]),
+            background_noises=len(noises) or None,
+        )
         self.trained_on_, self.validated_on_ = (
             np.unique(clip_digests.digests(some, self.threads))
             for some in (clips, np.empty((0, 0), np.float32) if held_out is None else held_out[0])
@@ -303,7 +316,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         ArgumentError
             For what is no path.
         ModelFileError
-            If it cannot be read, or is not complete.
+            If it cannot be read, is not complete, is that of a detector, or if this installation does not give the
+            posteriors that it gave where it was made.
         """
         return serialization.load(cls, path, model)
 

@@ -8,13 +8,16 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from audioconv._typing import Array, Float32Array
+from audioconv.arrays import is_finite
 from audioconv.errors import ArgumentError, ShapeError
+from audioconv.io.plain_text import check_text
 
 UNKNOWN = "unknown"  # the label of words that are none of those to tell apart
 UNKNOWN_LABELS = (UNKNOWN, "_unknown_")
 BACKGROUND_NOISE_FOLDER = "_background_noise_"  # a folder of this name holds noises to mix in, and no clips
 SILENCE_LABELS = ("silence", "_silence_", "noise", "_noise_", "background", BACKGROUND_NOISE_FOLDER)
 NON_KEYWORD_LABELS = UNKNOWN_LABELS + SILENCE_LABELS
+MOST_LABEL_TEXT = 200  # characters
 
 
 def check_labels(y: Any, clips: int) -> Array:
@@ -38,7 +41,15 @@ def check_labels(y: Any, clips: int) -> Array:
         check_classification_targets(labels)
     except ValueError as error:
         raise ArgumentError(f"y must hold labels, not measurements: {error}") from error
+    for label in np.unique(labels).tolist():
+        check_label(label)
     return labels
+
+
+def check_label(label: object) -> None:
+    """Raise an error if a label is neither a number nor a text that can be shown anywhere."""
+    if not isinstance(label, bool) and not is_finite(label):
+        check_text(label, "a label", MOST_LABEL_TEXT)
 
 
 def noise_target(classes: Array, silence: Any = None) -> Float32Array:

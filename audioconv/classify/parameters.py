@@ -13,6 +13,7 @@ from audioconv import models, parallel
 from audioconv._typing import Array
 from audioconv.arrays import number, whole
 from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.model_parts import check_clip_size
 from audioconv.classify.scorer import Features
 from audioconv.classify.settings import Settings
 from audioconv.classify.training_config import TrainingConfig
@@ -95,6 +96,19 @@ def check_parameters(classifier: "KeywordClassifier") -> Features:
     number(classifier.clip_s, "clip_s", above=0)
     if not features.frames(classifier.clip_length):
         raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {classifier.clip_s}")
+    check_settings(classifier)
+    pitches, shifts = classifier._tta()
+    check_clip_size(features, classifier.clip_length, len(pitches) * len(shifts))
+    return features
+
+
+def check_settings(classifier: "KeywordClassifier") -> None:
+    """Raise an error about the parameters that do not concern features.
+
+    Raises
+    ------
+    ArgumentError
+    """
     if classifier.epochs is not None:
         whole(classifier.epochs, "epochs")
     whole(classifier.batch_size, "batch_size")
@@ -114,7 +128,6 @@ def check_parameters(classifier: "KeywordClassifier") -> Features:
     parallel.thread_count(classifier.threads)
     if not isinstance(classifier.verbose, (bool, np.bool_)):
         whole(classifier.verbose, "verbose", 0)
-    return features
 
 
 def check_silence(silence: object, labels: Array) -> None:

@@ -2,19 +2,40 @@
 
 import os
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from audioconv import models
-from audioconv._typing import Array, Path
+from audioconv import models, nn
+from audioconv._typing import Array, Float32Array, Path
+from audioconv.arrays import whole
 from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.labels import check_label
+from audioconv.classify.model_card import card_of
+from audioconv.classify.model_parts import (
+    PARITY,
+    SAMPLE_RATES,
+    check_clip_size,
+    check_kind,
+    check_parity,
+    features_settings,
+    labels_settings,
+    network_arrays,
+    parity_record,
+    stored_array,
+    stored_classes,
+    stored_features,
+    stored_model,
+    stored_network,
+)
+from audioconv.classify.parameters import check_settings
 from audioconv.classify.scorer import Scorer
 from audioconv.classify.settings import Settings
-from audioconv.classify.training_config import TrainingConfig
+from audioconv.classify.training_config import PITCH_FACTORS, TrainingConfig
 from audioconv.errors import ArgumentError, ModelFileError
-from audioconv.features import KINDS
 from audioconv.io import model_file
+from audioconv.io.stored_settings import StoredSettings
 
 if TYPE_CHECKING:
     from audioconv.classify.classifier import KeywordClassifier
@@ -22,9 +43,13 @@ if TYPE_CHECKING:
 
 _Classifier = TypeVar("_Classifier", bound="KeywordClassifier")
 
-NETWORK = "network."  # begins the names of the network's arrays
+KIND = "KeywordClassifier"
 SUFFIXES = (".safetensors", ".model", "")  # others are of other formats
-DIGESTS = ("trained_on", "validated_on")  # arrays that files of earlier versions do not have
+DIGESTS = ("trained_on", "validated_on")  # arrays, if clips are known
+MOST_CLIP_S, MOST_SHIFT_S, MOST_VERSIONS, MOST_EPOCHS = 3600.0, 60.0, 32, 100_000
+COUNT_PARITY = 1e-2  # of MiniRocket, which counts frames above biases: a rounding may bring one across
+SMALLEST_THRESHOLD = 1e-9
+SMALLEST_STD = 1e-12  # of a feature
 
 
 def check_name(path: Path) -> pathlib.Path:
@@ -53,25 +78,27 @@ def save(classifier: "KeywordClassifier", path: Path) -> None:
     """Serialise a trained classifier to one safetensors file (atomic write)."""
     check_name(path)
     scorer = classifier.scorer_
-    arrays = {NETWORK + name: array for name, array in scorer.network.state_dict().items()}
+    arrays = network_arrays(scorer.network)
     arrays |= {"mean": scorer.mean, "std": scorer.std, "filters": scorer.features.filters}
-    digests = {name: getattr(classifier, f"{name}_", None) for name in DIGESTS}
+    arrays |= parity_record(_posteriors(scorer), scorer.sample_rate)
+    digests = {name: getattr(classifier, f"{name}_") for name in DIGESTS}
     arrays |= {name: array for name, array in digests.items() if array is not None}
-    settings = {
+    settings = labels_settings(scorer.classes) | {
+        "kind": KIND,
         "model": name_of(classifier.model),
-        "classes": scorer.classes.tolist(),
-        "dtype": scorer.classes.dtype.str,
         "sample_rate": int(classifier.sample_rate),
         "clip_s": float(classifier.clip_s),
-        "threshold": classifier.threshold_,
+        "threshold": float(classifier.threshold_),
         "tta_pitch_factors": scorer.tta_pitch_factors,
         "tta_shifts_s": scorer.tta_shifts_s,
-        "features": scorer.features.settings() | {"kind": type(scorer.features).__name__},
-        "history": classifier.history_,
+        "features": features_settings(scorer.features),
+        "history": [{k: value for k, value in epoch.items() if k != "seconds"} for epoch in classifier.history_],
         "best_epoch": classifier.best_epoch_,
         "interrupted": classifier.interrupted_,
+        "seed": classifier.seed_,
         "parameters": _described(classifier),
-        "split": getattr(classifier, "split_", None),
+        "split": classifier.split_,
+        "card": classifier.card_.get_params(),
     }
     model_file.save(path, arrays, settings)
 
@@ -105,17 +132,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
-def _parameters(path: Path, stored: dict[str, Any]) -> dict[str, Any]:
+def _parameters(settings: StoredSettings, names: list[str]) -> dict[str, Any]:
     """The parameters that `_described` gave, as the classifier takes them; of another version those that it knows."""
-    params = dict(stored)
+    params = {name: value for name, value in settings.values.items() if name in names and name != "model"}
     kinds: dict[str, type[Settings]] = {"training": TrainingConfig, "augment": Augmentation}
     for name, kind in kinds.items():
         if isinstance(params.get(name), dict):
-            inner = {key: value for key, value in params[name].items() if key in kind.names()}
-            try:
-                params[name] = kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in inner.items()})
-            except ArgumentError as error:
-                raise ModelFileError(f"{path} is not a whole model: of its {name}, {error}") from error
+            params[name] = kind.from_stored(params[name])
     if isinstance(params.get("class_weight"), list):
         params["class_weight"] = {label: weight for label, weight in params["class_weight"]}
     return params
@@ -129,38 +152,69 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
     ArgumentError
         For what is no path.
     ModelFileError
-        If something is missing in the file, or does not fit the model.
+        If something is missing in the file, or does not fit the model, or the probe has other posteriors than it had.
     """
     _require_path(path)
-    arrays, settings = model_file.load(path)
-    if settings.get("kind") == "KeywordDetector":
-        raise ModelFileError(f"{path} is a detector of words in streams; KeywordDetector.load reads it")
-    try:
-        made_by = settings["model"] if model is None else model
-        names = cls._get_param_names()
-        stored = {name: value for name, value in settings.get("parameters", {"verbose": 0}).items() if name in names}
-        params = _parameters(path, stored) | {"sample_rate": settings["sample_rate"], "clip_s": settings["clip_s"]}
-        classifier = cls(made_by, **params)
-        classifier.threshold_, classifier.history_ = settings["threshold"], settings["history"]
-        classifier.best_epoch_ = settings.get("best_epoch", len(classifier.history_))
+    arrays, stored = model_file.load(path)
+    with model_file.complete(path):
+        settings = StoredSettings(stored, "settings")
+        check_kind(path, settings, KIND)
+        made_by = stored_model(path, settings, model, models.MODELS)
+        classifier = cls(made_by, **_parameters(settings.part("parameters"), cls._get_param_names()))
+        classifier.sample_rate = settings.whole("sample_rate", *SAMPLE_RATES)
+        classifier.clip_s = settings.number("clip_s", 0, MOST_CLIP_S)
+        check_settings(classifier)
         classifier.scorer_ = _scorer(made_by, classifier.clip_length, arrays, settings)
-    except (KeyError, TypeError) as error:
-        raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
-    for name in DIGESTS:
-        setattr(classifier, f"{name}_", arrays.get(name))
-    classifier.split_, classifier.seed_ = settings.get("split"), params.get("random_state") or 0
-    classifier.n_features_in_, classifier.interrupted_ = classifier.clip_length, settings.get("interrupted", False)
+        _restore(classifier, arrays, settings)
+        classifier.parity_ = check_parity(path, _posteriors(classifier.scorer_), arrays, parity_of(classifier.scorer_))
     return classifier
 
 
-def _scorer(model: Any, clip_length: int, arrays: dict[str, Array], settings: dict[str, Any]) -> Scorer:
+def _restore(classifier: "KeywordClassifier", arrays: dict[str, Array], settings: StoredSettings) -> None:
+    """What `fit` sets beside the scorer."""
+    classifier.threshold_ = settings.number("threshold", SMALLEST_THRESHOLD, 1)
+    classifier.history_ = settings.records("history", MOST_EPOCHS)
+    classifier.best_epoch_ = settings.whole("best_epoch", 0, len(classifier.history_))
+    classifier.interrupted_, classifier.seed_ = settings.flag("interrupted"), whole(settings.values["seed"], "seed", 0)
+    classifier.split_, classifier.card_ = _split(settings), card_of(settings.values["card"])
+    classifier.n_features_in_ = classifier.clip_length
+    for name in DIGESTS:
+        digests = stored_array(arrays, name, "uint64", (None,)) if name in arrays else None
+        setattr(classifier, f"{name}_", digests)
+
+
+def _split(settings: StoredSettings) -> dict[str, Any] | None:
+    if settings.values["split"] is None:
+        return None
+    split = settings.part("split")
+    words = split.values["words"]
+    for word in words or []:
+        check_label(word)
+    speaker = None if split.values["speaker"] is None else split.text("speaker")
+    return {"speaker": speaker, "words": words, "seed": split.whole("seed", 0, 0)}
+
+
+def _scorer(model: Any, clip_length: int, arrays: dict[str, Array], settings: StoredSettings) -> Scorer:
     """The scorer that `save` serialised."""
-    classes = np.array(settings["classes"], settings.get("dtype"))
-    kind = KINDS[settings["features"].pop("kind", "LogMel")]
-    features = kind(**settings["features"], filters=arrays["filters"])
-    network = models.build(model, len(classes), features.n_features, 0, features.frames(clip_length))
-    network.load_state_dict(
-        {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
+    classes, sample_rate = stored_classes(settings), settings.whole("sample_rate", *SAMPLE_RATES)
+    filters = stored_array(arrays, "filters", "float64", (None, None))
+    features = stored_features(settings.part("features"), filters, sample_rate)
+    pitches = settings.numbers("tta_pitch_factors", *PITCH_FACTORS, MOST_VERSIONS)
+    shifts = settings.numbers("tta_shifts_s", -MOST_SHIFT_S, MOST_SHIFT_S, MOST_VERSIONS)
+    check_clip_size(features, clip_length, len(pitches) * len(shifts))
+    network = stored_network(
+        lambda rng: models.build(model, len(classes), features.n_features, rng, features.frames(clip_length)), arrays
     )
-    pitches, shifts = settings.get("tta_pitch_factors", (1.0,)), settings.get("tta_shifts_s", (0.0,))
-    return Scorer(classes, features, network, arrays["mean"], arrays["std"], clip_length, tuple(pitches), tuple(shifts))
+    mean = stored_array(arrays, "mean", "float32", (features.n_features,))
+    std = stored_array(arrays, "std", "float32", (features.n_features,), SMALLEST_STD)
+    return Scorer(classes, features, network, mean, std, clip_length, pitches, shifts)
+
+
+def parity_of(scorer: Scorer) -> float:
+    """By how much the posteriors of a probe may differ from those of where a model was made."""
+    return COUNT_PARITY if isinstance(scorer.network, models.MiniRocket) else PARITY
+
+
+def _posteriors(scorer: Scorer) -> Callable[[Float32Array], Float32Array]:
+    """The posteriors of a clip that a sound of any length is repeated in."""
+    return lambda sound: nn.softmax(scorer.logits(np.resize(sound, scorer.clip_length)[None], threads=1))

@@ -1,7 +1,7 @@
 """Frozen dataclasses of settings that a scikit-learn estimator takes as a parameter."""
 
 from dataclasses import Field, dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +31,22 @@ class Settings:
         params : dict of name -> value
         """
         return {name: getattr(self, name) for name in self.names()}
+
+    @classmethod
+    def from_stored(cls, stored: dict[str, Any]) -> Self:
+        """Return the settings that a model file holds; of another version those that are known.
+
+        Parameters
+        ----------
+        stored : dict of name -> value
+            As JSON has them, which knows lists alone.
+
+        Returns
+        -------
+        settings : Settings
+        """
+        known = {name: value for name, value in stored.items() if name in cls.names()}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
 
     def __repr__(self) -> str:
         changed = [f"{f.name}={_value(self, f)!r}" for f in fields(self) if _value(self, f) != f.default]

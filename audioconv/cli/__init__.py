@@ -18,6 +18,7 @@ from audioconv.cli._denoise import denoise
 from audioconv.cli._doctor import doctor
 from audioconv.cli._evaluate import evaluate
 from audioconv.cli._filter import filter_file
+from audioconv.cli._info import info
 from audioconv.cli._lab import lab
 from audioconv.cli._listen import listen
 from audioconv.cli._live import live
@@ -81,7 +82,7 @@ def _options(
 
 app.command("filter")(filter_file)
 app.add_typer(data, name="data")
-for command in (denoise, spectrogram, live, record, train, evaluate, predict, listen, lab, bench, doctor):
+for command in (denoise, spectrogram, live, record, train, evaluate, predict, listen, info, lab, bench, doctor):
     app.command()(command)
 
 

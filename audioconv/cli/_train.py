@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from audioconv.cli.datasets import SkipBroken, Speaker, checked, hint_at_skipping, load, unreadable
+from audioconv.cli.inputs import card_texts
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError, ModelFileError
@@ -63,12 +64,20 @@ _Negatives = Annotated[
     ),
 ]
 _FalseAlarms = Annotated[
-    float,
+    Path | None,
     typer.Option(
-        "--false-alarms",
-        min=0,
-        metavar="N",
-        help="With --negatives: at most so many false alarms an hour, of all words.",
+        metavar="FOLDER",
+        help="With --for stream: sounds that a detector took for words, as listen --capture writes them.",
+    ),
+]
+_FalseAlarmsPerHour = Annotated[
+    float,
+    typer.Option(min=0, metavar="N", help="With --negatives: at most so many false alarms an hour, of all words."),
+]
+_Card = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="TOML with texts for the card: data, licence, recipe, speakers, limits, thresholds."
     ),
 ]
 _History = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")]
@@ -93,7 +102,9 @@ def train(
     history: _History = None,
     for_: _For = "clips",
     negatives: _Negatives = None,
-    false_alarms: _FalseAlarms = 0.5,
+    false_alarms: _FalseAlarms = None,
+    false_alarms_per_hour: _FalseAlarmsPerHour = 0.5,
+    card: _Card = None,
     force: Force = False,
 ) -> None:
     """Train a keyword classifier, or with --for stream a detector.
@@ -104,23 +115,27 @@ def train(
     """
     if for_ == "stream":
         from audioconv.classify.serialization import check_name
-        from audioconv.cli.train_stream import refuse_options, split_negatives, train_detector
+        from audioconv.cli.train_stream import Sounds, refuse_options, train_detector
 
         refuse_options(
             epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume, history=history
         )
         check_output(check_name(out), force, ModelFileError)
-        parts = split_negatives(negatives)
+        texts, sounds = card_texts(card), Sounds.of(negatives, false_alarms)
         data = load(folder, skip_broken, speaker=speaker, words=words and words.split(","))
         data = checked(data, check, skip_broken, threads)
-        train_detector(data, out, _noises(noise, folder, skip_broken), parts, false_alarms, model, seed, threads)
+        sounds = sounds._replace(noises=_noises(noise, folder, skip_broken))
+        train_detector(data, out, sounds, texts, false_alarms_per_hour, model, seed, threads)
         return
-    if negatives is not None:
-        raise ArgumentError("--negatives is for detectors; give --for stream, too")
+    for given, name in ((negatives, "--negatives"), (false_alarms, "--false-alarms")):
+        if given is not None:
+            raise ArgumentError(f"{name} is for detectors; give --for stream, too")
+    from dataclasses import replace
+
     from audioconv.classify import KeywordClassifier
     from audioconv.nn import History
 
-    checkpoint = _outputs(out, history, resume, force)
+    checkpoint, texts = _outputs(out, history, resume, force), card_texts(card)
     keywords = words and words.split(",")
     data = checked(load(folder, skip_broken, speaker=speaker, words=keywords), check, skip_broken, threads)
     part, validation = data.part("train"), data.part("val")
@@ -149,6 +164,7 @@ def train(
         say(f"interrupted before the first epoch was done; nothing is written to {out}")
         raise typer.Exit(130)
     classifier.split_ = {"speaker": speaker, "words": keywords, "seed": 0}
+    classifier.card_ = replace(classifier.card_, **texts)
     classifier.save(out)
     if not classifier.interrupted_:
         checkpoint.unlink(missing_ok=True)

@@ -1,11 +1,13 @@
-"""What commands take as input: a recording, or the microphone."""
+"""What commands take as input: a recording, or the microphone; the texts of a card."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import sound_source
+from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
@@ -51,3 +53,28 @@ def _say_converted(name: str, sample_rate: int, target_rate: int, channels: int)
 def _mono(blocks: "Iterable[FloatArray]") -> "Iterator[FloatArray]":
     for block in blocks:
         yield block if block.ndim == 1 else block.mean(axis=1, dtype=block.dtype)
+
+
+def card_texts(file: Path | None) -> dict[str, Any]:
+    """The texts of a model's card in a TOML file, none without one; before hours of work, not after.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be read, or holds anything else.
+    """
+    if file is None:
+        return {}
+    import tomllib
+
+    from audioconv.classify import ModelCard
+
+    try:
+        texts = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"--card {file} cannot be read as TOML: {error}") from error
+    if unknown := texts.keys() - set(ModelCard.text_names()):
+        raise ArgumentError(f"--card {file} has {', '.join(map(repr, sorted(unknown)))}; a card has "
+                            f"{', '.join(ModelCard.text_names())}")  # fmt: skip
+    ModelCard(**texts)
+    return texts

@@ -14,6 +14,7 @@ from audioconv.arrays import RandomState, floating, number, seed_of, whole
 from audioconv.classify.clips import Clips, check_clips, read_all, read_mono
 from audioconv.classify.detections import Detection
 from audioconv.classify.labels import NON_KEYWORD_LABELS, SILENCE_LABELS, check_labels
+from audioconv.classify.model_card import ModelCard, count_speakers
 from audioconv.classify.progress import Notices
 from audioconv.detect import serialization
 from audioconv.detect.calibration import choose_thresholds
@@ -68,6 +69,10 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         One a round: round, loss, hard_negatives.
     interrupted_ : bool
         Whether Ctrl-C ended the training.
+    card_ : ModelCard
+        What `fit` and `calibrate` record, and texts that may be added: `dataclasses.replace(d.card_, licence="...")`.
+    parity_ : float
+        Of a detector that was loaded: by how much the posteriors of its probe differ from those where it was made.
 
     References
     ----------
@@ -127,7 +132,9 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         y: ArrayLike,
         *,
         negatives: Sources | None = None,
+        false_alarms: Sources | None = None,
         background_noise: Sequence[Path | ArrayLike] | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train on clips of words, and on sound that holds none of them.
 
@@ -140,8 +147,13 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         negatives : sound files, folders of them, or float arrays at `sample_rate`, optional
             Hours of speech and other sound without the keywords. Pieces of it lie around the words; and it is gone
             through between rounds: what is nearly taken for a word becomes training.
+        false_alarms : sound files, folders of them, or float arrays at `sample_rate`, optional
+            Sounds that a detector took for words, such as `audioconv listen --capture` writes. All of them are hard
+            negatives from the first round on.
         background_noise : list of paths or of float arrays at `sample_rate`, optional
             Mixed in, beside white, pink and brown noise made at run time.
+        groups : sequence, optional
+            The speaker of each clip: how many there are is recorded on the card.
 
         Returns
         -------
@@ -164,18 +176,18 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         others = [clip for clip, label in zip(samples, labels.tolist(), strict=True) if _is_other_word(label)]
         words = [[samples[i] for i in np.flatnonzero(labels == label).tolist()] for label in classes]
         noises = [] if background_noise is None else self._recordings(list(background_noise), notices)
-        hours = None
-        if negatives is not None:
-            hours = NegativeFrames(negatives, features, threads=self.threads, notices=notices)
+        hours, captured = (
+            None if sources is None else NegativeFrames(sources, features, threads=self.threads, notices=notices)
+            for sources in (negatives, false_alarms)
+        )
         speech = [] if hours is None else [hours.samples(i) for i in range(len(hours))]
         generator = MixtureGenerator(
             words, others, speech, noises, self.mixtures, sample_rate=self.sample_rate, seed=seed
         )
         network = models.build_frames(self.model, 1 + len(classes), features.n_features, seed)
         still = np.zeros(features.n_features, np.float32)
-        trainer = DetectorTrainer(
-            FrameScorer(classes, features, network, still, still + 1), generator, hours, config, seed, self.threads
-        )
+        scorer = FrameScorer(classes, features, network, still, still + 1)
+        trainer = DetectorTrainer(scorer, generator, hours, captured, config, seed, self.threads)
         self.interrupted_ = False
         try:
             trainer.run(self.verbose)
@@ -184,6 +196,14 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self.scorer_, self.history_, self.seed_ = trainer.scorer, trainer.history, seed
         self.thresholds_ = np.full(len(classes), THRESHOLD)
         self.word_s_ = generator.word_s
+        self.card_ = ModelCard().with_facts(
+            clips=sum(map(len, words)),
+            clips_of_other_words=len(others),
+            speakers=count_speakers(groups),
+            negatives_h=None if hours is None else round(hours.hours, 4),
+            captured_false_alarms=None if captured is None else len(captured),
+            background_noises=len(noises) or None,
+        )
         return self
 
     def _checked(self) -> tuple[DetectorTraining, Any]:
@@ -235,6 +255,9 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             hours.hours,
             false_alarms_per_hour,
             notices=notices,
+        )
+        self.card_ = self.card_.with_facts(
+            false_alarms_per_hour=float(false_alarms_per_hour), calibration_h=round(hours.hours, 4)
         )
         return self
 

@@ -5,13 +5,32 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from audioconv import models
-from audioconv._typing import Array, Float32Array, Path
-from audioconv.classify.serialization import NETWORK, check_name, name_of
+from audioconv._typing import Array, Path
+from audioconv.arrays import whole
+from audioconv.classify.model_card import card_of
+from audioconv.classify.model_parts import (
+    PARITY,
+    SAMPLE_RATES,
+    check_kind,
+    check_parity,
+    features_settings,
+    labels_settings,
+    network_arrays,
+    parity_record,
+    stored_array,
+    stored_classes,
+    stored_features,
+    stored_model,
+    stored_network,
+)
+from audioconv.classify.serialization import SMALLEST_STD, check_name, name_of
 from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.detect.mixtures import MixtureSettings
 from audioconv.detect.training_config import DetectorTraining
-from audioconv.errors import AudioconvError, ModelFileError
+from audioconv.errors import ArgumentError
 from audioconv.features import LogMel
 from audioconv.io import model_file
+from audioconv.io.stored_settings import StoredSettings
 
 if TYPE_CHECKING:
     from audioconv.detect.keyword_detector import KeywordDetector
@@ -21,29 +40,29 @@ __all__ = ["is_detector", "load", "name_of", "save"]
 _Detector = TypeVar("_Detector", bound="KeywordDetector")
 
 KIND = "KeywordDetector"
-PARITY = 1e-5  # by which posteriors of the probe may differ from those of where the model was made
-PROBE_S = 0.5
+MOST_WORD_S, MOST_LAG_S = 60.0, 10.0
+MOST_ROUNDS = 10_000
 
 
 def save(detector: "KeywordDetector", path: Path) -> None:
     """Serialise a trained detector to one safetensors file (atomic write)."""
     check_name(path)
     scorer = detector.scorer_
-    probe = _probe(scorer.sample_rate)
-    arrays: dict[str, Array] = {NETWORK + name: array for name, array in scorer.network.state_dict().items()}
+    arrays = network_arrays(scorer.network)
     arrays |= {"mean": scorer.mean, "std": scorer.std, "filters": scorer.features.filters}
     arrays |= {"thresholds": detector.thresholds_, "word_s": detector.word_s_}
-    arrays |= {"probe": probe, "probe_posteriors": scorer.posteriors(_sound(probe))}
-    settings = {
+    arrays |= parity_record(scorer.posteriors, scorer.sample_rate)
+    settings = labels_settings(scorer.classes) | {
         "kind": KIND,
         "model": name_of(detector.model),
-        "classes": scorer.classes.tolist(),
         "sample_rate": int(detector.sample_rate),
-        "features": scorer.features.settings(),
+        "features": features_settings(scorer.features),
         "history": detector.history_,
         "interrupted": detector.interrupted_,
         "training": (detector.training or DetectorTraining()).get_params(),
+        "mixtures": (detector.mixtures or MixtureSettings()).get_params(),
         "seed": detector.seed_,
+        "card": detector.card_.get_params(),
     }
     model_file.save(path, arrays, settings)
 
@@ -56,26 +75,28 @@ def load(cls: type[_Detector], path: Path, model: "models.ModelFactory | None" =
     ModelFileError
         If something is missing in the file or does not fit, or the probe has other posteriors than it had.
     """
-    arrays, settings = model_file.load(path)
-    if settings.get("kind") != KIND:
-        raise ModelFileError(f"{path} is a model of clips, not a detector; KeywordClassifier.load reads it")
-    try:
-        made_by = settings["model"] if model is None else model
+    arrays, stored = model_file.load(path)
+    with model_file.complete(path):
+        settings = StoredSettings(stored, "settings")
+        check_kind(path, settings, KIND)
+        made_by = stored_model(path, settings, model, models.FRAME_MODELS)
         detector = cls(
             made_by,
-            sample_rate=settings["sample_rate"],
-            training=DetectorTraining(**settings["training"]),
-            random_state=settings["seed"],
+            sample_rate=settings.whole("sample_rate", *SAMPLE_RATES),
+            training=DetectorTraining.from_stored(settings.part("training").values),
+            mixtures=MixtureSettings.from_stored(settings.part("mixtures").values),
+            random_state=whole(settings.values["seed"], "seed", 0),
         )
+        assert detector.training is not None
+        if detector.training.lag_s > MOST_LAG_S:
+            raise ArgumentError(f"lag_s must be at most {MOST_LAG_S:g}, not {detector.training.lag_s}")
         detector.scorer_ = _scorer(made_by, arrays, settings)
-        detector.thresholds_, detector.word_s_ = arrays["thresholds"], arrays["word_s"]
-        detector.history_, detector.interrupted_ = settings["history"], settings["interrupted"]
-        detector.seed_ = settings["seed"]
-        _check_parity(path, detector.scorer_, arrays["probe"], arrays["probe_posteriors"])
-    except ModelFileError:
-        raise
-    except (KeyError, TypeError, AudioconvError) as error:
-        raise ModelFileError(f"{path} is not a whole model: {error} is missing or wrong") from error
+        detector.thresholds_ = _thresholds(arrays, len(detector.classes_))
+        detector.word_s_ = stored_array(arrays, "word_s", "float64", (len(detector.classes_),), 0, MOST_WORD_S)
+        detector.history_ = settings.records("history", MOST_ROUNDS)
+        detector.interrupted_ = settings.flag("interrupted")
+        detector.seed_, detector.card_ = int(settings.values["seed"]), card_of(settings.values["card"])
+        detector.parity_ = check_parity(path, detector.scorer_.posteriors, arrays, PARITY)
     return detector
 
 
@@ -101,38 +122,24 @@ def is_detector(path: Path) -> bool:
     >>> is_detector("audioconv/classify/keywords.safetensors")
     False
     """
-    return bool(model_file.load(path)[1].get("kind") == KIND)
+    return bool(model_file.load_settings(path).get("kind") == KIND)
 
 
-def _scorer(model: Any, arrays: dict[str, Array], settings: dict[str, Any]) -> FrameScorer:
+def _scorer(model: Any, arrays: dict[str, Array], settings: StoredSettings) -> FrameScorer:
     """The scorer that `save` serialised."""
-    features = LogMel(**settings["features"], filters=arrays["filters"])
-    classes = np.array(settings["classes"])
-    network = models.build_frames(model, 1 + len(classes), features.n_features, 0)
-    network.load_state_dict(
-        {name.removeprefix(NETWORK): array for name, array in arrays.items() if name.startswith(NETWORK)}
-    )
-    return FrameScorer(classes, features, network, arrays["mean"], arrays["std"])
+    classes, sample_rate = stored_classes(settings), settings.whole("sample_rate", *SAMPLE_RATES)
+    filters = stored_array(arrays, "filters", "float64", (None, None))
+    features = stored_features(settings.part("features"), filters, sample_rate)
+    if not isinstance(features, LogMel):
+        raise ArgumentError("the features of a detector must be LogMel")
+    network = stored_network(lambda rng: models.build_frames(model, 1 + len(classes), features.n_features, rng), arrays)
+    mean = stored_array(arrays, "mean", "float32", (features.n_features,))
+    std = stored_array(arrays, "std", "float32", (features.n_features,), SMALLEST_STD)
+    return FrameScorer(classes, features, network, mean, std)
 
 
-def _check_parity(path: Path, scorer: FrameScorer, probe: Array, wanted: Array) -> None:
-    """Raise an error unless the stored probe has its stored posteriors."""
-    found = scorer.posteriors(_sound(probe))
-    if found.shape != wanted.shape or not np.abs(found - wanted).max(initial=0) <= PARITY:
-        raise ModelFileError(
-            f"{path} does not give the posteriors here that it gave where it was made, within {PARITY:g}: "
-            "the file is damaged, or this installation computes wrongly (see audioconv doctor)"
-        )
-
-
-def _probe(sample_rate: int) -> Array:
-    """A sweep in noise, of 16 bits."""
-    times_s = np.arange(round(PROBE_S * sample_rate)) / sample_rate
-    sweep = np.sin(2 * np.pi * sample_rate / 8 * times_s**2 / PROBE_S)
-    noise = np.random.default_rng(0).standard_normal(times_s.size)
-    return np.rint(3000 * sweep + 300 * noise).astype(np.int16)
-
-
-def _sound(probe: Array) -> Float32Array:
-    sound: Float32Array = probe.astype(np.float32) / np.float32(1 << 15)
-    return sound
+def _thresholds(arrays: dict[str, Array], words: int) -> Array:
+    """Above 0; infinity for a word that is never told."""
+    finite = {name: np.where(array == np.inf, 2.0, array) for name, array in arrays.items() if name == "thresholds"}
+    stored_array(finite, "thresholds", "float64", (words,), np.finfo(np.float64).tiny)
+    return arrays["thresholds"]

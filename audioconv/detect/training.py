@@ -19,6 +19,7 @@ from audioconv.detect.training_config import DetectorTraining
 EQUALISER_DB = 2.6  # deviation, of microphones and voices
 MASKS, MASK_FRAMES, MASK_BANDS = 2, 10, 5  # of SpecAugment, at most so wide
 WARMUP_S = 0.4  # rows of a stretch that have heard less are ignored where the sound began before it
+CAPTURED_VERSIONS = 10  # of a captured false alarm in a round, each in other noise
 MIN_DISTANCE_S = 0.8  # between hard negatives
 STATISTICS_STRETCHES = 1000  # that mean and deviation are taken from
 
@@ -28,9 +29,6 @@ class Examples(NamedTuple):
 
     frames: Array
     targets: Float32Array
-
-    def join(self, other: "Examples") -> "Examples":
-        return Examples(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
 
 class DetectorTrainer:
@@ -42,6 +40,8 @@ class DetectorTrainer:
         Untrained; of its mean and deviation nothing is used.
     generator : MixtureGenerator
     negatives : NegativeFrames, optional
+    false_alarms : NegativeFrames, optional
+        Captured sounds that were taken for words.
     config : DetectorTraining
     seed : int
     threads : int, optional
@@ -52,12 +52,14 @@ class DetectorTrainer:
         scorer: FrameScorer,
         generator: MixtureGenerator,
         negatives: NegativeFrames | None,
+        false_alarms: NegativeFrames | None,
         config: DetectorTraining,
         seed: int,
         threads: int | None,
     ) -> None:
         self.scorer, self.config = scorer, config
-        self._generator, self._negatives, self._seed, self._threads = generator, negatives, seed, threads
+        self._generator, self._seed, self._threads = generator, seed, threads
+        self._negatives, self._false_alarms = negatives, false_alarms
         network = scorer.network
         optimiser = nn.AdamW(network, weight_decay=config.weight_decay)
         self._step = nn.TrainingStep(network, optimiser, nn.SoftmaxCrossEntropy())
@@ -68,10 +70,10 @@ class DetectorTrainer:
     def run(self, verbose: int) -> None:
         """Train; Ctrl-C raises KeyboardInterrupt, and the scorer has the weights of that moment."""
         config, progress = self.config, TrainingProgress(verbose)
-        hard: Examples | None = None
+        mined: Examples | None = None
         with progress.training(config.rounds, config.steps, config.steps * config.batch_size):
             for number in range(config.rounds):
-                mixed = self.mixtures(number)
+                mixed, hard = self.mixtures(number), _joined(mined, self._captured(number))
                 if not number:
                     self._standardise_by(mixed)
                 losses = []
@@ -79,15 +81,30 @@ class DetectorTrainer:
                     step = number * config.steps + k
                     losses.append(self._step(x, targets, self._schedule(step), threads=self._threads)[0])
                     progress.batch(number, k, losses[-1])
-                mined = self._mine(number) if number + 1 < config.rounds else None
-                hard = mined if hard is None or mined is None else hard.join(mined)
-                record = {"round": number + 1, "loss": float(np.mean(losses)), "hard_negatives": _count(mined)}
+                more = self._mine(number) if number + 1 < config.rounds else None
+                mined = _joined(mined, more)
+                record = {"round": number + 1, "loss": float(np.mean(losses)), "hard_negatives": _count(more)}
                 self.history.append(record)
 
     def mixtures(self, number: int) -> Examples:
         """The stretches of a round."""
         first = number * self.config.stretches
         return self._examples(lambda k: self._generator.draw(first + k), self.config.stretches)
+
+    def _captured(self, number: int) -> Examples | None:
+        """Stretches of all captured false alarms, each in some other noises in each round."""
+        captured, config, length = self._false_alarms, self.config, self._generator.samples
+        if captured is None:
+            return None
+        pieces = [(i, begin) for i, size in enumerate(captured.lengths) for begin in range(0, int(size), length)]
+        count = max(len(pieces), min(CAPTURED_VERSIONS * len(pieces), config.hard_negatives))
+        first = config.rounds * config.hard_negatives + number * count  # noises that mined ones do not get
+
+        def draw(k: int) -> tuple[Float32Array, list[Span]]:
+            recording, begin = pieces[k % len(pieces)]
+            return self._generator.in_noise(captured.samples(recording, begin, begin + length), first + k), []
+
+        return self._examples(draw, count)
 
     def _mine(self, number: int) -> Examples | None:
         """Stretches of negatives in which the network errs most, in other noise."""
@@ -170,6 +187,12 @@ class DetectorTrainer:
         x = self.scorer.network_input(frames.astype(np.float32) + curves[:, None])
         masks = draw_masks((len(x), MASKS), (x.shape[1], x.shape[2]), (MASK_FRAMES, MASK_BANDS), rng)
         return spec_augment(x, masks)
+
+
+def _joined(examples: Examples | None, more: Examples | None) -> Examples | None:
+    if examples is None or more is None:
+        return more if examples is None else examples
+    return Examples(*(np.concatenate(pair) for pair in zip(examples, more, strict=True)))
 
 
 def _count(examples: Examples | None) -> int:

@@ -99,7 +99,8 @@ def test_a_saved_model_says_the_same(trained, tmp_path):
     X, _ = examples(3, 4)
     assert np.array_equal(loaded.predict_proba(X), trained.predict_proba(X))
     assert loaded.predict(X).tolist() == trained.predict(X).tolist()
-    assert (loaded.threshold_, loaded.history_) == (trained.threshold_, trained.history_)
+    history = [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in trained.history_]
+    assert (loaded.threshold_, loaded.history_) == (trained.threshold_, history)
     assert path.stat().st_size < 400_000
 
 
@@ -176,7 +177,7 @@ def test_models_of_other_features_and_shapes_learn_stream_and_are_kept(model, tm
     assert np.array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
     assert type(loaded.features_) is type(classifier.features_)
     if callable(model):
-        with pytest.raises(ArgumentError, match="not 'mine'"):
+        with pytest.raises(ac.ModelFileError, match=r"made by 'mine'.*; .*load\(path, model="):
             ac.KeywordClassifier.load(tmp_path / "model.safetensors")
 
 
@@ -283,10 +284,10 @@ def test_model_files_of_others_and_of_other_versions_are_refused(trained, tmp_pa
         monkeypatch.setattr(model_file, "FORMAT", other)
         trained.save(path)
         monkeypatch.undo()
-        with pytest.raises(ac.ModelFileError, match=f"has model format {other}; .* reads format 2. Train it anew"):
+        with pytest.raises(ac.ModelFileError, match=f"has model format {other}; .* reads format 3. Train it anew"):
             ac.KeywordClassifier.load(path)
     save_file({"x": np.zeros(3)}, path, metadata={"audioconv": json.dumps({"format": model_file.FORMAT})})
-    with pytest.raises(ac.ModelFileError, match="is not a whole model: 'model'"):
+    with pytest.raises(ac.ModelFileError, match="is not a whole model: kind of its settings is missing"):
         ac.KeywordClassifier.load(path)
 
 

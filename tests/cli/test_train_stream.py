@@ -45,21 +45,33 @@ def negatives(tmp_path):
 
 def test_a_detector_is_trained_and_listened_with(clips, negatives, tmp_path, monkeypatch):
     monkeypatch.setattr(keyword_detector, "DetectorTraining", QuickTraining)
-    out = tmp_path / "words.safetensors"
-    done = run("train", clips, "--out", out, "--for", "stream", "--negatives", negatives, "--no-check")
+    out, card = tmp_path / "words.safetensors", tmp_path / "card.toml"
+    card.write_text('licence = "CC0"\nlimits = """Tones\nonly."""\n')
+    (tmp_path / "captured").mkdir()
+    ac.write(tmp_path / "captured" / "0.wav", word(800), RATE)
+    more = ("--false-alarms", tmp_path / "captured", "--card", card, "--false-alarms-per-hour", 2)
+    done = run("train", clips, "--out", out, "--for", "stream", "--negatives", negatives, "--no-check", *more)
     assert done.exit_code == 0, done.output
     assert "2 words from" in done.stdout
-    assert "too few to promise 0.5 false alarms an hour" in done.stderr
+    assert "too few to promise 2 false alarms an hour" in done.stderr
     recording = np.concatenate([np.zeros(RATE, np.float32), word(500), np.zeros(RATE, np.float32), word(1500)])
     ac.write(tmp_path / "stream.wav", np.pad(recording, (0, RATE)), RATE)
     heard = run("listen", out, "--file", tmp_path / "stream.wav", "--threshold", "0.3")
     assert [line.split()[3] for line in heard.stdout.splitlines()[:-1]] == ["low", "high"]
     assert "exists" in refused("train", clips, "--out", out, "--for", "stream")
+    loaded = ac.KeywordDetector.load(out).card_
+    assert (loaded.licence, loaded.limits) == ("CC0", "Tones\nonly.")
+    assert loaded.facts["captured_false_alarms"] == 1
+    assert loaded.facts["false_alarms_per_hour"] == 2
+    assert loaded.facts["clips"] + loaded.facts["clips_of_other_words"] <= 18
 
 
 def test_negatives_are_for_detectors_and_must_suffice(clips, negatives, tmp_path):
     out = tmp_path / "words.safetensors"
-    assert "--for stream" in refused("train", clips, "--out", out, "--negatives", negatives)
+    for option in ("--negatives", "--false-alarms"):
+        assert f"{option} is for detectors; give --for stream" in refused(
+            "train", clips, "--out", out, option, negatives
+        )
     for k in range(2):
         (negatives / f"{k}.wav").unlink()
     line = refused("train", clips, "--out", out, "--for", "stream", "--negatives", negatives, "--no-check")
@@ -68,3 +80,15 @@ def test_negatives_are_for_detectors_and_must_suffice(clips, negatives, tmp_path
     line = refused("train", clips, "--out", out, "--for", "stream", *options)
     assert "--epochs, --balance, --no-augment: for classifiers of clips only" in line
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("licence = 3", "licence must be text"), ("author = 'me'", "a card has data, licence"), ("[", "cannot be read"),
+     ('limits = "\\u001b"', "limits must hold no control characters"), (None, "cannot be read")],
+)  # fmt: skip
+def test_a_card_is_looked_at_first(clips, tmp_path, text, says):
+    if text is not None:
+        (tmp_path / "card.toml").write_text(text)
+    for more in ((), ("--for", "stream")):
+        assert says in refused("train", clips, "--out", tmp_path / "m", "--card", tmp_path / "card.toml", *more)

@@ -31,11 +31,11 @@ def clips(count, seed=0):
     return np.stack([tone(HZ[label], rng) for label in labels]), labels
 
 
-def fitted(**changes):
+def fitted(false_alarms=None, **changes):
     given = {"training": QUICK, "mixtures": MixtureSettings(stretch_s=2.0), "verbose": 0} | changes
     X, y = clips(6)
     negatives = [0.1 * np.random.default_rng(k).standard_normal(3 * RATE).astype(np.float32) for k in range(3)]
-    return ac.KeywordDetector(**given).fit(X, y, negatives=negatives)
+    return ac.KeywordDetector(**given).fit(X, y, negatives=negatives, false_alarms=false_alarms, groups=[0, 1, 2] * 6)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +76,32 @@ def test_a_stream_tells_the_same_at_any_cut(detector, recording, sizes):
     assert found + stream.flush() == detector.detect(samples)
 
 
-def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads(detector):
+def test_captured_false_alarms_are_told_no_more(detector):
+    rng = np.random.default_rng(8)
+    taught = fitted([np.pad(tone(700, rng), RATE // 2) for _ in range(4)])
+    heard = tone(700, rng)
+    before, after = (each.scorer_.posteriors(heard)[:, 1].max() for each in (detector, taught))
+    assert before > 0.6
+    assert after < 0.4
+    word = tone(HZ["low"], rng)
+    assert taught.scorer_.posteriors(word)[:, 1].max() > 0.5
+    assert taught.card_.facts["captured_false_alarms"] == 4
+
+
+def test_the_card_says_what_it_was_trained_on(detector):
+    facts = detector.card_.facts
+    assert facts == {"clips": 12, "clips_of_other_words": 6, "speakers": 3, "negatives_h": 0.0025}
+    noise = np.random.default_rng(3).standard_normal(RATE).astype(np.float32)
+    calibrated = pickle.loads(pickle.dumps(detector)).calibrate([noise], 1.5)
+    more = {"false_alarms_per_hour": 1.5, "calibration_h": 0.0003}
+    assert calibrated.card_.facts == facts | more
+
+
+def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads(detector, tmp_path):
     again = fitted(threads=1)
+    for name, one in (("a", detector), ("b", again)):
+        one.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     for name, array in detector.scorer_.network.state_dict().items():
         assert np.array_equal(again.scorer_.network.state_dict()[name], array)
     other = fitted(random_state=1)
@@ -94,7 +118,8 @@ def test_a_saved_detector_is_the_same(detector, recording, tmp_path):
     assert loaded.detect(recording[0]) == detector.detect(recording[0])
     assert np.array_equal(loaded.scorer_.posteriors(recording[0]), detector.scorer_.posteriors(recording[0]))
     assert loaded.classes_.tolist() == ["high", "low"]
-    assert loaded.training == detector.training
+    assert (loaded.training, loaded.mixtures) == (detector.training, detector.mixtures)
+    assert loaded.parity_ == 0
     assert pickle.loads(pickle.dumps(detector)).detect(recording[0]) == detector.detect(recording[0])
 
 

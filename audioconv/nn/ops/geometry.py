@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
 from math import gcd
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -96,14 +96,7 @@ class Axis:
 
     def runs(self, tile: int, size: int, outputs: int) -> list[Run]:
         """The outputs of a tile as runs that no tap in the padding belongs to."""
-
-        def reached(n: int) -> tuple[int, int, int]:
-            first = n * self.stride - self.sides[0]
-            low = max(0, -(first // self.dilation))
-            high = min(self.taps, (size - 1 - first) // self.dilation + 1)
-            return (low, high, first + low * self.dilation) if high > low else (0, 0, 0)
-
-        return _joined([reached(n) for n in range(tile, outputs, self.tiles)])
+        return list(_unpadded_runs(self, tile, size, outputs))
 
     def reached_from(self, size: int, outputs: int) -> list[TapRange]:
         """For each tap the outputs from which it reaches the input."""
@@ -116,14 +109,25 @@ class Axis:
         return found
 
 
+@lru_cache(maxsize=1024)
+def _unpadded_runs(axis: Axis, tile: int, size: int, outputs: int) -> tuple[Run, ...]:
+    def reached(n: int) -> tuple[int, int, int]:
+        first = n * axis.stride - axis.sides[0]
+        low = max(0, -(first // axis.dilation))
+        high = min(axis.taps, (size - 1 - first) // axis.dilation + 1)
+        return (low, high, first + low * axis.dilation) if high > low else (0, 0, 0)
+
+    return tuple(_joined([reached(n) for n in range(tile, outputs, axis.tiles)]))
+
+
 def _joined(reached: Iterable[tuple[int, int, int]]) -> list[Run]:
     """Runs of [(first tap, tap after the last, position of the first), ...]."""
     runs: list[Run] = []
-    for n, (low, high, base) in enumerate(reached):
-        if runs and (runs[-1].tap, runs[-1].taps) == (low, high - low):
-            runs[-1] = replace(runs[-1], count=runs[-1].count + 1)
-        else:
-            runs.append(Run(n, 1, low, high - low, base))
+    first = 0
+    for (low, high), each in groupby(reached, key=lambda taps: taps[:2]):
+        bases = [base for _, _, base in each]
+        runs.append(Run(first, len(bases), low, high - low, bases[0]))
+        first += len(bases)
     return runs
 
 

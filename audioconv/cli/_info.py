@@ -1,0 +1,108 @@
+"""audioconv info: what a model file or a sound file holds."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from audioconv.cli.outputs import Partial, sound_source
+
+_MODEL_SUFFIXES = (".safetensors", ".model")
+_WIDTH = 100  # where the output is no terminal
+_MOST_ITEMS = 20  # of a list that are shown; all with --json
+
+
+def info(
+    file: Annotated[str, typer.Argument(help="Model or sound file; - is a sound on standard input.")],
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+    partial: Partial = False,
+) -> None:
+    """Show what a model file or a sound file holds.
+
+    Of a model: architecture, features, labels with their thresholds, settings of the training, its card, and whether
+    this installation reproduces it. Of a sound: format, length, channels, tags and markers.
+    """
+    from audioconv.io.model_file import seems_model
+
+    if Path(file).suffix.lower() in _MODEL_SUFFIXES or seems_model(file):
+        from audioconv.detect.model_info import model_info
+
+        about = model_info(file)
+    else:
+        about = _sound_info(file, partial)
+    if as_json:
+        typer.echo(json.dumps(about, indent=2, default=str))
+        return
+    _show(_rows_of_model(about) if "kind" in about else list(about.items()))
+
+
+def _sound_info(file: str, partial: bool) -> dict[str, Any]:
+    from audioconv import io
+
+    with sound_source(file) as source:
+        about = io.info(source, partial=partial)
+        found = io.read_metadata(source, about)
+    return {
+        "file": file,
+        "format": about.format,
+        "subtype": about.subtype,
+        "sample_rate": about.sample_rate,
+        "channels": about.channels,
+        "frames": about.frames,
+        "duration_s": about.duration_s,
+        "tags": found.tags,
+        "markers": [marker._asdict() for marker in found.markers],
+        "pictures": len(found.pictures),
+    }
+
+
+def _rows_of_model(about: dict[str, Any]) -> list[tuple[str, object]]:
+    """Name and value of each line, in the order in which somebody asks."""
+    card, parity, history = about["card"], about["parity"], about["history"]
+    streams = about["kind"] == "KeywordDetector"
+    within = f"{parity['deviation']:.1g} (limit {parity['limit']:g})"
+    rows: list[tuple[str, object]] = [
+        ("file", f"{about['file']}, {about['bytes']:,} bytes"),
+        ("kind", f"{about['kind']}: {'words in streams' if streams else 'clips'}"),
+        ("model", f"{about['model']}, {about['weights']:,} weights"),
+        ("parity", f"this installation gives the posteriors of where the model was made, within {within}"),
+        ("labels", "\n".join(f"{label['label']}: {_of_label(label)}" for label in about["labels"])),
+        *((name, text) for name, text in card.items() if name != "facts" and text),
+        ("recorded", "\n".join(f"{name}: {_line(fact)}" for name, fact in card["facts"].items())),
+    ]
+    shown = {"file", "bytes", "kind", "model", "weights", "parity", "labels", "card", "history"}
+    rows += [(name, value) for name, value in about.items() if name not in shown]
+    last = f", the last one {_line(history[-1])}" if history else ""
+    return [*rows, ("history", f"{len(history)} records{last}")]
+
+
+def _of_label(label: dict[str, Any]) -> str:
+    threshold = "not told in streams" if label["threshold"] is None else f"from {label['threshold']:.3f}"
+    return threshold if label["word_s"] is None else f"{threshold}, {label['word_s']:.2f} s long"
+
+
+def _show(rows: list[tuple[str, object]]) -> None:
+    """A table without lines; what a file says is shown as it is, and steers nothing."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from audioconv.io.plain_text import printable
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        table.add_row(Text(printable(name), "bold"), Text(printable(_line(value), allowed="\n")))
+    Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False).print(table)
+
+
+def _line(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        more = f" and {len(value) - _MOST_ITEMS} more" if len(value) > _MOST_ITEMS else ""
+        return f"{', '.join(map(_line, value[:_MOST_ITEMS])) or '-'}{more}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} ({_line(v)})" if isinstance(v, list) else f"{k} {_line(v)}" for k, v in value.items())
+    return "-" if value is None or value == "" else str(value)

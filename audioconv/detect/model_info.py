@@ -1,0 +1,71 @@
+"""What a model file holds, as plain data: for `audioconv info`, and for pages that show a model's card."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from audioconv._typing import Array, Path
+from audioconv.classify import KeywordClassifier
+from audioconv.classify.labels import NON_KEYWORD_LABELS
+from audioconv.classify.model_parts import PARITY
+from audioconv.classify.serialization import parity_of
+from audioconv.detect.keyword_detector import KeywordDetector
+from audioconv.detect.serialization import is_detector
+from audioconv.io import model_file
+
+
+def model_info(path: Path) -> dict[str, Any]:
+    """Return all that a model file says, and whether this installation reproduces the model.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    info : dict
+        JSON-serialisable: the settings of the file, and of each label its threshold (None if it is never told) and, if
+        known, its mean duration; how many weights there are; and by how much the posteriors of the probe differ from
+        those of where the model was made (parity).
+
+    Raises
+    ------
+    ModelFileError
+        If the file is no whole model, or gives other posteriors here than where it was made.
+
+    Examples
+    --------
+    >>> from audioconv.classify.classifier import SHIPPED
+    >>> info = model_info(SHIPPED)
+    >>> info["kind"], info["model"], info["weights"], info["labels"][0]
+    ('KeywordClassifier', 'tc-resnet8', 65803, {'label': 'down', 'threshold': 0.74, 'word_s': None})
+    """
+    model: KeywordDetector | KeywordClassifier
+    if is_detector(path):
+        model = KeywordDetector.load(path)  # which checks all of it
+        thresholds, word_s, limit = model.thresholds_, model.word_s_.tolist(), PARITY
+    else:
+        model = KeywordClassifier.load(path)
+        thresholds, word_s = _thresholds(model), [None] * len(model.classes_)
+        limit = parity_of(model.scorer_)
+    stored = model_file.load_settings(path)
+    del stored["dtype"]
+    labels = zip(stored.pop("classes"), thresholds.tolist(), word_s, strict=True)
+    return {
+        "file": os.fspath(path),
+        "bytes": os.stat(path).st_size,
+        **stored,
+        "labels": [
+            {"label": label, "threshold": threshold if threshold <= 1 else None, "word_s": seconds}
+            for label, threshold, seconds in labels
+        ],
+        "weights": sum(array.size for array in model.scorer_.network.parameters().values()),
+        "parity": {"deviation": model.parity_, "limit": limit},
+    }
+
+
+def _thresholds(classifier: KeywordClassifier) -> Array:
+    """That of streams, for each label; infinity for what is no keyword."""
+    no_keyword = [str(label) in NON_KEYWORD_LABELS for label in classifier.classes_.tolist()]
+    return np.where(no_keyword, np.inf, classifier.threshold_)

@@ -1,0 +1,76 @@
+"""Text that came out of a file and goes to a terminal: what could steer one is refused."""
+
+import reprlib
+import unicodedata
+
+from audioconv.errors import ArgumentError
+
+_STEERING = {"Cc", "Zl", "Zp"}  # control characters, escapes among them; separators of lines and paragraphs
+_REORDERING = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # bidirectional text
+
+
+def check_text(value: object, name: str, most: int, *, allowed: str = "") -> str:
+    """Return a text, or raise an error if it is none, too long, or could steer a terminal.
+
+    What stands for something in HTML or in markup is let through: whoever writes such pages escapes it.
+
+    Parameters
+    ----------
+    value : str
+    name : str
+        Its name in error messages.
+    most : int
+        At most so many characters.
+    allowed : str
+        Control characters that may be in it.
+
+    Returns
+    -------
+    value : str
+
+    Raises
+    ------
+    ArgumentError
+
+    Examples
+    --------
+    >>> check_text("yes", "label", 10)
+    'yes'
+    >>> check_text("y\\x1b[31mes", "label", 10)
+    Traceback (most recent call last):
+        ...
+    audioconv.errors.ArgumentError: label must hold no control characters, not 'y\\x1b[31mes'
+    """
+    if not isinstance(value, str):
+        raise ArgumentError(f"{name} must be text, not {reprlib.repr(value)}")
+    if len(value) > most:
+        raise ArgumentError(f"{name} must have at most {most} characters, not {len(value)}: {reprlib.repr(value)}")
+    for character in value:
+        if _steers(character) and character not in allowed:
+            raise ArgumentError(f"{name} must hold no control characters, not {value[:200]!a}")
+    return value
+
+
+def printable(text: str, allowed: str = "") -> str:
+    r"""Return a text with what could steer a terminal as `\x1b`.
+
+    Parameters
+    ----------
+    text : str
+    allowed : str
+        Control characters that stay.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> print(printable("no\x1b[31m"))
+    no\x1b[31m
+    """
+    return "".join(ascii(c)[1:-1] if _steers(c) and c not in allowed else c for c in text)
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in _STEERING or character in _REORDERING

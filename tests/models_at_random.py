@@ -1,0 +1,35 @@
+"""Fitted estimators with random weights, made without training."""
+
+import numpy as np
+
+import audioconv as ac
+from audioconv import models
+from audioconv.classify import ModelCard, Scorer
+from audioconv.detect import FrameScorer
+
+WORDS = np.array(["no", "yes"])
+
+
+def random_detector():
+    detector = ac.KeywordDetector(verbose=0)
+    features = models.FRAME_MODELS["ds-tcn"].features(16000)
+    network = models.build_frames("ds-tcn", 1 + len(WORDS), features.n_features, 0)
+    mean, std = np.full(40, -5, np.float32), np.full(40, 3, np.float32)
+    detector.scorer_ = FrameScorer(WORDS, features, network, mean, std)
+    detector.thresholds_, detector.word_s_ = np.array([0.4, np.inf]), np.array([0.3, 0.4])
+    detector.history_ = [{"round": 1, "loss": 0.5, "hard_negatives": 3}]
+    detector.interrupted_, detector.seed_ = False, 0
+    detector.card_ = ModelCard(licence="CC0", limits="Random.\nOf no use.", facts={"clips": 3})
+    return detector
+
+
+def random_classifier(model="tc-resnet8"):
+    classifier = ac.KeywordClassifier(model, verbose=0)
+    features = models.MODELS[model].features(16000)
+    network = models.build(model, len(WORDS), features.n_features, 0, features.frames(16000))
+    mean, std = np.zeros(features.n_features, np.float32), np.ones(features.n_features, np.float32)
+    classifier.scorer_ = Scorer(WORDS, features, network, mean, std, 16000, (0.9, 1.0), (0.0,))
+    classifier.threshold_, classifier.history_, classifier.best_epoch_ = 0.5, [{"epoch": 1, "loss": 0.5}], 1
+    classifier.interrupted_, classifier.seed_, classifier.split_, classifier.card_ = False, 0, None, ModelCard()
+    classifier.trained_on_ = classifier.validated_on_ = np.arange(3, dtype=np.uint64)
+    return classifier
