@@ -24,11 +24,15 @@ class CompiledStage(Protocol):
 
 
 def compiled(step: Any, row: Iterable[Any], dtype: Any = "float32") -> Entry:
-    """(address of a step, its state): a row of numbers and arrays, as a layout packs it; arrays must outlive it."""
+    """(address of a step, its state): see `step_state`."""
+    return step.address(np.dtype(dtype)), step_state(row)
+
+
+def step_state(row: Iterable[Any]) -> State:
+    """The state of a step of a row of numbers and arrays, as a layout packs it; arrays must outlive it."""
     if not JIT_ENABLED:
-        return step.address(np.dtype(dtype)), list(row)
-    state = [field.ctypes.data if isinstance(field, np.ndarray) else field for field in row]
-    return step.address(np.dtype(dtype)), np.array(state, np.int64)
+        return list(row)
+    return np.array([field.ctypes.data if isinstance(field, np.ndarray) else field for field in row], np.int64)
 
 
 def table_of(stages: Iterable[CompiledStage]) -> Table:

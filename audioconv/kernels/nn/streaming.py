@@ -40,11 +40,17 @@ def _due(op, reads, queues):
 
 
 @part
+def _room(op, queues):
+    """How many units an op has tables and memory for."""
+    target = op[STREAM_OP.target]
+    rows = min(op[STREAM_OP.max_units], queues[target, QUEUE.capacity] - queues[target, QUEUE.written])
+    return rows // op[STREAM_OP.unit]
+
+
+@part
 def _available(op, reads, queues, ending):
-    """How many units an op can make now."""
-    target, unit = op[STREAM_OP.target], op[STREAM_OP.unit]
-    count = min(op[STREAM_OP.max_units], queues[target, QUEUE.capacity] - queues[target, QUEUE.written]) // unit
-    count = min(count, op[STREAM_OP.limit] - op[STREAM_OP.emitted])
+    """How many units of an op have all their inputs."""
+    count, unit = op[STREAM_OP.limit] - op[STREAM_OP.emitted], op[STREAM_OP.unit]
     for r in range(op[STREAM_OP.first_read], op[STREAM_OP.end_read]):
         written = queues[reads[r, READ.queue], QUEUE.written] + ending * reads[r, READ.after]
         have = written - reads[r, READ.position]
@@ -137,19 +143,21 @@ def _pad_end(op, reads, queues, fills, memory):
 
 @kernel
 def run_stream(table, ops, reads, queues, patches, fills, memory, segments, like, x, y, ending):
-    """Take the rows of x (rows, width) and write to y what they complete; returns (rows of x taken, rows of y).
+    """Take the rows of x (rows, width) and write to y what they complete; returns (rows of x taken, rows of y, units).
 
     Queue 0 is that of x, and the last that of y. fills (reads,): the value of padding after the end; memory: where the
-    queues are, also the first of the segments. Call again until no row is taken or returned. When `ending`, x is
-    empty.
+    queues are, also the first of the segments. Call again until no row is taken or returned, and when `ending`, with an
+    empty x, until no op has made a unit either.
     """
-    taken, last = _read_input(queues[0], memory, x), queues.shape[0] - 1
+    taken, last, made = _read_input(queues[0], memory, x), queues.shape[0] - 1, np.int64(0)
     for o in range(ops.shape[0]):
         op = ops[o]
         if ending:
             _pad_end(op, reads, queues, fills, memory)
-        count = _available(op, reads, queues, ending)
+        available = _available(op, reads, queues, ending)
+        count = min(available, _room(op, queues))
         if count:
+            made += count
             _patch(table, op, reads, queues, patches, count, ending)
             for i in range(op[STREAM_OP.first_instruction], op[STREAM_OP.end_instruction]):
                 invoke(table, i, segments, like, np.int64(0), np.int64(1), np.int64(0), np.int64(0))
@@ -161,9 +169,11 @@ def run_stream(table, ops, reads, queues, patches, fills, memory, segments, like
             op[STREAM_OP.emitted] += count
             queues[op[STREAM_OP.target], QUEUE.written] += rows_made
             queues[op[STREAM_OP.target], QUEUE.total] += rows_made
+        if count < available:
+            ending = 0  # there is more to come before the end of what it makes
     given = _write_output(queues[last], memory, y)
     _make_room(queues[:last], reads, memory)
-    return taken, given
+    return taken, given, made
 
 
 ARRAY = layout("ARRAY", "address", "size")
@@ -179,26 +189,43 @@ _OP, _READ, _QUEUE, _PATCH = STREAM_OP.row_size, READ.row_size, QUEUE.row_size, 
 
 
 @part
-def _integers(state, array):
+def array_floats(state, array, like):
+    """The floats of an `ARRAY` in a state."""
+    return floats_at(state, array + ARRAY.address, 0, state[array + ARRAY.size], like)
+
+
+@part
+def array_integers(state, array):
+    """The int64 numbers of an `ARRAY` in a state."""
     return integers_at(state, array + ARRAY.address, 0, state[array + ARRAY.size], state)
 
 
 @part
 def _rows(state, array, width):
-    return _integers(state, array).reshape(state[array + ARRAY.size] // width, width)
+    return array_integers(state, array).reshape(state[array + ARRAY.size] // width, width)
+
+
+@part
+def stream_arrays(state, like):
+    """The first arguments of `run_stream`, up to and with `like`, of a `STREAM_STATE`."""
+    fills = array_floats(state, STREAM_STATE.fills, like)
+    return (
+        _rows(state, STREAM_STATE.table, state[STREAM_STATE.instruction_width]),
+        _rows(state, STREAM_STATE.ops, _OP),
+        _rows(state, STREAM_STATE.reads, _READ),
+        _rows(state, STREAM_STATE.queues, _QUEUE),
+        _rows(state, STREAM_STATE.patches, _PATCH),
+        fills,
+        array_floats(state, STREAM_STATE.memory, like),
+        array_integers(state, STREAM_STATE.segments),
+        fills,
+    )
 
 
 @stage_step
 def network_step(state, x, y, frames):
     """Write a row of y for each of x; a network with look-ahead is delayed by as many rows, zeros at first."""
-    table = _rows(state, STREAM_STATE.table, state[STREAM_STATE.instruction_width])
-    ops = _rows(state, STREAM_STATE.ops, _OP)
-    reads = _rows(state, STREAM_STATE.reads, _READ)
-    queues = _rows(state, STREAM_STATE.queues, _QUEUE)
-    patches = _rows(state, STREAM_STATE.patches, _PATCH)
-    fills = floats_at(state, STREAM_STATE.fills + ARRAY.address, 0, state[STREAM_STATE.fills + ARRAY.size], x)
-    memory = floats_at(state, STREAM_STATE.memory + ARRAY.address, 0, state[STREAM_STATE.memory + ARRAY.size], x)
-    segments = _integers(state, STREAM_STATE.segments)
+    arrays = stream_arrays(state, x)
     x_width, y_width = state[STREAM_STATE.x_width], state[STREAM_STATE.y_width]
     rows_x = carray(x, frames * x_width).reshape(frames, x_width)
     rows_y = carray(y, frames * y_width).reshape(frames, y_width)
@@ -208,8 +235,7 @@ def network_step(state, x, y, frames):
     read, moved = 0, True
     while moved and (read < frames or done < frames):
         block = rows_x[read : min(read + NETWORK_BLOCK, frames)]
-        taken, given = run_stream(table, ops, reads, queues, patches, fills, memory, segments, fills, block,
-                                  rows_y[done:], np.int64(0))  # fmt: skip
+        taken, given, _ = run_stream(*arrays, block, rows_y[done:], np.int64(0))
         read += taken
         done += given
         moved = taken + given > 0

@@ -19,6 +19,7 @@ from audioconv.nn.ops.outputs import output, sum_partials
 from audioconv.nn.runtime.program import Program, inference_plan, training_plan
 from audioconv.nn.runtime.program_cache import ProgramCache, cache_program, new_array, run_inference
 from audioconv.nn.runtime.stream import NetworkStream
+from audioconv.nn.runtime.stream_program import StreamProgram
 from audioconv.nn.settings import Changes, Settings, copy_into
 from audioconv.stage import Guard
 
@@ -78,13 +79,15 @@ class Layer(Settings):
     def _drop_programs(self) -> None:
         self._programs: dict[tuple[int, ...], tuple[Program, tuple[int, ...]]] = {}
         self._idle: dict[str, ProgramCache] = {}
+        # of the last stream: (shape, average) and program
+        self._streamed: tuple[tuple[tuple[int, ...], Literal["clip"] | int], StreamProgram] | None = None
         self._lock, self._changes = threading.Lock(), Changes()
         # (program, threads, x, shape of y, seeds) of the last forward in training
         self._last: tuple[Program, int, Array, tuple[int, ...], IntArray] | None = None
         self._guard = Guard("network in training")
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_programs", "_idle", "_lock", "_changes", "_last", "_guard")  # are made anew
+        own = ("_programs", "_idle", "_streamed", "_lock", "_changes", "_last", "_guard")  # are made anew
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -300,7 +303,15 @@ class Layer(Settings):
         """Forget programs that were made with other settings."""
         with self._lock:
             if self._changes(self._signature):
-                self._programs, self._idle = {}, {}
+                self._programs, self._idle, self._streamed = {}, {}, None
+
+    def _stream_program(self, shape: tuple[int, ...], average: Literal["clip"] | int) -> StreamProgram:
+        """What streams have in common; that of the last one as long as the weights are what they were then."""
+        self._drop_stale_programs()
+        key, last = (shape, average), self._streamed
+        if last is None or last[0] != key or not last[1].is_current():
+            last = self._streamed = key, StreamProgram(self, shape, average)
+        return last[1]
 
     def stream(self, shape: tuple[int, ...] | None = None, average: Literal["clip"] | int = "clip") -> NetworkStream:
         """Return the layer as a stage for streams of frames.

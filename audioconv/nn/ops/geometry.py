@@ -266,8 +266,9 @@ class Geometry:
         chosen: list[list[list[Run]]] = []
         for axis, size, count, others in zip(self.axes, sizes, outputs, reversed(outputs), strict=True):
             tiles = range(min(axis.tiles, count))
-            whole, runs = [axis.whole(t, count) for t in tiles], [axis.runs(t, size, count) for t in tiles]
-            cut = runs_are_faster(chain(*runs), chain(*whole), clips * others)
+            whole, times = [axis.whole(t, count) for t in tiles], clips * others
+            runs = [axis.runs(t, size, count) for t in tiles] if times >= ROWS else whole  # fewer are never faster
+            cut = runs_are_faster(chain(*runs), chain(*whole), times)
             halos.append((0, 0) if cut else axis.halo)
             chosen.append(runs if cut else whole)
         return Halo(halos[0], halos[1]), chosen

@@ -167,12 +167,10 @@ class Program:
 
 
 def segment_table(arrays: Mapping[int, Array], count: int) -> Any:
-    """So many memory segments as op kernels take them: int64 addresses, or without JIT a list of flat arrays."""
-    if not JIT_ENABLED:
-        return [arrays[i].reshape(-1) if i in arrays else None for i in range(count)]
-    table = np.zeros(count, np.int64)
+    """So many memory segments as op kernels take them: int64 addresses, or without JIT flat arrays."""
+    table = np.zeros(count, np.int64 if JIT_ENABLED else object)
     for segment, array in arrays.items():
-        table[segment] = _address(array)
+        table[segment] = _address(array) if JIT_ENABLED else array.reshape(-1)
     return table
 
 

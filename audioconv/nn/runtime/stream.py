@@ -8,8 +8,9 @@ stream and its flush give what the whole clip gives. If a branch of a residual b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, prod
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from fractions import Fraction
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,27 +18,16 @@ from audioconv.arrays import aligned, sizes, whole
 from audioconv.errors import AudioconvError, DtypeError, ShapeError
 from audioconv.kernels.nn import streaming as kernels
 from audioconv.kernels.nn.operands import INDEX, WORKSPACE
-from audioconv.kernels.nn.streaming import ARRAY, PATCH, QUEUE, READ, STREAM_OP, STREAM_STATE
+from audioconv.kernels.nn.streaming import QUEUE, READ, STREAM_OP, STREAM_STATE
 from audioconv.nn.debug import memory_is_checked
-from audioconv.nn.ops.graph import Graph, Tensor
-from audioconv.nn.ops.pointwise import scale
 from audioconv.nn.runtime.plan import FIRST_ARRAY
-from audioconv.nn.runtime.program import one_buffer, segment_table
-from audioconv.nn.runtime.stream_plan import StreamPlan, receptive, tile_round
+from audioconv.nn.runtime.program import segment_table
+from audioconv.nn.runtime.stream_program import Network, StreamProgram
 from audioconv.stage import Guard, GuardedStage, checked_block
+from audioconv.stream.steps import State, step_state
 
 if TYPE_CHECKING:
-    from audioconv._typing import Array, FloatArray, IntArray
-
-TRIAL_FRAMES = 1 << 12  # of the graph that a receptive field is looked up in
-
-
-class Network(Protocol):
-    """What a stream needs of a layer."""
-
-    dtype: np.dtype[Any]
-
-    def _build(self, graph: Graph, x: Tensor) -> Tensor: ...
+    from audioconv._typing import Array, FloatArray
 
 
 class NetworkStream(GuardedStage):
@@ -56,13 +46,6 @@ class NetworkStream(GuardedStage):
     latency : int
         0: nothing is delayed beyond the frames that it is made of. (In a chain, which has a row for each frame, it is
         late by `look_ahead`.)
-    look_ahead : int
-        So many frames after its own an output has to see.
-    receptive_field : int
-        Frames that an output depends on.
-    step : Fraction
-        Frames from one output to the next.
-
     Examples
     --------
     >>> import numpy as np
@@ -81,35 +64,20 @@ class NetworkStream(GuardedStage):
     def __init__(self, network: Network, shape: Sequence[int], average: Literal["clip"] | int = "clip") -> None:
         self._network, self._shape = network, sizes(shape, "shape")
         self._average: Literal["clip"] | int = "clip" if average == "clip" else whole(average, "average")
-        self._build()
+        self._allocate(network._stream_program(self._shape, self._average))
         self._reset()
 
-    def _build(self) -> None:
-        """Make the plan and the memory."""
-        self.dtype = self._network.dtype
-        trial = self._graph(TRIAL_FRAMES)[0]
-        self.receptive_field, self.step, self.look_ahead = receptive(trial)
-        room = kernels.NETWORK_BLOCK + self.receptive_field + 2 * tile_round(trial)
-        graph, x, y = self._graph(room)
-        self._y_shape = y.shape[1:]
-        self.plan = plan = StreamPlan(graph, x, y, room)
+    def _allocate(self, program: StreamProgram) -> None:
+        """Make the memory that the stream has for itself."""
+        self._program, self.dtype = program, program.dtype
         self._guard, self._like = Guard("network stream"), np.empty(0, self.dtype)
-        self._memory: Array = aligned(plan.size, self.dtype)
-        self._weights = one_buffer(plan.arrays, self.dtype)
-        arrays = {WORKSPACE: self._memory, INDEX: plan.index}
-        arrays |= {i: t.array for i, t in enumerate(plan.arrays, FIRST_ARRAY) if t.array is not None}
-        self._arrays = arrays  # they live as long as their addresses are used
-        self._segments = segment_table(arrays, FIRST_ARRAY + len(plan.arrays))
-        width = max(map(len, plan.table), default=1)
-        self._table = _rows([row + [0] * (width - len(row)) for row in plan.table], width)
-        self._patches = _rows(plan.patches, PATCH.row_size)
-        self._fills = np.array(plan.fills, self.dtype)
-        self._limited = any(op.window.limit for op in graph.ops)
-        self._max_rows = ceil(kernels.NETWORK_BLOCK / self.step) + 1  # of outputs for a block of frames
-        self._queues = plan.queues()
-        self._reads = _rows(plan.reads, READ.row_size)
-        self._ops = _rows(plan.ops, STREAM_OP.row_size)
-        self._step_state: IntArray | None = None
+        self._memory: Array = aligned(program.plan.size, self.dtype)
+        self._table = program.table.copy()  # streams patch it
+        self._queues, self._reads, self._ops = program.queues.copy(), program.reads.copy(), program.ops.copy()
+        self._states = {segment: array.copy() for segment, array in program.states.items()}
+        arrays = {WORKSPACE: self._memory, INDEX: program.plan.index} | program.arrays | self._states
+        self._segments = segment_table(arrays, FIRST_ARRAY + len(program.plan.arrays))
+        self._step_state: State | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         due = None if self._step_state is None else int(self._step_state[STREAM_STATE.due])
@@ -120,7 +88,8 @@ class NetworkStream(GuardedStage):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._network, self._shape, self._average = state["network"], state["shape"], state["average"]
-        self._build()  # anew, because instructions hold addresses, which are of this process
+        # anew, because instructions hold addresses, which are of this process; and with weights of its own
+        self._allocate(StreamProgram(self._network, self._shape, self._average))
         arrays = self._state_arrays()
         if [array.shape for array in arrays] != [array.shape for array in state["arrays"]]:
             raise AudioconvError("a copy of a NetworkStream needs its network as it was when the stream was made, but "
@@ -128,41 +97,47 @@ class NetworkStream(GuardedStage):
         for array, kept in zip(arrays, state["arrays"], strict=True):
             array[...] = kept
         if state["due"] is not None:
-            self._step_state = self._new_step_state()
-            self._step_state[STREAM_STATE.due] = state["due"]
+            self.step_state()[STREAM_STATE.due] = state["due"]
 
     def _state_arrays(self) -> list[Array]:
         """What makes a stream go on where it is: its signal so far, and the weights, which the network may change."""
-        return [self._memory, self._weights, self._queues, self._reads, self._ops, *self.plan.graph.states]
+        own = [self._memory, self._queues, self._reads, self._ops, *self._states.values()]
+        return [*own, self._program.weights]
 
     def __repr__(self) -> str:
         return (
-            f"NetworkStream({self._shape} -> {self._y_shape}, receptive field {self.receptive_field} frames, "
+            f"NetworkStream({self._shape} -> {self._program.y_shape}, receptive field {self.receptive_field} frames, "
             f"look-ahead {self.look_ahead}, {self.dtype})"
         )
 
-    def _graph(self, time: int) -> tuple[Graph, Tensor, Tensor]:
-        graph = Graph(self.dtype, False, 1, stream=self._average)
-        x = graph.placeholder("x", (time, *self._shape))
-        y = self._network._build(graph, x)
-        if len(y.shape) < 2:
-            raise ShapeError(f"the output of a stream must have time, not shape {y.shape}")
-        return graph, x, scale(graph, x, 1.0) if y is x else y
+    @property
+    def receptive_field(self) -> int:
+        """Frames that an output depends on."""
+        return self._program.receptive_field
+
+    @property
+    def look_ahead(self) -> int:
+        """So many frames after its own an output has to see."""
+        return self._program.look_ahead
+
+    @property
+    def step(self) -> Fraction:
+        """Frames from one output to the next."""
+        return self._program.step
 
     def _reset(self) -> None:
         """Reset all state to the start of a stream."""
-        self.plan.fill(self._memory)
+        program = self._program
+        program.plan.fill(self._memory)
         if memory_is_checked():
-            for part in self.plan.unwritten(self._memory):
+            for part in program.plan.unwritten(self._memory):
                 part[...] = np.nan
-        for array in self.plan.graph.states:
+        for array in self._states.values():
             array[...] = 0
         if self._step_state is not None:
             self._step_state[STREAM_STATE.due] = self.look_ahead
         # in place, because a compiled step has their addresses
-        self._queues[...] = self.plan.queues()
-        self._reads[...] = _rows(self.plan.reads, READ.row_size)
-        self._ops[...] = _rows(self.plan.ops, STREAM_OP.row_size)
+        self._queues[...], self._reads[...], self._ops[...] = program.queues, program.reads, program.ops
 
     @property
     def channels(self) -> int:
@@ -172,12 +147,12 @@ class NetworkStream(GuardedStage):
     @property
     def out_channels(self) -> int:
         """Numbers in a row of outputs."""
-        return prod(self._y_shape)
+        return prod(self._program.y_shape)
 
     @property
     def bytes(self) -> int:
-        """Memory of the state."""
-        return self._memory.nbytes + sum(a.nbytes for a in self.plan.graph.states)
+        """Memory that a stream has for itself; the weights belong to all streams of the network."""
+        return self._table.nbytes + sum(array.nbytes for array in self._state_arrays()[:-1])
 
     def process(self, block: FloatArray) -> FloatArray:
         """Take frames and return the rows of outputs that they complete.
@@ -226,7 +201,7 @@ class NetworkStream(GuardedStage):
         finally:
             self._reset()
 
-    def compiled_step(self) -> tuple[int, IntArray]:
+    def compiled_step(self) -> tuple[int, State]:
         """The stream as code for a chain: `void step(void* state, float* in, float* out, int64 frames)`.
 
         Returns
@@ -248,21 +223,29 @@ class NetworkStream(GuardedStage):
             raise ShapeError(f"a step of a chain gives an output for each frame, and this network one for {self.step}")
         if self.dtype != np.float32:
             raise DtypeError(f"a step of a chain takes float32, and this network {self.dtype}")
-        if self._step_state is None:
-            self._step_state = self._new_step_state()
-        return kernels.network_step.address(self.dtype), self._step_state
+        return kernels.network_step.address(self.dtype), self.step_state()
 
-    def _new_step_state(self) -> IntArray:
-        arrays: dict[str, Array] = {
-            "table": self._table, "ops": self._ops, "reads": self._reads, "queues": self._queues,
-            "patches": self._patches, "fills": self._fills, "memory": self._memory, "segments": self._segments,
-        }  # fmt: skip
-        pairs = {name: ARRAY.pack(address=array.ctypes.data, size=array.size) for name, array in arrays.items()}
-        state = STREAM_STATE.pack(
-            **pairs, instruction_width=self._table.shape[1], x_width=self.channels, y_width=self.out_channels,
-            due=self.look_ahead,
-        )  # fmt: skip
-        return np.array(state, np.int64)
+    def step_state(self) -> State:
+        """Make the state of a compiled step, or of one that the network is a part of; what it points at is this stream.
+
+        Returns
+        -------
+        state : int64 array
+            A `STREAM_STATE`; without JIT a list of the numbers and arrays themselves.
+        """
+        if self._step_state is None:
+            program = self._program
+            arrays: dict[str, Array] = {
+                "table": self._table, "ops": self._ops, "reads": self._reads, "queues": self._queues,
+                "patches": program.patches, "fills": program.fills, "memory": self._memory, "segments": self._segments,
+            }  # fmt: skip
+            row = STREAM_STATE.pack(
+                **{name: (array, array.size) for name, array in arrays.items()},
+                instruction_width=self._table.shape[1], x_width=self.channels, y_width=self.out_channels,
+                due=self.look_ahead,
+            )  # fmt: skip
+            self._step_state = step_state(row)
+        return self._step_state
 
     def _check_limits(self, ending: bool) -> None:
         """Weights of their own for each output are for clips of one length."""
@@ -276,21 +259,18 @@ class NetworkStream(GuardedStage):
 
     def _run(self, x: Array, ending: bool) -> FloatArray:
         found: list[Array] = []
+        program = self._program
         while True:
-            y = np.empty((self.plan.room if ending else self._max_rows, self.out_channels), self.dtype)
-            block = x[: kernels.NETWORK_BLOCK]
-            taken, given = kernels.run_stream(self._table, self._ops, self._reads, self._queues, self._patches,
-                                              self._fills, self._memory, self._segments, self._like, block, y,
-                                              int(ending))  # fmt: skip
+            y = np.empty((program.max_rows, self.out_channels), self.dtype)
+            taken, given, made = kernels.run_stream(
+                self._table, self._ops, self._reads, self._queues, program.patches, program.fills, self._memory,
+                self._segments, self._like, x[: kernels.NETWORK_BLOCK], y, int(ending)
+            )  # fmt: skip
             found.append(y[:given])
             x = x[taken:]
-            if self._limited:
+            if program.limited:
                 self._check_limits(ending)
-            if not len(x) and given < (1 if ending else len(y)):
+            if not len(x) and given < len(y) and not (ending and made):
                 break
         rows: Array = found[0] if len(found) == 1 else np.concatenate(found)
-        return rows.reshape(len(rows), *self._y_shape)
-
-
-def _rows(rows: Sequence[Sequence[int]], width: int) -> IntArray:
-    return np.array(rows, np.int64).reshape(-1, width)
+        return rows.reshape(len(rows), *program.y_shape)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,15 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Queue:
-    """Where the rows of a tensor wait, one a frame: `before` of padding at first, room for `rows` in all.
+    """Where the rows of a tensor wait, one a frame: `before` of padding at first, room for `fits` and those at the end.
 
-    `fits` is how many it may have before those that `flush` adds. The `size` elements of a row that are data begin at
-    `low`, after the padding in frequency; `fill` is the value of padding.
+    The `size` elements of a row that are data begin at `low`, after the padding in frequency; `fill` is the value of
+    padding.
     """
 
     before: int
     fits: int
-    rows: int
     width: int
     begin: int
     low: int
@@ -52,8 +51,6 @@ class StreamPlan:
     graph : Graph
     x, y : Tensor
         Of the input and the output.
-    room : int
-        Rows that a queue must have room for.
 
     Attributes
     ----------
@@ -66,8 +63,8 @@ class StreamPlan:
 
     micro_batch_count = max_clips = 1
 
-    def __init__(self, graph: Graph, x: Tensor, y: Tensor, room: int) -> None:
-        self.graph, self.dtype, self.room = graph, graph.dtype, room
+    def __init__(self, graph: Graph, x: Tensor, y: Tensor) -> None:
+        self.graph, self.dtype = graph, graph.dtype
         self.arrays: list[Tensor] = []
         self.table: list[Instruction] = []
         self.ops: list[list[int]] = []
@@ -83,27 +80,29 @@ class StreamPlan:
         for op in graph.ops:
             for tensor, halo in op.halos.items():
                 self._halos[tensor] = halo.union(self._halos.get(tensor, halo))
+        self._fits = _rows_that_fit(graph, x)
         self._add_queue(x)
         for op in graph.ops:
             self._add(op)
         assert self._numbers[y] == len(self._queues) - 1, "the output is what is made last"
         self.index = np.array(self._index, np.int64)
-        self.size += tile_round(graph) * self._queues[-1].width  # a view from where the last of some tiles writes
+        # views of what is behind the end of a queue, from where the last of some tiles writes
+        self.size += max(q.fits * q.width for q in self._queues) + tile_round(graph) * self._queues[-1].width
 
     def __repr__(self) -> str:
         return f"StreamPlan({len(self.ops)} ops, {len(self._queues)} queues, {self.size:,} elements, {self.dtype})"
 
     def _add_queue(self, tensor: Tensor) -> None:
         """Make a queue for a tensor; rows never join, so that time stays a count of its own."""
-        time, freq, channels = shape3(tensor.shape)
+        _, freq, channels = shape3(tensor.shape)
         halo = self._halos.get(tensor, NO_HALO)
         (before, after), (low, high) = halo.time, halo.freq
         width = -(-((low + freq + high) * channels + 1) // CACHE_LINE) * CACHE_LINE
-        rows = 2 * (before + max(self.room, time)) + kernels.NETWORK_BLOCK + after
-        queue = Queue(before, rows - after, rows, width, self.size, low * channels, freq * channels, halo.fill)
+        fits = self._fits[tensor]
+        queue = Queue(before, fits, width, self.size, low * channels, freq * channels, halo.fill)
         self._numbers[tensor] = len(self._queues)
         self._queues.append(queue)
-        self.size += rows * width
+        self.size += (fits + after) * width
 
     def _view(self, tensor: Tensor, read: int | Literal["y"], before: int) -> TensorView:
         """The view of a tensor's queue, `before` rows after its beginning."""
@@ -200,7 +199,7 @@ class StreamPlan:
     def unwritten(self, memory: Array) -> Iterator[Array]:
         """Views of a stream's memory: what of each queue is neither written nor padding at the start."""
         for q in self._queues:
-            rows = memory[q.begin : q.begin + q.rows * q.width].reshape(q.rows, q.width)
+            rows = memory[q.begin : q.begin + q.fits * q.width].reshape(q.fits, q.width)
             yield rows[q.before :, q.low : q.low + q.size]
 
 
@@ -209,19 +208,61 @@ def tile_round(graph: Graph) -> int:
     return max((op.window.tiles * op.window.stride for op in graph.ops if op.window.tiles > 1), default=0)
 
 
-def receptive(graph: Graph) -> tuple[int, Fraction, int]:
-    """(receptive field, frames from one output to the next, look-ahead) of a graph, in frames of its input."""
-    whole = Fraction(0), Fraction(0), Fraction(1)
-    reach: dict[Tensor, tuple[Fraction, Fraction, Fraction]] = {}  # first and last frame that row 0 has seen, step
+class _Reach(NamedTuple):
+    """First and last frame of the input that row 0 of a tensor has seen, and frames from one row to the next."""
+
+    low: Fraction = Fraction(0)
+    high: Fraction = Fraction(0)
+    step: Fraction = Fraction(1)
+
+
+def _clip_reads(op: Op) -> list[Tensor]:
+    """What an op reads of the signal: not weights."""
+    return [tensor for tensor in op.reads if tensor.per == CLIP]
+
+
+def _before(op: Op, tensor: Tensor) -> int:
+    return op.halos.get(tensor, NO_HALO).time[0]
+
+
+def _reaches(graph: Graph) -> dict[Tensor, _Reach]:
+    """How far each tensor reaches; one that is not there is the input."""
+    reach: dict[Tensor, _Reach] = {}
     for op in graph.ops:
         window, bounds = op.window, []
-        for tensor in [t for t in op.reads if t.per == CLIP]:
-            low, high, step = reach.get(tensor, whole)
-            before = op.halos.get(tensor, NO_HALO).time[0]
-            high += (window.span - 1 - before) * step
-            bounds.append((low - before * step, high, step * window.stride / window.unit))
+        for tensor in _clip_reads(op):
+            own, before = reach.get(tensor, _Reach()), _before(op, tensor)
+            high = own.high + (window.span - 1 - before) * own.step
+            bounds.append((own.low - before * own.step, high, own.step * window.stride / window.unit))
         for tensor in op.writes:
             lows, highs, steps = zip(*bounds, strict=True)
-            reach[tensor] = min(lows), max(highs), max(steps)
-    low, high, step = reach[graph.ops[-1].writes[0]] if graph.ops else whole
+            reach[tensor] = _Reach(min(lows), max(highs), max(steps))
+    return reach
+
+
+def receptive(graph: Graph) -> tuple[int, Fraction, int]:
+    """(receptive field, frames from one output to the next, look-ahead) of a graph, in frames of its input."""
+    low, high, step = _reaches(graph)[graph.ops[-1].writes[0]] if graph.ops else _Reach()
     return ceil(high - low) + 1, step, max(ceil(high), 0)
+
+
+def _rows_that_fit(graph: Graph, x: Tensor) -> dict[Tensor, int]:
+    """How many rows the queue of each tensor holds: twice those that may wait and those that a block adds.
+
+    Rows wait until the window of an op is complete, and where an op reads several tensors until the slowest has come.
+    Those that wait are moved to the beginning when more than half is used; so that half is always free for a block.
+    """
+    reach, new, waiting = _reaches(graph), {x: kernels.NETWORK_BLOCK}, {x: 0}
+    for op in graph.ops:
+        window, reads = op.window, _clip_reads(op)
+        at = [reach.get(tensor, _Reach()) for tensor in reads]
+        seen = [own.high - _before(op, tensor) * own.step for own, tensor in zip(at, reads, strict=True)]
+        units = 0
+        for tensor, own, high in zip(reads, at, seen, strict=True):
+            behind = ceil((max(seen) - high) / own.step) + (len(reads) > 1)
+            waiting[tensor] = max(waiting[tensor], window.span - 1 + behind, _before(op, tensor))
+            at_once = max(0, _before(op, tensor) + 1 - window.span)  # windows inside the padding at the start
+            units = max(units, ceil((new[tensor] + at_once) / window.stride))
+        for tensor in op.writes:
+            new[tensor], waiting[tensor] = units * window.unit, 0
+    return {tensor: 2 * (waiting[tensor] + new[tensor]) for tensor in new}
