@@ -16,6 +16,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     layers    layers of networks, against PyTorch
     train     steps of training of four networks, against PyTorch; and memory
     infer     inference of the same, against PyTorch and ONNX Runtime
+    detector  streams that a core follows: the detector of words, and the clip model that slides
     keywords  words in a stream of noise; needs AUDIOCONV_DATA
     shipped   the model that comes along, in streams; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
@@ -49,6 +50,7 @@ NAMES = (
     "layers",
     "train",
     "infer",
+    "detector",
     "keywords",
     "shipped",
     "classifiers",

@@ -87,6 +87,7 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.detect.MixtureSettings": lambda: ac.detect.MixtureSettings(),
     "audioconv.detect.NegativeFrames": lambda: ac.detect.NegativeFrames([X], ac.LogMel()),
     "audioconv.detect.Span": lambda: ac.detect.Span(0, 100, 4000),
+    "audioconv.detect.DetectorMonitor": lambda: ac.detect.DetectorMonitor(frame_scorer(), frame_scorer().decoder(0.5)),
     "audioconv.detect.DetectorStream": lambda: ac.detect.DetectorStream(frame_scorer(), 0.5),
     "audioconv.detect.FramePosteriorStream": lambda: frame_scorer().stream(),
     "audioconv.detect.FrameScorer": lambda: frame_scorer(),

@@ -9,6 +9,7 @@ from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import number, one_for_each
 from audioconv.classify.detections import Detection
 from audioconv.errors import ArgumentError, ShapeError
+from audioconv.kernels.realtime.events import EVENTS, MARKS, next_event
 
 REFRACTORY_S = 0.1
 REARM_RATIO = 0.6  # of its threshold, below which a word that was told can be told again (hysteresis)
@@ -77,7 +78,7 @@ class EventDecoder:
         self._smoothing_rows, self._min_rows, self._refractory_rows = (
             max(1, round(seconds / row_hop_s)) for seconds in (smoothing_s, min_duration_s, refractory_s)
         )
-        self._rearm = REARM_RATIO * self.thresholds
+        self._limits = np.stack((self.thresholds, REARM_RATIO * self.thresholds))
         self.reset()
 
     def __repr__(self) -> str:
@@ -90,14 +91,11 @@ class EventDecoder:
     def reset(self) -> None:
         """Start at row 0, without an event."""
         words = len(self.labels)
-        self._row = 0  # the next one
-        self._before = np.zeros((self._smoothing_rows - 1, words))  # the rows that the next mean still holds
-        self._means = np.empty((0, words))  # the last row of means
-        self._below_row = np.full(words, -1)  # when each word was last below its threshold,
-        self._low_row = np.full(words, -1)  # when so low that it may be told again,
-        self._told_row = np.full(words, -2)  # and when it was told
-        self._armed = True  # whether all words may be told again
-        self._quiet_until = 0  # the row from which a word may be told
+        self._recent = np.zeros((self._smoothing_rows, words))
+        self._means = np.zeros(words)
+        self._state = np.array(EVENTS.pack(row=0, quiet_until=0, word=-1), np.int64)
+        self._marks = np.full((MARKS.row_size, words), -1)
+        self._marks[MARKS.told] = -2
 
     def process(self, rows: ArrayLike) -> list[Detection]:
         """Take the next rows of posteriors and return the words that are decided in them.
@@ -118,18 +116,15 @@ class EventDecoder:
         posteriors = np.asarray(rows)
         if posteriors.shape[1:] != (len(self.labels),) or posteriors.ndim != 2:
             raise ShapeError(f"rows must have shape (rows, {len(self.labels)}), not {posteriors.shape}")
-        if not len(posteriors):
-            return []
-        means = self._smoothed(posteriors)
-        above, begin = means >= self.thresholds, self._row
-        self._row, self._means = begin + len(means), means[-1:]
-        if above.any():
-            return self._decide(means, above, begin, self._min_rows)
-        self._below_row[:] = self._row - 1
-        if not self._armed:
-            self._low_row[(means < self._rearm).any(axis=0)] = self._row - 1
-            self._armed = bool((self._low_row > self._told_row).all())
-        return []
+        if posteriors.dtype != np.float32 or not posteriors.flags.carray:  # a read-only array costs a call 1 us more
+            posteriors = np.array(posteriors, np.float64)
+        found, begin = [], 0
+        while begin < len(posteriors):
+            begin = next_event(posteriors, begin, self._limits, self._recent, self._means, self._marks, self._state,
+                               self._min_rows, self._refractory_rows)  # fmt: skip
+            if self._state[EVENTS.word] >= 0:
+                found.append(self._detection(int(self._state[EVENTS.word])))
+        return found
 
     def flush(self) -> list[Detection]:
         """End the stream, and start afresh.
@@ -139,46 +134,19 @@ class EventDecoder:
         detections : list of Detection
             The word that is above its threshold at the end, if it was cut off there before it had been so for long.
         """
-        found = self._decide(self._means, self._means >= self.thresholds, self._row - len(self._means), 1)
+        found = []
+        word, row = int(np.where(self._means >= self.thresholds, self._means, -np.inf).argmax()), self._last_row
+        told = row < self._state[EVENTS.quiet_until] or self._marks[MARKS.low, word] <= self._marks[MARKS.told, word]
+        if row >= 0 and self._means[word] >= self.thresholds[word] and not told:
+            found.append(self._detection(word))
         self.reset()
         return found
 
-    def _smoothed(self, rows: Array) -> Array:
-        """The mean of each row and those before it; at the start of the stream of as many as there are."""
-        count, length = self._smoothing_rows, len(rows)
-        joined = np.concatenate((self._before, rows))
-        self._before = joined[length:].copy()
-        # each is summed anew, from its first row to its last, so that it does not depend on the cut
-        sums: Array = sum((joined[k : k + length] for k in range(1, count)), start=joined[:length])
-        if self._row >= count - 1:
-            return sums / count
-        return sums / np.minimum(self._row + 1 + np.arange(length), count)[:, None]
+    @property
+    def _last_row(self) -> int:
+        return int(self._state[EVENTS.row]) - 1
 
-    def _decide(self, means: Array, above: Array, begin: int, min_rows: int) -> list[Detection]:
-        """The words that are decided in rows of means, from row `begin` of the stream on."""
-        if not above.any():
-            return []
-        index = begin + np.arange(len(means))[:, None]
-        below = _latest(~above, index, self._below_row)
-        low = _latest(means < self._rearm, index, self._low_row)
-        self._below_row, self._low_row = below[-1], low[-1]
-        best = np.where(above, means, -np.inf).argmax(axis=1)
-        lasts = np.take_along_axis(index - below, best[:, None], axis=1)[:, 0]  # so many rows above its threshold
-        found = []
-        for row in np.flatnonzero(lasts >= min_rows).tolist():
-            word = best[row]
-            if begin + row >= self._quiet_until and low[row, word] > self._told_row[word]:
-                self._told_row[word], self._quiet_until = begin + row, begin + row + self._refractory_rows
-                self._armed = False
-                found.append(self._detection(begin + row, word, float(means[row, word])))
-        return found
-
-    def _detection(self, row: int, word: int, score: float) -> Detection:
-        end_s = max(0.0, self.row_end_s + row * self.row_hop_s - self.delay_s)
-        return Detection(self.labels[word], max(0.0, end_s - float(self.word_s[word])), end_s, score)
-
-
-def _latest(mask: Array, index: Array, before: Array) -> Array:
-    """For each row the last one so far in which the mask is set; `before` is that of the rows before."""
-    rows: Array = np.maximum.accumulate(np.where(mask, index, before), axis=0)
-    return rows
+    def _detection(self, word: int) -> Detection:
+        """The word that the last row decides."""
+        end_s = max(0.0, self.row_end_s + self._last_row * self.row_hop_s - self.delay_s)
+        return Detection(self.labels[word], max(0.0, end_s - float(self.word_s[word])), end_s, float(self._means[word]))

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from audioconv.cli.inputs import sound
-from audioconv.cli.messages import say
+from audioconv.cli.messages import detection_line, say
 from audioconv.cli.outputs import Force, Partial, check_output
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def listen(
     Each detection is printed as soon as it is decided: when the word began and ended, estimated, label, score; the
     table has the same columns. Ctrl-C ends it.
     """
-    from audioconv import io
     from audioconv.classify.labels import NON_KEYWORD_LABELS
 
     if csv is not None:
@@ -52,7 +51,6 @@ def listen(
     if model is None:
         words = ", ".join(label for label in estimator.classes_ if label not in NON_KEYWORD_LABELS)
         say(f"no model is given; listening for {words}")
-    detector = estimator.stream() if threshold is None else estimator.stream(threshold=threshold)
     counts: Counter[str] = Counter()
     rate = estimator.sample_rate
     source = sound(file, device, block, rate, seconds=seconds, partial=partial)
@@ -60,9 +58,9 @@ def listen(
         if file is None:
             say("listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
         limited = _LimitedBlocks(blocks, sample_rate, seconds)
-        for found in _detections(detector, io.resample_blocks(limited, sample_rate, rate)):
+        for found in _detections(estimator, limited, sample_rate, threshold):
             counts[found.label] += 1
-            typer.echo(f"{found.start_s:10.2f} {found.end_s:10.2f} s  {found.label:<16} {found.score:.3f}")
+            typer.echo(detection_line(found))
             write_row((f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
     typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
@@ -103,11 +101,23 @@ class _LimitedBlocks:
 
 
 def _detections(
-    detector: "SlidingWindowDetector | DetectorStream", blocks: "Iterable[FloatArray]"
+    estimator: "KeywordClassifier | KeywordDetector",
+    blocks: "Iterable[FloatArray]",
+    sample_rate: int,
+    threshold: float | None,
 ) -> "Iterator[Detection]":
+    from audioconv import io
+    from audioconv.detect import KeywordDetector
+
+    chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    stream: SlidingWindowDetector | DetectorStream
+    if isinstance(estimator, KeywordDetector):
+        stream = estimator.stream(sample_rate=sample_rate, **chosen)
+    else:
+        stream, blocks = estimator.stream(**chosen), io.resample_blocks(blocks, sample_rate, estimator.sample_rate)
     for block in blocks:
-        yield from detector.process(block)
-    yield from detector.flush()
+        yield from stream.process(block)
+    yield from stream.flush()
 
 
 @contextmanager

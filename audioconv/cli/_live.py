@@ -1,17 +1,19 @@
 """audioconv live: sound from the microphone through responses and chains to the loudspeakers."""
 
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audioconv.cli.messages import level_bar, say
+from audioconv.cli.messages import detection_line, level_bar, say
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from audioconv.stream import Chain
+    from audioconv.detect import DetectorMonitor
+    from audioconv.stream import Chain, Live
 
 
 def live(
@@ -19,6 +21,12 @@ def live(
     chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")] = None,
     gain: Annotated[
         float | None, typer.Option(metavar="DB", help="Gain in dB, from -200 to 200; 0 plays the input as it is.")
+    ] = None,
+    listen: Annotated[
+        Path | None,
+        typer.Option(
+            "--listen", metavar="MODEL", help="Print the words in the input, by a detector of train --for stream."
+        ),
     ] = None,
     channels: Annotated[
         int, typer.Option(min=1, metavar="N", help="Channels of the input; a result of one is played on all.")
@@ -36,8 +44,8 @@ def live(
 ) -> None:
     """Play the microphone through impulse responses and chains.
 
-    In this order: --chain, --ir, --gain. The sound card runs compiled code alone. Ctrl-C ends it, and says how it went.
-    Beware of loudspeakers that the microphone hears.
+    In this order: --chain, --ir, --gain; --listen hears what comes in. The sound card runs compiled code alone. Ctrl-C
+    ends it, and says how it went. Beware of loudspeakers that the microphone hears.
     """
     from audioconv.stream._devices import default_sample_rate, devices, named
     from audioconv.stream.sound_card import live
@@ -45,26 +53,23 @@ def live(
     if list_devices:
         typer.echo("\n".join(map(_in_words, devices())) or "there are no sound devices")
         return
-    if ir is None and chain is None and gain is None:
-        raise ArgumentError("there is nothing to do: at least one of --chain, --ir and --gain is wanted")
+    if ir is None and chain is None and gain is None and listen is None:
+        raise ArgumentError("there is nothing to do: at least one of --chain, --ir, --gain and --listen is wanted")
     if gain is not None and not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
     cards = () if device is None else tuple(named(part) for part in device.split(","))
     card: Any = None if not cards else cards[0] if len(cards) == 1 else cards
     rate = sample_rate or default_sample_rate(card)
-    stage, mapping = _stage(chain, ir, gain or 0.0, rate, channels)
+    words = None if listen is None else _monitor(listen, rate, channels)
+    stage, mapping = _stage(chain, ir, gain or 0.0, rate, channels, [] if words is None else [words])
     with live(stage, block, sample_rate=rate, device=card) as playing:
         delay_ms = 1000 * sum(playing.latency_s)
         say(f"{playing.sample_rate:g} Hz, {playing.input_channels} channel(s) in, {playing.output_channels} out, "
             f"blocks of {block}, {delay_ms:.1f} ms from input to output{mapping}; Ctrl-C ends it")  # fmt: skip
-        try:
-            if meter:
-                _show(playing, seconds)
-            else:
-                playing.wait(seconds)
-        except KeyboardInterrupt:  # the usual end
-            pass
+        with suppress(KeyboardInterrupt):  # the usual end
+            _show(playing, seconds, words, meter)
         done = playing.statistics
+    _print_words(words)
     typer.echo(f"{done.frames / playing.sample_rate:.1f} s in {done.blocks} blocks; dropouts {done.dropouts}, "
                f"late blocks {done.late_blocks}, load {100 * done.load_mean:.1f} % (longest block "
                f"{100 * done.load_worst:.0f} %)")  # fmt: skip
@@ -78,14 +83,23 @@ def _in_words(device: Any) -> str:
             f"{device.output_channels} out, {device.sample_rate:g} Hz)")  # fmt: skip
 
 
-def _stage(chain: Path | None, ir: Path | None, gain: float, sample_rate: int, channels: int) -> "tuple[Chain, str]":
-    """The chain, and how the channels of the response are used."""
+def _monitor(model: Path, sample_rate: int, channels: int) -> "DetectorMonitor":
+    """The stage that hears words."""
+    from audioconv.detect import KeywordDetector
+
+    return KeywordDetector.load(model).monitor(sample_rate=sample_rate, channels=channels)
+
+
+def _stage(
+    chain: Path | None, ir: Path | None, gain: float, sample_rate: int, channels: int, first: "list[DetectorMonitor]"
+) -> "tuple[Chain, str]":
+    """The chain, with these stages first, and how the channels of the response are used."""
     from audioconv.stream import Chain, Gain, read_chain, read_response
 
-    stages: list[Any] = [] if chain is None else [read_chain(chain, sample_rate, channels)]
+    stages: list[Any] = [*first] if chain is None else [*first, read_chain(chain, sample_rate, channels)]
     mapping = ""
-    if stages and stages[0].rate_out not in (None, sample_rate):
-        raise ArgumentError(f"{chain} changes the sample rate to {stages[0].rate_out} Hz, which a sound card cannot: "
+    if stages and stages[-1].rate_out not in (None, sample_rate):
+        raise ArgumentError(f"{chain} changes the sample rate to {stages[-1].rate_out} Hz, which a sound card cannot: "
                             f"leave its stage of type resample out")  # fmt: skip
     if ir is not None:
         response = read_response(ir, sample_rate, stages[-1].out_channels if stages else channels)
@@ -96,21 +110,29 @@ def _stage(chain: Path | None, ir: Path | None, gain: float, sample_rate: int, c
     return Chain([*stages, Gain(gain, channels=stages[-1].out_channels if stages else channels)]), mapping
 
 
-def _show(playing: Any, seconds: float | None) -> None:
-    """Meters until the end, ten times a second."""
+def _show(playing: "Live", seconds: float | None, words: "DetectorMonitor | None", meter: bool) -> None:
+    """Words as they are told, and meters if they are wanted, until the end, ten times a second."""
     import time
 
     from rich.console import Console
     from rich.live import Live
 
     end = float("inf") if seconds is None else time.monotonic() + seconds
-    with Live(console=Console(stderr=True), transient=True, auto_refresh=False) as screen:
-        while playing.active and time.monotonic() < end:
-            screen.update(_meters(playing), refresh=True)
-            time.sleep(0.1)
+    shown = Live(console=Console(stderr=True), transient=True, auto_refresh=False) if meter else nullcontext()
+    with shown as screen:
+        while playing.active and (left := end - time.monotonic()) > 0:
+            _print_words(words)
+            if screen is not None:
+                screen.update(_meters(playing), refresh=True)
+            time.sleep(min(0.1, left))
 
 
-def _meters(playing: Any) -> "Table":
+def _print_words(words: "DetectorMonitor | None") -> None:
+    for found in words.detections() if words is not None else ():
+        typer.echo(detection_line(found))
+
+
+def _meters(playing: "Live") -> "Table":
     from rich.table import Table
 
     done = playing.statistics

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from audioconv._typing import FloatArray
+    from audioconv.classify import Detection
     from audioconv.io.paths import PathOrFile
     from audioconv.stream.files import Processed
 
@@ -24,6 +25,11 @@ _PATIENCE_S = 2.0  # a bar is shown where it takes longer
 def say(text: object) -> None:
     """Print one line on stderr, whatever line breaks the text has."""
     typer.echo(f"audioconv: {' '.join(line.strip() for line in str(text).splitlines())}", err=True)
+
+
+def detection_line(found: "Detection") -> str:
+    """A detected word as a line of a table: when it began and ended, label, score."""
+    return f"{found.start_s:10.2f} {found.end_s:10.2f} s  {found.label:<16} {found.score:.3f}"
 
 
 def with_progress(

@@ -6,6 +6,7 @@ from audioconv.detect.evaluation import StreamScore, WordScore, score_stream
 from audioconv.detect.frame_scorer import FramePosteriorStream, FrameScorer
 from audioconv.detect.keyword_detector import KeywordDetector
 from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings, Span
+from audioconv.detect.monitor import DetectorMonitor
 from audioconv.detect.negatives import HardNegative, NegativeFrames
 from audioconv.detect.serialization import is_detector
 from audioconv.detect.stream import DetectorStream
@@ -13,6 +14,7 @@ from audioconv.detect.targets import frame_targets
 from audioconv.detect.training_config import DetectorTraining
 
 __all__ = [
+    "DetectorMonitor",
     "DetectorStream",
     "DetectorTraining",
     "FalseAlarmRate",

@@ -1,17 +1,19 @@
 """From a stream of samples to posteriors of keywords for every frame: features, standardisation, a causal network."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from audioconv import nn
+from audioconv import models, nn
 from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.classify.clips import clip_block
+from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
+from audioconv.detect.posterior_stage import PosteriorStage, keyword_posteriors
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.features import LogMel
 from audioconv.stage import Guard, GuardedStage
 
+SMOOTHING_S, MIN_DURATION_S = 0.06, 0.0
 PIECE = 1 << 20  # samples of a recording that are scored at a time, so that one of any length takes as little memory
 
 
@@ -71,7 +73,7 @@ class FrameScorer:
                 raise ShapeError(f"{name} must have a number for each feature, {shape}, not {array.shape}")
         if self.network.dtype != np.float32:
             raise DtypeError(f"the network must be float32, not {self.network.dtype}")
-        stream = self.network.stream(shape)
+        stream = self.network_stream()
         if stream.out_channels != outputs:
             raise ShapeError(
                 f"the network must give {outputs} logits, of background and {outputs - 1} keywords, not "
@@ -101,20 +103,76 @@ class FrameScorer:
 
         Returns
         -------
-        x : float32 array, shape (..., n_features)
+        x : float32 array, shape (..., n_features), or (..., n_features, 1) if it begins with a layer of two dimensions
         """
-        x: Float32Array = (frames - self.mean) / self.std
+        x: Float32Array = models.network_input(self.network, (frames - self.mean) / self.std)
         return x
 
-    def stream(self) -> "FramePosteriorStream":
+    def network_stream(self) -> nn.NetworkStream:
+        """Make a stream of the network, from frames to logits, with the weights as they are now.
+
+        Returns
+        -------
+        stream : nn.NetworkStream
+        """
+        return self.network.stream(models.network_input(self.network, self.mean).shape)
+
+    def stream(self, sample_rate: int | None = None) -> "FramePosteriorStream":
         """Make a stream of posteriors.
+
+        Parameters
+        ----------
+        sample_rate : int, in Hz, optional
+            Of the stream, if it is not that of the scorer.
 
         Returns
         -------
         stream : FramePosteriorStream
             With the weights as they are now.
         """
-        return FramePosteriorStream(self)
+        return FramePosteriorStream(self, sample_rate)
+
+    def decoder(
+        self,
+        thresholds: ArrayLike,
+        *,
+        smoothing_s: float = SMOOTHING_S,
+        min_duration_s: float = MIN_DURATION_S,
+        refractory_s: float = REFRACTORY_S,
+        word_s: ArrayLike | None = None,
+        delay_s: float = 0.0,
+    ) -> EventDecoder:
+        """Make the decoder from rows of posteriors to words.
+
+        Parameters
+        ----------
+        thresholds : float, or one for each of the classes
+            The smoothed posterior from which a word counts; infinity for a word that is never told.
+        smoothing_s, min_duration_s, refractory_s : float, in seconds
+        word_s : float, or one for each class, in seconds, optional
+        delay_s : float, in seconds
+            All as of `DetectorStream`.
+
+        Returns
+        -------
+        decoder : EventDecoder
+
+        Raises
+        ------
+        ArgumentError
+            For parameters that make no sense.
+        """
+        return EventDecoder(
+            self.classes,
+            thresholds,
+            row_hop_s=self.row_hop / self.sample_rate,
+            row_end_s=self.row_end / self.sample_rate,
+            smoothing_s=smoothing_s,
+            min_duration_s=min_duration_s,
+            refractory_s=refractory_s,
+            word_s=word_s,
+            delay_s=delay_s,
+        )
 
     def posteriors(self, samples: ArrayLike) -> Float32Array:
         """Return the posteriors of a recording of any length.
@@ -151,9 +209,9 @@ class FrameScorer:
         posteriors : float32 array, shape (rows, keywords)
             Those of the samples, to the bit.
         """
-        network = self.network.stream((self.features.n_features,))
-        logits = network.process(self.network_input(frames)), network.flush()
-        return _posteriors(np.concatenate(logits))
+        network = self.network_stream()
+        logits = np.concatenate((network.process(self.network_input(frames)), network.flush()))
+        return keyword_posteriors(logits.reshape(len(logits), 1 + len(self.classes)))
 
 
 class FramePosteriorStream(GuardedStage):
@@ -162,6 +220,8 @@ class FramePosteriorStream(GuardedStage):
     Parameters
     ----------
     scorer : FrameScorer
+    sample_rate : int, in Hz, optional
+        Of the blocks, if it is not that of the scorer: they are resampled.
 
     Attributes
     ----------
@@ -184,10 +244,9 @@ class FramePosteriorStream(GuardedStage):
 
     latency = 0
 
-    def __init__(self, scorer: FrameScorer) -> None:
+    def __init__(self, scorer: FrameScorer, sample_rate: int | None = None) -> None:
         self.scorer = scorer
-        self._frames = scorer.features.stream()
-        self._logits = scorer.network.stream((scorer.features.n_features,))
+        self._stage = PosteriorStage(scorer, sample_rate=sample_rate, passes=False)
         self._guard = Guard("frame posterior stream")
 
     def __repr__(self) -> str:
@@ -214,10 +273,7 @@ class FramePosteriorStream(GuardedStage):
             return self._process(block)
 
     def _process(self, block: ArrayLike) -> Float32Array:
-        frames: Any = self._frames._process(clip_block(block, self))
-        if not len(frames):
-            return np.empty((0, len(self.scorer.classes)), np.float32)
-        return _posteriors(self._logits._process(self.scorer.network_input(frames)))
+        return self._stage.rows_of(block)
 
     def flush(self) -> Float32Array:
         """End the stream and start afresh.
@@ -231,16 +287,9 @@ class FramePosteriorStream(GuardedStage):
             return self._flush()
 
     def _flush(self) -> Float32Array:
-        frames: Any = self._frames._flush()
-        logits = self._logits._process(self.scorer.network_input(frames)), self._logits._flush()
-        return _posteriors(np.concatenate(logits))
+        rows = self._stage._last_rows()
+        self._reset()
+        return rows
 
     def _reset(self) -> None:
-        self._frames._reset()
-        self._logits._reset()
-
-
-def _posteriors(logits: Array) -> Float32Array:
-    """Those of the keywords, without background."""
-    keywords: Float32Array = np.ascontiguousarray(nn.softmax(logits)[:, 1:])
-    return keywords
+        self._stage._reset()

@@ -20,7 +20,9 @@ from audioconv.detect import serialization
 from audioconv.detect.calibration import choose_thresholds
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings
+from audioconv.detect.monitor import DetectorMonitor
 from audioconv.detect.negatives import NegativeFrames, Sources
+from audioconv.detect.posterior_stage import BUFFER_S
 from audioconv.detect.stream import DetectorStream
 from audioconv.detect.training import DetectorTrainer
 from audioconv.detect.training_config import DetectorTraining
@@ -250,7 +252,7 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         hours = NegativeFrames(negatives, self.scorer_.features, threads=self.threads, notices=notices)
         rows = [self.scorer_.posteriors(hours.samples(i)) for i in range(len(hours))]
         self.thresholds_ = choose_thresholds(
-            lambda thresholds: self.stream(threshold=thresholds).decoder,
+            lambda thresholds: self.scorer_.decoder(thresholds, **self._decision()),
             rows,
             hours.hours,
             false_alarms_per_hour,
@@ -276,17 +278,57 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         stream : DetectorStream
         """
         check_is_fitted(self, "scorer_")
-        config = self.training or DetectorTraining()
         return DetectorStream(
             self.scorer_,
             self.thresholds_ if threshold is None else threshold,
             sample_rate=sample_rate,
-            smoothing_s=SMOOTHING_S,
-            min_duration_s=MIN_DURATION_S,
-            refractory_s=REFRACTORY_S,
-            word_s=self.word_s_,
-            delay_s=config.lag_s,
+            **self._decision(),
         )
+
+    def monitor(
+        self,
+        *,
+        sample_rate: int | None = None,
+        channels: int = 1,
+        threshold: ArrayLike | None = None,
+        buffer_s: float = BUFFER_S,
+    ) -> DetectorMonitor:
+        """Make a stage of chains that passes sound on and tells the words in it; it works on a sound card.
+
+        Parameters
+        ----------
+        sample_rate : int, in Hz, optional
+            Of the sound; by default that of the detector.
+        channels : int
+            Of the sound; the detector hears their mean.
+        threshold : float, or one for each keyword, optional
+            The smoothed posterior from which a word counts; default `thresholds_`.
+        buffer_s : float, in seconds
+            How much sound may pass until its `detections` is called.
+
+        Returns
+        -------
+        monitor : DetectorMonitor
+        """
+        check_is_fitted(self, "scorer_")
+        thresholds = self.thresholds_ if threshold is None else threshold
+        return DetectorMonitor(
+            self.scorer_,
+            self.scorer_.decoder(thresholds, **self._decision()),
+            sample_rate=sample_rate,
+            channels=channels,
+            buffer_s=buffer_s,
+        )
+
+    def _decision(self) -> dict[str, Any]:
+        """The settings of the decoder beside its thresholds."""
+        return {
+            "smoothing_s": SMOOTHING_S,
+            "min_duration_s": MIN_DURATION_S,
+            "refractory_s": REFRACTORY_S,
+            "word_s": self.word_s_,
+            "delay_s": (self.training or DetectorTraining()).lag_s,
+        }
 
     def detect(self, samples: ArrayLike, sample_rate: int | None = None) -> list[Detection]:
         """Return the words in a recording: those that a stream tells, at any cut.

@@ -2,14 +2,10 @@
 
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import whole
-from audioconv.classify.clips import clip_block
-from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
+from audioconv.classify.decoder import REFRACTORY_S
 from audioconv.classify.detections import Detection
-from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.detect.frame_scorer import MIN_DURATION_S, SMOOTHING_S, FrameScorer
 from audioconv.stage import Guard, GuardedStage
-from audioconv.stream import Resample
-
-SMOOTHING_S, MIN_DURATION_S = 0.06, 0.0
 
 
 class DetectorStream(GuardedStage):
@@ -73,14 +69,9 @@ class DetectorStream(GuardedStage):
     ) -> None:
         self.scorer = scorer
         self.sample_rate = scorer.sample_rate if sample_rate is None else whole(sample_rate, "sample_rate")
-        same = self.sample_rate == scorer.sample_rate
-        self._resample = None if same else Resample(self.sample_rate, scorer.sample_rate)
-        self._posteriors = scorer.stream()
-        self.decoder = EventDecoder(
-            scorer.classes,
+        self._posteriors = scorer.stream(self.sample_rate)
+        self.decoder = scorer.decoder(
             thresholds,
-            row_hop_s=scorer.row_hop / scorer.sample_rate,
-            row_end_s=scorer.row_end / scorer.sample_rate,
             smoothing_s=smoothing_s,
             min_duration_s=min_duration_s,
             refractory_s=refractory_s,
@@ -123,10 +114,8 @@ class DetectorStream(GuardedStage):
             return self._process(block)
 
     def _process(self, block: ArrayLike) -> list[Detection]:
-        samples = block
-        if self._resample is not None:
-            samples = self._resample._process(clip_block(block, self))
-        return self.decoder.process(self._posteriors._process(samples))
+        rows = self._posteriors._process(block)
+        return self.decoder.process(rows) if len(rows) else []
 
     def flush(self) -> list[Detection]:
         """End the stream and start afresh.
@@ -140,13 +129,8 @@ class DetectorStream(GuardedStage):
             return self._flush()
 
     def _flush(self) -> list[Detection]:
-        found: list[Detection] = []
-        if self._resample is not None:
-            found += self.decoder.process(self._posteriors._process(self._resample._flush()))
-        return found + self.decoder.process(self._posteriors._flush()) + self.decoder.flush()
+        return self.decoder.process(self._posteriors._flush()) + self.decoder.flush()
 
     def _reset(self) -> None:
-        if self._resample is not None:
-            self._resample._reset()
         self._posteriors._reset()
         self.decoder.reset()

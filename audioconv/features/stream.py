@@ -6,7 +6,8 @@ import numpy as np
 
 from audioconv import arrays
 from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
-from audioconv.features.level import causal_top_db
+from audioconv.features.level import MIN_POWER, causal_top_db
+from audioconv.kernels.dsp import _fft as fft
 from audioconv.stage import Guard, GuardedStage, SampleQueue, checked_block
 
 if TYPE_CHECKING:
@@ -122,3 +123,33 @@ class MfccStream(LogMelStream):
 
     def _process(self, block: ArrayLike) -> FloatArray:
         return self._mfcc._transformed(super()._process(block))
+
+
+def step_arrays(features: "LogMel | Mfcc") -> dict[str, Array]:
+    """What a compiled step needs to make the frames of a stream, by the names of `kernels.nn.frame_posteriors`.
+
+    Parameters
+    ----------
+    features : LogMel or Mfcc
+
+    Returns
+    -------
+    arrays : dict of str to float32 or int64 array
+        Read-only, and the same for all streams; `level` and `basis` are empty where they are not wanted.
+    """
+    log_mel: LogMel = getattr(features, "log_mel", None) or features  # type: ignore[assignment]  # what has none is one
+    dtype = np.dtype(np.float32)
+    window, bands, weights = log_mel._tables_of(dtype)
+    plan, twiddles = fft.plan_real(log_mel.fft_size, dtype.name)
+    level = [] if log_mel.top_db is None else [MIN_POWER, 10 ** (-log_mel.top_db / 10)]
+    floats = {"offset": [log_mel.offset], "level": level, "basis": getattr(features, "_basis", [])}
+    return {
+        "hops": arrays.frozen([log_mel.hop], np.int64),
+        "pitches": arrays.frozen([0], np.int64),
+        "window": window,
+        "bands": bands,
+        "weights": weights,
+        "plan": plan,
+        "twiddles": twiddles,
+        **{name: arrays.frozen(values, dtype) for name, values in floats.items()},
+    }

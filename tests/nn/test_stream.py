@@ -268,6 +268,21 @@ def test_what_streams_refuse():
     assert stream.process(np.zeros((0, 3), "float32")).shape == (0, 4)
 
 
+@pytest.mark.parametrize("taps", [5, 40, 301])
+def test_a_flush_gives_more_rows_than_a_queue_has_room_for(taps):
+    """Rows that wait for what comes later, in a branch and behind a stride, and all that is due at the end."""
+    rng = RNG(taps)
+    late = nn.Sequential([nn.Conv1d(2, 2, taps, padding=(0, taps - 1), rng=rng), nn.ReLU()])
+    network = nn.Sequential([
+        nn.Residual(late), nn.Conv1d(2, 3, 3, 2, padding=(20, 9), rng=rng), nn.AveragePool1d(3, 1, 1),
+        nn.Conv1dTranspose(3, 2, 4, 2, rng=rng),
+    ])  # fmt: skip
+    x = rng.standard_normal((400, 2)).astype("float32")
+    stream = network.stream((2,))
+    for sizes in ([1], [400], [33, 5]):
+        assert np.array_equal(cut(stream, x, sizes), network.forward(x[None])[0])
+
+
 def test_summary_says_what_a_network_is():
     network = tc_resnet8(12, 40, rng=RNG(0))
     summary = network.summary((98, 40))

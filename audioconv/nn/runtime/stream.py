@@ -46,6 +46,7 @@ class NetworkStream(GuardedStage):
     latency : int
         0: nothing is delayed beyond the frames that it is made of. (In a chain, which has a row for each frame, it is
         late by `look_ahead`.)
+
     Examples
     --------
     >>> import numpy as np
@@ -148,6 +149,11 @@ class NetworkStream(GuardedStage):
     def out_channels(self) -> int:
         """Numbers in a row of outputs."""
         return prod(self._program.y_shape)
+
+    @property
+    def max_rows(self) -> int:
+        """The most rows of outputs that `kernels.nn.streaming.NETWORK_BLOCK` frames complete, or one more."""
+        return self._program.max_rows
 
     @property
     def bytes(self) -> int:
