@@ -14,6 +14,7 @@ from audioconv.features import LogMel
 from audioconv.stage import Guard, GuardedStage
 
 SMOOTHING_S, MIN_DURATION_S = 0.06, 0.0
+PIECE_S = 10.0  # of a long block of a stream, whose rows wait in a buffer, that is scored at a time
 PIECE = 1 << 20  # samples of a recording that are scored at a time, so that one of any length takes as little memory
 
 
@@ -246,7 +247,7 @@ class FramePosteriorStream(GuardedStage):
 
     def __init__(self, scorer: FrameScorer, sample_rate: int | None = None) -> None:
         self.scorer = scorer
-        self._stage = PosteriorStage(scorer, sample_rate=sample_rate, passes=False)
+        self._stage = PosteriorStage(scorer, sample_rate=sample_rate, passes=False, buffer_s=PIECE_S)
         self._guard = Guard("frame posterior stream")
 
     def __repr__(self) -> str:
@@ -273,7 +274,7 @@ class FramePosteriorStream(GuardedStage):
             return self._process(block)
 
     def _process(self, block: ArrayLike) -> Float32Array:
-        return self._stage.rows_of(block)
+        return self._stage._rows_of(block)
 
     def flush(self) -> Float32Array:
         """End the stream and start afresh.

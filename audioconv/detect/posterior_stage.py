@@ -24,7 +24,7 @@ from audioconv.stream.steps import Entry, compiled
 if TYPE_CHECKING:
     from audioconv.detect.frame_scorer import FrameScorer
 
-BUFFER_S = 10.0
+BUFFER_S = 60.0
 MARGIN = 2  # rows that a block may complete beyond those of its own length
 NO_FILTER = RateFilter(0, 0, 0, np.empty((1, 0), np.float32))
 _NOTHING = np.empty(0, np.float32)
@@ -128,23 +128,8 @@ class PosteriorStage(Processor):
         """Rows for which there was no room, because nobody has read for too long."""
         return int(self._counters[RING_COUNTERS.dropped])
 
-    def read_rows(self) -> Float32Array:
-        """Read the rows that have come since the last call.
-
-        Returns
-        -------
-        rows : float32 array, shape (rows, keywords)
-            Where some were dropped there are zeros, so that their times stay right.
-
-        Raises
-        ------
-        BusyError
-            If another thread is reading.
-        """
-        with self._reading:
-            return self._read_rows()
-
     def _read_rows(self) -> Float32Array:
+        """The rows since the last call; where some were dropped there are zeros, so that their times stay right."""
         width = 1 + self._words
         count = int(self._counters[RING_COUNTERS.written]) - int(self._counters[RING_COUNTERS.read])
         if not count:
@@ -156,23 +141,8 @@ class PosteriorStage(Processor):
             posteriors = np.insert(posteriors, np.repeat(np.arange(count), gaps), np.float32(0), axis=0)
         return posteriors
 
-    def rows_of(self, block: ArrayLike) -> Float32Array:
-        """Take a block that is not passed on, and return the rows that it completes.
-
-        Parameters
-        ----------
-        block : float32 array, shape (samples,)
-            Of any length.
-
-        Returns
-        -------
-        rows : float32 array, shape (rows, keywords)
-
-        Raises
-        ------
-        DtypeError, ShapeError, ArgumentError
-            For another dtype or shape, and for samples that are not finite; the stage stays as it was.
-        """
+    def _rows_of(self, block: ArrayLike) -> Float32Array:
+        """The rows that a block completes which is not passed on; one that is not finite is refused."""
         samples: Any = block
         if not (type(block) is np.ndarray and block.dtype is self._dtype and block.ndim == 1):
             samples = checked_block(block, self._dtype, ((),), stage=self.scorer)
@@ -180,11 +150,11 @@ class PosteriorStage(Processor):
             samples = np.array(samples)
         most = max(1, (self._ring_rows - MARGIN) * self.scorer.row_hop * self._rate // self.scorer.sample_rate)
         if len(samples) <= most:
-            return self._rows_of(samples)
+            return self._rows_of_piece(samples)
         checked_block(samples, self._dtype, ((),), finite=True)
-        return np.concatenate([self._rows_of(samples[i : i + most]) for i in range(0, len(samples), most)])
+        return np.concatenate([self._rows_of_piece(samples[i : i + most]) for i in range(0, len(samples), most)])
 
-    def _rows_of(self, samples: Array) -> Float32Array:
+    def _rows_of_piece(self, samples: Array) -> Float32Array:
         self._run(samples, _NOTHING)
         if refused := int(self._progress[PROGRESS.refused]):
             raise ArgumentError(f"block must be finite, but sample {refused - 1} is not")
@@ -197,6 +167,9 @@ class PosteriorStage(Processor):
             rows.append(self._rows_of_zeros(self._filter.taps.shape[1] // 2))
         self._progress[PROGRESS.direct] = 1
         rows.append(self._rows_of_zeros(self.scorer.features.padding[1]))
+        rows.append(
+            np.zeros((int(self._progress[PROGRESS.gap]), self._words), np.float32)
+        )  # dropped, and none after it
         logits = self._network._flush()
         return np.concatenate([*rows, keyword_posteriors(logits.reshape(len(logits), 1 + self._words))])
 

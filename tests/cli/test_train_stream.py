@@ -58,6 +58,10 @@ def test_a_detector_is_trained_and_listened_with(clips, negatives, tmp_path, mon
     ac.write(tmp_path / "stream.wav", np.pad(recording, (0, RATE)), RATE)
     heard = run("listen", out, "--file", tmp_path / "stream.wav", "--threshold", "0.3")
     assert [line.split()[3] for line in heard.stdout.splitlines()[:-1]] == ["low", "high"]
+    ac.write(tmp_path / "faster.wav", ac.io.resample(np.pad(recording, (0, RATE)), RATE, 44100), 44100)
+    other = run("listen", out, "--file", tmp_path / "faster.wav", "--threshold", "0.3", "--block", 441)
+    assert [line.split()[3] for line in other.stdout.splitlines()[:-1]] == ["low", "high"]
+    assert "resampled from 44100" in other.stderr
     assert "exists" in refused("train", clips, "--out", out, "--for", "stream")
     loaded = ac.KeywordDetector.load(out).card_
     assert (loaded.licence, loaded.limits) == ("CC0", "Tones\nonly.")

@@ -73,17 +73,19 @@ def test_in_a_chain_it_says_for_which_rate_it_is_made():
 def test_where_nobody_asks_rows_are_lost_and_zeros_in_their_place_keep_the_times_right():
     stage, rows = monitor(buffer_s=0.5), SCORER.posteriors(NOISE)
     stage.process(NOISE[: RATE // 2])
-    read = [stage.read_rows()]
+    read = [stage._read_rows()]
     stage.process(NOISE[RATE // 2 : -5000])  # 1.2 s, of which half a second is kept
     lost = stage.dropped
-    read.append(stage.read_rows())
+    read.append(stage._read_rows())
     stage.process(NOISE[-5000:])
-    read.append(stage.read_rows())
+    read.append(stage._read_rows())
     assert [len(part) for part in read] == [24, 27, len(rows) - 51]
     assert 25 < lost < 40
     assert np.array_equal(np.concatenate(read[:2]), rows[:51])
     assert not read[2][:lost].any()
     assert np.array_equal(read[2][lost:], rows[51 + lost :])
+    stage.process(NOISE)
+    assert len(stage._last_rows()) - stage.dropped + lost == 27
 
 
 def test_what_is_not_finite_is_silence_and_counted():

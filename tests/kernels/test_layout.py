@@ -19,11 +19,15 @@ SEQUENCES = {
     ("dsp/partition_layout.py", "levels"): "the first level",
     ("dsp/right_angle.py", "spectrum"): "any bin of a spectrum",
     ("dsp/right_angle.py", "work"): "a place that keeps the sum of `touch` alive",
+    ("nn/frame_posteriors.py", "hops"): "an array of one number",
+    ("nn/frame_posteriors.py", "logits"): "the background, the first class",
+    ("nn/frame_posteriors.py", "nonfinite"): "an array of one number",
     ("nn/implicit_gemm.py", "bands"): "the kernel for a width, in a dict",
     ("nn/loss.py", "loss"): "an array of one number",
     ("nn/optimisers.py", "out"): "an array of one number",
     ("nn/streaming.py", "queues"): "the first queue",
     ("realtime/chain.py", "channels"): "those before the first step",
+    ("realtime/events.py", "limits"): "the first row: thresholds",
 }
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv import detect
+from audioconv.detect import DetectorMonitor, DetectorStream, FrameScorer
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.stream import Monitor, Sink, Source, sound_card
 from tests import jack
@@ -320,6 +322,53 @@ def test_the_command_plays_for_a_time_and_says_how_it_went():
     assert "0.0 s in 0 blocks" in too_long.stdout
     assert "nan" not in too_long.output
     assert "no such" in run("live", "--gain", "1", "--device", "no such").stderr
+
+
+def scorer():
+    """Of words, by a network that was never trained."""
+    rng = np.random.default_rng(1)
+    layers = [ac.nn.Conv1d(40, 8, 5, 2, padding="causal", rng=rng), ac.nn.ReLU(), ac.nn.Dense(8, 3, rng=rng)]
+    statistics = np.full(40, -6, "float32"), np.full(40, 2, "float32")
+    return FrameScorer(np.array(["no", "yes"]), ac.LogMel(), ac.nn.Sequential(layers), *statistics)
+
+
+def test_a_detector_hears_what_is_played():
+    x, made, sink = uniform(RATE, 0.5) * np.sin(np.arange(RATE, dtype="float32") / 3000), scorer(), Sink(RATE)
+    thresholds = np.quantile(made.posteriors(x[::3].copy()), 0.8, axis=0)
+    words, heard = DetectorMonitor(made, made.decoder(thresholds), sample_rate=RATE), []
+    with ac.live(ac.Chain([Source(x), words, sink])) as sound:
+        for _ in range(25):
+            sound.wait(0.02)
+            heard += words.detections()
+        assert sound.active
+    heard += words.detections()
+    played = sink.recorded
+    expected = DetectorStream(made, thresholds, sample_rate=RATE).process(played)
+    assert np.array_equal(played, x[: len(played)])
+    assert heard == expected
+    assert words.dropped == 0
+    assert heard
+
+
+def test_the_command_prints_the_words_that_it_hears(monkeypatch, tmp_path):
+    class Detector:
+        @staticmethod
+        def load(path):
+            return Detector
+
+        @staticmethod
+        def monitor(**options):
+            made = scorer()
+            return DetectorMonitor(made, made.decoder(1e-9), **options)
+
+    monkeypatch.setattr(detect, "KeywordDetector", Detector)
+    for meter in ((), ("--meter",)):
+        result = run("live", "--listen", tmp_path / "words.safetensors", "--channels", 2, "--seconds", 0.3, *meter)
+        assert result.exit_code == 0, result.output
+        first, *_, last = result.stdout.splitlines()
+        assert first.split()[:3] == ["0.03", "0.03", "s"]  # when the first row is complete
+        assert first.split()[3] in ("no", "yes")
+        assert "dropouts" in last
 
 
 def test_the_microphone_is_heard_from_python():
