@@ -95,6 +95,7 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.detect.WordScore": lambda: ac.detect.WordScore("yes", 10, 9, ac.detect.FalseAlarmRate(1, 0.5)),
     "audioconv.features.LogMelStream": lambda: ac.LogMel().stream(),
     "audioconv.features.MfccStream": lambda: ac.Mfcc().stream(),
+    "audioconv.features.Pcen": lambda: ac.features.Pcen(),
     "audioconv.features.Spectrogram": lambda: ac.features.Spectrogram(np.zeros((99, 40)), np.arange(99), np.arange(40)),
     "audioconv.io.Info": lambda: ac.io.Info(48000, 2, 96000, "WAV", "PCM_16"),
     "audioconv.io.Metadata": lambda: ac.io.Metadata(48000, 2, {"title": ["a"], "artist": ["b" * 300]}),

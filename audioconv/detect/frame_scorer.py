@@ -13,7 +13,7 @@ from audioconv.errors import DtypeError, ShapeError
 from audioconv.features import LogMel
 from audioconv.stage import Guard, GuardedStage
 
-SMOOTHING_S, MIN_DURATION_S = 0.06, 0.0
+SMOOTHING_S, MIN_DURATION_S = 0.14, 0.0
 PIECE_S = 10.0  # of a long block of a stream, whose rows wait in a buffer, that is scored at a time
 PIECE = 1 << 20  # samples of a recording that are scored at a time, so that one of any length takes as little memory
 
@@ -106,7 +106,33 @@ class FrameScorer:
         -------
         x : float32 array, shape (..., n_features), or (..., n_features, 1) if it begins with a layer of two dimensions
         """
-        x: Float32Array = models.network_input(self.network, (frames - self.mean) / self.std)
+        return models.network_input(self.network, self.standardised(frames))
+
+    def from_absolute(self, frames: Float32Array) -> Float32Array:
+        """Return the frames of `features` for those of `features.absolute`, of recordings from their beginning.
+
+        Parameters
+        ----------
+        frames : float32 array, shape (..., frames, n_features)
+
+        Returns
+        -------
+        frames : float32 array of the same shape
+        """
+        return np.asarray(self.features.from_absolute(frames), np.float32)
+
+    def standardised(self, frames: Float32Array) -> Float32Array:
+        """Return frames less their mean, in units of their deviation.
+
+        Parameters
+        ----------
+        frames : float32 array, shape (..., n_features)
+
+        Returns
+        -------
+        x : float32 array of the same shape
+        """
+        x: Float32Array = (frames - self.mean) / self.std
         return x
 
     def network_stream(self) -> nn.NetworkStream:
@@ -203,15 +229,15 @@ class FrameScorer:
         Parameters
         ----------
         frames : float32 array, shape (frames, n_features)
-            As `features` gives them.
+            As `features.absolute` gives them.
 
         Returns
         -------
         posteriors : float32 array, shape (rows, keywords)
             Those of the samples, to the bit.
         """
-        network = self.network_stream()
-        logits = np.concatenate((network.process(self.network_input(frames)), network.flush()))
+        network, x = self.network_stream(), self.network_input(self.from_absolute(frames))
+        logits = np.concatenate((network.process(x), network.flush()))
         return keyword_posteriors(logits.reshape(len(logits), 1 + len(self.classes)))
 
 

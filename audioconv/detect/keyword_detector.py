@@ -29,7 +29,7 @@ from audioconv.detect.training_config import DetectorTraining
 from audioconv.errors import ArgumentError
 
 THRESHOLD = 0.5  # until `calibrate` chooses others
-SMOOTHING_S, MIN_DURATION_S, REFRACTORY_S = 0.06, 0.0, 0.1
+SMOOTHING_S, MIN_DURATION_S, REFRACTORY_S = 0.14, 0.0, 0.1
 
 
 class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -186,10 +186,13 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         generator = MixtureGenerator(
             words, others, speech, noises, self.mixtures, sample_rate=self.sample_rate, seed=seed
         )
-        network = models.build_frames(self.model, 1 + len(classes), features.n_features, seed)
+        network, trained = (
+            models.build_frames(self.model, 1 + len(classes), features.n_features, seed, training=training)
+            for training in (False, True)
+        )
         still = np.zeros(features.n_features, np.float32)
         scorer = FrameScorer(classes, features, network, still, still + 1)
-        trainer = DetectorTrainer(scorer, generator, hours, captured, config, seed, self.threads)
+        trainer = DetectorTrainer(scorer, trained, generator, hours, captured, config, seed, self.threads)
         self.interrupted_ = False
         try:
             trainer.run(self.verbose)
@@ -323,9 +326,6 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
     def _decision(self) -> dict[str, Any]:
         """The settings of the decoder beside its thresholds."""
         return {
-            "smoothing_s": SMOOTHING_S,
-            "min_duration_s": MIN_DURATION_S,
-            "refractory_s": REFRACTORY_S,
             "word_s": self.word_s_,
             "delay_s": (self.training or DetectorTraining()).lag_s,
         }

@@ -119,11 +119,11 @@ class MixtureSettings(Settings):
     other_word_weight: float = 0.2
     speech_weight: float = 0.16
     silence_weight: float = 0.06
-    half_keyword_weight: float = 0.1
+    half_keyword_weight: float = 0.22
     keyword_pair_weight: float = 0.08
     keyword_in_speech_weight: float = 0.1
-    speech_only_probability: float = 0.12
-    noise_only_probability: float = 0.05
+    speech_only_probability: float = 0.15
+    noise_only_probability: float = 0.08
     close_gap_probability: float = 0.4
     close_gap_s: tuple[float, float] = (0.0, 0.08)
     gap_s: tuple[float, float] = (0.08, 0.7)

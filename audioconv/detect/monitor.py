@@ -58,7 +58,7 @@ class DetectorMonitor(PosteriorStage):
     >>> chain = ac.Chain([words, ac.Gain(-6.0)])
     >>> chain
     Chain([DetectorMonitor, Gain], channels=1, latency=0)
-    >>> float(chain.process(np.full(480, 0.1, "float32"))[0].round(4)), words.detections()
+    >>> round(float(chain.process(np.full(480, 0.1, "float32"))[0]), 4), words.detections()
     (0.0501, [])
     """
 

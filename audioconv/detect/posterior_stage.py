@@ -8,7 +8,7 @@ import numpy as np
 from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.arrays import aligned, number, whole
 from audioconv.errors import ArgumentError
-from audioconv.features.stream import step_arrays
+from audioconv.features.stream import level_start, step_arrays
 from audioconv.kernels.dsp import mel
 from audioconv.kernels.dsp.rate_filter import RATE_STATE
 from audioconv.kernels.nn import frame_posteriors as kernels
@@ -91,7 +91,7 @@ class PosteriorStage(Processor):
             "pending": max(features.win_length, features.padding[0]) + block,
             "scratch": mel.scratch_size(2 * (features.filters.shape[1] - 1)),
             "mel": NETWORK_BLOCK * n_mels,
-            "peak": 1,
+            "running": n_mels,
             "absolute": NETWORK_BLOCK * n_mels,
             "x": NETWORK_BLOCK * features.n_features,
             "logits": self._network.max_rows * (1 + self._words),
@@ -183,6 +183,7 @@ class PosteriorStage(Processor):
             self._counters.fill(0)
         for array in (self._progress, self._nonfinite, *self._memory.values()):
             array.fill(0)
+        self._memory["running"][:] = level_start(self.scorer.features)
         self._progress[PROGRESS.pending] = self.scorer.features.padding[0]
         taps = self._filter.taps.shape[1] if self._filter else 2
         self._rate_state[:] = RATE_STATE.pack(filled=taps // 2 - 1, first=0, fraction=0)

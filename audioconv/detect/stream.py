@@ -48,7 +48,7 @@ class DetectorStream(GuardedStage):
     >>> scorer = detect.FrameScorer(np.array(["no", "yes"]), LogMel(), nn.Sequential(layers), mean, std)
     >>> stream = detect.DetectorStream(scorer, [0.9, np.inf], sample_rate=48000, word_s=0.4)
     >>> stream
-    DetectorStream(2 keywords, 48000 Hz, smoothing_s=0.06, min_duration_s=0, refractory_s=0.1)
+    DetectorStream(2 keywords, 48000 Hz, smoothing_s=0.14, min_duration_s=0, refractory_s=0.1)
     >>> stream.process(np.zeros(480, "float32")) + stream.flush()
     []
     """

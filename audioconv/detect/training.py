@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audioconv import nn, parallel
+from audioconv import models, nn, parallel
 from audioconv._typing import Array, Float32Array
 from audioconv.classify.augmenter import WAVES, draw_masks, equaliser, spec_augment
 from audioconv.classify.progress import TrainingProgress
@@ -18,7 +18,6 @@ from audioconv.detect.training_config import DetectorTraining
 
 EQUALISER_DB = 2.6  # deviation, of microphones and voices
 MASKS, MASK_FRAMES, MASK_BANDS = 2, 10, 5  # of SpecAugment, at most so wide
-WARMUP_S = 0.4  # rows of a stretch that have heard less are ignored where the sound began before it
 CAPTURED_VERSIONS = 10  # of a captured false alarm in a round, each in other noise
 MIN_DISTANCE_S = 0.8  # between hard negatives
 STATISTICS_STRETCHES = 1000  # that mean and deviation are taken from
@@ -38,6 +37,8 @@ class DetectorTrainer:
     ----------
     scorer : FrameScorer
         Untrained; of its mean and deviation nothing is used.
+    network : nn.Sequential
+        The one that is trained, with the weights of the scorer's: the same one, or one of fewer rows.
     generator : MixtureGenerator
     negatives : NegativeFrames, optional
     false_alarms : NegativeFrames, optional
@@ -50,6 +51,7 @@ class DetectorTrainer:
     def __init__(
         self,
         scorer: FrameScorer,
+        network: nn.Sequential,
         generator: MixtureGenerator,
         negatives: NegativeFrames | None,
         false_alarms: NegativeFrames | None,
@@ -57,15 +59,21 @@ class DetectorTrainer:
         seed: int,
         threads: int | None,
     ) -> None:
-        self.scorer, self.config = scorer, config
+        self._scorer, self.config = scorer, config
+        self._learner = replace(scorer, network=network)
         self._generator, self._seed, self._threads = generator, seed, threads
         self._negatives, self._false_alarms = negatives, false_alarms
-        network = scorer.network
         optimiser = nn.AdamW(network, weight_decay=config.weight_decay)
         self._step = nn.TrainingStep(network, optimiser, nn.SoftmaxCrossEntropy())
         steps = config.rounds * config.steps
         self._schedule = nn.warmup_cosine(config.learning_rate, steps, round(config.warmup_ratio * steps))
         self.history: list[dict[str, Any]] = []
+
+    @property
+    def scorer(self) -> FrameScorer:
+        """The scorer that was given, with the weights so far."""
+        self._scorer.network.load_state_dict(self._learner.network.state_dict())
+        return replace(self._scorer, mean=self._learner.mean, std=self._learner.std)
 
     def run(self, verbose: int) -> None:
         """Train; Ctrl-C raises KeyboardInterrupt, and the scorer has the weights of that moment."""
@@ -112,10 +120,10 @@ class DetectorTrainer:
         if negatives is None or not config.hard_negatives:
             return None
         found = negatives.hardest(
-            self.scorer.frame_posteriors,
+            self._learner.frame_posteriors,
             config.hard_negatives,
-            row_hop=self.scorer.row_hop,
-            row_end=self.scorer.row_end,
+            row_hop=self._learner.row_hop,
+            row_end=self._learner.row_end,
             stretch_s=self._generator.settings.stretch_s,
             min_distance_s=MIN_DISTANCE_S,
         )
@@ -130,19 +138,19 @@ class DetectorTrainer:
         return self._examples(draw, len(found))
 
     def _examples(self, draw: Any, count: int) -> Examples:
-        scorer, generator = self.scorer, self._generator
-        frames = scorer.features.frames(generator.samples)
-        rows = scorer.network.forward(np.zeros((1, frames, scorer.features.n_features), np.float32)).shape[1]
+        generator, absolute = self._generator, self._learner.features.absolute
+        still = np.zeros((1, absolute.frames(generator.samples), absolute.n_features), np.float32)
+        rows = self._learner.network.forward(models.network_input(self._learner.network, still)).shape[1]
 
         def example(k: int) -> tuple[Array, Float32Array]:
             samples, spans = draw(k)
-            return scorer.features(samples).astype(np.float16), self._targets(spans, rows)
+            return absolute(samples).astype(np.float16), self._targets(spans, rows)
 
         made = parallel.run(example, range(count), self._threads)
         return Examples(*(np.stack(arrays) for arrays in zip(*made, strict=True)))
 
     def _targets(self, spans: Sequence[Span], rows: int) -> Float32Array:
-        scorer = self.scorer
+        scorer = self._learner
         return frame_targets(
             spans,
             rows,
@@ -152,13 +160,13 @@ class DetectorTrainer:
             sample_rate=scorer.sample_rate,
             lag_s=self.config.lag_s,
             window_s=self.config.window_s,
-            warmup_s=WARMUP_S,
         )
 
     def _standardise_by(self, examples: Examples) -> None:
-        frames = examples.frames[:STATISTICS_STRETCHES].astype(np.float64)
+        absolute = examples.frames[:STATISTICS_STRETCHES].astype(np.float32)
+        frames = self._learner.from_absolute(absolute).astype(np.float64)
         mean, std = frames.mean(axis=(0, 1)), np.maximum(frames.std(axis=(0, 1)), 1e-3)
-        self.scorer = replace(self.scorer, mean=mean.astype(np.float32), std=std.astype(np.float32))
+        self._learner = replace(self._learner, mean=mean.astype(np.float32), std=std.astype(np.float32))
 
     def _batches(self, number: int, mixed: Examples, hard: Examples | None) -> Iterator[tuple[Float32Array, Array]]:
         """The batches of a round: each stretch of mixed sound once before any comes again, and hard negatives."""
@@ -178,13 +186,19 @@ class DetectorTrainer:
                 frames, targets = (
                     np.concatenate(pair) for pair in ((frames, hard.frames[more]), (targets, hard.targets[more]))
                 )
-            yield self._augmented(frames, rng), targets
+            x = self._augmented(frames, rng)
+            yield models.network_input(self._learner.network, x), self._shaped(targets)
+
+    def _shaped(self, targets: Array) -> Array:
+        """Targets (stretches, rows, classes) in the shape of the network's logits."""
+        return targets[:, :, None] if models.takes_planes(self._learner.network) else targets
 
     def _augmented(self, frames: Array, rng: np.random.Generator) -> Float32Array:
         """Standardised frames of other microphones, with masks."""
         weights = rng.standard_normal((len(frames), len(WAVES), 1), np.float32)
         curves = equaliser(weights, frames.shape[2], EQUALISER_DB)
-        x = self.scorer.network_input(frames.astype(np.float32) + curves[:, None])
+        absolute = frames.astype(np.float32) + curves[:, None]
+        x = self._learner.standardised(self._learner.from_absolute(absolute))
         masks = draw_masks((len(x), MASKS), (x.shape[1], x.shape[2]), (MASK_FRAMES, MASK_BANDS), rng)
         return spec_augment(x, masks)
 

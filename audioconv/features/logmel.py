@@ -1,7 +1,8 @@
 """Log-mel energies: power spectra of short frames, summed in triangular mel bands, and their logarithm."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +13,7 @@ from audioconv import arrays
 from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray, IntArray
 from audioconv.arrays import frozen, is_number, number
 from audioconv.errors import ArgumentError, ShapeError
-from audioconv.features.level import causal_top_db
+from audioconv.features.level import Pcen, causal_pcen, causal_top_db
 from audioconv.features.stream import LogMelStream
 from audioconv.kernels.dsp import _fft as fft
 from audioconv.kernels.dsp import mel
@@ -52,6 +53,8 @@ class LogMel:
     top_db : float > 0, in dB, optional
         Give levels relative to the loudest frame so far, down to so many dB below it, instead of absolute ones. In
         contrast to `top_db` of librosa it is causal: the reference is a running peak.
+    pcen : Pcen or its arguments as a dict, optional
+        Per-channel energy normalisation instead of logarithms.
     filters : float array, shape (n_mels, fft_size // 2 + 1), optional
         The bands themselves, instead of those of librosa (which is imported only to make them).
     htk : bool
@@ -90,7 +93,8 @@ class LogMel:
 
     def __init__(self, sample_rate: int = 16000, window_ms: float = 25, hop_ms: float = 10, n_mels: int = 40, *,
                  fmin: float = 20.0, fmax: float | None = None, offset: float = 1e-6, center: bool = False,
-                 top_db: float | None = None, filters: ArrayLike | None = None, htk: bool = False,
+                 top_db: float | None = None, pcen: Pcen | Mapping[str, float] | None = None,
+                 filters: ArrayLike | None = None, htk: bool = False,
                  norm: BandNorm = "slaney") -> None:  # fmt: skip
         self.sample_rate = arrays.whole(sample_rate, "sample_rate")
         number(window_ms, "window_ms", above=0), number(hop_ms, "hop_ms", above=0)
@@ -100,6 +104,9 @@ class LogMel:
         self.offset, self.norm = number(offset, "offset", 0), _norm(norm)
         self.center, self.htk = bool(center), bool(htk)
         self.top_db = None if top_db is None else number(top_db, "top_db", above=0)
+        self.pcen = _pcen(pcen)
+        if self.pcen and top_db is not None:
+            raise ArgumentError("levels are relative either by top_db or by pcen, not by both")
         self.win_length = round(sample_rate * window_ms / 1000)
         self.hop = round(sample_rate * hop_ms / 1000)
         if self.win_length < 1 or self.hop < 1:
@@ -150,7 +157,8 @@ class LogMel:
             JSON-serialisable.
         """
         names = ("sample_rate", "window_ms", "hop_ms", "n_mels", "fmin", "fmax", "offset", "center", "top_db")
-        scale = {"htk": (self.htk, False), "norm": (self.norm, "slaney")}  # only where not the default
+        pcen = self.pcen and asdict(self.pcen)
+        scale = {"htk": (self.htk, False), "norm": (self.norm, "slaney"), "pcen": (pcen, None)}  # where not the default
         return {name: getattr(self, name) for name in names} | {
             name: value for name, (value, usual) in scale.items() if value != usual
         }
@@ -263,12 +271,17 @@ class LogMel:
 
     @property
     def absolute(self) -> "LogMel":
-        """The same without `top_db`: frames that do not depend on what came before."""
-        if self.top_db is None:
+        """The same without `top_db` and `pcen`: frames that do not depend on what came before."""
+        if not self.adapts:
             return self
         other = copy(self)
-        other.top_db = None
+        other.top_db = other.pcen = None
         return other
+
+    @property
+    def adapts(self) -> bool:
+        """Whether frames depend on what came before: by `top_db` or `pcen`."""
+        return self.top_db is not None or self.pcen is not None
 
     def from_absolute(self, frames: ArrayLike) -> FloatArray:
         """Make these features of `absolute` ones.
@@ -282,8 +295,15 @@ class LogMel:
         -------
         features : float array, shape (..., frames, n_mels)
         """
-        absolute: Array = np.asarray(frames)
-        return absolute if self.top_db is None else causal_top_db(absolute, self.top_db)[0]
+        return self._adapted(np.asarray(frames))[0]
+
+    def _adapted(self, absolute: Array, state: Array | None = None) -> tuple[Array, Array | None]:
+        """Frames of absolute ones, and the state to go on with; None begins afresh."""
+        if self.top_db is not None:
+            return causal_top_db(absolute, self.top_db, state)
+        if self.pcen is not None:
+            return causal_pcen(absolute, self.pcen, self.hop / self.sample_rate, state)
+        return absolute, None
 
     def power(self, samples: ArrayLike) -> FloatArray:
         """Compute the energies before the logarithm, as `librosa.feature.melspectrogram` with power 2.
@@ -338,6 +358,15 @@ class LogMel:
         return LogMelStream(self, dtype)
 
 
+def _pcen(pcen: Pcen | Mapping[str, float] | None) -> Pcen | None:
+    if pcen is None or isinstance(pcen, Pcen):
+        return pcen
+    try:
+        return Pcen(**pcen)
+    except TypeError as error:
+        raise ArgumentError(f"pcen must be a Pcen or the arguments of one, not {pcen!r}") from error
+
+
 def _norm(norm: BandNorm) -> BandNorm:
     if norm is None or (isinstance(norm, str) and norm == "slaney"):
         return norm
@@ -350,7 +379,7 @@ def _settings_text(features: LogMel, n_mfcc: int | None = None) -> str:
     """The main settings, as in a call."""
     settings = features.settings()
     shown = ["sample_rate", "window_ms", "hop_ms", *([] if n_mfcc is None else ["n_mfcc"]), "n_mels", "fmin", "fmax"]
-    shown += [name for name in ("top_db", "center", "htk", "norm") if settings.get(name) not in (None, False)]
-    values = settings | {"n_mfcc": n_mfcc, "pitch_factor": features.pitch_factor}
+    shown += [name for name in ("top_db", "pcen", "center", "htk", "norm") if settings.get(name) not in (None, False)]
+    values = settings | {"pcen": features.pcen, "n_mfcc": n_mfcc, "pitch_factor": features.pitch_factor}
     shown += ["pitch_factor"] if features.pitch_factor != 1 else []
     return ", ".join(f"{name}={values[name]!r}" for name in shown)

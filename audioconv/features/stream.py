@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audioconv import arrays
-from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
-from audioconv.features.level import MIN_POWER, causal_top_db
+from audioconv._typing import Array, ArrayLike, DTypeLike, Float32Array, FloatArray
+from audioconv.features.level import MIN_POWER
 from audioconv.kernels.dsp import _fft as fft
 from audioconv.stage import Guard, GuardedStage, SampleQueue, checked_block
 
@@ -52,7 +52,7 @@ class LogMelStream(GuardedStage):
 
     def _reset(self) -> None:
         self._pending = SampleQueue(np.zeros(self.features.padding[0], self.dtype))
-        self._running_peak: Array | None = None  # mean power of the loudest frame so far, if levels are relative to it
+        self._level: Array | None = None  # the running peak or means, if levels are relative to them
 
     def process(self, block: ArrayLike) -> FloatArray:
         """Take the next samples and return the frames that they complete.
@@ -77,8 +77,8 @@ class LogMelStream(GuardedStage):
     def _process(self, block: ArrayLike) -> FloatArray:
         frames = self.features._compute(self._pending.append(checked_block(block, self.dtype, ((),), stage=self)))
         self._pending.drop(len(frames) * self.features.hop)
-        if self.features.top_db is not None and len(frames):
-            frames, self._running_peak = causal_top_db(frames, self.features.top_db, self._running_peak)
+        if self.features.adapts and len(frames):
+            frames, self._level = self.features._adapted(frames, self._level)
         return frames
 
     def flush(self) -> FloatArray:
@@ -141,7 +141,11 @@ def step_arrays(features: "LogMel | Mfcc") -> dict[str, Array]:
     dtype = np.dtype(np.float32)
     window, bands, weights = log_mel._tables_of(dtype)
     plan, twiddles = fft.plan_real(log_mel.fft_size, dtype.name)
-    level = [] if log_mel.top_db is None else [MIN_POWER, 10 ** (-log_mel.top_db / 10)]
+    level: list[float] = []
+    if log_mel.top_db is not None:
+        level = [MIN_POWER, 10 ** (-log_mel.top_db / 10)]
+    elif log_mel.pcen is not None:
+        level = log_mel.pcen.numbers(log_mel.hop / log_mel.sample_rate)
     floats = {"offset": [log_mel.offset], "level": level, "basis": getattr(features, "_basis", [])}
     return {
         "hops": arrays.frozen([log_mel.hop], np.int64),
@@ -153,3 +157,18 @@ def step_arrays(features: "LogMel | Mfcc") -> dict[str, Array]:
         "twiddles": twiddles,
         **{name: arrays.frozen(values, dtype) for name, values in floats.items()},
     }
+
+
+def level_start(features: "LogMel | Mfcc") -> Float32Array:
+    """What the running peak or means of a compiled step are before the first frame.
+
+    Parameters
+    ----------
+    features : LogMel or Mfcc
+
+    Returns
+    -------
+    running : float32 array, shape (n_mels,)
+    """
+    log_mel: LogMel = getattr(features, "log_mel", None) or features  # type: ignore[assignment]  # what has none is one
+    return np.full(log_mel.n_mels, 0 if log_mel.pcen is None else -1, np.float32)

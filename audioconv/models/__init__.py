@@ -6,6 +6,7 @@ Each function says where its network differs from its authors' code, and most ma
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -14,11 +15,11 @@ from audioconv import nn
 from audioconv._typing import Array
 from audioconv.arrays import choice
 from audioconv.errors import ArgumentError
-from audioconv.features import LogMel, Mfcc
+from audioconv.features import LogMel, Mfcc, Pcen
 from audioconv.models._bc_resnet import bc_resnet
 from audioconv.models._ds_cnn import ds_cnn_s
 from audioconv.models._ds_tcn import ds_tcn
-from audioconv.models._frame_ds_tcn import frame_ds_tcn
+from audioconv.models._frame_ds_tcn import TRAINING_ROW, frame_ds_tcn
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models._mlp import mlp
 from audioconv.models._tc_resnet import tc_resnet8, tc_resnet14_15
@@ -82,6 +83,8 @@ class Model(NamedTuple):
         From a sample rate to a `LogMel` or `Mfcc`.
     fixed_frames : bool
         Whether the network is made for clips of one number of frames.
+    in_training : dict, optional
+        What `make` is given besides to make the network that is trained, if that has the same weights but fewer rows.
 
     Examples
     --------
@@ -95,6 +98,7 @@ class Model(NamedTuple):
     make: Callable[..., Layers]
     features: Callable[[int], LogMel | Mfcc] = partial(LogMel, **LEVELS)
     fixed_frames: bool = False
+    in_training: Mapping[str, Any] = MappingProxyType({})
 
     def __repr__(self) -> str:
         frames = ", fixed_frames=True" if self.fixed_frames else ""
@@ -121,8 +125,10 @@ MODELS: Mapping[ModelName, Model] = {
     "minirocket": Model(MiniRocket, fixed_frames=True),
 }
 
-# For detectors: causal, with logits for every row. Levels are absolute, because a stream has no loudest frame.
-FRAME_MODELS: Mapping[FrameModelName, Model] = {"ds-tcn": Model(frame_ds_tcn, LogMel)}
+# For detectors: causal, with logits for every row. Levels count from the last moments: a stream has no loudest frame.
+FRAME_MODELS: Mapping[FrameModelName, Model] = {
+    "ds-tcn": Model(frame_ds_tcn, partial(LogMel, pcen=Pcen()), in_training={"row_frames": TRAINING_ROW})
+}
 
 
 def resolve_model(model: ModelName | ModelFactory | Model) -> Model:
@@ -224,7 +230,7 @@ def resolve_frame_model(model: FrameModelName | ModelFactory | Model) -> Model:
     --------
     >>> from audioconv import models
     >>> models.resolve_frame_model("ds-tcn")
-    Model(frame_ds_tcn, LogMel)
+    Model(frame_ds_tcn, LogMel(pcen=Pcen(gain=0.98, bias=2.0, power=0.5, time_constant_s=0.4, eps=1e-06)))
     """
     if isinstance(model, Model):
         return model
@@ -236,8 +242,12 @@ def build_frames(
     classes: int,
     features: int,
     seed: int | np.random.SeedSequence | np.random.Generator,
+    *,
+    training: bool = False,
 ) -> nn.Sequential:
-    """Make an untrained network for streams: (batch, frames, features) to logits (batch, rows, classes).
+    """Make an untrained network for streams: frames as `network_input` makes them to logits (batch, rows, classes).
+
+    Where it is one of planes, logits are (batch, rows, 1, classes).
 
     Parameters
     ----------
@@ -249,6 +259,8 @@ def build_frames(
         Numbers in a frame.
     seed : int, SeedSequence or Generator
         Of the initial weights.
+    training : bool
+        Make the network that is trained: some have the same weights, but fewer rows, which are cheaper.
 
     Returns
     -------
@@ -264,10 +276,13 @@ def build_frames(
     >>> import numpy as np
     >>> from audioconv import models
     >>> network = models.build_frames("ds-tcn", classes=9, features=40, seed=0)
-    >>> network.forward(np.zeros((1, 98, 40), "float32")).shape
-    (1, 49, 9)
+    >>> network.forward(models.network_input(network, np.zeros((1, 98, 40), "float32"))).shape
+    (1, 49, 1, 9)
     """
-    network = build(resolve_frame_model(model), classes, features, seed)
+    resolved = resolve_frame_model(model)
+    if training and resolved.in_training:
+        resolved = resolved._replace(make=partial(resolved.make, **resolved.in_training))
+    network = build(resolved, classes, features, seed)
     if not isinstance(network, nn.Sequential):
         raise ArgumentError(f"a detector needs layers that work on streams, not {network!r}")
     return network

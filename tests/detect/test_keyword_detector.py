@@ -14,7 +14,7 @@ from audioconv.detect import DetectorTraining, MixtureSettings
 from audioconv.io import model_file
 
 RATE = 16000
-QUICK = DetectorTraining(rounds=2, steps=60, stretches=80, batch_size=12, hard_negatives=20)
+QUICK = DetectorTraining(rounds=2, steps=160, stretches=80, batch_size=12, hard_negatives=20)
 HZ = {"low": 500, "high": 1500, "unknown": 3000}
 
 

@@ -80,10 +80,11 @@ def planes_network(rng, channels=4):
     [
         (ac.LogMel(), planes_network),
         (ac.LogMel(center=True, top_db=30), causal_network),
+        (ac.LogMel(pcen=ac.features.Pcen()), causal_network),
         (ac.LogMel(window_ms=10, hop_ms=15), causal_network),
         (ac.Mfcc(n_mfcc=40), causal_network),
     ],
-    ids=["planes", "centred, relative", "hop beyond the window", "mfcc"],
+    ids=["planes", "centred, relative", "pcen", "hop beyond the window", "mfcc"],
 )
 def test_front_end_and_network_in_one_step_give_what_each_gives_alone(features, network, block):
     scorer = make_scorer(network(np.random.default_rng(2)), features)
@@ -122,7 +123,7 @@ def test_long_recordings_are_scored_piece_by_piece_to_the_same_bits(scorer, whol
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("features", [ac.LogMel(), ac.LogMel(center=True), ac.LogMel(top_db=20)], ids=repr)
+@pytest.mark.parametrize("features", [ac.LogMel(), ac.LogMel(center=True), ac.LogMel(pcen={"gain": 0.9})], ids=repr)
 def test_a_row_comes_with_the_sample_that_row_hop_and_row_end_say(stride, features):
     scorer = make_scorer(causal_network(np.random.default_rng(0), stride), features)
     assert scorer.row_hop == stride * HOP
@@ -281,6 +282,6 @@ def test_streams_of_a_scorer_share_its_weights_and_take_new_ones_when_they_chang
     assert not np.allclose(scorer.network_stream().process(frames), first.process(frames))
 
 
-def test_a_stream_of_the_default_network_takes_less_than_a_third_of_a_megabyte():
+def test_a_stream_of_the_default_network_takes_less_than_a_megabyte():
     network = models.build_frames("ds-tcn", 9, 40, 0)
-    assert network.stream((40,)).bytes < 1e6 / 3
+    assert network.stream((40, 1)).bytes < 1e6

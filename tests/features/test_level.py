@@ -1,14 +1,16 @@
-"""Levels relative to the loudest frame so far: the same from near and far, in clips, windows and streams."""
+"""Levels that adapt: the same from near and far, in clips, windows and streams."""
 
 import itertools
 
+import librosa
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import audioconv as ac
-from audioconv.features.level import causal_top_db
+from audioconv.features import Pcen
+from audioconv.features.level import causal_pcen, causal_top_db
 from tests.compare import assert_close
 
 RATE = 16000
@@ -49,6 +51,54 @@ def test_near_and_far_are_the_same(make):
     assert np.abs(near[late] - make(offset=1e-10)(word())[late]).max() > 1
 
 
+def naive_pcen(frames, settings, hop_s):
+    """Frame by frame, in words."""
+    ratio = settings.time_constant_s / hop_s
+    weight = (np.sqrt(1 + 4 * ratio**2) - 1) / (2 * ratio**2)
+    mean, rows = None, []
+    for frame in frames.astype(float):
+        energy = np.exp(frame)
+        mean = energy if mean is None else (1 - weight) * mean + weight * energy
+        level = energy / (settings.eps + mean) ** settings.gain + settings.bias
+        rows.append(level**settings.power - settings.bias**settings.power)
+    return np.array(rows)
+
+
+@given(st.integers(0, 9), st.integers(1, 17), st.integers(0, 99), st.sampled_from(["float32", "float64"]))
+def test_pcen_is_what_it_says(frames, bands, seed, dtype):
+    x = np.random.default_rng(seed).normal(-3, 4, (2, frames, bands)).astype(dtype)
+    settings = Pcen(0.9, 1.5, 0.4, 0.1, 1e-5)
+    found, _ = causal_pcen(x, settings, 0.01)
+    assert (found.dtype, found.shape) == (x.dtype, x.shape)
+    for clip, expected in zip(found, x, strict=True):
+        if frames:
+            assert_close(clip, naive_pcen(expected, settings, 0.01), 1e-5 if dtype == "float32" else 1e-12)
+
+
+def test_pcen_is_librosas_but_for_the_first_moment():
+    features = ac.LogMel(pcen=Pcen(time_constant_s=0.05), offset=0)
+    noise = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32)
+    expected = librosa.pcen(features.power(noise).T, sr=RATE, hop_length=features.hop, time_constant=0.05).T
+    assert_close(features(noise)[100:], expected[100:], 1e-6)  # librosa's mean begins with one, which is forgotten
+
+
+def test_pcen_spoils_no_other_band():
+    x = np.zeros((1, 30, 5), np.float32)
+    x[0, 3, 2] = np.nan
+    found, _ = causal_pcen(x, Pcen(), 0.01)
+    assert np.isnan(found[0, 3:, 2]).all()
+    assert np.isfinite(np.delete(found, 2, axis=2)).all()
+
+
+@given(cuts=st.lists(st.integers(0, RATE), max_size=6))
+def test_a_stream_of_pcen_is_the_clip_at_any_cut(cuts):
+    features = ac.LogMel(pcen={"gain": 0.9})
+    stream, edges = features.stream(), [0, *sorted(cuts), RATE]
+    parts = [stream.process(word()[a:b]) for a, b in itertools.pairwise(edges)]
+    assert np.array_equal(np.concatenate([*parts, stream.flush()]), features(word()))
+    assert np.array_equal(features.from_absolute(features.absolute(word())), features(word()))
+
+
 @pytest.mark.parametrize("make", [ac.LogMel, ac.Mfcc])
 @given(cuts=st.lists(st.integers(0, RATE), max_size=6))
 def test_a_stream_is_the_clip_at_any_cut(make, cuts):
@@ -84,3 +134,17 @@ def test_settings_are_kept_and_checked():
     for bad in (0, -3, np.inf):
         with pytest.raises(ac.ArgumentError, match=r"top_db must be .*above 0"):
             ac.LogMel(top_db=bad)
+
+
+def test_pcen_is_kept_and_checked():
+    features = ac.LogMel(pcen=Pcen(bias=1.0))
+    assert ac.LogMel(**features.settings()).pcen == features.pcen
+    assert features.absolute.pcen is None
+    assert "pcen=Pcen(" in repr(features)
+    with pytest.raises(ac.ArgumentError, match="not by both"):
+        ac.LogMel(pcen=Pcen(), top_db=18)
+    with pytest.raises(ac.ArgumentError, match="pcen must be a Pcen or the arguments of one, not"):
+        ac.LogMel(pcen={"strength": 3})
+    for name in ("gain", "bias", "power", "time_constant_s", "eps"):
+        with pytest.raises(ac.ArgumentError, match=name):
+            Pcen(**{name: -1})

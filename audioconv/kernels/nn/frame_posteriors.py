@@ -10,7 +10,7 @@ import numpy as np
 
 from audioconv.kernels._jit import kernel, part, stage_step
 from audioconv.kernels._layout import layout
-from audioconv.kernels.dsp.level import relative_levels
+from audioconv.kernels.dsp.level import PCEN, pcen, relative_levels
 from audioconv.kernels.dsp.mel import MEL_FILTER, mel_frames
 from audioconv.kernels.dsp.rate_filter import RATE_STATE, change_rate
 from audioconv.kernels.nn.streaming import ARRAY, NETWORK_BLOCK, array_floats, array_integers, run_stream, stream_arrays
@@ -28,7 +28,7 @@ LISTENER = layout(
         "progress", "nonfinite",
         "rate_state", "rate_history", "rate_taps",
         "pending", "hops", "pitches", "window", "bands", "weights", "offset", "plan", "twiddles", "scratch", "mel",
-        "peak", "level", "absolute", "basis",
+        "running", "level", "absolute", "basis",
         "statistics", "x", "logits",
         "ring", "counters",
     )],
@@ -37,7 +37,7 @@ LISTENER = layout(
 # last one in the ring; whether samples come in at the rate of the frames whatever `up` is; one more than the number of
 # a sample that was refused, or 0.
 PROGRESS = layout("PROGRESS", "pending", "skip", "gap", "direct", "refused")
-_MEL_FILTER = MEL_FILTER.row_size  # constants for kernels
+_MEL_FILTER, _PCEN = MEL_FILTER.row_size, PCEN.row_size  # constants for kernels
 
 
 @part
@@ -121,13 +121,14 @@ def _frames(state, pending, size, like):
     )  # fmt: skip
     level = _read_only(state, LISTENER.level, like)
     if level.size:
-        absolute, peak = array_floats(state, LISTENER.absolute, like), array_floats(state, LISTENER.peak, like)
+        absolute, running = array_floats(state, LISTENER.absolute, like), array_floats(state, LISTENER.running, like)
         for i in range(mel.size):
             absolute[i] = mel[i]
-        relative_levels(
-            read_only_view(absolute[: mel.size]).reshape(1, count, mels), level[:1], level[1:], peak,
-            mel.reshape(1, count, mels),
-        )  # fmt: skip
+        frames, out = read_only_view(absolute[: mel.size]).reshape(1, count, mels), mel.reshape(1, count, mels)
+        if level.size == _PCEN:
+            pcen(frames, level, running.reshape(1, mels), out)
+        else:
+            relative_levels(frames, level[:1], level[1:], running[:1], out)
     return mel.reshape(count, mels)
 
 
