@@ -7,6 +7,7 @@ import pytest
 
 import audioconv as ac
 from tests import surface
+from tests.tone_detector import tone_evaluation
 
 X = np.linspace(-0.5, 0.5, 4000, dtype=np.float32)
 RNG = np.random.default_rng(0)
@@ -81,6 +82,9 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.classify.Segment": lambda: ac.classify.Segment(X, 0.5, 0.75, -12.0, None),
     "audioconv.classify.SlidingWindowDetector": lambda: fitted().stream(),
     "audioconv.classify.TrainingConfig": lambda: ac.classify.TrainingConfig(),
+    "audioconv.detect.Evaluation": tone_evaluation,
+    "audioconv.detect.EvaluationSettings": lambda: ac.detect.EvaluationSettings(examples=100),
+    "audioconv.detect.Negatives": lambda: ac.detect.find_negatives([X], ["yes"]),
     "audioconv.detect.FalseAlarmRate": lambda: ac.detect.FalseAlarmRate(3, 2.5),
     "audioconv.detect.HardNegative": lambda: ac.detect.HardNegative(3, 16000, 0, 0.97),
     "audioconv.detect.MixtureGenerator": lambda: ac.detect.MixtureGenerator([[X]], noises=[X], sample_rate=8000),
@@ -140,6 +144,7 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.nn.TiledConv2d": lambda: ac.nn.TiledConv2d(4, 8, (3, 3), (2, 2), rng=RNG),
     "audioconv.nn.Trainer": lambda: ac.nn.Trainer(training_step(), ac.nn.constant(0.1), epochs=2),
     "audioconv.nn.TrainingStep": training_step,
+    "audioconv.report.SoundCard": lambda: ac.report.SoundCard("a click", (), X, 16000),
     "audioconv.report.Report": lambda: ac.report.Report("Training"),
     "audioconv.signal.Filter": lambda: ac.signal.Filter(X),
     "audioconv.stream.Device": lambda: ac.stream.Device(0, "card", "ALSA", 2, 2, 48000.0, True, True),

@@ -88,6 +88,29 @@ class EventDecoder:
             f"refractory_s={self.refractory_s:g})"
         )
 
+    def with_thresholds(self, thresholds: ArrayLike) -> "EventDecoder":
+        """Return a decoder with other thresholds, at the start of a stream.
+
+        Parameters
+        ----------
+        thresholds : float, or one for each label
+
+        Returns
+        -------
+        decoder : EventDecoder
+        """
+        return EventDecoder(
+            self.labels,
+            thresholds,
+            row_hop_s=self.row_hop_s,
+            row_end_s=self.row_end_s,
+            smoothing_s=self.smoothing_s,
+            min_duration_s=self.min_duration_s,
+            refractory_s=self.refractory_s,
+            word_s=self.word_s,
+            delay_s=self.delay_s,
+        )
+
     def reset(self) -> None:
         """Start at row 0, without an event."""
         words = len(self.labels)

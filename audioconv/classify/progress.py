@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 REFRESH_S = 0.2
+PATIENCE_S = 2.0  # a bar is shown where it takes longer
 NOTEBOOK_BAR = 18  # characters
 
 
@@ -82,6 +83,44 @@ class TrainingProgress:
             state += f"  unseen {record['score'][0]:.1%}"
         self._state = state
         self._bar.show(state)
+
+
+class StagedProgress:
+    """A bar for each stage of some work, on a terminal or in a notebook, once all of it has taken some time.
+
+    Silent with verbose 0.
+    """
+
+    def __init__(self, verbose: int) -> None:
+        self._verbose, self._start_s = verbose, time.monotonic()
+        self._bar: _Bar | None = None
+        self._state, self._percent = "", 0
+
+    def update(self, stage: str, done: float, total: float) -> None:
+        """So much of a stage is done."""
+        if not self._verbose or time.monotonic() - self._start_s < PATIENCE_S or not _has_place():
+            return
+        if stage != self._state:
+            self.stop()
+            self._bar, self._state, self._percent = _bar(100, 0), stage, 0
+            self._bar.show(stage)
+        while self._bar is not None and self._percent < int(100 * done / max(total, 1e-9)):
+            self._bar.advance()
+            self._percent += 1
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar, self._state = None, ""
+
+
+def _has_place() -> bool:
+    """Whether somebody sees a bar."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console.is_terminal or console.is_jupyter
 
 
 def _bar(total: int, done: int) -> _Bar:

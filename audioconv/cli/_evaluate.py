@@ -1,12 +1,13 @@
-"""audioconv evaluate: the accuracy of a model, and its confusion matrix."""
+"""audioconv evaluate: how well a model does, on clips, in streams, and in hours without its words."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from audioconv.cli.datasets import SkipBroken, Speaker, hint_at_skipping, load, unreadable
+from audioconv.cli.datasets import SkipBroken, Speaker, background_noises, hint_at_skipping, load, unreadable
 from audioconv.cli.messages import say
+from audioconv.cli.outputs import Force
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,6 +16,41 @@ if TYPE_CHECKING:
     from audioconv._typing import Array
     from audioconv.classify import KeywordClassifier
     from audioconv.classify.dataset import Dataset, SplitName
+    from audioconv.detect import KeywordDetector
+
+NOT_SAID = (
+    "warning: {} does not say which clips it was trained on. If some of these are among them, it is right more "
+    "often here than with others; --split test takes the part that training leaves alone"
+)
+
+
+_Negatives = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Sound without the words, to count false alarms in; may be given several times. Recordings whose text in "
+        "manifest.csv holds one of the words are left out.",
+    ),
+]
+_SoundAlikes = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,C", help="With --negatives: recordings whose text holds one of these are left out, too."),
+]
+_Noise = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Noises that words are put into; FOLDER/_background_noise_ if there, else synthetic ones.",
+    ),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write report.html, a page by which to decide about the model, and report.json."),
+]
+_Examples = Annotated[
+    int, typer.Option(min=0, metavar="N", help="With --out: of each kind of mistake at most so many can be heard.")
+]
+_Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of the test streams.")]
 
 
 def evaluate(
@@ -25,43 +61,101 @@ def evaluate(
         typer.Option(help="Part to use: train, val, test or all; test if the manifest has one, else all that is new."),
     ] = None,
     speaker: Speaker = None,
+    negatives: _Negatives = None,
+    sound_alikes: _SoundAlikes = None,
+    noise: _Noise = None,
+    out: _Out = None,
+    examples: _Examples = 40,
+    seed: _Seed = 0,
     errors: Annotated[bool, typer.Option("--errors", help="List the misclassified clips.")] = False,
     skip_broken: SkipBroken = False,
+    force: Force = False,
 ) -> None:
-    """Measure the accuracy of a model.
+    """Measure how well a model does, on clips, in streams, and in hours without its words.
 
     Prints accuracy with its 95 % interval, confusion matrix and the recall of each class. Clips that the model was
-    trained on are left out, unless --split is train or all.
+    trained on are left out, unless --split is train or all. Of a detector, and with --out or --negatives of a
+    classifier, too, words are put into noise, rooms and speech, and what is found there is counted.
     """
-    import numpy as np
+    from audioconv.cli.evaluate_report import evaluate_fully, print_streams, write_report
+    from audioconv.detect import is_detector
 
-    from audioconv.classify import KeywordClassifier
-    from audioconv.classify.intervals import wilson_interval
-    from audioconv.report.scores import confusion_matrix, confusion_table
+    detector = is_detector(model)
+    if out is not None:
+        from audioconv.report._save_evaluation import check_evaluation_folder
 
-    classifier = KeywordClassifier.load(model)
-    classifier.verbose = 1  # says on stderr when clips are resampled
-    classes = [str(label) for label in classifier.classes_]
-    data = _dataset(classifier, model, folder, speaker, skip_broken=skip_broken, say_split=split is not None)
+        check_evaluation_folder(out, overwrite=force)
+    elif not detector and not negatives and (noise is not None or sound_alikes is not None):
+        raise ArgumentError("--noise and --sound-alikes are for detectors, or with --out or --negatives")
+    loaded, data = _loaded(
+        model, folder, speaker, detector=detector, skip_broken=skip_broken, say_split=split is not None
+    )
     if split is None and not data.official:
         say(f"{folder} has no split into train, val and test: all clips are used that {model} was not trained on")
     part = _part(data, split, folder)
     if skip_broken:
         part = part.without(unreadable(part.files))
-    if unknown := sorted(set(np.asarray(part.labels, str)) - set(classes)):
-        raise ArgumentError(f"{folder} has labels that {model} does not know: {' '.join(unknown)}")
-    part, clips = _unseen_clips(classifier, model, part, split or ("test" if data.official else "new"))
-    truth, predictions = np.asarray(part.labels, str), np.asarray(classifier.predict(clips), str)
-    right = int((predictions == truth).sum())
+    _refuse_strange_labels(loaded, model, folder, part)
+    part, clips = _unseen_clips(loaded, model, part, split or ("test" if data.official else "new"))
+    if not detector and out is None and not negatives:
+        _print_clips(part.labels, loaded.predict(clips), [str(label) for label in loaded.classes_], part.files, errors)
+        return
+    of = split or ("test" if data.official else None)
+    evaluation = evaluate_fully(
+        loaded, part, of if of != "all" else None, negatives or [], sound_alikes,
+        background_noises(noise, folder, skip_broken), examples if out is not None else 0, seed,
+    )  # fmt: skip
+    _print_clips(evaluation.clips.truth, evaluation.clips.told, evaluation.clips.labels, part.files, errors)
+    print_streams(evaluation)
+    if out is not None:
+        write_report(evaluation, model, folder, of, negatives or [], out, force=force)
+
+
+def _print_clips(truth: "Array", told: "Array", classes: list[str], files: list[str], errors: bool) -> None:
+    """Accuracy, confusion matrix and, if they are wanted, the misclassified clips."""
+    import numpy as np
+
+    from audioconv.classify.intervals import wilson_interval
+    from audioconv.report.scores import confusion_matrix, confusion_table
+
+    truth, told = np.asarray(truth, str), np.asarray(told, str)
+    right = int((told == truth).sum())
     low, high = wilson_interval(right, len(truth))
     typer.echo(
         f"accuracy {right / len(truth):.2%} ({right} of {len(truth)} clips; 95 % interval {low:.2%} to {high:.2%})"
     )
-    _print_table(confusion_table(confusion_matrix(truth.tolist(), predictions.tolist(), classes), classes), classes)
+    _print_table(confusion_table(confusion_matrix(truth.tolist(), told.tolist(), classes), classes), classes)
     if errors:
-        for file, true, predicted in zip(part.files, truth, predictions, strict=True):
+        for file, true, predicted in zip(files, truth, told, strict=True):
             if true != predicted:
                 typer.echo(f"{file}\t{true}\t{predicted}")
+
+
+def _loaded(
+    model: Path, folder: Path, speaker: str | None, *, detector: bool, skip_broken: bool, say_split: bool
+) -> "tuple[KeywordClassifier | KeywordDetector, Dataset]":
+    """The model, and the clips of a folder with labels as it has them."""
+    if detector:
+        from audioconv.detect import KeywordDetector
+
+        return KeywordDetector.load(model), load(folder, skip_broken, say_split, speaker=speaker)
+    from audioconv.classify import KeywordClassifier
+
+    classifier = KeywordClassifier.load(model)
+    classifier.verbose = 1  # says on stderr when clips are resampled
+    return classifier, _dataset(classifier, model, folder, speaker, skip_broken=skip_broken, say_split=say_split)
+
+
+def _refuse_strange_labels(
+    loaded: "KeywordClassifier | KeywordDetector", model: Path, folder: Path, part: "Dataset"
+) -> None:
+    """Refuse clips that say nothing of the model."""
+    labels, classes = {str(label) for label in part.labels}, {str(label) for label in loaded.classes_}
+    if not hasattr(loaded, "was_trained_on"):  # to a detector all other labels are other words
+        if not labels & classes:
+            raise ArgumentError(f"{folder} has no clips of the words that {model} tells: {' '.join(sorted(classes))}")
+    elif unknown := sorted(labels - classes):
+        raise ArgumentError(f"{folder} has labels that {model} does not know: {' '.join(unknown)}")
 
 
 def _dataset(
@@ -120,20 +214,28 @@ def _part(data: "Dataset", split: str | None, folder: Path) -> "Dataset":
     return part
 
 
-def _unseen_clips(classifier: "KeywordClassifier", model: Path, part: "Dataset", split: str) -> "tuple[Dataset, Array]":
-    """Clips that the model was not trained on, and their samples; what is left out, or not known, is said."""
+def _unseen_clips(
+    loaded: "KeywordClassifier | KeywordDetector", model: Path, part: "Dataset", split: str
+) -> "tuple[Dataset, Array]":
+    """Clips that the model was not trained on, and their samples; what is left out, or not known, is said.
+
+    Of a detector no samples: its file does not say what it was trained on.
+    """
+    import numpy as np
+
     from audioconv.classify.clips import check_clips, load_clips
     from audioconv.classify.progress import Notices
 
+    if not hasattr(loaded, "was_trained_on"):
+        if split in ("train", "all", "new"):
+            say(NOT_SAID.format(model))
+        return part, np.empty(0)
     with hint_at_skipping():
-        clips = load_clips(check_clips(part.files), classifier.sample_rate, classifier.clip_length, Notices(1))
-    trained, validated = classifier.was_trained_on(clips)
+        clips = load_clips(check_clips(part.files), loaded.sample_rate, loaded.clip_length, Notices(1))
+    trained, validated = loaded.was_trained_on(clips)
     if trained is None:
         if split != "train":
-            say(
-                f"warning: {model} does not say which clips it was trained on. If some of these are among them, it is "
-                "right more often here than with others; --split test takes the part that training leaves alone"
-            )
+            say(NOT_SAID.format(model))
         return part, clips
     known = trained if split == "val" else trained | validated  # which are there to choose by
     if split in ("train", "all"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from audioconv.cli.datasets import SkipBroken, Speaker, checked, hint_at_skipping, load, unreadable
+from audioconv.cli.datasets import SkipBroken, Speaker, background_noises, checked, hint_at_skipping, load
 from audioconv.cli.inputs import card_texts
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import Force, check_output
@@ -124,7 +124,7 @@ def train(
         texts, sounds = card_texts(card), Sounds.of(negatives, false_alarms)
         data = load(folder, skip_broken, speaker=speaker, words=words and words.split(","))
         data = checked(data, check, skip_broken, threads)
-        sounds = sounds._replace(noises=_noises(noise, folder, skip_broken))
+        sounds = sounds._replace(noises=background_noises(noise, folder, skip_broken))
         train_detector(data, out, sounds, texts, false_alarms_per_hour, model, seed, threads)
         return
     for given, name in ((negatives, "--negatives"), (false_alarms, "--false-alarms")):
@@ -145,7 +145,7 @@ def train(
         model=cast("ModelName", model or "tc-resnet8"),  # refused by `fit` if it is none
         epochs=epochs,
         augment=augment,
-        background_noise=_noises(noise, folder, skip_broken),
+        background_noise=background_noises(noise, folder, skip_broken),
         silence="silence" if silence else None,
         class_weight="balanced" if balance else None,
         threads=threads,
@@ -192,18 +192,6 @@ def _outputs(out: Path, history: Path | None, resume: bool, force: bool) -> Path
             f"{checkpoint} holds a training that was stopped: --resume goes on with it, --force begins anew"
         )
     return checkpoint
-
-
-def _noises(folder: Path | None, clips: Path, skip_broken: bool) -> list[Path] | None:
-    """The recordings of a folder of noises; by default of the one beside the labels, if there is one."""
-    background_folder = clips / "_background_noise_"
-    if folder is None and not background_folder.is_dir():
-        return None
-    from audioconv.io import sound_files
-
-    noises = sound_files(background_folder if folder is None else folder)
-    broken = unreadable(noises) if skip_broken else set[str]()
-    return [noise for noise in noises if str(noise) not in broken]
 
 
 def _report(classifier: "KeywordClassifier", part: "Dataset", validation: "Dataset", out: Path) -> None:

@@ -88,3 +88,15 @@ def unreadable(files: Sequence[str | Path], threads: int | None = None) -> set[s
             raise AudioFileError(f"none of {len(files)} clips can be read: {reasons}")
         say(f"skipped: {len(broken)} of {len(files)} clips cannot be read: {reasons}")
     return {str(file) for file in broken}
+
+
+def background_noises(folder: Path | None, clips: Path, skip_broken: bool) -> list[Path] | None:
+    """The recordings of a folder of noises; by default of the one beside the labels, if there is one."""
+    background_folder = clips / "_background_noise_"
+    if folder is None and not background_folder.is_dir():
+        return None
+    from audioconv.io import sound_files
+
+    noises = sound_files(background_folder if folder is None else folder)
+    broken = unreadable(noises) if skip_broken else set[str]()
+    return [noise for noise in noises if str(noise) not in broken]

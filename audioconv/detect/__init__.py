@@ -2,7 +2,16 @@
 
 from audioconv.detect._word_bounds import word_bounds
 from audioconv.detect.calibration import FalseAlarmRate, choose_thresholds
-from audioconv.detect.evaluation import StreamScore, WordScore, score_stream
+from audioconv.detect.evaluation import (
+    Evaluation,
+    EvaluationSettings,
+    Negatives,
+    StreamScore,
+    WordScore,
+    evaluate,
+    find_negatives,
+    score_stream,
+)
 from audioconv.detect.frame_scorer import FramePosteriorStream, FrameScorer
 from audioconv.detect.keyword_detector import KeywordDetector
 from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings, Span
@@ -17,6 +26,8 @@ __all__ = [
     "DetectorMonitor",
     "DetectorStream",
     "DetectorTraining",
+    "Evaluation",
+    "EvaluationSettings",
     "FalseAlarmRate",
     "FramePosteriorStream",
     "FrameScorer",
@@ -25,10 +36,13 @@ __all__ = [
     "MixtureGenerator",
     "MixtureSettings",
     "NegativeFrames",
+    "Negatives",
     "Span",
     "StreamScore",
     "WordScore",
     "choose_thresholds",
+    "evaluate",
+    "find_negatives",
     "frame_targets",
     "is_detector",
     "score_stream",

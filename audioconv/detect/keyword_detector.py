@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -27,6 +27,9 @@ from audioconv.detect.stream import DetectorStream
 from audioconv.detect.training import DetectorTrainer
 from audioconv.detect.training_config import DetectorTraining
 from audioconv.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from audioconv.detect.evaluation import Evaluation, EvaluationSettings, Negatives
 
 THRESHOLD = 0.5  # until `calibrate` chooses others
 SMOOTHING_S, MIN_DURATION_S, REFRACTORY_S = 0.14, 0.0, 0.1
@@ -345,6 +348,44 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         """
         stream = self.stream(sample_rate=sample_rate)
         return stream.process(samples) + stream.flush()
+
+    def evaluate(
+        self,
+        X: Clips,
+        y: ArrayLike,
+        *,
+        speakers: Sequence[Any] | None = None,
+        negatives: "Sources | Negatives | None" = None,
+        background_noise: Sequence[Path | ArrayLike] | None = None,
+        settings: "EvaluationSettings | None" = None,
+    ) -> "Evaluation":
+        """Measure how well it does, on clips, in streams, and in hours without the words: `detect.evaluate`.
+
+        Parameters
+        ----------
+        X : list of paths, or float array of shape (clips, samples) at `sample_rate`
+            That were not trained on.
+        y : sequence of labels
+            All that are no keywords are other words.
+        speakers : sequence, optional
+            Who says each clip.
+        negatives : sound files, folders of them, float arrays, or Negatives, optional
+            Sound without the keywords that was not trained on.
+        background_noise : list of paths, or of float arrays at `sample_rate`, optional
+            That words are put into; by default synthetic noise.
+        settings : EvaluationSettings, optional
+
+        Returns
+        -------
+        evaluation : Evaluation
+            `report.save_evaluation` writes it as a page.
+        """
+        from audioconv.detect.evaluation import evaluate
+
+        return evaluate(
+            self, X, y, speakers=speakers, negatives=negatives, background_noise=background_noise, settings=settings,
+            verbose=self.verbose,
+        )  # fmt: skip
 
     def save(self, path: Path) -> None:
         """Serialise the trained detector to a safetensors file, replacing one that is there (atomic write).

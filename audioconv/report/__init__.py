@@ -1,18 +1,28 @@
 """What is shown to people: scores, pictures, and one HTML page that holds them."""
 
 from audioconv.classify.intervals import wilson_interval
+from audioconv.report._save_evaluation import save_evaluation
 from audioconv.report._spectrogram import spectrogram
+from audioconv.report.evaluation_page import evaluation_page
+from audioconv.report.evaluation_plots import det_curve, reliability, speakers
 from audioconv.report.page import Report
 from audioconv.report.plots import confusion, log_mel, posteriors, training_curve, waveform
 from audioconv.report.scores import confusion_matrix, confusion_table
+from audioconv.report.sound_card import SoundCard
 
 __all__ = [
     "Report",
+    "SoundCard",
     "confusion",
     "confusion_matrix",
     "confusion_table",
+    "det_curve",
+    "evaluation_page",
     "log_mel",
     "posteriors",
+    "reliability",
+    "save_evaluation",
+    "speakers",
     "spectrogram",
     "training_curve",
     "waveform",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from audioconv._typing import Path
 from audioconv.errors import ShapeError
 from audioconv.io import atomic_write
+from audioconv.report.sound_card import SoundCard
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +32,28 @@ figcaption { font-size: .9rem; opacity: .8; margin-top: .4rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
 summary { cursor: pointer; margin: 1rem 0; }
+.tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0; }
+.tile { flex: 1 1 max(8rem, calc(100% / var(--columns) - .75rem)); box-sizing: border-box;
+        border: 1px solid var(--line);
+        border-radius: .4rem; padding: .6rem .75rem; font-size: .85rem;
+        line-height: 1.35; }
+.tile strong { display: block; font-size: 1.6rem; line-height: 1.25; font-weight: 600; }
+.tile span { opacity: .75; }
+ul.marked { list-style: none; padding: 0; }
+ul.marked li { margin: .55rem 0; padding-left: .75rem; border-left: .3rem solid var(--mark, var(--line)); }
+ul.marked b { font-size: .75rem; letter-spacing: .04em; text-transform: uppercase; margin-right: .4rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); gap: 1.25rem 1rem;
+         margin: 1rem 0; }
+@media (min-width: 76rem) { .cards { margin: 1rem -14rem; } }
+.card { font-size: .85rem; line-height: 1.4; min-width: 0; }
+.card h4 { font-size: .95rem; margin: 0 0 .35rem; }
+.card audio { display: block; width: 100%; height: 2.2rem; margin: .35rem 0; }
+.card p { margin: .2rem 0; }
+.picture { position: relative; height: 7.5rem; background: white; border: 1px solid var(--line); }
+.picture img { width: 100%; height: 100%; display: block; }
+.picture i { position: absolute; top: 0; bottom: 0; border-left: 2px dashed #000b; }
+.picture small { position: absolute; background: #fffb; color: black; padding: 0 .2rem; font-size: .65rem;
+                 line-height: 1.2; }
 td.number, th.number { text-align: right; }
 """
 
@@ -119,6 +142,43 @@ class Report:
         if folded is not None:
             table = f"<details><summary>{escape(str(folded))}</summary>{table}</details>"
         self._parts.append(table)
+
+    def tiles(self, figures: Iterable[tuple[str, str, str]]) -> None:
+        """Add the few figures that matter, large and beside each other.
+
+        Parameters
+        ----------
+        figures : iterable of (value, what it is, how far it is known)
+        """
+        tiles = [
+            f'<div class="tile"><strong>{escape(value)}</strong>{escape(what)}<br><span>{escape(known)}</span></div>'
+            for value, what, known in figures
+        ]
+        columns = 3 if len(tiles) == 6 else min(5, len(tiles))
+        self._parts.append(f'<div class="tiles" style="--columns:{columns}">{"".join(tiles)}</div>')
+
+    def marked_list(self, items: Iterable[tuple[str, str, str]]) -> None:
+        """Add a list whose items each have a coloured mark.
+
+        Parameters
+        ----------
+        items : iterable of (colour, mark, text)
+            The colour as CSS has it, such as "#D55E00".
+        """
+        lines = [
+            f'<li style="--mark:{escape(colour)}"><b>{escape(mark)}</b>{escape(text)}</li>'
+            for colour, mark, text in items
+        ]
+        self._parts.append(f'<ul class="marked">{"".join(lines)}</ul>')
+
+    def cards(self, cards: Iterable[SoundCard]) -> None:
+        """Add sounds to play, each with its picture, in a grid.
+
+        Parameters
+        ----------
+        cards : iterable of SoundCard
+        """
+        self._parts.append(f'<div class="cards">{"".join(card.html() for card in cards)}</div>')
 
     def figure(self, figure: "Figure", caption: str) -> None:
         """Add a matplotlib Figure, as it is now.

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 WIDTH = 6.0  # inches
 DPI = 200
 FONT_SIZE = 10  # points
-BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"  # Okabe and Ito's: told apart by the colour-blind
+# Okabe and Ito's: told apart by the colour-blind
+BLUE, RED, GREEN, ORANGE, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#6B6B6B"
 
 
 def subplots(
