@@ -39,7 +39,7 @@ def model_info(path: Path) -> dict[str, Any]:
     >>> from audioconv.classify.classifier import SHIPPED
     >>> info = model_info(SHIPPED)
     >>> info["kind"], info["model"], info["weights"], info["labels"][0]
-    ('KeywordClassifier', 'tc-resnet8', 65803, {'label': 'down', 'threshold': 0.74, 'word_s': None})
+    ('KeywordClassifier', 'tc-resnet8', 65131, {'label': 'down', 'threshold': 0.74, 'word_s': None})
     """
     model: KeywordDetector | KeywordClassifier
     if is_detector(path):

@@ -294,7 +294,7 @@ def test_a_saved_classifier_says_the_same_and_streams(trained, tmp_path):
     stream = loaded.scorer_.stream()
     blocks = [stream.process(recording[i : i + 4000]) for i in range(0, recording.size, 4000)] + [stream.flush()]
     assert_close(np.concatenate(blocks), whole, 1e-5)
-    assert loaded.history_ == trained.history_
+    assert loaded.history_ == [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in trained.history_]
 
 
 @compiled
