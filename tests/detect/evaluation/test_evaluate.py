@@ -28,12 +28,13 @@ def test_clips_are_counted(evaluation):
 
 
 def test_words_in_streams_are_found_and_their_delay_is_known(evaluation):
-    """The detector tells a tone 0.28 s after its onset, once 0.03 to 0.06 s of it were averaged; tones last 0.3 s."""
+    """The network hears a tone 0.28 s after its onset; once the mean of its posteriors is 0.6 it is told."""
     assert [c.name for c in evaluation.conditions] == ["clean", "10 dB", "rooms"]
+    after_end_s = 0.28 - 0.3 + 0.6 * evaluation.model["smoothing_s"]
     for condition in evaluation.conditions:
         score = condition.score
         assert (score.words, score.hits) == (9, 7)  # but for the two wrong labels
-        assert -0.01 <= score.median_delay_s <= 0.05
+        assert score.median_delay_s == pytest.approx(after_end_s, abs=0.03)
         assert sum(condition.alarms_over.values()) == score.false_alarms.count
     assert evaluation.headline.name == "10 dB"
     assert evaluation.conditions[0].alarms_over == {"another keyword": 1}
@@ -59,7 +60,7 @@ def test_false_alarms_on_negatives_are_counted_and_placed(evaluation):
     assert score.total.per_hour == pytest.approx(450)
     (alarm,) = [m for m in evaluation.mistakes if m.kind == "false alarm in negatives"]
     assert (alarm.source, alarm.told) == ("recording 1", "low")
-    assert 1.5 < alarm.at_s < 1.62
+    assert 1.5 < alarm.at_s < 1.67
 
 
 def test_every_mistake_is_listed_and_some_can_be_heard(evaluation):
