@@ -124,6 +124,7 @@ class DetectorSubject:
         heard = [self._padded(sound) if between_s is None else sound for sound in sounds]
         frames: Float32Array = np.stack([self._scorer.features(sound) for sound in heard]).astype(np.float32)
         logits = self._scorer.network.forward(self._scorer.network_input(frames), threads=self._threads)
+        logits = logits.reshape(len(sounds), -1, 1 + len(self.labels))  # a network of planes leaves one band
         column, posteriors = self.labels.index(label), nn.softmax(logits)[..., 1:]
         return log_odds(np.array([_peak(self.base_decoder, rows, column, between_s) for rows in posteriors]))
 

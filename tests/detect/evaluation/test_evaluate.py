@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.detect import EvaluationSettings, evaluate
+from audioconv.detect import EvaluationSettings, FrameScorer, evaluate
+from audioconv.detect.calibration import strengths
 from audioconv.detect.evaluation.results import Challenge
-from audioconv.detect.evaluation.subject import NO_KEYWORD, subject_of
+from audioconv.detect.evaluation.subject import NO_KEYWORD, log_odds, subject_of
 from tests.tone_detector import RATE, SETTINGS, labelled_tones, negatives, tone_detector, tone_evaluation, tones
 
 
@@ -144,6 +145,18 @@ def test_a_batch_of_sounds_has_the_scores_of_streams():
     streamed = max(detection.score for detection in tone_detector().detect(sounds[1]))
     highest = 1 / (1 + np.exp(-subject.log_odds([sounds[1]], "low", (0.0, 9.0))[0]))
     assert highest >= streamed - 1e-6
+
+
+@pytest.mark.parametrize("name", ac.models.FRAME_MODELS)
+def test_a_batch_has_the_scores_of_streams_for_every_architecture(name):
+    detector, features = tone_detector(), ac.models.FRAME_MODELS[name].features(RATE)
+    network = ac.models.build_frames(name, 3, features.n_features, 0)
+    mean = np.zeros(features.n_features, np.float32)
+    detector.scorer_ = FrameScorer(detector.classes_, features, network, mean, mean + 1)
+    subject, sounds = subject_of(detector), list(tones(1)[0])
+    rows = [strengths(subject.base_decoder, subject.rows(sound)) for sound in sounds]
+    alone = [log_odds(of[:, 1].max()) for of in rows]
+    assert subject.log_odds(sounds, "low", (0.0, 9.0)) == pytest.approx(alone, abs=1e-4)
 
 
 def test_what_makes_no_sense_is_refused():
