@@ -18,13 +18,14 @@ from audioconv.classify import KeywordClassifier, load_dataset
 from audioconv.classify.augmentation import synthetic_noise
 from audioconv.classify.calibrate import NOISE_LEVEL, is_near, place_words, score_detections
 from audioconv.classify.clips import load_clips
+from audioconv.detect import word_bounds
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA, OUT = ROOT / "data", ROOT / "demo"
 BLOCK, STREAM_BLOCK = 64, 1600  # samples
 SNR_DB = 10
 KEYWORDS, OTHER_WORDS = 32, 8  # in the stream
-COLUMNS = ["at (s)", "said", "heard at (s)"]
+COLUMNS = ["said", "from (s)", "to (s)", "heard", "from (s)", "to (s)", "told (s)", ""]
 screen = Console(highlight=False)
 
 
@@ -140,10 +141,13 @@ def listen(page, model, test):
     stream = np.concatenate([words, noise])
     ac.write(OUT / "stream.wav", stream / np.abs(stream).max(), rate)
 
-    detector, found = model.stream(), []
+    detector, found, told_s = model.stream(), [], []
     for start in range(0, len(stream), STREAM_BLOCK):
-        found += detector.process(stream[start : start + STREAM_BLOCK])
-    found += detector.flush()
+        decided = detector.process(stream[start : start + STREAM_BLOCK])
+        found += decided
+        told_s += [min(start + STREAM_BLOCK, len(stream)) / rate] * len(decided)
+    last = detector.flush()
+    found, told_s = found + last, told_s + [len(stream) / rate] * len(last)
 
     seconds = len(stream) / rate
     keywords = [word for word in truth if word.label != "unknown"]
@@ -154,8 +158,8 @@ def listen(page, model, test):
         f"{result.hits} of {result.words} keywords ({result.recall:.0%}), with {result.false_alarms} false detections "
         f"({result.false_alarms_per_hour:.0f} an hour)."
     )
-    rows = compare(found, truth)
-    screen.print(side_by_side(rows), text)
+    rows = compare(list(zip(found, told_s, strict=True)), truth)
+    screen.print(table_of(rows), text)
     page.heading("3. A stream of words and noise")
     page.text(f"{text} A detection counts as right if its label is and it begins at most half a second after its word.")
     draw_stream(page, model, stream, len(words) / rate, truth, found)
@@ -174,33 +178,46 @@ def make_stream(model, test):
     )  # fmt: skip
     clips = load_clips([test.files[i] for i in chosen], model.sample_rate, model.clip_length)
     noise, more = (np.concatenate(synthetic_noise(model.sample_rate, seed, seconds=30)) for seed in (2, 3))
-    words, truth = place_words(clips, test.labels[chosen], noise, model.sample_rate, snr_db=SNR_DB, rng=rng)
+    rate = model.sample_rate
+    words, placed = place_words(clips, test.labels[chosen], noise, rate, snr_db=SNR_DB, rng=rng)
+    truth = []
+    for clip, whole in zip(clips, placed, strict=True):  # the word is in the middle of its clip
+        begin, end = word_bounds(clip, rate)
+        truth.append(whole._replace(start_s=whole.start_s + begin / rate, end_s=whole.start_s + end / rate))
     return words, np.float32(NOISE_LEVEL) * more, truth
 
 
 def compare(found, truth):
-    """Rows (time, what was said, what was heard), in order of time; each detection belongs to one word at most."""
+    """Rows of when a word was said and when it was heard, in order of time; a detection belongs to one word at most.
+
+    found: (detection, when it was told) each.
+    """
     rows, left = [], list(found)
     for word in truth:
-        near = [d for d in left if is_near(d, word)]
-        heard = next((d for d in near if d.label == word.label), near[0] if near else None)
+        near = [each for each in left if is_near(each[0], word)]
+        heard = next((each for each in near if each[0].label == word.label), near[0] if near else None)
         if heard:
             left.remove(heard)
         is_other = word.label == "unknown"
-        verdict = "-" if is_other else "missed"
-        if heard:
-            verdict = f"{heard.label} {heard.start_s:.2f}" + (" false" if heard.label != word.label else "")
-        rows.append((f"{word.start_s:.2f}", "(other)" if is_other else str(word.label), verdict))
-    rows += [(f"{d.start_s:.2f}", "-", f"{d.label} {d.start_s:.2f} false") for d in left]
-    return sorted(rows, key=lambda row: float(row[0]))
+        wrong = heard and heard[0].label != word.label
+        said = ("(other)" if is_other else str(word.label), f"{word.start_s:.2f}", f"{word.end_s:.2f}")
+        rows.append((*said, *heard_cells(heard), "false" if wrong else "" if heard or is_other else "missed"))
+    rows += [("-", "", "", *heard_cells(each), "false") for each in left]
+    return sorted(rows, key=lambda row: float(row[1] or row[4]))
 
 
-def side_by_side(rows):
-    """The rows in two halves beside each other, to fit a screen."""
-    table = Table(*COLUMNS * 2, box=SIMPLE_HEAD)
-    half = (len(rows) + 1) // 2
-    for i in range(half):
-        table.add_row(*rows[i], *(rows[half + i] if half + i < len(rows) else ()))
+def heard_cells(heard):
+    """What was heard, from when to when, and when it was told; or that nothing was."""
+    if heard is None:
+        return ("-", "", "", "")
+    word, told_s = heard
+    return (str(word.label), f"{word.start_s:.2f}", f"{word.end_s:.2f}", f"{told_s:.2f}")
+
+
+def table_of(rows):
+    table = Table(*COLUMNS, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

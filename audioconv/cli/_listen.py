@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from audioconv._typing import FloatArray
     from audioconv.classify import Detection, KeywordClassifier, SlidingWindowDetector
     from audioconv.detect import DetectorStream, KeywordDetector
+    from audioconv.detect.capture import Capture
 
 
 def listen(
@@ -35,6 +36,13 @@ def listen(
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 1600,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the sound around each detection there, at most 1,000; sort out false alarms for train.",
+        ),
+    ] = None,
     partial: Partial = False,
     force: Force = False,
 ) -> None:
@@ -58,12 +66,16 @@ def listen(
         if file is None:
             say("listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
         limited = _LimitedBlocks(blocks, sample_rate, seconds)
-        for found in _detections(estimator, limited, sample_rate, threshold):
+        detector, blocks, rate = _stream(estimator, limited, sample_rate, threshold)
+        captured = _capture(capture, rate)
+        for found in _detections(detector, blocks, captured):
             counts[found.label] += 1
             typer.echo(detection_line(found))
             write_row((f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}"))
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
     typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
+    if captured is not None:
+        say(f"{captured.count} sounds are captured in {capture}; what wrongly fired is for train --false-alarms")
 
 
 def _load(model: Path | None) -> "KeywordClassifier | KeywordDetector":
@@ -100,24 +112,44 @@ class _LimitedBlocks:
             return
 
 
-def _detections(
+def _stream(
     estimator: "KeywordClassifier | KeywordDetector",
     blocks: "Iterable[FloatArray]",
     sample_rate: int,
     threshold: float | None,
-) -> "Iterator[Detection]":
+) -> "tuple[SlidingWindowDetector | DetectorStream, Iterable[FloatArray], int]":
+    """The estimator's stream, the blocks that it takes, and their sample rate."""
     from audioconv import io
     from audioconv.detect import KeywordDetector
 
     chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
-    stream: SlidingWindowDetector | DetectorStream
     if isinstance(estimator, KeywordDetector):
-        stream = estimator.stream(sample_rate=sample_rate, **chosen)
-    else:
-        stream, blocks = estimator.stream(**chosen), io.resample_blocks(blocks, sample_rate, estimator.sample_rate)
+        return estimator.stream(sample_rate=sample_rate, **chosen), blocks, sample_rate
+    rate = estimator.sample_rate
+    return estimator.stream(**chosen), io.resample_blocks(blocks, sample_rate, rate), rate
+
+
+def _detections(
+    stream: "SlidingWindowDetector | DetectorStream", blocks: "Iterable[FloatArray]", captured: "Capture | None"
+) -> "Iterator[Detection]":
     for block in blocks:
-        yield from stream.process(block)
-    yield from stream.flush()
+        found = stream.process(block)
+        if captured is not None:
+            captured.process(block, found)
+        yield from found
+    found = stream.flush()
+    if captured is not None:
+        captured.flush(found)
+    yield from found
+
+
+def _capture(folder: Path | None, sample_rate: int) -> "Capture | None":
+    if folder is None:
+        return None
+    from audioconv.classify.progress import Notices
+    from audioconv.detect.capture import Capture
+
+    return Capture(folder, sample_rate, Notices(1))
 
 
 @contextmanager

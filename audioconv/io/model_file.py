@@ -112,7 +112,7 @@ def complete(path: Path) -> Iterator[None]:
         yield
     except KeyError as error:
         raise ModelFileError(f"{path} is not a whole model: {_short(error)} is missing") from error
-    except (AudioconvError, TypeError, ValueError, OverflowError) as error:
+    except (AudioconvError, TypeError, ValueError, ArithmeticError) as error:
         if str(error).startswith(f"{path} "):
             raise
         raise ModelFileError(f"{path} is not a whole model: {_short(error)}") from error

@@ -56,7 +56,10 @@ def test_a_detector_is_trained_and_listened_with(clips, negatives, tmp_path, mon
     assert "too few to promise 2 false alarms an hour" in done.stderr
     recording = np.concatenate([np.zeros(RATE, np.float32), word(500), np.zeros(RATE, np.float32), word(1500)])
     ac.write(tmp_path / "stream.wav", np.pad(recording, (0, RATE)), RATE)
-    heard = run("listen", out, "--file", tmp_path / "stream.wav", "--threshold", "0.3")
+    listening = ("listen", out, "--file", tmp_path / "stream.wav", "--threshold", "0.3")
+    heard = run(*listening, "--capture", tmp_path / "heard")
+    assert "2 sounds are captured" in heard.stderr
+    assert sorted(path.name.split("_")[0] for path in (tmp_path / "heard").iterdir()) == ["high", "low"]
     assert [line.split()[3] for line in heard.stdout.splitlines()[:-1]] == ["low", "high"]
     ac.write(tmp_path / "faster.wav", ac.io.resample(np.pad(recording, (0, RATE)), RATE, 44100), 44100)
     other = run("listen", out, "--file", tmp_path / "faster.wav", "--threshold", "0.3", "--block", 441)
