@@ -57,7 +57,7 @@ def _others(rows):
 def run(folder, model, settings, options):
     """Errors of each seed over all folds, their rate with its 95 % interval, and the seconds of a training."""
     errors, clips, times_s = [], 0, []
-    for seed in range(options.seeds):
+    for seed in range(5) if options.seeds is None else options.seeds:
         wrong, clips = 0, 0
         for train, val, scored in folds(folder, options.split):
             start = time.perf_counter()

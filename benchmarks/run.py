@@ -18,11 +18,13 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     infer     inference of the same, against PyTorch and ONNX Runtime
     detector  streams that a core follows: the detector of words, and the clip model that slides
     keywords  words in a stream of noise; needs AUDIOCONV_DATA
+    words     words in streams, and in hours of speech without them; needs AUDIOCONV_DATA
     shipped   the model that comes along, in streams; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
 PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW
-(gcc and Debian's libfftw3-dev) and zita-convolver (g++ and Debian's libzita-convolver-dev) are taken if they are there.
+(gcc and Debian's libfftw3-dev) and zita-convolver (g++ and Debian's libzita-convolver-dev) are taken if they are there;
+so are openWakeWord and microWakeWord (`pip install pyopen-wakeword pymicro-wakeword`; Debian's espeak-ng and flite).
 """
 
 import argparse
@@ -52,10 +54,16 @@ NAMES = (
     "infer",
     "detector",
     "keywords",
+    "words",
     "shipped",
     "classifiers",
 )
 RESULTS = Path(__file__).parent / "results"
+
+
+def _numbers(text):
+    return [int(number) for number in text.split(",")]
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -64,10 +72,15 @@ if __name__ == "__main__":
         "--split",
         default="val",
         choices=("val", "test", "folds", "few"),
-        help="keywords, classifiers: the part to score; folds, few: classifiers alone, without the test part",
+        help="keywords, words, classifiers: the part to score; folds, few: classifiers alone, without the test part",
     )
-    parser.add_argument("--seeds", type=int, default=5, help="classifiers: trainings of each")
-    parser.add_argument("--only", default="", help="classifiers: of those rows whose data and model hold this text")
+    parser.add_argument("--seeds", type=_numbers, help="classifiers, words: of the trainings of each, such as 0,1,2")
+    parser.add_argument(
+        "--only", default="", help="classifiers: of those rows whose data and model hold this text; words: this part"
+    )
+    parser.add_argument("--model", nargs="+", metavar="FILE", help="words: models to take instead of trainings")
+    parser.add_argument("--keep", metavar="FOLDER", help="words: where to keep the models")
+    parser.add_argument("--quick", action="store_true", help="words: trainings of seconds, to see that all of it runs")
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for name in options.names or NAMES:
