@@ -35,7 +35,7 @@ def tone_detector(threshold=0.6):
         np.array(list(HZ)), FEATURES, ac.nn.Sequential([layer]), np.full(40, FLOOR, np.float32), np.ones(40, np.float32)
     )
     detector.thresholds_, detector.word_s_ = np.full(2, threshold), np.full(2, 0.3)
-    detector.card_ = ModelCard(licence="CC0").with_facts(clips=2)
+    detector.card_ = ModelCard(licence="CC0").with_facts({"clips": 2})
     detector.history_, detector.interrupted_, detector.seed_ = [{"loss": 0.5}], False, 0
     return detector
 

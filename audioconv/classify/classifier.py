@@ -226,10 +226,12 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         self.n_features_in_, self.threshold_ = _samples(task.train.X, self.clip_length), THRESHOLD
         self.seed_, self.split_ = seed, None
         self.card_ = ModelCard().with_facts(
-            clips=len(clips),
-            speakers=count_speakers(groups),
-            validation_clips=None if held_out is None else len(held_out[0]),
-            background_noises=len(noises) or None,
+            {
+                "clips": len(clips),
+                "speakers": count_speakers(groups),
+                "validation_clips": None if held_out is None else len(held_out[0]),
+                "background_noises": len(noises) or None,
+            }
         )
         self.trained_on_, self.validated_on_ = (
             np.unique(clip_digests.digests(some, self.threads))

@@ -88,12 +88,12 @@ class ModelCard(Settings):
         """
         return [name for name in cls.names() if name != "facts"]
 
-    def with_facts(self, **facts: Fact | None) -> "ModelCard":
+    def with_facts(self, facts: Mapping[str, Fact | None]) -> "ModelCard":
         """Return the card with more facts.
 
         Parameters
         ----------
-        **facts : number or text
+        facts : dict of name -> number or text
             In the place of those of the same names; None leaves one out.
 
         Returns

@@ -59,8 +59,9 @@ _Negatives = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="With --for stream: hours of sound without the words. Four fifths are trained on; with the rest "
-        "thresholds are chosen.",
+        help="With --for stream: hours of sound without the words. Four fifths are trained on; with the rest, other "
+        "sub-folders if there are ten, thresholds are chosen. Of a manifest.csv the split train counts, and recordings "
+        "whose text holds one of the words are left out.",
     ),
 ]
 _FalseAlarms = Annotated[
@@ -115,14 +116,15 @@ def train(
     """
     if for_ == "stream":
         from audioconv.classify.serialization import check_name
-        from audioconv.cli.train_stream import Sounds, refuse_options, train_detector
+        from audioconv.cli.train_stream import Sounds, check_negatives, refuse_options, train_detector
 
         refuse_options(
             epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume, history=history
         )
         check_output(check_name(out), force, ModelFileError)
-        texts, sounds = card_texts(card), Sounds.of(negatives, false_alarms)
-        data = load(folder, skip_broken, speaker=speaker, words=words and words.split(","))
+        check_negatives(negatives)
+        texts, data = card_texts(card), load(folder, skip_broken, speaker=speaker, words=words and words.split(","))
+        sounds = Sounds.of(negatives, false_alarms, sorted(set(data.labels.tolist())))
         data = checked(data, check, skip_broken, threads)
         sounds = sounds._replace(noises=background_noises(noise, folder, skip_broken))
         train_detector(data, out, sounds, texts, false_alarms_per_hour, model, seed, threads)

@@ -12,7 +12,7 @@ from audioconv.errors import ArgumentError
 if TYPE_CHECKING:
     from audioconv.classify import KeywordClassifier
     from audioconv.classify.dataset import Dataset
-    from audioconv.detect import Evaluation, KeywordDetector
+    from audioconv.detect import Evaluation, KeywordDetector, Negatives
     from audioconv.detect.calibration import FalseAlarmRate
     from audioconv.detect.evaluation.results import NegativeScore
 
@@ -36,8 +36,7 @@ def evaluate_fully(
     if negatives:
         alikes = [] if sound_alikes is None else sound_alikes.split(",")
         found = find_negatives(list(negatives), _keywords(model), split=split, sound_alikes=alikes)
-        for source, reasons in found.left_out.items():
-            say(f"{source}: left out are {', '.join(f'{count} that {why}' for why, count in reasons.items())}")
+        say_left_out(found)
     elif sound_alikes is not None:
         raise ArgumentError("--sound-alikes is about recordings of --negatives, which is not given")
     return evaluate(
@@ -50,6 +49,12 @@ def evaluate_fully(
         settings=EvaluationSettings(seed=seed, examples=examples),
         verbose=1,
     )
+
+
+def say_left_out(negatives: "Negatives") -> None:
+    """Say which recordings of folders are left out, and why."""
+    for source, reasons in negatives.left_out.items():
+        say(f"{source}: left out are {', '.join(f'{count} that {why}' for why, count in reasons.items())}")
 
 
 def write_report(

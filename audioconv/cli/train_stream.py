@@ -1,5 +1,6 @@
 """audioconv train --for stream: a folder of clips, and hours without the words, become a detector."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from audioconv.classify.dataset import Dataset
     from audioconv.models import FrameModelName
 
-CALIBRATION_SHARE = 5  # each fifth recording of negatives chooses thresholds, and is not trained on
+CALIBRATION_SHARE = 5  # a fifth of the negatives chooses thresholds, and is not trained on
 
 
 class Sounds(NamedTuple):
@@ -24,8 +25,8 @@ class Sounds(NamedTuple):
     noises: list[Path] | None = None
 
     @classmethod
-    def of(cls, negatives: Path | None, false_alarms: Path | None) -> Self:
-        """Those of folders.
+    def of(cls, negatives: Path | None, false_alarms: Path | None, labels: Iterable[str]) -> Self:
+        """Those of folders, for clips of these labels.
 
         Raises
         ------
@@ -34,7 +35,7 @@ class Sounds(NamedTuple):
         """
         from audioconv.io import sound_files
 
-        return cls(*_split_negatives(negatives), [] if false_alarms is None else sound_files(false_alarms))
+        return cls(*_split_negatives(negatives, labels), [] if false_alarms is None else sound_files(false_alarms))
 
 
 def train_detector(
@@ -87,8 +88,32 @@ def refuse_options(**options: object) -> None:
         raise ArgumentError(f"{', '.join(given)}: for classifiers of clips only, not with --for stream")
 
 
-def _split_negatives(negatives: Path | None) -> tuple[list[Path], list[Path]]:
-    """Recordings to train on, and those that thresholds are chosen by.
+def check_negatives(negatives: Path | None) -> None:
+    """Refuse what is no folder, or holds too few recordings whatever is in them.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    from audioconv.io import sound_files
+
+    if negatives is None:
+        return
+    if not negatives.is_dir():
+        raise ArgumentError(f"--negatives must be a folder, not {negatives}")
+    _check_count(negatives, len(sound_files(negatives)))
+
+
+def _check_count(negatives: Path, count: int) -> None:
+    if count < CALIBRATION_SHARE:
+        raise ArgumentError(
+            f"{negatives} holds {count} sound files without the words; at least {CALIBRATION_SHARE} are wanted, "
+            "because some are held out to choose thresholds by"
+        )
+
+
+def _split_negatives(negatives: Path | None, labels: Iterable[str]) -> tuple[list[Path], list[Path]]:
+    """Recordings without the words to train on, and those that choose thresholds: other folders, if there are many.
 
     Raises
     ------
@@ -98,13 +123,16 @@ def _split_negatives(negatives: Path | None) -> tuple[list[Path], list[Path]]:
     if negatives is None:
         say("without --negatives FOLDER, hours of sound without the words, a detector has many false alarms")
         return [], []
-    from audioconv.io import sound_files
+    from audioconv.classify.labels import NON_KEYWORD_LABELS
+    from audioconv.cli.evaluate_report import say_left_out
+    from audioconv.detect import find_negatives
 
-    files = sound_files(negatives)
-    if len(files) < CALIBRATION_SHARE:
-        raise ArgumentError(
-            f"{negatives} holds {len(files)} sound files; at least {CALIBRATION_SHARE} are wanted, "
-            "because some are held out to choose thresholds by"
-        )
-    held_out = files[::CALIBRATION_SHARE]
-    return [file for file in files if file not in held_out], held_out
+    found = find_negatives([negatives], [label for label in labels if label not in NON_KEYWORD_LABELS], split="train")
+    say_left_out(found)
+    files = [cast("Path", recording.sound) for recording in found.recordings]
+    _check_count(negatives, len(files))
+    folders = sorted({file.parent for file in files})
+    if len(folders) >= 2 * CALIBRATION_SHARE:
+        held = set(folders[::CALIBRATION_SHARE])
+        return [file for file in files if file.parent not in held], [file for file in files if file.parent in held]
+    return [file for i, file in enumerate(files) if i % CALIBRATION_SHARE], files[::CALIBRATION_SHARE]

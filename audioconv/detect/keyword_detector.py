@@ -205,12 +205,14 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         self.thresholds_ = np.full(len(classes), THRESHOLD)
         self.word_s_ = generator.word_s
         self.card_ = ModelCard().with_facts(
-            clips=sum(map(len, words)),
-            clips_of_other_words=len(others),
-            speakers=count_speakers(groups),
-            negatives_h=None if hours is None else round(hours.hours, 4),
-            captured_false_alarms=None if captured is None else len(captured),
-            background_noises=len(noises) or None,
+            {
+                "clips": sum(map(len, words)),
+                "clips_of_other_words": len(others),
+                "speakers": count_speakers(groups),
+                "negatives_h": None if hours is None else round(hours.hours, 4),
+                "captured_false_alarms": None if captured is None else len(captured),
+                "background_noises": len(noises) or None,
+            }
         )
         return self
 
@@ -265,7 +267,7 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             notices=notices,
         )
         self.card_ = self.card_.with_facts(
-            false_alarms_per_hour=float(false_alarms_per_hour), calibration_h=round(hours.hours, 4)
+            {"false_alarms_per_hour": float(false_alarms_per_hour), "calibration_h": round(hours.hours, 4)}
         )
         return self
 

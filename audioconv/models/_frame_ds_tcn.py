@@ -9,7 +9,7 @@ from audioconv._typing import DTypeLike
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
 
-PLANES = (16, 24)  # channels of the convolutions over time and frequency
+PLANES = (16, 24, 32)  # channels of the convolutions over time and frequency
 CHANNELS, KERNEL_SIZE, DILATIONS = 96, 7, (2, 2, 4, 2, 2, 4)  # of the blocks; dilations in rows of a stream
 STREAM_ROW, TRAINING_ROW = 2, 4  # frames from row to row
 
@@ -24,13 +24,13 @@ def frame_ds_tcn(
 ) -> nn.Sequential:
     """Make a frame-level DS-TCN: (batch, frames, features, 1) to logits (batch, rows, 1, classes).
 
-    A convolution of 5 x 5 taps with stride 2 in time and frequency to 16 channels and one of 3 x 3 with stride 2 in
-    frequency to 24; one over all frequencies to 96 channels; six residual blocks, each a depthwise convolution of 7
-    taps along time, dilated by 2, 2, 4, 2, 2 and 4 rows, batch norm, ReLU, a pointwise convolution and batch norm, and
-    ReLU after the sum; a pointwise convolution. Each convolution but the last has batch norm and no bias. All are
-    causal: no row depends on later frames. The receptive field is 201 frames.
+    A convolution of 5 x 5 taps with stride 2 in time and frequency to 16 channels and two of 3 x 3 with stride 2 in
+    frequency to 24 and 32; one over all frequencies to 96 channels; six residual blocks, each a depthwise convolution
+    of 7 taps along time, dilated by 2, 2, 4, 2, 2 and 4 rows, batch norm, ReLU, a pointwise convolution and batch
+    norm, and ReLU after the sum; a pointwise convolution. Each convolution but the last has batch norm and no bias.
+    All are causal: no row depends on later frames. The receptive field is 205 frames.
 
-    From the second convolution on every second row is enough for the rows after it, so that with `row_frames=4` each
+    From the third convolution on every second row is enough for the rows after it, so that with `row_frames=4` each
     second row is made, by the same weights, with half of the dilations and of the work. Training does that.
 
     The blocks are those of WeKws's DS-TCN (see `ds_tcn`), wider. The planes before them, as before the encoders of
@@ -72,7 +72,7 @@ def frame_ds_tcn(
     >>> network.forward(np.zeros((1, 98, 40, 1), "float32")).shape
     (1, 49, 1, 9)
     >>> sum(p.size for p in network.parameters().values())
-    89673
+    88969
     """
     if whole(row_frames, "row_frames") not in (STREAM_ROW, TRAINING_ROW):
         raise ArgumentError(f"row_frames must be {STREAM_ROW} or {TRAINING_ROW}, not {row_frames!r}")
@@ -88,9 +88,9 @@ def frame_ds_tcn(
         mix, norms = nn.Conv2d(CHANNELS, CHANNELS, 1, **draw), [nn.BatchNorm(CHANNELS, dtype=dtype) for _ in range(2)]
         return nn.Residual(nn.Sequential([along, norms[0], nn.ReLU(dtype), mix, norms[1]]), activation="relu")
 
-    first, second = PLANES
-    bands = -(-features // 4)
-    planes = conv(1, first, 5, 2, "same") + conv(first, second, 3, (stride, 2), "same")
-    rows = conv(second, CHANNELS, (1, bands), 1, "valid")
+    first, second, third = PLANES
+    planes = conv(1, first, 5, 2, "same") + conv(first, second, 3, (1, 2), "same")
+    planes += conv(second, third, 3, (stride, 2), "same")
+    rows = conv(third, CHANNELS, (1, -(-features // 8)), 1, "valid")
     last = nn.Conv2d(CHANNELS, classes, 1, rng=rng, dtype=dtype)
     return nn.Sequential([*planes, *rows, *map(block, DILATIONS), last])

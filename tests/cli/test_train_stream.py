@@ -17,7 +17,7 @@ class QuickTraining(DetectorTraining):
     """Other defaults, because the command has no option for them."""
 
     rounds: int = 1
-    steps: int = 80
+    steps: int = 250
     stretches: int = 80
     batch_size: int = 12
 
@@ -54,14 +54,15 @@ def test_a_detector_is_trained_and_listened_with(clips, negatives, tmp_path, mon
     assert done.exit_code == 0, done.output
     assert "2 words from" in done.stdout
     assert "too few to promise 2 false alarms an hour" in done.stderr
-    recording = np.concatenate([np.zeros(RATE, np.float32), word(500), np.zeros(RATE, np.float32), word(1500)])
-    ac.write(tmp_path / "stream.wav", np.pad(recording, (0, RATE)), RATE)
+    recording = np.concatenate([np.zeros(RATE), word(500), np.zeros(RATE), word(1500), np.zeros(RATE)])
+    recording += 1e-3 * np.random.default_rng(0).standard_normal(len(recording))
+    ac.write(tmp_path / "stream.wav", recording, RATE)
     listening = ("listen", out, "--file", tmp_path / "stream.wav", "--threshold", "0.3")
     heard = run(*listening, "--capture", tmp_path / "heard")
     assert "2 sounds are captured" in heard.stderr
     assert sorted(path.name.split("_")[0] for path in (tmp_path / "heard").iterdir()) == ["high", "low"]
     assert [line.split()[3] for line in heard.stdout.splitlines()[:-1]] == ["low", "high"]
-    ac.write(tmp_path / "faster.wav", ac.io.resample(np.pad(recording, (0, RATE)), RATE, 44100), 44100)
+    ac.write(tmp_path / "faster.wav", ac.io.resample(recording, RATE, 44100), 44100)
     other = run("listen", out, "--file", tmp_path / "faster.wav", "--threshold", "0.3", "--block", 441)
     assert [line.split()[3] for line in other.stdout.splitlines()[:-1]] == ["low", "high"]
     assert "resampled from 44100" in other.stderr
@@ -82,7 +83,7 @@ def test_negatives_are_for_detectors_and_must_suffice(clips, negatives, tmp_path
     for k in range(2):
         (negatives / f"{k}.wav").unlink()
     line = refused("train", clips, "--out", out, "--for", "stream", "--negatives", negatives, "--no-check")
-    assert "holds 3 sound files; at least 5 are wanted" in line
+    assert "holds 3 sound files without the words; at least 5 are wanted" in line
     options = ("--epochs", 3, "--balance", "--no-augment")
     line = refused("train", clips, "--out", out, "--for", "stream", *options)
     assert "--epochs, --balance, --no-augment: for classifiers of clips only" in line
@@ -99,3 +100,20 @@ def test_a_card_is_looked_at_first(clips, tmp_path, text, says):
         (tmp_path / "card.toml").write_text(text)
     for more in ((), ("--for", "stream")):
         assert says in refused("train", clips, "--out", tmp_path / "m", "--card", tmp_path / "card.toml", *more)
+
+
+def test_negatives_that_hold_the_words_or_are_not_for_training_are_left_out(tmp_path, capsys):
+    from audioconv.cli.train_stream import Sounds
+
+    rows = [(f"{reader}/{k}.wav", "a long story", "train") for reader in range(10) for k in range(3)]
+    rows += [("0/no.wav", "oh no", "train"), ("1/know.wav", "I know", "train"), ("2/v.wav", "a story", "val")]
+    (tmp_path / "manifest.csv").write_text("file,text,split\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    sounds = Sounds.of(tmp_path, None, ["no", "unknown"])
+    names = [{path.relative_to(tmp_path).as_posix() for path in part} for part in (sounds.negatives, sounds.held_out)]
+    assert names[0] | names[1] == {row[0] for row in rows[:30]}
+    assert {name.split("/")[0] for name in names[1]} == {"0", "5"}  # other readers than those that are trained on
+    assert not {name.split("/")[0] for name in names[0]} & {"0", "5"}
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 that hold a keyword, 1 that hold a sound-alike, 1 that are not in the part train" in said
+    assert "must be a folder" in refused("train", tmp_path, "--out", tmp_path / "m", "--for", "stream",
+                                         "--negatives", tmp_path / "manifest.csv")  # fmt: skip

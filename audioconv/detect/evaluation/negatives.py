@@ -18,6 +18,10 @@ from audioconv.detect.negatives import Sources
 from audioconv.errors import ArgumentError, AudioFileError
 
 COLUMNS = {"file", "text", "keywords", "split", "label"}
+HOMOPHONES = {  # of words that keywords often are, also in running speech
+    "no": {"know"}, "right": {"write", "rite", "wright"}, "one": {"won"}, "two": {"too"}, "four": {"fore"},
+    "eight": {"ate"},
+}  # fmt: skip
 WORDS_AROUND = 6  # of a transcript, before and after a place
 
 
@@ -71,8 +75,8 @@ def find_negatives(
     """List recordings without keywords.
 
     Of a folder with a `manifest.csv` that has a column `text` (what is said) or `keywords`, recordings that hold a
-    keyword or one of its sound-alikes as a word are left out; and where it has a column `split` with the part that is
-    evaluated, those of other parts.
+    keyword, a homophone of one (know, write, won, too, fore, ate) or a sound-alike that is given as a word are left
+    out; and where it has a column `split` with the part that is wanted, those of other parts.
 
     Parameters
     ----------
@@ -101,7 +105,8 @@ def find_negatives(
         sources = [sources]
     if not isinstance(sources, Iterable):
         raise ArgumentError(f"negatives must be sound files, folders of them, or float arrays, not {sources!r}")
-    given: list[Any] = list(sources)
+    given, wanted = list[Any](sources), {word.lower() for word in keywords}
+    alikes = {word.lower() for word in sound_alikes}.union(*(HOMOPHONES.get(word, ()) for word in wanted)) - wanted
     for number, source in enumerate(given):
         if not io.is_path(source):
             sound = arrays.floating(source, f"recording {number}", (1,)).astype(np.float32, copy=False)
@@ -109,7 +114,7 @@ def find_negatives(
             continue
         path = Path(os.fsdecode(source))
         if path.is_dir():
-            _walk(path, found, {word.lower() for word in keywords}, split, {word.lower() for word in sound_alikes})
+            _walk(path, found, wanted, split, alikes)
         else:
             found.recordings.append(NegativeRecording("files", str(path), path))
     if not found.recordings:
