@@ -71,7 +71,7 @@ def evaluate(
     skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
-    """Measure how well a model does, on clips, in streams, and in hours without its words.
+    """Measure a model on clips, in streams and in other sound.
 
     Prints accuracy with its 95 % interval, confusion matrix and the recall of each class. Clips that the model was
     trained on are left out, unless --split is train or all. Of a detector, and with --out or --negatives of a

@@ -71,7 +71,7 @@ class Summary:
     1  GlobalAveragePool     8                      0              0
     2  Dense                 2                     18             16
     all                                          122          9,424
-    stream: receptive field 3 frames (30 ms), look-ahead 1 frames (10 ms), 112 multiply-adds a frame, state 14.1 kB
+    stream: receptive field 3 frames (30 ms), look-ahead 1 frames (10 ms), 112 multiply-adds a frame, state 13.0 kB
     >>> network.summary((98, 4))
     Summary(3 layers, 122 parameters, 9,424 multiply-adds)
     """
