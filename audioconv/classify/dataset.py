@@ -136,6 +136,7 @@ def load_dataset(
     seed: RandomState = 0,
     speaker: str | None = None,
     words: Sequence[str] | None = None,
+    balance_unknown: bool = True,
     missing: bool = False,
 ) -> Dataset:
     """List the labelled clips of a folder.
@@ -154,7 +155,9 @@ def load_dataset(
         A regular expression that finds the speaker in the name of each file, without its folder: its first group, or
         all that it matches. "^(.+)_nohash" for Speech Commands. By default speakers are those of the manifest.
     words : list of labels, optional
-        The words to tell apart. Clips of all other labels are "unknown", in each split as many as of a word on average.
+        The words to tell apart. Clips of all other labels are "unknown".
+    balance_unknown : bool
+        Of the unknown words choose in each split only as many clips as there are of a word on average.
     missing : bool
         Keep files of the manifest that do not exist, to be reported by `audit` with all others that cannot be read.
 
@@ -199,22 +202,23 @@ def load_dataset(
     else:
         splits = official_splits
     data = Dataset(files, labels, groups, np.array(splits), notices, official=bool(official_splits))
-    return data if words is None else _only(data, list(words), seed)
+    return data if words is None else _only(data, list(words), balance_unknown, seed)
 
 
-def _only(data: Dataset, words: list[str], seed: int) -> Dataset:
-    """The clips of some labels, and a choice of all others as unknown words: in each split as many as of a word."""
+def _only(data: Dataset, words: list[str], balance_unknown: bool, seed: int) -> Dataset:
+    """The clips of some labels, and all others or a choice of them, in each split as many as of a word, as unknown."""
     if missing := sorted(set(words) - set(data.labels.tolist())):
         raise ArgumentError(f"words must be labels of the clips, and {', '.join(missing)} are not")
     rng, known = np.random.default_rng(seed), np.isin(data.labels, words)
+    data = replace(data, labels=np.where(known, data.labels, UNKNOWN))
+    if not balance_unknown:
+        return data
     chosen = [np.flatnonzero(known)]
     for split in SPLITS:
         others = np.flatnonzero(~known & (data.splits == split))
         count = round((known & (data.splits == split)).sum() / len(words))
         chosen.append(rng.permutation(others)[:count])
-    return replace(data, labels=np.where(known, data.labels, UNKNOWN)).select(
-        np.isin(np.arange(len(data)), np.concatenate(chosen))
-    )
+    return data.select(np.isin(np.arange(len(data)), np.concatenate(chosen)))
 
 
 def _speakers(files: list[str], pattern: str) -> list[str]:

@@ -123,7 +123,9 @@ def train(
         )
         check_output(check_name(out), force, ModelFileError)
         check_negatives(negatives)
-        texts, data = card_texts(card), load(folder, skip_broken, speaker=speaker, words=words and words.split(","))
+        texts, chosen = card_texts(card), words and words.split(",")
+        # all other words are background to a detector: the more it has heard, the fewer are told
+        data = load(folder, skip_broken, speaker=speaker, words=chosen, balance_unknown=False)
         sounds = Sounds.of(negatives, false_alarms, sorted(set(data.labels.tolist())))
         data = checked(data, check, skip_broken, threads)
         sounds = sounds._replace(noises=background_noises(noise, folder, skip_broken))

@@ -28,11 +28,12 @@ def load(
     *,
     speaker: str | None = None,
     words: Sequence[str] | None = None,
+    balance_unknown: bool = True,
 ) -> "Dataset":
     """A folder of labelled clips, its notices said; with `skip_broken` files of its manifest may be missing."""
     from audioconv.classify import load_dataset
 
-    data = load_dataset(folder, missing=skip_broken, speaker=speaker, words=words)
+    data = load_dataset(folder, missing=skip_broken, speaker=speaker, words=words, balance_unknown=balance_unknown)
     for notice in data.notices if say_split or data.official else data.notices[:-1]:
         say(notice)
     return data

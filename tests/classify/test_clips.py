@@ -246,6 +246,12 @@ def test_words_are_chosen_and_all_others_are_unknown(folder):
     for split, count in (("train", 14), ("val", 3), ("test", 3)):
         assert (data.part(split).labels == "unknown").sum() == count
     assert load_dataset(folder, words=["yes", "no"]).files == data.files
+    everything = load_dataset(folder, words=["yes", "no"], balance_unknown=False)
+    assert dict(zip(*np.unique(everything.labels, return_counts=True), strict=True)) == {
+        "no": 20,
+        "unknown": 40,
+        "yes": 20,
+    }
     with pytest.raises(ac.ArgumentError, match="and perhaps are not"):
         load_dataset(folder, words=["yes", "perhaps"])
 
