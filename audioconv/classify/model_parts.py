@@ -22,10 +22,11 @@ SAMPLE_RATES = 100, 768_000
 MOST_LABELS = 10_000
 MOST_BANDS = 1024
 MOST_MS = 1000.0  # of a window and of a hop
+MOST_FILTER_WEIGHTS = 1 << 24  # zeros included
 LEAST_HOP_MS = 1.0  # with less, frames take more memory than the sound
 MOST_CLIP_NUMBERS = 1 << 22  # of the features of a clip, in all versions of test-time augmentation
 PARITY = 1e-5  # by which posteriors of the probe may differ from those of where the model was made
-PROBE_S, MOST_PROBE = 0.5, 1 << 20
+PROBE_S, HEARD_S, MOST_PROBE = 0.1, 2.0, 1 << 20  # what is stored, and what it is repeated to
 _Network = TypeVar("_Network", bound=models.Network)
 LABEL_DTYPES = re.compile(r"[<>|=]?(U\d{1,3}|b1|[iu][1248]|f[248])")
 
@@ -86,7 +87,7 @@ def stored_classes(settings: StoredSettings) -> Array:
 # --- features ---
 
 
-def stored_features(settings: StoredSettings, filters: Array, sample_rate: int) -> LogMel | Mfcc:
+def stored_features(settings: StoredSettings, arrays: Mapping[str, Array], sample_rate: int) -> LogMel | Mfcc:
     """The features of a model file.
 
     Raises
@@ -102,12 +103,46 @@ def stored_features(settings: StoredSettings, filters: Array, sample_rate: int) 
     settings.number("window_ms", 0, MOST_MS), settings.number("hop_ms", LEAST_HOP_MS, MOST_MS)
     settings.whole("n_mels", 1, MOST_BANDS)
     given = {name: value for name, value in settings.values.items() if name != "kind"}
-    return KINDS[kind](**given, filters=filters)
+    return KINDS[kind](**given, filters=_stored_filters(arrays))
 
 
 def features_settings(features: LogMel | Mfcc) -> dict[str, Any]:
-    """What `stored_features` reads."""
+    """The settings that `stored_features` reads."""
     return features.settings() | {"kind": type(features).__name__}
+
+
+def features_arrays(features: LogMel | Mfcc) -> dict[str, Array]:
+    """The arrays that `stored_features` reads: of each mel filter the weights from its first to its last one."""
+    bins = features.filters.shape[1]
+    spans = []
+    for row in features.filters:
+        used = np.flatnonzero(row)
+        spans.append((used[0], used[-1] + 1) if used.size else (0, 0))
+    weights = [row[first:end] for row, (first, end) in zip(features.filters, spans, strict=True)]
+    return {
+        "filter_bins": np.array([bins]),
+        "filter_spans": np.array(spans, np.int32),
+        "filter_weights": np.concatenate(weights),
+    }
+
+
+def _stored_filters(arrays: Mapping[str, Array]) -> Array:
+    """Mel filters as `features_arrays` gives them, or as files had them that were written before: with their zeros."""
+    if "filters" in arrays:
+        return stored_array(arrays, "filters", "float64", (None, None))
+    bins = int(stored_array(arrays, "filter_bins", "int64", (1,), 1, MOST_FILTER_WEIGHTS)[0])
+    spans = stored_array(arrays, "filter_spans", "int32", (None, 2), 0, bins)
+    sizes = np.diff(spans.astype(np.int64), axis=1).ravel()
+    weights = stored_array(arrays, "filter_weights", "float64", (None,))
+    if (sizes < 0).any() or sizes.sum() != weights.size or len(spans) * bins > MOST_FILTER_WEIGHTS:
+        raise ShapeError(
+            f"filter_spans must be the first bins and the ends of filters of {bins} bins with {weights.size} weights "
+            f"in all, and at most {MOST_FILTER_WEIGHTS} with zeros; they have {sizes.sum()} in {len(spans)} filters"
+        )
+    filters = np.zeros((len(spans), bins))
+    for row, (first, end), own in zip(filters, spans, np.split(weights, np.cumsum(sizes)), strict=False):
+        row[first:end] = own
+    return filters
 
 
 def labels_settings(classes: Array) -> dict[str, Any]:
@@ -159,15 +194,16 @@ def stored_network(build: Callable[[np.random.Generator], _Network], arrays: Map
     network = build(_Undrawn(sum(array.size for array in weights.values())))
     own = network.state_dict()
     for name, array in weights.items():
-        if name in own and array.dtype != own[name].dtype:
+        if name in own and array.dtype not in (own[name].dtype, np.float16):
             raise ArgumentError(f"weight {name} must be {own[name].dtype}, not {array.dtype}")
         _check_finite(name, array)
+        weights[name] = array.astype(own[name].dtype if name in own else array.dtype, copy=False)
     network.load_state_dict(weights)
     return network
 
 
 def network_arrays(network: models.Network) -> dict[str, Array]:
-    """What `stored_network` reads.
+    """What `stored_network` reads; numbers that half precision holds exactly are stored so.
 
     Raises
     ------
@@ -178,7 +214,13 @@ def network_arrays(network: models.Network) -> dict[str, Array]:
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ModelFileError(f"the weights {name} are not finite, so that there is no model to save; train it anew")
-    return {NETWORK + name: array for name, array in weights.items()}
+    return {NETWORK + name: _narrowed(array) for name, array in weights.items()}
+
+
+def _narrowed(array: Array) -> Array:
+    with np.errstate(over="ignore"):
+        half: Array = array.astype(np.float16)
+    return half if np.array_equal(half, array) else array
 
 
 def stored_array(
@@ -219,16 +261,20 @@ def _check_finite(name: str, array: Array) -> None:
 
 
 def parity_record(posteriors: Callable[[Float32Array], Float32Array], sample_rate: int) -> dict[str, Array]:
-    """A probe, a sweep in noise of 16 bits, and the posteriors that a model gives of it."""
+    """A probe, a sweep in noise of 16 bits, and the posteriors that a model gives of it over and over."""
     times_s = np.arange(round(PROBE_S * sample_rate)) / sample_rate
     sweep = np.sin(2 * np.pi * sample_rate / 8 * times_s**2 / PROBE_S)
     noise = np.random.default_rng(0).standard_normal(times_s.size)
     probe = np.rint(3000 * sweep + 300 * noise).astype(np.int16)
-    return {"probe": probe, "probe_posteriors": posteriors(_sound(probe))}
+    return {"probe": probe, "probe_posteriors": posteriors(_sound(probe, sample_rate))}
 
 
 def check_parity(
-    path: Path, posteriors: Callable[[Float32Array], Float32Array], arrays: Mapping[str, Array], parity: float
+    path: Path,
+    posteriors: Callable[[Float32Array], Float32Array],
+    arrays: Mapping[str, Array],
+    sample_rate: int,
+    parity: float,
 ) -> float:
     """Return by how much the posteriors of the stored probe differ at most from the stored ones.
 
@@ -243,10 +289,11 @@ def check_parity(
     if not 0 < probe.size <= MOST_PROBE:
         raise ShapeError(f"probe must have from 1 to {MOST_PROBE} samples, not {probe.size}")
     wanted = stored_array(arrays, "probe_posteriors", "float32", (None, None), least=0)
-    found = posteriors(_sound(probe))
-    if found.shape != wanted.shape:
+    found = posteriors(_sound(probe, sample_rate))
+    # files that were written before have the first rows only
+    if found.shape[1] != wanted.shape[1] or not 0 < len(wanted) <= len(found):
         raise ShapeError(f"probe_posteriors must have shape {found.shape}, not {wanted.shape}")
-    deviation = float(np.abs(found - wanted).max(initial=0))
+    deviation = float(np.abs(found[: len(wanted)] - wanted).max(initial=0))
     if not deviation <= parity:
         raise ModelFileError(
             f"{path} does not give the posteriors here that it gave where it was made: they differ by {deviation:.1g}, "
@@ -255,6 +302,7 @@ def check_parity(
     return deviation
 
 
-def _sound(probe: Array) -> Float32Array:
-    sound: Float32Array = probe.astype(np.float32) / np.float32(1 << 15)
+def _sound(probe: Array, sample_rate: int) -> Float32Array:
+    """What is heard of a probe: so much that it goes through all of a network, from little that is stored."""
+    sound: Float32Array = np.resize(probe.astype(np.float32) / np.float32(1 << 15), round(HEARD_S * sample_rate))
     return sound

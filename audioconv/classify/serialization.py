@@ -19,6 +19,7 @@ from audioconv.classify.model_parts import (
     check_clip_size,
     check_kind,
     check_parity,
+    features_arrays,
     features_settings,
     labels_settings,
     network_arrays,
@@ -79,7 +80,7 @@ def save(classifier: "KeywordClassifier", path: Path) -> None:
     check_name(path)
     scorer = classifier.scorer_
     arrays = network_arrays(scorer.network)
-    arrays |= {"mean": scorer.mean, "std": scorer.std, "filters": scorer.features.filters}
+    arrays |= {"mean": scorer.mean, "std": scorer.std} | features_arrays(scorer.features)
     arrays |= parity_record(_posteriors(scorer), scorer.sample_rate)
     digests = {name: getattr(classifier, f"{name}_") for name in DIGESTS}
     arrays |= {name: array for name, array in digests.items() if array is not None}
@@ -166,7 +167,8 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
         check_settings(classifier)
         classifier.scorer_ = _scorer(made_by, classifier.clip_length, arrays, settings)
         _restore(classifier, arrays, settings)
-        classifier.parity_ = check_parity(path, _posteriors(classifier.scorer_), arrays, parity_of(classifier.scorer_))
+        scorer = classifier.scorer_
+        classifier.parity_ = check_parity(path, _posteriors(scorer), arrays, scorer.sample_rate, parity_of(scorer))
     return classifier
 
 
@@ -197,8 +199,7 @@ def _split(settings: StoredSettings) -> dict[str, Any] | None:
 def _scorer(model: Any, clip_length: int, arrays: dict[str, Array], settings: StoredSettings) -> Scorer:
     """The scorer that `save` serialised."""
     classes, sample_rate = stored_classes(settings), settings.whole("sample_rate", *SAMPLE_RATES)
-    filters = stored_array(arrays, "filters", "float64", (None, None))
-    features = stored_features(settings.part("features"), filters, sample_rate)
+    features = stored_features(settings.part("features"), arrays, sample_rate)
     pitches = settings.numbers("tta_pitch_factors", *PITCH_FACTORS, MOST_VERSIONS)
     shifts = settings.numbers("tta_shifts_s", -MOST_SHIFT_S, MOST_SHIFT_S, MOST_VERSIONS)
     check_clip_size(features, clip_length, len(pitches) * len(shifts))

@@ -13,6 +13,7 @@ from audioconv.classify.model_parts import (
     SAMPLE_RATES,
     check_kind,
     check_parity,
+    features_arrays,
     features_settings,
     labels_settings,
     network_arrays,
@@ -49,7 +50,7 @@ def save(detector: "KeywordDetector", path: Path) -> None:
     check_name(path)
     scorer = detector.scorer_
     arrays = network_arrays(scorer.network)
-    arrays |= {"mean": scorer.mean, "std": scorer.std, "filters": scorer.features.filters}
+    arrays |= {"mean": scorer.mean, "std": scorer.std} | features_arrays(scorer.features)
     arrays |= {"thresholds": detector.thresholds_, "word_s": detector.word_s_}
     arrays |= parity_record(scorer.posteriors, scorer.sample_rate)
     settings = labels_settings(scorer.classes) | {
@@ -96,7 +97,7 @@ def load(cls: type[_Detector], path: Path, model: "models.ModelFactory | None" =
         detector.history_ = settings.records("history", MOST_ROUNDS)
         detector.interrupted_ = settings.flag("interrupted")
         detector.seed_, detector.card_ = int(settings.values["seed"]), card_of(settings.values["card"])
-        detector.parity_ = check_parity(path, detector.scorer_.posteriors, arrays, PARITY)
+        detector.parity_ = check_parity(path, detector.scorer_.posteriors, arrays, detector.sample_rate, PARITY)
     return detector
 
 
@@ -128,8 +129,7 @@ def is_detector(path: Path) -> bool:
 def _scorer(model: Any, arrays: dict[str, Array], settings: StoredSettings) -> FrameScorer:
     """The scorer that `save` serialised."""
     classes, sample_rate = stored_classes(settings), settings.whole("sample_rate", *SAMPLE_RATES)
-    filters = stored_array(arrays, "filters", "float64", (None, None))
-    features = stored_features(settings.part("features"), filters, sample_rate)
+    features = stored_features(settings.part("features"), arrays, sample_rate)
     if not isinstance(features, LogMel):
         raise ArgumentError("the features of a detector must be LogMel")
     network = stored_network(lambda rng: models.build_frames(model, 1 + len(classes), features.n_features, rng), arrays)

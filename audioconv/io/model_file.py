@@ -27,7 +27,7 @@ MOST_ARRAYS = 4096
 MOST_DIMENSIONS = 8
 MOST_SAID = 600  # characters of what an error quotes
 LENGTH_BYTES = 8  # of the header's length, with which a file begins
-DTYPES = {"F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U64": "<u8"}
+DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U64": "<u8"}
 NAME = re.compile(r"[\w.\-]{1,200}", re.ASCII)
 
 

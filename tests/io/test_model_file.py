@@ -18,6 +18,7 @@ from audioconv.io.stored_settings import StoredSettings
 ARRAYS = {
     "network.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
     "filters": np.ones((2, 2)),
+    "halves": np.array([0.5, 65504.0], np.float16),
     "empty": np.zeros((0, 3), np.float32),
     "one": np.array([3], np.int64),
     "trained_on": np.arange(3, dtype=np.uint64),
@@ -63,7 +64,7 @@ F32 = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 @pytest.mark.parametrize(
     ("arrays", "data", "says"),
     [
-        ({"a": F32 | {"dtype": "F16"}}, 8, "array a has dtype 'F16'; known are F32"),
+        ({"a": F32 | {"dtype": "BF16"}}, 8, "array a has dtype 'BF16'; known are F16, F32"),
         ({"a": F32 | {"dtype": 3}}, 8, "dtype 3"),
         ({"a": F32 | {"dtype": ["F32"]}}, 8, "dtype"),
         ({"a": F32 | {"shape": [-2]}}, 8, "shape"),
