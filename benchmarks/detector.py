@@ -1,8 +1,8 @@
 """Streams that one core follows in real time: the detector of words, and beside it the clip model that slides.
 
-The detector has the architecture of `train --for stream` and weights that were never trained, because these cost the
-same; the clip model is the one that comes along. Processor time and not time by the clock, because it hardly depends on
-what else a machine does; what is beside it in the caches does matter, so that many streams take turns as on a server.
+Both have the architectures of `train` and weights that were never trained, because these cost the same. Processor time
+and not time by the clock, because it hardly depends on what else a machine does; what is beside it in the caches does
+matter, so that many streams take turns as on a server.
 """
 
 import os
@@ -13,7 +13,7 @@ import numpy as np
 from side_by_side import show
 
 import audioconv as ac
-from audioconv import detect, models
+from audioconv import classify, detect, models
 
 RATE_HZ, WORDS, STREAMS, SECONDS, REPEATS = 16000, 8, 100, 0.5, 3
 MB = 1e6
@@ -23,13 +23,13 @@ KEPT = []
 def main(options):
     sound = (np.random.default_rng(0).standard_normal(round(SECONDS * RATE_HZ)) * 0.05).astype(np.float32)
     os.environ["AUDIOCONV_THREADS"] = "1"
-    scorer, clips = untrained(), ac.KeywordClassifier.load()
+    scorer, clips = untrained(), untrained_clips()
     card = ac.io.resample(sound, RATE_HZ, 48000)
     kinds = (
         ("detector", RATE_HZ, sound, lambda: detect.DetectorStream(scorer, 0.9)),
         ("detector", 48000, card, lambda: detect.DetectorStream(scorer, 0.9, sample_rate=48000)),
         ("detector in a chain", 48000, card, lambda: monitor(scorer)),
-        ("clip model sliding", RATE_HZ, sound, lambda: clips.stream(threshold=0.9)),
+        ("clip model sliding", RATE_HZ, sound, lambda: classify.SlidingWindowDetector(clips, threshold=0.9)),
     )  # fmt: skip
     rows = [row(name, rate_hz, samples, make) for name, rate_hz, samples, make in kinds]
     base = rows[-1]
@@ -49,6 +49,16 @@ def untrained():
     network = models.build_frames("ds-tcn", 1 + WORDS, 40, 0)
     words = np.array([f"word {k}" for k in range(WORDS)])
     return detect.FrameScorer(words, ac.LogMel(), network, np.full(40, -6, np.float32), np.full(40, 3, np.float32))
+
+
+def untrained_clips():
+    model, config = models.MODELS["tc-resnet8"], classify.TrainingConfig()
+    features = model.features(RATE_HZ)
+    network = models.build(model, 1 + WORDS, features.n_features, 0, features.frames(RATE_HZ))
+    words = np.array(["unknown", *(f"word {k}" for k in range(WORDS))])
+    statistics = np.zeros(features.n_features, np.float32), np.ones(features.n_features, np.float32)
+    versions = config.tta_pitch_factors, config.tta_shifts_s
+    return classify.Scorer(words, features, network, *statistics, RATE_HZ, *versions)
 
 
 def monitor(scorer):

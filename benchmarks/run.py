@@ -19,7 +19,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     detector  streams that a core follows: the detector of words, and the clip model that slides
     keywords  words in a stream of noise; needs AUDIOCONV_DATA
     words     words in streams, and in hours of speech without them; needs AUDIOCONV_DATA
-    shipped   the model that comes along, in streams; needs AUDIOCONV_DATA
+    shipped   the detector that comes along; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
 PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW

@@ -62,7 +62,7 @@ def _streams(shelf, seeds, split):
     print_figures("eight words in streams", rows + [_mean(detectors)] * (len(detectors) > 1))
     sums = [_sum(each) for each in zip(*by_word, strict=True)]
     if sums:
-        show(f"false alarms in read speech (detectors: {len(by_word)})", [_flat(row) for row in sums])
+        show(f"false alarms in read speech (detectors: {len(by_word)})", [as_text(row) for row in sums])
     return rows and {"models": rows, "by word": sums}
 
 
@@ -142,7 +142,7 @@ def print_figures(title, rows):
     show(title, [{"": key, **{str(i): row.get(key) for i, row in enumerate(flat)}} for key in keys])
 
 
-def _flat(row):
+def as_text(row):
     return {key: _text(key, value) if not isinstance(value, tuple) else _span(*value) for key, value in row.items()}
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import audioconv as ac
 from tests import surface
+from tests.models_at_random import random_classifier
 from tests.tone_detector import tone_evaluation
 
 X = np.linspace(-0.5, 0.5, 4000, dtype=np.float32)
@@ -34,10 +35,6 @@ def classifier():
 def dataset():
     labels = np.array(["yes", "no", "other"] * 300)
     return ac.classify.Dataset([f"{i}.wav" for i in range(900)], labels, None, np.repeat("train", 900))
-
-
-def fitted():
-    return ac.KeywordClassifier.load()
 
 
 def frame_scorer():
@@ -77,10 +74,10 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.classify.Finding": lambda: ac.classify.Finding("silent", "2 clips are silent", ("a.wav", "b.wav")),
     "audioconv.classify.FixedChunks": lambda: ac.classify.FixedChunks(16000),
     "audioconv.classify.ModelCard": lambda: ac.classify.ModelCard(licence="CC BY 4.0", facts={"clips": 300}),
-    "audioconv.classify.PosteriorStream": lambda: fitted().scorer_.stream(),
-    "audioconv.classify.Scorer": lambda: fitted().scorer_,
+    "audioconv.classify.PosteriorStream": lambda: random_classifier().scorer_.stream(),
+    "audioconv.classify.Scorer": lambda: random_classifier().scorer_,
     "audioconv.classify.Segment": lambda: ac.classify.Segment(X, 0.5, 0.75, -12.0, None),
-    "audioconv.classify.SlidingWindowDetector": lambda: fitted().stream(),
+    "audioconv.classify.SlidingWindowDetector": lambda: random_classifier().stream(),
     "audioconv.classify.TrainingConfig": lambda: ac.classify.TrainingConfig(),
     "audioconv.detect.Evaluation": tone_evaluation,
     "audioconv.detect.EvaluationSettings": lambda: ac.detect.EvaluationSettings(examples=100),

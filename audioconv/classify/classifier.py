@@ -24,8 +24,6 @@ from audioconv.classify.scorer import Scorer
 from audioconv.classify.sliding_window import THRESHOLD
 from audioconv.classify.training_config import TrainingConfig
 
-SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
-
 
 class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # type: ignore[misc]  # scikit-learn has no types
     """A small convolutional network that tells words apart, in clips and in streams.
@@ -299,13 +297,12 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         serialization.save(self, path)
 
     @classmethod
-    def load(cls, path: Path = SHIPPED, model: models.ModelFactory | None = None) -> Self:
+    def load(cls, path: Path, model: models.ModelFactory | None = None) -> Self:
         """Load a model that `save` serialised, with its parameters.
 
         Parameters
         ----------
         path : path
-            By default the shipped model: ten English words, learnt from people and from synthetic speech.
         model : function, optional
             That made the network, where it was not one of `audioconv.models.MODELS`.
 

@@ -43,12 +43,15 @@ class Scorer:
 
     Examples
     --------
-    >>> import audioconv as ac
-    >>> scorer = ac.KeywordClassifier.load().scorer_
+    >>> import numpy as np, audioconv as ac
+    >>> network = ac.models.build("tc-resnet8", 2, 40, 0, 98)  # as it is before training
+    >>> still, ones = np.zeros(40, "float32"), np.ones(40, "float32")
+    >>> words = np.array(["no", "yes"])
+    >>> scorer = ac.classify.Scorer(words, ac.LogMel(), network, still, ones, 16000, (0.9, 1.0, 1.1), (0.0,))
     >>> scorer
-    Scorer(11 classes, clips of 16000 samples at 16000 Hz, test-time augmentation by 5 pitches and 2 shifts)
+    Scorer(2 classes, clips of 16000 samples at 16000 Hz, test-time augmentation by 3 pitches and 1 shifts)
     >>> scorer.posteriors(np.zeros(16000, np.float32)).shape
-    (1, 11)
+    (1, 2)
     """
 
     classes: Array
@@ -208,9 +211,13 @@ class PosteriorStream(GuardedStage):
     Examples
     --------
     >>> import numpy as np, audioconv as ac
-    >>> stream = ac.KeywordClassifier.load().scorer_.stream()
+    >>> network = ac.models.build("tc-resnet8", 2, 40, 0, 98)  # as it is before training
+    >>> still, ones = np.zeros(40, "float32"), np.ones(40, "float32")
+    >>> words = np.array(["no", "yes"])
+    >>> scorer = ac.classify.Scorer(words, ac.LogMel(), network, still, ones, 16000, (1.0,), (0.0,))
+    >>> stream = scorer.stream()
     >>> stream
-    PosteriorStream(11 classes, a window of 16000 samples each 800 samples)
+    PosteriorStream(2 classes, a window of 16000 samples each 800 samples)
     >>> len(stream.process(np.zeros(17000, "float32"))), len(stream.flush())
     (2, 1)
     """

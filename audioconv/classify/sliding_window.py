@@ -50,9 +50,13 @@ class SlidingWindowDetector(GuardedStage):
     Examples
     --------
     >>> import numpy as np, audioconv as ac
-    >>> detector = ac.KeywordClassifier.load().stream(threshold=0.8)
+    >>> network = ac.models.build("tc-resnet8", 2, 40, 0, 98)  # as it is before training
+    >>> still, ones = np.zeros(40, "float32"), np.ones(40, "float32")
+    >>> words = np.array(["no", "unknown"])
+    >>> scorer = ac.classify.Scorer(words, ac.LogMel(), network, still, ones, 16000, (1.0,), (0.0,))
+    >>> detector = ac.classify.SlidingWindowDetector(scorer, threshold=0.8)
     >>> detector
-    SlidingWindowDetector(11 classes, threshold=0.8, smoothing_s=0.3, min_duration_s=0.1, refractory_s=1.25)
+    SlidingWindowDetector(2 classes, threshold=0.8, smoothing_s=0.3, min_duration_s=0.1, refractory_s=1.25)
     >>> detector.process(np.zeros(32000, "float32")) + detector.flush()
     []
     """

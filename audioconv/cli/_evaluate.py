@@ -54,8 +54,13 @@ _Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of the
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Model file.")],
-    folder: Annotated[Path, typer.Argument(help="A folder a label, or manifest.csv: file,label,speaker,split.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="[MODEL]", help="Model file; by default the detector that comes along.")
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="FOLDER", help="A folder a label, or manifest.csv: file,label,speaker,split."),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="Part to use: train, val, test or all; test if the manifest has one, else all that is new."),
@@ -79,7 +84,10 @@ def evaluate(
     """
     from audioconv.cli.evaluate_report import evaluate_fully, print_streams, write_report
     from audioconv.detect import is_detector
+    from audioconv.detect.serialization import SHIPPED
 
+    if folder is None:  # of two arguments the first one may be left out
+        model, folder = SHIPPED, model
     detector = is_detector(model)
     if out is not None:
         from audioconv.report._save_evaluation import check_evaluation_folder

@@ -15,7 +15,12 @@ _MOST_ITEMS = 20  # of a list that are shown; all with --json
 
 
 def info(
-    file: Annotated[str, typer.Argument(help="Model or sound file; - is a sound on standard input.")],
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="Model or sound file; - is a sound on standard input. By default the detector that comes along."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
     partial: Partial = False,
 ) -> None:
@@ -26,6 +31,10 @@ def info(
     """
     from audioconv.io.model_file import seems_model
 
+    if file is None:
+        from audioconv.detect.serialization import SHIPPED
+
+        file = str(SHIPPED)
     if Path(file).suffix.lower() in _MODEL_SUFFIXES or seems_model(file):
         from audioconv.detect.model_info import model_info
 

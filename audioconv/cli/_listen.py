@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def listen(
     model: Annotated[
-        Path | None, typer.Argument(help="Model file; by default the one that comes along, which knows ten words.")
+        Path | None, typer.Argument(help="Model file; by default the detector that comes along, of eight words.")
     ] = None,
     file: Annotated[
         str | None,
@@ -79,12 +79,12 @@ def listen(
 
 
 def _load(model: Path | None) -> "KeywordClassifier | KeywordDetector":
-    """The model of a file, of streams or of clips, or the one that comes along."""
+    """The model of a file, of streams or of clips, or the detector that comes along."""
     from audioconv.classify import KeywordClassifier
     from audioconv.detect import KeywordDetector, is_detector
 
     if model is None:
-        return KeywordClassifier.load()
+        return KeywordDetector.load()
     return KeywordDetector.load(model) if is_detector(model) else KeywordClassifier.load(model)
 
 

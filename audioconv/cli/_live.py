@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
 
 def live(
+    model: Annotated[
+        Path | None,
+        typer.Argument(help="With --listen: a detector of train --for stream; by default the one that comes along."),
+    ] = None,
     ir: Annotated[Path | None, typer.Option("--ir", help="Impulse response.")] = None,
     chain: Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")] = None,
     gain: Annotated[
         float | None, typer.Option(metavar="DB", help="Gain in dB, from -200 to 200; 0 plays the input as it is.")
     ] = None,
-    listen: Annotated[
-        Path | None,
-        typer.Option(
-            "--listen", metavar="MODEL", help="Print the words in the input, by a detector of train --for stream."
-        ),
-    ] = None,
+    listen: Annotated[bool, typer.Option("--listen", help="Print the words in the input, as they are said.")] = False,
     channels: Annotated[
         int, typer.Option(min=1, metavar="N", help="Channels of the input; a result of one is played on all.")
     ] = 1,
@@ -53,14 +52,16 @@ def live(
     if list_devices:
         typer.echo("\n".join(map(_in_words, devices())) or "there are no sound devices")
         return
-    if ir is None and chain is None and gain is None and listen is None:
+    if model is not None and not listen:
+        raise ArgumentError(f"{model} would hear nothing: a model is for --listen")
+    if ir is None and chain is None and gain is None and not listen:
         raise ArgumentError("there is nothing to do: at least one of --chain, --ir, --gain and --listen is wanted")
     if gain is not None and not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
     cards = () if device is None else tuple(named(part) for part in device.split(","))
     card: Any = None if not cards else cards[0] if len(cards) == 1 else cards
     rate = sample_rate or default_sample_rate(card)
-    words = None if listen is None else _monitor(listen, rate, channels)
+    words = _monitor(model, rate, channels) if listen else None
     stage, mapping = _stage(chain, ir, gain or 0.0, rate, channels, [] if words is None else [words])
     with live(stage, block, sample_rate=rate, device=card) as playing:
         delay_ms = 1000 * sum(playing.latency_s)
@@ -83,11 +84,13 @@ def _in_words(device: Any) -> str:
             f"{device.output_channels} out, {device.sample_rate:g} Hz)")  # fmt: skip
 
 
-def _monitor(model: Path, sample_rate: int, channels: int) -> "DetectorMonitor":
+def _monitor(model: Path | None, sample_rate: int, channels: int) -> "DetectorMonitor":
     """The stage that hears words."""
     from audioconv.detect import KeywordDetector
 
-    return KeywordDetector.load(model).monitor(sample_rate=sample_rate, channels=channels)
+    detector = KeywordDetector.load() if model is None else KeywordDetector.load(model)
+    say(f"listening for {', '.join(map(str, detector.classes_))}")
+    return detector.monitor(sample_rate=sample_rate, channels=channels)
 
 
 def _stage(

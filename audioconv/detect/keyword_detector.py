@@ -406,12 +406,13 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
         serialization.save(self, path)
 
     @classmethod
-    def load(cls, path: Path, model: models.ModelFactory | None = None) -> Self:
-        """Load a detector that `save` serialised.
+    def load(cls, path: Path = serialization.SHIPPED, model: models.ModelFactory | None = None) -> Self:
+        """Load a detector that `save` serialised, or the one that comes along.
 
         Parameters
         ----------
         path : path
+            By default the detector that comes along: eight English words, learnt from people.
         model : function, optional
             That made the network, where it was not one of `audioconv.models.FRAME_MODELS`.
 

@@ -36,10 +36,10 @@ def model_info(path: Path) -> dict[str, Any]:
 
     Examples
     --------
-    >>> from audioconv.classify.classifier import SHIPPED
+    >>> from audioconv.detect.serialization import SHIPPED
     >>> info = model_info(SHIPPED)
-    >>> info["kind"], info["model"], info["weights"], info["labels"][0]
-    ('KeywordClassifier', 'tc-resnet8', 65131, {'label': 'down', 'threshold': 0.74, 'word_s': None})
+    >>> info["kind"], [word["label"] for word in info["labels"]]
+    ('KeywordDetector', ['down', 'go', 'left', 'no', 'right', 'stop', 'up', 'yes'])
     """
     model: KeywordDetector | KeywordClassifier
     if is_detector(path):

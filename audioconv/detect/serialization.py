@@ -1,5 +1,6 @@
 """Serialization of trained detectors: weights are serialised with their settings and a probe, and loaded again."""
 
+import pathlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -36,13 +37,14 @@ from audioconv.io.stored_settings import StoredSettings
 if TYPE_CHECKING:
     from audioconv.detect.keyword_detector import KeywordDetector
 
-__all__ = ["is_detector", "load", "name_of", "save"]
+__all__ = ["SHIPPED", "is_detector", "load", "name_of", "save"]
 
 _Detector = TypeVar("_Detector", bound="KeywordDetector")
 
 KIND = "KeywordDetector"
 MOST_WORD_S, MOST_LAG_S = 60.0, 10.0
 MOST_ROUNDS = 10_000
+SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
 
 
 def save(detector: "KeywordDetector", path: Path) -> None:
@@ -120,8 +122,8 @@ def is_detector(path: Path) -> bool:
     Examples
     --------
     >>> from audioconv.detect import is_detector
-    >>> is_detector("audioconv/classify/keywords.safetensors")
-    False
+    >>> is_detector("audioconv/detect/keywords.safetensors")
+    True
     """
     return bool(model_file.load_settings(path).get("kind") == KIND)
 

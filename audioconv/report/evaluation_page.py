@@ -45,8 +45,8 @@ def evaluation_page(evaluation: Evaluation, title: str = "Can this model be ship
     >>> import numpy as np, audioconv as ac
     >>> clips = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 16000)).astype("float32")
     >>> quick = ac.detect.EvaluationSettings(streams=False, examples=0)
-    >>> found = ac.detect.evaluate(ac.KeywordClassifier.load(), clips, ["yes", "no"] * 2, settings=quick)
-    >>> evaluation_page(found, "Ten words").save("report.html")  # doctest: +SKIP
+    >>> found = ac.detect.evaluate(ac.KeywordDetector.load(), clips, ["yes", "no"] * 2, settings=quick)
+    >>> evaluation_page(found, "Eight words").save("report.html")  # doctest: +SKIP
     """
     page = Report(title)
     page.text(_lead(evaluation))

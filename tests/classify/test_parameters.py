@@ -13,6 +13,7 @@ from audioconv.classify.data_loader import _dropout_seed
 from audioconv.classify.labels import class_weights
 from tests.classify.test_classifier import examples
 from tests.compare import assert_close
+from tests.models_at_random import random_classifier
 
 
 def make(**settings):
@@ -162,7 +163,7 @@ def test_augmentations_out_of_range_are_refused(change, message):
 
 
 def test_detectors_refuse_times_and_thresholds_that_make_no_sense():
-    classifier = ac.KeywordClassifier.load()
+    classifier = random_classifier()
     with pytest.raises(ac.ArgumentError, match=r"scorer must be a Scorer, .* not KeywordClassifier"):
         SlidingWindowDetector(classifier)
     for change in ({"threshold": 0}, {"threshold": 1.5}, {"threshold": np.nan}, {"threshold": "high"}):

@@ -1,7 +1,6 @@
 """What objects show of themselves: one line each, and tables in notebooks."""
 
 import numpy as np
-import pytest
 
 import audioconv as ac
 from audioconv.classify import (
@@ -14,11 +13,7 @@ from audioconv.classify import (
     TrainingConfig,
     load_dataset,
 )
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return ac.KeywordClassifier.load()
+from tests.models_at_random import random_classifier
 
 
 def test_an_estimator_shows_what_is_not_as_ever():
@@ -30,16 +25,17 @@ def test_an_estimator_shows_what_is_not_as_ever():
     assert "background_noise=3)" in repr(ac.KeywordClassifier(background_noise=3))  # which `fit` refuses
 
 
-def test_everything_shows_itself_in_one_line(shipped):
+def test_everything_shows_itself_in_one_line():
+    fitted = random_classifier()
     objects = [
-        shipped, shipped.scorer_, shipped.scorer_.stream(), shipped.stream(), Augmentation(), TrainingConfig(epochs=3),
+        fitted, fitted.scorer_, fitted.scorer_.stream(), fitted.stream(), Augmentation(), TrainingConfig(epochs=3),
         EnergySegmenter(16000), FixedChunks(8000, 0.5), Segment(np.zeros(9), 1.0, 2.0, -20.0, "clipped"),
         Detection(np.str_("yes"), 1.0, 1.25, 0.9), Finding("silent", "two clips", ("a.wav", "b.wav")),
     ]  # fmt: skip
     for item in objects:
         assert "\n" not in repr(item)
         assert "array(" not in repr(item)
-    assert repr(shipped).endswith("random_state=0, background_noise=<0 noises>), fitted to 11 classes")
+    assert repr(fitted) == "KeywordClassifier('tc-resnet8', verbose=0), fitted to 2 classes"
     assert repr(objects[-2]) == "Detection('yes' at 1.00 to 1.25 s, score 0.900)"
     assert repr(objects[8]) == "Segment(1.00 to 2.00 s, -20 dB, clipped)"
 

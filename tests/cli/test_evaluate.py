@@ -8,6 +8,7 @@ import pytest
 
 import audioconv as ac
 from tests.command import refused, run
+from tests.models_at_random import random_classifier
 from tests.tone_detector import RATE, labelled_tones, negatives, tone_detector
 
 
@@ -77,8 +78,8 @@ def test_what_cannot_be_done_is_refused_before_the_work(place, tmp_path):
     model, clips = place / "tones.safetensors", place / "clips"
     (tmp_path / "report.json").write_text("mine")
     assert "report.json exists and is not overwritten" in refused("evaluate", model, clips, "--out", tmp_path)
-    shipped = ac.classify.classifier.SHIPPED
-    said = refused("evaluate", shipped, clips, "--noise", place / "speech")
+    random_classifier().save(tmp_path / "clips.model")
+    said = refused("evaluate", tmp_path / "clips.model", clips, "--noise", place / "speech")
     assert "--noise and --sound-alikes are for detectors, or with --out or --negatives" in said
 
 

@@ -56,7 +56,13 @@ def test_a_classifier_is_shown(tmp_path):
     assert [label["threshold"] for label in about["labels"]] == [0.5, 0.5]
     assert about["parameters"]["batch_size"] == 100
     assert "yes: from 0.500" in lines_of(path)
-    assert "tc-resnet8" in lines_of(ac.classify.classifier.SHIPPED)
+
+
+def test_without_a_file_the_detector_that_comes_along_is_shown():
+    result = run("info")
+    assert result.exit_code == 0, result.output
+    assert "CC BY 4.0" in result.stdout
+    assert "yes: from 0." in result.stdout
 
 
 def test_what_a_file_says_steers_no_terminal(tmp_path):

@@ -352,8 +352,10 @@ def test_a_detector_hears_what_is_played():
 
 def test_the_command_prints_the_words_that_it_hears(monkeypatch, tmp_path):
     class Detector:
+        classes_ = ("no", "yes")
+
         @staticmethod
-        def load(path):
+        def load(path=None):
             return Detector
 
         @staticmethod
@@ -363,12 +365,14 @@ def test_the_command_prints_the_words_that_it_hears(monkeypatch, tmp_path):
 
     monkeypatch.setattr(detect, "KeywordDetector", Detector)
     for meter in ((), ("--meter",)):
-        result = run("live", "--listen", tmp_path / "words.safetensors", "--channels", 2, "--seconds", 0.3, *meter)
+        model = (tmp_path / "words.safetensors",) if meter else ()
+        result = run("live", "--listen", *model, "--channels", 2, "--seconds", 0.3, *meter)
         assert result.exit_code == 0, result.output
         first, *_, last = result.stdout.splitlines()
         assert first.split()[:3] == ["0.03", "0.03", "s"]  # when the first row is complete
         assert first.split()[3] in ("no", "yes")
         assert "dropouts" in last
+    assert "a model is for --listen" in refused("live", "words.safetensors", "--gain", 0)
 
 
 def test_the_microphone_is_heard_from_python():

@@ -78,7 +78,7 @@ def evaluate(
     >>> import numpy as np, audioconv as ac
     >>> clips = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 16000)).astype("float32")
     >>> quick = ac.detect.EvaluationSettings(streams=False, examples=0)
-    >>> ac.detect.evaluate(ac.KeywordClassifier.load(), clips, ["yes", "no"] * 2, settings=quick)
+    >>> ac.detect.evaluate(ac.KeywordDetector.load(), clips, ["yes", "no"] * 2, settings=quick)
     Evaluation(0.0% of 4 clips right)
     """
     subject, settings = subject_of(model), settings or EvaluationSettings()

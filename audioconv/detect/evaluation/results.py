@@ -143,7 +143,7 @@ class Evaluation:
     >>> import numpy as np, audioconv as ac
     >>> clips = np.random.default_rng(0).uniform(-0.1, 0.1, (4, 16000)).astype("float32")
     >>> quick = ac.detect.EvaluationSettings(streams=False, examples=0)
-    >>> found = ac.detect.evaluate(ac.KeywordClassifier.load(), clips, ["yes", "no"] * 2, settings=quick)
+    >>> found = ac.detect.evaluate(ac.KeywordDetector.load(), clips, ["yes", "no"] * 2, settings=quick)
     >>> found.clips.labels[:3], len(found.clips.truth)
     (['down', 'go', 'left'], 4)
     """
