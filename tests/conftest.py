@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from tests import signatures
+from tests import jack, signatures
 
 settings.register_profile("audioconv", deadline=None, max_examples=40, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=400, print_blob=True)  # others every night
@@ -74,3 +74,12 @@ def data_folder():
 def rng(request):
     """A random generator of the test's own, seeded by its name: what it draws depends on no other test."""
     return np.random.default_rng(zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture(scope="module")
+def sound_card_of_jack():
+    """JACK's dummy driver, which needs no hardware."""
+    if reason := jack.missing():
+        pytest.skip(reason)
+    with jack.server():
+        yield

@@ -198,9 +198,13 @@ def _dataset(
 def _speaker_of_training(classifier: "KeywordClassifier", model: Path, folder: Path) -> str | None:
     """The expression that found speakers when the model was trained, if it finds them in these names as well."""
     from audioconv.classify import load_dataset
+    from audioconv.cli.plain_pattern import is_plain_pattern
 
     speaker: str | None = (classifier.split_ or {}).get("speaker")
     if speaker is None:
+        return None
+    if not is_plain_pattern(speaker):  # a file of anybody: some expressions never come to an end
+        say(f"speakers were found by an expression too involved to be taken from a file; give --speaker {speaker!r}")
         return None
     try:
         data = load_dataset(folder, speaker=speaker, missing=True)

@@ -12,18 +12,15 @@ from audioconv import models
 from audioconv._typing import Array, ArrayLike, Float32Array, Path
 from audioconv.arrays import RandomState, floating, number, seed_of, whole
 from audioconv.classify.clips import Clips, check_clips, read_all, read_mono
-from audioconv.classify.detections import Detection
 from audioconv.classify.labels import NON_KEYWORD_LABELS, SILENCE_LABELS, check_labels
 from audioconv.classify.model_card import ModelCard, count_speakers
 from audioconv.classify.progress import Notices
 from audioconv.detect import serialization
 from audioconv.detect.calibration import choose_thresholds
 from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.detect.listening import ListeningMixin
 from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings
-from audioconv.detect.monitor import DetectorMonitor
 from audioconv.detect.negatives import NegativeFrames, Sources
-from audioconv.detect.posterior_stage import BUFFER_S
-from audioconv.detect.stream import DetectorStream
 from audioconv.detect.training import DetectorTrainer
 from audioconv.detect.training_config import DetectorTraining
 from audioconv.errors import ArgumentError
@@ -35,7 +32,7 @@ THRESHOLD = 0.5  # until `calibrate` chooses others
 SMOOTHING_S, MIN_DURATION_S, REFRACTORY_S = 0.14, 0.0, 0.1
 
 
-class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A small causal network that tells, as they are said, the words in a stream.
 
     In contrast to `KeywordClassifier`, which labels clips, it is trained on stretches of sound as they are: words among
@@ -270,86 +267,6 @@ class KeywordDetector(BaseEstimator):  # type: ignore[misc]  # scikit-learn has 
             {"false_alarms_per_hour": float(false_alarms_per_hour), "calibration_h": round(hours.hours, 4)}
         )
         return self
-
-    def stream(self, *, sample_rate: int | None = None, threshold: ArrayLike | None = None) -> DetectorStream:
-        """Make a stream that tells words as they are said.
-
-        Parameters
-        ----------
-        sample_rate : int, in Hz, optional
-            Of the stream; by default that of the detector.
-        threshold : float, or one for each keyword, optional
-            The smoothed posterior from which a word counts; default `thresholds_`.
-
-        Returns
-        -------
-        stream : DetectorStream
-        """
-        check_is_fitted(self, "scorer_")
-        return DetectorStream(
-            self.scorer_,
-            self.thresholds_ if threshold is None else threshold,
-            sample_rate=sample_rate,
-            **self._decision(),
-        )
-
-    def monitor(
-        self,
-        *,
-        sample_rate: int | None = None,
-        channels: int = 1,
-        threshold: ArrayLike | None = None,
-        buffer_s: float = BUFFER_S,
-    ) -> DetectorMonitor:
-        """Make a stage of chains that passes sound on and tells the words in it; it works on a sound card.
-
-        Parameters
-        ----------
-        sample_rate : int, in Hz, optional
-            Of the sound; by default that of the detector.
-        channels : int
-            Of the sound; the detector hears their mean.
-        threshold : float, or one for each keyword, optional
-            The smoothed posterior from which a word counts; default `thresholds_`.
-        buffer_s : float, in seconds
-            How much sound may pass until its `detections` is called.
-
-        Returns
-        -------
-        monitor : DetectorMonitor
-        """
-        check_is_fitted(self, "scorer_")
-        thresholds = self.thresholds_ if threshold is None else threshold
-        return DetectorMonitor(
-            self.scorer_,
-            self.scorer_.decoder(thresholds, **self._decision()),
-            sample_rate=sample_rate,
-            channels=channels,
-            buffer_s=buffer_s,
-        )
-
-    def _decision(self) -> dict[str, Any]:
-        """The settings of the decoder beside its thresholds."""
-        return {
-            "word_s": self.word_s_,
-            "delay_s": (self.training or DetectorTraining()).lag_s,
-        }
-
-    def detect(self, samples: ArrayLike, sample_rate: int | None = None) -> list[Detection]:
-        """Return the words in a recording: those that a stream tells, at any cut.
-
-        Parameters
-        ----------
-        samples : float32 array, shape (samples,)
-        sample_rate : int, in Hz, optional
-            Of the recording; by default that of the detector.
-
-        Returns
-        -------
-        detections : list of Detection
-        """
-        stream = self.stream(sample_rate=sample_rate)
-        return stream.process(samples) + stream.flush()
 
     def evaluate(
         self,

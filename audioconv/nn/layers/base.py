@@ -11,6 +11,7 @@ from audioconv import parallel
 from audioconv._typing import Array, ArrayLike, DTypeLike, IntArray
 from audioconv.arrays import float_dtype, floating
 from audioconv.errors import ArgumentError, AudioconvError, ShapeError
+from audioconv.nn.layers.seeds import seeds_of
 from audioconv.nn.layers.state_dict import check_state_dict
 from audioconv.nn.layers.summary import Summary
 from audioconv.nn.ops import backward
@@ -395,14 +396,3 @@ class Layer(Settings):
         check_state_dict(state_dict, own)
         for name, array in own.items():
             array[...] = state_dict[name]
-
-
-def seeds_of(network: Layer, clips: int, seeds: ArrayLike | None) -> IntArray:
-    """Seeds as programs take them; those of a new call if none are given."""
-    if seeds is None:
-        first, network._calls = network._calls << 20, network._calls + 1
-        return np.arange(first, first + clips, dtype=np.int64)
-    seeds = np.asarray(seeds)
-    if seeds.shape != (clips,):
-        raise ShapeError(f"seeds must be one a clip, shape ({clips},), not {seeds.shape}")
-    return np.ascontiguousarray(seeds, np.int64)

@@ -10,7 +10,8 @@ from audioconv import parallel
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import floating
 from audioconv.kernels.nn import optimisers as kernels
-from audioconv.nn.layers.base import Layer, seeds_of
+from audioconv.nn.layers.base import Layer
+from audioconv.nn.layers.seeds import seeds_of
 from audioconv.nn.ops import backward
 from audioconv.nn.ops.graph import MICRO_BATCH, SHARDS, Graph, Planner
 from audioconv.nn.ops.instructions import Instruction, instruction
