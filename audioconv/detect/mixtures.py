@@ -16,6 +16,7 @@ from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.arrays import frozen, interval, number, whole
 from audioconv.classify.augmentation import check_noise, synthetic_noise, synthetic_room_impulse_responses
 from audioconv.classify.settings import Settings
+from audioconv.detect._transients import transients
 from audioconv.detect._word_bounds import LEAST_RATE
 from audioconv.detect.recordings import BACKGROUND, Cut, speech_recordings, whole_word, word_recordings
 from audioconv.errors import ArgumentError
@@ -26,12 +27,14 @@ from audioconv.signal import convolve
 LEAD_S = 0.5  # of sound before a stretch: words that have begun, and reverberation
 SLOWEST, FASTEST = 0.5, 2.0  # paces
 
-Item: TypeAlias = Literal["keyword", "half_keyword", "other_word", "speech", "silence"]
+Item: TypeAlias = Literal["keyword", "first_half", "second_half", "other_word", "speech", "silence"]
 PHRASES: dict[str, tuple[Item, ...]] = {  # items that follow each other closely, by the setting of their weight
     "keyword_weight": ("keyword",),
     "keyword_pair_weight": ("keyword", "keyword"),
     "keyword_in_speech_weight": ("speech", "keyword", "speech"),
-    "half_keyword_weight": ("half_keyword",),
+    "first_half_weight": ("first_half",),
+    "second_half_weight": ("second_half",),
+    "first_half_before_speech_weight": ("first_half", "speech"),
     "other_word_weight": ("other_word",),
     "speech_weight": ("speech",),
     "silence_weight": ("silence",),
@@ -71,8 +74,9 @@ class MixtureSettings(Settings):
     stretch_s : float, in seconds
     keyword_weight, other_word_weight, speech_weight, silence_weight : float
         Of a keyword, of another word, of a piece of running speech, and of a pause.
-    half_keyword_weight : float
-        Of the first or second half of a keyword, which is no keyword.
+    first_half_weight, second_half_weight, first_half_before_speech_weight : float
+        Of the first or second half of a keyword, which is no keyword, and of a first half that goes on as something
+        else.
     keyword_pair_weight, keyword_in_speech_weight : float
         Of two keywords run together, and of a keyword right between two pieces of speech.
     speech_only_probability, noise_only_probability : float
@@ -119,7 +123,9 @@ class MixtureSettings(Settings):
     other_word_weight: float = 0.2
     speech_weight: float = 0.16
     silence_weight: float = 0.06
-    half_keyword_weight: float = 0.22
+    first_half_weight: float = 0.24
+    second_half_weight: float = 0.08
+    first_half_before_speech_weight: float = 0.06
     keyword_pair_weight: float = 0.08
     keyword_in_speech_weight: float = 0.1
     speech_only_probability: float = 0.15
@@ -129,7 +135,7 @@ class MixtureSettings(Settings):
     gap_s: tuple[float, float] = (0.08, 0.7)
     silence_s: tuple[float, float] = (0.2, 1.0)
     speech_s: tuple[float, float] = (0.25, 1.6)
-    half_share: tuple[float, float] = (0.3, 0.55)
+    half_share: tuple[float, float] = (0.3, 0.6)
     fade_s: float = 0.02
     pace: tuple[float, float] = (0.87, 1.15)
     item_level_db: tuple[float, float] = (-3.0, 3.0)
@@ -213,7 +219,7 @@ class MixtureGenerator:
         self._speech = speech_recordings(speech)
         self._speech_ends = np.cumsum([recording.end for recording in self._speech])
         beside = [check_noise(samples, i) for i, samples in enumerate(noises)]
-        all_noises = beside + synthetic_noise(self.sample_rate, self.seed)
+        all_noises = [*beside, *synthetic_noise(self.sample_rate, self.seed), transients(self.sample_rate, self.seed)]
         self._noises = np.concatenate(all_noises)
         self._noise_sizes = np.array([noise.size for noise in all_noises])
         self._rooms = synthetic_room_impulse_responses(self.sample_rate, self.seed)
@@ -236,7 +242,7 @@ class MixtureGenerator:
         """The phrases that there are recordings for, and their cumulative weights."""
         words = {"other_word"} if self._others else set()
         speech = {"speech"} if self._others or self._speech else set()  # of which other words are made if need be
-        there = {"keyword", "half_keyword", "silence"} | words | speech
+        there = {"keyword", "first_half", "second_half", "silence"} | words | speech
         weights = {phrase: getattr(self.settings, name) for name, phrase in PHRASES.items() if there.issuperset(phrase)}
         if not any(weights.values()):
             raise ArgumentError(f"{self.settings!r} leaves nothing to fill a stretch with")
@@ -268,21 +274,22 @@ class MixtureGenerator:
         return np.clip(stretch, -1, 1, out=stretch), spans
 
     def in_noise(self, samples: ArrayLike, number: int) -> Float32Array:
-        """Put sound that was recorded as it is into a room and noise, as stretches are.
+        """Put sound that was recorded as it is, at some pace, into a room and noise, as stretches are.
 
         Parameters
         ----------
         samples : float array, shape (n,)
-            Brought to the length of a stretch by zeros, or cut.
+            Brought to the length of a stretch by zeros, or cut; a faster pace takes more of them.
         number : int >= 0
-            Which room, noise and level: with the same seed they are always the same.
+            Which pace, room, noise and level: with the same seed they are always the same.
 
         Returns
         -------
         samples : float32 array, shape (samples,)
         """
         rng = np.random.default_rng([self.seed, whole(number, "number", 0), 0x4E])
-        given = np.asarray(samples, np.float32)[: self.samples]
+        percent = int(rng.integers(*(round(100 * pace) for pace in self.settings.pace), endpoint=True))
+        given = resample(np.asarray(samples, np.float32), percent, 100).astype(np.float32, copy=False)[: self.samples]
         sound = np.pad(given, (0, self.samples - given.size))
         if np.any(sound):
             sound = sound * np.float32(1 / np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
@@ -339,7 +346,7 @@ class MixtureGenerator:
         if item == "keyword":
             return cut._replace(label_index=label_index)
         part = max(1, round((cut.end - cut.begin) * rng.uniform(*self.settings.half_share)))
-        return cut._replace(end=cut.begin + part) if rng.random() < 0.5 else cut._replace(begin=cut.end - part)
+        return cut._replace(end=cut.begin + part) if item == "first_half" else cut._replace(begin=cut.end - part)
 
     def _piece(self, length: int, rng: np.random.Generator) -> Cut:
         """A piece of running speech; each second of all recordings is as likely to be in one."""

@@ -12,7 +12,7 @@ from audioconv.classify.augmenter import WAVES, draw_masks, equaliser, spec_augm
 from audioconv.classify.progress import TrainingProgress
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator, Span
-from audioconv.detect.negatives import NegativeFrames
+from audioconv.detect.negatives import HardNegative, NegativeFrames
 from audioconv.detect.targets import frame_targets
 from audioconv.detect.training_config import DetectorTraining
 
@@ -68,6 +68,7 @@ class DetectorTrainer:
         steps = config.rounds * config.steps
         self._schedule = nn.warmup_cosine(config.learning_rate, steps, round(config.warmup_ratio * steps))
         self.history: list[dict[str, Any]] = []
+        self._mined: list[HardNegative] = []
 
     @property
     def scorer(self) -> FrameScorer:
@@ -78,10 +79,9 @@ class DetectorTrainer:
     def run(self, verbose: int) -> None:
         """Train; Ctrl-C raises KeyboardInterrupt, and the scorer has the weights of that moment."""
         config, progress = self.config, TrainingProgress(verbose)
-        mined: Examples | None = None
         with progress.training(config.rounds, config.steps, config.steps * config.batch_size):
             for number in range(config.rounds):
-                mixed, hard = self.mixtures(number), _joined(mined, self._captured(number))
+                mixed, hard = self.mixtures(number), _joined(self._hard(number), self._captured(number))
                 if not number:
                     self._standardise_by(mixed)
                 losses = []
@@ -89,9 +89,9 @@ class DetectorTrainer:
                     step = number * config.steps + k
                     losses.append(self._step(x, targets, self._schedule(step), threads=self._threads)[0])
                     progress.batch(number, k, losses[-1])
-                more = self._mine(number) if number + 1 < config.rounds else None
-                mined = _joined(mined, more)
-                record = {"round": number + 1, "loss": float(np.mean(losses)), "hard_negatives": _count(more)}
+                more = self._mine() if number + 1 < config.rounds else []
+                self._mined += more
+                record = {"round": number + 1, "loss": float(np.mean(losses)), "hard_negatives": len(more)}
                 self.history.append(record)
 
     def mixtures(self, number: int) -> Examples:
@@ -106,7 +106,7 @@ class DetectorTrainer:
             return None
         pieces = [(i, begin) for i, size in enumerate(captured.lengths) for begin in range(0, int(size), length)]
         count = max(len(pieces), min(CAPTURED_VERSIONS * len(pieces), config.hard_negatives))
-        first = config.rounds * config.hard_negatives + number * count  # noises that mined ones do not get
+        first = config.rounds**2 * config.hard_negatives + number * count  # noises that mined ones do not get
 
         def draw(k: int) -> tuple[Float32Array, list[Span]]:
             recording, begin = pieces[k % len(pieces)]
@@ -114,28 +114,32 @@ class DetectorTrainer:
 
         return self._examples(draw, count)
 
-    def _mine(self, number: int) -> Examples | None:
-        """Stretches of negatives in which the network errs most, in other noise."""
-        negatives, config = self._negatives, self.config
-        if negatives is None or not config.hard_negatives:
-            return None
-        found = negatives.hardest(
+    def _mine(self) -> list[HardNegative]:
+        """The stretches of negatives in which the network errs most."""
+        if self._negatives is None or not self.config.hard_negatives:
+            return []
+        return self._negatives.hardest(
             self._learner.frame_posteriors,
-            config.hard_negatives,
+            self.config.hard_negatives,
             row_hop=self._learner.row_hop,
             row_end=self._learner.row_end,
             stretch_s=self._generator.settings.stretch_s,
             min_distance_s=MIN_DISTANCE_S,
         )
-        if not found:
+
+    def _hard(self, number: int) -> Examples | None:
+        """All that was mined before a round, at another pace and in other noise than in the rounds before."""
+        negatives, mined = self._negatives, self._mined
+        if negatives is None or not mined:
             return None
-        length, first = self._generator.samples, number * config.hard_negatives
+        length = round(self._generator.samples * self._generator.settings.pace[1])
+        first = number * self.config.rounds * self.config.hard_negatives
 
         def draw(k: int) -> tuple[Float32Array, list[Span]]:
-            begin = found[k].first_sample
-            return self._generator.in_noise(negatives.samples(found[k].recording, begin, begin + length), first + k), []
+            begin = mined[k].first_sample
+            return self._generator.in_noise(negatives.samples(mined[k].recording, begin, begin + length), first + k), []
 
-        return self._examples(draw, len(found))
+        return self._examples(draw, len(mined))
 
     def _examples(self, draw: Any, count: int) -> Examples:
         generator, absolute = self._generator, self._learner.features.absolute
@@ -207,7 +211,3 @@ def _joined(examples: Examples | None, more: Examples | None) -> Examples | None
     if examples is None or more is None:
         return more if examples is None else examples
     return Examples(*(np.concatenate(pair) for pair in zip(examples, more, strict=True)))
-
-
-def _count(examples: Examples | None) -> int:
-    return 0 if examples is None else len(examples.frames)
