@@ -120,17 +120,17 @@ class MixtureSettings(Settings):
 
     stretch_s: float = 3.2
     keyword_weight: float = 0.4
-    other_word_weight: float = 0.2
-    speech_weight: float = 0.16
+    other_word_weight: float = 0.25
+    speech_weight: float = 0.2
     silence_weight: float = 0.06
-    first_half_weight: float = 0.24
+    first_half_weight: float = 0.2
     second_half_weight: float = 0.08
     first_half_before_speech_weight: float = 0.06
     keyword_pair_weight: float = 0.08
-    keyword_in_speech_weight: float = 0.1
-    speech_only_probability: float = 0.15
+    keyword_in_speech_weight: float = 0.04
+    speech_only_probability: float = 0.25
     noise_only_probability: float = 0.08
-    close_gap_probability: float = 0.4
+    close_gap_probability: float = 0.25
     close_gap_s: tuple[float, float] = (0.0, 0.08)
     gap_s: tuple[float, float] = (0.08, 0.7)
     silence_s: tuple[float, float] = (0.2, 1.0)

@@ -47,14 +47,14 @@ class DetectorTraining(Settings):
 
     rounds: int = 4
     stretches: int = 10_000
-    steps: int = 5000
+    steps: int = 4000
     batch_size: int = 16
     learning_rate: float = 0.006
     warmup_ratio: float = 0.1
     weight_decay: float = 0.02
     hard_negatives: int = 1500
-    hard_negative_ratio: float = 0.2
-    lag_s: float = 0.12
+    hard_negative_ratio: float = 0.3
+    lag_s: float = 0.16
     window_s: float = 0.16
 
     def __post_init__(self) -> None:

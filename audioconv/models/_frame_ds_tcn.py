@@ -10,7 +10,8 @@ from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
 
 PLANES = (16, 24, 32)  # channels of the convolutions over time and frequency
-CHANNELS, KERNEL_SIZE, DILATIONS = 96, 7, (2, 2, 4, 2, 2, 4)  # of the blocks; dilations in rows of a stream
+CHANNELS, KERNEL_SIZE, DILATIONS = 96, 7, (2, 4, 2, 4)  # of the blocks; dilations in rows of a stream
+DROPOUT = 0.1  # before the last layer
 STREAM_ROW, TRAINING_ROW = 2, 4  # frames from row to row
 
 
@@ -24,13 +25,14 @@ def frame_ds_tcn(
 ) -> nn.Sequential:
     """Make a frame-level DS-TCN: (batch, frames, features, 1) to logits (batch, rows, 1, classes).
 
-    A convolution of 5 x 5 taps with stride 2 in time and frequency to 16 channels and two of 3 x 3 with stride 2 in
-    frequency to 24 and 32; one over all frequencies to 96 channels; six residual blocks, each a depthwise convolution
-    of 7 taps along time, dilated by 2, 2, 4, 2, 2 and 4 rows, batch norm, ReLU, a pointwise convolution and batch
-    norm, and ReLU after the sum; a pointwise convolution. Each convolution but the last has batch norm and no bias.
-    All are causal: no row depends on later frames. The receptive field is 205 frames.
+    A convolution of 5 x 5 taps with stride 2 in time and frequency to 16 channels; two of 3 x 3 with stride 2 in
+    frequency to 24 and 32, each with a residual pair of 3 x 3 behind it; one over all frequencies to 96 channels; four
+    residual blocks, each a depthwise convolution of 7 taps along time, dilated by 2, 4, 2 and 4 rows, batch norm, ReLU,
+    a pointwise convolution and batch norm, and ReLU after the sum; dropout of a tenth; a pointwise convolution. Each
+    convolution but the last has batch norm and no bias. All are causal: no row depends on later frames. The receptive
+    field is 193 frames.
 
-    From the third convolution on every second row is enough for the rows after it, so that with `row_frames=4` each
+    From the second convolution on every second row is enough for the rows after it, so that with `row_frames=4` each
     second row is made, by the same weights, with half of the dilations and of the work. Training does that.
 
     The blocks are those of WeKws's DS-TCN (see `ds_tcn`), wider. The planes before them, as before the encoders of
@@ -72,16 +74,22 @@ def frame_ds_tcn(
     >>> network.forward(np.zeros((1, 98, 40, 1), "float32")).shape
     (1, 49, 1, 9)
     >>> sum(p.size for p in network.parameters().values())
-    88969
+    97449
     """
     if whole(row_frames, "row_frames") not in (STREAM_ROW, TRAINING_ROW):
         raise ArgumentError(f"row_frames must be {STREAM_ROW} or {TRAINING_ROW}, not {row_frames!r}")
     stride = row_frames // STREAM_ROW
+    apart = 2 // stride  # rows from tap to tap behind the stride
     draw: dict[str, Any] = {"bias": False, "rng": rng, "dtype": dtype}
 
-    def conv(channels: int, filters: int, kernel_size: Any, strides: Any, along_frequency: Any) -> list[nn.Layer]:
-        layer = nn.Conv2d(channels, filters, kernel_size, strides, padding=("causal", along_frequency), **draw)
+    def conv(channels: int, filters: int, kernel_size: Any, strides: Any, rows: int = 1) -> list[nn.Layer]:
+        along_frequency = "valid" if kernel_size[1] > kernel_size[0] else "same"
+        layer = nn.Conv2d(channels, filters, kernel_size, strides, (rows, 1), ("causal", along_frequency), **draw)
         return [layer, nn.BatchNorm(filters, dtype=dtype), nn.ReLU(dtype)]
+
+    def pair(channels: int) -> nn.Layer:
+        first, second = (conv(channels, channels, (3, 3), 1, apart) for _ in range(2))
+        return nn.Residual(nn.Sequential([*first, *second[:-1]]), activation="relu")
 
     def block(dilation: int) -> nn.Layer:
         along = nn.DepthwiseConv2d(CHANNELS, (KERNEL_SIZE, 1), 1, (dilation // stride, 1), ("causal", 0), **draw)
@@ -89,8 +97,8 @@ def frame_ds_tcn(
         return nn.Residual(nn.Sequential([along, norms[0], nn.ReLU(dtype), mix, norms[1]]), activation="relu")
 
     first, second, third = PLANES
-    planes = conv(1, first, 5, 2, "same") + conv(first, second, 3, (1, 2), "same")
-    planes += conv(second, third, 3, (stride, 2), "same")
-    rows = conv(third, CHANNELS, (1, -(-features // 8)), 1, "valid")
+    planes = [*conv(1, first, (5, 5), 2), *conv(first, second, (3, 3), (stride, 2)), pair(second)]
+    planes += [*conv(second, third, (3, 3), (1, 2), apart), pair(third)]
+    rows = conv(third, CHANNELS, (1, -(-features // 8)), 1)
     last = nn.Conv2d(CHANNELS, classes, 1, rng=rng, dtype=dtype)
-    return nn.Sequential([*planes, *rows, *map(block, DILATIONS), last])
+    return nn.Sequential([*planes, *rows, *map(block, DILATIONS), nn.Dropout(DROPOUT, dtype=dtype), last])
