@@ -15,14 +15,14 @@ from audioconv.io import model_file
 from tests.models_at_random import random_classifier
 
 RATE = 16000
-QUICK = DetectorTraining(rounds=2, steps=160, stretches=80, batch_size=12, hard_negatives=20)
+QUICK = DetectorTraining(rounds=2, steps=200, stretches=80, batch_size=12, hard_negatives=20)
 HZ = {"low": 500, "high": 1500, "unknown": 3000}
 
 
 def tone(hz, rng, seconds=0.3):
-    """A word: a tone of its pitch, with a pause around it."""
-    times_s = np.arange(round(seconds * RATE)) / RATE
-    word = rng.uniform(0.05, 0.5) * np.sin(2 * np.pi * hz * rng.uniform(0.97, 1.03) * times_s)
+    """A word: a tone whose pitch rises by half, with a pause around it. Half of it is not the whole."""
+    pitch_hz = hz * rng.uniform(0.97, 1.03) * np.linspace(0.8, 1.2, round(seconds * RATE))
+    word = rng.uniform(0.05, 0.5) * np.sin(2 * np.pi * np.cumsum(pitch_hz) / RATE)
     return np.pad(word, RATE // 4).astype(np.float32)
 
 
