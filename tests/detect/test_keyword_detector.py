@@ -23,7 +23,8 @@ def tone(hz, rng, seconds=0.3):
     """A word: a tone whose pitch rises, with a pause around it. Half of it is not the whole."""
     pitch_hz = hz * rng.uniform(0.97, 1.03) * np.linspace(0.9, 1.1, round(seconds * RATE))
     word = rng.uniform(0.05, 0.5) * np.sin(2 * np.pi * np.cumsum(pitch_hz) / RATE)
-    return np.pad(word, RATE // 4).astype(np.float32)
+    padded = np.pad(word, RATE // 4)
+    return (padded + 1e-4 * rng.standard_normal(padded.size)).astype(np.float32)
 
 
 def clips(count, seed=0):
