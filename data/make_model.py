@@ -32,8 +32,8 @@ CARD = {
     "recipe": "data/make_model.py: KeywordDetector with its defaults, seed 0; weights rounded to half precision.",
     "speakers": "Volunteers who recorded single English words by the microphones of their browsers, American readers, "
     "and synthetic voices.",
-    "limits": "English. Learnt from single words: in running speech short words (no, go, up) are found less often, and "
-    "other words that sound like a keyword (know, write, goes) may be told as one.",
+    "limits": "English, eight short words, to try things with. What sounds like a keyword (know, write, goes, on) may "
+    "be told as one; loud noise and rooms cost words.",
     "thresholds": f"The lowest at which all words together give at most {FALSE_ALARMS_PER_HOUR:g} false alarms an hour "
     "of read sentences, by readers that were not trained on.",
 }

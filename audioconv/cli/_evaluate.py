@@ -54,13 +54,14 @@ _Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Random seed of the
 
 
 def evaluate(
-    model: Annotated[
-        Path, typer.Argument(metavar="[MODEL]", help="Model file; by default the detector that comes along.")
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL] FOLDER",
+            help="A model file, by default the detector that comes along; and a folder with a folder a label, or with "
+            "manifest.csv: file,label,speaker,split.",
+        ),
     ],
-    folder: Annotated[
-        Path | None,
-        typer.Argument(metavar="FOLDER", help="A folder a label, or manifest.csv: file,label,speaker,split."),
-    ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="Part to use: train, val, test or all; test if the manifest has one, else all that is new."),
@@ -86,8 +87,9 @@ def evaluate(
     from audioconv.detect import is_detector
     from audioconv.detect.serialization import SHIPPED
 
-    if folder is None:  # of two arguments the first one may be left out
-        model, folder = SHIPPED, model
+    if len(paths) > 2:
+        raise ArgumentError(f"a model and a folder are wanted, not {len(paths)} paths: {', '.join(map(str, paths))}")
+    model, folder = (SHIPPED, *paths)[-2:]
     detector = is_detector(model)
     if out is not None:
         from audioconv.report._save_evaluation import check_evaluation_folder

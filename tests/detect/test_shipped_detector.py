@@ -11,7 +11,7 @@ from audioconv.classify.clips import load_clips
 from audioconv.detect import score_stream, word_bounds
 from audioconv.detect.serialization import SHIPPED
 from audioconv.io import model_file
-from tests.command import run
+from tests.command import refused, run
 
 WORDS = ["down", "go", "left", "no", "right", "stop", "up", "yes"]
 RATE = 16000
@@ -83,6 +83,7 @@ def test_listen_and_evaluate_take_it_where_no_model_is_given(detector, said, tmp
     result = run("evaluate", clips, "--split", "all")
     assert result.exit_code == 2
     assert f"no clips of the words that {SHIPPED} tells" in result.stderr
+    assert "a model and a folder are wanted, not 3 paths" in refused("evaluate", "a", "b", "c")
 
 
 def test_its_file_says_what_a_model_saved_today_says(detector, tmp_path):
