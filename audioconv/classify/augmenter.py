@@ -48,6 +48,8 @@ class Augmenter:
     noises : list of float32 arrays of unit power
     settings : Augmentation
     seed : int
+    made_up : float32 array, shape (words, samples), optional
+        More clips, after the others, which are not part of the array that they may be mapped from.
     """
 
     def __init__(
@@ -57,9 +59,11 @@ class Augmenter:
         noises: Sequence[Float32Array],
         settings: Augmentation,
         seed: int,
+        made_up: Float32Array | None = None,
     ) -> None:
         self.features, self.settings, self.seed = features, settings, seed
         self.clips, self.noises = frozen(clips, np.float32), frozen(np.concatenate(noises), np.float32)
+        self.made_up = frozen(clips[:0] if made_up is None else made_up, np.float32)
         self._noise_sizes = np.array([noise.size for noise in noises])
         self._frames = features.frames(clips.shape[1])
         self._room_impulse_responses = (
@@ -72,7 +76,7 @@ class Augmenter:
         return round(len(self.clips) * self.settings.noise_clip_ratio)
 
     def __len__(self) -> int:
-        return len(self.clips) + self.noise_clips
+        return len(self.clips) + len(self.made_up) + self.noise_clips
 
     def __repr__(self) -> str:
         return f"Augmenter({len(self.clips)} clips and {self.noise_clips} of noise alone, {self.settings!r})"
@@ -96,7 +100,7 @@ class Augmenter:
 
     def draw(self, epoch: int) -> AugmentationParameters:
         """Draw the random parameters of all clips for an epoch."""
-        settings, features, count, clips = self.settings, self.features, len(self), len(self.clips)
+        settings, features, count, clips = self.settings, self.features, len(self), len(self) - self.noise_clips
         rng = np.random.default_rng([self.seed, epoch, 0x76])
         hops = rng.integers(self._hops[0], self._hops[1] + 1, count)
         percents = np.rint(100 * hops / features.hop * rng.uniform(*settings.vocal_tract, count)).astype(int)
@@ -146,13 +150,24 @@ class Augmenter:
         """Augmented clips: shift, room, noise, gain; as long as the longest of them."""
         size = len(parameters.hops), np.max(parameters.noises[:, kernels.NOISE.length], initial=0)
         sounds = np.empty(size, np.float32)
-        kernels.cut_out(self.clips, frozen(parameters.crops, np.int64), sounds)
+        self._cut_out(parameters.crops, sounds)
         for row in np.flatnonzero(parameters.room_impulse_responses >= 0):
             response = self._room_impulse_responses[parameters.room_impulse_responses[row]]
             sounds[row] = convolve(sounds[row], response, "causal", method="overlap_add", threads=1)
         noises, levels = frozen(parameters.noises, np.int64), frozen(parameters.noise_levels)
         kernels.mix_noise(sounds, noises, levels, self.noises)
         return sounds
+
+    def _cut_out(self, crops: Array, sounds: Float32Array) -> None:
+        """Clips, made-up words, and zeros where noise is alone."""
+        column, count = kernels.CROP.clip, len(self.clips)
+        made_up = np.flatnonzero(crops[:, column] >= count)
+        kernels.cut_out(self.clips, frozen(_replaced(crops, made_up, column, -1), np.int64), sounds)
+        if made_up.size:
+            own = _replaced(crops, made_up, column, crops[made_up, column] - count)[made_up]
+            words = np.empty((made_up.size, sounds.shape[1]), np.float32)
+            kernels.cut_out(self.made_up, frozen(own, np.int64), words)
+            sounds[made_up] = words
 
     def frames(self, parameters: AugmentationParameters) -> Float32Array:
         """Features of augmented clips, (clips, frames, features), before masks."""
@@ -163,6 +178,13 @@ class Augmenter:
             frames += curves[:, None]
         features: Array = self.features.from_absolute(frames)
         return features
+
+
+def _replaced(rows: Array, which: Array, column: int, values: Any) -> Array:
+    """A copy of rows with other values in one column of some."""
+    copy = rows.copy()
+    copy[which, column] = values
+    return copy
 
 
 def equaliser(weights: Array, bands: int, deviation_db: float) -> Float32Array:

@@ -22,7 +22,7 @@ from audioconv.classify.prediction import PredictorMixin
 from audioconv.classify.progress import Notices
 from audioconv.classify.scorer import Scorer
 from audioconv.classify.sliding_window import THRESHOLD
-from audioconv.classify.training_config import TrainingConfig
+from audioconv.classify.training_config import TrainingConfig, default_model
 
 
 class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # type: ignore[misc]  # scikit-learn has no types
@@ -30,9 +30,10 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
 
     Parameters
     ----------
-    model : str, or function
+    model : str, or function, optional
         Architecture, one of `audioconv.models.MODELS`; or a function (classes, features, *, rng) that makes a list of
-        layers, from (batch, frames, features) or (batch, frames, features, 1) to (batch, classes).
+        layers, from (batch, frames, features) or (batch, frames, features, 1) to (batch, classes). By default
+        tc-resnet8, and cnn-tc-resnet for 8,000 clips or more.
     sample_rate : int, in Hz
         Of the clips; files of another rate are resampled.
     clip_s : float, in seconds
@@ -47,14 +48,16 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         `learning_rate` are by default. Parameters as `training__label_smoothing` reach it, in `set_params` and grid
         searches.
     augment : bool or Augmentation
-        Change the clips anew in each epoch. Parameters as `augment__snr_db` reach it.
+        Change the clips anew in each epoch. Parameters as `augment__snr_db` reach it. With 8,000 clips or more, words
+        made of pieces of clips are added to those of "unknown", if there are any.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
         Mixed into the clips when augmenting, beside white, pink and brown noise made at run time.
     silence : str, optional
         A class of this label for noise alone, trained on the background noises. Without it, they are "silence" or
         "unknown" (with underscores or not) if there are clips of such a label, else all classes alike.
     class_weight : None, "balanced" or dict of label -> number
-        How much clips of each label count, as in scikit-learn; balanced: as if there were as many of each.
+        How much clips of each label count, as in scikit-learn; balanced: as if there were as many of each. With None
+        all count alike; of 8,000 clips or more, those of "unknown" together at most as much as those of two words.
     threads : int, optional
         Default `AUDIOCONV_THREADS`, or the cores of this process. The result does not depend on it.
     random_state : int, RandomState or Generator, optional
@@ -68,6 +71,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
     scorer_ : Scorer
         What turns clips and streams into posteriors; it has the next seven attributes.
     classes_ : array of labels, sorted
+    model_ : str, or function
+        The architecture of the network: `model`, or what it is by default.
     network_ : nn.Sequential or MiniRocket
     features_ : LogMel or Mfcc
     mean_, std_ : float32 arrays, shape (features,)
@@ -111,6 +116,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
     history_: list[dict[str, Any]]
     best_epoch_: int
     interrupted_: bool
+    model_: models.ModelName | models.ModelFactory
     n_features_in_: int
     seed_: int
     split_: dict[str, Any] | None
@@ -119,7 +125,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
 
     def __init__(
         self,
-        model: models.ModelName | models.ModelFactory = "tc-resnet8",
+        model: models.ModelName | models.ModelFactory | None = None,
         *,
         sample_rate: int = 16000,
         clip_s: float = 1.0,
@@ -162,7 +168,9 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
             noises = self.background_noise
             said.append(f"background_noise={f'<{len(noises)} noises>' if isinstance(noises, Sized) else repr(noises)}")
         fitted = f", fitted to {len(self.classes_)} classes" if hasattr(self, "scorer_") else ""
-        return f"{type(self).__name__}({', '.join([repr(serialization.name_of(self.model)), *said])}){fitted}"
+        model = getattr(self, "model_", self.model)
+        said = said if model is None else [repr(serialization.name_of(model)), *said]
+        return f"{type(self).__name__}({', '.join(said)}){fitted}"
 
     @property
     def clip_length(self) -> int:
@@ -208,8 +216,11 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
             If there are fewer than two labels, as many labels as clips are not given, a parameter makes no sense, or
             clips cannot be used; of files that cannot be read each is named.
         """
-        features, seed, notices = check_parameters(self), seed_of(self.random_state), Notices(self.verbose)
+        check_parameters(self)
+        seed, notices = seed_of(self.random_state), Notices(self.verbose)
         task = training.make_task(self, X, y, validation, sample_weight)
+        model = default_model(len(task.train.X)) if self.model is None else self.model
+        features = models.resolve_model(model).features(int(self.sample_rate))
         if notice := training.notice_of_silence(self, task):
             notices.say(notice)
         clips, held_out = training.read_examples(self, task.train, notices), None
@@ -217,10 +228,13 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
             held_out = training.read_examples(self, task.validation, notices), task.validation.labels
         noises = training.load_noises(self, seed, notices)
         frames = features.frames(self.clip_length)
-        network = models.build(self.model, len(task.classes), features.n_features, seed, frames)
-        loader = training.make_loader(self, task, training.make_augmenter(self, clips, features, noises, seed), network)
+        network = models.build(model, len(task.classes), features.n_features, seed, frames)
+        loader = training.make_loader(
+            self, task, training.make_augmenter(self, task, clips, features, noises, seed), network
+        )
         # from here on nothing is refused, so that a refitted object is never half old and half new
         self.scorer_ = Scorer(task.classes, features, network, loader.mean, loader.std, self.clip_length, *self._tta())
+        self.model_ = model
         self.n_features_in_, self.threshold_ = _samples(task.train.X, self.clip_length), THRESHOLD
         self.seed_, self.split_ = seed, None
         self.card_ = ModelCard().with_facts(

@@ -27,7 +27,7 @@ class DataLoader:
     ----------
     augmenter : Augmenter
     targets : int array, shape (clips,)
-        The class of each clip.
+        The class of each clip, and of each made-up word after them.
     network : nn.Sequential or MiniRocket
     batch_size : int
     noise_target : float array, shape (classes,), optional
@@ -55,7 +55,7 @@ class DataLoader:
         self._targets = np.concatenate((nn.one_hot(targets, classes), noises))
         self.weighted = sample_weight is not None
         if sample_weight is not None:
-            self._targets[: len(augmenter.clips)] *= np.asarray(sample_weight, np.float32)[:, None]
+            self._targets[: len(targets)] *= np.asarray(sample_weight, np.float32)[:, None]
         self.mean, self.std = self._measure()
 
     def _measure(self) -> tuple[Float32Array, Float32Array]:

@@ -157,7 +157,8 @@ def load_dataset(
     words : list of labels, optional
         The words to tell apart. Clips of all other labels are "unknown".
     balance_unknown : bool
-        Of the unknown words choose in each split only as many clips as there are of a word on average.
+        Of the unknown words choose only as many clips as there are of a word on average, to validate and test; to train
+        on, as many as of all words together.
     missing : bool
         Keep files of the manifest that do not exist, to be reported by `audit` with all others that cannot be read.
 
@@ -206,7 +207,11 @@ def load_dataset(
 
 
 def _only(data: Dataset, words: list[str], balance_unknown: bool, seed: int) -> Dataset:
-    """The clips of some labels, and all others or a choice of them, in each split as many as of a word, as unknown."""
+    """The clips of some labels, and all others or a choice of them as unknown words.
+
+    Scores count unknown words as one word of many. Training wants many of them: what is no keyword is as diverse as all
+    other words, see docs/trials.md, "Recognition: eight keywords".
+    """
     if missing := sorted(set(words) - set(data.labels.tolist())):
         raise ArgumentError(f"words must be labels of the clips, and {', '.join(missing)} are not")
     rng, known = np.random.default_rng(seed), np.isin(data.labels, words)
@@ -216,7 +221,8 @@ def _only(data: Dataset, words: list[str], balance_unknown: bool, seed: int) -> 
     chosen = [np.flatnonzero(known)]
     for split in SPLITS:
         others = np.flatnonzero(~known & (data.splits == split))
-        count = round((known & (data.splits == split)).sum() / len(words))
+        clips = (known & (data.splits == split)).sum()
+        count = clips if split == "train" else round(clips / len(words))
         chosen.append(rng.permutation(others)[:count])
     return data.select(np.isin(np.arange(len(data)), np.concatenate(chosen)))
 

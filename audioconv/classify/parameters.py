@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from audioconv import models, parallel
 from audioconv._typing import Array
 from audioconv.arrays import number, whole
+from audioconv.classify import training_config
 from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.model_parts import check_clip_size
 from audioconv.classify.scorer import Features
@@ -85,21 +86,21 @@ def _changed(name: str, settings: object, changes: dict[str, Any]) -> Settings:
     return replace(settings if isinstance(settings, kind) else kind(), **changes)
 
 
-def check_parameters(classifier: "KeywordClassifier") -> Features:
-    """Return the features, or raise an error about the parameters, as far as that does not depend on the clips.
+def check_parameters(classifier: "KeywordClassifier") -> None:
+    """Raise an error about the parameters, as far as that does not depend on the clips.
 
     Raises
     ------
     ArgumentError
     """
-    features: Features = models.resolve_model(classifier.model).features(whole(classifier.sample_rate, "sample_rate"))
+    model = training_config.DEFAULT_MODEL if classifier.model is None else classifier.model
+    features: Features = models.resolve_model(model).features(whole(classifier.sample_rate, "sample_rate"))
     number(classifier.clip_s, "clip_s", above=0)
     if not features.frames(classifier.clip_length):
         raise ArgumentError(f"clip_s must be at least one window of {features.window_ms} ms, not {classifier.clip_s}")
     check_settings(classifier)
     pitches, shifts = classifier._tta()
     check_clip_size(features, classifier.clip_length, len(pitches) * len(shifts))
-    return features
 
 
 def check_settings(classifier: "KeywordClassifier") -> None:

@@ -86,7 +86,7 @@ def save(classifier: "KeywordClassifier", path: Path) -> None:
     arrays |= {name: array for name, array in digests.items() if array is not None}
     settings = labels_settings(scorer.classes) | {
         "kind": KIND,
-        "model": name_of(classifier.model),
+        "model": name_of(classifier.model_),
         "sample_rate": int(classifier.sample_rate),
         "clip_s": float(classifier.clip_s),
         "threshold": float(classifier.threshold_),
@@ -111,7 +111,8 @@ def name_of(model: Any) -> str:
 
 def _described(classifier: "KeywordClassifier") -> dict[str, Any]:
     """The parameters of a classifier as JSON; those that do not belong to the model are left out."""
-    params = {name: _plain(value) for name, value in classifier.get_params(deep=False).items() if name != "model"}
+    given = classifier.get_params(deep=False)
+    params = {name: _plain(value) for name, value in given.items() if name != "model" or value is None}
     if params["random_state"] is not None and not isinstance(classifier.random_state, (int, np.integer)):
         params["random_state"] = classifier.seed_  # what a generator gave
     if isinstance(classifier.class_weight, dict):  # JSON knows only text as keys
@@ -135,7 +136,8 @@ def _plain(value: Any) -> Any:
 
 def _parameters(settings: StoredSettings, names: list[str]) -> dict[str, Any]:
     """The parameters that `_described` gave, as the classifier takes them; of another version those that it knows."""
-    params = {name: value for name, value in settings.values.items() if name in names and name != "model"}
+    stored = settings.values.items()
+    params = {name: value for name, value in stored if name in names and (name != "model" or value is None)}
     kinds: dict[str, type[Settings]] = {"training": TrainingConfig, "augment": Augmentation}
     for name, kind in kinds.items():
         if isinstance(params.get(name), dict):
@@ -161,7 +163,9 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
         settings = StoredSettings(stored, "settings")
         check_kind(path, settings, KIND)
         made_by = stored_model(path, settings, model, models.MODELS)
-        classifier = cls(made_by, **_parameters(settings.part("parameters"), cls._get_param_names()))
+        params = _parameters(settings.part("parameters"), cls._get_param_names())
+        classifier = cls(**({"model": made_by} | params))
+        classifier.model_ = made_by
         classifier.sample_rate = settings.whole("sample_rate", *SAMPLE_RATES)
         classifier.clip_s = settings.number("clip_s", 0, MOST_CLIP_S)
         check_settings(classifier)

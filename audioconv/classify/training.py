@@ -15,6 +15,7 @@ from audioconv.classify.augmenter import Augmenter
 from audioconv.classify.clips import CheckedClips, check_clips, load_clips, read_all, read_mono
 from audioconv.classify.data_loader import DataLoader
 from audioconv.classify.labels import check_labels, class_weights, noise_target, sample_weights
+from audioconv.classify.made_up_words import made_up_words, make_words, unknown_class, unknown_weight
 from audioconv.classify.parameters import check_silence
 from audioconv.classify.progress import Notices, TrainingProgress
 from audioconv.classify.scorer import Scorer
@@ -78,6 +79,8 @@ def make_task(classifier: "KeywordClassifier", X: Any, y: Any, validation: Any, 
     targets, augmentation = np.searchsorted(classes, train.labels), classifier._augmentation()
     noise_clips = round(len(targets) * augmentation.noise_clip_ratio) if augmentation else 0
     weight = class_weights(classifier.class_weight, classes, targets, noise_clips)
+    if classifier.class_weight is None:
+        weight = unknown_weight(classes, targets, made_up_words(len(targets)) if augmentation else 0)
     return Task(train, held_out, classes, targets, weight, weights)
 
 
@@ -121,22 +124,32 @@ def make_loader(
     classifier: "KeywordClassifier", task: Task, augmenter: Augmenter, network: models.Network
 ) -> DataLoader:
     """The batches of a training."""
+    words, weights = len(augmenter.made_up), task.sample_weight
+    unknown = np.full(words, unknown_class(task.classes) if words else 0)
     return DataLoader(
         augmenter,
-        task.targets,
+        np.concatenate((task.targets, unknown)),
         network=network,
         batch_size=int(classifier.batch_size),
         noise_target=noise_target(task.classes, classifier.silence),
-        sample_weight=task.sample_weight,
+        sample_weight=None if weights is None else np.concatenate((weights, np.ones(words))),
         threads=classifier.threads,
     )
 
 
 def make_augmenter(
-    classifier: "KeywordClassifier", clips: Float32Array, features: Any, noises: list[Float32Array], seed: int
+    classifier: "KeywordClassifier",
+    task: Task,
+    clips: Float32Array,
+    features: Any,
+    noises: list[Float32Array],
+    seed: int,
 ) -> Augmenter:
-    """Clips that are changed as the settings of the classifier say, or not at all."""
-    return Augmenter(clips, features, noises, classifier._augmentation() or UNCHANGED, seed)
+    """Clips, and made-up words beside unknown ones, changed as the classifier's settings say; or clips as they are."""
+    settings, made_up = classifier._augmentation(), None
+    if settings and unknown_class(task.classes) is not None:
+        made_up = make_words(clips, task.train.labels, seed)
+    return Augmenter(clips, features, noises, settings or UNCHANGED, seed, made_up)
 
 
 def train_network(
@@ -166,7 +179,7 @@ def train_network(
         is_improvement=lambda score, best: score[0] >= best[0] - standard_error(best[0], held_out),
         checkpoint=checkpoint,
         fingerprint=loader.fingerprint
-        | {"epochs": epochs, "learning_rate": peak, "model": serialization.name_of(classifier.model)}
+        | {"epochs": epochs, "learning_rate": peak, "model": serialization.name_of(classifier.model_)}
         | {"training": repr(config.get_params())}
         | ({} if class_weight is None else {"class_weight": class_weight.tolist()}),
     )

@@ -6,11 +6,17 @@ from math import sqrt
 
 import numpy as np
 
-from audioconv import nn
+from audioconv import models, nn
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import number, whole
 from audioconv.classify.settings import Settings
 from audioconv.errors import ArgumentError
+
+# With many clips, as a rule of many speakers, what learns from planes is better; with few it is slower and no better.
+# See docs/trials.md, "Recognition: eight keywords".
+DEFAULT_MODEL: models.ModelName = "tc-resnet8"
+DEFAULT_MODEL_OF_MANY_CLIPS: models.ModelName = "cnn-tc-resnet"
+MANY_CLIPS = 8000
 
 PITCH_FACTORS = (0.5, 2.0)  # the least and the most of test-time augmentation
 
@@ -131,6 +137,11 @@ class TrainingConfig(Settings):
         schedule : function of step (0, 1, ...) -> float
         """
         return nn.warmup_cosine(learning_rate, steps, round(self.warmup_ratio * steps))
+
+
+def default_model(clips: int) -> models.ModelName:
+    """The architecture for so many clips to train on, if none is asked for."""
+    return DEFAULT_MODEL_OF_MANY_CLIPS if clips >= MANY_CLIPS else DEFAULT_MODEL
 
 
 class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):

@@ -26,8 +26,8 @@ _Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="tc-resnet8, tc-resnet14-1.5, ds-tcn, ds-cnn-s, bc-resnet-1, bc-resnet-2, bc-resnet-3, mlp, "
-        "or minirocket; tc-resnet8 if not given. With --for stream ds-tcn.",
+        help="tc-resnet8, tc-resnet14-1.5, cnn-tc-resnet, ds-tcn, ds-cnn-s, bc-resnet-1, bc-resnet-2, bc-resnet-3, "
+        "mlp, or minirocket; if not given tc-resnet8, for 8,000 clips or more cnn-tc-resnet. With --for stream ds-tcn.",
     ),
 ]
 _Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Passes over the clips.")]
@@ -146,7 +146,7 @@ def train(
     if not resume:
         checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
     classifier = KeywordClassifier(
-        model=cast("ModelName", model or "tc-resnet8"),  # refused by `fit` if it is none
+        model=cast("ModelName | None", model),  # refused by `fit` if it is none of them
         epochs=epochs,
         augment=augment,
         background_noise=background_noises(noise, folder, skip_broken),

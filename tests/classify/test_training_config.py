@@ -7,13 +7,34 @@ import pytest
 
 import audioconv as ac
 from audioconv.classify import TrainingConfig
-from audioconv.classify.training_config import standard_error
+from audioconv.classify.training_config import default_model, standard_error
 from tests.classify.test_classifier import examples, make
 
 
 @pytest.mark.parametrize(("batches", "epochs"), [(1, 1700), (2, 1700), (16, 213), (45, 76), (46, 75), (1000, 75)])
 def test_small_sets_are_gone_through_more_often(batches, epochs):
     assert TrainingConfig().epochs_for(batches) == epochs
+
+
+@pytest.mark.parametrize(("clips", "model"), [(7999, "tc-resnet8"), (8000, "cnn-tc-resnet")])
+def test_the_architecture_follows_the_number_of_clips(clips, model):
+    assert default_model(clips) == model
+
+
+def test_a_model_says_which_architecture_it_has_by_default(monkeypatch, tmp_path):
+    X, y = examples(3, 0)
+    few = make(model=None, epochs=1).fit(X, y)
+    monkeypatch.setattr("audioconv.classify.training_config.MANY_CLIPS", len(X))
+    many = make(model=None, epochs=1).fit(X, y)
+    assert (few.model_, many.model_) == ("tc-resnet8", "cnn-tc-resnet")
+    assert few.features_.top_db == 18
+    assert many.features_.top_db == 40
+    many.save(tmp_path / "many.safetensors")
+    loaded = ac.KeywordClassifier.load(tmp_path / "many.safetensors")
+    assert loaded.model is None
+    assert loaded.model_ == "cnn-tc-resnet"
+    assert np.array_equal(loaded.predict_proba(X), many.predict_proba(X))
+    assert repr(loaded).startswith("KeywordClassifier('cnn-tc-resnet', ")
 
 
 def test_the_schedule_rises_falls_and_ends_at_nothing():

@@ -19,6 +19,7 @@ NETWORKS = {
     "DS-CNN-S": (models.ds_cnn_s, (49, 10, 1), 23_756),
     "BC-ResNet-1": (models.bc_resnet, (101, 40, 1), 9_232),
     "DS-TCN": (models.ds_tcn, (98, 40), 23_372),
+    "CNN-TC-ResNet": (models.cnn_tc_resnet, (98, 40, 1), 105_004),
 }
 RNG = np.random.default_rng
 
@@ -65,7 +66,14 @@ def choices_of(network, x, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "relus"),
-    [("TC-ResNet8", 10), ("TC-ResNet14-1.5", 16), ("DS-CNN-S", 9), ("BC-ResNet-1", 18), ("DS-TCN", 9)],
+    [
+        ("TC-ResNet8", 10),
+        ("TC-ResNet14-1.5", 16),
+        ("DS-CNN-S", 9),
+        ("BC-ResNet-1", 18),
+        ("DS-TCN", 9),
+        ("CNN-TC-ResNet", 9),
+    ],
 )
 def test_gradient_along_random_directions(name, relus, monkeypatch):
     make, (_, features, *rest), _ = NETWORKS[name]
@@ -168,6 +176,12 @@ def test_a_batch_norm_without_scale_trains_its_shift_alone():
     assert np.array_equal(plain.forward(x, training=True), y)
     plain.backward(y)
     assert np.array_equal(plain.gradients()["shift"], norm.gradients()["shift"])
+
+
+def test_the_front_of_a_cnn_tc_resnet_takes_any_number_of_bands():
+    for features in (10, 39, 64):
+        network = models.cnn_tc_resnet(3, features, rng=RNG(0))
+        assert network.forward(np.zeros((1, 50, features, 1), "float32")).shape == (1, 3)
 
 
 def test_channels_of_larger_networks():
