@@ -12,6 +12,8 @@ from audioconv._typing import Float32Array
 from audioconv.arrays import number
 from audioconv.classify.clips import LONG
 from audioconv.classify.dataset import SPLITS, Dataset
+from audioconv.classify.labels import UNKNOWN_LABELS
+from audioconv.classify.set_size import is_many
 from audioconv.errors import ArgumentError, AudioFileError
 
 SILENT = 1e-3  # a clip whose peak is below is silent: -60 dB of full scale
@@ -200,7 +202,9 @@ def _files(data: Dataset, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:
 
 def _imbalance(data: Dataset) -> list[Finding]:
     labels, counts = np.unique(data.labels, return_counts=True)
-    if counts.max() <= IMBALANCE_RATIO * counts.min():
+    if is_many(int((data.splits == "train").sum())):  # unknown words are weighted then
+        counts, labels = (each[~np.isin(labels, UNKNOWN_LABELS)] for each in (counts, labels))
+    if not counts.size or counts.max() <= IMBALANCE_RATIO * counts.min():
         return []
     most, fewest = labels[counts.argmax()], labels[counts.argmin()]
     text = (f"there are {counts.max()} clips of {str(most)!r} and {counts.min()} of {str(fewest)!r}: the rare one will "

@@ -125,7 +125,7 @@ def synthetic_noise(sample_rate: int, seed: int, seconds: int = 20) -> list[Floa
         spectrum = rng.standard_normal(hz.size) + 1j * rng.standard_normal(hz.size)
         noises.append(np.fft.irfft(spectrum * np.maximum(hz, 50.0) ** -slope, size))
     noises.append(_glides(size, sample_rate, rng))
-    return [_unit_power(noise) for noise in noises]
+    return [unit_power(noise) for noise in noises]
 
 
 def _glides(size: int, sample_rate: int, rng: np.random.Generator) -> Array:
@@ -155,10 +155,11 @@ def check_noise(samples: ArrayLike, name: object) -> Float32Array:
         raise ArgumentError(f"background noise {name} holds NaN or infinite samples")
     if not np.any(noise):
         raise ArgumentError(f"background noise {name} is silent; a recording of noise is wanted")
-    return _unit_power(noise)
+    return unit_power(noise)
 
 
-def _unit_power(x: Array) -> Float32Array:
+def unit_power(x: Array) -> Float32Array:
+    """A sound that is not silent at a mean square of 1."""
     unit: Float32Array = (x / np.sqrt(np.mean(np.square(x, dtype=np.float64)))).astype(np.float32)
     return unit
 

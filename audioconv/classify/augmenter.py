@@ -14,6 +14,7 @@ import numpy as np
 from audioconv._typing import Array, Float32Array
 from audioconv.arrays import frozen
 from audioconv.classify.augmentation import Augmentation, synthetic_room_impulse_responses
+from audioconv.classify.made_up_words import MadeUpWords, make_word
 from audioconv.features import LogMel, Mfcc
 from audioconv.kernels.dsp import augment as kernels
 from audioconv.signal import convolve
@@ -32,6 +33,7 @@ class AugmentationParameters(NamedTuple):
     noise_levels: Array  # rows of `NOISE_LEVEL`
     equaliser_weights: Array  # of the cosines
     masks: Array  # (clips, masks, 2, 2): first and last + 1 in time, and in bands
+    recipes: Array  # of made-up words
 
     def select(self, clips: Any) -> "AugmentationParameters":
         """Those of some clips."""
@@ -48,8 +50,8 @@ class Augmenter:
     noises : list of float32 arrays of unit power
     settings : Augmentation
     seed : int
-    made_up : float32 array, shape (words, samples), optional
-        More clips, after the others, which are not part of the array that they may be mapped from.
+    made_up : MadeUpWords, optional
+        More clips, after the others, which are made of them.
     """
 
     def __init__(
@@ -59,11 +61,11 @@ class Augmenter:
         noises: Sequence[Float32Array],
         settings: Augmentation,
         seed: int,
-        made_up: Float32Array | None = None,
+        made_up: MadeUpWords | None = None,
     ) -> None:
         self.features, self.settings, self.seed = features, settings, seed
         self.clips, self.noises = frozen(clips, np.float32), frozen(np.concatenate(noises), np.float32)
-        self.made_up = frozen(clips[:0] if made_up is None else made_up, np.float32)
+        self.made_up = made_up
         self._noise_sizes = np.array([noise.size for noise in noises])
         self._frames = features.frames(clips.shape[1])
         self._room_impulse_responses = (
@@ -75,8 +77,13 @@ class Augmenter:
         """Clips of noise alone."""
         return round(len(self.clips) * self.settings.noise_clip_ratio)
 
+    @property
+    def words(self) -> int:
+        """Made-up words."""
+        return 0 if self.made_up is None else len(self.made_up)
+
     def __len__(self) -> int:
-        return len(self.clips) + len(self.made_up) + self.noise_clips
+        return len(self.clips) + self.words + self.noise_clips
 
     def __repr__(self) -> str:
         return f"Augmenter({len(self.clips)} clips and {self.noise_clips} of noise alone, {self.settings!r})"
@@ -119,6 +126,7 @@ class Augmenter:
             self._draw_noise_levels(noise_alone, rng),
             rng.standard_normal((count, len(WAVES), 1), np.float32),
             self._draw_masks(count, rng),
+            self._draw_recipes(count, rng),
         )
 
     def _draw_noises(self, lengths: Array, rng: np.random.Generator) -> Array:
@@ -146,11 +154,18 @@ class Augmenter:
         widest = round(1000 * settings.time_mask_s / self.features.hop_ms), settings.frequency_mask_bands
         return draw_masks((count, settings.n_masks), (frames, bands), widest, rng)
 
+    def _draw_recipes(self, count: int, rng: np.random.Generator) -> Array:
+        """Those of made-up words, in their rows."""
+        recipes, clips = np.zeros(count, MadeUpWords.RECIPE), len(self.clips)
+        if self.made_up is not None:
+            recipes[clips : clips + self.words] = self.made_up.draw(rng)
+        return recipes
+
     def waveforms(self, parameters: AugmentationParameters) -> Float32Array:
         """Augmented clips: shift, room, noise, gain; as long as the longest of them."""
         size = len(parameters.hops), np.max(parameters.noises[:, kernels.NOISE.length], initial=0)
         sounds = np.empty(size, np.float32)
-        self._cut_out(parameters.crops, sounds)
+        self._cut_out(parameters, sounds)
         for row in np.flatnonzero(parameters.room_impulse_responses >= 0):
             response = self._room_impulse_responses[parameters.room_impulse_responses[row]]
             sounds[row] = convolve(sounds[row], response, "causal", method="overlap_add", threads=1)
@@ -158,16 +173,18 @@ class Augmenter:
         kernels.mix_noise(sounds, noises, levels, self.noises)
         return sounds
 
-    def _cut_out(self, crops: Array, sounds: Float32Array) -> None:
+    def _cut_out(self, parameters: AugmentationParameters, sounds: Float32Array) -> None:
         """Clips, made-up words, and zeros where noise is alone."""
-        column, count = kernels.CROP.clip, len(self.clips)
-        made_up = np.flatnonzero(crops[:, column] >= count)
-        kernels.cut_out(self.clips, frozen(_replaced(crops, made_up, column, -1), np.int64), sounds)
+        crops, column = parameters.crops.copy(), kernels.CROP.clip
+        made_up = np.flatnonzero(crops[:, column] >= len(self.clips))
+        own = crops[made_up]
+        crops[made_up, column], own[:, column] = -1, np.arange(len(own))
+        kernels.cut_out(self.clips, frozen(crops, np.int64), sounds)
         if made_up.size:
-            own = _replaced(crops, made_up, column, crops[made_up, column] - count)[made_up]
-            words = np.empty((made_up.size, sounds.shape[1]), np.float32)
-            kernels.cut_out(self.made_up, frozen(own, np.int64), words)
-            sounds[made_up] = words
+            words = frozen([make_word(self.clips, recipe) for recipe in parameters.recipes[made_up]], np.float32)
+            cropped = np.empty((made_up.size, sounds.shape[1]), np.float32)
+            kernels.cut_out(words, frozen(own, np.int64), cropped)
+            sounds[made_up] = cropped
 
     def frames(self, parameters: AugmentationParameters) -> Float32Array:
         """Features of augmented clips, (clips, frames, features), before masks."""
@@ -178,13 +195,6 @@ class Augmenter:
             frames += curves[:, None]
         features: Array = self.features.from_absolute(frames)
         return features
-
-
-def _replaced(rows: Array, which: Array, column: int, values: Any) -> Array:
-    """A copy of rows with other values in one column of some."""
-    copy = rows.copy()
-    copy[which, column] = values
-    return copy
 
 
 def equaliser(weights: Array, bands: int, deviation_db: float) -> Float32Array:

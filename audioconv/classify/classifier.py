@@ -49,7 +49,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         searches.
     augment : bool or Augmentation
         Change the clips anew in each epoch. Parameters as `augment__snr_db` reach it. With 8,000 clips or more, words
-        made of pieces of clips are added to those of "unknown", if there are any.
+        made of pieces of clips are added to those of "unknown", if there are any, and what is heard before and after
+        words to the noises.
     background_noise : list of paths or of float arrays at `sample_rate`, optional
         Mixed into the clips when augmenting, beside white, pink and brown noise made at run time.
     silence : str, optional
@@ -195,7 +196,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         X : list of paths, or float array of shape (clips, samples) at `sample_rate`
         y : sequence of labels
         groups : sequence, optional
-            The speaker of each clip: how many there are is recorded on the card.
+            The speaker of each clip: how many there are is recorded on the card, and made-up words are of one each.
         validation : (X, y), optional
             Clips that are not trained on: the weights of the last epoch that is not clearly worse than the best one are
             kept, and the threshold of detectors is chosen on them.
@@ -218,7 +219,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         """
         check_parameters(self)
         seed, notices = seed_of(self.random_state), Notices(self.verbose)
-        task = training.make_task(self, X, y, validation, sample_weight)
+        task = training.make_task(self, X, y, groups, validation, sample_weight)
         model = default_model(len(task.train.X)) if self.model is None else self.model
         features = models.resolve_model(model).features(int(self.sample_rate))
         if notice := training.notice_of_silence(self, task):
@@ -226,7 +227,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         clips, held_out = training.read_examples(self, task.train, notices), None
         if task.validation is not None:
             held_out = training.read_examples(self, task.validation, notices), task.validation.labels
-        noises = training.load_noises(self, seed, notices)
+        noises = training.load_noises(self, clips, seed, notices)
         frames = features.frames(self.clip_length)
         network = models.build(model, len(task.classes), features.n_features, seed, frames)
         loader = training.make_loader(

@@ -82,9 +82,16 @@ class DataLoader:
         for clip in augmenter.clips:  # one after the other: there may be more of them than memory
             digest.update(clip.tobytes())
         digest.update(augmenter.noises.tobytes())
+        if augmenter.made_up is not None:
+            digest.update(augmenter.made_up.order.tobytes())
         settings = augmenter.settings.get_params()
         digest.update(repr((DRAW_VERSION, settings, augmenter.features.settings())).encode())
         return {"clips and augmentation": digest.hexdigest(), "seed": self._seed, "batch_size": self.batch_size}
+
+    @property
+    def clips(self) -> int:
+        """Recorded clips."""
+        return len(self._augmenter.clips)
 
     def __len__(self) -> int:
         """Clips an epoch."""

@@ -14,6 +14,7 @@ from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import RandomState, seed_of
 from audioconv.classify.labels import BACKGROUND_NOISE_FOLDER, NON_KEYWORD_LABELS, UNKNOWN
 from audioconv.classify.manifest import read_manifest
+from audioconv.classify.set_size import is_many
 from audioconv.errors import ArgumentError, AudioFileError
 
 SplitName: TypeAlias = Literal["train", "val", "test"]
@@ -157,8 +158,8 @@ def load_dataset(
     words : list of labels, optional
         The words to tell apart. Clips of all other labels are "unknown".
     balance_unknown : bool
-        Of the unknown words choose only as many clips as there are of a word on average, to validate and test; to train
-        on, as many as of all words together.
+        Of the unknown words choose in each split only as many clips as there are of a word on average; to train on, as
+        many as of all words together if these are 8,000 clips or more.
     missing : bool
         Keep files of the manifest that do not exist, to be reported by `audit` with all others that cannot be read.
 
@@ -210,7 +211,7 @@ def _only(data: Dataset, words: list[str], balance_unknown: bool, seed: int) -> 
     """The clips of some labels, and all others or a choice of them as unknown words.
 
     Scores count unknown words as one word of many. Training wants many of them: what is no keyword is as diverse as all
-    other words, see docs/trials.md, "Recognition: eight keywords".
+    other words, see docs/trials.md, "Recognition: eight keywords"; there unknown words are weighted then.
     """
     if missing := sorted(set(words) - set(data.labels.tolist())):
         raise ArgumentError(f"words must be labels of the clips, and {', '.join(missing)} are not")
@@ -221,8 +222,9 @@ def _only(data: Dataset, words: list[str], balance_unknown: bool, seed: int) -> 
     chosen = [np.flatnonzero(known)]
     for split in SPLITS:
         others = np.flatnonzero(~known & (data.splits == split))
-        clips = (known & (data.splits == split)).sum()
-        count = clips if split == "train" else round(clips / len(words))
+        clips = int((known & (data.splits == split)).sum())
+        large = split == "train" and is_many(clips + min(clips, others.size))
+        count = clips if large else round(clips / len(words))
         chosen.append(rng.permutation(others)[:count])
     return data.select(np.isin(np.arange(len(data)), np.concatenate(chosen)))
 

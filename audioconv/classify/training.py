@@ -10,17 +10,19 @@ import numpy as np
 from audioconv import models, nn, parallel
 from audioconv._typing import Array, Float32Array
 from audioconv.classify import closed_form, serialization
-from audioconv.classify.augmentation import UNCHANGED, check_noise, synthetic_noise
+from audioconv.classify.augmentation import UNCHANGED, check_noise, synthetic_noise, unit_power
 from audioconv.classify.augmenter import Augmenter
 from audioconv.classify.clips import CheckedClips, check_clips, load_clips, read_all, read_mono
 from audioconv.classify.data_loader import DataLoader
 from audioconv.classify.labels import check_labels, class_weights, noise_target, sample_weights
-from audioconv.classify.made_up_words import made_up_words, make_words, unknown_class, unknown_weight
+from audioconv.classify.made_up_words import MadeUpWords, made_up_words, unknown_class, unknown_weight
 from audioconv.classify.parameters import check_silence
 from audioconv.classify.progress import Notices, TrainingProgress
+from audioconv.classify.quiet_noise import quiet_noises
 from audioconv.classify.scorer import Scorer
+from audioconv.classify.set_size import is_many
 from audioconv.classify.training_config import TrainingConfig, standard_error
-from audioconv.errors import ArgumentError
+from audioconv.errors import ArgumentError, ShapeError
 
 if TYPE_CHECKING:
     from audioconv.classify.classifier import KeywordClassifier
@@ -49,6 +51,7 @@ class Task(NamedTuple):
     targets: Array  # the class of each clip
     class_weight: Array | None  # how much clips of each class count
     sample_weight: Array | None  # how much each clip counts
+    speakers: Array | None
 
 
 class Outcome(NamedTuple):
@@ -59,12 +62,17 @@ class Outcome(NamedTuple):
     interrupted: bool
 
 
-def make_task(classifier: "KeywordClassifier", X: Any, y: Any, validation: Any, sample_weight: Any) -> Task:
-    """Check clips, labels and weights of `fit`."""
-    train = _examples(X, y)
+def make_task(
+    classifier: "KeywordClassifier", X: Any, y: Any, groups: Any, validation: Any, sample_weight: Any
+) -> Task:
+    """Check clips, labels, speakers and weights of `fit`."""
+    train, speakers = _examples(X, y), None if groups is None else np.asarray(groups).astype(str)
+    if speakers is not None and speakers.shape != train.labels.shape:
+        raise ShapeError(f"groups must hold one speaker a clip: {len(train.X)} clips, groups of shape {speakers.shape}")
     weights = sample_weights(sample_weight, len(train.X))
     if weights is not None:
-        train, weights = train.select(weights > 0), weights[weights > 0]
+        counts = weights > 0
+        train, weights, speakers = train.select(counts), weights[counts], None if speakers is None else speakers[counts]
     silence = classifier.silence
     check_silence(silence, train.labels)
     classes = np.unique(train.labels if silence is None else np.append(train.labels, silence))
@@ -81,7 +89,7 @@ def make_task(classifier: "KeywordClassifier", X: Any, y: Any, validation: Any, 
     weight = class_weights(classifier.class_weight, classes, targets, noise_clips)
     if classifier.class_weight is None:
         weight = unknown_weight(classes, targets, made_up_words(len(targets)) if augmentation else 0)
-    return Task(train, held_out, classes, targets, weight, weights)
+    return Task(train, held_out, classes, targets, weight, weights, speakers)
 
 
 def notice_of_silence(classifier: "KeywordClassifier", task: Task) -> str | None:
@@ -105,13 +113,17 @@ def read_examples(classifier: "KeywordClassifier", examples: Examples, notices: 
     return load_clips(examples.X, classifier.sample_rate, length, notices, threads, cache=True)
 
 
-def load_noises(classifier: "KeywordClassifier", seed: int, notices: Notices) -> list[Float32Array]:
-    """Synthetic noises, and the background noises that were given, each of unit power."""
+def load_noises(
+    classifier: "KeywordClassifier", clips: Float32Array, seed: int, notices: Notices
+) -> list[Float32Array]:
+    """Synthetic noises, those of many clips, and the background noises that were given, each of unit power."""
     rate = classifier.sample_rate
     given = [] if classifier.background_noise is None else list(classifier.background_noise)
     paths = [noise for noise in given if isinstance(noise, (str, os.PathLike))]
     read = iter(read_all(lambda path: read_mono(path, rate, notices), paths, classifier.threads))
     noises = synthetic_noise(rate, seed)
+    if is_many(len(clips)):
+        noises += [unit_power(noise) for noise in quiet_noises(clips, rate, seed)]
     for noise in given:
         if isinstance(noise, (str, os.PathLike)):
             noises.append(check_noise(next(read), noise))
@@ -124,7 +136,7 @@ def make_loader(
     classifier: "KeywordClassifier", task: Task, augmenter: Augmenter, network: models.Network
 ) -> DataLoader:
     """The batches of a training."""
-    words, weights = len(augmenter.made_up), task.sample_weight
+    words, weights = augmenter.words, task.sample_weight
     unknown = np.full(words, unknown_class(task.classes) if words else 0)
     return DataLoader(
         augmenter,
@@ -148,7 +160,7 @@ def make_augmenter(
     """Clips, and made-up words beside unknown ones, changed as the classifier's settings say; or clips as they are."""
     settings, made_up = classifier._augmentation(), None
     if settings and unknown_class(task.classes) is not None:
-        made_up = make_words(clips, task.train.labels, seed)
+        made_up = MadeUpWords(task.train.labels, task.speakers, made_up_words(len(clips)))
     return Augmenter(clips, features, noises, settings or UNCHANGED, seed, made_up)
 
 
@@ -190,7 +202,7 @@ def train_network(
 
 
 def _epochs_and_peak(classifier: "KeywordClassifier", config: TrainingConfig, loader: DataLoader) -> tuple[int, float]:
-    epochs = classifier.epochs or config.epochs_for(loader.steps)
+    epochs = classifier.epochs or config.epochs_for(loader.steps, is_many(loader.clips))
     return epochs, config.learning_rate if classifier.learning_rate is None else float(classifier.learning_rate)
 
 

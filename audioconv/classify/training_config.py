@@ -9,6 +9,7 @@ import numpy as np
 from audioconv import models, nn
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import number, whole
+from audioconv.classify.set_size import is_many
 from audioconv.classify.settings import Settings
 from audioconv.errors import ArgumentError
 
@@ -16,7 +17,6 @@ from audioconv.errors import ArgumentError
 # See docs/trials.md, "Recognition: eight keywords".
 DEFAULT_MODEL: models.ModelName = "tc-resnet8"
 DEFAULT_MODEL_OF_MANY_CLIPS: models.ModelName = "cnn-tc-resnet"
-MANY_CLIPS = 8000
 
 PITCH_FACTORS = (0.5, 2.0)  # the least and the most of test-time augmentation
 
@@ -29,6 +29,8 @@ class TrainingConfig(Settings):
     ----------
     epochs : int
         Passes over the clips of sets that are not small.
+    epochs_of_many : int
+        The same for 8,000 clips or more, so that a training takes minutes.
     min_steps : int
         Small sets get more epochs: as many as make so many steps of the optimiser ...
     max_epochs : int
@@ -60,6 +62,7 @@ class TrainingConfig(Settings):
     """
 
     epochs: int = 75
+    epochs_of_many: int = 60
     # Few speakers want 2,400 steps, sets of many classes more: see docs/trials.md, "Recognition".
     min_steps: int = 3400
     max_epochs: int = 1700
@@ -73,7 +76,7 @@ class TrainingConfig(Settings):
     tta_shifts_s: tuple[float, ...] = (-0.05, 0.05)
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("min_steps", 0), ("max_epochs", 1)):
+        for name, least in (("epochs", 1), ("epochs_of_many", 1), ("min_steps", 0), ("max_epochs", 1)):
             whole(getattr(self, name), name, least)
         number(self.learning_rate, "learning_rate", above=0)
         number(self.warmup_ratio, "warmup_ratio", 0, 1)
@@ -87,19 +90,22 @@ class TrainingConfig(Settings):
             for value in values:
                 number(value, name, least_value, most)
 
-    def epochs_for(self, batches: int) -> int:
+    def epochs_for(self, batches: int, many: bool = False) -> int:
         """Return the number of epochs for a set of this size.
 
         Parameters
         ----------
         batches : int
             In an epoch.
+        many : bool
+            Whether these are of 8,000 clips or more.
 
         Returns
         -------
         epochs : int
         """
-        return min(self.max_epochs, max(self.epochs, -(-self.min_steps // batches)))
+        epochs = self.epochs_of_many if many else self.epochs
+        return min(self.max_epochs, max(epochs, -(-self.min_steps // batches)))
 
     def training_step(
         self, network: nn.Sequential, class_weight: Array | None, weighted: bool = False
@@ -141,7 +147,7 @@ class TrainingConfig(Settings):
 
 def default_model(clips: int) -> models.ModelName:
     """The architecture for so many clips to train on, if none is asked for."""
-    return DEFAULT_MODEL_OF_MANY_CLIPS if clips >= MANY_CLIPS else DEFAULT_MODEL
+    return DEFAULT_MODEL_OF_MANY_CLIPS if is_many(clips) else DEFAULT_MODEL
 
 
 class WeightedCrossEntropy(nn.SoftmaxCrossEntropy):

@@ -16,6 +16,14 @@ def test_small_sets_are_gone_through_more_often(batches, epochs):
     assert TrainingConfig().epochs_for(batches) == epochs
 
 
+def test_sets_of_many_clips_are_gone_through_less_often():
+    assert TrainingConfig().epochs_for(188, many=True) == 60
+    assert TrainingConfig(epochs_of_many=3).epochs_for(2000, many=True) == 3
+    assert TrainingConfig(epochs_of_many=3).epochs_for(1, many=True) == 1700
+    with pytest.raises(ac.ArgumentError, match="epochs_of_many"):
+        TrainingConfig(epochs_of_many=0)
+
+
 @pytest.mark.parametrize(("clips", "model"), [(7999, "tc-resnet8"), (8000, "cnn-tc-resnet")])
 def test_the_architecture_follows_the_number_of_clips(clips, model):
     assert default_model(clips) == model
@@ -24,7 +32,7 @@ def test_the_architecture_follows_the_number_of_clips(clips, model):
 def test_a_model_says_which_architecture_it_has_by_default(monkeypatch, tmp_path):
     X, y = examples(3, 0)
     few = make(model=None, epochs=1).fit(X, y)
-    monkeypatch.setattr("audioconv.classify.training_config.MANY_CLIPS", len(X))
+    monkeypatch.setattr("audioconv.classify.set_size.MANY_CLIPS", len(X))
     many = make(model=None, epochs=1).fit(X, y)
     assert (few.model_, many.model_) == ("tc-resnet8", "cnn-tc-resnet")
     assert few.features_.top_db == 18

@@ -1,0 +1,8 @@
+"""From which number of clips on a set is trained in the way of large ones; see docs/architecture.md, "Many clips"."""
+
+MANY_CLIPS = 8000
+
+
+def is_many(clips: int) -> bool:
+    """Whether so many clips, as a rule of many speakers, are a large set."""
+    return clips >= MANY_CLIPS
