@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.classify import audit, load_dataset
+from audioconv.classify import _audit, audit, load_dataset, set_size
 from tests.command import run
 
 RATE = 8000
@@ -117,6 +117,15 @@ def test_few_clips_of_a_label_are_an_imbalance(folder):
     imbalance = found(folder)["imbalance"]
     assert imbalance.text.startswith("there are 9 clips of 'yes' and 2 of 'no'")
     assert len(imbalance.files) == 2
+
+
+def test_many_unknown_words_are_an_imbalance_of_small_sets_alone(folder, monkeypatch):
+    rows = [row for row in rows_of(folder) if row[1] == "no" or row[0] in ("yes0.wav", "yes1.wav")]
+    write_manifest(folder, [[file, "unknown" if label == "no" else label, *rest] for file, label, *rest in rows])
+    monkeypatch.setattr(_audit, "IMBALANCE_RATIO", 1.5)
+    assert "unknown" in found(folder)["imbalance"].text
+    monkeypatch.setattr(set_size, "MANY_CLIPS", 1)
+    assert "imbalance" not in found(folder)
 
 
 def test_threads_do_not_matter(folder):

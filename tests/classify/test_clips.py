@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.classify import load_dataset
+from audioconv.classify import load_dataset, set_size
 from audioconv.classify.clips import broken_files, check_clips, fit_length, load_clips
 from audioconv.classify.progress import Notices
 
@@ -232,7 +232,7 @@ def test_one_label_or_one_clip_is_refused(folder, tmp_path_factory):
         load_dataset(folder / "nothing")
 
 
-def test_words_are_chosen_and_all_others_are_unknown(folder):
+def test_words_are_chosen_and_all_others_are_unknown(folder, monkeypatch):
     for label in ("yes", "no", "maybe", "never"):
         (folder / label).mkdir(exist_ok=True)
         for i in range(20):
@@ -252,6 +252,10 @@ def test_words_are_chosen_and_all_others_are_unknown(folder):
         "unknown": 40,
         "yes": 20,
     }
+    monkeypatch.setattr(set_size, "MANY_CLIPS", 56)
+    large = load_dataset(folder, words=["yes", "no"])
+    for split, count in (("train", 28), ("val", 3), ("test", 3)):
+        assert (large.part(split).labels == "unknown").sum() == count
     with pytest.raises(ac.ArgumentError, match="and perhaps are not"):
         load_dataset(folder, words=["yes", "perhaps"])
 
