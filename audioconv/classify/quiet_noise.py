@@ -20,6 +20,7 @@ EVENTS_PER_S = 3.0  # at most
 EVENT_S = (0.004, 0.6)
 EVENT_DB = (-3.0, 25.0)  # against the room
 ROOM_S = (1.0, 5.0)
+SILENT_ROOMS = 0.25  # of digital silence: keywords that can hardly be heard would teach that it is one of them
 ROOM_DB = (-15.0, 5.0)
 
 
@@ -65,7 +66,7 @@ def rooms(size: int, sample_rate: int, rng: np.random.Generator) -> Float32Array
     result, start = np.zeros(size), 0
     while start < size:
         length = min(round(rng.uniform(*ROOM_S) * sample_rate), size - start)
-        room = _coloured(length, rng.uniform(0, 1), sample_rate, rng)
+        room = _coloured(length, rng.uniform(0, 1), sample_rate, rng) * (rng.random() >= SILENT_ROOMS)
         for _ in range(rng.poisson(rng.uniform(0, EVENTS_PER_S) * length / sample_rate)):
             event = _event(sample_rate, rng)[:length]
             at = rng.integers(length - event.size + 1)
