@@ -29,6 +29,7 @@ def random_classifier(model="tc-resnet8", words=WORDS):
     network = models.build(model, len(words), features.n_features, 0, features.frames(16000))
     mean, std = np.zeros(features.n_features, np.float32), np.ones(features.n_features, np.float32)
     classifier.scorer_ = Scorer(words, features, network, mean, std, 16000, (0.9, 1.0), (0.0,))
+    classifier.model_ = model
     classifier.threshold_, classifier.history_, classifier.best_epoch_ = 0.5, [{"epoch": 1, "loss": 0.5}], 1
     classifier.interrupted_, classifier.seed_, classifier.split_, classifier.card_ = False, 0, None, ModelCard()
     classifier.trained_on_ = classifier.validated_on_ = np.arange(3, dtype=np.uint64)
