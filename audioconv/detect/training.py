@@ -17,7 +17,6 @@ from audioconv.detect.targets import frame_targets
 from audioconv.detect.training_config import DetectorTraining
 
 EQUALISER_DB = 2.6  # deviation, of microphones and voices
-WARP = 0.08  # of frequencies, as by vocal tracts that are longer or shorter by this share at most
 MASKS, MASK_FRAMES, MASK_BANDS = 2, 10, 5  # of SpecAugment, at most so wide
 CAPTURED_VERSIONS = 10  # of a captured false alarm in a round, each in other noise
 MIN_DISTANCE_S = 0.8  # between hard negatives
@@ -199,31 +198,13 @@ class DetectorTrainer:
         return targets[:, :, None] if models.takes_planes(self._learner.network) else targets
 
     def _augmented(self, frames: Array, rng: np.random.Generator) -> Float32Array:
-        """Standardised frames of other microphones and vocal tracts, with masks."""
+        """Standardised frames of other microphones, with masks."""
         weights = rng.standard_normal((len(frames), len(WAVES), 1), np.float32)
         curves = equaliser(weights, frames.shape[2], EQUALISER_DB)
         absolute = frames.astype(np.float32) + curves[:, None]
-        factors = np.exp(rng.uniform(-WARP, WARP, len(frames)))
-        x = self._learner.standardised(self._learner.from_absolute(warp_bands(absolute, factors)))
+        x = self._learner.standardised(self._learner.from_absolute(absolute))
         masks = draw_masks((len(x), MASKS), (x.shape[1], x.shape[2]), (MASK_FRAMES, MASK_BANDS), rng)
         return spec_augment(x, masks)
-
-
-def warp_bands(frames: Float32Array, factors: Array) -> Float32Array:
-    """Frames (stretches, frames, bands) with band b as it was at `factor * b`, at most the last: one factor each.
-
-    References
-    ----------
-    Jaitly, Hinton, Vocal tract length perturbation (VTLP) improves speech recognition, ICML 2013 workshop.
-    """
-    last = frames.shape[2] - 1
-    read = np.clip(factors[:, None] * np.arange(last + 1), 0, last)
-    below = np.minimum(read.astype(np.int64), max(0, last - 1))
-    above = np.minimum(below + 1, last)
-    share = (read - below).astype(np.float32)[:, None]
-    low, high = (np.take_along_axis(frames, bands[:, None], axis=2) for bands in (below, above))
-    warped: Float32Array = low + (high - low) * share
-    return warped
 
 
 def _joined(examples: Examples | None, more: Examples | None) -> Examples | None:

@@ -53,8 +53,8 @@ class DetectorTraining(Settings):
     warmup_ratio: float = 0.1
     weight_decay: float = 0.02
     hard_negatives: int = 1500
-    hard_negative_ratio: float = 0.3
-    lag_s: float = 0.16
+    hard_negative_ratio: float = 0.2
+    lag_s: float = 0.12
     window_s: float = 0.16
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ from audioconv.errors import ArgumentError
 
 PLANES = (16, 24, 32)  # channels of the convolutions over time and frequency
 CHANNELS, KERNEL_SIZE, DILATIONS = 96, 7, (2, 4, 2, 4)  # of the blocks; dilations in rows of a stream
-DROPOUT = 0.1  # before the last layer
 STREAM_ROW, TRAINING_ROW = 2, 4  # frames from row to row
 
 
@@ -28,7 +27,7 @@ def frame_ds_tcn(
     A convolution of 5 x 5 taps with stride 2 in time and frequency to 16 channels; two of 3 x 3 with stride 2 in
     frequency to 24 and 32, each with a residual pair of 3 x 3 behind it; one over all frequencies to 96 channels; four
     residual blocks, each a depthwise convolution of 7 taps along time, dilated by 2, 4, 2 and 4 rows, batch norm, ReLU,
-    a pointwise convolution and batch norm, and ReLU after the sum; dropout of a tenth; a pointwise convolution. Each
+    a pointwise convolution and batch norm, and ReLU after the sum; a pointwise convolution. Each
     convolution but the last has batch norm and no bias. All are causal: no row depends on later frames. The receptive
     field is 193 frames.
 
@@ -101,4 +100,4 @@ def frame_ds_tcn(
     planes += [*conv(second, third, (3, 3), (1, 2), apart), pair(third)]
     rows = conv(third, CHANNELS, (1, -(-features // 8)), 1)
     last = nn.Conv2d(CHANNELS, classes, 1, rng=rng, dtype=dtype)
-    return nn.Sequential([*planes, *rows, *map(block, DILATIONS), nn.Dropout(DROPOUT, dtype=dtype), last])
+    return nn.Sequential([*planes, *rows, *map(block, DILATIONS), last])
