@@ -28,4 +28,6 @@ def _event(kind: int, sample_rate: int, rng: np.random.Generator) -> Array:
         return np.ones(round(rng.uniform(1e-4, 2e-3) * sample_rate) + 1)
     time_s = np.arange(round(10 ** rng.uniform(-2.5, -0.5) * sample_rate) + 1) / sample_rate
     tone = np.sin(2 * np.pi * rng.uniform(60, 0.4 * sample_rate) * time_s) * rng.uniform(0, 2)
-    return (tone + rng.uniform() * rng.standard_normal(time_s.size)) * np.exp(-DECAYS * time_s / max(time_s[-1], 1e-9))
+    decay = np.exp(-DECAYS * time_s / max(time_s[-1], 1e-9))
+    burst: Array = (tone + rng.uniform() * rng.standard_normal(time_s.size)) * decay
+    return burst

@@ -288,7 +288,8 @@ class MixtureGenerator:
         samples : float32 array, shape (samples,)
         """
         rng = np.random.default_rng([self.seed, whole(number, "number", 0), 0x4E])
-        percent = int(rng.integers(*(round(100 * pace) for pace in self.settings.pace), endpoint=True))
+        slow, fast = (round(100 * pace) for pace in self.settings.pace)
+        percent = int(rng.integers(slow, fast, endpoint=True))
         given = resample(np.asarray(samples, np.float32), percent, 100).astype(np.float32, copy=False)[: self.samples]
         sound = np.pad(given, (0, self.samples - given.size))
         if np.any(sound):

@@ -1,6 +1,6 @@
 """A causal DS-TCN that answers in every row: for detectors of words in streams."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def frame_ds_tcn(
     draw: dict[str, Any] = {"bias": False, "rng": rng, "dtype": dtype}
 
     def conv(channels: int, filters: int, kernel_size: Any, strides: Any, rows: int = 1) -> list[nn.Layer]:
-        along_frequency = "valid" if kernel_size[1] > kernel_size[0] else "same"
+        along_frequency: Literal["valid", "same"] = "valid" if kernel_size[1] > kernel_size[0] else "same"
         layer = nn.Conv2d(channels, filters, kernel_size, strides, (rows, 1), ("causal", along_frequency), **draw)
         return [layer, nn.BatchNorm(filters, dtype=dtype), nn.ReLU(dtype)]
 
