@@ -68,7 +68,7 @@ def test_it_tells_no_words_in_noise_music_and_silence(detector):
 
 
 def test_listen_and_evaluate_take_it_where_no_model_is_given(detector, said, tmp_path):
-    stream = said[0][: 20 * RATE]
+    stream = said[0][: 60 * RATE]
     ac.write(tmp_path / "words.wav", stream, RATE, subtype="FLOAT")
     result = run("listen", "--file", tmp_path / "words.wav")
     assert result.exit_code == 0, result.output
