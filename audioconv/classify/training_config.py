@@ -62,7 +62,7 @@ class TrainingConfig(Settings):
     """
 
     epochs: int = 75
-    epochs_of_many: int = 50
+    epochs_of_many: int = 27
     # Few speakers want 2,400 steps, sets of many classes more: see docs/trials.md, "Recognition".
     min_steps: int = 3400
     max_epochs: int = 1700
