@@ -17,7 +17,7 @@ def test_small_sets_are_gone_through_more_often(batches, epochs):
 
 
 def test_sets_of_many_clips_are_gone_through_less_often():
-    assert TrainingConfig().epochs_for(188, many=True) == 50
+    assert TrainingConfig().epochs_for(188, many=True) == 27
     assert TrainingConfig(epochs_of_many=3).epochs_for(2000, many=True) == 3
     assert TrainingConfig(epochs_of_many=3).epochs_for(1, many=True) == 1700
     with pytest.raises(ac.ArgumentError, match="epochs_of_many"):
