@@ -22,9 +22,12 @@ BUDGETS: dict[networks.Budget, tuple[int, str]] = {
     "multiply_adds": (100_000, "multiply-adds"),
 }
 STEPS, QUICK_STEPS = 250, 60
+LEAST_STEPS = 10
+FIRST_SEED = 0.5  # of the time, in which all networks are trained on all shares once
 LIMIT_S, QUICK_LIMIT_S = 450, 35
 BUDGET_TOLERANCE = 0.1  # a budget missed by more is said to be
 ALL = len(SHARES) - 1
+ORDER = (ALL, *range(ALL))  # of the shares
 
 
 class Cell(NamedTuple):
@@ -46,16 +49,20 @@ class Row(NamedTuple):
     accuracy: Array
 
 
-def measure(tasks: Sequence[data.Task], settings: Settings, limit_s: float, steps: int) -> tuple[list[Row], bool]:
+class Measured(NamedTuple):
+    """Rows of the comparison, the steps of each training, and whether it was interrupted."""
+
+    rows: list[Row]
+    steps: int
+    interrupted: bool
+
+
+def measure(tasks: Sequence[data.Task], settings: Settings, limit_s: float, steps: int) -> Measured:
     """Train all networks on all shares of all tasks with all seeds, as far as the time goes.
 
-    Seeds come one after the other, so that what is left out at the end is the last seed of some networks. Interrupted,
-    it gives what was finished.
-
-    Returns
-    -------
-    rows : list of Row
-    interrupted : bool
+    Trainings are shortened, all alike, until those of one seed fit. Seeds come one after the other, so that what is
+    left out at the end is the last seed of some networks; the least and the whole data come before what lies between.
+    Interrupted, it gives what was finished.
     """
     start = time.monotonic()
     plans = [
@@ -67,10 +74,12 @@ def measure(tasks: Sequence[data.Task], settings: Settings, limit_s: float, step
     ]
     settings.announce("timing steps of training and predictions")
     times = _times([(task, network) for task, _, network in plans])
+    threads = parallel.thread_count(settings.threads)
+    step_s = len(SHARES) * sum(each for each, _ in times) / threads
+    left_s = limit_s - (time.monotonic() - start)
+    steps = min(steps, max(LEAST_STEPS, int(FIRST_SEED * left_s / step_s)))
     found = np.full((len(plans), len(SHARES), len(settings.seeds)), np.nan)
-    cells = [
-        Cell(r, s, seed) for seed in settings.seeds for s in reversed(range(len(SHARES))) for r in range(len(plans))
-    ]
+    cells = [Cell(r, s, seed) for seed in settings.seeds for s in ORDER for r in range(len(plans))]
 
     def fill(cell: Cell) -> None:
         if time.monotonic() - start < limit_s:
@@ -79,13 +88,14 @@ def measure(tasks: Sequence[data.Task], settings: Settings, limit_s: float, step
 
     interrupted = False
     try:
-        batch = 4 * parallel.thread_count(settings.threads)
+        batch = 4 * threads
         for first in range(0, len(cells), batch):
             settings.announce(f"training networks, {first} of {len(cells)}")
             parallel.run(fill, cells[first : first + batch], settings.threads)
     except KeyboardInterrupt:
         interrupted = True
-    return [Row(*plan, *each, cells) for plan, each, cells in zip(plans, times, found, strict=True)], interrupted
+    rows = [Row(*plan, *each, cells) for plan, each, cells in zip(plans, times, found, strict=True)]
+    return Measured(rows, steps, interrupted)
 
 
 def trained(task: data.Task, network: networks.Network, share: float, seed: int, steps: int) -> float:
@@ -115,7 +125,7 @@ def show(report: "Report", settings: Settings) -> list[Row]:
     """Run the comparison and add its tables and pictures to a report."""
     steps, limit_s = (QUICK_STEPS, QUICK_LIMIT_S) if settings.quick else (STEPS, LIMIT_S)
     tasks, missing = data.all_tasks(settings)
-    rows, interrupted = measure(tasks, settings, settings.limit_s or limit_s, steps)
+    rows, steps, interrupted = measure(tasks, settings, settings.limit_s or limit_s, steps)
     report.heading("Networks of equal budget")
     report.text(
         f"Five kinds of network, each with and without pooling, all with two hidden layers, ReLU, and a dense layer at "

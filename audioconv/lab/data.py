@@ -20,6 +20,7 @@ from audioconv.lab.settings import Settings
 
 MAX_IMAGES = 5000  # images of a set
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
+WORDS = Path("data/keywords")  # that ship
 RATE = 16000
 SILENCE_DB = -40  # where a word begins and ends: compressed clips are not quite zero around it
 
@@ -67,6 +68,24 @@ def digits() -> Task:
     return _task("digits 8 x 8", found.images[order], found.target[order], 1200, range(10))
 
 
+def in_planes(task: Task, side: int, *, anywhere: bool) -> Task:
+    """Square images in larger empty planes: all in the middle, or each at a place of its own."""
+    rng, size = np.random.default_rng(0), task.shape[0]
+    empty = task.train_x.min()
+
+    def placed(images: Array) -> Array:
+        planes = np.zeros((len(images), side, side, 1), np.float32)
+        corners = rng.integers(side - size + 1, size=(len(images), 2)) if anywhere else None
+        for number, image in enumerate(images):
+            row, column = (side - size) // 2, (side - size) // 2
+            if corners is not None:
+                row, column = corners[number]
+            planes[number, row : row + size, column : column + size] = image - empty
+        return planes
+
+    return task._replace(train_x=placed(task.train_x), test_x=placed(task.test_x))
+
+
 def fashion() -> Task | None:
     """Fashion-MNIST, 28 x 28: 4,000 to train on, 1,000 to test; None where it is not installed."""
     if not FASHION.is_dir():
@@ -104,8 +123,9 @@ def keywords(threads: int | None = None) -> Task | None:
 
 def spoken_clips(threads: int | None = None) -> Spoken | None:
     """The shipped words as they are, in the middle of their second, or None."""
-    folders = (Path("data/keywords"), Path(__file__).parents[2] / "data/keywords")
-    found = next((folder for folder in folders if (folder / "manifest.csv").is_file()), None)
+    here = Path(__file__).parents
+    places = (Path(), here[2], here[1])  # where one works; the source tree; the installed package
+    found = next((place / WORDS for place in places if (place / WORDS / "manifest.csv").is_file()), None)
     return None if found is None else _spoken(found, threads)
 
 

@@ -7,8 +7,11 @@ import numpy as np
 
 from audioconv import nn
 from audioconv._typing import Array
-from audioconv.lab import pictures
+from audioconv.features import spectrogram_db
+from audioconv.lab import data, event_field, pictures
+from audioconv.lab.comparison import spread
 from audioconv.lab.settings import Settings
+from audioconv.signal import Stft
 
 if TYPE_CHECKING:
     from audioconv.report import Report
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 DEPTHS = range(1, 9)
 SIDE = 96  # of the image that is enlarged
 STRIDE = 2
+RANGE_DB = 60  # of a spectrogram, below its loudest point
 
 
 class Field(NamedTuple):
@@ -33,6 +37,12 @@ class Enlarged(NamedTuple):
     name: str
     image: Array
     ripple: float  # standard deviation over mean of what becomes of a constant, inside
+
+    @property
+    def unevenness(self) -> float:
+        """Standard deviation over mean of the four kinds of pixels, of even and odd rows and columns."""
+        means = [self.image[row:-8:2, column:-8:2].mean() for row in (8, 9) for column in (8, 9)]
+        return float(np.std(means) / np.mean(means))
 
 
 def stack(depth: int, dilated: bool) -> list[nn.Conv1d]:
@@ -66,6 +76,14 @@ def photograph() -> Array:
     side = grey.shape[0] // SIDE
     means: Array = grey.reshape(SIDE, side, SIDE, side).mean(axis=(1, 3))
     return means.astype(np.float32)
+
+
+def spoken_spectrogram(clip: Array) -> Array:
+    """The level of a clip of a second at 16 kHz, frequency against time, from 0 to 1, at the size of `photograph`."""
+    transform = Stft(512, data.RATE // 100)
+    levels = spectrogram_db([clip], len(clip), data.RATE, transform=transform).db.T[:SIDE, :SIDE]
+    ranged: Array = np.clip(1 + (levels - levels.max()) / RANGE_DB, 0, 1)
+    return ranged[::-1].astype(np.float32)
 
 
 def enlargements() -> dict[str, Callable[[Array], Array]]:
@@ -114,19 +132,56 @@ def show(report: "Report", settings: Settings) -> Field:
         [("inputs seen, dilation 1", *map(str, field.plain)), ("dilation 1, 2, 4, ...", *map(str, field.dilated))],
     )
     report.figure(pictures.fields_by_depth(field), "Inputs that an output sees against the number of layers.")
-    image = photograph()
-    images = enlarged(image)
+    _show_words(report, settings)
+    _show_enlargements(report, settings)
+    return field
+
+
+def _show_words(report: "Report", settings: Settings) -> None:
+    """How far back a network must see to tell words."""
+    task = data.keywords(settings.threads)
+    if task is None:
+        report.text("The shipped keywords are not here, so that the field that words need was not measured.")
+        return
+    quick = (event_field.QUICK_DILATIONS, event_field.QUICK_STEPS)
+    chosen = quick if settings.quick else (event_field.DILATIONS, event_field.STEPS)
+    settings.announce("the receptive field that words need")
+    rows = event_field.measure(task, settings, *chosen)
+    report.text(
+        f"What that is good for: {event_field.LAYERS} causal layers tell in each frame which word they see, in "
+        f"{task.name}, anywhere in their second. Their dilation grows twofold from layer to layer, but no further than "
+        f"is said; weights and work are the same. {event_field.verdict(rows)}"
+    )
+    report.table(
+        ["dilation at most", *(str(row.dilation) for row in rows)],
+        [("receptive field (s)", *(f"{row.seconds:.2f}" for row in rows)),
+         ("accuracy (%)", *(spread(row.accuracy) for row in rows))],
+    )  # fmt: skip
+    report.figure(pictures.accuracy_by_field(rows), "Accuracy against the receptive field.")
+
+
+def _show_enlargements(report: "Report", settings: Settings) -> None:
+    """An image and a spectrogram that are made twice as large."""
+    photo, spoken = enlarged(photograph()), data.spoken_clips(settings.threads)
+    sound = [] if spoken is None else enlarged(spoken_spectrogram(spoken.test[0]))
     report.text(
         "A transposed convolution of stride 2 makes an image twice as large: each pixel adds a patch. Patches of 3 x 3 "
         "overlap at every second row and column, where twice as much is added; what was even becomes a checkerboard. "
         "Patches as wide as a multiple of the stride overlap evenly, and so does an image whose pixels are repeated "
         "before an ordinary convolution."
     )
-    report.table(
-        ["a plain grey image, enlarged, varies by", "standard deviation / mean"],
-        [(image.name, f"{image.ripple:.1%}") for image in images],
-    )
+    rows: list[tuple[str, ...]] = [(image.name, f"{image.ripple:.1%}") for image in photo]
+    titles = ["enlarged", "a plain grey image varies by"]
+    if sound:
+        titles.append("of a spectrogram, even and odd bins and frames differ by")
+        rows = [(*row, f"{image.unevenness:.1%}") for row, image in zip(rows, sound, strict=True)]
+    report.table(titles, rows)
     report.figure(
-        pictures.enlarged(images), f"A detail of a photograph of {SIDE} x {SIDE} pixels, enlarged by each of them."
+        pictures.enlarged(photo), f"A detail of a photograph of {SIDE} x {SIDE} pixels, enlarged by each of them."
     )
-    return field
+    if sound:
+        report.figure(
+            pictures.enlarged(sound),
+            "A detail of the spectrogram of a spoken word, enlarged by each of them, as the decoder of a network makes "
+            "sound of few features: the checkerboard is tones and flutter that nobody said.",
+        )

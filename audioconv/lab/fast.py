@@ -1,6 +1,6 @@
 """Fast algorithms: what a convolution costs against the length of its kernel, measured and as the planner predicts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ TAPS = tuple(2**k for k in range(1, 17))
 SHARE = 100  # of so many taps of the sparse filter, one is not zero
 SIDES = (1, 3, 5, 7, 11, 15, 21, 31, 45, 63)
 PLANE = (1000, 513)
+FAR = 1.5  # times, from which a prediction is called wrong
 SLOWEST_S = 0.2  # predicted; slower candidates are left out
 
 
@@ -76,13 +77,32 @@ def show(report: "Report", settings: Settings) -> tuple[list[Cost], list[Cost]]:
 
 def _report_costs(report: "Report", costs: Sequence[Cost], what: str, caption: str) -> None:
     report.figure(pictures.costs(costs, what), f"{caption} Dots: measured; lines: predicted.")
-    methods = list(dict.fromkeys(method for cost in costs for method in cost.measured_s))
+    ratios: dict[str, list[float]] = {}
+    for cost in costs:
+        for method, measured_s in cost.measured_s.items():
+            ratios.setdefault(method, []).append(measured_s / cost.predicted_s[method])
+    report.text(deviation(ratios))
+    methods = list(ratios)
     sizes = sorted({cost.size for cost in costs})
     rows = []
     for size in sizes:
         cells = [_cell([cost for cost in costs if cost.size == size], method) for method in methods]
         rows.append((f"{size:,}", *cells))
     report.table([what, *methods], rows, folded="In milliseconds: measured (predicted)")
+
+
+def deviation(ratios: Mapping[str, Sequence[float]]) -> str:
+    """How far measured times lie from predicted ones, by method, in words."""
+    medians = {method: float(np.median(each)) for method, each in ratios.items()}
+    said = ", ".join(f"{method} {median:.2g}" for method, median in medians.items())
+    text = f"Measured times over predicted ones, the median of each method: {said}."
+    far = [method for method, median in medians.items() if not 1 / FAR <= median <= FAR]
+    if not far:
+        return text
+    return (
+        f"{text} The planner's table of costs does not fit this machine, or the machine had other work: "
+        f"for {', '.join(far)} it is out by more than {FAR:g} times. audioconv bench tune measures the table here."
+    )
 
 
 def _cell(costs: Sequence[Cost], method: str) -> str:

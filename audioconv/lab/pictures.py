@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from audioconv.lab.comparison import Row
     from audioconv.lab.dilated import Enlarged, Field
+    from audioconv.lab.event_field import Reach
     from audioconv.lab.fast import Cost
     from audioconv.lab.pooling import Invariance
     from audioconv.lab.prior import Matrix
@@ -218,6 +219,20 @@ def fields_by_depth(field: "Field") -> "Figure":
     _log(panel, "y")
     panel.legend(fontsize=FONT_SIZE, frameon=False)
     label(panel, x="layers of three taps", y="inputs seen")
+    return figure
+
+
+def accuracy_by_field(rows: "Sequence[Reach]") -> "Figure":
+    """Accuracy against the receptive field in seconds, a dot for each largest dilation."""
+    figure, panels = subplots(1, 1, 2.8)
+    panel = panels[0, 0]
+    panel.plot([row.seconds for row in rows], _percent(np.array([row.accuracy for row in rows])), "o-", color=BLUE)
+    for row in rows:
+        panel.annotate(f"dilation {row.dilation}", (row.seconds, 100 * row.accuracy.mean()), (4, -11),
+                       textcoords="offset points", fontsize=FONT_SIZE - 1)  # fmt: skip
+    panel.margins(x=0.12, y=0.2)
+    panel.grid(alpha=0.3)
+    label(panel, x="receptive field (s)", y="accuracy (%)")
     return figure
 
 

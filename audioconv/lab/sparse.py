@@ -7,7 +7,7 @@ import numpy as np
 
 from audioconv import nn, signal
 from audioconv._typing import Array
-from audioconv.lab import pictures
+from audioconv.lab import fast, pictures
 from audioconv.lab.settings import Settings
 from audioconv.lab.timing import medians_s
 from audioconv.nn.layers.convolution import Convolution
@@ -128,7 +128,8 @@ def show(report: "Report", settings: Settings) -> list[LayerCosts]:
         f"A filter of {TAPS:,} taps of which only the largest are kept. Sums over all taps take as long as ever; sums "
         f"over those that are left take time in proportion to them, once they are few: with {last.share:.0%} left "
         f"{1e3 * last.sparse_s:.2f} ms instead of {1e3 * last.direct_s:.2f} ms, {last.direct_s / last.sparse_s:.0f} "
-        "times as fast."
+        "times as fast. "
+        + fast.deviation({"sparse": [row.sparse_s / row.predicted_s for row in found if row.sparse_s > 0]})
     )
     report.figure(pictures.pruned(found), "Time of the filter against the share of its taps that is left; one thread.")
     fields = {name: reach(stack, FIELD_STEPS, FIELD_STEPS // 2) for name, stack in stacks().items()}

@@ -5,7 +5,20 @@ import pytest
 
 import audioconv as ac
 from audioconv import lab, nn
-from audioconv.lab import comparison, data, dilated, fast, networks, pooling, prior, sharing, sparse, timing, training
+from audioconv.lab import (
+    comparison,
+    data,
+    dilated,
+    event_field,
+    fast,
+    networks,
+    pooling,
+    prior,
+    sharing,
+    sparse,
+    timing,
+    training,
+)
 from audioconv.nn.layers.summary import described
 from audioconv.report import Report
 from tests.command import run
@@ -128,14 +141,25 @@ def test_a_training_learns_digits_and_repeats_itself_bit_by_bit(digits):
 
 
 def test_cells_that_were_not_reached_are_not_finished(digits):
-    rows, interrupted = comparison.measure([digits], ONE, limit_s=-1, steps=1)
-    assert not interrupted
+    rows, steps, interrupted = comparison.measure([digits], ONE, limit_s=-1, steps=1)
+    assert (steps, interrupted) == (1, False)
     assert len(rows) == 20
     assert all(np.isnan(row.accuracy).all() for row in rows)
     assert all(row.step_s > 0 and row.predict_s > 0 for row in rows)
     assert comparison.spread(rows[0].accuracy[0]) == "not finished"
     assert comparison.spread(np.array([0.5, 0.7, np.nan])) == "60.0 ± 10.0 (2 of 3 seeds)"
     assert comparison.spread(np.array([0.5])) == "50.0"
+
+
+def test_trainings_are_shortened_until_each_network_has_the_least_and_the_whole_data(digits, monkeypatch):
+    monkeypatch.setattr(comparison, "_times", lambda plans: [(0.01, 0.01)] * len(plans))
+    done = []
+    monkeypatch.setattr(comparison, "trained", lambda *cell: done.append(cell) or 0.5)
+    rows, steps, _ = comparison.measure([digits], ONE, limit_s=60, steps=250)
+    assert steps == int(0.5 * 60 / (0.01 * 20 * 5)) or steps == int(0.5 * 60 / (0.01 * 20 * 5)) - 1  # of the time left
+    assert {cell[-1] for cell in done} == {steps}
+    assert [cell[2] for cell in done[:40]] == [1.0] * 20 + [0.01] * 20
+    assert not any(np.isnan(row.accuracy).any() for row in rows)
 
 
 def test_the_comparison_is_shown_with_what_was_finished_after_ctrl_c(digits, monkeypatch):
@@ -189,20 +213,51 @@ def test_receptive_fields_are_those_of_the_streams():
 
 
 def test_the_first_layer_of_ds_cnn_has_2624_10304_and_320064_weights():
-    layers = sharing.first_layers((49, 10, 1), RNG(0))
+    layers = sharing.layers_of((49, 10, 1), *sharing.DS_CNN, "same", RNG(0))
     assert [sharing.parameter_count(layer) for layer in layers.values()] == [2624, 10304, 320064]
     patterns = [nn.connections(layer, (49, 10, 1)) > 0 for layer in layers.values()]
     assert np.array_equal(patterns[0], patterns[1])
     assert np.array_equal(patterns[0], patterns[2])
 
 
-def test_sharing_is_measured_on_all_shares_and_seeds(digits):
-    settings = lab.Settings(threads=2)
-    rows = sharing.measure(digits, settings, 60, shares=(0.1, 1.0))
-    assert [row.accuracy.shape for row in rows] == [(2, 3)] * 3
-    assert min(row.accuracy[1].min() for row in rows) > 0.5
-    again = sharing.measure(digits, settings._replace(threads=1), 60, shares=(0.1, 1.0))
+def test_images_lie_in_the_middle_or_anywhere(digits):
+    for anywhere in (False, True):
+        task = data.in_planes(digits, 12, anywhere=anywhere)
+        assert task.shape == (12, 12, 1)
+        images = digits.test_x - digits.train_x.min()
+        assert np.allclose(task.test_x.sum(axis=(1, 2, 3)), images.sum(axis=(1, 2, 3)), rtol=1e-5)
+        assert np.array_equal(task.test_x[:, 2:10, 2:10], images) is not anywhere
+    assert np.array_equal(task.test_x, data.in_planes(digits, 12, anywhere=True).test_x)
+
+
+def test_sharing_decides_where_digits_lie_anywhere_and_threads_change_nothing(digits):
+    setting = sharing.Setting("anywhere", data.in_planes(digits, sharing.SIDE, anywhere=True), (8, 8))
+    settings = lab.Settings(quick=True, threads=2)
+    rows = sharing.measure(setting, settings, (0.1, 1.0), (20, 100))
+    assert [(row.accuracy.shape, row.by_steps.shape) for row in rows] == [((2, 1), (2, 1))] * 3
+    assert np.array_equal(rows[0].accuracy[-1], rows[0].by_steps[-1])
+    assert rows[0].accuracy[0].mean() > rows[-1].accuracy[0].mean() + 0.1
+    again = sharing.measure(setting, settings._replace(threads=1), (0.1, 1.0), (20, 100))
     assert all(np.array_equal(a.accuracy, b.accuracy) for a, b in zip(rows, again, strict=True))
+
+
+def row_of(accuracy, by_steps):
+    return sharing.Sharing("one", 1, np.array(accuracy)[:, None], np.array(by_steps)[:, None])
+
+
+def test_what_is_said_of_sharing_follows_from_the_figures():
+    low, high = row_of([0.2, 0.5], [0.1, 0.5]), row_of([0.6, 0.9], [0.5, 0.9])
+    said = sharing.verdict([high, low], (0.1, 1.0), (30, 100))
+    assert "With 10% of the data shared weights do better: 60% and 20%" in said
+    assert "After 30 steps on all of it shared weights do better: 50% and 10%" in said
+    assert "Shared weights need 10% of the data" in said
+    said = sharing.verdict([low, high], (0.1, 1.0), (30, 100))
+    assert "With 10% of the data unshared weights do better: 20% and 60%" in said
+    assert "With all of the data the unshared ones are ahead" in said
+    assert "Shared weights need" not in said
+    said = sharing.verdict([low, low], (0.1, 1.0), (30, 100))
+    assert "do alike, 20% and 20%" in said
+    assert "better" not in said
 
 
 def test_a_word_is_found_wherever_it_stands():
@@ -300,6 +355,44 @@ def test_receptive_fields_grow_as_told_and_as_the_matrices_say():
         assert dilated.inputs_seen(dilated.stack(depth, False), 80) == field.plain[depth - 1]
 
 
+def test_words_are_told_from_as_far_back_as_the_dilation_reaches():
+    rng = RNG(0)
+    x = 0.1 * rng.standard_normal((60, 49, 2, 1)).astype("float32")
+    y = np.arange(60) % 2
+    first, second = rng.integers(0, 20, 60), 16  # a mark, and one of the same kind so much later, in one class alone
+    for plane, label, at in zip(x, y, first, strict=True):
+        plane[at, 0, 0] += 3
+        plane[at + (second if label else 3), 1, 0] += 3
+    task = data.Task("marks", x, y, x, y, ("near", "far"))
+    near, far = event_field.measure(task, ONE, (1, 16), 150)
+    assert (near.receptive_field, far.receptive_field) == (11, 63)
+    assert far.seconds == pytest.approx(1.26)
+    assert far.accuracy[0] > 0.95
+
+
+def test_what_is_said_of_receptive_fields_follows_from_the_figures():
+    rows = [event_field.Reach(d, f, np.array([a])) for d, f, a in ((1, 11, 0.5), (4, 31, 0.79), (16, 63, 0.8))]
+    said = event_field.verdict(rows)
+    assert "A field of 0.62 s is what these words need" in said
+    assert "cut to 0.22 s, without dilation, the same weights lose 30 points" in said
+    assert "dilation buys nothing" in event_field.verdict([rows[2], rows[1], rows[0]])
+
+
+def test_what_is_said_of_predictions_follows_from_the_figures():
+    assert fast.deviation({"direct": [1.0, 1.2], "fft": [0.9]}).endswith("direct 1.1, fft 0.9.")
+    assert "for fft it is out by more than 1.5 times" in fast.deviation({"direct": [1.1], "fft": [0.2, 4.0, 4.0]})
+
+
+def test_a_spectrogram_gets_a_checkerboard_of_three_taps_only():
+    clip = (RNG(0).standard_normal(16000) * np.hanning(16000)).astype("float32")
+    image = dilated.spoken_spectrogram(clip)
+    assert image.shape == (dilated.SIDE, dilated.SIDE)
+    assert (image.min(), image.max()) >= (0, 1)
+    rows = {way.name: way.unevenness for way in dilated.enlarged(image)}
+    assert rows["transposed, 3 taps"] > 0.3
+    assert max(rows["transposed, 4 taps"], rows["repeated, then 3 taps"]) < 0.05
+
+
 def test_three_taps_make_a_checkerboard_and_the_others_none():
     image = dilated.photograph()
     assert image.shape == (dilated.SIDE, dilated.SIDE)
@@ -344,7 +437,7 @@ def test_the_command_writes_one_page_of_what_is_named(tmp_path):
     text = page.read_text()
     assert text.index("Sparse interactions") < text.index("Dilated and transposed")
     assert "Parameter sharing" not in text
-    assert text.count("<img") == 4
+    assert text.count("<img") == 6
     refused = run("lab", "sparsity", "--report", tmp_path / "other.html")
     assert refused.exit_code == 2
     assert "experiment must be one of 'comparison', 'sparse'" in refused.stderr
