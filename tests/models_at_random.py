@@ -5,6 +5,7 @@ import numpy as np
 import audioconv as ac
 from audioconv import models
 from audioconv.classify import ModelCard, Scorer
+from audioconv.classify.few_shot import FeatureStatistics
 from audioconv.detect import FrameScorer
 
 WORDS = np.array(["no", "yes"])
@@ -17,6 +18,8 @@ def random_detector():
     mean, std = np.full(40, -5, np.float32), np.full(40, 3, np.float32)
     detector.scorer_ = FrameScorer(WORDS, features, network, mean, std)
     detector.thresholds_, detector.word_s_ = np.array([0.4, np.inf]), np.array([0.3, 0.4])
+    rows = np.random.default_rng(1).standard_normal((60, 96))
+    detector.statistics_ = FeatureStatistics.of(rows + np.arange(60)[:, None] % 3, np.arange(60) % 3, 1 + len(WORDS))
     detector.history_ = [{"round": 1, "loss": 0.5, "hard_negatives": 3}]
     detector.interrupted_, detector.seed_ = False, 0
     detector.card_ = ModelCard(licence="CC0", limits="Random.\nOf no use.", facts={"clips": 3})

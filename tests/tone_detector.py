@@ -34,7 +34,7 @@ def tone_detector(threshold=0.6):
     detector.scorer_ = FrameScorer(
         np.array(list(HZ)), FEATURES, ac.nn.Sequential([layer]), np.full(40, FLOOR, np.float32), np.ones(40, np.float32)
     )
-    detector.thresholds_, detector.word_s_ = np.full(2, threshold), np.full(2, 0.3)
+    detector.thresholds_, detector.word_s_, detector.statistics_ = np.full(2, threshold), np.full(2, 0.3), None
     detector.card_ = ModelCard(licence="CC0").with_facts({"clips": 2})
     detector.history_, detector.interrupted_, detector.seed_ = [{"loss": 0.5}], False, 0
     return detector

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import audioconv
+from audioconv.cli._adapt import adapt
 from audioconv.cli._bench import bench
 from audioconv.cli._data import data
 from audioconv.cli._denoise import denoise
@@ -82,7 +83,7 @@ def _options(
 
 app.command("filter")(filter_file)
 app.add_typer(data, name="data")
-for command in (denoise, spectrogram, live, record, train, evaluate, predict, listen, info, lab, bench, doctor):
+for command in (denoise, spectrogram, live, record, train, adapt, evaluate, predict, listen, info, lab, bench, doctor):
     app.command()(command)
 
 

@@ -16,6 +16,7 @@ from audioconv.classify.labels import NON_KEYWORD_LABELS, SILENCE_LABELS, check_
 from audioconv.classify.model_card import ModelCard, count_speakers
 from audioconv.classify.progress import Notices
 from audioconv.detect import serialization
+from audioconv.detect.adaptation import adapt
 from audioconv.detect.calibration import choose_thresholds
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.listening import ListeningMixin
@@ -65,6 +66,8 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
         The smoothed posterior from which each word counts; 0.5 until `calibrate` chooses others.
     scorer_ : FrameScorer
         What turns sound into posteriors.
+    statistics_ : FeatureStatistics or None
+        What `adapt` needs to know of the training; None of a model that does not remember it.
     word_s_ : float array, shape (keywords,), in seconds
         The mean duration of each word, by which detections say when it began.
     history_ : list of dict
@@ -199,7 +202,7 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
         except KeyboardInterrupt:
             self.interrupted_ = True
         self.scorer_, self.history_, self.seed_ = trainer.scorer, trainer.history, seed
-        self.thresholds_ = np.full(len(classes), THRESHOLD)
+        self.thresholds_, self.statistics_ = np.full(len(classes), THRESHOLD), trainer.feature_statistics()
         self.word_s_ = generator.word_s
         self.card_ = ModelCard().with_facts(
             {
@@ -267,6 +270,49 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
             {"false_alarms_per_hour": float(false_alarms_per_hour), "calibration_h": round(hours.hours, 4)}
         )
         return self
+
+    def adapt(self, X: Clips, y: ArrayLike) -> Self:
+        """Make a detector that knows more words, or known ones better, from 3 to 20 clips of each.
+
+        Only these clips and what the model remembers of its training are used, `statistics_`: no other sound is
+        needed, and it takes seconds. The network stays as it is but for its last layer, in which a new word gets a
+        column of its own, and that of a known word is moved towards its clips. A word is told as before unless a new
+        one is likelier at that moment. The threshold of a new word is 0.5. How many false alarms that costs only sound
+        can say that holds none of the words: give some to `calibrate`. They are far more than of words that were
+        trained, tens an hour of speech, and short words are found less often than long ones (docs/trials.md, "Words
+        from few clips").
+
+        Parameters
+        ----------
+        X : list of paths, or float array of shape (clips, samples) at `sample_rate`
+            Each with its word once, of as many speakers as can be had.
+        y : sequence of labels
+            New ones, and such that the detector has.
+
+        Returns
+        -------
+        detector : KeywordDetector
+            Another one; this one is as it was, so that the two can be compared.
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError, AudioFileError
+            If the model remembers nothing of its training, there are fewer than two clips of a new word, labels are
+            such as "unknown", or recordings cannot be used.
+
+        Examples
+        --------
+        >>> import audioconv as ac
+        >>> detector = ac.KeywordDetector.load("words.safetensors")  # doctest: +SKIP
+        >>> more = detector.adapt(["anna.wav", "ben.wav", "cleo.wav"], ["computer"] * 3)  # doctest: +SKIP
+        """
+        check_is_fitted(self, "scorer_")
+        clips = check_clips(X)
+        labels = check_labels(y, len(clips)).tolist()
+        words: dict[Any, list[Float32Array]] = {}
+        for label, samples in zip(labels, self._recordings(clips, Notices(self.verbose)), strict=True):
+            words.setdefault(label, []).append(samples)
+        return adapt(self, words)
 
     def evaluate(
         self,

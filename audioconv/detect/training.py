@@ -9,7 +9,9 @@ import numpy as np
 from audioconv import models, nn, parallel
 from audioconv._typing import Array, Float32Array
 from audioconv.classify.augmenter import WAVES, draw_masks, equaliser, spec_augment
+from audioconv.classify.few_shot import FeatureStatistics
 from audioconv.classify.progress import TrainingProgress
+from audioconv.detect.adaptation import features_before_last
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator, Span
 from audioconv.detect.negatives import HardNegative, NegativeFrames
@@ -21,6 +23,8 @@ MASKS, MASK_FRAMES, MASK_BANDS = 2, 10, 5  # of SpecAugment, at most so wide
 CAPTURED_VERSIONS = 10  # of a captured false alarm in a round, each in other noise
 MIN_DISTANCE_S = 0.8  # between hard negatives
 STATISTICS_STRETCHES = 1000  # that mean and deviation are taken from
+REMEMBERED_STRETCHES = 400  # that the statistics of features are taken from, ...
+LIKE_WORDS = 0.5  # ... and the share of their background rows, those that sound most like words
 
 
 class Examples(NamedTuple):
@@ -69,6 +73,7 @@ class DetectorTrainer:
         self._schedule = nn.warmup_cosine(config.learning_rate, steps, round(config.warmup_ratio * steps))
         self.history: list[dict[str, Any]] = []
         self._mined: list[HardNegative] = []
+        self._remembered: Examples | None = None
 
     @property
     def scorer(self) -> FrameScorer:
@@ -82,6 +87,7 @@ class DetectorTrainer:
         with progress.training(config.rounds, config.steps, config.steps * config.batch_size):
             for number in range(config.rounds):
                 mixed, hard = self.mixtures(number), _joined(self._hard(number), self._captured(number))
+                self._remembered = Examples(*(array[:REMEMBERED_STRETCHES].copy() for array in mixed))
                 if not number:
                     self._standardise_by(mixed)
                 losses = []
@@ -93,6 +99,27 @@ class DetectorTrainer:
                 self._mined += more
                 record = {"round": number + 1, "loss": float(np.mean(losses)), "hard_negatives": len(more)}
                 self.history.append(record)
+
+    def feature_statistics(self) -> FeatureStatistics | None:
+        """What the detector shall remember of its training, to learn more words by; None if it saw too little."""
+        if self._remembered is None:
+            return None
+        network, found, targets = self._learner.network, [], []
+        for begin in range(0, len(self._remembered.frames), self.config.batch_size):
+            frames, wanted = (array[begin : begin + self.config.batch_size] for array in self._remembered)
+            x = self._learner.network_input(self._learner.from_absolute(frames.astype(np.float32)))
+            features = features_before_last(network, x, self._threads)
+            posteriors = nn.softmax(network.forward(x, threads=self._threads).reshape(wanted.shape))
+            taught = wanted.any(axis=2)
+            background = wanted[..., 0] > 0
+            if background.any():
+                taught &= ~background | (posteriors[..., 0] <= np.quantile(posteriors[..., 0][background], LIKE_WORDS))
+            found.append(features[taught])
+            targets.append(wanted.argmax(axis=2)[taught])
+        rows, labels, classes = np.concatenate(found), np.concatenate(targets), 1 + len(self._learner.classes)
+        if len(np.unique(labels)) < classes:
+            return None
+        return FeatureStatistics.of(rows, labels, classes)
 
     def mixtures(self, number: int) -> Examples:
         """The stretches of a round."""
