@@ -5,7 +5,7 @@ import numpy as np
 import audioconv as ac
 from audioconv import models
 from audioconv.classify import ModelCard, Scorer
-from audioconv.classify.few_shot import FeatureStatistics
+from audioconv.classify.feature_statistics import FeatureStatistics
 from audioconv.detect import FrameScorer
 
 WORDS = np.array(["no", "yes"])

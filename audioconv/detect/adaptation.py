@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from audioconv import models, nn, parallel
+from audioconv import models, parallel
 from audioconv._typing import Array, Float32Array
-from audioconv.classify.few_shot import Column, columns_of, new_column, sharpened_column
+from audioconv.classify.few_shot import new_column, sharpened_column
 from audioconv.classify.labels import NON_KEYWORD_LABELS
+from audioconv.classify.last_layer import features_before_last, last_columns, with_columns
 from audioconv.classify.model_card import MOST_FACT
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator
@@ -63,7 +64,9 @@ def adapt(detector: _Detector, words: Mapping[Any, Sequence[Float32Array]]) -> _
         layers.insert(1 + position, column)
         statistics = statistics.with_mean(1 + position, mean, insert=True)
     adapted = copy.copy(detector)
-    network = _with_columns(detector, layers)
+    network = with_columns(
+        lambda count: models.build_frames(detector.model, count, scorer.features.n_features, 0), scorer.network, layers
+    )
     adapted.scorer_ = FrameScorer(np.array(classes), scorer.features, network, scorer.mean, scorer.std)
     adapted.statistics_, adapted.thresholds_, adapted.word_s_ = statistics, np.array(thresholds), np.array(word_s)
     adapted.card_ = detector.card_.with_facts({"adapted_to": _said(detector, words)})
@@ -94,58 +97,6 @@ def _check_words(words: Mapping[Any, Sequence[Any]], classes: Array) -> None:
             raise ArgumentError(f"labels must be of the kind of {classes.tolist()[0]!r}, unlike {label!r}")
 
 
-def features_before_last(network: nn.Sequential, x: Float32Array, threads: int | None = None) -> Float32Array:
-    """What the last layer of a network is given, of inputs as the network takes them.
-
-    Parameters
-    ----------
-    network : nn.Sequential
-    x : float32 array, shape (stretches, ...)
-    threads : int, optional
-
-    Returns
-    -------
-    features : float32 array, shape (stretches, rows, channels)
-    """
-    below: Array = nn.Sequential(network.layers[:-1]).forward(x, threads=threads) if len(network.layers) > 1 else x
-    return below.reshape(len(below), below.shape[1], -1)
-
-
-def last_columns(network: nn.Sequential) -> list[Column]:
-    """The columns of the last layer of a network.
-
-    Raises
-    ------
-    ArgumentError
-        If it is not linear, row by row.
-    """
-    state = network.layers[-1].state_dict()
-    weight, bias = state.get("weight"), state.get("bias")
-    if (
-        set(state) != {"weight", "bias"}
-        or weight is None
-        or bias is None
-        or weight.size != bias.size * weight.shape[-2]
-    ):
-        raise ArgumentError(
-            f"only a network that ends in a layer of one tap with a bias can be adapted, not one that ends in "
-            f"{network.layers[-1]!r}"
-        )
-    return columns_of(weight, bias)
-
-
-def _with_columns(detector: "KeywordDetector", layers: Sequence[Column]) -> nn.Sequential:
-    """The network of a detector with another last layer."""
-    scorer = detector.scorer_
-    state, last = dict(scorer.network.state_dict()), f"{len(scorer.network.layers) - 1}."
-    weight = np.stack([layer.weight for layer in layers], axis=1)
-    state[f"{last}weight"] = weight.reshape(*state[f"{last}weight"].shape[:-1], len(layers)).astype(np.float32)
-    state[f"{last}bias"] = np.array([layer.bias for layer in layers], np.float32)
-    network = models.build_frames(detector.model, len(layers), scorer.features.n_features, 0)
-    network.load_state_dict(state)
-    return network
-
-
 def _rows_at_word_ends(
     detector: "KeywordDetector", generator: MixtureGenerator, clips: int
 ) -> list[list[Float32Array]]:
@@ -154,7 +105,7 @@ def _rows_at_word_ends(
 
     def rows_of(number: int) -> list[tuple[int, Float32Array]]:
         samples, spans = generator.draw(number)
-        x = scorer.network_input(scorer.from_absolute(scorer.features.absolute(samples).astype(np.float32))[None])
+        x = scorer.network_input(np.asarray(scorer.features(samples), np.float32)[None])
         features = features_before_last(scorer.network, x, 1)[0]
         found = []
         for span in spans:

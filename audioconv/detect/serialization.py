@@ -8,7 +8,7 @@ import numpy as np
 from audioconv import models
 from audioconv._typing import Array, Path
 from audioconv.arrays import whole
-from audioconv.classify.few_shot import FeatureStatistics
+from audioconv.classify.feature_statistics import statistics_arrays, stored_statistics
 from audioconv.classify.model_card import card_of
 from audioconv.classify.model_parts import (
     PARITY,
@@ -46,7 +46,6 @@ KIND = "KeywordDetector"
 MOST_WORD_S, MOST_LAG_S = 60.0, 10.0
 MOST_ROUNDS = 10_000
 SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
-STATISTICS = ("means", "covariance", "background")
 
 
 def save(detector: "KeywordDetector", path: Path) -> None:
@@ -56,8 +55,7 @@ def save(detector: "KeywordDetector", path: Path) -> None:
     arrays = network_arrays(scorer.network)
     arrays |= {"mean": scorer.mean, "std": scorer.std} | features_arrays(scorer.features)
     arrays |= {"thresholds": detector.thresholds_, "word_s": detector.word_s_}
-    if (statistics := detector.statistics_) is not None:
-        arrays |= {f"feature_{name}": getattr(statistics, name) for name in STATISTICS}
+    arrays |= statistics_arrays(detector.statistics_)
     arrays |= parity_record(scorer.posteriors, scorer.sample_rate)
     settings = labels_settings(scorer.classes) | {
         "kind": KIND,
@@ -100,7 +98,7 @@ def load(cls: type[_Detector], path: Path, model: "models.ModelFactory | None" =
         detector.scorer_ = _scorer(made_by, arrays, settings)
         detector.thresholds_ = _thresholds(arrays, len(detector.classes_))
         detector.word_s_ = stored_array(arrays, "word_s", "float64", (len(detector.classes_),), 0, MOST_WORD_S)
-        detector.statistics_ = _statistics(arrays, len(detector.classes_))
+        detector.statistics_ = stored_statistics(arrays, detector.scorer_.network, 1 + len(detector.classes_))
         detector.history_ = settings.records("history", MOST_ROUNDS)
         detector.interrupted_ = settings.flag("interrupted")
         detector.seed_, detector.card_ = int(settings.values["seed"]), card_of(settings.values["card"])
@@ -143,16 +141,6 @@ def _scorer(model: Any, arrays: dict[str, Array], settings: StoredSettings) -> F
     mean = stored_array(arrays, "mean", "float32", (features.n_features,))
     std = stored_array(arrays, "std", "float32", (features.n_features,), SMALLEST_STD)
     return FrameScorer(classes, features, network, mean, std)
-
-
-def _statistics(arrays: dict[str, Array], words: int) -> FeatureStatistics | None:
-    """What the model remembers of its training; those of older versions remember nothing."""
-    if "feature_means" not in arrays:
-        return None
-    means = stored_array(arrays, "feature_means", "float16", (1 + words, None))
-    covariance = stored_array(arrays, "feature_covariance", "float16", (means.shape[1],) * 2)
-    background = stored_array(arrays, "feature_background", "float16", (None, means.shape[1]))
-    return FeatureStatistics(means, covariance, background)
 
 
 def _thresholds(arrays: dict[str, Array], words: int) -> Array:

@@ -9,9 +9,9 @@ import numpy as np
 from audioconv import models, nn, parallel
 from audioconv._typing import Array, Float32Array
 from audioconv.classify.augmenter import WAVES, draw_masks, equaliser, spec_augment
-from audioconv.classify.few_shot import FeatureStatistics
+from audioconv.classify.feature_statistics import FeatureStatistics
+from audioconv.classify.last_layer import features_before_last
 from audioconv.classify.progress import TrainingProgress
-from audioconv.detect.adaptation import features_before_last
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator, Span
 from audioconv.detect.negatives import HardNegative, NegativeFrames

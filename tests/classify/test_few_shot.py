@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audioconv import nn
 from audioconv.classify import few_shot
-from audioconv.classify.few_shot import Column, FeatureStatistics, columns_of, new_column, sharpened_column
-from audioconv.errors import ArgumentError, ShapeError
+from audioconv.classify.feature_statistics import SHRINKAGE, FeatureStatistics
+from audioconv.classify.few_shot import learnt, moved, new_column, sharpened_column
+from audioconv.classify.last_layer import Column, last_columns
+from audioconv.errors import ArgumentError
 
 CHANNELS, CLASSES = 6, 3
 
@@ -20,7 +23,7 @@ def statistics(rng, spread=1.0):
 
 
 def layers(rng):
-    return columns_of(rng.standard_normal((1, 1, CHANNELS, CLASSES)).astype("float32"), np.zeros(CLASSES, "float32"))
+    return last_columns(nn.Sequential([nn.Dense(CHANNELS, CLASSES, rng=rng)]))
 
 
 def clips(rng, mean, count):
@@ -35,10 +38,10 @@ def test_a_column_differs_by_the_log_likelihood_ratio_of_two_gaussians(seed):
     rng = np.random.default_rng(seed)
     known, _ = statistics(rng)
     old, mean, x = layers(rng)[1], rng.standard_normal(CHANNELS), rng.standard_normal(CHANNELS)
-    new = known.moved(old, 1, mean)
+    new = moved(known, old, 1, mean)
     shrunk = known.covariance.astype(np.float64)
     size = np.trace(shrunk) / CHANNELS
-    shrunk = (1 - few_shot.SHRINKAGE) * shrunk + few_shot.SHRINKAGE * size * np.eye(CHANNELS)
+    shrunk = (1 - SHRINKAGE) * shrunk + SHRINKAGE * size * np.eye(CHANNELS)
 
     def log_density(centre):
         return -0.5 * (x - centre) @ np.linalg.solve(shrunk, x - centre)
@@ -46,15 +49,6 @@ def test_a_column_differs_by_the_log_likelihood_ratio_of_two_gaussians(seed):
     ratio = log_density(mean) - log_density(known.means[1].astype(np.float64))
     found = (x @ new.weight + new.bias) - (x @ old.weight + old.bias)
     assert found == pytest.approx(few_shot.SLOPE * ratio, rel=1e-9, abs=1e-9)
-
-
-def test_statistics_are_means_and_the_covariance_within_classes():
-    rng = np.random.default_rng(0)
-    found, means = statistics(rng, spread=0.5)
-    assert np.allclose(found.means, means, atol=0.15)
-    assert np.allclose(found.covariance, 0.25 * np.eye(CHANNELS), atol=0.05)
-    assert found.means.dtype == found.covariance.dtype == np.float16
-    assert repr(found) == "FeatureStatistics(3 classes, 6 channels)"
 
 
 def test_a_new_column_finds_its_word_and_leaves_the_others():
@@ -106,10 +100,10 @@ def test_a_learnt_column_is_where_the_loss_is_least():
     rng = np.random.default_rng(8)
     known, _ = statistics(rng)
     old, examples = layers(rng), 2 + rng.standard_normal((12, CHANNELS))
-    column = known.learnt(old, examples, np.full(12, 1 / 12))
+    column = learnt(known, old, examples, np.full(12, 1 / 12))
     precision = np.linalg.inv(
-        (1 - few_shot.SHRINKAGE) * known.covariance.astype(float)
-        + few_shot.SHRINKAGE * np.trace(known.covariance.astype(float)) / CHANNELS * np.eye(CHANNELS)
+        (1 - SHRINKAGE) * known.covariance.astype(float)
+        + SHRINKAGE * np.trace(known.covariance.astype(float)) / CHANNELS * np.eye(CHANNELS)
     )
 
     def loss(weight, bias):
@@ -128,22 +122,8 @@ def test_a_learnt_column_is_where_the_loss_is_least():
         assert loss(column.weight + change[:-1], column.bias + change[-1]) > least - 1e-4
 
 
-def test_means_are_inserted_and_replaced():
-    known, _ = statistics(np.random.default_rng(0))
-    more = known.with_mean(1, np.ones(CHANNELS), insert=True)
-    assert more.means.shape == (CLASSES + 1, CHANNELS)
-    assert np.array_equal(more.means[[0, 2, 3]], known.means)
-    assert np.array_equal(more.with_mean(1, np.zeros(CHANNELS), insert=False).means[1], np.zeros(CHANNELS))
-
-
 def test_what_cannot_be_learnt_from_is_refused():
     rng = np.random.default_rng(0)
     known, _ = statistics(rng)
     with pytest.raises(ArgumentError, match="at least 2 clips, not 1"):
         new_column(known, layers(rng), clips(rng, np.zeros(CHANNELS), 1))
-    with pytest.raises(ShapeError, match="do not fit"):
-        FeatureStatistics(np.zeros((2, 3)), np.zeros((2, 2)), np.zeros((1, 3)))
-    with pytest.raises(ArgumentError, match="finite in half precision"):
-        FeatureStatistics(np.full((2, 3), 1e6), np.zeros((3, 3)), np.zeros((1, 3)))
-    with pytest.raises(ArgumentError, match="some have no features"):
-        FeatureStatistics.of(np.zeros((2, 3)), np.zeros(2, int), 2)

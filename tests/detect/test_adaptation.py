@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv.classify.last_layer import last_columns
 from audioconv.detect import FrameScorer, MixtureSettings, adaptation
 from audioconv.errors import ArgumentError
 from tests.command import refused, run
@@ -104,7 +105,7 @@ def test_what_cannot_be_adapted_is_refused(detector):
     with pytest.raises(ArgumentError, match="remembers nothing of its training"):
         tone_detector().adapt(CLIPS, ["beep"] * 3)
     with pytest.raises(ArgumentError, match="ends in a layer of one tap"):
-        adaptation.last_columns(tone_detector().scorer_.network)
+        last_columns(tone_detector().scorer_.network)
 
 
 def test_a_network_of_rows_is_adapted_as_one_of_planes_is(detector):
