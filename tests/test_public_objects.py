@@ -100,6 +100,7 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.features.Spectrogram": lambda: ac.features.Spectrogram(np.zeros((99, 40)), np.arange(99), np.arange(40)),
     "audioconv.io.Info": lambda: ac.io.Info(48000, 2, 96000, "WAV", "PCM_16"),
     "audioconv.io.Metadata": lambda: ac.io.Metadata(48000, 2, {"title": ["a"], "artist": ["b" * 300]}),
+    "audioconv.models.Calibration": lambda: ac.models.Calibration(np.zeros((2, 16000), np.float32)),
     "audioconv.models.MiniRocket": lambda: ac.models.MiniRocket(3, rng=RNG),
     "audioconv.models.Model": lambda: ac.models.MODELS["ds-tcn"],
     "audioconv.nn.SGD": lambda: ac.nn.SGD(network()),

@@ -14,6 +14,7 @@ from audioconv.classify.labels import NON_KEYWORD_LABELS
 from audioconv.classify.progress import Notices
 from audioconv.classify.scorer import Features, Scorer
 from audioconv.classify.sliding_window import MIN_DURATION_S, REFRACTORY_S, SMOOTHING_S, SlidingWindowDetector
+from audioconv.models.export.deployment import Deployment
 
 
 class PredictorMixin:
@@ -65,6 +66,17 @@ class PredictorMixin:
     def tta_shifts_s_(self) -> tuple[float, ...]:
         """The time shifts of test-time augmentation, in seconds."""
         return self.scorer_.tta_shifts_s
+
+    def deployment(self) -> Deployment:
+        """Return what `models.export_onnx` and `models.export_c` make files of.
+
+        Returns
+        -------
+        deployment : Deployment
+        """
+        check_is_fitted(self, "scorer_")
+        told = [None if label in NON_KEYWORD_LABELS else self.threshold_ for label in self.classes_.tolist()]
+        return self.scorer_.deployment({"kind": "KeywordClassifier", "thresholds": told})
 
     # --- clips ---
 

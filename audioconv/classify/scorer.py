@@ -1,6 +1,6 @@
 """From clips, or the windows of a stream, to posteriors: features, standardisation, test-time augmentation, network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeAlias
@@ -11,6 +11,7 @@ from audioconv import models, nn, parallel
 from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.classify.clips import clip_block, fit_length
 from audioconv.features import LogMel, Mfcc
+from audioconv.models.export.deployment import Deployment
 from audioconv.stage import Guard, GuardedStage, SampleQueue, frame_count
 
 Features: TypeAlias = LogMel | Mfcc
@@ -92,7 +93,7 @@ class Scorer:
         return max(1, round(WINDOW_HOP_MS / float(self.features.hop_ms)))
 
     @cached_property
-    def absolute_features(self) -> list[Features]:
+    def absolute_features(self) -> list[LogMel]:
         """The features before levels are made relative, one for each pitch factor."""
         pitched = [self.features if f == 1 else self.features.with_pitch_factor(f) for f in self.tta_pitch_factors]
         return [features.absolute for features in pitched]
@@ -122,9 +123,8 @@ class Scorer:
 
     def _logits(self, frames: Float32Array, network: Callable[[Float32Array], Float32Array]) -> Float32Array:
         """Mean logits (clips, classes) of absolute frames (clips, pitches, frames, bands)."""
-        hops = [round(1000 * shift / self.features.hop_ms) for shift in self.tta_shifts_s]
         silence = self.features.absolute(np.zeros(self.features.win_length, np.float32))[0]
-        versions = np.concatenate([_shifted(frames, hop, silence) for hop in hops], axis=1)
+        versions = np.concatenate([_shifted(frames, hop, silence) for hop in self._tta_shifts], axis=1)
         features: Array = self.features.from_absolute(versions.reshape(-1, *frames.shape[2:]))
         logits = network(self.network_input(features))
         return _mean(logits.reshape(*versions.shape[:2], -1).swapaxes(0, 1))
@@ -165,6 +165,39 @@ class Scorer:
         """
         posteriors: Float32Array = nn.softmax(self._logits(frames, self._inference))
         return posteriors
+
+    @property
+    def _tta_shifts(self) -> tuple[int, ...]:
+        """The time shifts of test-time augmentation in frames."""
+        return tuple(round(1000 * shift / self.features.hop_ms) for shift in self.tta_shifts_s)
+
+    def deployment(self, facts: Mapping[str, Any]) -> Deployment:
+        """Return what a file for other machines is made of.
+
+        Parameters
+        ----------
+        facts : dict
+            What it says of the model besides.
+
+        Returns
+        -------
+        deployment : Deployment
+        """
+        return Deployment(
+            self.network,
+            models.network_input(self.network, self.mean).shape,
+            self.features,
+            self.mean,
+            self.std,
+            tuple(self.classes.tolist()),
+            posteriors=lambda samples: nn.softmax(self.logits(samples[None], 1))[0],
+            stream=self.stream,
+            clip_length=self.clip_length,
+            absolute_features=tuple(self.absolute_features),
+            shifts=self._tta_shifts,
+            window_frames=self.frames_per_window_hop,
+            facts=facts,
+        )
 
     def stream(self, threads: int | None = None) -> "PosteriorStream":
         """Make a stream of posteriors of a sliding window.

@@ -18,6 +18,7 @@ from audioconv.cli._data import data
 from audioconv.cli._denoise import denoise
 from audioconv.cli._doctor import doctor
 from audioconv.cli._evaluate import evaluate
+from audioconv.cli._export import export
 from audioconv.cli._filter import filter_file
 from audioconv.cli._info import info
 from audioconv.cli._lab import lab
@@ -83,7 +84,9 @@ def _options(
 
 app.command("filter")(filter_file)
 app.add_typer(data, name="data")
-for command in (denoise, spectrogram, live, record, train, adapt, evaluate, predict, listen, info, lab, bench, doctor):
+for command in (
+    denoise, spectrogram, live, record, train, adapt, evaluate, predict, listen, export, info, lab, bench, doctor,
+):  # fmt: skip
     app.command()(command)
 
 

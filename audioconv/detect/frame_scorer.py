@@ -1,6 +1,8 @@
 """From a stream of samples to posteriors of keywords for every frame: features, standardisation, a causal network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
 from audioconv.detect.posterior_stage import PosteriorStage, keyword_posteriors
 from audioconv.errors import DtypeError, ShapeError
 from audioconv.features import LogMel
+from audioconv.models.export.deployment import Deployment
 from audioconv.stage import Guard, GuardedStage
 
 SMOOTHING_S, MIN_DURATION_S = 0.14, 0.0
@@ -158,6 +161,30 @@ class FrameScorer:
             With the weights as they are now.
         """
         return FramePosteriorStream(self, sample_rate)
+
+    def deployment(self, facts: Mapping[str, Any]) -> Deployment:
+        """Return what a file for other machines is made of.
+
+        Parameters
+        ----------
+        facts : dict
+            What it says of the model besides.
+
+        Returns
+        -------
+        deployment : Deployment
+        """
+        return Deployment(
+            self.network,
+            models.network_input(self.network, self.mean).shape,
+            self.features,
+            self.mean,
+            self.std,
+            tuple(self.classes.tolist()),
+            posteriors=self.posteriors,
+            stream=self.stream,
+            facts=facts,
+        )
 
     def decoder(
         self,

@@ -2,15 +2,18 @@
 
 from typing import Any
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from audioconv._typing import Array, ArrayLike
+from audioconv.classify.decoder import REFRACTORY_S
 from audioconv.classify.detections import Detection
-from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.detect.frame_scorer import SMOOTHING_S, FrameScorer
 from audioconv.detect.monitor import DetectorMonitor
 from audioconv.detect.posterior_stage import BUFFER_S
 from audioconv.detect.stream import DetectorStream
 from audioconv.detect.training_config import DetectorTraining
+from audioconv.models.export.deployment import Deployment
 
 
 class ListeningMixin:
@@ -42,6 +45,22 @@ class ListeningMixin:
             sample_rate=sample_rate,
             **self._decision(),
         )
+
+    def deployment(self) -> Deployment:
+        """Return what `models.export_onnx` and `models.export_c` make files of.
+
+        Returns
+        -------
+        deployment : Deployment
+        """
+        check_is_fitted(self, "scorer_")
+        scorer = self.scorer_
+        told = [None if threshold == np.inf else float(threshold) for threshold in self.thresholds_]
+        facts = {
+            "kind": "KeywordDetector", "thresholds": told, "smoothing_s": SMOOTHING_S, "refractory_s": REFRACTORY_S,
+            "row_end": scorer.row_end, **self._decision(), "word_s": self.word_s_.tolist(),
+        }  # fmt: skip
+        return scorer.deployment(facts)
 
     def monitor(
         self,

@@ -24,10 +24,13 @@ from audioconv.models._frame_ds_tcn import TRAINING_ROW, frame_ds_tcn
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models._mlp import mlp
 from audioconv.models._tc_resnet import tc_resnet8, tc_resnet14_15
+from audioconv.models.export._onnx import export_onnx
+from audioconv.models.export.onnx_int8 import Calibration
 
 __all__ = [
     "FRAME_MODELS",
     "MODELS",
+    "Calibration",
     "MiniRocket",
     "Model",
     "bc_resnet",
@@ -36,6 +39,7 @@ __all__ = [
     "cnn_tc_resnet",
     "ds_cnn_s",
     "ds_tcn",
+    "export_onnx",
     "frame_ds_tcn",
     "mlp",
     "network_input",

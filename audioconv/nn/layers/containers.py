@@ -33,6 +33,12 @@ class _Group(Layer):
         first = next(iter(self._layers.values()), None)
         return None if first is None else first._input_channels()
 
+    def _build_within(self, graph: Graph, x: Tensor, name: str) -> Tensor:
+        """Add the layer of this name to a graph."""
+        layer = self._layers[name]
+        with graph.within(name, layer):
+            return layer._build(graph, x)
+
     def _collect(self, what: str) -> dict[str, Array]:
         """Arrays by name, each once: a layer may be there more than once."""
         found: dict[str, Array] = {}
@@ -149,24 +155,25 @@ class Sequential(_Group):
         self._set_layers({str(i): layer for i, layer in enumerate(layers)})
 
     def _build(self, graph: Graph, x: Tensor) -> Tensor:
-        waiting = list(self._layers.values())
+        names, waiting = iter(self._layers), list(self._layers.values())
         while waiting:
-            layer = waiting.pop(0)
+            layer, name = waiting.pop(0), next(names)
             options: dict[str, Any] = {}
             foldable = isinstance(layer, Convolution) and not graph.training
             if foldable and waiting and isinstance(norm := waiting[0], BatchNorm) and norm.bands == 1:
                 options["fold"] = norm._affine
-                waiting.pop(0)
+                waiting.pop(0), next(names)
             fused = foldable or isinstance(layer, BatchNorm)
             if fused and waiting and isinstance(activation := waiting[0], Activation):
                 options["activation"] = activation.name
-                waiting.pop(0)
+                waiting.pop(0), next(names)
             if len(x.shape) + 1 not in layer.dims:
                 expected = " or ".join(str(d) for d in layer.dims)
                 raise ShapeError(
                     f"{type(layer).__name__} takes {expected} dimensions, not {len(x.shape) + 1} (x {x.shape})"
                 )
-            x = layer._build(graph, x, **options)
+            with graph.within(name, layer):
+                x = layer._build(graph, x, **options)
         return x
 
 
@@ -231,7 +238,7 @@ class Residual(_Group):
         self._set_layers(self._layers | {"shortcut": layer})
 
     def _build(self, graph: Graph, x: Tensor) -> Tensor:
-        a, b = self.main._build(graph, x), self.shortcut._build(graph, x)
+        a, b = self._build_within(graph, x, "main"), self._build_within(graph, x, "shortcut")
         if a.shape != b.shape:
             raise ShapeError(f"main gives shape {a.shape} and the shortcut {b.shape}; they must be equal to be added")
         return addition.add(graph, a, b, self.activation)
@@ -273,7 +280,7 @@ class Broadcast(_Group):
         self._set_layers({"main": layer})
 
     def _build(self, graph: Graph, x: Tensor) -> Tensor:
-        spread = self.main._build(graph, reductions.frequency_mean(graph, x))
+        spread = self._build_within(graph, reductions.frequency_mean(graph, x), "main")
         time, _, channels = shape3(x.shape)
         if spread.shape != (time, 1, channels):
             raise ShapeError(f"main must keep the shape {(time, 1, channels)}, not make it {spread.shape}")

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from audioconv.kernels.nn import elementwise as kernels
-from audioconv.nn.ops.graph import Graph, Planner, Tensor
+from audioconv.nn.ops.graph import Graph, OpSpec, Planner, Tensor
 from audioconv.nn.ops.instructions import Instruction, extent, instruction
 from audioconv.nn.ops.pointwise import ACTIVATIONS, ActivationName, activation_gradient
 from audioconv.nn.ops.reductions import frequency_sum
 from audioconv.nn.ops.tensor_view import TensorView, coalesced, shape3
+
+
+@dataclass(frozen=True, eq=False)
+class AddSpec(OpSpec):
+    """activation(a + b); b may have one frequency."""
+
+    activation: ActivationName
 
 
 def add(graph: Graph, a: Tensor, b: Tensor, activation: ActivationName = "linear") -> Tensor:
@@ -27,7 +35,7 @@ def add(graph: Graph, a: Tensor, b: Tensor, activation: ActivationName = "linear
         return [instruction(kernels.add, plan.dtype, a=a_view, b=b_view, y=y_view, **extent(dims),
                             activation=ACTIVATIONS[activation])]  # fmt: skip
 
-    y = graph.operation(encode, [a, b], a.shape)
+    y = graph.operation(encode, [a, b], a.shape, spec=AddSpec(activation))
 
     def backward(grad_y: Tensor) -> None:
         # the ReLU is positive where the sum is, so that the sum itself need not be kept

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from audioconv.kernels.nn import batch_norm as kernels
 from audioconv.kernels.nn import gradients
-from audioconv.nn.ops.graph import MICRO_BATCH, THREAD, Graph, Planner, Tensor
+from audioconv.nn.ops.graph import MICRO_BATCH, THREAD, Graph, OpSpec, Planner, Tensor
 from audioconv.nn.ops.instructions import Instruction, extent, instruction
 from audioconv.nn.ops.pointwise import ACTIVATIONS, ActivationName
 from audioconv.nn.ops.tensor_view import TensorView, shape3
@@ -31,6 +32,14 @@ class Norm(Protocol):
     epsilon: float
 
 
+@dataclass(frozen=True, eq=False)
+class NormaliseSpec(OpSpec):
+    """activation((x - mean) * scale + shift), each of (bands, channels); reads x and the three as rows."""
+
+    activation: ActivationName
+    bands: int
+
+
 def normalise(graph: Graph, x: Tensor, coefficients: Tensor, activation: ActivationName, bands: int = 1) -> Tensor:
     """activation((x - mean) * scale + shift), rematerialised; coefficients (3, bands * channels)."""
     parameters = {**extent(shape3(x.shape)), "activation": ACTIVATIONS[activation], "bands": bands}
@@ -39,7 +48,8 @@ def normalise(graph: Graph, x: Tensor, coefficients: Tensor, activation: Activat
         (source, factors), (target,) = reads, writes
         return [instruction(kernels.normalise, plan.dtype, x=source, coefficients=factors, y=target, **parameters)]
 
-    return graph.operation(encode, [x, coefficients], x.shape, rematerialised=True)
+    spec = NormaliseSpec(activation, bands)
+    return graph.operation(encode, [x, coefficients], x.shape, rematerialised=True, spec=spec)
 
 
 def sums(graph: Graph, x: Tensor, bands: int = 1) -> Tensor:

@@ -7,6 +7,7 @@ another is a `Geometry`: taps, stride, dilation, padding and tiles along time an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -15,7 +16,7 @@ import numpy as np
 from audioconv.kernels.nn import elementwise, gradients
 from audioconv.kernels.nn import implicit_gemm as kernels
 from audioconv.nn.ops.geometry import Axis, Geometry, Pair, Phase, Run, TapRange, input_phases
-from audioconv.nn.ops.graph import MICRO_BATCH, SHARED, Graph, Halo, Planner, ReceptiveWindow, Tensor
+from audioconv.nn.ops.graph import MICRO_BATCH, SHARED, Graph, Halo, OpSpec, Planner, ReceptiveWindow, Tensor
 from audioconv.nn.ops.instructions import Instruction, OpKernel, instruction
 from audioconv.nn.ops.tensor_view import Shape, Shape3, TensorView, shape3, squeeze_like
 
@@ -137,6 +138,21 @@ def _zeros(graph: Graph, size: int) -> Tensor:
     return graph.folded_constant(lambda: np.zeros(size))
 
 
+@dataclass(frozen=True, eq=False)
+class ConvolutionSpec(OpSpec):
+    """y = bias + x correlated with weight, and ReLU or not; reads x, weight and bias."""
+
+    geometry: Geometry
+    relu: bool
+
+
+@dataclass(frozen=True, eq=False)
+class TransposedConvolutionSpec(ConvolutionSpec):
+    """The transpose of that; `weight` as (taps, in, out), because what the op reads is flipped."""
+
+    weight: Tensor
+
+
 def forward(
     graph: Graph, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool = False
 ) -> Tensor:
@@ -151,7 +167,8 @@ def forward(
     graph.multiply_adds += int(np.prod(shape)) * geometry.taps * geometry.inner
     time = geometry.time
     window = ReceptiveWindow(time.span, time.stride, tiles=time.tiles, limit=time.tiles if geometry.unshared else None)
-    return graph.operation(encode, [x, weight, start], shape, halos={x: halo} if halo else {}, window=window)
+    halos, spec = {x: halo} if halo else {}, ConvolutionSpec(geometry, relu)
+    return graph.operation(encode, [x, weight, start], shape, halos=halos, window=window, spec=spec)
 
 
 def _forward_instructions(
@@ -243,8 +260,9 @@ def input_gradient(
     window = ReceptiveWindow()
     if graph.stream is not None:
         halo_t, window = _transposed_window(geometry.time, halo_t[0], step_t, phases_t)
-    halo = Halo(halo_t, halo_f)
-    return graph.operation(encode, [grad_y, flipped, start], shape, halos={grad_y: halo} if halo else {}, window=window)
+    halo, spec = Halo(halo_t, halo_f), TransposedConvolutionSpec(geometry, relu, weight)
+    halos = {grad_y: halo} if halo else {}
+    return graph.operation(encode, [grad_y, flipped, start], shape, halos=halos, window=window, spec=spec)
 
 
 def _phase_instructions(

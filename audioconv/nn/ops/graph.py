@@ -6,7 +6,8 @@ in which phase of a program each op runs and where its arrays lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
@@ -116,13 +117,19 @@ class ReceptiveWindow:
     limit: int | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class OpSpec:
+    """What an op computes, whatever it is encoded as: for who writes it in another language (`models.export`)."""
+
+
 @dataclass(eq=False)
 class Op:
     """One op of a graph: what it reads and writes, and how it is encoded as instructions.
 
     Rematerialisation: such an op is recomputed in each phase that reads its result, in cache, instead of stored.
     `once`: by each thread for itself, before the micro-batches of its phase. Ops of one stage come after all of the
-    stage before. `window`: of all that it reads of clips.
+    stage before. `window`: of all that it reads of clips. `spec`: of those that inference and streams are made of.
+    `layer`: where it is from.
     """
 
     encode: Encode
@@ -133,6 +140,8 @@ class Op:
     once: bool = False
     stage: int = 0
     window: ReceptiveWindow = ReceptiveWindow()
+    spec: OpSpec | None = None
+    layer: str = ""
 
     def __repr__(self) -> str:
         return f"Op({self.encode.__qualname__.split('.')[0]}, stage {self.stage})"
@@ -146,6 +155,7 @@ class OpOptions(TypedDict, total=False):
     once: bool
     stage: int
     window: ReceptiveWindow
+    spec: OpSpec
 
 
 class Graph:
@@ -172,6 +182,7 @@ class Graph:
     refreshers : functions that make folded constants anew
     states : arrays that a stream starts with zeros in
     multiply_adds : int, of a clip, forward
+    layer : str, the place and kind of the layer that is being added, as "3.main.0 (Conv1d)"
     """
 
     def __init__(
@@ -195,6 +206,8 @@ class Graph:
         self.tape: list[tuple[Tensor, Callable[[Tensor], None]]] = []
         self.gradients: dict[Tensor, list[Tensor]] = {}
         self._uses: dict[int, list[Any]] = {}
+        self._path: list[str] = []
+        self.layer = ""
 
     def __repr__(self) -> str:
         kind = "training" if self.training else "inference" if self.stream is None else "stream"
@@ -206,6 +219,15 @@ class Graph:
         if self.stream is not None:
             return 0
         return -(-self.batch // SHARDS) if self.training else self.batch
+
+    @contextmanager
+    def within(self, name: str, layer: object) -> Iterator[None]:
+        """Say which layer ops are added for. After an error `layer` still says where it was."""
+        outer = self._path, self.layer
+        self._path = [*self._path, name]
+        self.layer = f"{'.'.join(filter(None, self._path))} ({type(layer).__name__})".strip()
+        yield
+        self._path, self.layer = outer
 
     # --- tensors ---
 
@@ -265,7 +287,7 @@ class Graph:
     ) -> Op:
         """Add an op that writes these tensors."""
         options.setdefault("stage", self.stage)
-        op = Op(encode, list(reads), list(writes), **options)
+        op = Op(encode, list(reads), list(writes), **options, layer=self.layer)
         for tensor in op.writes:
             if not tensor.outside:
                 tensor.producer = op

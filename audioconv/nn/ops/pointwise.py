@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from audioconv.kernels.nn import elementwise as kernels
-from audioconv.nn.ops.graph import Graph, Planner, Tensor
+from audioconv.nn.ops.graph import Graph, OpOptions, OpSpec, Planner, Tensor
 from audioconv.nn.ops.instructions import Instruction, OpKernel, extent, instruction
 from audioconv.nn.ops.tensor_view import Shape, TensorView, coalesced, shape3
 
@@ -14,6 +15,20 @@ ActivationName: TypeAlias = Literal["linear", "relu", "swish", "sigmoid"]
 ACTIVATIONS: dict[ActivationName, int] = {
     "linear": kernels.LINEAR, "relu": kernels.RELU, "swish": kernels.SWISH, "sigmoid": kernels.SIGMOID,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleSpec(OpSpec):
+    """factor * x."""
+
+    factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationSpec(OpSpec):
+    """The activation of x."""
+
+    activation: ActivationName
 
 
 def pointwise(
@@ -24,6 +39,7 @@ def pointwise(
     parameters: Mapping[str, float],
     coalesce: bool = True,
     change: Callable[[TensorView], TensorView] | None = None,
+    spec: OpSpec | None = None,
 ) -> Tensor:
     """An op on one element at a time, rematerialised: the operands of its kernel are what it reads, then the result.
 
@@ -38,12 +54,15 @@ def pointwise(
         operands = dict(zip(kernel.layout.operands, views, strict=True))
         return [instruction(kernel, plan.dtype, **operands, **extent(dims), **parameters)]
 
-    return graph.operation(encode, reads, shape, rematerialised=True)
+    options: OpOptions = {"rematerialised": True}
+    if spec is not None:
+        options["spec"] = spec
+    return graph.operation(encode, reads, shape, **options)
 
 
 def scale(graph: Graph, x: Tensor, factor: float) -> Tensor:
     """factor * x."""
-    return pointwise(graph, kernels.scale, [x], x.shape, {"factor": factor})
+    return pointwise(graph, kernels.scale, [x], x.shape, {"factor": factor}, spec=ScaleSpec(factor))
 
 
 def broadcast(graph: Graph, x: Tensor, shape: Shape, factor: float) -> Tensor:
@@ -58,7 +77,8 @@ def broadcast(graph: Graph, x: Tensor, shape: Shape, factor: float) -> Tensor:
 
 def activate(graph: Graph, x: Tensor, activation: ActivationName) -> Tensor:
     """The activation of x, with its gradient."""
-    y = pointwise(graph, kernels.activate, [x], x.shape, {"activation": ACTIVATIONS[activation]})
+    parameters = {"activation": ACTIVATIONS[activation]}
+    y = pointwise(graph, kernels.activate, [x], x.shape, parameters, spec=ActivationSpec(activation))
 
     graph.record_gradient(y, lambda grad_y: graph.add_gradient(x, activation_gradient(graph, x, grad_y, activation)))
     return y

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from audioconv.kernels.nn import elementwise
 from audioconv.kernels.nn import pooling as kernels
-from audioconv.nn.ops.graph import Graph, Halo, Planner, ReceptiveWindow, Tensor
+from audioconv.nn.ops.graph import Graph, Halo, OpSpec, Planner, ReceptiveWindow, Tensor
 from audioconv.nn.ops.instructions import Instruction, extent, instruction
 from audioconv.nn.ops.pointwise import pointwise, scale
 from audioconv.nn.ops.tensor_view import Shape, TensorView, coalesced, shape3, squeeze_like
@@ -55,6 +55,23 @@ POOLS = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class PoolSpec(OpSpec):
+    """Maximum, average or Lp norm over windows."""
+
+    kind: PoolKind
+    window: PoolWindow
+    power: float
+    signed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class MaxoutSpec(OpSpec):
+    """y[u] = max over p of x[p * units + u]."""
+
+    pieces: int
+
+
 def pool(
     graph: Graph,
     x: Tensor,
@@ -82,7 +99,8 @@ def pool(
         return [made]
 
     seen = ReceptiveWindow(window.size[0], window.stride[0])
-    y = graph.operation(encode, [x], shape, halos={x: halo} if halo else {}, window=seen)
+    spec = PoolSpec(kind, window, power, signed)
+    y = graph.operation(encode, [x], shape, halos={x: halo} if halo else {}, window=seen, spec=spec)
     graph.record_gradient(y, lambda grad_y: _pool_backward(graph, (x, y, grad_y), kind, window, power, signed))
     return y
 
@@ -138,7 +156,7 @@ def maxout(graph: Graph, x: Tensor, pieces: int) -> Tensor:
             for f in range(freq)
         ]
 
-    y = graph.operation(encode, [x], squeeze_like((time, freq, units), x.shape))
+    y = graph.operation(encode, [x], squeeze_like((time, freq, units), x.shape), spec=MaxoutSpec(pieces))
 
     def encode_gradient(plan: Planner, reads: Sequence[TensorView], writes: Sequence[TensorView]) -> list[Instruction]:
         made = [instruction(elementwise.fill, plan.dtype, y=writes[0], **extent(shape3(x.shape)), value=0.0)]

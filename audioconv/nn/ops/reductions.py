@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from audioconv.kernels.nn import pooling as kernels
 from audioconv.kernels.nn import streaming
-from audioconv.nn.ops.graph import Graph, Planner, Tensor
+from audioconv.nn.ops.graph import Graph, OpSpec, Planner, Tensor
 from audioconv.nn.ops.instructions import Instruction, extent, instruction
 from audioconv.nn.ops.pointwise import broadcast, scale
 from audioconv.nn.ops.pooling import PoolWindow
 from audioconv.nn.ops.tensor_view import TensorView, shape3
+
+
+@dataclass(frozen=True, eq=False)
+class RunningMeanSpec(OpSpec):
+    """The mean over all frames so far and all frequencies, a row a frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrequencyMeanSpec(OpSpec):
+    """The mean over frequency."""
 
 
 def running_mean(graph: Graph, x: Tensor) -> Tensor:
@@ -26,7 +37,7 @@ def running_mean(graph: Graph, x: Tensor) -> Tensor:
         dims = extent(shape3(x.shape))
         return [instruction(streaming.running_mean, plan.dtype, x=source, y=target, sums=sums, **dims)]
 
-    return graph.operation(encode, [x, graph.array(state)], (time, channels))
+    return graph.operation(encode, [x, graph.array(state)], (time, channels), spec=RunningMeanSpec())
 
 
 def frequency_sum(graph: Graph, x: Tensor) -> Tensor:
@@ -52,4 +63,4 @@ def _frequency_mean(graph: Graph, x: Tensor) -> Tensor:
         (source,), (target,) = reads, writes
         return [instruction(kernels.average_pool, plan.dtype, x=source, y=target, **parameters)]
 
-    return graph.operation(encode, [x], shape)
+    return graph.operation(encode, [x], shape, spec=FrequencyMeanSpec())

@@ -1,0 +1,113 @@
+"""audioconv export: a model as files for other machines."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audioconv.cli.outputs import Force, check_output
+from audioconv.errors import ArgumentError, ModelFileError
+
+if TYPE_CHECKING:
+    from audioconv.classify import KeywordClassifier
+    from audioconv.detect import KeywordDetector
+    from audioconv.models import Calibration
+    from audioconv.models.export._onnx import OnnxFile
+
+MOST_CLIPS = 120  # of a folder, for int8
+
+
+def export(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL] OUT",
+            help="A model file, by default the detector that comes along; and what to write: OUT.onnx.",
+        ),
+    ],
+    int8: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the network as int8, with ranges from the clips of a folder with a folder a label.",
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write a model for other machines, samples in and posteriors out, checked against this one before it is kept.
+
+    OUT.onnx is of whole clips, and OUT.step.onnx beside it takes the next samples of a stream, and all state, and
+    gives the next posteriors (ONNX; onnxruntime runs it on servers, phones and in browsers).
+
+    \b
+    audioconv export words.onnx                    the detector that comes along
+    audioconv export mine.safetensors mine.onnx    a model of yours
+    audioconv export mine.safetensors small.onnx --int8 clips/
+    """
+    if len(paths) > 2:
+        raise ArgumentError(f"a model and a file to write are wanted, not {len(paths)}: {', '.join(map(str, paths))}")
+    from audioconv.detect.serialization import SHIPPED
+
+    source, target = (SHIPPED, *paths)[-2:]
+    if target.suffix != ".onnx":
+        raise ArgumentError(f"OUT must end in .onnx, not as {target.name!r}")
+    for path in (target, target.with_suffix(".step.onnx")):
+        check_output(path, force, ModelFileError)
+    model = _loaded(source)
+    _export_onnx(model, target, None if int8 is None else _calibration(model, int8), force)
+
+
+def _loaded(path: Path) -> "KeywordClassifier | KeywordDetector":
+    from audioconv.classify import KeywordClassifier
+    from audioconv.detect import KeywordDetector, is_detector
+
+    return KeywordDetector.load(path) if is_detector(path) else KeywordClassifier.load(path)
+
+
+def _calibration(model: "KeywordClassifier | KeywordDetector", folder: Path) -> "Calibration":
+    """Clips of a folder that have labels of the model, drawn by chance; never those of its test part."""
+    import numpy as np
+
+    from audioconv.classify import load_dataset
+    from audioconv.classify.clips import load_clips
+    from audioconv.classify.progress import Notices
+    from audioconv.models import Calibration
+
+    data, deployment = load_dataset(folder), model.deployment()
+    labels = [str(label) for label in deployment.labels]
+    usable = np.flatnonzero((data.splits != "test") & np.isin(data.labels, labels))
+    if len(usable) < 2:
+        raise ArgumentError(f"{folder} has no two clips with labels of the model: {', '.join(labels)}")
+    usable = np.random.default_rng(0).permutation(usable)[:MOST_CLIPS]
+    rate = deployment.log_mel.sample_rate
+    length = deployment.clip_length or rate * 3 // 2
+    clips = load_clips([data.files[i] for i in usable], rate, length, Notices(0))
+    return Calibration(clips, np.array([labels.index(data.labels[i]) for i in usable]))
+
+
+def _export_onnx(
+    model: "KeywordClassifier | KeywordDetector", target: Path, calibration: "Calibration | None", force: bool
+) -> None:
+    from audioconv.models import export_onnx
+
+    made = export_onnx(model, target, calibration=calibration, overwrite=force)
+    _say_onnx(made.clip, "whole clips")
+    if made.step is not None:
+        rate = model.deployment().log_mel.sample_rate
+        _say_onnx(made.step, f"a step of {made.step.step} samples, {1e3 * made.step.step / rate:g} ms")
+
+
+def _say_onnx(file: "OnnxFile", what: str) -> None:
+    within = "" if file.int8 is None else ", before int8"
+    typer.echo(f"{file.path}: {what}; {file.size / 1e3:,.0f} kB, {file.time_ms:.3g} ms, "
+               f"posteriors within {file.deviation:.1g}{within}")  # fmt: skip
+    if (small := file.int8) is None:
+        return
+    accuracy = ""
+    if small.accuracy is not None and small.float_accuracy is not None:
+        accuracy = f"accuracy {100 * small.accuracy:.1f} % (float32 {100 * small.float_accuracy:.1f} %), "
+    typer.echo(
+        f"  int8 on {small.clips} clips: {accuracy}{100 * small.agreement:.1f} % as float32, posteriors within "
+        f"{small.deviation:.2g}; {small.time_ms:.3g} ms (float32 {small.float_time_ms:.3g}), "
+        f"{file.size / small.float_size:.2f} of the size"
+    )

@@ -1,0 +1,156 @@
+"""Networks in ONNX as int8, by onnxruntime's static quantisation, and what that costs and gains."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audioconv.errors import ArgumentError
+from audioconv.models.export import onnx_check
+from audioconv.models.export.onnx_check import StatesOf
+from audioconv.models.export.onnx_network import NETWORK
+
+if TYPE_CHECKING:
+    from audioconv._typing import Array, Float32Array
+
+OPERATORS = ("Conv", "MatMul", "Add", "AveragePool", "MaxPool")
+MOST_STEPS = 300  # that ranges are taken from
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration:
+    """Clips that ranges of activations are taken from (every second one), and that int8 is compared on (the others).
+
+    Parameters
+    ----------
+    clips : float32 array, shape (clips, samples), or (clips, ...) features of a network alone
+        At least two.
+    targets : int array, shape (clips,), optional
+        Which of the model's labels each has, for the accuracy.
+
+    Examples
+    --------
+    >>> import numpy as np, audioconv as ac
+    >>> ac.models.Calibration(np.zeros((20, 16000), "float32")).clips.shape
+    (20, 16000)
+    """
+
+    clips: Float32Array
+    targets: Array | None = None
+
+    def __repr__(self) -> str:
+        return f"Calibration({len(self.clips)} clips, {'without' if self.targets is None else 'with'} targets)"
+
+    def __post_init__(self) -> None:
+        if len(self.clips) < 2:
+            raise ArgumentError(f"a calibration needs two clips at least, not {len(self.clips)}")
+        if self.targets is not None and len(self.targets) != len(self.clips):
+            raise ArgumentError(f"targets must be one a clip: {len(self.clips)}, not {len(self.targets)}")
+
+
+@dataclass(frozen=True)
+class Int8Result:
+    """An int8 graph beside its float32 twin, on clips that ranges were not taken from.
+
+    Parameters
+    ----------
+    clips : int
+    deviation : float
+        By how much posteriors differ at most.
+    agreement : float
+        Share of the clips with the same label as from float32.
+    accuracy, float_accuracy : float, optional
+        Share of right labels.
+    time_ms, float_time_ms : float
+        Of a clip, or of a step.
+    float_size : int, in bytes
+    """
+
+    clips: int
+    deviation: float
+    agreement: float
+    accuracy: float | None
+    float_accuracy: float | None
+    time_ms: float
+    float_time_ms: float
+    float_size: int
+
+
+class _Reader:
+    """Gives onnxruntime one set of inputs after the other."""
+
+    def __init__(self, inputs: list[dict[str, Array]]) -> None:
+        self._inputs = iter(inputs)
+
+    def get_next(self) -> dict[str, Array] | None:
+        return next(self._inputs, None)
+
+
+def quantise(data: bytes, calibration: Calibration, step: StatesOf | None) -> tuple[bytes, Int8Result]:
+    """A graph as int8, and how it compares."""
+    import onnx
+    from onnxruntime import quantization
+
+    model = onnx.load_model_from_string(data)
+    chosen = [node.name for node in model.graph.node if node.name.startswith(NETWORK) and node.op_type in OPERATORS]
+    given = model.graph.input[0].name
+    plain = onnx_check.session(data)
+    with TemporaryDirectory(prefix="audioconv-") as folder:
+        before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        before.write_bytes(onnx.shape_inference.infer_shapes(model).SerializeToString())
+        logging.getLogger().setLevel(logging.ERROR)  # it advises about a preprocessing that changes names
+        quantization.quantize_static(
+            str(before), str(after), _Reader(_inputs_of(plain, given, calibration.clips[::2], step)),
+            quant_format=quantization.QuantFormat.QDQ, per_channel=True, nodes_to_quantize=chosen,
+            op_types_to_quantize=list(OPERATORS), weight_type=quantization.QuantType.QInt8,
+        )  # fmt: skip
+        made = after.read_bytes()
+    return made, _compared(plain, onnx_check.session(made), given, calibration, step, len(data))
+
+
+def _inputs_of(running: Any, given: str, clips: Array, step: StatesOf | None) -> list[dict[str, Array]]:
+    """Inputs that ranges are taken from; of a step with the states that come before."""
+    if step is None:
+        return [{given: clip[None]} for clip in clips]
+    inputs: list[dict[str, Array]] = []
+    for clip in clips:
+        states = dict(step.states)
+        for begin in range(0, len(clip) - step.size + 1, step.size):
+            inputs.append({given: clip[begin : begin + step.size], **states})
+            states = dict(zip(states, running.run(None, inputs[-1])[1:], strict=True))
+        if len(inputs) >= MOST_STEPS:
+            break
+    return inputs
+
+
+def _compared(
+    plain: Any, small: Any, given: str, calibration: Calibration, step: StatesOf | None, float_size: int
+) -> Int8Result:
+    clips = calibration.clips[1::2]
+
+    def outputs(running: Any) -> Array:
+        if step is None:
+            found = np.concatenate([running.run(None, {given: clip[None]})[0] for clip in clips])
+        else:
+            found = np.stack([onnx_check.run_steps(running, step, clip) for clip in clips])
+        return found.max(axis=1) if found.ndim > 2 else found  # of rows the highest of each label
+
+    wanted, found = outputs(plain), outputs(small)
+    targets = None if calibration.targets is None else np.asarray(calibration.targets)[1::2]
+    inputs = _inputs_of(plain, given, clips[:1], step)[-1]
+    plain_ms, small_ms = (onnx_check.median_ms(partial(each.run, None, inputs)) for each in (plain, small))
+
+    def accuracy(rows: Array) -> float | None:
+        return None if targets is None else float((rows.argmax(axis=1) == targets).mean())
+
+    return Int8Result(
+        len(clips), float(np.abs(wanted - found).max()),
+        float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean()), accuracy(found), accuracy(wanted),
+        small_ms, plain_ms, float_size,
+    )  # fmt: skip
