@@ -26,6 +26,7 @@ from audioconv.cli._listen import listen
 from audioconv.cli._live import live
 from audioconv.cli._predict import predict
 from audioconv.cli._record import record
+from audioconv.cli._serve import serve
 from audioconv.cli._spectrogram import spectrogram
 from audioconv.cli._train import train
 from audioconv.cli.messages import say, show_warnings
@@ -85,7 +86,8 @@ def _options(
 app.command("filter")(filter_file)
 app.add_typer(data, name="data")
 for command in (
-    denoise, spectrogram, live, record, train, adapt, evaluate, predict, listen, export, info, lab, bench, doctor,
+    denoise, spectrogram, live, record, train, adapt, evaluate, predict, listen, serve, export,
+    info, lab, bench, doctor,
 ):  # fmt: skip
     app.command()(command)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audioconv.cli.inputs import sound
+from audioconv.cli.inputs import load_estimator, sound
 from audioconv.cli.messages import detection_line, say
 from audioconv.cli.outputs import Force, Partial, check_output
 
@@ -55,7 +55,7 @@ def listen(
 
     if csv is not None:
         check_output(csv, force)
-    estimator = _load(model)
+    estimator = load_estimator(model)
     if model is None:
         words = ", ".join(label for label in estimator.classes_ if label not in NON_KEYWORD_LABELS)
         say(f"no model is given; listening for {words}")
@@ -76,16 +76,6 @@ def listen(
     typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
     if captured is not None:
         say(f"{captured.count} sounds are captured in {capture}; what wrongly fired is for train --false-alarms")
-
-
-def _load(model: Path | None) -> "KeywordClassifier | KeywordDetector":
-    """The model of a file, of streams or of clips, or the detector that comes along."""
-    from audioconv.classify import KeywordClassifier
-    from audioconv.detect import KeywordDetector, is_detector
-
-    if model is None:
-        return KeywordDetector.load()
-    return KeywordDetector.load(model) if is_detector(model) else KeywordClassifier.load(model)
 
 
 class _LimitedBlocks:

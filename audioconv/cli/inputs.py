@@ -11,6 +11,18 @@ from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
+    from audioconv.classify import KeywordClassifier
+    from audioconv.detect import KeywordDetector
+
+
+def load_estimator(model: Path | None) -> "KeywordClassifier | KeywordDetector":
+    """The model of a file, of streams or of clips, or the detector that comes along."""
+    from audioconv.classify import KeywordClassifier
+    from audioconv.detect import KeywordDetector, is_detector
+
+    if model is None:
+        return KeywordDetector.load()
+    return KeywordDetector.load(model) if is_detector(model) else KeywordClassifier.load(model)
 
 
 @contextmanager
