@@ -36,7 +36,7 @@ def adapt(
     skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
-    """Teach a detector more words, or sharpen known ones, from a few clips.
+    """Teach a model words, or sharpen known ones, from a few clips.
 
     Only the clips and the model file are used, and it takes seconds. The more voices, the better. Without --negatives a
     new word's threshold is 0.5, and only listening tells how many false alarms that costs.

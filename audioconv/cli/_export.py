@@ -34,10 +34,11 @@ def export(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Write a model for other machines, samples in and posteriors out, checked against this one before it is kept.
+    """Write a model for other machines: sound in, posteriors out.
 
-    OUT.onnx is of whole clips, and OUT.step.onnx beside it takes the next samples of a stream, and all state, and
-    gives the next posteriors (ONNX; onnxruntime runs it on servers, phones and in browsers).
+    It is checked against this one before it is kept. OUT.onnx is of whole clips, and OUT.step.onnx beside it takes the
+    next samples of a stream, and all state, and gives the next posteriors (ONNX; onnxruntime runs it on servers, phones
+    and in browsers).
 
     \b
     audioconv export words.onnx                    the detector that comes along
