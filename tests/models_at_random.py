@@ -6,6 +6,7 @@ import audioconv as ac
 from audioconv import models
 from audioconv.classify import ModelCard, Scorer
 from audioconv.classify.feature_statistics import FeatureStatistics
+from audioconv.classify.made_up_words import unknown_class
 from audioconv.detect import FrameScorer
 
 WORDS = np.array(["no", "yes"])
@@ -18,8 +19,7 @@ def random_detector():
     mean, std = np.full(40, -5, np.float32), np.full(40, 3, np.float32)
     detector.scorer_ = FrameScorer(WORDS, features, network, mean, std)
     detector.thresholds_, detector.word_s_ = np.array([0.4, np.inf]), np.array([0.3, 0.4])
-    rows = np.random.default_rng(1).standard_normal((60, 96))
-    detector.statistics_ = FeatureStatistics.of(rows + np.arange(60)[:, None] % 3, np.arange(60) % 3, 1 + len(WORDS))
+    detector.statistics_ = _statistics(network, 1 + len(WORDS), 0)
     detector.history_ = [{"round": 1, "loss": 0.5, "hard_negatives": 3}]
     detector.interrupted_, detector.seed_ = False, 0
     detector.card_ = ModelCard(licence="CC0", limits="Random.\nOf no use.", facts={"clips": 3})
@@ -35,5 +35,15 @@ def random_classifier(model="tc-resnet8", words=WORDS):
     classifier.model_ = model
     classifier.threshold_, classifier.history_, classifier.best_epoch_ = 0.5, [{"epoch": 1, "loss": 0.5}], 1
     classifier.interrupted_, classifier.seed_, classifier.split_, classifier.card_ = False, 0, None, ModelCard()
+    classifier.statistics_ = _statistics(network, len(words), unknown_class(words))
     classifier.trained_on_ = classifier.validated_on_ = np.arange(3, dtype=np.uint64)
     return classifier
+
+
+def _statistics(network, classes, background):
+    if not hasattr(network, "layers"):
+        return None
+    channels = network.layers[-1].state_dict()["weight"].shape[-2]
+    targets = np.arange(60) % classes
+    rows = np.random.default_rng(1).standard_normal((60, channels))
+    return FeatureStatistics.of(rows + targets[:, None], targets, classes, background)

@@ -13,9 +13,12 @@ from audioconv import models
 from audioconv._typing import Array, ArrayLike, Float32Array, Path
 from audioconv.arrays import RandomState, seed_of
 from audioconv.classify import clip_digests, serialization, training
+from audioconv.classify.adaptation import adapt
 from audioconv.classify.augmentation import Augmentation
 from audioconv.classify.clips import Clips
 from audioconv.classify.data_loader import DataLoader
+from audioconv.classify.feature_statistics import FeatureStatistics
+from audioconv.classify.labels import check_labels
 from audioconv.classify.model_card import ModelCard, count_speakers
 from audioconv.classify.parameters import NestedParameters, check_parameters
 from audioconv.classify.prediction import PredictorMixin
@@ -82,6 +85,8 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         Test-time augmentation: a clip is scored as if it were so many times as high; the mean of the logits decides.
     tta_shifts_s_ : tuple of float
         And as if it came so many seconds later.
+    statistics_ : FeatureStatistics or None
+        What `adapt` needs to know of the training; None of a model that does not remember it.
     threshold_ : float
         For detectors; chosen on the validation clips if `fit` had some.
     history_ : list of dict
@@ -121,6 +126,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
     n_features_in_: int
     seed_: int
     split_: dict[str, Any] | None
+    statistics_: FeatureStatistics | None
     card_: ModelCard
     parity_: float
 
@@ -252,6 +258,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         )
         path = None if checkpoint is None else pathlib.Path(checkpoint)
         self._train(loader, task.class_weight, held_out, path)
+        self.statistics_ = training.feature_statistics(self.scorer_, loader, self.threads)
         if held_out is not None:
             self._calibrate(*held_out, noises, seed)
         return self
@@ -290,6 +297,42 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
             return (1.0,), (0.0,)
         config = self._training_config()
         return tuple(map(float, config.tta_pitch_factors)), tuple(map(float, config.tta_shifts_s))
+
+    def adapt(self, X: Clips, y: ArrayLike) -> Self:
+        """Make a classifier that knows more words, or known ones better, from 3 to 20 clips of each.
+
+        Only these clips and what the model remembers of its training are used, `statistics_`, and it takes seconds. The
+        network stays as it is but for its last layer, in which a new word gets a column of its own, and that of a known
+        word is moved towards its clips. A clip is what it was before unless a new word is likelier.
+
+        Parameters
+        ----------
+        X : list of paths, or float array of shape (clips, samples) at `sample_rate`
+            Each with its word once, of as many speakers as can be had.
+        y : sequence of labels
+            New ones, and such that the classifier has.
+
+        Returns
+        -------
+        classifier : KeywordClassifier
+            Another one; this one is as it was, so that the two can be compared.
+
+        Raises
+        ------
+        ArgumentError, ShapeError, DtypeError, AudioFileError
+            If the model remembers nothing of its training, as one of another architecture than those that end in a
+            dense layer, there are fewer than two clips of a new word, labels are such as "unknown", or clips cannot be
+            used.
+
+        Examples
+        --------
+        >>> import audioconv as ac
+        >>> clf = ac.KeywordClassifier.load("words.safetensors")  # doctest: +SKIP
+        >>> more = clf.adapt(["anna.wav", "ben.wav", "cleo.wav"], ["computer"] * 3)  # doctest: +SKIP
+        """
+        clips = self._clips(X)
+        labels = check_labels(y, len(clips))
+        return adapt(self, {label: clips[labels == label] for label in np.unique(labels).tolist()})
 
     # --- files ---
 

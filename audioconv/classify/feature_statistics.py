@@ -28,7 +28,7 @@ class FeatureStatistics:
     covariance : float array, shape (channels, channels)
         Of the features within a class, the mean over classes.
     background : float array, shape (examples, channels)
-        Of features of class 0, the background.
+        Of features of what is no word.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class FeatureStatistics:
         return f"{type(self).__name__}({len(self.means)} classes, {self.means.shape[1]} channels)"
 
     @classmethod
-    def of(cls, features: Array, targets: Array, classes: int) -> "FeatureStatistics":
+    def of(cls, features: Array, targets: Array, classes: int, background: int | None = 0) -> "FeatureStatistics":
         """Estimate them.
 
         Parameters
@@ -87,6 +87,8 @@ class FeatureStatistics:
         targets : int array, shape (examples,)
         classes : int
             Of which each is there.
+        background : int, optional
+            The class of what is no word; if there is none, the examples are of all classes.
 
         Returns
         -------
@@ -98,8 +100,9 @@ class FeatureStatistics:
         spreads = [group - group.mean(axis=0) for group in groups]
         covariance = np.mean([spread.T @ spread / len(spread) for spread in spreads], axis=0)
         covariance = (covariance + covariance.T) / 2  # a product of floats need not be symmetric
-        chosen = np.linspace(0, len(groups[0]) - 1, min(EXAMPLES, len(groups[0]))).round().astype(int)
-        return cls(np.stack([group.mean(axis=0) for group in groups]), covariance, groups[0][chosen])
+        others = features if background is None else groups[background]
+        chosen = np.linspace(0, len(others) - 1, min(EXAMPLES, len(others))).round().astype(int)
+        return cls(np.stack([group.mean(axis=0) for group in groups]), covariance, others[chosen])
 
     def with_mean(self, position: int, mean: Array, *, insert: bool) -> "FeatureStatistics":
         """Return them with the mean of a new class before `position`, or another one there.

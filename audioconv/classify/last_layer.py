@@ -1,14 +1,16 @@
 """The last layer of a network as columns, one a class, and what it is given."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audioconv import nn
+from audioconv import models, nn
 from audioconv._typing import Array, Float32Array
 from audioconv.errors import ArgumentError
+
+_Network = TypeVar("_Network", bound=models.Network)
 
 
 class Column(NamedTuple):
@@ -38,9 +40,7 @@ def last_columns(network: Any) -> list[Column]:
     return [Column(flat[:, c], float(bias[c])) for c in range(bias.size)]
 
 
-def with_columns(
-    build: Callable[[int], nn.Sequential], network: nn.Sequential, columns: Sequence[Column]
-) -> nn.Sequential:
+def with_columns(build: Callable[[int], _Network], network: Any, columns: Sequence[Column]) -> _Network:
     """The network of other columns that `build` makes for so many classes, with the weights of `network` below."""
     state, last = dict(network.state_dict()), f"{len(network.layers) - 1}."
     weight = np.stack([column.weight for column in columns], axis=1)
@@ -51,18 +51,19 @@ def with_columns(
     return other
 
 
-def features_before_last(network: nn.Sequential, x: Float32Array, threads: int | None = None) -> Float32Array:
+def features_before_last(network: Any, x: Float32Array, threads: int | None = None) -> Float32Array:
     """What the last layer of a network is given, of inputs as the network takes them.
 
     Parameters
     ----------
     network : nn.Sequential
-    x : float32 array, shape (stretches, ...)
+    x : float32 array, shape (clips or stretches, ...)
     threads : int, optional
 
     Returns
     -------
     features : float32 array, shape (stretches, rows, channels)
+        Of one row each, if the network has one row of logits for each.
     """
     below: Array = nn.Sequential(network.layers[:-1]).forward(x, threads=threads) if len(network.layers) > 1 else x
-    return below.reshape(len(below), below.shape[1], -1)
+    return below.reshape(len(below), -1, below.shape[-1])

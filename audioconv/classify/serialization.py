@@ -11,6 +11,7 @@ from audioconv import models, nn
 from audioconv._typing import Array, Float32Array, Path
 from audioconv.arrays import whole
 from audioconv.classify.augmentation import Augmentation
+from audioconv.classify.feature_statistics import statistics_arrays, stored_statistics
 from audioconv.classify.labels import check_label
 from audioconv.classify.model_card import card_of
 from audioconv.classify.model_parts import (
@@ -84,6 +85,7 @@ def save(classifier: "KeywordClassifier", path: Path) -> None:
     arrays |= parity_record(_posteriors(scorer), scorer.sample_rate)
     digests = {name: getattr(classifier, f"{name}_") for name in DIGESTS}
     arrays |= {name: array for name, array in digests.items() if array is not None}
+    arrays |= statistics_arrays(classifier.statistics_)
     settings = labels_settings(scorer.classes) | {
         "kind": KIND,
         "model": name_of(classifier.model_),
@@ -171,6 +173,7 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
         check_settings(classifier)
         classifier.scorer_ = _scorer(made_by, classifier.clip_length, arrays, settings)
         _restore(classifier, arrays, settings)
+        classifier.statistics_ = stored_statistics(arrays, classifier.network_, len(classifier.classes_))
         scorer = classifier.scorer_
         classifier.parity_ = check_parity(path, _posteriors(scorer), arrays, scorer.sample_rate, parity_of(scorer))
     return classifier

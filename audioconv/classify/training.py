@@ -1,5 +1,6 @@
 """The steps of `KeywordClassifier.fit`: check the task, read clips and noises, train the network."""
 
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,9 @@ from audioconv.classify.augmentation import UNCHANGED, check_noise, synthetic_no
 from audioconv.classify.augmenter import Augmenter
 from audioconv.classify.clips import CheckedClips, check_clips, load_clips, read_all, read_mono
 from audioconv.classify.data_loader import DataLoader
+from audioconv.classify.feature_statistics import FeatureStatistics
 from audioconv.classify.labels import check_labels, class_weights, noise_target, sample_weights
+from audioconv.classify.last_layer import features_before_last, last_columns
 from audioconv.classify.made_up_words import MadeUpWords, made_up_words, unknown_class, unknown_weight
 from audioconv.classify.parameters import check_silence
 from audioconv.classify.progress import Notices, TrainingProgress
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from audioconv.classify.classifier import KeywordClassifier
 
 Score = tuple[float, float]  # accuracy, -loss
+REMEMBERED_CLIPS = 6000  # at most, that statistics of features are taken from, ...
+REMEMBERED_EPOCH = 1 << 20  # ... as they are augmented in an epoch that no training has
 
 
 class Examples(NamedTuple):
@@ -204,6 +209,26 @@ def train_network(
 def _epochs_and_peak(classifier: "KeywordClassifier", config: TrainingConfig, loader: DataLoader) -> tuple[int, float]:
     epochs = classifier.epochs or config.epochs_for(loader.steps, is_many(loader.clips))
     return epochs, config.learning_rate if classifier.learning_rate is None else float(classifier.learning_rate)
+
+
+def feature_statistics(scorer: Scorer, loader: DataLoader, threads: int | None) -> FeatureStatistics | None:
+    """What a classifier shall remember of its training, to learn more words by; None if its last layer is not linear.
+
+    It is taken from clips as they are augmented in an epoch that was not trained on.
+    """
+    try:
+        last_columns(scorer.network)
+    except ArgumentError:
+        return None
+    features, targets, batches = [], [], -(-REMEMBERED_CLIPS // loader.batch_size)
+    for x, wanted, _ in itertools.islice(loader(REMEMBERED_EPOCH), batches):
+        told = wanted.max(axis=1) > wanted.sum(axis=1) / 2  # neither mixed clips nor noise that is of no class
+        features.append(features_before_last(scorer.network, x, threads)[told, 0])
+        targets.append(wanted[told].argmax(axis=1))
+    found, classes = np.concatenate(targets), len(scorer.classes)
+    if len(np.unique(found)) < classes:
+        return None
+    return FeatureStatistics.of(np.concatenate(features), found, classes, unknown_class(scorer.classes))
 
 
 def validation_score(scorer: Scorer, clips: Float32Array, labels: Array, threads: int | None) -> Callable[[Any], Score]:

@@ -1,4 +1,4 @@
-"""audioconv adapt: a few clips of more words, and a detector that knows them, too."""
+"""audioconv adapt: a few clips of more words, and a model that knows them, too."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +10,15 @@ from audioconv.cli.messages import say
 from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError, ModelFileError
 
-_Model = Annotated[Path, typer.Argument(help="Model file of a detector, of `train --for stream`.")]
+_Model = Annotated[Path, typer.Argument(help="Model file, of clips or of a detector (`train --for stream`).")]
 _Folder = Annotated[Path, typer.Argument(help="A folder a label, of 3 to 20 clips each; new words, or known ones.")]
 _Out = Annotated[Path, typer.Option("--out", help="Model file to write.")]
 _Negatives = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Hours of sound without the words, by which all thresholds are chosen anew."),
+    typer.Option(
+        metavar="FOLDER",
+        help="For detectors: hours of sound without the words, by which all thresholds are chosen anew.",
+    ),
 ]
 _FalseAlarmsPerHour = Annotated[
     float,
@@ -39,17 +42,27 @@ def adapt(
     """Teach a model words, or sharpen known ones, from a few clips.
 
     Only the clips and the model file are used, and it takes seconds. The more voices, the better. Without --negatives a
-    new word's threshold is 0.5, and only listening tells how many false alarms that costs.
+    detector's threshold of a new word is 0.5, and only listening tells how many false alarms that costs.
     """
+    from audioconv.classify import KeywordClassifier
     from audioconv.classify.serialization import check_name
-    from audioconv.detect import KeywordDetector, find_negatives
+    from audioconv.detect import KeywordDetector, find_negatives, is_detector
 
     check_output(check_name(out), force, ModelFileError)
     if negatives is not None and not negatives.is_dir():
         raise ArgumentError(f"--negatives must be a folder, not {negatives}")
+    detects = is_detector(model)
+    if negatives is not None and not detects:
+        raise ArgumentError(f"--negatives is for detectors, and {model} is a model of clips")
+    labels, files = _clips(folder, skip_broken, threads)
+    if not detects:
+        classifier = KeywordClassifier.load(model)
+        classifier.threads = threads
+        classifier.adapt(files, labels).save(out)
+        typer.echo(f"{out}: {len(files)} clips of {', '.join(sorted(set(labels)))}")
+        return
     detector = KeywordDetector.load(model)
     detector.threads = threads
-    labels, files = _clips(folder, skip_broken, threads)
     adapted = detector.adapt(files, labels)
     if negatives is not None:
         from audioconv.cli.evaluate_report import say_left_out

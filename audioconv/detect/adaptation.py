@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from audioconv import models, parallel
-from audioconv._typing import Array, Float32Array
-from audioconv.classify.few_shot import new_column, sharpened_column
-from audioconv.classify.labels import NON_KEYWORD_LABELS
+from audioconv._typing import Float32Array
+from audioconv.classify.adaptation import adapted_card, check_words, known_statistics
+from audioconv.classify.few_shot import LastLayer, sharpened, with_word
 from audioconv.classify.last_layer import features_before_last, last_columns, with_columns
-from audioconv.classify.model_card import MOST_FACT
 from audioconv.detect.frame_scorer import FrameScorer
 from audioconv.detect.mixtures import MixtureGenerator
 from audioconv.detect.targets import frame_targets
@@ -38,63 +37,33 @@ def adapt(detector: _Detector, words: Mapping[Any, Sequence[Float32Array]]) -> _
         If the network does not end in a linear layer, nothing is known of its training, labels cannot be told, or there
         are too few clips.
     """
-    scorer, statistics = detector.scorer_, detector.statistics_
-    _check_words(words, scorer.classes)
-    if statistics is None:
-        raise ArgumentError(
-            "this model remembers nothing of its training, so that it cannot be adapted; train it anew, and save it"
-        )
-    classes, layers = scorer.classes.tolist(), last_columns(scorer.network)
-    thresholds, word_s = detector.thresholds_.tolist(), detector.word_s_.tolist()
+    scorer = detector.scorer_
+    check_words(words, scorer.classes)
+    layer = LastLayer(last_columns(scorer.network), known_statistics(detector.statistics_), background=0)
+    classes, thresholds, word_s = scorer.classes.tolist(), detector.thresholds_.tolist(), detector.word_s_.tolist()
     for label, clips in words.items():
         generator = MixtureGenerator(
             [[clip] for clip in clips], settings=detector.mixtures, sample_rate=scorer.sample_rate, seed=detector.seed_
         )
         rows = _rows_at_word_ends(detector, generator, len(clips))
         if label in classes:
-            known = 1 + classes.index(label)
-            layers[known], mean = sharpened_column(statistics, layers, known, rows)
-            statistics = statistics.with_mean(known, mean, insert=False)
+            layer = sharpened(layer, 1 + classes.index(label), rows)
             continue
-        column, mean = new_column(statistics, layers, rows)
         position = int(np.searchsorted(classes, label))
+        layer = with_word(layer, 1 + position, rows)
         classes.insert(position, label)
         thresholds.insert(position, THRESHOLD)
         word_s.insert(position, float(generator.word_s.mean()))
-        layers.insert(1 + position, column)
-        statistics = statistics.with_mean(1 + position, mean, insert=True)
-    adapted = copy.copy(detector)
     network = with_columns(
-        lambda count: models.build_frames(detector.model, count, scorer.features.n_features, 0), scorer.network, layers
+        lambda count: models.build_frames(detector.model, count, scorer.features.n_features, 0),
+        scorer.network,
+        layer.columns,
     )
+    adapted = copy.copy(detector)
     adapted.scorer_ = FrameScorer(np.array(classes), scorer.features, network, scorer.mean, scorer.std)
-    adapted.statistics_, adapted.thresholds_, adapted.word_s_ = statistics, np.array(thresholds), np.array(word_s)
-    adapted.card_ = detector.card_.with_facts({"adapted_to": _said(detector, words)})
+    adapted.statistics_, adapted.card_ = layer.statistics, adapted_card(detector.card_, words)
+    adapted.thresholds_, adapted.word_s_ = np.array(thresholds), np.array(word_s)
     return adapted
-
-
-def _said(detector: "KeywordDetector", words: Mapping[Any, Sequence[Any]]) -> str:
-    """What the card says of this adaptation and of those before."""
-    before = detector.card_.facts.get("adapted_to")
-    parts = ([] if before is None else [str(before)]) + [
-        f"{label} ({len(clips)} clips)" for label, clips in words.items()
-    ]
-    said = ", ".join(parts)
-    return said if len(said) <= MOST_FACT else f"{said[: MOST_FACT - 3]}..."
-
-
-def _check_words(words: Mapping[Any, Sequence[Any]], classes: Array) -> None:
-    """Refuse labels that cannot be told, and such as cannot be sorted among those that there are.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    for label in words:
-        if str(label) in NON_KEYWORD_LABELS:
-            raise ArgumentError(f"{label!r} is no word that a detector could be adapted to; leave its clips out")
-        if type(label) is not type(classes.tolist()[0]):
-            raise ArgumentError(f"labels must be of the kind of {classes.tolist()[0]!r}, unlike {label!r}")
 
 
 def _rows_at_word_ends(

@@ -28,6 +28,14 @@ def test_means_are_inserted_and_replaced():
     assert np.array_equal(more.with_mean(1, np.zeros(CHANNELS), insert=False).means[1], np.zeros(CHANNELS))
 
 
+def test_examples_are_of_the_background_or_of_all_classes():
+    targets = np.arange(90) % 3
+    rows = np.repeat(targets[:, None], 4, axis=1)
+    for background, kept in ((0, {0}), (2, {2}), (None, {0, 1, 2})):
+        found = FeatureStatistics.of(rows, targets, 3, background)
+        assert set(found.background[:, 0].tolist()) == kept
+
+
 def test_a_file_holds_them():
     known, _ = statistics(np.random.default_rng(0))
     arrays = statistics_arrays(known)
