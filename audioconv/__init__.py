@@ -56,6 +56,8 @@ _HOME = {
     "denoise": "enhance",
     "KeywordClassifier": "classify",
     "KeywordDetector": "detect",
+    "SoundEventDetector": "detect",
+    "mix_events": "detect",
 }
 _PARTS = ("classify", "detect", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
 

@@ -13,6 +13,8 @@ from audioconv import stream as stream
 from audioconv.classify import Detection as Detection
 from audioconv.classify import KeywordClassifier as KeywordClassifier
 from audioconv.detect import KeywordDetector as KeywordDetector
+from audioconv.detect import SoundEventDetector as SoundEventDetector
+from audioconv.detect import mix_events as mix_events
 from audioconv.enhance import Denoise as Denoise
 from audioconv.enhance import denoise as denoise
 from audioconv.errors import ArgumentError as ArgumentError

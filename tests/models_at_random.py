@@ -10,6 +10,7 @@ from audioconv.classify.made_up_words import unknown_class
 from audioconv.detect import FrameScorer
 
 WORDS = np.array(["no", "yes"])
+SOUNDS = np.array(["bell", "dog", "rain"])
 
 
 def random_detector():
@@ -23,6 +24,18 @@ def random_detector():
     detector.history_ = [{"round": 1, "loss": 0.5, "hard_negatives": 3}]
     detector.interrupted_, detector.seed_ = False, 0
     detector.card_ = ModelCard(licence="CC0", limits="Random.\nOf no use.", facts={"clips": 3})
+    return detector
+
+
+def random_sound_event_detector():
+    detector = ac.SoundEventDetector(verbose=0)
+    features = models.FRAME_MODELS["sed-tcn"].features(16000)
+    network = models.build_frames("sed-tcn", len(SOUNDS), features.n_features, 0)
+    mean, std = np.full(40, -5, np.float32), np.full(40, 3, np.float32)
+    detector.scorer_ = FrameScorer(SOUNDS, features, network, mean, std, multi_label=True)
+    detector.thresholds_, detector.history_ = np.array([0.4, np.inf, 0.5]), [{"round": 1, "loss": 0.5}]
+    detector.interrupted_, detector.seed_ = False, 0
+    detector.card_ = ModelCard(licence="CC0", facts={"recordings": 3, "recordings_h": 0.5, "events": 7})
     return detector
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import audioconv as ac
 from tests import surface
-from tests.models_at_random import random_classifier
+from tests.models_at_random import random_classifier, random_sound_event_detector
 from tests.tone_detector import tone_evaluation
 
 X = np.linspace(-0.5, 0.5, 4000, dtype=np.float32)
@@ -43,6 +43,10 @@ def frame_scorer():
     return ac.detect.FrameScorer(np.array(["no", "yes"]), ac.LogMel(), ac.nn.Sequential(layers), *statistics)
 
 
+def sound_event_score():
+    return ac.detect.score_sound_events([[]], [[ac.detect.SoundEvent(0, 1.0, 2.0, "dog")]], [10.0])
+
+
 EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.Plan": lambda: ac.plan(48000, 4800),
     "audioconv.Stft": lambda: ac.Stft(np.hanning(400), 160),
@@ -67,6 +71,16 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.Denoise": lambda: ac.Denoise(16000),
     "audioconv.KeywordClassifier": classifier,
     "audioconv.KeywordDetector": lambda: ac.KeywordDetector(random_state=1),
+    "audioconv.SoundEventDetector": lambda: ac.SoundEventDetector(random_state=1),
+    "audioconv.detect.Counts": lambda: ac.detect.Counts(6, 2, 1),
+    "audioconv.detect.EventMixture": lambda: next(ac.mix_events([X], ["tone"], sample_rate=8000)),
+    "audioconv.detect.SoundEvent": lambda: ac.detect.SoundEvent("street.wav", 3.25, 4.5, "dog"),
+    "audioconv.detect.SoundEventClassScore": lambda: sound_event_score().by_class[0],
+    "audioconv.detect.SoundEventDecision": lambda: ac.detect.SoundEventDecision(),
+    "audioconv.detect.SoundEventDecoder": lambda: random_sound_event_detector().stream().decoder,
+    "audioconv.detect.SoundEventScore": lambda: sound_event_score(),
+    "audioconv.detect.SoundEventStream": lambda: random_sound_event_detector().stream(),
+    "audioconv.detect.SoundEventTraining": lambda: ac.detect.SoundEventTraining(),
     "audioconv.detect.DetectorTraining": lambda: ac.detect.DetectorTraining(rounds=2),
     "audioconv.classify.Augmentation": lambda: ac.classify.Augmentation(),
     "audioconv.classify.Dataset": dataset,

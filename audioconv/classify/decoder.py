@@ -88,6 +88,15 @@ class EventDecoder:
             f"refractory_s={self.refractory_s:g})"
         )
 
+    @property
+    def timing(self) -> dict[str, float]:
+        """Its durations in seconds, by name."""
+        return {
+            "smoothing_s": self.smoothing_s,
+            "min_duration_s": self.min_duration_s,
+            "refractory_s": self.refractory_s,
+        }
+
     def with_thresholds(self, thresholds: ArrayLike) -> "EventDecoder":
         """Return a decoder with other thresholds, at the start of a stream.
 

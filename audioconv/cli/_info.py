@@ -10,6 +10,11 @@ import typer
 from audioconv.cli.outputs import Partial, sound_source
 
 _MODEL_SUFFIXES = (".safetensors", ".model")
+_KINDS = {
+    "KeywordDetector": "words in streams",
+    "KeywordClassifier": "clips",
+    "SoundEventDetector": "sounds in streams, from when to when",
+}
 _WIDTH = 100  # where the output is no terminal
 _MOST_ITEMS = 20  # of a list that are shown; all with --json
 
@@ -70,11 +75,10 @@ def _sound_info(file: str, partial: bool) -> dict[str, Any]:
 def _rows_of_model(about: dict[str, Any]) -> list[tuple[str, object]]:
     """Name and value of each line, in the order in which somebody asks."""
     card, parity, history = about["card"], about["parity"], about["history"]
-    streams = about["kind"] == "KeywordDetector"
     within = f"{parity['deviation']:.1g} (limit {parity['limit']:g})"
     rows: list[tuple[str, object]] = [
         ("file", f"{about['file']}, {about['bytes']:,} bytes"),
-        ("kind", f"{about['kind']}: {'words in streams' if streams else 'clips'}"),
+        ("kind", f"{about['kind']}: {_KINDS[about['kind']]}"),
         ("model", f"{about['model']}, {about['weights']:,} weights"),
         ("parity", f"this installation gives the posteriors of where the model was made, within {within}"),
         ("labels", "\n".join(f"{label['label']}: {_of_label(label)}" for label in about["labels"])),

@@ -1,15 +1,20 @@
-"""From streams to events in time: detectors of keywords that score every frame, and what they are trained on."""
+"""From streams to events in time: detectors of keywords and sounds that score every frame, and their training."""
 
+from audioconv.detect._mix_events import EventMixture, mix_events
 from audioconv.detect._word_bounds import word_bounds
 from audioconv.detect.calibration import FalseAlarmRate, choose_thresholds
 from audioconv.detect.evaluation import (
+    Counts,
     Evaluation,
     EvaluationSettings,
     Negatives,
+    SoundEventClassScore,
+    SoundEventScore,
     StreamScore,
     WordScore,
     evaluate,
     find_negatives,
+    score_sound_events,
     score_stream,
 )
 from audioconv.detect.frame_scorer import FramePosteriorStream, FrameScorer
@@ -18,16 +23,22 @@ from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings, Span
 from audioconv.detect.monitor import DetectorMonitor
 from audioconv.detect.negatives import HardNegative, NegativeFrames
 from audioconv.detect.serialization import is_detector
+from audioconv.detect.sound_event_decoder import SoundEventDecoder
+from audioconv.detect.sound_event_detector import SoundEventDecision, SoundEventDetector
+from audioconv.detect.sound_event_stream import SoundEventStream
+from audioconv.detect.sound_events import SoundEvent, read_events
 from audioconv.detect.stream import DetectorStream
-from audioconv.detect.targets import frame_targets
-from audioconv.detect.training_config import DetectorTraining
+from audioconv.detect.targets import activity_targets, frame_targets
+from audioconv.detect.training_config import DetectorTraining, SoundEventTraining
 
 __all__ = [
+    "Counts",
     "DetectorMonitor",
     "DetectorStream",
     "DetectorTraining",
     "Evaluation",
     "EvaluationSettings",
+    "EventMixture",
     "FalseAlarmRate",
     "FramePosteriorStream",
     "FrameScorer",
@@ -37,14 +48,26 @@ __all__ = [
     "MixtureSettings",
     "NegativeFrames",
     "Negatives",
+    "SoundEvent",
+    "SoundEventClassScore",
+    "SoundEventDecision",
+    "SoundEventDecoder",
+    "SoundEventDetector",
+    "SoundEventScore",
+    "SoundEventStream",
+    "SoundEventTraining",
     "Span",
     "StreamScore",
     "WordScore",
+    "activity_targets",
     "choose_thresholds",
     "evaluate",
     "find_negatives",
     "frame_targets",
     "is_detector",
+    "mix_events",
+    "read_events",
+    "score_sound_events",
     "score_stream",
     "word_bounds",
 ]

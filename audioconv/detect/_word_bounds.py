@@ -58,17 +58,25 @@ def word_bounds(clip: ArrayLike, sample_rate: int) -> tuple[int, int]:
     """
     samples = floating(clip, "clip", (1,))
     hop = round(HOP_S * whole(sample_rate, "sample_rate", LEAST_RATE))
+    runs, areas = active_runs(samples, hop, sample_rate)
+    if not runs:
+        return 0, samples.size
+    first, last = _joined(runs, areas)
+    return first * hop, min(last * hop, samples.size)
+
+
+def active_runs(samples: FloatArray, hop: int, sample_rate: int) -> tuple[list[Run], list[float]]:
+    """What stands out from the noise of a clip, in hops, and the area of each run (duration times level)."""
     levels_db = _levels_db(samples, hop, sample_rate)
     heard = np.sort(levels_db[np.isfinite(levels_db)])  # digital silence is no noise to learn from
     if not heard.size:
-        return 0, samples.size
+        return [], []
     floor_db, peak_db = float(heard[int(FLOOR_QUANTILE * heard.size)]), float(heard[-min(PEAK_HOPS, heard.size)])
     above_db = peak_db - floor_db
     end_db = max(floor_db + min(END_DB, END_SHARE * above_db), peak_db - RANGE_DB)
     begin_db = max(floor_db + min(BEGIN_DB, BEGIN_SHARE * above_db), end_db)
     runs = [run for run in _runs(levels_db >= end_db) if levels_db[slice(*run)].max() >= begin_db]
-    first, last = _joined(runs, [float((levels_db[slice(*run)] - end_db).sum()) for run in runs])
-    return first * hop, min(last * hop, samples.size)
+    return runs, [float((levels_db[slice(*run)] - end_db).sum()) for run in runs]
 
 
 def _levels_db(samples: FloatArray, hop: int, sample_rate: int) -> Array:

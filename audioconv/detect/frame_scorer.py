@@ -10,8 +10,8 @@ from audioconv import models, nn
 from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.classify.clips import clip_block
 from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
-from audioconv.detect.posterior_stage import PosteriorStage, keyword_posteriors
-from audioconv.errors import DtypeError, ShapeError
+from audioconv.detect.posterior_stage import PosteriorStage, row_posteriors
+from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.features import LogMel
 from audioconv.models.export.deployment import Deployment
 from audioconv.stage import Guard, GuardedStage
@@ -36,6 +36,8 @@ class FrameScorer:
         It must work on streams: causal convolutions, no mean over a whole clip.
     mean, std : float32 arrays, shape (n_features,)
         Of the frames that the network was trained on.
+    multi_label : bool
+        Whether classes may sound together: each has a logit with a sigmoid, and there is none for background.
 
     Attributes
     ----------
@@ -67,22 +69,21 @@ class FrameScorer:
     network: nn.Sequential
     mean: Float32Array
     std: Float32Array
+    multi_label: bool = False
     row_hop: int = field(init=False)
     row_end: int = field(init=False)
 
     def __post_init__(self) -> None:
-        shape, outputs = (self.features.n_features,), 1 + len(self.classes)
+        shape = (self.features.n_features,)
         for name, array in (("mean", self.mean), ("std", self.std)):
             if array.shape != shape:
                 raise ShapeError(f"{name} must have a number for each feature, {shape}, not {array.shape}")
         if self.network.dtype != np.float32:
             raise DtypeError(f"the network must be float32, not {self.network.dtype}")
         stream = self.network_stream()
-        if stream.out_channels != outputs:
-            raise ShapeError(
-                f"the network must give {outputs} logits, of background and {outputs - 1} keywords, not "
-                f"{stream.out_channels}"
-            )
+        if stream.out_channels != self.outputs:
+            raise ShapeError(f"the network must give {self.outputs} logits, of {self._outputs()}, not "
+                             f"{stream.out_channels}")  # fmt: skip
         row_hop = stream.step * self.features.hop
         if row_hop.denominator != 1:
             raise ShapeError(f"the network must give a row each whole number of samples, not each {row_hop}")
@@ -91,7 +92,16 @@ class FrameScorer:
         object.__setattr__(self, "row_end", heard)
 
     def __repr__(self) -> str:
-        return f"FrameScorer({len(self.classes)} keywords, a row each {self.row_hop} samples at {self.sample_rate} Hz)"
+        what = f"{len(self.classes)} {'classes' if self.multi_label else 'keywords'}"
+        return f"FrameScorer({what}, a row each {self.row_hop} samples at {self.sample_rate} Hz)"
+
+    def _outputs(self) -> str:
+        return f"{len(self.classes)} classes" if self.multi_label else f"background and {len(self.classes)} keywords"
+
+    @property
+    def outputs(self) -> int:
+        """Logits a row: one for each class, and one for the background where classes exclude each other."""
+        return len(self.classes) + (not self.multi_label)
 
     @property
     def sample_rate(self) -> int:
@@ -173,7 +183,14 @@ class FrameScorer:
         Returns
         -------
         deployment : Deployment
+
+        Raises
+        ------
+        ArgumentError
+            If classes may sound together: such files have a softmax.
         """
+        if self.multi_label:
+            raise ArgumentError("files for other machines have a softmax over the classes, and this model has sigmoids")
         return Deployment(
             self.network,
             models.network_input(self.network, self.mean).shape,
@@ -265,7 +282,7 @@ class FrameScorer:
         """
         network, x = self.network_stream(), self.network_input(self.from_absolute(frames))
         logits = np.concatenate((network.process(x), network.flush()))
-        return keyword_posteriors(logits.reshape(len(logits), 1 + len(self.classes)))
+        return row_posteriors(logits, len(self.classes))
 
 
 class FramePosteriorStream(GuardedStage):

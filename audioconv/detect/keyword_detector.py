@@ -1,39 +1,43 @@
 """The estimator: from clips of words and hours of other sound to a detector of these words in streams."""
 
-import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from audioconv import models
 from audioconv._typing import Array, ArrayLike, Float32Array, Path
-from audioconv.arrays import RandomState, floating, number, seed_of, whole
-from audioconv.classify.clips import Clips, check_clips, read_all, read_mono
+from audioconv.arrays import RandomState, number, seed_of
+from audioconv.classify.clips import Clips, check_clips
+from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
+from audioconv.classify.feature_statistics import FeatureStatistics, statistics_arrays, stored_statistics
 from audioconv.classify.labels import NON_KEYWORD_LABELS, SILENCE_LABELS, check_labels
 from audioconv.classify.model_card import ModelCard, count_speakers
+from audioconv.classify.model_parts import stored_array
 from audioconv.classify.progress import Notices
+from audioconv.classify.settings import Settings
 from audioconv.detect import serialization
 from audioconv.detect.adaptation import adapt
 from audioconv.detect.calibration import choose_thresholds
-from audioconv.detect.frame_scorer import FrameScorer
-from audioconv.detect.listening import ListeningMixin
+from audioconv.detect.estimator import DetectorEstimator
+from audioconv.detect.frame_scorer import SMOOTHING_S
 from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings
 from audioconv.detect.negatives import NegativeFrames, Sources
+from audioconv.detect.stream import DetectorStream
 from audioconv.detect.training import DetectorTrainer
 from audioconv.detect.training_config import DetectorTraining
 from audioconv.errors import ArgumentError
+from audioconv.models.export.deployment import Deployment
 
 if TYPE_CHECKING:
     from audioconv.detect.evaluation import Evaluation, EvaluationSettings, Negatives
 
 THRESHOLD = 0.5  # until `calibrate` chooses others
-SMOOTHING_S, MIN_DURATION_S, REFRACTORY_S = 0.14, 0.0, 0.1
+MOST_WORD_S = 60.0  # in a file
 
 
-class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class KeywordDetector(DetectorEstimator):
     """A small causal network that tells, as they are said, the words in a stream.
 
     In contrast to `KeywordClassifier`, which labels clips, it is trained on stretches of sound as they are: words among
@@ -100,6 +104,11 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
     ['low']
     """
 
+    _kind, _classes_name, _multi_label = "KeywordDetector", "keywords", False
+    _settings: ClassVar[dict[str, type[Settings]]] = {"training": DetectorTraining, "mixtures": MixtureSettings}
+    word_s_: Array
+    statistics_: FeatureStatistics | None
+
     def __init__(
         self,
         model: models.FrameModelName | models.ModelFactory = "ds-tcn",
@@ -118,18 +127,6 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.threads = threads
         self.random_state = random_state
         self.verbose = verbose
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        defaults = type(self)().get_params(deep=False)
-        params = {name: value for name, value in self.get_params(deep=False).items() if name != "model"}
-        given = [f"{name}={value!r}" for name, value in params.items() if value != defaults[name]]
-        fitted = f", fitted to {len(self.classes_)} keywords" if hasattr(self, "scorer_") else ""
-        return f"{type(self).__name__}({', '.join([repr(serialization.name_of(self.model)), *given])}){fitted}"
-
-    @property
-    def classes_(self) -> Array:
-        """The keywords, sorted."""
-        return self.scorer_.classes
 
     def fit(
         self,
@@ -171,7 +168,7 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
             If there is no keyword, as many labels as clips are not given, a parameter makes no sense, or recordings
             cannot be used.
         """
-        config, features = self._checked()
+        features = self._checked()
         clips, notices = check_clips(X), Notices(self.verbose)
         labels, seed = check_labels(y, len(clips)), seed_of(self.random_state)
         classes = np.unique([label for label in labels.tolist() if str(label) not in NON_KEYWORD_LABELS])
@@ -189,19 +186,10 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
         generator = MixtureGenerator(
             words, others, speech, noises, self.mixtures, sample_rate=self.sample_rate, seed=seed
         )
-        network, trained = (
-            models.build_frames(self.model, 1 + len(classes), features.n_features, seed, training=training)
-            for training in (False, True)
-        )
-        still = np.zeros(features.n_features, np.float32)
-        scorer = FrameScorer(classes, features, network, still, still + 1)
+        scorer, trained = self._untrained(classes, features, seed)
+        config = self.training or DetectorTraining()
         trainer = DetectorTrainer(scorer, trained, generator, hours, captured, config, seed, self.threads)
-        self.interrupted_ = False
-        try:
-            trainer.run(self.verbose)
-        except KeyboardInterrupt:
-            self.interrupted_ = True
-        self.scorer_, self.history_, self.seed_ = trainer.scorer, trainer.history, seed
+        self._train(trainer, seed)
         self.thresholds_, self.statistics_ = np.full(len(classes), THRESHOLD), trainer.feature_statistics()
         self.word_s_ = generator.word_s
         self.card_ = ModelCard().with_facts(
@@ -216,24 +204,46 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
         )
         return self
 
-    def _checked(self) -> tuple[DetectorTraining, Any]:
-        whole(self.sample_rate, "sample_rate", 1000)
-        for name, kind in (("training", DetectorTraining), ("mixtures", MixtureSettings)):
-            if not isinstance(getattr(self, name), (kind, type(None))):
-                raise ArgumentError(f"{name} must be a {kind.__name__} or None, not {getattr(self, name)!r}")
-        features = models.resolve_frame_model(self.model).features(self.sample_rate)
-        return self.training or DetectorTraining(), features
+    def _decoder(self, threshold: ArrayLike | None) -> EventDecoder:
+        return self.scorer_.decoder(self.thresholds_ if threshold is None else threshold, **self._decision())
 
-    def _recordings(self, sources: Any, notices: Notices) -> list[Float32Array]:
-        """Recordings of any length at the sample rate of the detector."""
-        paths = [source for source in sources if isinstance(source, (str, os.PathLike))]
-        read = iter(read_all(lambda path: read_mono(path, self.sample_rate, notices), paths, self.threads))
-        return [
-            next(read)
-            if isinstance(source, (str, os.PathLike))
-            else floating(source, "recording", (1,)).astype(np.float32, copy=False)
-            for source in sources
-        ]
+    def _decision(self) -> dict[str, Any]:
+        """The settings of the decoder beside its thresholds."""
+        return {"word_s": self.word_s_, "delay_s": (self.training or DetectorTraining()).lag_s}
+
+    def stream(self, *, sample_rate: int | None = None, threshold: ArrayLike | None = None) -> DetectorStream:
+        """Make a stream that tells words as they are said.
+
+        Parameters
+        ----------
+        sample_rate : int, in Hz, optional
+            Of the stream; by default that of the detector.
+        threshold : float, or one for each keyword, optional
+            The smoothed posterior from which a word counts; default `thresholds_`.
+
+        Returns
+        -------
+        stream : DetectorStream
+        """
+        check_is_fitted(self, "scorer_")
+        thresholds = self.thresholds_ if threshold is None else threshold
+        return DetectorStream(self.scorer_, thresholds, sample_rate=sample_rate, **self._decision())
+
+    def deployment(self) -> Deployment:
+        """Return what `models.export_onnx` and `models.export_c` make files of.
+
+        Returns
+        -------
+        deployment : Deployment
+        """
+        check_is_fitted(self, "scorer_")
+        scorer = self.scorer_
+        told = [None if threshold == np.inf else float(threshold) for threshold in self.thresholds_]
+        facts = {
+            "kind": self._kind, "thresholds": told, "smoothing_s": SMOOTHING_S, "refractory_s": REFRACTORY_S,
+            "row_end": scorer.row_end, **self._decision(), "word_s": self.word_s_.tolist(),
+        }  # fmt: skip
+        return scorer.deployment(facts)
 
     def calibrate(self, negatives: Sources, false_alarms_per_hour: float = 0.5) -> Self:
         """Choose the threshold of each word by sound that holds none of them.
@@ -352,21 +362,12 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
             verbose=self.verbose,
         )  # fmt: skip
 
-    def save(self, path: Path) -> None:
-        """Serialise the trained detector to a safetensors file, replacing one that is there (atomic write).
+    def _own_arrays(self) -> dict[str, Array]:
+        return {"word_s": self.word_s_} | statistics_arrays(self.statistics_)
 
-        Parameters
-        ----------
-        path : path
-            Ends in .safetensors, .model or nothing.
-
-        Raises
-        ------
-        ModelFileError
-            If it cannot be written, or the name has the suffix of another format.
-        """
-        check_is_fitted(self, "scorer_")
-        serialization.save(self, path)
+    def _take_arrays(self, arrays: dict[str, Array]) -> None:
+        self.word_s_ = stored_array(arrays, "word_s", "float64", (len(self.classes_),), 0, MOST_WORD_S)
+        self.statistics_ = stored_statistics(arrays, self.scorer_.network, 1 + len(self.classes_))
 
     @classmethod
     def load(cls, path: Path = serialization.SHIPPED, model: models.ModelFactory | None = None) -> Self:
@@ -389,7 +390,7 @@ class KeywordDetector(ListeningMixin, BaseEstimator):  # type: ignore[misc]  # s
             If it cannot be read, is not complete, is that of a classifier, or if this installation does not give the
             posteriors that it gave where it was made.
         """
-        return serialization.load(cls, path, model)
+        return super().load(path, model)
 
 
 def _is_other_word(label: Any) -> bool:

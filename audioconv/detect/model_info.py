@@ -10,9 +10,13 @@ from audioconv.classify import KeywordClassifier
 from audioconv.classify.labels import NON_KEYWORD_LABELS
 from audioconv.classify.model_parts import PARITY
 from audioconv.classify.serialization import parity_of
+from audioconv.detect.estimator import DetectorEstimator
 from audioconv.detect.keyword_detector import KeywordDetector
-from audioconv.detect.serialization import is_detector
+from audioconv.detect.serialization import stored_kind
+from audioconv.detect.sound_event_detector import SoundEventDetector
 from audioconv.io import model_file
+
+DETECTORS: dict[str, type[DetectorEstimator]] = {kind._kind: kind for kind in (KeywordDetector, SoundEventDetector)}
 
 
 def model_info(path: Path) -> dict[str, Any]:
@@ -41,14 +45,15 @@ def model_info(path: Path) -> dict[str, Any]:
     >>> info["kind"], [word["label"] for word in info["labels"]]
     ('KeywordDetector', ['down', 'go', 'left', 'no', 'right', 'stop', 'up', 'yes'])
     """
-    model: KeywordDetector | KeywordClassifier
-    if is_detector(path):
-        model = KeywordDetector.load(path)  # which checks all of it
-        thresholds, word_s, limit = model.thresholds_, model.word_s_.tolist(), PARITY
+    model: DetectorEstimator | KeywordClassifier
+    kind = DETECTORS.get(stored_kind(path))
+    if kind is not None:
+        model = kind.load(path)  # which checks all of it
+        thresholds, limit = model.thresholds_, PARITY
     else:
         model = KeywordClassifier.load(path)
-        thresholds, word_s = _thresholds(model), [None] * len(model.classes_)
-        limit = parity_of(model.scorer_)
+        thresholds, limit = _thresholds(model), parity_of(model.scorer_)
+    word_s = model.word_s_.tolist() if isinstance(model, KeywordDetector) else [None] * len(model.classes_)
     stored = model_file.load_settings(path)
     del stored["dtype"]
     labels = zip(stored.pop("classes"), thresholds.tolist(), word_s, strict=True)

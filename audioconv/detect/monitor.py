@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from audioconv.classify.decoder import EventDecoder
 from audioconv.classify.detections import Detection
 from audioconv.detect.posterior_stage import BUFFER_S, PosteriorStage
+from audioconv.detect.stream import Decoder
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
@@ -21,7 +21,7 @@ class DetectorMonitor(PosteriorStage):
     Parameters
     ----------
     scorer : FrameScorer
-    decoder : EventDecoder
+    decoder : EventDecoder or SoundEventDecoder
         Of the scorer, as `FrameScorer.decoder` makes it; the monitor's own from then on.
     sample_rate : int, in Hz, optional
         Of the sound, if it is not that of the scorer: what the scorer hears is resampled.
@@ -65,7 +65,7 @@ class DetectorMonitor(PosteriorStage):
     def __init__(
         self,
         scorer: "FrameScorer",
-        decoder: EventDecoder,
+        decoder: Decoder,
         *,
         sample_rate: int | None = None,
         channels: int = 1,
@@ -103,9 +103,4 @@ class DetectorMonitor(PosteriorStage):
         self._found = []
 
     def _parameters(self) -> dict[str, Any]:
-        decoder = self.decoder
-        return super()._parameters() | {
-            "smoothing_s": decoder.smoothing_s,
-            "min_duration_s": decoder.min_duration_s,
-            "refractory_s": decoder.refractory_s,
-        }
+        return super()._parameters() | self.decoder.timing

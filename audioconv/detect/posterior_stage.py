@@ -71,7 +71,7 @@ class PosteriorStage(Processor):
         self.rate_in = self.rate_out = self._rate
         buffered = number(buffer_s, "buffer_s", above=0) * scorer.sample_rate / scorer.row_hop
         self._ring_rows = MARGIN + ceil(buffered)
-        self._network, self._words = scorer.network_stream(), len(scorer.classes)
+        self._network, self._words, self._outputs = scorer.network_stream(), len(scorer.classes), scorer.outputs
         self._reading = Guard("reading of posteriors")
         self._nonfinite, self._progress = counter(), np.zeros(PROGRESS.row_size, np.int64)
         self._counters, self._rate_state = (
@@ -94,7 +94,7 @@ class PosteriorStage(Processor):
             "running": n_mels,
             "absolute": NETWORK_BLOCK * n_mels,
             "x": NETWORK_BLOCK * features.n_features,
-            "logits": self._network.max_rows * (1 + self._words),
+            "logits": self._network.max_rows * self._outputs,
             "ring": self._ring_rows * (1 + self._words),
         }
         self._memory: dict[str, Array] = {name: aligned(size, np.float32) for name, size in sizes.items()}
@@ -116,7 +116,8 @@ class PosteriorStage(Processor):
         row = LISTENER.pack(
             channels=self.channels, passes=int(self._passing), up=rates.up, down=rates.down, phases=rates.phases,
             taps_a_phase=rates.taps.shape[1], win_length=scorer.features.win_length, hop=scorer.features.hop,
-            n_mels=len(scorer.features.filters), words=self._words, network=self._network.step_state(),
+            n_mels=len(scorer.features.filters), words=self._words, outputs=self._outputs,
+            network=self._network.step_state(),
             **{name: (array.reshape(-1), array.size) for name, array in self._arrays.items()},
         )  # fmt: skip
         return compiled(kernels.listen, row)
@@ -170,8 +171,7 @@ class PosteriorStage(Processor):
         rows.append(
             np.zeros((int(self._progress[PROGRESS.gap]), self._words), np.float32)
         )  # dropped, and none after it
-        logits = self._network._flush()
-        return np.concatenate([*rows, keyword_posteriors(logits.reshape(len(logits), 1 + self._words))])
+        return np.concatenate([*rows, row_posteriors(self._network._flush(), self._words)])
 
     def _rows_of_zeros(self, frames: int) -> Float32Array:
         silence = np.zeros((frames, self.channels), np.float32)
@@ -193,17 +193,20 @@ class PosteriorStage(Processor):
         return {"keywords": self._words, "sample_rate": self._rate}
 
 
-def keyword_posteriors(logits: Array) -> Float32Array:
-    """Return the posteriors of keywords, without that of the background.
+def row_posteriors(logits: Array, classes: int) -> Float32Array:
+    """Return the posteriors of rows of logits.
 
     Parameters
     ----------
-    logits : float32 array, shape (rows, 1 + keywords)
+    logits : float32 array, shape (rows, ..., 1 + classes) or (rows, ..., classes)
+        With the background first and a softmax, or without it and each with a sigmoid.
+    classes : int
 
     Returns
     -------
-    posteriors : float32 array, shape (rows, keywords)
+    posteriors : float32 array, shape (rows, classes)
+        Without that of the background.
     """
-    out = np.empty((len(logits), logits.shape[1] - 1), np.float32)
-    kernels.posteriors(logits, out)
+    out = np.empty((len(logits), classes), np.float32)
+    kernels.posteriors(logits.reshape(len(logits), logits.shape[-1]), out)
     return out

@@ -8,7 +8,6 @@ import numpy as np
 from audioconv import models
 from audioconv._typing import Array, Path
 from audioconv.arrays import whole
-from audioconv.classify.feature_statistics import statistics_arrays, stored_statistics
 from audioconv.classify.model_card import card_of
 from audioconv.classify.model_parts import (
     PARITY,
@@ -28,44 +27,39 @@ from audioconv.classify.model_parts import (
 )
 from audioconv.classify.serialization import SMALLEST_STD, check_name, name_of
 from audioconv.detect.frame_scorer import FrameScorer
-from audioconv.detect.mixtures import MixtureSettings
-from audioconv.detect.training_config import DetectorTraining
 from audioconv.errors import ArgumentError
 from audioconv.features import LogMel
 from audioconv.io import model_file
 from audioconv.io.stored_settings import StoredSettings
 
 if TYPE_CHECKING:
-    from audioconv.detect.keyword_detector import KeywordDetector
+    from audioconv.detect.estimator import DetectorEstimator
 
 __all__ = ["SHIPPED", "is_detector", "load", "name_of", "save"]
 
-_Detector = TypeVar("_Detector", bound="KeywordDetector")
+_Detector = TypeVar("_Detector", bound="DetectorEstimator")
 
-KIND = "KeywordDetector"
-MOST_WORD_S, MOST_LAG_S = 60.0, 10.0
+MOST_LAG_S = 10.0
 MOST_ROUNDS = 10_000
 SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
 
 
-def save(detector: "KeywordDetector", path: Path) -> None:
+def save(detector: "DetectorEstimator", path: Path) -> None:
     """Serialise a trained detector to one safetensors file (atomic write)."""
     check_name(path)
     scorer = detector.scorer_
     arrays = network_arrays(scorer.network)
     arrays |= {"mean": scorer.mean, "std": scorer.std} | features_arrays(scorer.features)
-    arrays |= {"thresholds": detector.thresholds_, "word_s": detector.word_s_}
-    arrays |= statistics_arrays(detector.statistics_)
+    arrays |= {"thresholds": detector.thresholds_} | detector._own_arrays()
     arrays |= parity_record(scorer.posteriors, scorer.sample_rate)
     settings = labels_settings(scorer.classes) | {
-        "kind": KIND,
+        "kind": detector._kind,
         "model": name_of(detector.model),
         "sample_rate": int(detector.sample_rate),
         "features": features_settings(scorer.features),
         "history": detector.history_,
         "interrupted": detector.interrupted_,
-        "training": (detector.training or DetectorTraining()).get_params(),
-        "mixtures": (detector.mixtures or MixtureSettings()).get_params(),
+        **{name: (getattr(detector, name) or kind()).get_params() for name, kind in detector._settings.items()},
         "seed": detector.seed_,
         "card": detector.card_.get_params(),
     }
@@ -83,31 +77,27 @@ def load(cls: type[_Detector], path: Path, model: "models.ModelFactory | None" =
     arrays, stored = model_file.load(path)
     with model_file.complete(path):
         settings = StoredSettings(stored, "settings")
-        check_kind(path, settings, KIND)
+        check_kind(path, settings, cls._kind)
         made_by = stored_model(path, settings, model, models.FRAME_MODELS)
-        detector = cls(
-            made_by,
-            sample_rate=settings.whole("sample_rate", *SAMPLE_RATES),
-            training=DetectorTraining.from_stored(settings.part("training").values),
-            mixtures=MixtureSettings.from_stored(settings.part("mixtures").values),
-            random_state=whole(settings.values["seed"], "seed", 0),
-        )
-        assert detector.training is not None
-        if detector.training.lag_s > MOST_LAG_S:
-            raise ArgumentError(f"lag_s must be at most {MOST_LAG_S:g}, not {detector.training.lag_s}")
-        detector.scorer_ = _scorer(made_by, arrays, settings)
+        chosen = {name: kind.from_stored(settings.part(name).values) for name, kind in cls._settings.items()}
+        seed = whole(settings.values["seed"], "seed", 0)
+        rate = settings.whole("sample_rate", *SAMPLE_RATES)
+        detector = cls(made_by, sample_rate=rate, random_state=seed, **chosen)
+        lag_s = chosen["training"].lag_s  # type: ignore[attr-defined]  # all trainings have one
+        if lag_s > MOST_LAG_S:
+            raise ArgumentError(f"lag_s must be at most {MOST_LAG_S:g}, not {lag_s}")
+        detector.scorer_ = _scorer(made_by, arrays, settings, cls._multi_label)
         detector.thresholds_ = _thresholds(arrays, len(detector.classes_))
-        detector.word_s_ = stored_array(arrays, "word_s", "float64", (len(detector.classes_),), 0, MOST_WORD_S)
-        detector.statistics_ = stored_statistics(arrays, detector.scorer_.network, 1 + len(detector.classes_))
+        detector._take_arrays(arrays)
         detector.history_ = settings.records("history", MOST_ROUNDS)
         detector.interrupted_ = settings.flag("interrupted")
-        detector.seed_, detector.card_ = int(settings.values["seed"]), card_of(settings.values["card"])
+        detector.seed_, detector.card_ = seed, card_of(settings.values["card"])
         detector.parity_ = check_parity(path, detector.scorer_.posteriors, arrays, detector.sample_rate, PARITY)
     return detector
 
 
 def is_detector(path: Path) -> bool:
-    """Tell whether a model file is that of a detector, rather than of a classifier of clips.
+    """Tell whether a model file is that of a detector of keywords, rather than of a classifier of clips.
 
     Parameters
     ----------
@@ -128,19 +118,31 @@ def is_detector(path: Path) -> bool:
     >>> is_detector("audioconv/detect/keywords.safetensors")
     True
     """
-    return bool(model_file.load_settings(path).get("kind") == KIND)
+    return stored_kind(path) == "KeywordDetector"
 
 
-def _scorer(model: Any, arrays: dict[str, Array], settings: StoredSettings) -> FrameScorer:
+def stored_kind(path: Path) -> str:
+    """The class of the model in a file, as the file says.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read as a model.
+    """
+    return str(model_file.load_settings(path).get("kind"))
+
+
+def _scorer(model: Any, arrays: dict[str, Array], settings: StoredSettings, multi_label: bool) -> FrameScorer:
     """The scorer that `save` serialised."""
     classes, sample_rate = stored_classes(settings), settings.whole("sample_rate", *SAMPLE_RATES)
     features = stored_features(settings.part("features"), arrays, sample_rate)
     if not isinstance(features, LogMel):
         raise ArgumentError("the features of a detector must be LogMel")
-    network = stored_network(lambda rng: models.build_frames(model, 1 + len(classes), features.n_features, rng), arrays)
+    outputs = len(classes) + (not multi_label)
+    network = stored_network(lambda rng: models.build_frames(model, outputs, features.n_features, rng), arrays)
     mean = stored_array(arrays, "mean", "float32", (features.n_features,))
     std = stored_array(arrays, "std", "float32", (features.n_features,), SMALLEST_STD)
-    return FrameScorer(classes, features, network, mean, std)
+    return FrameScorer(classes, features, network, mean, std, multi_label)
 
 
 def _thresholds(arrays: dict[str, Array], words: int) -> Array:

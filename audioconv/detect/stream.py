@@ -1,4 +1,6 @@
-"""A detector on a stream: samples in, words out as soon as they are decided."""
+"""A detector on a stream: samples in, words and sounds out as soon as they are decided."""
+
+from typing import Protocol
 
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import whole
@@ -8,7 +10,84 @@ from audioconv.detect.frame_scorer import MIN_DURATION_S, SMOOTHING_S, FrameScor
 from audioconv.stage import Guard, GuardedStage
 
 
-class DetectorStream(GuardedStage):
+class Decoder(Protocol):
+    """What turns rows of posteriors into detections, the same at any cut."""
+
+    @property
+    def timing(self) -> dict[str, float]:
+        """Its durations in seconds, by name."""
+
+    def process(self, rows: ArrayLike) -> list[Detection]:
+        """Take the next rows of posteriors and return what they decide."""
+
+    def flush(self) -> list[Detection]:
+        """End the stream, and start afresh."""
+
+    def reset(self) -> None:
+        """Start at row 0."""
+
+
+class DecodedStream(GuardedStage):
+    """A scorer's stream and a decoder behind it."""
+
+    latency = 0
+
+    def __init__(self, scorer: FrameScorer, decoder: Decoder, sample_rate: int | None) -> None:
+        self.scorer = scorer
+        self.sample_rate = scorer.sample_rate if sample_rate is None else whole(sample_rate, "sample_rate")
+        self._posteriors = scorer.stream(self.sample_rate)
+        self._decoder = decoder
+        self._guard = Guard("detector stream")
+
+    def __repr__(self) -> str:
+        timing = ", ".join(f"{name}={seconds:g}" for name, seconds in self._decoder.timing.items())
+        classes = f"{len(self.scorer.classes)} {'classes' if self.scorer.multi_label else 'keywords'}"
+        return f"{type(self).__name__}({classes}, {self.sample_rate} Hz, {timing})"
+
+    def process(self, block: ArrayLike) -> list[Detection]:
+        """Return what is decided in a block.
+
+        Parameters
+        ----------
+        block : float32 array, shape (samples,)
+            Of any length, at `sample_rate`.
+
+        Returns
+        -------
+        detections : list of Detection
+
+        Raises
+        ------
+        DtypeError, ShapeError, ArgumentError, BusyError
+            For another dtype or shape, and for samples that are not finite; the stream stays as it was.
+        """
+        with self._guard:
+            return self._process(block)
+
+    def _process(self, block: ArrayLike) -> list[Detection]:
+        rows = self._posteriors._process(block)
+        return self._decoder.process(rows) if len(rows) else []
+
+    def flush(self) -> list[Detection]:
+        """End the stream and start afresh.
+
+        Returns
+        -------
+        detections : list of Detection
+            What the end of the stream decides.
+        """
+        with self._guard:
+            return self._flush()
+
+    def _flush(self) -> list[Detection]:
+        return self._decoder.process(self._posteriors._flush()) + self._decoder.flush()
+
+    def _reset(self) -> None:
+        self._posteriors._reset()
+        self._decoder.reset()
+
+
+class DetectorStream(DecodedStream):
     """Find the words in a stream, each given out by the block in which it is decided.
 
     Parameters
@@ -53,8 +132,6 @@ class DetectorStream(GuardedStage):
     []
     """
 
-    latency = 0
-
     def __init__(
         self,
         scorer: FrameScorer,
@@ -67,9 +144,6 @@ class DetectorStream(GuardedStage):
         word_s: ArrayLike | None = None,
         delay_s: float = 0.0,
     ) -> None:
-        self.scorer = scorer
-        self.sample_rate = scorer.sample_rate if sample_rate is None else whole(sample_rate, "sample_rate")
-        self._posteriors = scorer.stream(self.sample_rate)
         self.decoder = scorer.decoder(
             thresholds,
             smoothing_s=smoothing_s,
@@ -78,59 +152,9 @@ class DetectorStream(GuardedStage):
             word_s=word_s,
             delay_s=delay_s,
         )
-        self._guard = Guard("detector stream")
-
-    def __repr__(self) -> str:
-        decoder = self.decoder
-        return (
-            f"DetectorStream({len(self.scorer.classes)} keywords, {self.sample_rate} Hz, "
-            f"smoothing_s={decoder.smoothing_s:g}, min_duration_s={decoder.min_duration_s:g}, "
-            f"refractory_s={decoder.refractory_s:g})"
-        )
+        super().__init__(scorer, self.decoder, sample_rate)
 
     @property
     def thresholds(self) -> Array:
         """The smoothed posterior from which each word counts."""
         return self.decoder.thresholds
-
-    def process(self, block: ArrayLike) -> list[Detection]:
-        """Return the words that are decided in a block.
-
-        Parameters
-        ----------
-        block : float32 array, shape (samples,)
-            Of any length, at `sample_rate`.
-
-        Returns
-        -------
-        detections : list of Detection
-
-        Raises
-        ------
-        DtypeError, ShapeError, ArgumentError, BusyError
-            For another dtype or shape, and for samples that are not finite; the stream stays as it was.
-        """
-        with self._guard:
-            return self._process(block)
-
-    def _process(self, block: ArrayLike) -> list[Detection]:
-        rows = self._posteriors._process(block)
-        return self.decoder.process(rows) if len(rows) else []
-
-    def flush(self) -> list[Detection]:
-        """End the stream and start afresh.
-
-        Returns
-        -------
-        detections : list of Detection
-            The words that the end of the stream decides.
-        """
-        with self._guard:
-            return self._flush()
-
-    def _flush(self) -> list[Detection]:
-        return self.decoder.process(self._posteriors._flush()) + self.decoder.flush()
-
-    def _reset(self) -> None:
-        self._posteriors._reset()
-        self.decoder.reset()

@@ -83,8 +83,7 @@ def frame_targets(
     window = round(number(window_s, "window_s", above=0) * rate)
     number(ignore_before, "ignore_before", 0, 1)
     after = round(number(ignore_after_s, "ignore_after_s", 0) * rate)
-    if wrong := [span for span in spans if not 0 <= span.label_index < keywords or span.end < span.begin]:
-        raise ArgumentError(f"a span has a label index below {keywords}, and begins before it ends, unlike {wrong[0]}")
+    _check_spans(spans, keywords)
     seen = row_end + row_hop * np.arange(rows)
     targets = np.zeros((rows, 1 + keywords), np.float32)
     targets[seen >= number(warmup_s, "warmup_s", 0) * rate, 0] = 1
@@ -97,3 +96,55 @@ def frame_targets(
             targets[window_rows] = 0
             targets[window_rows, 1 + label_index] = 1
     return targets
+
+
+def activity_targets(
+    spans: Sequence[Span], rows: int, row_hop: int, row_end: int, classes: int, *, lag: int = 0
+) -> Float32Array:
+    """Make the targets of the rows of a stretch of sound for `nn.BinaryCrossEntropy`: which classes sound.
+
+    Parameters
+    ----------
+    spans : sequence of Span
+        The sounds of the stretch; they may overlap, begin before it and end after it.
+    rows : int >= 0
+    row_hop, row_end : int, in samples
+        As of `frame_targets`.
+    classes : int
+        How many there are.
+    lag : int >= 0, in samples
+        How far behind the sound rows answer.
+
+    Returns
+    -------
+    targets : float32 array, shape (rows, classes)
+        1 where a class sounded when the row was complete, `lag` samples earlier; else 0.
+
+    Raises
+    ------
+    ArgumentError
+        For numbers out of their range, and for labels that there are not.
+
+    Examples
+    --------
+    Two sounds in a stretch of 0.6 s, with rows of 50 ms:
+
+    >>> from audioconv.detect import Span, activity_targets
+    >>> targets = activity_targets([Span(0, 1600, 6400), Span(1, 4800, 9600)], 12, 800, 800, 2)
+    >>> for row in targets.T:
+    ...     print("".join("-#"[int(value)] for value in row))
+    -######-----
+    -----######-
+    """
+    rows, row_hop, row_end = whole(rows, "rows", 0), whole(row_hop, "row_hop"), whole(row_end, "row_end", 0)
+    _check_spans(spans, whole(classes, "classes"))
+    heard = row_end + row_hop * np.arange(rows) - whole(lag, "lag", 0)
+    targets = np.zeros((rows, classes), np.float32)
+    for label_index, begin, end in spans:
+        targets[(heard >= begin) & (heard < end), label_index] = 1
+    return targets
+
+
+def _check_spans(spans: Sequence[Span], labels: int) -> None:
+    if wrong := [span for span in spans if not 0 <= span.label_index < labels or span.end < span.begin]:
+        raise ArgumentError(f"a span has a label index below {labels}, and begins before it ends, unlike {wrong[0]}")

@@ -23,6 +23,7 @@ from audioconv.models._ds_tcn import ds_tcn
 from audioconv.models._frame_ds_tcn import TRAINING_ROW, frame_ds_tcn
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models._mlp import mlp
+from audioconv.models._sed_tcn import sed_tcn
 from audioconv.models._tc_resnet import tc_resnet8, tc_resnet14_15
 from audioconv.models.export._onnx import export_onnx
 from audioconv.models.export.onnx_int8 import Calibration
@@ -45,6 +46,7 @@ __all__ = [
     "network_input",
     "resolve_frame_model",
     "resolve_model",
+    "sed_tcn",
     "tc_resnet8",
     "tc_resnet14_15",
 ]
@@ -61,7 +63,7 @@ ModelName: TypeAlias = Literal[
     "mlp",
     "minirocket",
 ]
-FrameModelName: TypeAlias = Literal["ds-tcn"]
+FrameModelName: TypeAlias = Literal["ds-tcn", "sed-tcn"]
 Network: TypeAlias = nn.Sequential | MiniRocket
 Layers: TypeAlias = Network | Sequence[nn.Layer]
 
@@ -137,8 +139,10 @@ MODELS: Mapping[ModelName, Model] = {
 }
 
 # For detectors: causal, with logits for every row. Levels count from the last moments: a stream has no loudest frame.
+# "sed-tcn" is for sounds that may go on for long, which a short time constant would take for noise.
 FRAME_MODELS: Mapping[FrameModelName, Model] = {
-    "ds-tcn": Model(frame_ds_tcn, partial(LogMel, pcen=Pcen()), in_training={"row_frames": TRAINING_ROW})
+    "ds-tcn": Model(frame_ds_tcn, partial(LogMel, pcen=Pcen()), in_training={"row_frames": TRAINING_ROW}),
+    "sed-tcn": Model(sed_tcn, partial(LogMel, window_ms=40, offset=1e-8)),
 }
 
 
@@ -265,7 +269,7 @@ def build_frames(
     model : str, callable or Model
         One of `FRAME_MODELS`, or a function (classes, features, *, rng) that makes layers.
     classes : int
-        Logits a row: the background and the words.
+        Logits a row: the background and the words, or the sounds.
     features : int
         Numbers in a frame.
     seed : int, SeedSequence or Generator

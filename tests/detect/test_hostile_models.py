@@ -10,18 +10,20 @@ from hypothesis import strategies as st
 
 import audioconv as ac
 from audioconv.io import model_file
-from tests.models_at_random import random_classifier, random_detector
+from tests.models_at_random import random_classifier, random_detector, random_sound_event_detector
 
 KINDS = {"detector": ac.KeywordDetector, "classifier": ac.KeywordClassifier}
+ALL_KINDS = KINDS | {"sounds": ac.SoundEventDetector}
+MAKERS = {"detector": random_detector, "classifier": random_classifier, "sounds": random_sound_event_detector}
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A file of each kind."""
     folder = tmp_path_factory.mktemp("models")
-    for name, make in (("detector", random_detector), ("classifier", random_classifier)):
+    for name, make in MAKERS.items():
         make().save(folder / f"{name}.safetensors")
-    return {name: folder / f"{name}.safetensors" for name in KINDS}
+    return {name: folder / f"{name}.safetensors" for name in ALL_KINDS}
 
 
 def changed(files, kind, tmp_path, change):
@@ -142,6 +144,23 @@ def test_what_is_wrong_with_a_detector_is_said(files, tmp_path, change, says):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        (put("decision", 5), "decision must be an object"),
+        (put("decision", "smoothing_s", 1e9), "smoothing_s must be at least 0 and at most 60"),
+        (put("decision", "gap_s", -1), "gap_s must be at least 0"),
+        (put("training", "lag_s", 1e6), "lag_s must be at most 10"),
+        (put("classes", ["bell", "dog", "rain", "sea"]), "must have shape|more weights"),
+        (put_array("thresholds", lambda a: a * np.nan), "thresholds holds NaN"),
+        (put("kind", "KeywordDetector"), "is a KeywordDetector, not a SoundEventDetector"),
+    ],
+)
+def test_what_is_wrong_with_a_detector_of_sounds_is_said(files, tmp_path, change, says):
+    with pytest.raises(ac.ModelFileError, match=says):
+        ac.SoundEventDetector.load(changed(files, "sounds", tmp_path, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
         (put("clip_s", 1e9), "clip_s must be"),
         (put("clip_s", 3000), "features of a clip must be at most 4194304 numbers"),
         (put("tta_pitch_factors", [1.0] * 1000), "tta_pitch_factors must be a list of at most 32"),
@@ -183,7 +202,7 @@ json_values = st.recursive(
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(data=st.data())
 def test_any_setting_is_one_or_refused(files, kind, tmp_path, data):
@@ -200,7 +219,7 @@ def test_any_setting_is_one_or_refused(files, kind, tmp_path, data):
 
     path = changed(files, kind, tmp_path, change)
     try:
-        model = KINDS[kind].load(path)
+        model = ALL_KINDS[kind].load(path)
     except ac.ModelFileError:
         return
     stream = model.stream()
@@ -274,7 +293,7 @@ def test_hostile_files_are_refused_with_little_memory(files, tmp_path):
 
 def test_files_say_the_same_of_the_same_model(files, tmp_path):
     for kind, path in files.items():
-        KINDS[kind].load(path).save(tmp_path / "again")
+        ALL_KINDS[kind].load(path).save(tmp_path / "again")
         assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 

@@ -198,3 +198,23 @@ def test_features_that_bands_cannot_divide_are_refused():
 def test_two_dimensional_networks_refuse_frames_without_channel():
     with pytest.raises(ShapeError, match="Conv2d takes 4 dimensions"):
         models.ds_cnn_s(12, rng=RNG(0)).forward(np.zeros((1, 49, 10), "float32"))
+
+
+@pytest.mark.parametrize(("dilated", "receptive_field"), [(True, 513), (False, 97)])
+def test_the_network_of_sound_events_hears_as_far_back_as_it_says(dilated, receptive_field):
+    network = models.sed_tcn(3, 16, dilated=dilated, rng=RNG(0))
+    for layer in network.parameters():
+        if layer.endswith("weight"):  # so that no path is cut off by a ReLU
+            network.parameters()[layer][...] = np.abs(network.parameters()[layer])
+    x = np.ones((1, 601, 16, 1), np.float32)
+    rows = network.forward(x)[0, :, 0]
+    assert len(rows) == 151
+    changed = []
+    for back in (0, receptive_field - 1, receptive_field):
+        other = x.copy()
+        other[0, 600 - back] += 100
+        changed.append(bool(np.any(network.forward(other)[0, -1, 0] != rows[-1])))
+        assert np.array_equal(network.forward(other)[0, : (600 - back + 3) // 4, 0], rows[: (600 - back + 3) // 4])
+    assert changed == [True, True, False]
+    count = sum(p.size for p in network.parameters().values())
+    assert count == sum(p.size for p in models.sed_tcn(3, 16, rng=RNG(0)).parameters().values())

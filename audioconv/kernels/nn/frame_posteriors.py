@@ -1,7 +1,7 @@
-"""A detector of words as one step of a chain: samples in, posteriors of keywords out, row by row, into a ring buffer.
+"""A detector as one step of a chain: samples in, posteriors of its classes out, row by row, into a ring buffer.
 
-What `features.LogMelStream` or `MfccStream`, the standardisation, `nn.NetworkStream` and the softmax do one after the
-other, without Python between, to the same bits.
+What `features.LogMelStream` or `MfccStream`, the standardisation, `nn.NetworkStream` and the softmax or the sigmoids
+do one after the other, without Python between, to the same bits.
 """
 
 from math import exp
@@ -20,10 +20,11 @@ from audioconv.kernels.simd.pointers import carray, row_at
 from audioconv.kernels.simd.views import read_only_view
 
 # The state of the step, numbers and arrays. channels: of the sound; passes: whether it is passed on, and then what is
-# not finite is taken as zero, and otherwise refused; of the rate filter: `up` is 0 where none is wanted.
+# not finite is taken as zero, and otherwise refused; of the rate filter: `up` is 0 where none is wanted; words: classes
+# that have posteriors; outputs: logits a row, one more than there are words where the first is that of the background.
 LISTENER = layout(
     "LISTENER", "channels", "passes", "up", "down", "phases", "taps_a_phase", "win_length", "hop", "n_mels", "words",
-    "network",
+    "outputs", "network",
     *[(name, ARRAY.row_size) for name in (
         "progress", "nonfinite",
         "rate_state", "rate_history", "rate_taps",
@@ -149,23 +150,33 @@ def _standardise(state, frames, like):
 
 
 @part
-def _softmax(logits, row, target, place, words):
-    """target[place :] = the posteriors of the keywords, without that of the background, which comes first."""
-    largest = logits[row, 0]
-    for c in range(1, words + 1):
-        largest = max(largest, logits[row, c])
-    total = 0.0
-    for c in range(words + 1):
-        total += exp(np.float64(logits[row, c] - largest))
-    for c in range(words):
-        target[place + c] = exp(np.float64(logits[row, c + 1] - largest)) / total
+def _row_posteriors(logits, row, target, place, words):
+    """target[place :] = the posteriors of a row of logits.
+
+    With one logit more than there are words the first is that of the background, and all have a softmax together; else
+    each has a sigmoid of its own.
+    """
+    if logits.shape[1] == words:
+        for c in range(words):
+            y = np.float64(logits[row, c])
+            small = exp(-abs(y))
+            target[place + c] = (1.0 if y >= 0 else small) / (1.0 + small)
+    else:
+        largest = logits[row, 0]
+        for c in range(1, words + 1):
+            largest = max(largest, logits[row, c])
+        total = 0.0
+        for c in range(words + 1):
+            total += exp(np.float64(logits[row, c] - largest))
+        for c in range(words):
+            target[place + c] = exp(np.float64(logits[row, c + 1] - largest)) / total
 
 
 @kernel
 def posteriors(logits, out):
-    """out (rows, words) = the posteriors of keywords; logits (rows, 1 + words), background first."""
+    """out (rows, words) = the posteriors; logits (rows, 1 + words), background first, or (rows, words)."""
     for row in range(logits.shape[0]):
-        _softmax(logits, row, out.reshape(-1), row * out.shape[1], out.shape[1])
+        _row_posteriors(logits, row, out.reshape(-1), row * out.shape[1], out.shape[1])
 
 
 @part
@@ -179,7 +190,7 @@ def _append(state, progress, logits, count, like):
         if written - load_atomic(counters, RING_COUNTERS.read) < length:
             place = written % length * (words + 1)
             ring[place] = progress[PROGRESS.gap]
-            _softmax(logits, row, ring, place + 1, words)
+            _row_posteriors(logits, row, ring, place + 1, words)
             progress[PROGRESS.gap] = 0
             add_atomic(counters, RING_COUNTERS.written, 1)
         else:
@@ -199,9 +210,9 @@ def listen(state, x, y, frames):
     else:
         progress[PROGRESS.refused] = _refused(samples, channels)
     pending, network = array_floats(state, LISTENER.pending, x), row_at(state, LISTENER.network)
-    arrays, words = stream_arrays(network, x), state[LISTENER.words]
+    arrays, outputs = stream_arrays(network, x), state[LISTENER.outputs]
     room = array_floats(state, LISTENER.logits, x)
-    logits = room.reshape(room.size // (words + 1), words + 1)
+    logits = room.reshape(room.size // outputs, outputs)
     begin, moved = 0, frames if progress[PROGRESS.refused] == 0 else 0
     while moved:
         taken, moved = _take(state, progress, samples, begin, pending)
