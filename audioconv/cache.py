@@ -11,8 +11,11 @@ import os
 import secrets
 import shutil
 import stat
+import tempfile
 import time
+import warnings
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -23,8 +26,30 @@ ABANDONED_S = 3600  # a temporary file as old as this was left by a killed proce
 
 
 def cache_folder() -> Path:
-    """The cache folder: `AUDIOCONV_CACHE`, or the user's cache folder of this system."""
-    return Path(os.environ.get("AUDIOCONV_CACHE") or platformdirs.user_cache_dir("audioconv", appauthor=False))
+    """The cache folder: `AUDIOCONV_CACHE`, or the user's cache folder of this system.
+
+    A user without a home, as in a container, has a folder among the temporary files, which is said once.
+    """
+    if chosen := os.environ.get("AUDIOCONV_CACHE"):
+        return Path(chosen)
+    try:
+        folder = Path(platformdirs.user_cache_dir("audioconv", appauthor=False))
+    except RuntimeError:  # neither HOME nor an entry among the users
+        return _temporary_folder()
+    return folder if folder.is_absolute() else _temporary_folder()  # older versions of platformdirs leave ~ as it is
+
+
+@lru_cache(maxsize=1)
+def _temporary_folder() -> Path:
+    """A folder of this user's own name, so that nobody else can have made it."""
+    user = os.geteuid() if hasattr(os, "geteuid") else "user"
+    folder = Path(tempfile.gettempdir()) / f"audioconv-{user}"
+    warnings.warn(
+        f"this user has no home directory, so compiled kernels are kept in {folder}; AUDIOCONV_CACHE names another one",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return folder
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from audioconv import cache
 from audioconv.cache import ABANDONED_S, read_verified, write_verified
 
 MAGIC = b"a test 1\n"
@@ -94,3 +95,25 @@ def test_an_interrupted_write_leaves_nothing(path, folder, monkeypatch):
         write_verified(folder / "second", MAGIC, b"1")
     monkeypatch.undo()
     assert list(folder.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows asks for no home")
+def test_a_user_without_a_home_has_a_folder_among_the_temporary_files(monkeypatch, tmp_path):
+    import pwd
+
+    def nobody(user):
+        raise KeyError(user)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "AUDIOCONV_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    cache._temporary_folder.cache_clear()
+    with pytest.warns(RuntimeWarning, match="no home directory, so compiled kernels are kept in"):
+        folder = cache.cache_folder()
+    assert folder == tmp_path / f"audioconv-{os.geteuid()}"
+    assert cache.cache_folder() == folder  # said once
+    cache.write_verified(folder / "kernels" / "one", b"magic", b"data")
+    assert cache.read_verified(folder / "kernels" / "one", b"magic") == b"data"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    cache._temporary_folder.cache_clear()
