@@ -1,8 +1,7 @@
 """audioconv listen: the words in a long recording, or before the microphone, block by block, with their times."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from audioconv.cli.inputs import load_estimator, sound
 from audioconv.cli.messages import detection_line, say
-from audioconv.cli.outputs import Force, Partial, check_output
+from audioconv.cli.outputs import Force, Partial, check_output, event_table
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
@@ -62,7 +61,7 @@ def listen(
     counts: Counter[str] = Counter()
     rate = estimator.sample_rate
     source = sound(file, device, block, rate, seconds=seconds, partial=partial)
-    with _table(csv) as write_row, source as (blocks, sample_rate):
+    with event_table(csv) as write_row, source as (blocks, sample_rate):
         if file is None:
             say("listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
         limited = _LimitedBlocks(blocks, sample_rate, seconds)
@@ -71,7 +70,7 @@ def listen(
         for found in _detections(detector, blocks, captured):
             counts[found.label] += 1
             typer.echo(detection_line(found))
-            write_row((f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}"))
+            write_row(found)
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
     typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
     if captured is not None:
@@ -140,22 +139,3 @@ def _capture(folder: Path | None, sample_rate: int) -> "Capture | None":
     from audioconv.detect.capture import Capture
 
     return Capture(folder, sample_rate, Notices(1))
-
-
-@contextmanager
-def _table(path: Path | None) -> Iterator[Callable[[Iterable[object]], object]]:
-    """A function that adds a row to the CSV file, or does nothing where none is wanted."""
-    if path is None:
-        yield lambda row: None
-        return
-    import csv
-
-    from audioconv.io import atomic_write
-
-    with (
-        atomic_write(path) as part,
-        open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        write = csv.writer(file).writerow
-        write(("start_s", "end_s", "label", "score"))
-        yield write

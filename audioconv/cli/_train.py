@@ -75,6 +75,15 @@ _FalseAlarmsPerHour = Annotated[
     float,
     typer.Option(min=0, metavar="N", help="With --negatives: at most so many false alarms an hour, of all words."),
 ]
+_Events = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TABLE",
+        help="FOLDER holds recordings, and a table says which sounds are in them: recording, onset_s, offset_s, label, "
+        "or filename, onset, offset, event_label. The model is for audioconv events. Of ten recordings or more, every "
+        "fifth chooses thresholds.",
+    ),
+]
 _Card = Annotated[
     Path | None,
     typer.Option(
@@ -105,6 +114,7 @@ def train(
     negatives: _Negatives = None,
     false_alarms: _FalseAlarms = None,
     false_alarms_per_hour: _FalseAlarmsPerHour = 0.5,
+    events: _Events = None,
     card: _Card = None,
     force: Force = False,
 ) -> None:
@@ -114,12 +124,32 @@ def train(
     so far. While it runs, OUT.training holds all that --resume needs, after a power cut too. Of a
     detector the last weights are kept, after Ctrl-C those so far.
     """
+    if events is not None:
+        from audioconv.classify.serialization import check_name
+        from audioconv.cli.train_events import train_event_detector
+        from audioconv.cli.train_stream import refuse_options
+
+        refuse_options(
+            "--events", epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume,
+            history=history, speaker=speaker, words=words, negatives=negatives, false_alarms=false_alarms,
+            skip_broken=skip_broken,
+        )  # fmt: skip
+        check_output(check_name(out), force, ModelFileError)
+        noises = background_noises(noise, folder, False)
+        train_event_detector(folder, events, out, noises, card_texts(card), model, seed, threads)
+        return
     if for_ == "stream":
         from audioconv.classify.serialization import check_name
         from audioconv.cli.train_stream import Sounds, check_negatives, refuse_options, train_detector
 
         refuse_options(
-            epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume, history=history
+            "--for stream",
+            epochs=epochs,
+            silence=silence,
+            balance=balance,
+            no_augment=not augment,
+            resume=resume,
+            history=history,
         )
         check_output(check_name(out), force, ModelFileError)
         check_negatives(negatives)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from audioconv._typing import FloatArray
     from audioconv.classify import KeywordClassifier
     from audioconv.detect import KeywordDetector
+    from audioconv.io.paths import PathOrFile
 
 
 def load_estimator(model: Path | None) -> "KeywordClassifier | KeywordDetector":
@@ -47,12 +48,19 @@ def sound(
             _say_converted("the microphone", sample_rate, target_rate, 1)
             yield blocks, sample_rate
         return
+    with sound_source(file) as source:
+        yield mono_blocks(source, block, target_rate, partial=partial)
+
+
+def mono_blocks(
+    source: "PathOrFile", block: int, target_rate: int, *, partial: bool = False
+) -> "tuple[Iterable[FloatArray], int]":
+    """Blocks of one channel of a sound file, and their sample rate; what will be done to them is said."""
     from audioconv import io
 
-    with sound_source(file) as source:
-        about = io.info(source, partial=partial)
-        _say_converted(io.display_name(source), about.sample_rate, target_rate, about.channels)
-        yield _mono(io.blocks(source, block, partial=partial)), about.sample_rate
+    about = io.info(source, partial=partial)
+    _say_converted(io.display_name(source), about.sample_rate, target_rate, about.channels)
+    return _mono(io.blocks(source, block, partial=partial)), about.sample_rate
 
 
 def _say_converted(name: str, sample_rate: int, target_rate: int, channels: int) -> None:

@@ -3,7 +3,7 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
@@ -13,6 +13,7 @@ import typer
 from audioconv.errors import ArgumentError, AudioFileError
 
 if TYPE_CHECKING:
+    from audioconv.classify import Detection
     from audioconv.io import FileFormat, Subtype
     from audioconv.io.paths import PathOrFile
 
@@ -94,3 +95,22 @@ def sound_target(
     if isinstance(target, Path):
         check_output(target, force)
     return target, *known
+
+
+@contextmanager
+def event_table(path: Path | None) -> "Iterator[Callable[[Detection], object]]":
+    """A function that adds a row to the CSV file, or does nothing where none is wanted."""
+    if path is None:
+        yield lambda found: None
+        return
+    import csv
+
+    from audioconv.io import atomic_write
+
+    with (
+        atomic_write(path) as part,
+        open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        write = csv.writer(file).writerow
+        write(("start_s", "end_s", "label", "score"))
+        yield lambda found: write((f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}"))

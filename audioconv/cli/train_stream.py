@@ -74,8 +74,8 @@ def train_detector(
         raise typer.Exit(130)
 
 
-def refuse_options(**options: object) -> None:
-    """Refuse options of classifiers that were given, by their names.
+def refuse_options(instead: str, **options: object) -> None:
+    """Refuse options of other models that were given, by their names; `instead` is the option that excludes them.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def refuse_options(**options: object) -> None:
         f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None and value is not False
     ]
     if given:
-        raise ArgumentError(f"{', '.join(given)}: for classifiers of clips only, not with --for stream")
+        raise ArgumentError(f"{', '.join(given)}: for other models only, not with {instead}")
 
 
 def check_negatives(negatives: Path | None) -> None:

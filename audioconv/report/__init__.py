@@ -2,6 +2,7 @@
 
 from audioconv.classify.intervals import wilson_interval
 from audioconv.report._save_evaluation import save_evaluation
+from audioconv.report._sound_events import sound_events
 from audioconv.report._spectrogram import spectrogram
 from audioconv.report.evaluation_page import evaluation_page
 from audioconv.report.evaluation_plots import det_curve, reliability, speakers
@@ -22,6 +23,7 @@ __all__ = [
     "posteriors",
     "reliability",
     "save_evaluation",
+    "sound_events",
     "speakers",
     "spectrogram",
     "training_curve",

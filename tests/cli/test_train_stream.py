@@ -86,7 +86,7 @@ def test_negatives_are_for_detectors_and_must_suffice(clips, negatives, tmp_path
     assert "holds 3 sound files without the words; at least 5 are wanted" in line
     options = ("--epochs", 3, "--balance", "--no-augment")
     line = refused("train", clips, "--out", out, "--for", "stream", *options)
-    assert "--epochs, --balance, --no-augment: for classifiers of clips only" in line
+    assert "--epochs, --balance, --no-augment: for other models only" in line
     assert not out.exists()
 
 
