@@ -20,6 +20,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     keywords  words in a stream of noise; needs AUDIOCONV_DATA
     words     words in streams, and in hours of speech without them; needs AUDIOCONV_DATA
     shipped   the detector that comes along; needs AUDIOCONV_DATA
+    adapt     words from few clips, for classifiers; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
 PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW
@@ -56,6 +57,7 @@ NAMES = (
     "keywords",
     "words",
     "shipped",
+    "adapt",
     "classifiers",
 )
 RESULTS = Path(__file__).parent / "results"
@@ -78,9 +80,11 @@ if __name__ == "__main__":
     parser.add_argument(
         "--only", default="", help="classifiers: of those rows whose data and model hold this text; words: this part"
     )
-    parser.add_argument("--model", nargs="+", metavar="FILE", help="words: models to take instead of trainings")
+    parser.add_argument("--model", nargs="+", metavar="FILE", help="words, adapt: models to take instead of trainings")
     parser.add_argument("--keep", metavar="FOLDER", help="words: where to keep the models")
-    parser.add_argument("--quick", action="store_true", help="words: trainings of seconds, to see that all of it runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="words, adapt: trainings of seconds, to see that all of it runs"
+    )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for name in options.names or NAMES:
