@@ -9,7 +9,7 @@ from audioconv._typing import Array, ArrayLike, FloatArray, FloatName
 from audioconv.arrays import choice, floating, frozen, number, pair
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.signal import cost2d
-from audioconv.signal.filter import output_range, split_range
+from audioconv.signal.filter import split_range
 from audioconv.signal.image import (
     Direct2d,
     Nonfinite,
@@ -25,7 +25,7 @@ from audioconv.signal.image import (
     rank_one_factors,
 )
 from audioconv.signal.nonfinite import finite_stand_ins
-from audioconv.signal.options import BOUNDARIES, METHODS_2D, MODES, Boundary, Method2d, Mode, Pair
+from audioconv.signal.options import BOUNDARIES, METHODS_2D, MODES, Boundary, Method2d, Mode, Pair, output_range
 
 
 def convolve2d(

@@ -15,7 +15,8 @@ from audioconv.signal import cost
 from audioconv.signal.checks import check_shapes
 from audioconv.signal.methods import ConvolutionMethod, DirectFIR, Nonfinite, OverlapAdd, SparseFIR
 from audioconv.signal.nonfinite import finite_stand_ins
-from audioconv.signal.options import METHODS, MODES, Method, Mode
+from audioconv.signal.options import METHODS, MODES, Method, Mode, output_range
+from audioconv.signal.short import convolve_short, plain_taps
 
 Spacing = tuple[int, int]  # dilation, stride
 PIECE = 65536  # outputs that are made together where channels are interleaved
@@ -51,6 +52,7 @@ class Filter:
         used = self._taps if taps.ndim == 1 else self._taps.any(axis=1)
         self._nonzero = int(np.count_nonzero(used))
         self._finite = bool(np.isfinite(self._taps).all())
+        self._short = plain_taps(self._taps) if taps.ndim == 1 else None
         self._made: dict[tuple[Any, ...], ConvolutionMethod] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -99,6 +101,10 @@ class Filter:
         y : float array of x's layout
             (samples, channels) where x has one dimension and the taps two.
         """
+        if method == "auto" and axis is None and threads is None and stride == dilation == 1:
+            short = convolve_short(x, self._short, mode)
+            if short is not None:
+                return short
         x = floating(x, "x", dims=(1, 2))
         choice(mode, "mode", MODES), choice(method, "method", METHODS)
         stride, dilation = whole(stride, "stride"), whole(dilation, "dilation")
@@ -247,14 +253,3 @@ def split_range(count: int, number: int, grain: int | None) -> list[tuple[int, i
         return [(0, count)]
     length = -(-count // (number * grain)) * grain
     return [(first, min(first + length, count)) for first in range(0, count, length)]
-
-
-def output_range(mode: Mode, samples: int, taps: int) -> tuple[int, int]:
-    """(first output of the full result, number of outputs) of a mode."""
-    if mode == "full":
-        return 0, samples + taps - 1
-    if mode == "same":
-        return (taps - 1) // 2, samples
-    if mode == "causal":
-        return 0, samples
-    return min(samples, taps) - 1, abs(samples - taps) + 1
