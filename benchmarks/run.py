@@ -17,6 +17,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     train     steps of training of four networks, against PyTorch; and memory
     infer     inference of the same, against PyTorch and ONNX Runtime
     detector  streams that a core follows: the detector of words, and the clip model that slides
+    clips     eight keywords in clips, other words, noise; needs AUDIOCONV_DATA
     keywords  words in a stream of noise; needs AUDIOCONV_DATA
     words     words in streams, and in hours of speech without them; needs AUDIOCONV_DATA
     shipped   the detector that comes along; needs AUDIOCONV_DATA
@@ -54,6 +55,7 @@ NAMES = (
     "train",
     "infer",
     "detector",
+    "clips",
     "keywords",
     "words",
     "shipped",
@@ -76,14 +78,18 @@ if __name__ == "__main__":
         choices=("val", "test", "folds", "few"),
         help="keywords, words, classifiers: the part to score; folds, few: classifiers alone, without the test part",
     )
-    parser.add_argument("--seeds", type=_numbers, help="classifiers, words: of the trainings of each, such as 0,1,2")
+    parser.add_argument(
+        "--seeds", type=_numbers, help="classifiers, clips, words: of the trainings of each, such as 0,1,2"
+    )
     parser.add_argument(
         "--only", default="", help="classifiers: of those rows whose data and model hold this text; words: this part"
     )
-    parser.add_argument("--model", nargs="+", metavar="FILE", help="words, adapt: models to take instead of trainings")
-    parser.add_argument("--keep", metavar="FOLDER", help="words: where to keep the models")
     parser.add_argument(
-        "--quick", action="store_true", help="words, adapt: trainings of seconds, to see that all of it runs"
+        "--model", nargs="+", metavar="FILE", help="clips, words, adapt: models to take instead of trainings"
+    )
+    parser.add_argument("--keep", metavar="FOLDER", help="clips, words: where to keep the models")
+    parser.add_argument(
+        "--quick", action="store_true", help="clips, words, adapt: trainings of seconds, to see that all of it runs"
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

@@ -57,10 +57,10 @@ def main(recordings, out, training=None):
           f"without the words; thresholds {told}")  # fmt: skip
 
 
-def words(recordings):
+def words(recordings, part="train"):
     """Files, labels and speakers of clips by people and by synthetic voices."""
     parts = [
-        load_dataset(folder, words=list(KEYWORDS), balance_unknown=False).part("train")
+        load_dataset(folder, words=list(KEYWORDS), balance_unknown=False).part(part)
         for folder in (recordings / "speech_commands_8", Path(__file__).with_name("keywords"))
     ]
     return [np.concatenate([getattr(part, name) for part in parts]).tolist() for name in ("files", "labels", "groups")]
@@ -71,9 +71,13 @@ def sounds(recordings):
     sentences = [r.sound for r in find_negatives([recordings / "librispeech_mini"], KEYWORDS, split="train").recordings]
     held_readers = sorted({file.parent for file in sentences})[::HELD_READERS]
     held = [file for file in sentences if file.parent in held_readers]
+    return [file for file in sentences if file not in held] + events(recordings), held
+
+
+def events(recordings):
+    """Files of sounds that are not speech."""
     folds = [find_negatives([recordings / "esc10"], (), split=f"fold{fold}").recordings for fold in (1, 2, 3)]
-    events = [r.sound for fold in folds for r in fold if r.sound.stem not in NOT_CC_BY]
-    return [file for file in sentences if file not in held] + events, held
+    return [r.sound for fold in folds for r in fold if r.sound.stem not in NOT_CC_BY]
 
 
 def noises(recordings):

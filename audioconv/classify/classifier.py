@@ -355,12 +355,13 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         serialization.save(self, path)
 
     @classmethod
-    def load(cls, path: Path, model: models.ModelFactory | None = None) -> Self:
+    def load(cls, path: Path = serialization.SHIPPED, model: models.ModelFactory | None = None) -> Self:
         """Load a model that `save` serialised, with its parameters.
 
         Parameters
         ----------
         path : path
+            By default the classifier that comes along: *yes no up down left right go stop*, other words, and silence.
         model : function, optional
             That made the network, where it was not one of `audioconv.models.MODELS`.
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 _Classifier = TypeVar("_Classifier", bound="KeywordClassifier")
 
 KIND = "KeywordClassifier"
+SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_classifier.py
 SUFFIXES = (".safetensors", ".model", "")  # others are of other formats
 DIGESTS = ("trained_on", "validated_on")  # arrays, if clips are known
 MOST_CLIP_S, MOST_SHIFT_S, MOST_VERSIONS, MOST_EPOCHS = 3600.0, 60.0, 32, 100_000
