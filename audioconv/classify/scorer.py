@@ -1,7 +1,7 @@
 """From clips, or the windows of a stream, to posteriors: features, standardisation, test-time augmentation, network."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeAlias
 
@@ -192,6 +192,7 @@ class Scorer:
             tuple(self.classes.tolist()),
             posteriors=lambda samples: nn.softmax(self.logits(samples[None], 1))[0],
             stream=self.stream,
+            with_network=lambda network: replace(self, network=network).deployment(facts),
             clip_length=self.clip_length,
             absolute_features=tuple(self.absolute_features),
             shifts=self._tta_shifts,

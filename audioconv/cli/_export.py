@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from audioconv.detect import KeywordDetector
     from audioconv.models import Calibration
     from audioconv.models.export._onnx import OnnxFile
+    from audioconv.models.export.onnx_int8 import Cost, Int8Result
 
 MOST_CLIPS = 120  # of a folder, for int8
 
@@ -22,14 +23,15 @@ def export(
         list[Path],
         typer.Argument(
             metavar="[MODEL] OUT",
-            help="A model file, by default the detector that comes along; and what to write: OUT.onnx.",
+            help="A model file, by default the detector that comes along; and what to write: OUT.onnx or OUT.h.",
         ),
     ],
     int8: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Write the network as int8, with ranges from the clips of a folder with a folder a label.",
+            help="Write the network as int8 (in C: its weights), and say what that costs on the clips of a folder with "
+            "a folder a label; ONNX takes ranges from them, too.",
         ),
     ] = None,
     force: Force = False,
@@ -38,24 +40,27 @@ def export(
 
     It is checked against this one before it is kept. OUT.onnx is of whole clips, and OUT.step.onnx beside it takes the
     next samples of a stream, and all state, and gives the next posteriors (ONNX; onnxruntime runs it on servers, phones
-    and in browsers).
+    and in browsers). OUT.h is a header of C99 for streams that needs nothing but math.h (microcontrollers, and whatever
+    has a C compiler).
 
     \b
     audioconv export words.onnx                    the detector that comes along
     audioconv export mine.safetensors mine.onnx    a model of yours
     audioconv export mine.safetensors small.onnx --int8 clips/
+    audioconv export mine.safetensors mine.h       in C
     """
     if len(paths) > 2:
         raise ArgumentError(f"a model and a file to write are wanted, not {len(paths)}: {', '.join(map(str, paths))}")
     from audioconv.detect.serialization import SHIPPED
 
     source, target = (SHIPPED, *paths)[-2:]
-    if target.suffix != ".onnx":
-        raise ArgumentError(f"OUT must end in .onnx, not as {target.name!r}")
-    for path in (target, target.with_suffix(".step.onnx")):
+    if target.suffix not in (".onnx", ".h"):
+        raise ArgumentError(f"OUT must end in .onnx or .h, not as {target.name!r}")
+    for path in [target, target.with_suffix(".step.onnx")][: 2 - (target.suffix == ".h")]:
         check_output(path, force, ModelFileError)
     model = _loaded(source)
-    _export_onnx(model, target, None if int8 is None else _calibration(model, int8), force)
+    calibration = None if int8 is None else _calibration(model, int8)
+    (_export_c if target.suffix == ".h" else _export_onnx)(model, target, calibration, force)
 
 
 def _loaded(path: Path) -> "KeywordClassifier | KeywordDetector":
@@ -98,17 +103,34 @@ def _export_onnx(
         _say_onnx(made.step, f"a step of {made.step.step} samples, {1e3 * made.step.step / rate:g} ms")
 
 
+def _export_c(
+    model: "KeywordClassifier | KeywordDetector", target: Path, calibration: "Calibration | None", force: bool
+) -> None:
+    from audioconv.models import export_c
+
+    made = export_c(model, target, calibration=calibration, overwrite=force)
+    typer.echo(f"{made.path}: a step of {made.hop} samples; {made.size / 1e3:,.0f} kB, of which weights "
+               f"{made.weights / 1e3:,.0f} kB in a program; queues {made.memory / 1e3:,.0f} kB")  # fmt: skip
+    typer.echo(f"  {made.said}" if made.compiler is None else f"  compiled and run by {made.compiler}: {made.said}")
+    if (small := made.int8) is not None:
+        typer.echo(f"  int8 on {small.clips} clips: {_accuracy(small)}, posteriors within {small.deviation:.2g}")
+
+
+def _accuracy(small: "Int8Result | Cost") -> str:
+    """Accuracy, if it is known, and agreement with float32."""
+    said = f"{100 * small.agreement:.1f} % as float32"
+    if small.accuracy is None or small.float_accuracy is None:
+        return said
+    return f"accuracy {100 * small.accuracy:.1f} % (float32 {100 * small.float_accuracy:.1f} %), {said}"
+
+
 def _say_onnx(file: "OnnxFile", what: str) -> None:
     within = "" if file.int8 is None else ", before int8"
     typer.echo(f"{file.path}: {what}; {file.size / 1e3:,.0f} kB, {file.time_ms:.3g} ms, "
                f"posteriors within {file.deviation:.1g}{within}")  # fmt: skip
     if (small := file.int8) is None:
         return
-    accuracy = ""
-    if small.accuracy is not None and small.float_accuracy is not None:
-        accuracy = f"accuracy {100 * small.accuracy:.1f} % (float32 {100 * small.float_accuracy:.1f} %), "
     typer.echo(
-        f"  int8 on {small.clips} clips: {accuracy}{100 * small.agreement:.1f} % as float32, posteriors within "
-        f"{small.deviation:.2g}; {small.time_ms:.3g} ms (float32 {small.float_time_ms:.3g}), "
-        f"{file.size / small.float_size:.2f} of the size"
+        f"  int8 on {small.clips} clips: {_accuracy(small)}, posteriors within {small.deviation:.2g}; "
+        f"{small.time_ms:.3g} ms (float32 {small.float_time_ms:.3g}), {file.size / small.float_size:.2f} of the size"
     )

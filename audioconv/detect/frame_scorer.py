@@ -1,7 +1,7 @@
 """From a stream of samples to posteriors of keywords for every frame: features, standardisation, a causal network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -200,6 +200,7 @@ class FrameScorer:
             tuple(self.classes.tolist()),
             posteriors=self.posteriors,
             stream=self.stream,
+            with_network=lambda network: replace(self, network=network).deployment(facts),
             facts=facts,
         )
 

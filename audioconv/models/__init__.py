@@ -25,6 +25,7 @@ from audioconv.models._minirocket import MiniRocket
 from audioconv.models._mlp import mlp
 from audioconv.models._sed_tcn import sed_tcn
 from audioconv.models._tc_resnet import tc_resnet8, tc_resnet14_15
+from audioconv.models.export._c import export_c
 from audioconv.models.export._onnx import export_onnx
 from audioconv.models.export.onnx_int8 import Calibration
 
@@ -40,6 +41,7 @@ __all__ = [
     "cnn_tc_resnet",
     "ds_cnn_s",
     "ds_tcn",
+    "export_c",
     "export_onnx",
     "frame_ds_tcn",
     "mlp",

@@ -43,7 +43,16 @@ def test_int8(models, tmp_path):
     assert said
 
 
+def test_c(models, tmp_path):
+    done = run("export", models / "words.safetensors", tmp_path / "words.h")
+    assert done.exit_code == 0, done.output
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"{tmp_path / 'words.h'}: a step of 160 samples; ")
+    assert "posteriors within" in second or "not compiled" in second
+    assert "exists and is not overwritten" in refused("export", models / "words.safetensors", tmp_path / "words.h")
+
+
 def test_what_is_wrong_is_said_before_a_model_is_read(tmp_path):
-    assert "OUT must end in .onnx" in refused("export", tmp_path / "none.safetensors", tmp_path / "words.pt")
+    assert "OUT must end in .onnx or .h" in refused("export", tmp_path / "none.safetensors", tmp_path / "words.pt")
     assert "folder" in refused("export", tmp_path / "none.safetensors", tmp_path / "nowhere" / "words.onnx")
     assert "a model and a file to write are wanted, not 3" in refused("export", "a", "b", "c.onnx")

@@ -44,6 +44,8 @@ class Deployment:
         From samples, float32 (samples,), to (rows, labels) or, of a clip, (labels,).
     stream : callable
         Makes a stream of posteriors.
+    with_network : callable
+        Makes the deployment of the same model with another network.
     clip_length : int, in samples, optional
         Of a model of clips; none if every row of a stream is scored, with a logit of the background before the labels.
     absolute_features : tuple of LogMel
@@ -64,6 +66,7 @@ class Deployment:
     labels: tuple[Any, ...]
     posteriors: Callable[[Float32Array], Float32Array]
     stream: Callable[[], Rows]
+    with_network: Callable[[Any], Deployment]
     clip_length: int | None = None
     absolute_features: tuple[LogMel, ...] = ()
     shifts: tuple[int, ...] = (0,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,8 +55,8 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Int8Result:
-    """An int8 graph beside its float32 twin, on clips that ranges were not taken from.
+class Cost:
+    """What int8 costs beside float32, on clips that ranges were not taken from.
 
     Parameters
     ----------
@@ -67,9 +67,6 @@ class Int8Result:
         Share of the clips with the same label as from float32.
     accuracy, float_accuracy : float, optional
         Share of right labels.
-    time_ms, float_time_ms : float
-        Of a clip, or of a step.
-    float_size : int, in bytes
     """
 
     clips: int
@@ -77,6 +74,19 @@ class Int8Result:
     agreement: float
     accuracy: float | None
     float_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Int8Result(Cost):
+    """That of an int8 graph.
+
+    Parameters
+    ----------
+    time_ms, float_time_ms : float
+        Of a clip, or of a step.
+    float_size : int, in bytes
+    """
+
     time_ms: float
     float_time_ms: float
     float_size: int
@@ -141,16 +151,19 @@ def _compared(
             found = np.stack([onnx_check.run_steps(running, step, clip) for clip in clips])
         return found.max(axis=1) if found.ndim > 2 else found  # of rows the highest of each label
 
-    wanted, found = outputs(plain), outputs(small)
-    targets = None if calibration.targets is None else np.asarray(calibration.targets)[1::2]
+    cost = cost_of(outputs(plain), outputs(small), calibration)
     inputs = _inputs_of(plain, given, clips[:1], step)[-1]
     plain_ms, small_ms = (onnx_check.median_ms(partial(each.run, None, inputs)) for each in (plain, small))
+
+    return Int8Result(**asdict(cost), time_ms=small_ms, float_time_ms=plain_ms, float_size=float_size)
+
+
+def cost_of(wanted: Array, found: Array, calibration: Calibration) -> Cost:
+    """The cost of int8, from what float32 and int8 give of every second clip: (clips, labels)."""
+    targets = None if calibration.targets is None else np.asarray(calibration.targets)[1::2]
 
     def accuracy(rows: Array) -> float | None:
         return None if targets is None else float((rows.argmax(axis=1) == targets).mean())
 
-    return Int8Result(
-        len(clips), float(np.abs(wanted - found).max()),
-        float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean()), accuracy(found), accuracy(wanted),
-        small_ms, plain_ms, float_size,
-    )  # fmt: skip
+    agreement = float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean())
+    return Cost(len(wanted), float(np.abs(wanted - found).max()), agreement, accuracy(found), accuracy(wanted))
