@@ -22,11 +22,13 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     words     words in streams, and in hours of speech without them; needs AUDIOCONV_DATA
     shipped   the detector that comes along; needs AUDIOCONV_DATA
     adapt     words from few clips, for classifiers; needs AUDIOCONV_DATA
+    events    sound events in time, by sed_eval and psds_eval; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
 PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW
 (gcc and Debian's libfftw3-dev) and zita-convolver (g++ and Debian's libzita-convolver-dev) are taken if they are there;
-so are openWakeWord and microWakeWord (`pip install pyopen-wakeword pymicro-wakeword`; Debian's espeak-ng and flite).
+so are sed_eval and psds_eval (`pip install sed_eval psds_eval "pandas<3"`), and openWakeWord and microWakeWord
+(`pip install pyopen-wakeword pymicro-wakeword`; Debian's espeak-ng and flite).
 """
 
 import argparse
@@ -60,6 +62,7 @@ NAMES = (
     "words",
     "shipped",
     "adapt",
+    "events",
     "classifiers",
 )
 RESULTS = Path(__file__).parent / "results"
@@ -79,17 +82,21 @@ if __name__ == "__main__":
         help="keywords, words, classifiers: the part to score; folds, few: classifiers alone, without the test part",
     )
     parser.add_argument(
-        "--seeds", type=_numbers, help="classifiers, clips, words: of the trainings of each, such as 0,1,2"
+        "--seeds", type=_numbers, help="classifiers, clips, words, events: of the trainings of each, such as 0,1,2"
     )
     parser.add_argument(
-        "--only", default="", help="classifiers: of those rows whose data and model hold this text; words: this part"
+        "--only",
+        default="",
+        help="classifiers: of those rows whose data and model hold this text; words: this part; events: models",
     )
     parser.add_argument(
         "--model", nargs="+", metavar="FILE", help="clips, words, adapt: models to take instead of trainings"
     )
-    parser.add_argument("--keep", metavar="FOLDER", help="clips, words: where to keep the models")
+    parser.add_argument("--keep", metavar="FOLDER", help="clips, words, events: where to keep the models")
     parser.add_argument(
-        "--quick", action="store_true", help="clips, words, adapt: trainings of seconds, to see that all of it runs"
+        "--quick",
+        action="store_true",
+        help="clips, words, adapt, events: trainings of seconds, to see that all of it runs",
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

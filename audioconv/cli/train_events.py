@@ -28,6 +28,7 @@ def train_event_detector(
     from dataclasses import replace
 
     from audioconv.detect import SoundEventDetector
+    from audioconv.detect.sound_event_detector import THRESHOLD
     from audioconv.detect.sound_events import events_of
     from audioconv.io import sound_files
 
@@ -43,7 +44,7 @@ def train_event_detector(
     if tried_events and not detector.interrupted_:
         detector.calibrate(tried, tried_events)
     elif not held:
-        say(f"{len(files)} recordings are too few to choose thresholds by some of them; they are 0.5")
+        say(f"{len(files)} recordings are too few to choose thresholds by some of them; they are {THRESHOLD:g}")
     detector.card_ = replace(detector.card_, **card)
     detector.save(out)
     classes = ", ".join(f"{label} {t:.2f}" for label, t in zip(detector.classes_, detector.thresholds_, strict=True))

@@ -29,7 +29,7 @@ from audioconv.errors import ArgumentError
 
 TOLERANCE = 0.01  # of thresholds that are as good as the best
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
-THRESHOLD = 0.5  # until `calibrate` chooses others
+THRESHOLD = 0.4  # until `calibrate` chooses others
 MOST_S = 60.0  # of a setting of the decision
 
 
@@ -59,7 +59,7 @@ class SoundEventDecision(Settings):
     """
 
     smoothing_s: float = 0.28
-    min_duration_s: float = 0.12
+    min_duration_s: float = 0.2
     gap_s: float = 0.6
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class SoundEventDetector(DetectorEstimator):
     ----------
     classes_ : array of labels, sorted
     thresholds_ : float array, shape (classes,)
-        The smoothed posterior from which each class counts; 0.5 until `calibrate` chooses others.
+        The smoothed posterior from which each class counts; 0.4 until `calibrate` chooses others.
     scorer_ : FrameScorer
         What turns sound into posteriors.
     history_ : list of dict

@@ -121,20 +121,21 @@ class SoundEventTraining(RoundsTraining):
     Examples
     --------
     >>> from audioconv.detect import SoundEventTraining
-    >>> SoundEventTraining(rounds=2)
-    SoundEventTraining(rounds=2)
+    >>> SoundEventTraining(rounds=3)
+    SoundEventTraining(rounds=3)
     """
 
-    rounds: int = 3
+    rounds: int = 2
     stretches: int = 1600
-    steps: int = 500
-    learning_rate: float = 0.004
+    steps: int = 2000
+    batch_size: int = 8
+    learning_rate: float = 0.008
     stretch_s: float = 10.0
-    lag_s: float = 0.2
+    lag_s: float = 0.5
     pace: tuple[float, float] = (0.85, 1.18)
-    gain_db: tuple[float, float] = (-12.0, 12.0)
-    together_probability: float = 0.3
-    noise_probability: float = 0.3
+    gain_db: tuple[float, float] = (-10.0, 10.0)
+    together_probability: float = 0.1
+    noise_probability: float = 0.2
     snr_db: tuple[float, float] = (5.0, 30.0)
 
     def __post_init__(self) -> None:

@@ -141,10 +141,10 @@ MODELS: Mapping[ModelName, Model] = {
 }
 
 # For detectors: causal, with logits for every row. Levels count from the last moments: a stream has no loudest frame.
-# "sed-tcn" is for sounds that may go on for long, which a short time constant would take for noise.
+# "sed-tcn" is for sounds that go on for seconds, which a short time constant would take for noise.
 FRAME_MODELS: Mapping[FrameModelName, Model] = {
     "ds-tcn": Model(frame_ds_tcn, partial(LogMel, pcen=Pcen()), in_training={"row_frames": TRAINING_ROW}),
-    "sed-tcn": Model(sed_tcn, partial(LogMel, window_ms=40, offset=1e-8)),
+    "sed-tcn": Model(sed_tcn, partial(LogMel, window_ms=40, pcen=Pcen(bias=10.0, power=0.25, time_constant_s=4.0))),
 }
 
 

@@ -75,9 +75,9 @@ def test_a_stream_tells_the_same_at_any_cut(detector, sizes):
 
 def test_a_stream_says_what_sounds_now(detector):
     samples, stream = tones()[0], detector.stream()
-    assert stream.process(samples[: round(2.3 * RATE)]) == []
+    assert stream.process(samples[: round(2.45 * RATE)]) == []
     assert [d.label for d in stream.active()] == ["high", "low"]
-    assert [d.label for d in stream.process(samples[round(2.3 * RATE) : 4 * RATE])] == ["high"]
+    assert [d.label for d in stream.process(samples[round(2.45 * RATE) : 4 * RATE])] == ["high"]
 
 
 def test_a_monitor_in_a_chain_tells_the_same(detector):
