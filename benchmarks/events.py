@@ -30,7 +30,7 @@ NETWORKS = {"dilated": "sed-tcn", "undilated": UNDILATED}
 WINDOWS = "clips in windows"
 POINTS = np.linspace(0.02, 0.98, 49)  # thresholds for PSDS
 MINUTE_S = 60.0
-WINDOW_EPOCHS, CLIP_THRESHOLD = 15, 0.5
+WINDOW_EPOCHS, CLIP_THRESHOLD = 60, 0.5
 QUICK = SoundEventTraining(rounds=1, stretches=8, steps=4, batch_size=4)
 
 
