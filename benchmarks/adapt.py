@@ -68,7 +68,7 @@ def _models(options, data, others):
         classifier = ac.KeywordClassifier(
             silence="silence", background_noise=noises, epochs=1 if options.quick else None, verbose=0
         )
-        yield classifier.fit(part.files, labels, groups=part.groups)
+        yield classifier.fit(part.files, labels, groups=part.groups, sublabels=part.labels)
 
 
 def _rows(model, data, tried, others):

@@ -194,6 +194,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         validation: tuple[Clips, ArrayLike] | None = None,
         checkpoint: Path | None = None,
         sample_weight: ArrayLike | None = None,
+        sublabels: ArrayLike | None = None,
     ) -> Self:
         """Train on labelled clips.
 
@@ -212,6 +213,9 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         sample_weight : float array, shape (clips,), optional
             How much the loss of each clip counts, beside `class_weight`; their mean does not matter. Clips of weight 0
             are left out.
+        sublabels : sequence of str, optional
+            Which word each clip of "unknown" is; of other clips what it holds does not matter. A network that is
+            trained on 8,000 clips or more learns them beside its classes, and so keeps apart what `adapt` is to tell.
 
         Returns
         -------
@@ -225,7 +229,7 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         """
         check_parameters(self)
         seed, notices = seed_of(self.random_state), Notices(self.verbose)
-        task = training.make_task(self, X, y, groups, validation, sample_weight)
+        task = training.make_task(self, X, y, groups, validation, sample_weight, sublabels)
         model = default_model(len(task.train.X)) if self.model is None else self.model
         features = models.resolve_model(model).features(int(self.sample_rate))
         if notice := training.notice_of_silence(self, task):

@@ -10,6 +10,7 @@ from audioconv import models, nn, parallel
 from audioconv._typing import Array, Float32Array
 from audioconv.classify.augmentation import mixup
 from audioconv.classify.augmenter import AugmentationParameters, Augmenter, spec_augment
+from audioconv.classify.auxiliary_words import AuxiliaryWords
 
 SMALLEST_DEVIATION = 0.1  # of the logarithm of the power: a constant band is not amplified
 DRAW_VERSION = 3  # changes when the same seed augments clips otherwise: older checkpoints cannot be resumed then
@@ -33,6 +34,8 @@ class DataLoader:
     noise_target : float array, shape (classes,), optional
     sample_weight : float array, shape (clips,), optional
         Targets sum to these instead of 1, as `training_config.WeightedCrossEntropy` takes them.
+    auxiliary : AuxiliaryWords, optional
+        Targets of words, which come after those of classes.
     threads : int, optional
     """
 
@@ -45,10 +48,12 @@ class DataLoader:
         batch_size: int,
         noise_target: Float32Array | None = None,
         sample_weight: Array | None = None,
+        auxiliary: AuxiliaryWords | None = None,
         threads: int | None = None,
     ) -> None:
         self.batch_size, self._network = batch_size, network
         self._augmenter, self._seed, self._threads = augmenter, augmenter.seed, threads
+        self.auxiliary = auxiliary
         classes = int(targets.max()) + 1 if noise_target is None else len(noise_target)
         uniform = np.full(classes, 1 / classes, np.float32) if noise_target is None else noise_target
         noises = np.tile(uniform, (augmenter.noise_clips, 1))
@@ -84,6 +89,8 @@ class DataLoader:
         digest.update(augmenter.noises.tobytes())
         if augmenter.made_up is not None:
             digest.update(augmenter.made_up.order.tobytes())
+        if self.auxiliary is not None:
+            digest.update(self.auxiliary.words.tobytes())
         settings = augmenter.settings.get_params()
         digest.update(repr((DRAW_VERSION, settings, augmenter.features.settings())).encode())
         return {"clips and augmentation": digest.hexdigest(), "seed": self._seed, "batch_size": self.batch_size}
@@ -114,6 +121,9 @@ class DataLoader:
         seeds = (_dropout_seed(self._seed) << 40) + (epoch << 24) + clips  # of dropout: one for each clip in each epoch
         rows = parallel.run(lambda c: self._features(parameters.select(c)), _chunks(clips), self._threads)
         frames, targets = np.concatenate(rows), self._targets[clips]
+        if self.auxiliary is not None:
+            words = self.auxiliary.targets(clips, parameters.recipes[clips], self._augmenter.words)
+            targets = np.concatenate((targets, words * targets.sum(axis=1, keepdims=True)), axis=1)
         if alpha := self._augmenter.settings.mixup_alpha:
             rng = np.random.default_rng([self._seed, epoch, 0x6D, int(clips[0])])
             frames, targets = mixup(frames, targets, alpha, rng)

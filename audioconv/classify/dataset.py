@@ -36,6 +36,8 @@ class Dataset:
         What was ignored, and how splits were made.
     official : bool
         Whether the splits are those of the manifest; else they were made here.
+    sublabels : array of str, shape (clips,), or None
+        What the labels were before those that are not to be told became "unknown".
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Dataset:
     splits: Array
     notices: list[str] = field(default_factory=list)
     official: bool = True
+    sublabels: Array | None = None
 
     def __repr__(self) -> str:
         parts = [_counted(len(self), "clip"), _counted(len(set(self.labels.tolist())), "label")]
@@ -106,8 +109,10 @@ class Dataset:
         """
         where = np.flatnonzero(mask)
         groups = None if self.groups is None else self.groups[where]
-        files = [self.files[i] for i in where]
-        return replace(self, files=files, labels=self.labels[where], groups=groups, splits=self.splits[where])
+        files, sublabels = [self.files[i] for i in where], None if self.sublabels is None else self.sublabels[where]
+        return replace(
+            self, files=files, labels=self.labels[where], groups=groups, splits=self.splits[where], sublabels=sublabels
+        )
 
     def without(self, files: Iterable[str]) -> "Dataset":
         """Return the clips whose files are none of these.
@@ -216,7 +221,7 @@ def _only(data: Dataset, words: list[str], balance_unknown: bool, seed: int) -> 
     if missing := sorted(set(words) - set(data.labels.tolist())):
         raise ArgumentError(f"words must be labels of the clips, and {', '.join(missing)} are not")
     rng, known = np.random.default_rng(seed), np.isin(data.labels, words)
-    data = replace(data, labels=np.where(known, data.labels, UNKNOWN))
+    data = replace(data, labels=np.where(known, data.labels, UNKNOWN), sublabels=data.labels)
     if not balance_unknown:
         return data
     chosen = [np.flatnonzero(known)]

@@ -40,6 +40,15 @@ def last_columns(network: Any) -> list[Column]:
     return [Column(flat[:, c], float(bias[c])) for c in range(bias.size)]
 
 
+def is_linear_at_the_end(network: Any) -> bool:
+    """Whether `last_columns` takes a network."""
+    try:
+        last_columns(network)
+    except ArgumentError:
+        return False
+    return True
+
+
 def with_columns(build: Callable[[int], _Network], network: Any, columns: Sequence[Column]) -> _Network:
     """The network of other columns that `build` makes for so many classes, with the weights of `network` below."""
     state, last = dict(network.state_dict()), f"{len(network.layers) - 1}."

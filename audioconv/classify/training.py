@@ -13,11 +13,12 @@ from audioconv._typing import Array, Float32Array
 from audioconv.classify import closed_form, serialization
 from audioconv.classify.augmentation import UNCHANGED, check_noise, synthetic_noise, unit_power
 from audioconv.classify.augmenter import Augmenter
+from audioconv.classify.auxiliary_words import AuxiliaryWords
 from audioconv.classify.clips import CheckedClips, check_clips, load_clips, read_all, read_mono
 from audioconv.classify.data_loader import DataLoader
 from audioconv.classify.feature_statistics import FeatureStatistics
-from audioconv.classify.labels import check_labels, class_weights, noise_target, sample_weights
-from audioconv.classify.last_layer import features_before_last, last_columns
+from audioconv.classify.labels import UNKNOWN_LABELS, check_labels, class_weights, noise_target, sample_weights
+from audioconv.classify.last_layer import features_before_last, is_linear_at_the_end, last_columns, with_columns
 from audioconv.classify.made_up_words import MadeUpWords, made_up_words, unknown_class, unknown_weight
 from audioconv.classify.parameters import check_silence
 from audioconv.classify.progress import Notices, TrainingProgress
@@ -57,6 +58,7 @@ class Task(NamedTuple):
     class_weight: Array | None  # how much clips of each class count
     sample_weight: Array | None  # how much each clip counts
     speakers: Array | None
+    auxiliary: AuxiliaryWords | None
 
 
 class Outcome(NamedTuple):
@@ -68,16 +70,16 @@ class Outcome(NamedTuple):
 
 
 def make_task(
-    classifier: "KeywordClassifier", X: Any, y: Any, groups: Any, validation: Any, sample_weight: Any
+    classifier: "KeywordClassifier", X: Any, y: Any, groups: Any, validation: Any, sample_weight: Any, sublabels: Any
 ) -> Task:
-    """Check clips, labels, speakers and weights of `fit`."""
-    train, speakers = _examples(X, y), None if groups is None else np.asarray(groups).astype(str)
-    if speakers is not None and speakers.shape != train.labels.shape:
-        raise ShapeError(f"groups must hold one speaker a clip: {len(train.X)} clips, groups of shape {speakers.shape}")
+    """Check clips, labels, speakers, weights and names of words of `fit`."""
+    train = _examples(X, y)
+    speakers, words = _one_a_clip(groups, "groups", train), _one_a_clip(sublabels, "sublabels", train)
     weights = sample_weights(sample_weight, len(train.X))
     if weights is not None:
         counts = weights > 0
-        train, weights, speakers = train.select(counts), weights[counts], None if speakers is None else speakers[counts]
+        train, weights = train.select(counts), weights[counts]
+        speakers, words = (None if some is None else some[counts] for some in (speakers, words))
     silence = classifier.silence
     check_silence(silence, train.labels)
     classes = np.unique(train.labels if silence is None else np.append(train.labels, silence))
@@ -94,7 +96,10 @@ def make_task(
     weight = class_weights(classifier.class_weight, classes, targets, noise_clips)
     if classifier.class_weight is None:
         weight = unknown_weight(classes, targets, made_up_words(len(targets)) if augmentation else 0)
-    return Task(train, held_out, classes, targets, weight, weights, speakers)
+    auxiliary = None
+    if words is not None and augmentation and made_up_words(len(targets)) and unknown_class(classes) is not None:
+        auxiliary = AuxiliaryWords.of(np.where(np.isin(train.labels, UNKNOWN_LABELS), words, train.labels))
+    return Task(train, held_out, classes, targets, weight, weights, speakers, auxiliary)
 
 
 def notice_of_silence(classifier: "KeywordClassifier", task: Task) -> str | None:
@@ -104,6 +109,14 @@ def notice_of_silence(classifier: "KeywordClassifier", task: Task) -> str | None
     if noise_clips or silence is None or silence in task.train.labels:
         return None
     return f"there is nothing to learn {silence!r} from: augmentation would make noise alone"
+
+
+def _one_a_clip(values: Any, name: str, examples: Examples) -> Array | None:
+    """Texts, one a clip, if there are some."""
+    texts = None if values is None else np.asarray(values).astype(str)
+    if texts is not None and texts.shape != examples.labels.shape:
+        raise ShapeError(f"{name} must be one a clip: {len(examples.X)} clips, {name} of shape {texts.shape}")
+    return texts
 
 
 def _examples(X: Any, y: Any) -> Examples:
@@ -150,6 +163,7 @@ def make_loader(
         batch_size=int(classifier.batch_size),
         noise_target=noise_target(task.classes, classifier.silence),
         sample_weight=None if weights is None else np.concatenate((weights, np.ones(words))),
+        auxiliary=task.auxiliary if is_linear_at_the_end(network) else None,
         threads=classifier.threads,
     )
 
@@ -179,6 +193,9 @@ def train_network(
 ) -> Outcome:
     """Train the network of a scorer, in place."""
     validate = None if validation is None else validation_score(scorer, *validation, classifier.threads)
+    network: Any = scorer.network
+    if loader.auxiliary is not None:
+        network = _built(classifier, scorer, len(scorer.classes) + loader.auxiliary.size)
     threads, verbose = classifier.threads, classifier.verbose
     if hasattr(scorer.network, "fit"):
         passes = (classifier.epochs or closed_form.PASSES) if classifier.augment else 1  # all would be the same
@@ -189,7 +206,9 @@ def train_network(
     config, held_out = classifier._training_config(), 0 if validation is None else len(validation[1])
     epochs, peak = _epochs_and_peak(classifier, config, loader)
     trainer = nn.Trainer(
-        config.training_step(scorer.network, class_weight, loader.weighted),
+        config.training_step(
+            network, class_weight, loader.weighted, None if network is scorer.network else len(scorer.classes)
+        ),
         config.schedule(peak, epochs * loader.steps),
         epochs=epochs,
         validate=validate,
@@ -203,7 +222,17 @@ def train_network(
     progress = TrainingProgress(verbose)
     with progress.training(epochs, loader.steps, len(loader), trainer.position):
         done = trainer.run(loader, progress.batch, progress.epoch, threads)
+    if network is not scorer.network:
+        with_columns(lambda _: scorer.network, network, last_columns(network)[: len(scorer.classes)])
     return Outcome([_record(epoch) for epoch in done.epochs], done.best_epoch, done.interrupted)
+
+
+def _built(classifier: "KeywordClassifier", scorer: Scorer, outputs: int) -> Any:
+    """The architecture with more outputs, from the same first weights below the last layer."""
+    features = scorer.features
+    return models.build(
+        classifier.model_, outputs, features.n_features, classifier.seed_, features.frames(scorer.clip_length)
+    )
 
 
 def _epochs_and_peak(classifier: "KeywordClassifier", config: TrainingConfig, loader: DataLoader) -> tuple[int, float]:
@@ -216,12 +245,11 @@ def feature_statistics(scorer: Scorer, loader: DataLoader, threads: int | None) 
 
     It is taken from clips as they are augmented in an epoch that was not trained on.
     """
-    try:
-        last_columns(scorer.network)
-    except ArgumentError:
+    if not is_linear_at_the_end(scorer.network):
         return None
     features, targets, batches = [], [], -(-REMEMBERED_CLIPS // loader.batch_size)
     for x, wanted, _ in itertools.islice(loader(REMEMBERED_EPOCH), batches):
+        wanted = wanted[:, : len(scorer.classes)]
         told = wanted.max(axis=1) > wanted.sum(axis=1) / 2  # neither mixed clips nor noise that is of no class
         features.append(features_before_last(scorer.network, x, threads)[told, 0])
         targets.append(wanted[told].argmax(axis=1))
@@ -238,7 +266,7 @@ def validation_score(scorer: Scorer, clips: Float32Array, labels: Array, threads
     one_hot = nn.one_hot(targets, len(scorer.classes))
 
     def score(network: Any) -> Score:
-        logits = network.forward(features, threads=threads)
+        logits = network.forward(features, threads=threads)[:, : len(scorer.classes)]
         return float(np.mean(logits.argmax(axis=1) == targets)), -nn.softmax_cross_entropy(logits, one_hot)[0]
 
     return score

@@ -9,6 +9,7 @@ import numpy as np
 from audioconv import models, nn
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import number, whole
+from audioconv.classify.auxiliary_words import AuxiliaryCrossEntropy, AuxiliaryStep
 from audioconv.classify.set_size import is_many
 from audioconv.classify.settings import Settings
 from audioconv.errors import ArgumentError
@@ -108,7 +109,7 @@ class TrainingConfig(Settings):
         return min(self.max_epochs, max(epochs, -(-self.min_steps // batches)))
 
     def training_step(
-        self, network: nn.Sequential, class_weight: Array | None, weighted: bool = False
+        self, network: nn.Sequential, class_weight: Array | None, weighted: bool = False, classes: int | None = None
     ) -> nn.TrainingStep:
         """Make the training step of a network: loss, AdamW, and moving average if there is one.
 
@@ -119,6 +120,8 @@ class TrainingConfig(Settings):
             How much clips of each class count.
         weighted : bool
             Whether targets sum to the weight of their clip instead of 1.
+        classes : int, optional
+            Of the outputs, if those after them are of auxiliary words.
 
         Returns
         -------
@@ -126,7 +129,10 @@ class TrainingConfig(Settings):
         """
         ema = nn.ExponentialMovingAverage(network, self.ema_decay) if self.ema_decay else None
         loss = (WeightedCrossEntropy if weighted else nn.SoftmaxCrossEntropy)(self.label_smoothing, class_weight)
-        return nn.TrainingStep(network, nn.AdamW(network, weight_decay=self.weight_decay), loss, ema)
+        optimiser = nn.AdamW(network, weight_decay=self.weight_decay)
+        if classes is not None:
+            return AuxiliaryStep(network, optimiser, AuxiliaryCrossEntropy(loss, classes), ema)
+        return nn.TrainingStep(network, optimiser, loss, ema)
 
     def schedule(self, learning_rate: float, steps: int) -> Callable[[int], float]:
         """Make the learning-rate schedule: linear warm-up, then cosine decay.

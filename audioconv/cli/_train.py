@@ -90,6 +90,14 @@ _Card = Annotated[
         metavar="FILE", help="TOML with texts for the card: data, licence, recipe, speakers, limits, thresholds."
     ),
 ]
+_Adaptable = Annotated[
+    bool,
+    typer.Option(
+        "--adaptable",
+        help="With --words, of 8,000 clips or more: learn which of the other words each is, too, so that `adapt` finds "
+        "more words later; it may cost half a point of the keywords.",
+    ),
+]
 _History = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a line an epoch as CSV.")]
 
 
@@ -116,6 +124,7 @@ def train(
     false_alarms_per_hour: _FalseAlarmsPerHour = 0.5,
     events: _Events = None,
     card: _Card = None,
+    adaptable: _Adaptable = False,
     force: Force = False,
 ) -> None:
     """Train a keyword classifier, or with --for stream a detector.
@@ -132,7 +141,7 @@ def train(
         refuse_options(
             "--events", epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume,
             history=history, speaker=speaker, words=words, negatives=negatives, false_alarms=false_alarms,
-            skip_broken=skip_broken,
+            skip_broken=skip_broken, adaptable=adaptable,
         )  # fmt: skip
         check_output(check_name(out), force, ModelFileError)
         noises = background_noises(noise, folder, False)
@@ -150,6 +159,7 @@ def train(
             no_augment=not augment,
             resume=resume,
             history=history,
+            adaptable=adaptable,
         )
         check_output(check_name(out), force, ModelFileError)
         check_negatives(negatives)
@@ -193,6 +203,7 @@ def train(
             groups=part.groups,
             validation=(validation.files, validation.labels) if len(validation.files) else None,
             checkpoint=checkpoint,
+            sublabels=part.sublabels if adaptable else None,
         )
     if classifier.interrupted_ and not classifier.history_:
         say(f"interrupted before the first epoch was done; nothing is written to {out}")

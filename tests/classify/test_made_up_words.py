@@ -156,7 +156,7 @@ def test_made_up_words_are_augmented_as_clips_are():
 
 def loader_of(X, labels, sample_weight=None, **parameters):
     clf = make(**parameters)
-    task = training.make_task(clf, X, labels, None, None, sample_weight)
+    task = training.make_task(clf, X, labels, None, None, sample_weight, None)
     augmenter = training.make_augmenter(clf, task, X, ac.LogMel(), NOISES, 0)
     network = models.build("tc-resnet8", len(task.classes), 40, 0)
     return training.make_loader(clf, task, augmenter, network), task
