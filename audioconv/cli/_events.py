@@ -41,7 +41,7 @@ def events(
     partial: Partial = False,
     force: Force = False,
 ) -> None:
-    """Detect sound events in a recording: which sound, from when to when.
+    """Detect sound events: which sound, from when to when.
 
     A line an event, in the order of their beginnings: when it began and ended, label, score (mean posterior). Sounds of
     different classes may overlap.

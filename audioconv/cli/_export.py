@@ -1,7 +1,7 @@
 """audioconv export: a model as files for other machines."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -10,10 +10,12 @@ from audioconv.errors import ArgumentError, ModelFileError
 
 if TYPE_CHECKING:
     from audioconv.classify import KeywordClassifier
-    from audioconv.detect import KeywordDetector
+    from audioconv.detect.estimator import DetectorEstimator
     from audioconv.models import Calibration
     from audioconv.models.export._onnx import OnnxFile
     from audioconv.models.export.onnx_int8 import Cost, Int8Result
+
+    Model: TypeAlias = KeywordClassifier | DetectorEstimator
 
 MOST_CLIPS = 120  # of a folder, for int8
 
@@ -63,14 +65,15 @@ def export(
     (_export_c if target.suffix == ".h" else _export_onnx)(model, target, calibration, force)
 
 
-def _loaded(path: Path) -> "KeywordClassifier | KeywordDetector":
+def _loaded(path: Path) -> "Model":
     from audioconv.classify import KeywordClassifier
-    from audioconv.detect import KeywordDetector, is_detector
+    from audioconv.detect.model_info import DETECTORS
+    from audioconv.detect.serialization import stored_kind
 
-    return KeywordDetector.load(path) if is_detector(path) else KeywordClassifier.load(path)
+    return DETECTORS[stored_kind(path)].load(path) if stored_kind(path) in DETECTORS else KeywordClassifier.load(path)
 
 
-def _calibration(model: "KeywordClassifier | KeywordDetector", folder: Path) -> "Calibration":
+def _calibration(model: "Model", folder: Path) -> "Calibration":
     """Clips of a folder that have labels of the model, drawn by chance; never those of its test part."""
     import numpy as np
 
@@ -91,9 +94,7 @@ def _calibration(model: "KeywordClassifier | KeywordDetector", folder: Path) -> 
     return Calibration(clips, np.array([labels.index(data.labels[i]) for i in usable]))
 
 
-def _export_onnx(
-    model: "KeywordClassifier | KeywordDetector", target: Path, calibration: "Calibration | None", force: bool
-) -> None:
+def _export_onnx(model: "Model", target: Path, calibration: "Calibration | None", force: bool) -> None:
     from audioconv.models import export_onnx
 
     made = export_onnx(model, target, calibration=calibration, overwrite=force)
@@ -103,9 +104,7 @@ def _export_onnx(
         _say_onnx(made.step, f"a step of {made.step.step} samples, {1e3 * made.step.step / rate:g} ms")
 
 
-def _export_c(
-    model: "KeywordClassifier | KeywordDetector", target: Path, calibration: "Calibration | None", force: bool
-) -> None:
+def _export_c(model: "Model", target: Path, calibration: "Calibration | None", force: bool) -> None:
     from audioconv.models import export_c
 
     made = export_c(model, target, calibration=calibration, overwrite=force)

@@ -24,6 +24,7 @@ from audioconv.detect.stream import DecodedStream, Decoder
 from audioconv.detect.training import RoundsTrainer
 from audioconv.errors import ArgumentError
 from audioconv.features import LogMel
+from audioconv.models.export.deployment import Deployment
 
 
 class DetectorEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -172,6 +173,22 @@ class DetectorEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         return stream.process(samples) + stream.flush()
 
     # --- files ---
+
+    @abstractmethod
+    def _decision_facts(self) -> dict[str, Any]:
+        """What files for other machines say of how rows are decided by: JSON-serialisable."""
+
+    def deployment(self) -> Deployment:
+        """Return what `models.export_onnx` and `models.export_c` make files of.
+
+        Returns
+        -------
+        deployment : Deployment
+        """
+        check_is_fitted(self, "scorer_")
+        told = [None if threshold == np.inf else float(threshold) for threshold in self.thresholds_]
+        facts = {"kind": self._kind, "thresholds": told, "row_end": self.scorer_.row_end}
+        return self.scorer_.deployment(facts | self._decision_facts())
 
     def _own_arrays(self) -> dict[str, Array]:
         """What a file holds beyond what all detectors have."""

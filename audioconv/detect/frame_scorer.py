@@ -11,7 +11,7 @@ from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.classify.clips import clip_block
 from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
 from audioconv.detect.posterior_stage import PosteriorStage, row_posteriors
-from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.errors import DtypeError, ShapeError
 from audioconv.features import LogMel
 from audioconv.models.export.deployment import Deployment
 from audioconv.stage import Guard, GuardedStage
@@ -183,14 +183,7 @@ class FrameScorer:
         Returns
         -------
         deployment : Deployment
-
-        Raises
-        ------
-        ArgumentError
-            If classes may sound together: such files have a softmax.
         """
-        if self.multi_label:
-            raise ArgumentError("files for other machines have a softmax over the classes, and this model has sigmoids")
         return Deployment(
             self.network,
             models.network_input(self.network, self.mean).shape,
@@ -201,6 +194,7 @@ class FrameScorer:
             posteriors=self.posteriors,
             stream=self.stream,
             with_network=lambda network: replace(self, network=network).deployment(facts),
+            multi_label=self.multi_label,
             facts=facts,
         )
 

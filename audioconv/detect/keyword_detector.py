@@ -28,7 +28,6 @@ from audioconv.detect.stream import DetectorStream
 from audioconv.detect.training import DetectorTrainer
 from audioconv.detect.training_config import DetectorTraining
 from audioconv.errors import ArgumentError
-from audioconv.models.export.deployment import Deployment
 
 if TYPE_CHECKING:
     from audioconv.detect.evaluation import Evaluation, EvaluationSettings, Negatives
@@ -229,21 +228,9 @@ class KeywordDetector(DetectorEstimator):
         thresholds = self.thresholds_ if threshold is None else threshold
         return DetectorStream(self.scorer_, thresholds, sample_rate=sample_rate, **self._decision())
 
-    def deployment(self) -> Deployment:
-        """Return what `models.export_onnx` and `models.export_c` make files of.
-
-        Returns
-        -------
-        deployment : Deployment
-        """
-        check_is_fitted(self, "scorer_")
-        scorer = self.scorer_
-        told = [None if threshold == np.inf else float(threshold) for threshold in self.thresholds_]
-        facts = {
-            "kind": self._kind, "thresholds": told, "smoothing_s": SMOOTHING_S, "refractory_s": REFRACTORY_S,
-            "row_end": scorer.row_end, **self._decision(), "word_s": self.word_s_.tolist(),
-        }  # fmt: skip
-        return scorer.deployment(facts)
+    def _decision_facts(self) -> dict[str, Any]:
+        facts = {"smoothing_s": SMOOTHING_S, "refractory_s": REFRACTORY_S}
+        return facts | self._decision() | {"word_s": self.word_s_.tolist()}
 
     def calibrate(self, negatives: Sources, false_alarms_per_hour: float = 0.5) -> Self:
         """Choose the threshold of each word by sound that holds none of them.

@@ -210,6 +210,10 @@ class SoundEventDetector(DetectorEstimator):
             **decision.get_params(),
         )
 
+    def _decision_facts(self) -> dict[str, Any]:
+        lag_s = (self.training or SoundEventTraining()).lag_s
+        return (self.decision or SoundEventDecision()).get_params() | {"delay_s": lag_s}
+
     def stream(self, *, sample_rate: int | None = None, threshold: ArrayLike | None = None) -> SoundEventStream:
         """Make a stream that tells sound events when they have ended.
 

@@ -5,7 +5,7 @@ import pytest
 
 import audioconv as ac
 from tests.command import refused, run
-from tests.models_at_random import random_classifier, random_detector
+from tests.models_at_random import random_classifier, random_detector, random_sound_event_detector
 
 
 @pytest.fixture(scope="module")
@@ -13,6 +13,7 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     random_detector().save(folder / "words.safetensors")
     random_classifier().save(folder / "clips.safetensors")
+    random_sound_event_detector().save(folder / "events.safetensors")
     return folder
 
 
@@ -26,6 +27,12 @@ def test_onnx(models, tmp_path):
     assert "posteriors within " in second
     assert "exists and is not overwritten" in refused("export", models / "words.safetensors", tmp_path / "words.onnx")
     assert run("export", models / "words.safetensors", tmp_path / "words.onnx", "--force").exit_code == 0
+
+
+def test_sound_events(models, tmp_path):
+    done = run("export", models / "events.safetensors", tmp_path / "events.h")
+    assert done.exit_code == 0, done.output
+    assert '"kind": "SoundEventDetector"' in (tmp_path / "events.h").read_text()
 
 
 def test_int8(models, tmp_path):

@@ -15,7 +15,7 @@ from audioconv import models, nn
 from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.models.export.c_tables import quantised
 from tests.models.test_export_onnx import at_random, sound
-from tests.models_at_random import random_classifier, random_detector
+from tests.models_at_random import random_classifier, random_detector, random_sound_event_detector
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror"]
 SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"]
@@ -185,6 +185,15 @@ def test_classifiers(tmp_path, name):
     got = rows_in_c(tmp_path, sound(1.3)).reshape(-1, 2)
     assert len(got) > 5
     np.testing.assert_allclose(got, wanted[: len(got)], atol=1e-4)
+
+
+def test_sound_events_may_overlap(tmp_path):
+    model = random_sound_event_detector()
+    export = models.export_c(model, tmp_path / "words.h")
+    got = rows_in_c(tmp_path, sound(1.5)).reshape(-1, len(model.classes_))
+    assert len(got) > 10
+    np.testing.assert_allclose(got, model.scorer_.posteriors(sound(1.5))[: len(got)], atol=1e-4)
+    assert export.compiler is not None
 
 
 def test_int8(detector, tmp_path):

@@ -13,7 +13,7 @@ from audioconv import models, nn
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.models.export import onnx_check
 from audioconv.nn.ops import pointwise
-from tests.models_at_random import random_classifier, random_detector
+from tests.models_at_random import random_classifier, random_detector, random_sound_event_detector
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the packages onnx and onnxruntime")
 pytest.importorskip("onnxruntime", reason="ONNX files are checked in onnxruntime")
@@ -205,6 +205,17 @@ def test_a_detector_of_recordings_of_any_length(tmp_path):
     assert about["kind"] == "KeywordDetector"
     assert json.loads(about["sample_rate"]) == 16000
     assert json.loads(about["opset"]) == onnx.load(export.step.path).opset_import[0].version == 17
+
+
+def test_sound_events_may_overlap(tmp_path):
+    detector = random_sound_event_detector()
+    export = models.export_onnx(detector, tmp_path / "events.onnx")
+    wanted = detector.scorer_.posteriors(sound())
+    np.testing.assert_allclose(run(export.clip.path, sound()[None])[0], wanted, atol=1e-4)
+    got = stream_rows(export.step.path, sound())
+    np.testing.assert_allclose(got, wanted[: len(got)], atol=1e-4)
+    assert np.ptp(wanted) > 0.01
+    assert json.loads(metadata(export.step.path)["gap_s"]) == 0.6
 
 
 LEVELS = [{"top_db": 18.0, "offset": 1e-10}, {}, {"pcen": {"time_constant_s": 0.05}}, {"center": True, "top_db": 30.0}]

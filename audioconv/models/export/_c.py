@@ -186,7 +186,8 @@ class _Header:
             "FEATURES": model.features.n_features,
             "COSINES": int(isinstance(model.features, Mfcc)), "TOP_DB": int(log_mel.top_db is not None),
             "PCEN": int(log_mel.pcen is not None), "LABELS": len(model.labels),
-            "OUTPUTS": len(model.labels) + (not clips), "MOST_ROWS": self._most_rows,
+            "OUTPUTS": len(model.labels) + (not (clips or model.multi_label)), 
+            "MULTI_LABEL": int(model.multi_label), "MOST_ROWS": self._most_rows,
             "MEMORY": self.tables.memory, "SUMS": max(1, self.tables.sums), "VALUES": 1 + len(self.tables.nodes.nodes),
             "NODES": len(self.tables.nodes.nodes), "Y": self.tables.y, "CLIP_FRAMES": model.frames if clips else 0,
         }  # fmt: skip

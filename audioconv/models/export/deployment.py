@@ -47,13 +47,16 @@ class Deployment:
     with_network : callable
         Makes the deployment of the same model with another network.
     clip_length : int, in samples, optional
-        Of a model of clips; none if every row of a stream is scored, with a logit of the background before the labels.
+        Of a model of clips; none if every row of a stream is scored.
     absolute_features : tuple of LogMel
         Before levels are made relative, one for each pitch factor of test-time augmentation.
     shifts : tuple of int, in frames
         Of test-time augmentation.
     window_frames : int
         From one window of a stream to the next, of a model of clips.
+    multi_label : bool
+        Of rows of a stream: whether labels may be true together, each by its own logit. Otherwise there is a logit of
+        the background before theirs.
     facts : dict
         What else a file says of the model: JSON-serialisable.
     """
@@ -71,6 +74,7 @@ class Deployment:
     absolute_features: tuple[LogMel, ...] = ()
     shifts: tuple[int, ...] = (0,)
     window_frames: int = 1
+    multi_label: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

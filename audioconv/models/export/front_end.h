@@ -146,10 +146,14 @@ static inline int ac_step(ac_state *s, const float *samples, float *posteriors) 
     float row[AC_FEATURES], logits[AC_MOST_ROWS * AC_OUTPUTS];
     ac_features(s, s->energies, row);
     ac_push(s, row, logits, &rows);
+#if AC_MULTI_LABEL
+    for (int i = 0; i < rows * AC_LABELS; i++) posteriors[i] = ac_activated(logits[i], AC_SIGMOID);
+#else
     for (int r = 0; r < rows; r++) { /* the first of the logits is that of the background */
         ac_softmax(logits + r * AC_OUTPUTS, AC_OUTPUTS);
         for (int i = 0; i < AC_LABELS; i++) posteriors[r * AC_LABELS + i] = logits[r * AC_OUTPUTS + 1 + i];
     }
+#endif
 #endif
     return rows;
 }

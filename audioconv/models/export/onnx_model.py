@@ -40,7 +40,7 @@ def clip_graph(model: Deployment) -> OnnxWriter:
     flow = ClipFlow(writer, fixed=False)
     levels = front.clip_levels(front.clip_energies(samples, -1), -1)
     flow.put(nodes.x, front.network_input(levels))
-    posteriors = _row_posteriors(writer, add_network(flow, nodes))
+    posteriors = _row_posteriors(model, writer, add_network(flow, nodes))
     writer.output("posteriors", posteriors, ("clips", "rows", len(model.labels)))
     return writer
 
@@ -65,7 +65,7 @@ def step_graph(model: Deployment) -> Step:
     else:
         levels = front.step_levels(flow, value, energies)
         flow.put(nodes.x, front.network_input(levels), flow.pace(value))
-        posteriors = writer.add("Squeeze", _row_posteriors(writer, add_network(flow, nodes)), writer.whole(0))
+        posteriors = writer.add("Squeeze", _row_posteriors(model, writer, add_network(flow, nodes)), writer.whole(0))
         pace = flow.pace(nodes.y)
     writer.output("posteriors", posteriors, (pace.rows, len(model.labels)))
     flow.declare_outputs()
@@ -83,7 +83,9 @@ def _clip_posteriors(model: Deployment, nodes: NodeList, front: FrontEnd, energi
     return writer.add("Softmax", writer.add("ReduceMean", each, axes=[1], keepdims=0), axis=1)
 
 
-def _row_posteriors(writer: OnnxWriter, logits: str) -> str:
-    """Posteriors (clips, rows, labels) of logits (clips, 1 + labels, rows, 1): those of the background are left out."""
+def _row_posteriors(model: Deployment, writer: OnnxWriter, logits: str) -> str:
+    """Posteriors (clips, rows, labels) of logits (clips, labels, rows, 1); the background's come first, if any."""
     rows = writer.add("Transpose", writer.add("Squeeze", logits, writer.whole(3)), perm=[0, 2, 1])
+    if model.multi_label:
+        return writer.add("Sigmoid", rows)
     return writer.slice(writer.add("Softmax", rows, axis=2), 1, None, 2)
