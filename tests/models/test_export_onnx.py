@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 import audioconv as ac
 from audioconv import models, nn
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
-from audioconv.models.export import onnx_check
+from audioconv.models.export import c_tables, nodes, onnx_check, onnx_ops
 from audioconv.nn.ops import pointwise
+from audioconv.nn.ops.convolution import TransposedConvolutionSpec
+from audioconv.nn.ops.graph import OpSpec
 from tests.models_at_random import random_classifier, random_detector, random_sound_event_detector
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the packages onnx and onnxruntime")
@@ -137,6 +139,16 @@ def test_any_network(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("any") / "network.onnx"
     export = models.export_onnx(network, path, shape=(120, 3))  # is checked there
     assert export.step is not None, export.step_error
+
+
+def test_there_is_a_converter_for_every_op():
+    def below(kind):
+        return {kind, *(each for child in kind.__subclasses__() for each in below(child))}
+
+    specs = below(OpSpec) - {OpSpec, TransposedConvolutionSpec}  # which becomes two nodes
+    assert specs == set(onnx_ops.CONVERTERS)
+    assert specs - {nodes.PpvSpec} == set(c_tables.CONVERTERS)
+    assert tuple(pointwise.ACTIVATIONS) == nodes.ACTIVATIONS
 
 
 class OwnOp(nn.Layer):

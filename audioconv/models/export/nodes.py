@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from audioconv._typing import Array, IntArray
 
 
+ACTIVATIONS = "linear", "relu", "swish", "sigmoid"  # that the writers know
+
+
 @dataclass(frozen=True, eq=False)
 class Value:
     """A tensor between nodes: (time, freq, channels)."""
@@ -110,6 +113,9 @@ def _op_nodes(op: Op, values: dict[Tensor, Value], stream: bool) -> Iterator[Nod
     """The nodes of an op; its result is in `values` afterwards."""
     reads = tuple(values[tensor] for tensor in op.reads if tensor.per == CLIP)
     target = op.writes[0]
+    activation = getattr(op.spec, "activation", "linear")
+    if activation not in ACTIVATIONS:
+        raise ArgumentError(f"layer {op.layer} cannot be exported: {activation} is none of {', '.join(ACTIVATIONS)}")
     if op.spec is None:
         raise ArgumentError(f"layer {op.layer} cannot be exported: it adds an op of its own, {op!r}, of which nobody "
                             "knows how it is written in another language")  # fmt: skip

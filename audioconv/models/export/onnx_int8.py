@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -92,6 +94,18 @@ class Int8Result(Cost):
     float_size: int
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without onnxruntime's advice about a preprocessing, which would change the names of operators."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 class _Reader:
     """Gives onnxruntime one set of inputs after the other."""
 
@@ -114,12 +128,12 @@ def quantise(data: bytes, calibration: Calibration, step: StatesOf | None) -> tu
     with TemporaryDirectory(prefix="audioconv-") as folder:
         before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         before.write_bytes(onnx.shape_inference.infer_shapes(model).SerializeToString())
-        logging.getLogger().setLevel(logging.ERROR)  # it advises about a preprocessing that changes names
-        quantization.quantize_static(
-            str(before), str(after), _Reader(_inputs_of(plain, given, calibration.clips[::2], step)),
-            quant_format=quantization.QuantFormat.QDQ, per_channel=True, nodes_to_quantize=chosen,
-            op_types_to_quantize=list(OPERATORS), weight_type=quantization.QuantType.QInt8,
-        )  # fmt: skip
+        with _quiet():
+            quantization.quantize_static(
+                str(before), str(after), _Reader(_inputs_of(plain, given, calibration.clips[::2], step)),
+                quant_format=quantization.QuantFormat.QDQ, per_channel=True, nodes_to_quantize=chosen,
+                op_types_to_quantize=list(OPERATORS), weight_type=quantization.QuantType.QInt8,
+            )  # fmt: skip
         made = after.read_bytes()
     return made, _compared(plain, onnx_check.session(made), given, calibration, step, len(data))
 
