@@ -262,7 +262,6 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         )
         path = None if checkpoint is None else pathlib.Path(checkpoint)
         self._train(loader, task.class_weight, held_out, path)
-        self.statistics_ = training.feature_statistics(self.scorer_, loader, self.threads)
         if held_out is not None:
             self._calibrate(*held_out, noises, seed)
         return self
@@ -277,6 +276,12 @@ class KeywordClassifier(ClassifierMixin, PredictorMixin, NestedParameters):  # t
         self.history_, self.best_epoch_, self.interrupted_ = training.train_network(
             self, self.scorer_, loader, class_weight, held_out, checkpoint
         )
+        self.statistics_ = None
+        try:
+            if self.history_:
+                self.statistics_ = training.feature_statistics(self.scorer_, loader, self.threads)
+        except KeyboardInterrupt:  # a second one: the weights are worth more than what `adapt` needs
+            self.interrupted_ = True
 
     def _calibrate(self, clips: Float32Array, labels: Array, noises: list[Float32Array], seed: int) -> None:
         """Choose the threshold of detectors; Ctrl-C leaves the default, and the trained weights."""
