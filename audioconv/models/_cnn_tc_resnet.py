@@ -22,9 +22,10 @@ def cnn_tc_resnet(
     """Make a CNN-TC-ResNet: (batch, frames, features, 1) to logits (batch, classes).
 
     A front of three convolutions over time and frequency, of 5 x 5, 3 x 3 and 3 x 3 taps to 16, 24 and 32 channels,
-    which divide the frames by four and the bands by eight; one over all bands that are left, to 48 channels; two
-    residual blocks as of `tc_resnet8`, each of two convolutions of 9 taps in time, the second block with stride 2 and a
-    strided shortcut of one tap; the mean over time; dropout 0.5; a dense layer.
+    which divide the frames by four and the bands by eight; one as wide as the bands that are left, which stay as many,
+    to 48 channels; in each band two residual blocks as of `tc_resnet8`, each of two convolutions of 9 taps in time, the
+    second block with stride 2 and a strided shortcut of one tap; the mean over time and bands; dropout 0.5; a dense
+    layer.
     What the front learns holds at each pitch and vocal tract, because it is moved along frequency; TC-ResNet, whose
     channels are the bands, has to learn it for each of them from other speakers. No convolution has a bias, each is
     followed by batch norm, and the last layer has a bias: 105,004 parameters with 40 features and 12 classes.
