@@ -25,14 +25,13 @@ from audioconv.io import atomic_write, display_path, writable_path
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models.export import onnx_check
 from audioconv.models.export.c_tables import Tables, declaration, quantised
-from audioconv.models.export.deployment import Deployment
+from audioconv.models.export.deployment import Deployable, Deployment, deployment_of
 from audioconv.models.export.flows import Pace, paces, shortest_step
 from audioconv.models.export.onnx_int8 import Calibration, Cost, cost_of
 from audioconv.nn.layers.convolution import Convolution
 
 if TYPE_CHECKING:
     from audioconv._typing import Array, Path
-    from audioconv.models.export._onnx import Deployable
 
 FOLDER = PathObject(__file__).parent
 PROBE_S, HEARD_S = 0.1, 3.0  # what a header holds, and what it is repeated to
@@ -85,7 +84,7 @@ def export_c(
 
     Parameters
     ----------
-    model : KeywordClassifier or KeywordDetector
+    model : KeywordClassifier, KeywordDetector or SoundEventDetector
         Trained.
     path : path that ends in ".h"
     calibration : Calibration, optional
@@ -119,7 +118,7 @@ def export_c(
     if writable_path(target, ModelFileError).exists() and not overwrite:
         raise ModelFileError(f"{display_path(target)} exists and is not overwritten; give another name, or "
                              "overwrite=True (--force)")  # fmt: skip
-    plain = model.deployment()
+    plain = deployment_of(model)
     given = plain if calibration is None else plain.with_network(_int8_twin(plain.network))
     header = _Header(given, calibration is not None)
     text = _named(header.text(), target.stem)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as PathObject
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.io import atomic_write, display_path, writable_path
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models.export import onnx_check, onnx_model, onnx_network
-from audioconv.models.export.deployment import STREAM_FRAMES, Deployment
+from audioconv.models.export.deployment import STREAM_FRAMES, Deployable, Deployment, deployment_of
 from audioconv.models.export.nodes import network_nodes
 from audioconv.models.export.onnx_check import MOST_CUT, PROBE_S, StatesOf
 from audioconv.models.export.onnx_int8 import Calibration, Int8Result, quantise
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 
 SUFFIX, STEP_SUFFIX = ".onnx", ".step.onnx"
 NETWORK_FRAMES = 98  # of features that a network alone is checked with on a stream
-
-
-class Deployable(Protocol):
-    """A trained model that a file for other machines can be made of: a `KeywordClassifier` or a `KeywordDetector`."""
-
-    def deployment(self) -> Deployment:
-        """What such a file is made of."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -113,7 +105,7 @@ def export_onnx(
 
     Parameters
     ----------
-    model : KeywordClassifier, KeywordDetector, nn.Layer or MiniRocket
+    model : KeywordClassifier, KeywordDetector, SoundEventDetector, nn.Layer or MiniRocket
         Trained.
     path : path that ends in ".onnx"
     shape : tuple of int, optional
@@ -159,7 +151,7 @@ def export_onnx(
     else:
         if shape is not None:
             raise ArgumentError("shape is for a network alone; a trained model knows what it is given")
-        clip, step = _model_graphs(model.deployment())
+        clip, step = _model_graphs(deployment_of(model))
         step_error = None
     graphs = [clip] if step is None else [clip, step]
     files = [_written(graph, at, calibration) for graph, at in zip(graphs, paths, strict=False)]

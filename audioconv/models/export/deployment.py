@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from audioconv import nn
+from audioconv.errors import ArgumentError
 from audioconv.features import LogMel, Mfcc
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models.export.nodes import NodeList, network_nodes
@@ -102,3 +103,26 @@ class Deployment:
     def network_mean_std(self) -> tuple[Float32Array, Float32Array]:
         """Mean and factor of the standardisation: (x - mean) * factor."""
         return self.mean, np.float32(1) / self.std
+
+
+class Deployable(Protocol):
+    """A trained model that a file for other machines can be made of: a classifier or a detector."""
+
+    def deployment(self) -> Deployment:
+        """What such a file is made of."""
+        ...
+
+
+def deployment_of(model: Deployable) -> Deployment:
+    """What a trained model hands over.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no such model.
+    """
+    if not hasattr(model, "deployment"):
+        raise ArgumentError(
+            f"a trained KeywordClassifier, KeywordDetector or SoundEventDetector is wanted, not {model!r}"
+        )
+    return model.deployment()
