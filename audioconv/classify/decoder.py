@@ -15,6 +15,30 @@ REFRACTORY_S = 0.1
 REARM_RATIO = 0.6  # of its threshold, below which a word that was told can be told again (hysteresis)
 
 
+def checked_rows(rows: ArrayLike, labels: int) -> Array:
+    """Return rows of posteriors as the kernels of decoders take them.
+
+    Parameters
+    ----------
+    rows : float array, shape (rows, labels)
+    labels : int
+
+    Returns
+    -------
+    posteriors : float32 or float64 array, shape (rows, labels)
+
+    Raises
+    ------
+    ShapeError
+    """
+    posteriors = np.asarray(rows)
+    if posteriors.shape[1:] != (labels,) or posteriors.ndim != 2:
+        raise ShapeError(f"rows must have shape (rows, {labels}), not {posteriors.shape}")
+    if posteriors.dtype != np.float32 or not posteriors.flags.carray:  # a read-only array costs a call 1 us more
+        posteriors = np.array(posteriors, np.float64)
+    return posteriors
+
+
 class EventDecoder:
     """Decode posteriors, row by row, to events. The events are the same at any cut of the rows.
 
@@ -145,11 +169,7 @@ class EventDecoder:
         ShapeError
             The decoder stays as it was.
         """
-        posteriors = np.asarray(rows)
-        if posteriors.shape[1:] != (len(self.labels),) or posteriors.ndim != 2:
-            raise ShapeError(f"rows must have shape (rows, {len(self.labels)}), not {posteriors.shape}")
-        if posteriors.dtype != np.float32 or not posteriors.flags.carray:  # a read-only array costs a call 1 us more
-            posteriors = np.array(posteriors, np.float64)
+        posteriors = checked_rows(rows, len(self.labels))
         found, begin = [], 0
         while begin < len(posteriors):
             begin = next_event(posteriors, begin, self._limits, self._recent, self._means, self._marks, self._state,

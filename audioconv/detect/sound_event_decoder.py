@@ -7,8 +7,9 @@ import numpy as np
 
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import number, one_for_each
+from audioconv.classify.decoder import checked_rows
 from audioconv.classify.detections import Detection
-from audioconv.errors import ArgumentError, ShapeError
+from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime.events import ACTIVITY, ENDED, RUN, RUN_SUM, next_activity
 
 RELEASE_RATIO = 0.5  # the lower threshold, as a share of the upper one
@@ -121,11 +122,7 @@ class SoundEventDecoder:
         ShapeError
             The decoder stays as it was.
         """
-        posteriors = np.asarray(rows)
-        if posteriors.shape[1:] != (len(self.labels),) or posteriors.ndim != 2:
-            raise ShapeError(f"rows must have shape (rows, {len(self.labels)}), not {posteriors.shape}")
-        if posteriors.dtype != np.float32 or not posteriors.flags.carray:
-            posteriors = np.array(posteriors, np.float64)
+        posteriors = checked_rows(rows, len(self.labels))
         found, begin = [], 0
         while begin < len(posteriors):
             begin = next_activity(posteriors, begin, self._limits, self._recent, self._means, self._runs, self._sums,
