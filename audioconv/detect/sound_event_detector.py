@@ -58,7 +58,7 @@ class SoundEventDecision(Settings):
     SoundEventDecision(gap_s=1.0)
     """
 
-    smoothing_s: float = 0.28
+    smoothing_s: float = 0.12
     min_duration_s: float = 0.2
     gap_s: float = 0.6
 

@@ -127,7 +127,7 @@ class SoundEventTraining(RoundsTraining):
 
     rounds: int = 2
     stretches: int = 1600
-    steps: int = 2000
+    steps: int = 1200
     batch_size: int = 8
     learning_rate: float = 0.008
     stretch_s: float = 10.0
