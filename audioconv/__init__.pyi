@@ -16,7 +16,9 @@ from audioconv.detect import KeywordDetector as KeywordDetector
 from audioconv.detect import SoundEventDetector as SoundEventDetector
 from audioconv.detect import mix_events as mix_events
 from audioconv.enhance import Denoise as Denoise
+from audioconv.enhance import NeuralDenoise as NeuralDenoise
 from audioconv.enhance import denoise as denoise
+from audioconv.enhance import neural_denoise as neural_denoise
 from audioconv.errors import ArgumentError as ArgumentError
 from audioconv.errors import AudioconvError as AudioconvError
 from audioconv.errors import AudioFileError as AudioFileError

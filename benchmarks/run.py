@@ -11,6 +11,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     upfirdn   up- and down-sampling, against SciPy
     convolve2d  a spectrogram, against OpenCV, SciPy and PyTorch
     denoise   the spectral gate, against noisereduce; needs AUDIOCONV_DATA
+    neural_denoise  speech by the network, the gate, noisereduce and RNNoise; needs AUDIOCONV_DATA
     stream    streams block by block and in one call, against zita-convolver and pedalboard; a chain
     live      a sound card while Python is busy; needs jackd
     layers    layers of networks, against PyTorch
@@ -25,7 +26,8 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     events    sound events in time, by sed_eval and psds_eval; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
-PyTorch, pedalboard, OpenCV and noisereduce (`pip install torch pedalboard opencv-python-headless noisereduce`), FFTW
+PyTorch, pedalboard, OpenCV, noisereduce, RNNoise and scores of speech (`pip install torch pedalboard
+opencv-python-headless noisereduce pyrnnoise pesq pystoi`), FFTW
 (gcc and Debian's libfftw3-dev) and zita-convolver (g++ and Debian's libzita-convolver-dev) are taken if they are there;
 so are sed_eval and psds_eval (`pip install sed_eval psds_eval "pandas<3"`), and openWakeWord and microWakeWord
 (`pip install pyopen-wakeword pymicro-wakeword`; Debian's espeak-ng and flite).
@@ -51,6 +53,7 @@ NAMES = (
     "upfirdn",
     "convolve2d",
     "denoise",
+    "neural_denoise",
     "stream",
     "live",
     "layers",
@@ -94,9 +97,13 @@ if __name__ == "__main__":
     )
     parser.add_argument("--keep", metavar="FOLDER", help="clips, words, events: where to keep the models")
     parser.add_argument(
+<<<<<<< HEAD
         "--quick",
         action="store_true",
         help="clips, words, adapt, events: trainings of seconds, to see that all of it runs",
+=======
+        "--quick", action="store_true", help="clips, words, adapt, neural_denoise: seconds, to see that all of it runs"
+>>>>>>> ce7cea6 (Speech without its noise by a network that masks spectra: stage with a compiled step, training, model file, command, chains in files)
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

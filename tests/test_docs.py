@@ -45,7 +45,9 @@ def chains(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_its_chains_in_files_serve_mono_and_stereo(chains, channels, tmp_path):
-    anywhere, for_files = chains
+    anywhere, denoising, for_files = chains
+    stages = ac.read_chain(denoising, 16000, channels=channels).stages
+    assert [type(stage).__name__ for stage in stages] == ["NeuralDenoise", "Denoise"]
     chain = ac.read_chain(anywhere, 48000, channels=channels)
     assert (chain.channels, chain.out_channels, chain.rate_in, chain.rate_out) == (channels, 2, 48000, 48000)
     assert chain.compiled_step()  # a sound card can run it
@@ -72,7 +74,7 @@ def run_limited(x):
 @pytest.mark.skipif(not JIT_ENABLED, reason="a C callback needs compiled code")
 @pytest.mark.skipif(jack.missing() is not None, reason=str(jack.missing()))
 def test_its_chain_in_a_file_plays_live(chains):
-    anywhere, for_files = chains
+    anywhere, _, for_files = chains
     with jack.server():
         for channels in (1, 2):
             played = run("live", "--chain", anywhere, "--channels", channels, "--seconds", 0.2)

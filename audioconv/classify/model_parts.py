@@ -16,7 +16,7 @@ from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.features import KINDS, LogMel, Mfcc
 from audioconv.io.stored_settings import StoredSettings
 
-MODEL_KINDS = ("KeywordClassifier", "KeywordDetector", "SoundEventDetector")
+MODEL_KINDS = ("KeywordClassifier", "KeywordDetector", "SoundEventDetector", "NeuralDenoise")
 NETWORK = "network."  # begins the names of the network's arrays
 SAMPLE_RATES = 100, 768_000
 MOST_LABELS = 10_000

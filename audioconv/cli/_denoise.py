@@ -1,7 +1,8 @@
 """audioconv denoise: a sound file without its noise."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,11 +16,28 @@ if TYPE_CHECKING:
     from audioconv.io.paths import PathOrFile
 
 
+class Method(StrEnum):
+    """How noise is told from the rest."""
+
+    network = "network"
+    gate = "gate"
+
+
+DEFAULT = Method.gate  # which is better on validation readers: docs/results.md, "Noise"
+
+
 def denoise(
     source: Annotated[str, typer.Argument(metavar="IN", help="Sound file with noise; - is standard input.")],
     target: Annotated[
         str, typer.Argument(metavar="OUT", help="Sound file to write, as its suffix says; - is standard output.")
     ],
+    method: Annotated[
+        Method | None,
+        typer.Option(help="A spectral gate for all sounds, by default, or a network that knows speech."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network of a file, as train_denoiser makes it.")
+    ] = None,
     noise: Annotated[
         str | None,
         typer.Option(metavar="START-END", help="A stretch of IN with nothing but the noise, in seconds, as 0.2-1.5."),
@@ -27,13 +45,18 @@ def denoise(
     noise_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A sound file with nothing but the noise.")
     ] = None,
-    reduction: Annotated[float, typer.Option(min=0, max=200, metavar="DB", help="Attenuation of the noise.")] = 30.0,
+    reduction: Annotated[
+        float | None,
+        typer.Option(min=0, max=200, metavar="DB", help="Attenuation of the noise: 40 by the network, 30 by the gate."),
+    ] = None,
     threshold: Annotated[
-        float, typer.Option(min=-20, max=60, metavar="DB", help="What is less than so far above the noise is gated.")
-    ] = 4.0,
+        float | None,
+        typer.Option(min=-20, max=60, metavar="DB", help="Gate: what is less than so far above the noise; 4."),
+    ] = None,
     memory: Annotated[
-        float, typer.Option(min=0.1, max=60, metavar="S", help="How far back the noise is estimated from.")
-    ] = 1.5,
+        float | None,
+        typer.Option(min=0.1, max=60, metavar="S", help="Gate: how far back the noise is estimated from; 1.5."),
+    ] = None,
     subtype: Annotated[
         str | None, typer.Option(metavar="TYPE", help="Sample type of OUT: PCM_16, PCM_24, FLOAT, ...")
     ] = None,
@@ -41,20 +64,22 @@ def denoise(
     partial: Partial = False,
     force: Force = False,
 ) -> None:
-    """Remove the noise of a file by a spectral gate.
+    """Remove the noise of a file.
 
-    Without --noise or --noise-file the noise is estimated as it goes, from the softest moments of the last --memory
-    seconds (minimum statistics), so that it may slowly change; a noise profile from one of them is better where the
-    noise stays alike. The file
-    is processed block by block, so that it may be longer than memory. Tags and the like are kept where OUT can hold
-    them.
+    The gate estimates the noise as it goes, from the softest moments of the last --memory seconds (minimum
+    statistics); a profile from --noise or --noise-file is better where the noise stays alike. The network, --method
+    network, is for speech; music and machines are noise to it.
+
+    The file is processed block by block, so that it may be longer than memory. Tags and the like are kept where OUT can
+    hold them.
     """
     from audioconv import io
-    from audioconv.enhance import Denoise
     from audioconv.stream import process_file
 
     if noise is not None and noise_file is not None:
         raise ArgumentError("--noise and --noise-file both say what the noise is; one of them is wanted")
+    of_gate = {"--noise": noise, "--noise-file": noise_file, "--threshold": threshold, "--memory": memory}
+    by_gate = _by_gate(method, model, [name for name, value in of_gate.items() if value is not None])
     with sound_source(source) as sound:
         about = io.info(sound, partial=partial)
         known = None
@@ -62,17 +87,36 @@ def denoise(
             known = _stretch(sound, about, noise, partial)
         elif noise_file is not None:
             known = _alone(noise_file, about, partial)
-        gate = Denoise(
-            about.sample_rate, noise=known, reduction_db=reduction, threshold_db=threshold, memory_s=memory,
-            channels=about.channels,
-        )  # fmt: skip
+        given = {"noise": known, "threshold_db": threshold, "memory_s": memory, "reduction_db": reduction}
+        stage, told = _stage(by_gate, about, model, {name: v for name, v in given.items() if v is not None})
         out, encoding, form = sound_target(target, force, subtype, format)
         with speed_bar(f"denoising {io.display_name(sound)}", about.sample_rate) as progress:
             done = process_file(
-                sound, out, gate, subtype=encoding, format=form, partial=partial, overwrite=force, progress=progress
+                sound, out, stage, subtype=encoding, format=form, partial=partial, overwrite=force, progress=progress
             )
     warn_clipped(out, done, f"they were near it in {io.display_name(sound)}")
-    say_written(out, done, ["noise profile given" if known is not None else "noise estimated"])
+    say_written(out, done, [told])
+
+
+def _by_gate(method: Method | None, model: Path | None, of_gate: list[str]) -> bool:
+    """Whether the gate is wanted: in so many words, by options of its own (named), or by default."""
+    taken = method or (Method.network if model else Method.gate if of_gate else DEFAULT)
+    if taken is Method.network and of_gate:
+        raise ArgumentError(f"{of_gate[0]} is of the gate, and the network is wanted; one of them is possible")
+    if taken is Method.gate and model is not None:
+        raise ArgumentError("--model is a network, and --method gate is wanted; one of them is possible")
+    return taken is Method.gate
+
+
+def _stage(by_gate: bool, about: "Info", model: Path | None, given: dict[str, Any]) -> "tuple[Any, str]":
+    """The stage, and what to say of it."""
+    from audioconv.enhance import Denoise, NeuralDenoise
+
+    if by_gate:
+        known = "noise profile given" if "noise" in given else "noise estimated"
+        return Denoise(about.sample_rate, channels=about.channels, **given), f"by the spectral gate, {known}"
+    stage = NeuralDenoise(about.sample_rate, model=model, channels=about.channels, **given)
+    return stage, "by the network for speech" if model is None else f"by the network of {model}"
 
 
 def _stretch(source: "PathOrFile", about: "Info", words: str, partial: bool) -> "FloatArray":

@@ -14,6 +14,7 @@ _KINDS = {
     "KeywordDetector": "words in streams",
     "KeywordClassifier": "clips",
     "SoundEventDetector": "sounds in streams, from when to when",
+    "NeuralDenoise": "speech without its noise",
 }
 _WIDTH = 100  # where the output is no terminal
 _MOST_ITEMS = 20  # of a list that are shown; all with --json
@@ -75,13 +76,14 @@ def _sound_info(file: str, partial: bool) -> dict[str, Any]:
 def _rows_of_model(about: dict[str, Any]) -> list[tuple[str, object]]:
     """Name and value of each line, in the order in which somebody asks."""
     card, parity, history = about["card"], about["parity"], about["history"]
+    labels, of_probe = about.get("labels", []), "posteriors" if "labels" in about else "gains"
     within = f"{parity['deviation']:.1g} (limit {parity['limit']:g})"
     rows: list[tuple[str, object]] = [
         ("file", f"{about['file']}, {about['bytes']:,} bytes"),
         ("kind", f"{about['kind']}: {_KINDS[about['kind']]}"),
         ("model", f"{about['model']}, {about['weights']:,} weights"),
-        ("parity", f"this installation gives the posteriors of where the model was made, within {within}"),
-        ("labels", "\n".join(f"{label['label']}: {_of_label(label)}" for label in about["labels"])),
+        ("parity", f"this installation gives the {of_probe} of where the model was made, within {within}"),
+        *([("labels", "\n".join(f"{label['label']}: {_of_label(label)}" for label in labels))] if labels else []),
         *((name, text) for name, text in card.items() if name != "facts" and text),
         ("recorded", "\n".join(f"{name}: {_line(fact)}" for name, fact in card["facts"].items())),
     ]

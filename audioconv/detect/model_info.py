@@ -14,6 +14,7 @@ from audioconv.detect.estimator import DetectorEstimator
 from audioconv.detect.keyword_detector import KeywordDetector
 from audioconv.detect.serialization import stored_kind
 from audioconv.detect.sound_event_detector import SoundEventDetector
+from audioconv.enhance import denoiser_model
 from audioconv.io import model_file
 
 DETECTORS: dict[str, type[DetectorEstimator]] = {kind._kind: kind for kind in (KeywordDetector, SoundEventDetector)}
@@ -30,8 +31,8 @@ def model_info(path: Path) -> dict[str, Any]:
     -------
     info : dict
         JSON-serialisable: the settings of the file, and of each label its threshold (None if it is never told) and, if
-        known, its mean duration; how many weights there are; and by how much the posteriors of the probe differ from
-        those of where the model was made (parity).
+        known, its mean duration (a denoiser has no labels); how many weights there are; and by how much the posteriors
+        of the probe differ from those of where the model was made (parity).
 
     Raises
     ------
@@ -45,6 +46,11 @@ def model_info(path: Path) -> dict[str, Any]:
     >>> info["kind"], [word["label"] for word in info["labels"]]
     ('KeywordDetector', ['down', 'go', 'left', 'no', 'right', 'stop', 'up', 'yes'])
     """
+    stored = model_file.load_settings(path)
+    if stored.get("kind") == denoiser_model.KIND:
+        denoiser = denoiser_model.DenoiserModel.load(path)
+        parity = {"deviation": denoiser.parity, "limit": PARITY}
+        return _of_file(path) | stored | {"model": "mask_unet", "weights": denoiser.weights, "parity": parity}
     model: DetectorEstimator | KeywordClassifier
     kind = DETECTORS.get(stored_kind(path))
     if kind is not None:
@@ -54,12 +60,10 @@ def model_info(path: Path) -> dict[str, Any]:
         model = KeywordClassifier.load(path)
         thresholds, limit = _thresholds(model), parity_of(model.scorer_)
     word_s = model.word_s_.tolist() if isinstance(model, KeywordDetector) else [None] * len(model.classes_)
-    stored = model_file.load_settings(path)
     del stored["dtype"]
     labels = zip(stored.pop("classes"), thresholds.tolist(), word_s, strict=True)
     return {
-        "file": os.fspath(path),
-        "bytes": os.stat(path).st_size,
+        **_of_file(path),
         **stored,
         "labels": [
             {"label": label, "threshold": threshold if threshold <= 1 else None, "word_s": seconds}
@@ -68,6 +72,10 @@ def model_info(path: Path) -> dict[str, Any]:
         "weights": sum(array.size for array in model.scorer_.network.parameters().values()),
         "parity": {"deviation": model.parity_, "limit": limit},
     }
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    return {"file": os.fspath(path), "bytes": os.stat(path).st_size}
 
 
 def _thresholds(classifier: KeywordClassifier) -> Array:

@@ -21,6 +21,7 @@ from audioconv.models._cnn_tc_resnet import cnn_tc_resnet
 from audioconv.models._ds_cnn import ds_cnn_s
 from audioconv.models._ds_tcn import ds_tcn
 from audioconv.models._frame_ds_tcn import TRAINING_ROW, frame_ds_tcn
+from audioconv.models._mask_unet import mask_unet
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models._mlp import mlp
 from audioconv.models._sed_tcn import sed_tcn
@@ -44,6 +45,7 @@ __all__ = [
     "export_c",
     "export_onnx",
     "frame_ds_tcn",
+    "mask_unet",
     "mlp",
     "network_input",
     "resolve_frame_model",

@@ -3,6 +3,7 @@
 import inspect
 import tomllib
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -22,8 +23,11 @@ from audioconv.stream.resample import Quality, Resample
 from audioconv.stream.responses import read_response
 from audioconv.stream.steps import channels_after
 
+# what is made further up, by a function of that name: loaded when a file asks for it
+_ELSEWHERE = {"denoise": "audioconv.enhance.chain_stages", "neural_denoise": "audioconv.enhance.chain_stages"}
 
-class _Place(NamedTuple):
+
+class Place(NamedTuple):
     """What a stage in a chain is made for."""
 
     folder: Path  # of the file
@@ -46,6 +50,8 @@ def read_chain(path: PathLike, sample_rate: int, channels: int) -> Chain:
         - matrix_mixer: matrix, a row for each channel in; or channels: as many of one channel, one as the mean of all
         - limiter: threshold_db, look_ahead_ms, release_ms
         - resample: rate_out; quality
+        - denoise: the spectral gate; threshold_db, reduction_db, memory_s
+        - neural_denoise: the network for speech; reduction_db; model, a file beside the TOML file
     sample_rate : int, in Hz
     channels : int
         Of the signal that it will get.
@@ -73,7 +79,7 @@ def read_chain(path: PathLike, sample_rate: int, channels: int) -> Chain:
     -6.0
     """
     file = Path(path)
-    place, stages = _Place(file.parent, sample_rate, channels), list[Any]()
+    place, stages = Place(file.parent, sample_rate, channels), list[Any]()
     for number, table in enumerate(_tables(file), 1):
         try:
             stage = _stage(table, place)
@@ -101,11 +107,12 @@ def _tables(path: Path) -> list[dict[str, Any]]:
     return tables
 
 
-def _stage(table: dict[str, Any], place: _Place) -> Any:
+def _stage(table: dict[str, Any], place: Place) -> Any:
     kind = table.pop("type", None)
-    if not (isinstance(kind, str) and kind in _TYPES):
-        raise ArgumentError(f"type must be one of {_listed(_TYPES)}, not {kind!r}")
-    make = _TYPES[kind]
+    known = [*_TYPES, *_ELSEWHERE]
+    if kind not in known:
+        raise ArgumentError(f"type must be one of {_listed(known)}, not {kind!r}")
+    make = _TYPES.get(kind) or getattr(import_module(_ELSEWHERE[kind]), kind)
     keys = {name: key for name, key in inspect.signature(make).parameters.items() if name != "place"}
     if unknown := set(table) - set(keys):
         raise ArgumentError(f"{kind} has no {_listed(sorted(unknown))}; it has {_listed(keys)}")
@@ -142,19 +149,19 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def _gain(place: _Place, gain_db: float) -> Gain:
+def _gain(place: Place, gain_db: float) -> Gain:
     return Gain(gain_db, channels=place.channels)
 
 
-def _biquad(place: _Place, kind: Kind, frequency_hz: float, q: float = 0.5**0.5, gain_db: float = 0.0) -> Biquad:
+def _biquad(place: Place, kind: Kind, frequency_hz: float, q: float = 0.5**0.5, gain_db: float = 0.0) -> Biquad:
     return Biquad.design(kind, place.sample_rate, frequency_hz, q=q, gain_db=gain_db, channels=place.channels)
 
 
-def _sections(place: _Place, sos: list[Any]) -> Biquad:
+def _sections(place: Place, sos: list[Any]) -> Biquad:
     return Biquad(sos, channels=place.channels)
 
 
-def _convolver(place: _Place, ir: str, wet: float = 1.0, true_stereo: bool = False) -> Chain | DryWet:
+def _convolver(place: Place, ir: str, wet: float = 1.0, true_stereo: bool = False) -> Chain | DryWet:
     path = place.folder / ir
     stage = read_response(path, place.sample_rate, place.channels, true_stereo=true_stereo).stage
     if wet == 1:
@@ -166,7 +173,7 @@ def _convolver(place: _Place, ir: str, wet: float = 1.0, true_stereo: bool = Fal
     return Chain([MatrixMixer([[1.0] * stage.out_channels]), DryWet(wide, wet)])
 
 
-def _matrix_mixer(place: _Place, matrix: list[Any] | None = None, channels: int | None = None) -> MatrixMixer:
+def _matrix_mixer(place: Place, matrix: list[Any] | None = None, channels: int | None = None) -> MatrixMixer:
     if channels is not None and matrix is None:
         return MatrixMixer(_usual_mix(place.channels, whole(channels, "channels")))
     if matrix is None or channels is not None:
@@ -187,14 +194,12 @@ def _usual_mix(before: int, after: int) -> Any:
                         f"matrix says what is wanted else")  # fmt: skip
 
 
-def _limiter(
-    place: _Place, threshold_db: float = -1.0, look_ahead_ms: float = 1.5, release_ms: float = 50.0
-) -> Limiter:
+def _limiter(place: Place, threshold_db: float = -1.0, look_ahead_ms: float = 1.5, release_ms: float = 50.0) -> Limiter:
     times = {"look_ahead_ms": look_ahead_ms, "release_ms": release_ms}
     return Limiter(threshold_db, sample_rate=place.sample_rate, channels=place.channels, **times)
 
 
-def _resample(place: _Place, rate_out: int, quality: Quality = "HQ") -> Resample:
+def _resample(place: Place, rate_out: int, quality: Quality = "HQ") -> Resample:
     return Resample(place.sample_rate, rate_out, channels=place.channels, quality=quality)
 
 

@@ -1,4 +1,4 @@
-"""audioconv denoise: the gate of `Denoise` over files of any format, length and number of channels."""
+"""audioconv denoise: the network and the gate over files of any format, length and number of channels."""
 
 import os
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv.enhance.denoiser_model import SHIPPED
 from audioconv.io import info
 from tests.command import refused, run
 
@@ -26,10 +27,16 @@ def source(tmp_path, noisy):
 
 
 def test_the_file_is_what_the_function_makes_of_it(tmp_path, source, noisy):
-    result = run("denoise", source, tmp_path / "clean.wav")
-    assert result.exit_code == 0, result.output
-    assert result.stdout.rstrip().endswith("FLOAT, noise estimated")
-    assert np.array_equal(ac.read(tmp_path / "clean.wav").samples, ac.denoise(noisy, RATE))
+    for more, says, expected in (
+        ([], "by the spectral gate, noise estimated", ac.denoise(noisy, RATE)),
+        (["--method", "network"], "by the network for speech", ac.neural_denoise(noisy, RATE)),
+        (["--model", SHIPPED, "--reduction", 12], f"of {SHIPPED}", ac.neural_denoise(noisy, RATE, reduction_db=12)),
+        (["--memory", 3], "by the spectral gate, noise estimated", ac.denoise(noisy, RATE, memory_s=3)),
+    ):
+        result = run("denoise", source, tmp_path / "clean.wav", "--force", *more)
+        assert result.exit_code == 0, result.output
+        assert says in result.stdout.replace("\n", "")
+        assert np.array_equal(ac.read(tmp_path / "clean.wav").samples, expected)
 
 
 def test_a_stretch_says_what_the_noise_is(tmp_path, source, noisy):
@@ -82,6 +89,10 @@ def test_format_and_channels_are_kept(tmp_path, noisy):
         (["--noise", "0-1", "--noise-file", "x.wav"], "one of them"),
         (["--noise-file", "missing.wav"], "missing.wav does not exist"),
         (["--subtype", "PCM_99"], "PCM_99"),
+        (["--noise", "0-1", "--method", "network"], "--noise is of the gate"),
+        (["--noise", "0-1", "--model", str(SHIPPED)], "--noise is of the gate"),
+        (["--method", "gate", "--model", str(SHIPPED)], "--model is a network"),
+        (["--model", "missing.safetensors"], "missing.safetensors"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_an_older_file_stays(tmp_path, source, more, says):
@@ -99,7 +110,9 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
 def test_help_names_the_options():
     result = run("denoise", "--help")
     assert result.exit_code == 0
-    options = "--noise --noise-file --reduction --threshold --memory --subtype --format --partial --force"
+    options = (
+        "--method --model --noise --noise-file --reduction --threshold --memory --subtype --format --partial --force"
+    )
     for option in options.split():
         assert option in result.stdout
 

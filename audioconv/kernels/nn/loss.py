@@ -3,7 +3,7 @@
 Everything is computed in float64, because outputs are few.
 """
 
-from math import exp, log, log1p
+from math import exp, log, log1p, log10, sqrt
 
 import numpy as np
 
@@ -108,4 +108,68 @@ def mean_squared_error(instruction, segments, like, clip, clips, micro_batch, th
             error = np.float64(outputs[i + c]) - np.float64(targets[j + c])
             total += weights[b] * error * error
             gradient[k + c] = 2.0 * weights[b] * error
+    loss[0] = total
+
+
+# Of the loss of a mask: how much magnitudes, complex numbers and a decibel of the expanded spectrum's error count, and
+# how far below the target an error may be before it counts no more.
+MAGNITUDE, COMPLEX, DECIBEL, LEAST_ERROR = 0.7, 0.3, 0.02, 1e-4
+
+
+@part
+def _masked(outputs, i, targets, j):
+    """A bin of the masked spectrum and of its target, each with its magnitude."""
+    re, im, x, y = (
+        np.float64(outputs[i]),
+        np.float64(outputs[i + 1]),
+        np.float64(targets[j]),
+        np.float64(targets[j + 1]),
+    )
+    u, v = re * x - im * y, re * y + im * x
+    s, t = np.float64(targets[j + 2]), np.float64(targets[j + 3])
+    return u, v, sqrt(u * u + v * v), s, t, sqrt(s * s + t * t)
+
+
+@part
+def _mask_errors(instruction, outputs, targets, b):
+    """Sums over the bins of a clip: power, complex and magnitude error, power and error of expanded spectra."""
+    bins = instruction[LOSS.time] * instruction[LOSS.freq]
+    power, error, magnitude_error, expanded, expanded_error = 0.0, 0.0, 0.0, 0.0, 0.0
+    for n in range(b * bins, (b + 1) * bins):
+        _, i, j, _ = _offsets(instruction, LOSS, n)
+        u, v, r, s, t, q = _masked(outputs, i, targets, j)
+        power += q * q
+        error += (u - s) * (u - s) + (v - t) * (v - t)
+        magnitude_error += (r - q) * (r - q)
+        expanded += q**6
+        d, e = u * r * r - s * q * q, v * r * r - t * q * q
+        expanded_error += d * d + e * e
+    return power + 1e-9, error, magnitude_error, expanded + 1e-30, expanded_error
+
+
+@op_kernel(LOSS)
+def spectral_mask(instruction, segments, like, clip, clips, micro_batch, thread):
+    """The error of masked spectra relative to the clean ones: of magnitudes, of complex numbers, and in decibels.
+
+    outputs (time, freq, 2): masks; targets (time, freq, 4): noisy and clean spectra, both compressed to cube roots.
+    """
+    outputs, targets, weights, gradient, loss = _operands(instruction, segments, like, (clip, clips, micro_batch))
+    bins, total = instruction[LOSS.time] * instruction[LOSS.freq], 0.0
+    for b in range(clips):
+        power, error, magnitude_error, expanded, expanded_error = _mask_errors(instruction, outputs, targets, b)
+        distance = expanded_error + LEAST_ERROR * expanded
+        total += weights[b] * (
+            (COMPLEX * error + MAGNITUDE * magnitude_error) / power + 10 * DECIBEL * log10(distance / expanded)
+        )
+        share, slope = 2 * weights[b] / power, 20 / log(10.0) * DECIBEL * weights[b] / distance
+        for n in range(b * bins, (b + 1) * bins):
+            _, i, j, k = _offsets(instruction, LOSS, n)
+            u, v, r, s, t, q = _masked(outputs, i, targets, j)
+            along = MAGNITUDE * (r - q) / (r + 1e-12)
+            g, h = share * (COMPLEX * (u - s) + along * u), share * (COMPLEX * (v - t) + along * v)
+            d, e = slope * (u * r * r - s * q * q), slope * (v * r * r - t * q * q)
+            radial = 2 * (u * d + v * e)
+            g, h = g + r * r * d + radial * u, h + r * r * e + radial * v
+            x, y = np.float64(targets[j]), np.float64(targets[j + 1])
+            gradient[k], gradient[k + 1] = x * g + y * h, x * h - y * g
     loss[0] = total

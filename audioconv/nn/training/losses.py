@@ -98,13 +98,18 @@ class Loss(Settings):
         program.run(arrays)
         return float(losses[0]), gradient
 
+    def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a clip's targets, from that of its outputs."""
+        return shape
+
     def _arrays(self, channels: int) -> list[Array]:
         """Arrays that the op kernel takes beyond targets and weights of clips."""
         return []
 
     def _build(self, graph: Graph, outputs: Tensor) -> Tensor:
         """Add the loss to a graph and return the gradient of the outputs; "loss" gets the loss of each micro-batch."""
-        targets, weights = graph.placeholder("targets", outputs.shape), graph.placeholder("weights", (1,))
+        targets = graph.placeholder("targets", self._target_shape(outputs.shape))
+        weights = graph.placeholder("weights", (1,))
         total = graph.placeholder("loss", (1,), MICRO_BATCH, accumulator=True)
         more = [graph.array(array) for array in self._arrays(outputs.shape[-1])]
 
@@ -297,6 +302,10 @@ class BinaryCrossEntropy(Loss):
     def _prepare(self, targets: ArrayLike, outputs: Array) -> tuple[Array, Array]:
         targets, weights = super()._prepare(targets, outputs)
         return targets, weights / targets.shape[-1] if self.reduction == "mean" else weights
+
+    def _target_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a clip's targets, from that of its outputs."""
+        return shape
 
     def _arrays(self, channels: int) -> list[Array]:
         weights = np.ones(1) if self._pos_weight is None else self._pos_weight
