@@ -97,13 +97,9 @@ if __name__ == "__main__":
     )
     parser.add_argument("--keep", metavar="FOLDER", help="clips, words, events: where to keep the models")
     parser.add_argument(
-<<<<<<< HEAD
         "--quick",
         action="store_true",
-        help="clips, words, adapt, events: trainings of seconds, to see that all of it runs",
-=======
-        "--quick", action="store_true", help="clips, words, adapt, neural_denoise: seconds, to see that all of it runs"
->>>>>>> ce7cea6 (Speech without its noise by a network that masks spectra: stage with a compiled step, training, model file, command, chains in files)
+        help="clips, words, adapt, events, neural_denoise: seconds, to see that all of it runs",
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
