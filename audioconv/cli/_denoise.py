@@ -23,7 +23,7 @@ class Method(StrEnum):
     gate = "gate"
 
 
-DEFAULT = Method.gate  # which is better on validation readers: docs/results.md, "Noise"
+DEFAULT = Method.gate  # on speech the network is no better yet, and it spoils music: docs/results.md, "Noise"
 
 
 def denoise(
