@@ -86,13 +86,17 @@ class FeatureStatistics:
         features : float array, shape (examples, channels)
         targets : int array, shape (examples,)
         classes : int
-            Of which each is there.
         background : int, optional
             The class of what is no word; if there is none, the examples are of all classes.
 
         Returns
         -------
         statistics : FeatureStatistics
+
+        Raises
+        ------
+        ArgumentError
+            If a class has no features, or features hardly differ within classes, so that nothing follows from them.
         """
         groups = [features[targets == c].astype(np.float64) for c in range(classes)]
         if not all(map(len, groups)):
@@ -121,6 +125,16 @@ class FeatureStatistics:
         means = np.insert(means, position, mean, axis=0) if insert else means
         means[position] = mean
         return replace(self, means=means)
+
+
+def estimated_statistics(
+    features: Array, targets: Array, classes: int, background: int | None = 0
+) -> FeatureStatistics | None:
+    """`FeatureStatistics.of`, or None where a training saw too little: it is no reason to lose what was trained."""
+    try:
+        return FeatureStatistics.of(features, targets, classes, background)
+    except ArgumentError:
+        return None
 
 
 def statistics_arrays(statistics: FeatureStatistics | None) -> dict[str, Array]:

@@ -16,7 +16,7 @@ from audioconv.classify.augmenter import Augmenter
 from audioconv.classify.auxiliary_words import AuxiliaryWords
 from audioconv.classify.clips import CheckedClips, check_clips, load_clips, read_all, read_mono
 from audioconv.classify.data_loader import DataLoader
-from audioconv.classify.feature_statistics import FeatureStatistics
+from audioconv.classify.feature_statistics import FeatureStatistics, estimated_statistics
 from audioconv.classify.labels import UNKNOWN_LABELS, check_labels, class_weights, noise_target, sample_weights
 from audioconv.classify.last_layer import features_before_last, is_linear_at_the_end, last_columns, with_columns
 from audioconv.classify.made_up_words import MadeUpWords, made_up_words, unknown_class, unknown_weight
@@ -241,9 +241,10 @@ def _epochs_and_peak(classifier: "KeywordClassifier", config: TrainingConfig, lo
 
 
 def feature_statistics(scorer: Scorer, loader: DataLoader, threads: int | None) -> FeatureStatistics | None:
-    """What a classifier shall remember of its training, to learn more words by; None if its last layer is not linear.
+    """What a classifier shall remember of its training, to learn more words by.
 
-    It is taken from clips as they are augmented in an epoch that was not trained on.
+    None if its last layer is not linear, or if it saw too little. It is taken from clips as they are augmented in an
+    epoch that was not trained on.
     """
     if not is_linear_at_the_end(scorer.network):
         return None
@@ -253,10 +254,8 @@ def feature_statistics(scorer: Scorer, loader: DataLoader, threads: int | None) 
         told = wanted.max(axis=1) > wanted.sum(axis=1) / 2  # neither mixed clips nor noise that is of no class
         features.append(features_before_last(scorer.network, x, threads)[told, 0])
         targets.append(wanted[told].argmax(axis=1))
-    found, classes = np.concatenate(targets), len(scorer.classes)
-    if len(np.unique(found)) < classes:
-        return None
-    return FeatureStatistics.of(np.concatenate(features), found, classes, unknown_class(scorer.classes))
+    found, background = np.concatenate(targets), unknown_class(scorer.classes)
+    return estimated_statistics(np.concatenate(features), found, len(scorer.classes), background)
 
 
 def validation_score(scorer: Scorer, clips: Float32Array, labels: Array, threads: int | None) -> Callable[[Any], Score]:

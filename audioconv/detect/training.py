@@ -10,7 +10,7 @@ import numpy as np
 from audioconv import models, nn, parallel
 from audioconv._typing import Array, Float32Array
 from audioconv.classify.augmenter import WAVES, draw_masks, equaliser, spec_augment
-from audioconv.classify.feature_statistics import FeatureStatistics
+from audioconv.classify.feature_statistics import FeatureStatistics, estimated_statistics
 from audioconv.classify.last_layer import features_before_last
 from audioconv.classify.progress import TrainingProgress
 from audioconv.detect.frame_scorer import FrameScorer
@@ -242,10 +242,7 @@ class DetectorTrainer(RoundsTrainer):
                 taught &= ~background | (posteriors[..., 0] <= np.quantile(posteriors[..., 0][background], LIKE_WORDS))
             found.append(features[taught])
             targets.append(wanted.argmax(axis=2)[taught])
-        rows, labels, classes = np.concatenate(found), np.concatenate(targets), 1 + len(self._learner.classes)
-        if len(np.unique(labels)) < classes:
-            return None
-        return FeatureStatistics.of(rows, labels, classes)
+        return estimated_statistics(np.concatenate(found), np.concatenate(targets), 1 + len(self._learner.classes))
 
     def _captured(self, number: int) -> Examples | None:
         """Stretches of all captured false alarms, each in some other noises in each round."""

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from audioconv import nn
-from audioconv.classify.feature_statistics import FeatureStatistics, statistics_arrays, stored_statistics
+from audioconv.classify.feature_statistics import (
+    FeatureStatistics,
+    estimated_statistics,
+    statistics_arrays,
+    stored_statistics,
+)
 from audioconv.errors import ArgumentError, ShapeError
 from tests.classify.test_few_shot import CHANNELS, CLASSES, statistics
 
@@ -71,3 +76,10 @@ def test_what_are_no_statistics_is_refused():
         FeatureStatistics(np.full((2, 3), 1e6), np.zeros((3, 3)), np.zeros((1, 3)))
     with pytest.raises(ArgumentError, match="some have no features"):
         FeatureStatistics.of(np.zeros((2, 3)), np.zeros(2, int), 2)
+
+
+def test_too_little_is_no_reason_to_lose_a_training():
+    assert estimated_statistics(np.ones((4, 3)), np.array([0, 0, 1, 1]), 3) is None  # no example of class 2
+    tiny = 3e-4 * np.random.default_rng(0).standard_normal((20, 48))  # in half precision no covariance is left of it
+    assert estimated_statistics(tiny, np.arange(20) % 2, 2) is None
+    assert estimated_statistics(1e3 * tiny, np.arange(20) % 2, 2) is not None

@@ -15,6 +15,7 @@ NO_SOUND = "the check's points of a plane are no sound: of clips a sample or two
 EXCEPTIONS = {
     "check_estimators_dtypes": NO_INTEGERS,
     "check_sample_weights_not_an_array": NO_INTEGERS,
+    "check_sample_weights_pandas_series": NO_INTEGERS,
     "check_sample_weights_shape": NO_INTEGERS,
     "check_sample_weight_equivalence_on_dense_data": "batches are drawn by chance: a weight scales the gradient of a "
     "clip where that is drawn, and is no repetition of it; a weight of 0 does leave it out, to the bit",
