@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Score = tuple[float, float]  # accuracy, -loss
 REMEMBERED_CLIPS = 6000  # at most, that statistics of features are taken from, ...
-REMEMBERED_EPOCH = 1 << 20  # ... as they are augmented in an epoch that no training has
+REMEMBERED_EPOCH = (1 << 16) - 2  # ... as they are augmented in the last epoch that seeds of dropout have room for
 
 
 class Examples(NamedTuple):

@@ -47,6 +47,12 @@ def test_seeds_of_dropout_are_as_they_were_where_there_is_room_and_others_where_
     assert all(0 <= seed < 2**23 for seed in large)
 
 
+def test_large_seeds_leave_room_for_the_epoch_that_is_remembered():
+    X, y = examples(3, 0)
+    for seed in (2**23 - 1, 20250101):
+        assert make(random_state=seed).fit(X, y).seed_ == seed
+
+
 @pytest.mark.parametrize("seed", [2**23, 20250101, 2**64 + 1])
 def test_large_seeds_train_and_give_the_same_bits_again(seed):
     X, y = examples(3, 0)
