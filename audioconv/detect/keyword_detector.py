@@ -10,7 +10,7 @@ from audioconv import models
 from audioconv._typing import Array, ArrayLike, Float32Array, Path
 from audioconv.arrays import RandomState, number, seed_of
 from audioconv.classify.clips import Clips, check_clips
-from audioconv.classify.decoder import REFRACTORY_S, EventDecoder
+from audioconv.classify.decoder import REARM_RATIO, REFRACTORY_S, EventDecoder
 from audioconv.classify.feature_statistics import FeatureStatistics, statistics_arrays, stored_statistics
 from audioconv.classify.labels import NON_KEYWORD_LABELS, SILENCE_LABELS, check_labels
 from audioconv.classify.model_card import ModelCard, count_speakers
@@ -21,7 +21,7 @@ from audioconv.detect import serialization
 from audioconv.detect.adaptation import adapt
 from audioconv.detect.calibration import choose_thresholds
 from audioconv.detect.estimator import DetectorEstimator
-from audioconv.detect.frame_scorer import SMOOTHING_S
+from audioconv.detect.frame_scorer import MIN_DURATION_S, SMOOTHING_S
 from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings
 from audioconv.detect.negatives import NegativeFrames, Sources
 from audioconv.detect.stream import DetectorStream
@@ -229,8 +229,8 @@ class KeywordDetector(DetectorEstimator):
         return DetectorStream(self.scorer_, thresholds, sample_rate=sample_rate, **self._decision())
 
     def _decision_facts(self) -> dict[str, Any]:
-        facts = {"smoothing_s": SMOOTHING_S, "refractory_s": REFRACTORY_S}
-        return facts | self._decision() | {"word_s": self.word_s_.tolist()}
+        facts = {"smoothing_s": SMOOTHING_S, "min_duration_s": MIN_DURATION_S, "refractory_s": REFRACTORY_S}
+        return facts | {"rearm_ratio": REARM_RATIO} | self._decision() | {"word_s": self.word_s_.tolist()}
 
     def calibrate(self, negatives: Sources, false_alarms_per_hour: float = 0.5) -> Self:
         """Choose the threshold of each word by sound that holds none of them.

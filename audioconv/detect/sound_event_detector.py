@@ -19,7 +19,7 @@ from audioconv.detect.estimator import DetectorEstimator
 from audioconv.detect.evaluation.sound_event_score import COLLAR_S, SEGMENT_S, SoundEventScore, score_sound_events
 from audioconv.detect.mixtures import Span
 from audioconv.detect.negatives import NegativeFrames
-from audioconv.detect.sound_event_decoder import SoundEventDecoder
+from audioconv.detect.sound_event_decoder import RELEASE_RATIO, SoundEventDecoder
 from audioconv.detect.sound_event_stream import SoundEventStream
 from audioconv.detect.sound_events import Events, Recordings, SoundEvent, events_of, listed
 from audioconv.detect.stretches import StretchCutter
@@ -212,7 +212,8 @@ class SoundEventDetector(DetectorEstimator):
 
     def _decision_facts(self) -> dict[str, Any]:
         lag_s = (self.training or SoundEventTraining()).lag_s
-        return (self.decision or SoundEventDecision()).get_params() | {"delay_s": lag_s}
+        decision = (self.decision or SoundEventDecision()).get_params()
+        return decision | {"delay_s": lag_s, "release_ratio": RELEASE_RATIO}
 
     def stream(self, *, sample_rate: int | None = None, threshold: ArrayLike | None = None) -> SoundEventStream:
         """Make a stream that tells sound events when they have ended.

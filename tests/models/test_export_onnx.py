@@ -227,7 +227,8 @@ def test_sound_events_may_overlap(tmp_path):
     got = stream_rows(export.step.path, sound())
     np.testing.assert_allclose(got, wanted[: len(got)], atol=1e-4)
     assert np.ptp(wanted) > 0.01
-    assert json.loads(metadata(export.step.path)["gap_s"]) == 0.6
+    about = metadata(export.step.path)
+    assert (about["gap_s"], about["release_ratio"]) == ("0.6", "0.5")
 
 
 LEVELS = [{"top_db": 18.0, "offset": 1e-10}, {}, {"pcen": {"time_constant_s": 0.05}}, {"center": True, "top_db": 30.0}]
