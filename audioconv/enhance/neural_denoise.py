@@ -5,22 +5,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audioconv._typing import ArrayLike, FloatArray, Path
-from audioconv.arrays import aligned, floating, number, time_first, whole
+from audioconv._typing import ArrayLike, Path
+from audioconv.arrays import floating, number, time_first, whole
 from audioconv.enhance.compressed import frame_size, mask_transform, spectrum_scale
 from audioconv.enhance.denoiser_model import DenoiserModel, shipped_denoiser
-from audioconv.kernels.dsp import _fft as fft
-from audioconv.kernels.dsp.stft import scratch_size
-from audioconv.kernels.realtime.spectral_mask import FEATURES, NUMBERS, PARTS, PROGRESS, SPECTRAL_MASK, spectral_mask
+from audioconv.enhance.short_time_stage import ShortTimeStage
+from audioconv.kernels.realtime.spectral_mask import FEATURES, NUMBERS, PARTS, SPECTRAL_MASK, spectral_mask
 from audioconv.models._mask_unet import BINS
 from audioconv.stage import without_latency
-from audioconv.stream.processor import Processor, counter
 from audioconv.stream.steps import Entry, Table, compiled, table_of_steps
 
 SAMPLE_RATES = 4000, 192_000
 
 
-class NeuralDenoise(Processor):
+class NeuralDenoise(ShortTimeStage):
     """Reduce the noise around speech, block by block: a small network masks short-time spectra.
 
     The network knows speech, and so also noise that changes, such as voices in the background. What is not speech it
@@ -71,56 +69,36 @@ class NeuralDenoise(Processor):
 
     def __init__(self, sample_rate: int, *, model: DenoiserModel | Path | None = None, reduction_db: float = 40.0,
                  channels: int = 1) -> None:  # fmt: skip
-        super().__init__(channels)
-        self.sample_rate = self.rate_in = self.rate_out = whole(sample_rate, "sample_rate")
-        number(self.sample_rate, "sample_rate", *SAMPLE_RATES)
+        rate = int(number(whole(sample_rate, "sample_rate"), "sample_rate", *SAMPLE_RATES))
+        super().__init__(rate, mask_transform(frame_size(rate)), channels)
         self._reduction_db = number(reduction_db, "reduction_db", 0, 200)
         if model is None:
             model = shipped_denoiser()
         elif not isinstance(model, DenoiserModel):
             model = DenoiserModel.load(model)
-        self.model, self._size = model, frame_size(self.sample_rate)
-        self.latency = self._size - 1
+        self.model = model
         self._streams = [model.network.stream((BINS, FEATURES)) for _ in range(self.channels)]
         self._networks: Table | None = None
-        self._allocate()
-        self._prepare()
-
-    def _allocate(self) -> None:
-        size = self._size
-        window = mask_transform(size).window.astype(np.float32)
-        plan, twiddles = fft.plan_real(size, "float32")
-        sizes = {
-            "scratch": scratch_size(size), "pending": self.channels * size, "total": self.channels * size,
-            "pairs": size + 2, "features": BINS * FEATURES, "mask": BINS * PARTS,
-        }  # fmt: skip
-        self._memory: dict[str, NDArray[np.float32]] = {name: aligned(n, np.float32) for name, n in sizes.items()}
-        numbers = np.array(NUMBERS.pack(scale=spectrum_scale(size), dry=10 ** (-self._reduction_db / 20)), np.float64)
-        self._progress, self._nonfinite = np.zeros(PROGRESS.row_size, np.int64), counter()
-        # all that the step reads and writes; they live as long as their addresses are used
-        self._arrays: dict[str, Any] = {
-            "window": window, "plan": plan, "twiddles": twiddles, "numbers": numbers, "progress": self._progress,
-            "nonfinite": self._nonfinite, **self._memory,
-        }  # fmt: skip
+        dry = 10 ** (-self._reduction_db / 20)
+        self._numbers = np.array(NUMBERS.pack(scale=spectrum_scale(self._size), dry=dry), np.float64)
+        self._keep(features=BINS * FEATURES, mask=BINS * PARTS)
         self._reset()
+        self._prepare()
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_networks": None}
 
-    def _compiled_step(self) -> Entry:
+    def _spectra_step(self) -> Entry:
         if self._networks is None:
             self._networks = table_of_steps([stream.compiled_step() for stream in self._streams])
-        sized = {f"{name}_size": self._arrays[name].size for name in ("plan", "twiddles", "scratch")}
-        row = SPECTRAL_MASK.pack(channels=self.channels, size=self._size, bins=BINS, networks=self._networks[0],
-                                 **self._arrays, **sized)  # fmt: skip
+        row = SPECTRAL_MASK.pack(
+            channels=self.channels, size=self._size, bins=BINS, networks=self._networks[0], numbers=self._numbers,
+            features=self._memory["features"], mask=self._memory["mask"],
+        )  # fmt: skip
         return compiled(spectral_mask, row)
 
-    def _flush(self) -> FloatArray:
-        return self._ended(self.latency)
-
     def _reset(self) -> None:
-        for zeros in (self._progress, self._nonfinite, *self._memory.values()):
-            zeros.fill(0)
+        super()._reset()
         for stream in self._streams:
             stream.reset()
 

@@ -1,4 +1,4 @@
-"""NeuralDenoise: the compiled step against NumPy, cuts, channels, rates; the loss and the training of its network."""
+"""NeuralDenoise: the compiled step against NumPy, cuts, channels, rates; the training of its network."""
 
 import dataclasses
 import pickle
@@ -17,7 +17,6 @@ from audioconv.enhance.compressed import (
     network_features,
     spectrum_scale,
 )
-from audioconv.enhance.mask_loss import SpectralMaskLoss
 from audioconv.errors import ArgumentError, AudioconvError, ModelFileError
 from audioconv.models._mask_unet import fold_batch_norms
 from tests.command import run as run_command
@@ -155,34 +154,7 @@ def test_file(model, tmp_path):
         ac.NeuralDenoise(16000, model=ac.detect.serialization.SHIPPED)
 
 
-# --- loss and training ---
-
-
-def mask_loss(mask, targets):
-    """By the definition, in NumPy."""
-    m, x, s = (part[..., 0] + 1j * part[..., 1] for part in (mask, targets[..., :2], targets[..., 2:]))
-    axes, y = (1, 2), m * x
-    power = (abs(s) ** 2).sum(axes)
-    magnitude, distance = ((abs(y) - abs(s)) ** 2).sum(axes), (abs(y - s) ** 2).sum(axes)
-    expanded = (abs(s) ** 6).sum(axes)
-    error = (abs(y * abs(y) ** 2 - s * abs(s) ** 2) ** 2).sum(axes)
-    decibels = 10 * np.log10(error / expanded + 1e-4)
-    return np.mean((0.7 * magnitude + 0.3 * distance) / power + 0.02 * decibels)
-
-
-def test_loss_and_its_gradient():
-    rng = np.random.default_rng(0)
-    mask, targets = rng.standard_normal((3, 4, 5, 2)), rng.standard_normal((3, 4, 5, 4))
-    loss, gradient = SpectralMaskLoss()(mask, targets)
-    assert loss == pytest.approx(mask_loss(mask, targets), rel=1e-9)
-    expected = np.zeros_like(mask)
-    for place in np.ndindex(mask.shape):
-        step = np.zeros_like(mask)
-        step[place] = 1e-6
-        expected[place] = (mask_loss(mask + step, targets) - mask_loss(mask - step, targets)) / 2e-6
-    assert_close(gradient, expected, 1e-6)
-    with pytest.raises(ac.errors.ShapeError, match="noisy and clean"):
-        SpectralMaskLoss()(mask, targets[..., :2])
+# --- training ---
 
 
 def test_training_lowers_the_loss_and_the_seed_is_all(tmp_path):

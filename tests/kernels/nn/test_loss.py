@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audioconv import nn
+from audioconv.enhance.mask_loss import SpectralMaskLoss
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels._jit import JIT_ENABLED
 from tests import naive
@@ -77,6 +78,29 @@ def test_binary_cross_entropy_is_a_sum_over_classes_or_a_mean(shape, weighted, s
     assert_close(mean(outputs, targets)[0], wanted / classes, 1e-12)
     assert_gradient(total, outputs, targets)
     assert_gradient(mean, outputs, targets)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99))
+def test_loss_of_masks(clips, frames, bins, seed):
+    rng = RNG(seed)
+    masks, targets = rng.standard_normal((clips, frames, bins, 2)), rng.standard_normal((clips, frames, bins, 4))
+    loss = SpectralMaskLoss()
+    assert_close(loss(masks, targets)[0], naive.spectral_mask_loss(masks, targets), 1e-6)
+    assert_gradient(loss, masks, targets)
+    with pytest.raises(ShapeError, match="noisy and clean"):
+        loss(masks, targets[..., :2])
+
+
+def test_loss_of_masks_at_the_target_and_of_silence():
+    clean = RNG(0).standard_normal((2, 3, 4, 2))
+    mask = np.zeros((2, 3, 4, 2)) + (1.0, 0.0)
+    value, gradient = SpectralMaskLoss()(mask, np.concatenate((clean, clean), axis=3))
+    assert value == pytest.approx(-0.8)  # 0.02 a decibel, at -40 dB
+    assert not gradient.any()
+    value, gradient = SpectralMaskLoss()(mask, np.zeros((2, 3, 4, 4)))
+    assert np.isfinite(value)
+    assert not gradient.any()
 
 
 def test_a_positive_weight_of_one_changes_no_bit():
