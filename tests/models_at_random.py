@@ -8,6 +8,7 @@ from audioconv.classify import ModelCard, Scorer
 from audioconv.classify.feature_statistics import FeatureStatistics
 from audioconv.classify.made_up_words import unknown_class
 from audioconv.detect import FrameScorer
+from audioconv.enhance import DenoiserModel
 
 WORDS = np.array(["no", "yes"])
 SOUNDS = np.array(["bell", "dog", "rain"])
@@ -60,3 +61,9 @@ def _statistics(network, classes, background):
     targets = np.arange(60) % classes
     rows = np.random.default_rng(1).standard_normal((60, channels))
     return FeatureStatistics.of(rows + targets[:, None], targets, classes, background)
+
+
+def random_denoiser():
+    planes, dilations = (8, 8, 8), (1, 2)
+    network = models.mask_unet(planes, dilations, batch_norm=False, rng=np.random.default_rng(0))
+    return DenoiserModel(network, planes, dilations)

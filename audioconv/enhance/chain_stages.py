@@ -1,6 +1,6 @@
 """Stages of enhancement in TOML files of chains, as `audioconv.stream.chain_file` asks for them."""
 
-from audioconv.enhance.neural_denoise import NeuralDenoise
+from audioconv.enhance.neural_denoise import REDUCTION_DB, NeuralDenoise
 from audioconv.enhance.spectral_gate import Denoise
 from audioconv.stream.chain_file import Place
 
@@ -13,7 +13,7 @@ def denoise(place: Place, threshold_db: float = 4.0, reduction_db: float = 30.0,
     )  # fmt: skip
 
 
-def neural_denoise(place: Place, model: str | None = None, reduction_db: float = 40.0) -> NeuralDenoise:
+def neural_denoise(place: Place, model: str | None = None, reduction_db: float = REDUCTION_DB) -> NeuralDenoise:
     """The network for speech."""
     path = None if model is None else place.folder / model
     return NeuralDenoise(place.sample_rate, model=path, reduction_db=reduction_db, channels=place.channels)

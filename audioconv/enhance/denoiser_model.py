@@ -2,7 +2,7 @@
 
 import pathlib
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from audioconv.enhance.compressed import compress, frame_size, mask_transform, n
 from audioconv.errors import ArgumentError
 from audioconv.io import model_file
 from audioconv.io.stored_settings import StoredSettings
+from audioconv.kernels.realtime.spectral_mask import TINY
+from audioconv.models.export.mask_deployment import MaskDeployment
 
 KIND = "NeuralDenoise"
 SAMPLE_RATE = 16000  # of what it is trained on
@@ -92,6 +94,28 @@ class DenoiserModel:
         """(frames, bands): mean magnitudes of masks, by which models are compared."""
         gains = np.hypot(*np.moveaxis(self.mask(samples), -1, 0))[:, 1:]
         return np.ascontiguousarray(gains.reshape(len(gains), BANDS, -1).mean(axis=2))
+
+    def deployment(self) -> MaskDeployment:
+        """Return what `models.export_onnx` and `models.export_c` make files of, for sound at 16 kHz.
+
+        Returns
+        -------
+        deployment : MaskDeployment
+        """
+        from audioconv.enhance.neural_denoise import REDUCTION_DB, NeuralDenoise, neural_denoise
+
+        size = frame_size(SAMPLE_RATE)
+        return MaskDeployment(
+            self.network,
+            SAMPLE_RATE,
+            window=mask_transform(size).window,
+            scale=spectrum_scale(size),
+            dry=10 ** (-REDUCTION_DB / 20),
+            tiny=TINY,
+            denoised=partial(neural_denoise, sample_rate=SAMPLE_RATE, model=self),
+            stream=partial(NeuralDenoise, SAMPLE_RATE, model=self),
+            facts={"kind": KIND, "reduction_db": REDUCTION_DB},
+        )
 
     def save(self, path: Path) -> None:
         """Write the model to one safetensors file (atomic write).

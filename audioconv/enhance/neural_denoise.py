@@ -16,6 +16,7 @@ from audioconv.stage import without_latency
 from audioconv.stream.steps import Entry, Table, compiled, table_of_steps
 
 SAMPLE_RATES = 4000, 192_000
+REDUCTION_DB = 40.0  # by default
 
 
 class NeuralDenoise(ShortTimeStage):
@@ -67,8 +68,8 @@ class NeuralDenoise(ShortTimeStage):
     True
     """
 
-    def __init__(self, sample_rate: int, *, model: DenoiserModel | Path | None = None, reduction_db: float = 40.0,
-                 channels: int = 1) -> None:  # fmt: skip
+    def __init__(self, sample_rate: int, *, model: DenoiserModel | Path | None = None,
+                 reduction_db: float = REDUCTION_DB, channels: int = 1) -> None:  # fmt: skip
         rate = int(number(whole(sample_rate, "sample_rate"), "sample_rate", *SAMPLE_RATES))
         super().__init__(rate, mask_transform(frame_size(rate)), channels)
         self._reduction_db = number(reduction_db, "reduction_db", 0, 200)
@@ -107,7 +108,7 @@ class NeuralDenoise(ShortTimeStage):
 
 
 def neural_denoise(x: ArrayLike, sample_rate: int, *, axis: int | None = None,
-                   model: DenoiserModel | Path | None = None, reduction_db: float = 40.0,
+                   model: DenoiserModel | Path | None = None, reduction_db: float = REDUCTION_DB,
                    ) -> NDArray[np.float32]:  # fmt: skip
     """Reduce the noise around speech in a whole signal, as `NeuralDenoise` does.
 

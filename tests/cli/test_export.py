@@ -5,7 +5,7 @@ import pytest
 
 import audioconv as ac
 from tests.command import refused, run
-from tests.models_at_random import random_classifier, random_detector, random_sound_event_detector
+from tests.models_at_random import random_classifier, random_denoiser, random_detector, random_sound_event_detector
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +14,7 @@ def models(tmp_path_factory):
     random_detector().save(folder / "words.safetensors")
     random_classifier().save(folder / "clips.safetensors")
     random_sound_event_detector().save(folder / "events.safetensors")
+    random_denoiser().save(folder / "denoiser.safetensors")
     return folder
 
 
@@ -33,6 +34,20 @@ def test_sound_events(models, tmp_path):
     done = run("export", models / "events.safetensors", tmp_path / "events.h")
     assert done.exit_code == 0, done.output
     assert '"kind": "SoundEventDetector"' in (tmp_path / "events.h").read_text()
+
+
+def test_a_denoiser(models, tmp_path):
+    done = run("export", models / "denoiser.safetensors", tmp_path / "clean.h")
+    assert done.exit_code == 0, done.output
+    assert '"kind": "NeuralDenoise"' in (tmp_path / "clean.h").read_text()
+    given = models / "denoiser.safetensors", tmp_path / "clean.onnx"
+    assert "as float32 only" in refused("export", *given, "--int8", tmp_path)
+    assert "give one of them" in refused("export", *given, "--denoiser")
+    pytest.importorskip("onnxruntime", reason="ONNX files are checked in onnxruntime")
+    done = run("export", *given)
+    assert done.exit_code == 0, done.output
+    assert "a step of 256 samples, 16 ms" in done.stdout
+    assert done.stdout.count("samples within") == 2
 
 
 def test_int8(models, tmp_path):

@@ -21,6 +21,7 @@ from audioconv.errors import ArgumentError, AudioconvError, ModelFileError
 from audioconv.models._mask_unet import fold_batch_norms
 from tests.command import run as run_command
 from tests.compare import assert_close
+from tests.models_at_random import random_denoiser
 from tests.streaming import run
 
 PLANES, DILATIONS = (8, 8, 8), (1, 2)
@@ -29,9 +30,7 @@ RATES = [8000, 16000, 44100, 48000]
 
 @pytest.fixture(scope="module")
 def model():
-    """A denoiser of random weights."""
-    network = models.mask_unet(PLANES, DILATIONS, batch_norm=False, rng=np.random.default_rng(0))
-    return DenoiserModel(network, PLANES, DILATIONS)
+    return random_denoiser()
 
 
 def noise(length, channels=None, seed=0):

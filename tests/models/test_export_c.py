@@ -218,7 +218,7 @@ def test_weights_as_whole_numbers():
 
 
 def test_what_is_refused(tmp_path):
-    with pytest.raises(ArgumentError, match=r"SoundEventDetector is wanted, not ReLU\(\)"):
+    with pytest.raises(ArgumentError, match=r"DenoiserModel is wanted, not ReLU\(\)"):
         models.export_c(nn.ReLU(), tmp_path / "words.h")
     with pytest.raises(ArgumentError, match="MiniRocket cannot be exported to C"):
         models.export_c(random_classifier("minirocket"), tmp_path / "words.h")

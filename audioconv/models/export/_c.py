@@ -1,9 +1,8 @@
-"""Models as one header of C99: samples in, posteriors out, hop by hop, with nothing but math.h."""
+"""Models as one header of C99: samples in, posteriors or samples out, hop by hop, with nothing but math.h."""
 
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
 import shutil
@@ -24,16 +23,21 @@ from audioconv.features.level import MIN_POWER
 from audioconv.io import atomic_write, display_path, writable_path
 from audioconv.models._minirocket import MiniRocket
 from audioconv.models.export import onnx_check
+from audioconv.models.export.c_mask import MaskHeader
 from audioconv.models.export.c_tables import Tables, declaration, quantised
+from audioconv.models.export.c_text import float_text, header_text, probe, twiddles
 from audioconv.models.export.deployment import Deployable, Deployment, deployment_of
 from audioconv.models.export.flows import Pace, paces, shortest_step
+from audioconv.models.export.mask_deployment import NO_INT8, MaskDeployment
 from audioconv.models.export.onnx_int8 import Calibration, Cost, cost_of
 from audioconv.nn.layers.convolution import Convolution
 
 if TYPE_CHECKING:
     from audioconv._typing import Array, Path
 
-FOLDER = PathObject(__file__).parent
+ABOUT = """a model from samples to posteriors, {weights}, in C99.
+
+   ac_reset(&state); then for each hop of AC_HOP samples: rows = ac_step(&state, samples, posteriors);"""
 PROBE_S, HEARD_S = 0.1, 3.0  # what a header holds, and what it is repeated to
 COMPILERS = "cc", "gcc", "clang"
 FLAGS = "-O2", "-std=c99", "-Wall", "-Wextra", "-Werror"
@@ -78,18 +82,18 @@ def export_c(
     """Write a model as a header of C99 that needs nothing but math.h: no allocation, no other library.
 
     The functions are `NAME_reset` and `NAME_step`, NAME being that of the file: a step takes one hop of samples, and
-    gives posteriors when they are due. Weights, front end, labels and thresholds are in it, and posteriors of a probe:
-    with `-DNAME_MAIN` it is a program that checks itself. Where there is a C compiler the header is compiled and run
-    before it is kept.
+    gives posteriors when they are due, or of a denoiser as many samples, a hop late. Weights, front end, labels and
+    thresholds are in it, and what a probe gives: with `-DNAME_MAIN` it is a program that checks itself. Where there is
+    a C compiler the header is compiled and run before it is kept.
 
     Parameters
     ----------
-    model : KeywordClassifier, KeywordDetector or SoundEventDetector
+    model : KeywordClassifier, KeywordDetector, SoundEventDetector or DenoiserModel
         Trained.
     path : path that ends in ".h"
     calibration : Calibration, optional
         Write weights as int8 with a scale for each filter, in a quarter of the space, and say what that costs on these
-        clips. What is computed stays float32.
+        clips. What is computed stays float32. Not of denoisers.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -118,16 +122,22 @@ def export_c(
     if writable_path(target, ModelFileError).exists() and not overwrite:
         raise ModelFileError(f"{display_path(target)} exists and is not overwritten; give another name, or "
                              "overwrite=True (--force)")  # fmt: skip
-    plain = deployment_of(model)
-    given = plain if calibration is None else plain.with_network(_int8_twin(plain.network))
-    header = _Header(given, calibration is not None)
+    plain, cost = deployment_of(model), None
+    header: _Header | MaskHeader
+    if isinstance(plain, MaskDeployment):
+        if calibration is not None:
+            raise ArgumentError(NO_INT8)
+        header = MaskHeader(plain)
+    else:
+        given = plain if calibration is None else plain.with_network(_int8_twin(plain.network))
+        header = _Header(given, calibration is not None)
+        cost = None if calibration is None else _cost(plain, given, calibration)
     text = _named(header.text(), target.stem)
     compiler, said = _checked(text, _prefix(target.stem))
     with atomic_write(target, ModelFileError) as part:
         part.write_text(text, encoding="ascii", newline="\n")
-    cost = None if calibration is None else _cost(plain, given, calibration)
     tables = header.tables
-    return CExport(target, len(text), tables.bytes, 4 * tables.memory, compiler, said, plain.log_mel.hop, cost)
+    return CExport(target, len(text), tables.bytes, 4 * tables.memory, compiler, said, header.hop, cost)
 
 
 def _int8_twin(network: nn.Layer | MiniRocket) -> nn.Layer | MiniRocket:
@@ -162,7 +172,7 @@ class _Header:
         if isinstance(model.network, MiniRocket):
             raise ArgumentError("MiniRocket cannot be exported to C: its ten thousand features need a clip as a whole; "
                                 "export it as ONNX")  # fmt: skip
-        self.model, self.int8 = model, int8
+        self.model, self.int8, self.hop = model, int8, model.log_mel.hop
         nodes = model.nodes()
         self.tables = Tables(nodes, int8)
         self._bands = model.absolute_features or (model.log_mel,)
@@ -181,7 +191,7 @@ class _Header:
         numbers: dict[str, object] = {
             "SAMPLE_RATE": log_mel.sample_rate, "HOP": log_mel.hop, "WINDOW": log_mel.win_length,
             "FFT": log_mel.fft_size, "PADDING": log_mel.padding[0], "MELS": log_mel.n_mels,
-            "ENERGIES": log_mel.n_mels * len(self._bands), "OFFSET": _float(log_mel.offset),
+            "ENERGIES": log_mel.n_mels * len(self._bands), "OFFSET": float_text(log_mel.offset),
             "FEATURES": model.features.n_features,
             "COSINES": int(isinstance(model.features, Mfcc)), "TOP_DB": int(log_mel.top_db is not None),
             "PCEN": int(log_mel.pcen is not None), "LABELS": len(model.labels),
@@ -195,17 +205,16 @@ class _Header:
             numbers |= {"WINDOW_FRAMES": model.window_frames, "PITCHES": len(self._bands),
                         "SHIFT_FRAMES": ", ".join(str(min(max(s, -most), most)) for s in model.shifts)}  # fmt: skip
         if log_mel.top_db is not None:
-            numbers |= {"LEAST": _float(MIN_POWER), "FLOOR": _float(10 ** (-log_mel.top_db / 10))}
+            numbers |= {"LEAST": float_text(MIN_POWER), "FLOOR": float_text(10 ** (-log_mel.top_db / 10))}
         if log_mel.pcen is not None:
             names = "SMOOTHING", "GAIN", "BIAS", "POWER", "EPS", "BIAS_RAISED"
             values = log_mel.pcen.numbers(log_mel.hop / log_mel.sample_rate)
-            numbers |= {name: _float(value) for name, value in zip(names, values, strict=True)}
+            numbers |= {name: float_text(value) for name, value in zip(names, values, strict=True)}
         return numbers
 
     def _front_end(self) -> list[str]:
         """Arrays of the front end."""
         model, log_mel = self.model, self.model.log_mel
-        angles = 2 * np.pi * np.arange(log_mel.fft_size // 2) / log_mel.fft_size
         spans, weights = [], []
         for row in np.concatenate([features.filters for features in self._bands]):
             used = np.flatnonzero(row)
@@ -214,7 +223,7 @@ class _Header:
             weights.append(row[first:end])
         arrays = [
             declaration("ac_window", log_mel._window),
-            declaration("ac_twiddles", np.column_stack([np.cos(angles), -np.sin(angles)])),
+            twiddles(log_mel.fft_size),
             f"static const short ac_bands[][2] = {{{', '.join(spans)}}};",
             declaration("ac_band_weights", np.concatenate(weights)),
             declaration("ac_mean", model.mean),
@@ -228,22 +237,20 @@ class _Header:
         """The probe, and what it gives here."""
         model, log_mel = self.model, self.model.log_mel
         rate, hop = log_mel.sample_rate, log_mel.hop
-        probe = np.rint(8000 * onnx_check.probes(round(PROBE_S * rate), rate, np.random.default_rng(7))[0])
+        heard = np.rint(8000 * onnx_check.probes(round(PROBE_S * rate), rate, np.random.default_rng(7))[0])
         hops = ceil(max(HEARD_S, 2 * (model.clip_length or 0) / rate) * rate / hop)
-        heard = np.resize(probe.astype(np.float32) / np.float32(1 << 15), hops * hop)
-        rows = model.stream().process(heard)[: -self._most_rows]
+        samples = np.resize(heard.astype(np.float32) / np.float32(1 << 15), hops * hop)
+        rows = model.stream().process(samples)[: -self._most_rows]
         if not rows.size:
             raise ModelFileError(
                 f"{HEARD_S:g} s of sound complete no row of posteriors, so that there is no parity check"
             )
         limit = min(onnx_check.TOLERANCE, onnx_check.SHARE * float(rows.max()))
         return [
-            "#ifdef AC_MAIN",
-            f"enum {{ AC_PROBE_HOPS = {hops}, AC_PROBE_SAMPLES = {probe.size}, AC_PROBE_ROWS = {len(rows)} }};",
-            f"#define AC_TOLERANCE {_float(limit)}",
-            declaration("ac_probe", probe.astype(np.int16), "short"),
+            f"enum {{ AC_PROBE_HOPS = {hops}, AC_PROBE_SAMPLES = {heard.size}, AC_PROBE_ROWS = {len(rows)} }};",
+            f"#define AC_TOLERANCE {float_text(limit)}",
+            probe(heard),
             declaration("ac_expected", rows),
-            "#endif",
         ]
 
     def text(self) -> str:
@@ -252,46 +259,26 @@ class _Header:
         told = model.facts.get("thresholds", [None] * len(model.labels))
         thresholds = [2.0 if threshold is None else threshold for threshold in told]
         labels = ", ".join(_string(str(label)) for label in model.labels)
-        kind = "signed char" if self.int8 else "float"
-        tables = "\n".join([*self._front_end(), *self.tables.text])
-        parts = [
-            _about(model, self.int8),
-            "#ifndef AC_H\n#define AC_H\n\n#include <math.h>\n",
-            *(f"#define AC_{name} {value}" for name, value in self._numbers().items()),
-            f"\ntypedef {kind} ac_weight;\n",
-            f"static const char *const ac_labels[] = {{{labels}}};",
-            "/* From which a posterior counts, smoothed; above 1: it is never told. */",
-            declaration("ac_thresholds", thresholds),
-            (FOLDER / "engine.h").read_text().replace("/*@tables@*/", tables),
-            *self._parity(),
-            (FOLDER / "front_end.h").read_text(),
-            "#endif",
-        ]
-        return "\n".join(parts) + "\n"
-
-
-def _about(model: Deployment, int8: bool) -> str:
-    """The comment at the top."""
-    facts = {name: value for name, value in model.facts.items() if name != "thresholds"}
-    told = json.dumps(facts).replace("*/", "* /")
-    weights = "int8 weights" if int8 else "float32"
-    return (
-        f"/* Written by audioconv: a model from samples to posteriors, {weights}, in C99.\n\n"
-        "   ac_reset(&state); then for each hop of AC_HOP samples: rows = ac_step(&state, samples, posteriors);\n"
-        "   With -D AC_MAIN it is a program that checks itself.\n\n"
-        f"   {told} */"
-    )
+        return header_text(
+            ABOUT,
+            {name: value for name, value in model.facts.items() if name != "thresholds"},
+            self._numbers(),
+            int8=self.int8,
+            declared=[
+                f"static const char *const ac_labels[] = {{{labels}}};",
+                "/* From which a posterior counts, smoothed; above 1: it is never told. */",
+                declaration("ac_thresholds", thresholds),
+            ],
+            tables=[*self._front_end(), *self.tables.text],
+            parity=self._parity(),
+            template="front_end.h",
+        )
 
 
 def _string(text: str) -> str:
     """A string of C; what is not plain is bytes of UTF-8 in octal."""
     plain = [chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode()]
     return f'"{"".join(plain)}"'
-
-
-def _float(value: float) -> str:
-    word = f"{np.float32(value):.9g}"
-    return f"{word}f" if "." in word or "e" in word else f"{word}.0f"
 
 
 def _prefix(stem: str) -> str:

@@ -1,4 +1,4 @@
-"""Models as files of ONNX: samples in, posteriors out, of whole clips and step by step."""
+"""Models as files of ONNX: samples in, posteriors or samples out, of whole clips and step by step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from audioconv.arrays import sizes
 from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.io import atomic_write, display_path, writable_path
 from audioconv.models._minirocket import MiniRocket
-from audioconv.models.export import onnx_check, onnx_model, onnx_network
+from audioconv.models.export import mask_deployment, onnx_check, onnx_mask, onnx_model, onnx_network
 from audioconv.models.export.deployment import STREAM_FRAMES, Deployable, Deployment, deployment_of
 from audioconv.models.export.nodes import network_nodes
 from audioconv.models.export.onnx_check import MOST_CUT, PROBE_S, StatesOf
@@ -39,7 +39,8 @@ class OnnxFile:
     path : Path
     size : int, in bytes
     deviation : float
-        By how much its posteriors differ at most from those of the model here; of an int8 file, its float32 twin's.
+        By how much its posteriors, or samples, differ at most from those of the model here; of an int8 file, its
+        float32 twin's.
     time_ms : float
         Of a clip, or of a step, by one thread of onnxruntime on this machine.
     step : int
@@ -101,18 +102,19 @@ def export_onnx(
     logarithms, levels, test-time augmentation. Both are run in onnxruntime and kept only if they give what the model
     gives here, within 1e-4. Metadata say labels, sample rate, thresholds and how a stream is fed.
 
-    Of a network alone features go in, and what it makes of them comes out.
+    Of a denoiser samples come out: of whole recordings, and in a step as many as go in, `late_samples` late. Of a
+    network alone features go in, and what it makes of them comes out.
 
     Parameters
     ----------
-    model : KeywordClassifier, KeywordDetector, SoundEventDetector, nn.Layer or MiniRocket
+    model : KeywordClassifier, KeywordDetector, SoundEventDetector, DenoiserModel, nn.Layer or MiniRocket
         Trained.
     path : path that ends in ".onnx"
     shape : tuple of int, optional
         For a network alone: of a clip of features, (time, channels) or (time, freq, channels).
     calibration : Calibration, optional
         Write weights and activations of the network as int8, with ranges from these clips, by onnxruntime's static
-        quantisation. What that costs is in the result; it is not held to 1e-4.
+        quantisation. What that costs is in the result; it is not held to 1e-4. Not of denoisers.
     overwrite : bool
         Whether files that are there may be replaced.
 
@@ -151,8 +153,13 @@ def export_onnx(
     else:
         if shape is not None:
             raise ArgumentError("shape is for a network alone; a trained model knows what it is given")
-        clip, step = _model_graphs(deployment_of(model))
-        step_error = None
+        deployment, step_error = deployment_of(model), None
+        if isinstance(deployment, mask_deployment.MaskDeployment):
+            if calibration is not None:
+                raise ArgumentError(mask_deployment.NO_INT8)
+            clip, step = _mask_graphs(deployment)
+        else:
+            clip, step = _model_graphs(deployment)
     graphs = [clip] if step is None else [clip, step]
     files = [_written(graph, at, calibration) for graph, at in zip(graphs, paths, strict=False)]
     return OnnxExport(files[0], files[1] if step else None, step_error)
@@ -203,6 +210,27 @@ def _model_graphs(model: Deployment) -> tuple[_Graph, _Graph]:
     deviation = onnx_check.check_steps("the graph of a step", onnx_check.session(made), states, longer, rows)
     inputs = {"samples": longer[: step.samples], **states.states}
     return clip, _Graph(made, inputs, deviation, states)
+
+
+def _mask_graphs(model: mask_deployment.MaskDeployment) -> tuple[_Graph, _Graph]:
+    rng, rate, hop = np.random.default_rng(0), model.sample_rate, model.hop
+    facts = {"opset": OPSET, "sample_rate": rate, **model.facts}
+    made = onnx_mask.clip_graph(model).model("clip", _metadata(facts))
+    sounds = onnx_check.probes(round(PROBE_S * rate), rate, rng)
+    got = onnx_check.session(made).run(None, {"samples": sounds})[0]
+    wanted = np.stack([model.denoised(sound) for sound in sounds])
+    clip = _Graph(made, {"samples": sounds[:1]}, onnx_check.check("the graph of recordings", got, wanted))
+
+    writer, flow = onnx_mask.step_graph(model)
+    facts |= {"step_samples": hop, "late_samples": hop,
+              "states": "zeros at first; next_NAME is what NAME is at the next step. Sample n of the stream is sample "
+                        "n + late_samples of the outputs"}  # fmt: skip
+    made = writer.model("step", _metadata(facts))
+    states, stage = StatesOf("samples", hop, hop, onnx_check.zeros_of(flow.states)), model.stream()
+    longer = np.concatenate([sounds[1], sounds[-1][: rate // 3], *sounds[:2]])
+    samples = onnx_check.cut_at_random(longer, stage.process, rng, MOST_CUT)[stage.latency :]
+    deviation = onnx_check.check_steps("the graph of a step", onnx_check.session(made), states, longer, samples)
+    return clip, _Graph(made, {"samples": longer[:hop], **states.states}, deviation, states)
 
 
 # --- networks alone ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from audioconv.models.export.nodes import NodeList, network_nodes
 
 if TYPE_CHECKING:
     from audioconv._typing import Float32Array
+    from audioconv.models.export.mask_deployment import MaskDeployment
 
 Features: TypeAlias = LogMel | Mfcc
 STREAM_FRAMES = 1 << 12  # of the graph that the nodes of a stream are taken from
@@ -77,6 +78,12 @@ class Deployment:
     window_frames: int = 1
     multi_label: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    gives: ClassVar[str] = "posteriors"
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self.log_mel.sample_rate
 
     @property
     def log_mel(self) -> LogMel:
@@ -106,14 +113,14 @@ class Deployment:
 
 
 class Deployable(Protocol):
-    """A trained model that a file for other machines can be made of: a classifier or a detector."""
+    """A trained model that a file for other machines can be made of: a classifier, a detector or a denoiser."""
 
-    def deployment(self) -> Deployment:
+    def deployment(self) -> Deployment | MaskDeployment:
         """What such a file is made of."""
         ...
 
 
-def deployment_of(model: Deployable) -> Deployment:
+def deployment_of(model: Deployable) -> Deployment | MaskDeployment:
     """What a trained model hands over.
 
     Raises
@@ -122,7 +129,6 @@ def deployment_of(model: Deployable) -> Deployment:
         If it is no such model.
     """
     if not hasattr(model, "deployment"):
-        raise ArgumentError(
-            f"a trained KeywordClassifier, KeywordDetector or SoundEventDetector is wanted, not {model!r}"
-        )
+        raise ArgumentError("a trained KeywordClassifier, KeywordDetector, SoundEventDetector or DenoiserModel is "
+                            f"wanted, not {model!r}")  # fmt: skip
     return model.deployment()

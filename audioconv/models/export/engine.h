@@ -23,19 +23,10 @@ typedef struct {
 /*@tables@*/
 
 typedef struct {
-    float pending[AC_WINDOW + AC_HOP]; /* samples of the next frame */
-    int count;
-    float frame[AC_FFT], energies[AC_ENERGIES], features[AC_MELS];
-    float means[AC_MELS], loudest; /* levels */
-    int begun;
+/*@fields@*/
     float memory[AC_MEMORY]; /* of all queues */
     double sums[AC_SUMS];
     long long written[AC_VALUES], total[AC_VALUES], made[AC_NODES];
-#if AC_CLIP_FRAMES
-    float heard[AC_CLIP_FRAMES * AC_ENERGIES]; /* a ring of the frames of a window */
-    long long frames;
-    float logits[AC_OUTPUTS];
-#endif
 } ac_state;
 
 static inline float *ac_row(ac_state *s, int v, long long row) {
