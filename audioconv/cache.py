@@ -1,9 +1,12 @@
-"""The cache folder: files that can be made again, private to the user and verified when read.
+"""The cache folder: files that can be made again, that nobody else can write to, and that are verified when read.
 
 Compiled kernels are pickles and machine code, so their files must be the user's own: the folder and the files belong to
 the user (or to root) and nobody else can write there. Otherwise they are neither read nor written. A file begins with a
 hash of its content, so that one that a power cut, a full disk or a killed process left behind counts as missing and is
 written anew; and a file appears under its name whole or not at all (atomic write).
+
+The folder of a user is for that user alone. One that `AUDIOCONV_CACHE` names may be read by others, as far as the
+umask lets them: what root put there, in the image of a container, serves every user.
 """
 
 import hashlib
@@ -68,36 +71,45 @@ def clear_kernels() -> int:
 # --- files that are the user's own ------------------------------------------------------------------------
 
 
-def is_private(path: str | os.PathLike[str]) -> bool:
+def is_own(found: os.stat_result) -> bool:
     """Whether a file or folder, and no link, belongs to this user or to root, and nobody else can write to it."""
     if not hasattr(os, "geteuid"):  # Windows: a user's folders are the user's own
         return True
-    found = os.lstat(path)
     return found.st_uid in (os.geteuid(), 0) and not stat.S_ISLNK(found.st_mode) and not found.st_mode & 0o022
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for this user alone.
+def _mode(folder: Path) -> int:
+    """Of folders; without the bits for entering them, of files."""
+    named = os.environ.get("AUDIOCONV_CACHE")
+    return 0o755 if named and Path(named) in (folder, *folder.parents) else 0o700
+
+
+def make_own(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, in which nobody but this user can write.
 
     Raises PermissionError where others can write.
     """
+    mode = _mode(folder)
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir(mode=0o700, exist_ok=True)
-    if is_private(folder):
+        path.mkdir(mode=mode, exist_ok=True)
+    if is_own(folder.lstat()):
         return
     if not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
-        folder.chmod(0o700)
-    if not is_private(folder):
+        folder.chmod(folder.stat().st_mode & mode)
+    if not is_own(folder.lstat()):
         raise PermissionError(f"{folder} belongs to another user, is a link, or others can write to it")
 
 
 def read_verified(path: Path, magic: bytes) -> bytes | None:
     """The content of a file of `write_verified`; None where it is missing, damaged, or not the user's own."""
     try:
-        if not (is_private(path.parent) and is_private(path)):
+        if not is_own(path.parent.lstat()):
             return None
-        content = path.read_bytes()
+        with open(path, "rb", opener=_no_link) as file:
+            if not is_own(os.fstat(file.fileno())):  # of what is read, whatever the name means by now
+                return None
+            content = file.read()
     except OSError:  # missing, a folder, unreadable
         return None
     head, data = content[: len(magic) + DIGEST_BYTES], content[len(magic) + DIGEST_BYTES :]
@@ -113,15 +125,16 @@ def write_verified(path: Path, magic: bytes, data: bytes) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file of the cache, for this user alone, that appears whole or not at all.
+    """Write a file of the cache that appears whole or not at all.
 
     Raises OSError and leaves nothing where the disk is full, read-only or not the user's own.
     """
-    make_private(path.parent)
+    make_own(path.parent)
+    mode = _mode(path.parent) & 0o666
     _remove_abandoned_parts(path.parent)
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
     try:
-        with open(part, "wb", opener=_for_user_only) as file:
+        with open(part, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -132,8 +145,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def _for_user_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 _swept: set[Path] = set()

@@ -68,6 +68,30 @@ class TestTheFolderIsTheUsersOwn:
         with pytest.raises(PermissionError, match="is a link"):
             write_verified(path, MAGIC, b"3")
 
+    @pytest.mark.parametrize(
+        ("umask", "modes"), [(0o077, (0o700, 0o600)), (0o022, (0o755, 0o644)), (0, (0o755, 0o644))]
+    )
+    def test_a_folder_that_was_named_may_be_read_by_others_as_the_umask_lets_them(
+        self, tmp_path, umask, modes, monkeypatch
+    ):
+        monkeypatch.setenv("AUDIOCONV_CACHE", str(tmp_path / "opt" / "cache"))
+        before = os.umask(umask)
+        try:
+            write_verified(tmp_path / "opt" / "cache" / "kernels" / "kernel", MAGIC, b"1")
+            write_verified(tmp_path / "other" / "kernel", MAGIC, b"1")
+        finally:
+            os.umask(before)
+        found = [tmp_path / "opt" / name for name in ("", "cache", "cache/kernels", "cache/kernels/kernel")]
+        assert [path.stat().st_mode & 0o777 for path in found] == [*modes[:1] * 3, modes[1]]
+        others = [tmp_path / "other", tmp_path / "other" / "kernel"]
+        assert [path.stat().st_mode & 0o777 for path in others] == [0o700, 0o600]
+
+    def test_a_link_in_the_place_of_a_file_is_not_read(self, path, folder):
+        path.rename(folder / "another")
+        path.symlink_to(folder / "another")
+        assert read_verified(folder / "another", MAGIC) == b"12"
+        assert read_verified(path, MAGIC) is None
+
 
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-1], lambda data: data[:-1] + b"x"])
 def test_a_damaged_file_counts_as_missing(path, damage):

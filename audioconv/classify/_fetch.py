@@ -107,7 +107,7 @@ def _given(entry: PublicSet, archive: Path) -> Path:
 def _download(entry: PublicSet, progress: ByteProgress) -> Path:
     path = cache.cache_folder() / "downloads" / f"{entry.name}-{PurePosixPath(entry.url).name}"
     try:
-        cache.make_private(path.parent)
+        cache.make_own(path.parent)
     except OSError as error:
         raise DownloadError(f"{path.parent} cannot be used for downloads: {error}; set AUDIOCONV_CACHE") from error
     _check_free_space(path.parent, entry.megabytes * 1_000_000, entry)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "soundfile", "soxr", "librosa", "scikit-learn", "safetensors")
+_LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "soundfile", "soxr", "scikit-learn", "safetensors")
 
 
 def doctor(
@@ -79,6 +79,11 @@ def _warm() -> None:
         ac.convolve2d(noise, noise[:3, :3], method=method_2d)
     ac.convolve2d(noise, noise[:3, :3], stride=2)
     ac.denoise(noise[0], 16000)
+    ac.neural_denoise(noise[0], 16000)
+    for rate in (16000, 48000):
+        words = ac.KeywordDetector.load().stream(sample_rate=rate)
+        words.process(noise[0])
+        words.flush()
     labels = ["quiet", "loud"] * 20
     noise[1::2] *= 9
     classifier = ac.KeywordClassifier(epochs=1, verbose=0).fit(noise, labels, validation=(noise, labels))

@@ -14,6 +14,7 @@ from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray, IntArray
 from audioconv.arrays import frozen, is_number, number
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.features.level import Pcen, causal_pcen, causal_top_db
+from audioconv.features.mel_bands import mel_bands
 from audioconv.features.stream import LogMelStream
 from audioconv.kernels.dsp import _fft as fft
 from audioconv.kernels.dsp import mel
@@ -56,7 +57,7 @@ class LogMel:
     pcen : Pcen or its arguments as a dict, optional
         Per-channel energy normalisation instead of logarithms.
     filters : float array, shape (n_mels, fft_size // 2 + 1), optional
-        The bands themselves, instead of those of librosa (which is imported only to make them).
+        The bands themselves, instead of triangles on the mel scale.
     htk : bool
         Space bands on the mel scale of HTK, 2595 log10(1 + f / 700), instead of Slaney's; as librosa.
     norm : {"slaney", None} or float > 0
@@ -119,19 +120,13 @@ class LogMel:
             )
         self.fft_size = max(128, 1 << (self.win_length - 1).bit_length())
         self.pitch_factor = 1.0
-        self.filters = self._checked(self._librosa_filters() if filters is None else filters)
+        if filters is None:
+            filters = mel_bands(self.sample_rate, self.fft_size, self.n_mels, self.fmin, self.fmax, htk=self.htk,
+                                norm=self.norm)  # fmt: skip
+        self.filters = self._checked(filters)
 
     def __repr__(self) -> str:
         return f"LogMel({_settings_text(self)})"
-
-    def _librosa_filters(self) -> Array:
-        from librosa.filters import mel as librosa_mel  # slow to import, and needed by no saved model
-
-        filters: Array = librosa_mel(
-            sr=self.sample_rate, n_fft=self.fft_size, n_mels=self.n_mels, fmin=self.fmin, fmax=self.fmax,
-            dtype=np.float64, htk=self.htk, norm=self.norm,
-        )  # fmt: skip
-        return filters
 
     def _checked(self, filters: ArrayLike) -> NDArray[np.float64]:
         found, shape = arrays.floating(filters, "filters").astype(np.float64), (self.n_mels, self.fft_size // 2 + 1)

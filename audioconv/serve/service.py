@@ -122,6 +122,8 @@ class WyomingService:
                 await self._converse(reader, writer)
         except (OSError, TimeoutError):  # it went away, or does not read what it is told
             pass
+        except asyncio.CancelledError:  # by `stop`; asyncio before Python 3.12 prints a traceback of tasks that end so
+            pass
         finally:
             self._tasks.discard(task)
             writer.close()

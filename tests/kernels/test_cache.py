@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def package(tmp_path):
     def begin(cache=tmp_path / "cache", before=(), **environment):
         code = "from audioconv.kernels.probe_caller import twice, thrice; print(twice(1), thrice(1))"
         outside = {name: value for name, value in os.environ.items() if name != "NUMBA_CPU_NAME"}
-        environment = outside | {"PYTHONPATH": str(tmp_path), "AUDIOCONV_CACHE": str(cache)} | environment
+        environment = outside | {"PYTHONPATH": str(tmp_path), "AUDIOCONV_CACHE": cache} | environment
+        environment = {name: str(value) for name, value in environment.items() if value is not None}
         return subprocess.Popen(
             [*before, sys.executable, "-c", code], env=environment, cwd=tmp_path, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -148,6 +150,69 @@ def test_processes_that_begin_at_once_keep_whole_files(package):
         assert not any("Warning" in err for _, err in said), said
         assert kept(package.cache) == files
         assert package().stderr == ""
+
+
+def test_processes_that_begin_at_once_find_no_cache_and_make_one(package):
+    together = [package.begin() for _ in range(3)]
+    said = [process.communicate() for process in together]
+    assert [out for out, _ in said] == ["4 6\n"] * 3, said
+    assert not any("Warning" in err for _, err in said), said
+    assert len(kept(package.cache)) == 3
+    assert package().stderr == ""
+
+
+# A user without a name who may read what root may, as Python itself may be in root's home, and write nothing.
+SEEING = "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"
+OTHER = "setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", *SEEING
+
+
+@pytest.fixture
+def other(package):
+    """As `package`, but a user calls it who has no entry among the users, no home and no folder that is named."""
+    if not shutil.which(OTHER[0]) or subprocess.run([*OTHER, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("to be another user takes setpriv, and to be root")
+    return partial(package, before=OTHER, HOME=None, XDG_CACHE_HOME=None)
+
+
+def test_what_root_compiled_serves_other_users(package, other):
+    package(before=("sh", "-c", 'umask 022 && exec "$@"', "sh"))
+    paths = [package.cache, *package.cache.rglob("*")]
+    assert {(path.is_dir(), path.stat().st_mode & 0o777) for path in paths} == {(True, 0o755), (False, 0o644)}
+    served = other()
+    assert (served.stdout, served.stderr) == ("4 6\n", "")
+    elsewhere = other(NUMBA_CPU_NAME="generic")  # as an image that was made on another processor
+    assert elsewhere.stdout == "4 6\n"
+    assert elsewhere.stderr.count("RuntimeWarning: audioconv cannot keep compiled kernels") == 1
+    assert [package.cache, *package.cache.rglob("*")] == paths
+
+
+def test_a_cache_that_yet_another_user_could_write_is_not_read(package, other):
+    package()
+    for path in package.cache.rglob("*"):
+        os.chown(path, 54322, 54322)
+    result = other()
+    assert result.stdout == "4 6\n"
+    assert "compiling kernels" in result.stderr
+    assert result.stderr.count("belongs to another user") == 1
+
+
+@pytest.mark.parametrize("home", ["/", "{}/read-only", "{}/missing"])
+def test_a_home_that_cannot_be_written_costs_a_warning(other, tmp_path, home):
+    (tmp_path / "read-only").mkdir(mode=0o555)
+    result = other(cache=None, HOME=home.format(tmp_path))
+    assert result.stdout == "4 6\n"
+    assert result.stderr.count("RuntimeWarning: audioconv cannot keep compiled kernels") == 1
+
+
+def test_a_user_without_name_and_home_keeps_kernels_among_the_temporary_files(other, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "temporary").chmod(0o1777)
+    first, second = (other(cache=None, TMPDIR=tmp_path / "temporary") for _ in range(2))
+    assert (first.stdout, second.stdout) == ("4 6\n", "4 6\n")
+    assert "compiling kernels" in first.stderr
+    assert "compiling kernels" not in second.stderr
+    assert second.stderr.count(f"kernels are kept in {tmp_path}/temporary/audioconv-54321") == 1
+    assert len(kept(tmp_path / "temporary" / "audioconv-54321")) == 3
 
 
 def on_small_disk(folder, options):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -198,11 +199,14 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
             line = next(line for line in iter(process.stderr.readline, "") if "listening on" in line)
             port = int(line.split("tcp://127.0.0.1:")[1].split()[0])
             words = asyncio.run(described(port))
-            process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=30)
+            with socket.create_connection(("127.0.0.1", port)) as waiting:
+                waiting.sendall(b'{"type": "ping"}\n')
+                assert b"pong" in waiting.recv(1000)
+                process.send_signal(signal.SIGTERM)
+                out, err = process.communicate(timeout=30)
         finally:
             process.kill()
     assert line.endswith("for no, yes\n")
     assert words == ["no", "yes"]
-    assert (process.returncode, out) == (0, "1 clients, 0 words told\n")
+    assert (process.returncode, out) == (0, "2 clients, 0 words told\n")
     assert "Traceback" not in err
