@@ -10,6 +10,7 @@ from audioconv.arrays import floating, number, time_first, whole
 from audioconv.enhance.compressed import frame_size, mask_transform, spectrum_scale
 from audioconv.enhance.denoiser_model import DenoiserModel, shipped_denoiser
 from audioconv.enhance.short_time_stage import ShortTimeStage
+from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime.spectral_mask import FEATURES, NUMBERS, PARTS, SPECTRAL_MASK, spectral_mask
 from audioconv.models._mask_unet import BINS
 from audioconv.stage import without_latency
@@ -70,7 +71,10 @@ class NeuralDenoise(ShortTimeStage):
 
     def __init__(self, sample_rate: int, *, model: DenoiserModel | Path | None = None,
                  reduction_db: float = REDUCTION_DB, channels: int = 1) -> None:  # fmt: skip
-        rate = int(number(whole(sample_rate, "sample_rate"), "sample_rate", *SAMPLE_RATES))
+        rate, (lowest, highest) = whole(sample_rate, "sample_rate"), SAMPLE_RATES
+        if not lowest <= rate <= highest:
+            raise ArgumentError(f"sample_rate must be from {lowest} to {highest} Hz, not {rate}; Denoise, the spectral "
+                                "gate (--method gate), takes any")  # fmt: skip
         super().__init__(rate, mask_transform(frame_size(rate)), channels)
         self._reduction_db = number(reduction_db, "reduction_db", 0, 200)
         if model is None:

@@ -198,7 +198,8 @@ def _profile(noise: ArrayLike, transform: Stft) -> NDArray[np.float32]:
     """The mean power of each bin in a stretch of noise, in windows that lie inside it."""
     noise = time_first(floating(noise, "noise", (1, 2)), "noise")
     if len(noise) < len(transform.window):
-        raise ShapeError(f"noise must have at least the {len(transform.window)} samples of a window, not {len(noise)}")
+        raise ShapeError(f"noise must have at least the {len(transform.window)} samples of a window of window_ms, not "
+                         f"{len(noise)}")  # fmt: skip
     first, inside = transform.left_pad // transform.hop, 1 + (len(noise) - len(transform.window)) // transform.hop
     spectra = transform(noise)[first : first + inside]
     power = (spectra.real**2 + spectra.imag**2).reshape(*spectra.shape[:2], -1)

@@ -121,7 +121,7 @@ def test_goes_on_after_a_pickle_and_in_a_chain(model):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"sample_rate": 1000}, "sample_rate must be at least 4000"),
+        ({"sample_rate": 1000}, "sample_rate must be from 4000 to 192000 Hz, not 1000; Denoise"),
         ({"reduction_db": -1}, "reduction_db must be at least 0"),
         ({"model": 3}, "cannot be read as a model"),
     ],

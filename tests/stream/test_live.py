@@ -45,6 +45,15 @@ def test_what_is_played_is_the_offline_result(block):
     assert_close(y, ac.convolve(x, h)[: len(y)], 2e-6)
 
 
+@pytest.mark.parametrize("denoiser", [ac.Denoise, ac.NeuralDenoise])
+def test_denoisers_play(denoiser):
+    x, sink = uniform(RATE, 0.1), Sink(RATE)
+    with ac.live(ac.Chain([Source(x), denoiser(RATE), sink]), 256) as sound:
+        sound.wait(0.5)
+    assert len(sink.recorded) > RATE / 20
+    assert np.array_equal(sink.recorded, denoiser(RATE).process(x)[: len(sink.recorded)])
+
+
 def test_channels_in_and_out_may_differ():
     x, sink = uniform((RATE, 2), 0.5), Sink(RATE)
     chain = ac.Chain([Source(x, channels=1), ac.MatrixMixer([[0.5], [0.5]]), sink])
