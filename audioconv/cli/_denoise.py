@@ -151,16 +151,16 @@ class _Denoiser:
         from audioconv.enhance import Denoise, NeuralDenoise
 
         if not self.by_gate:
-            stage = NeuralDenoise(about.sample_rate, model=self.network, channels=about.channels, **self.settings)
-            return stage, "by the network for speech" if self.model is None else f"by the network of {self.model}"
+            network = NeuralDenoise(about.sample_rate, model=self.network, channels=about.channels, **self.settings)
+            return network, "by the network for speech" if self.model is None else f"by the network of {self.model}"
         known = None
         if self.noise is not None:
             known = _stretch(sound, about, self.noise, self.partial)
         elif self.noise_file is not None:
             known = _alone(self.noise_file, about, self.partial)
         told = "noise estimated" if known is None else "noise profile given"
-        stage = Denoise(about.sample_rate, noise=known, channels=about.channels, **self.settings)
-        return stage, f"by the spectral gate, {told}"
+        gate = Denoise(about.sample_rate, noise=known, channels=about.channels, **self.settings)
+        return gate, f"by the spectral gate, {told}"
 
 
 def _loaded(model: Path) -> "DenoiserModel":
