@@ -22,6 +22,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     keywords  words in a stream of noise; needs AUDIOCONV_DATA
     words     words in streams, and in hours of speech without them; needs AUDIOCONV_DATA
     shipped   the detector that comes along; needs AUDIOCONV_DATA
+    export    the models that come along in ONNX and C; needs AUDIOCONV_DATA
     adapt     words from few clips, for classifiers; needs AUDIOCONV_DATA
     events    sound events in time, by sed_eval and psds_eval; needs AUDIOCONV_DATA
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
@@ -64,6 +65,7 @@ NAMES = (
     "keywords",
     "words",
     "shipped",
+    "export",
     "adapt",
     "events",
     "classifiers",

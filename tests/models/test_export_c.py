@@ -179,8 +179,9 @@ def test_ops(tmp_path, name):
 @pytest.mark.parametrize("name", ["ds-cnn-s", "bc-resnet-1"])
 def test_classifiers(tmp_path, name):
     model = random_classifier(name)
-    model.scorer_ = dataclasses.replace(model.scorer_, tta_shifts_s=(-0.05, 0.0))
+    model.scorer_ = dataclasses.replace(model.scorer_, tta_shifts_s=(-0.05, 0.0), tta_pitch_factors=(0.9, 1.0, 1.15))
     models.export_c(model, tmp_path / "words.h")
+    assert "makes of them in WORDS_PITCHES pitches" in (tmp_path / "words.h").read_text()
     wanted = model.scorer_.stream().process(sound(1.3))
     got = rows_in_c(tmp_path, sound(1.3)).reshape(-1, 2)
     assert len(got) > 5

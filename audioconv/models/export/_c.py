@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 ABOUT = """a model from samples to posteriors, {weights}, in C99.
 
    ac_reset(&state); then for each hop of AC_HOP samples: rows = ac_step(&state, samples, posteriors);"""
+ABOUT_CLIPS = """
+   A row comes each AC_WINDOW_FRAMES hops, of the last AC_CLIP_FRAMES frames: the mean of what the network
+   makes of them in AC_PITCHES pitches, each moved by AC_SHIFT_FRAMES frames (test-time augmentation). All that is done
+   in the step of the row."""
 PROBE_S, HEARD_S = 0.1, 3.0  # what a header holds, and what it is repeated to
 COMPILERS = "cc", "gcc", "clang"
 FLAGS = "-O2", "-std=c99", "-Wall", "-Wextra", "-Werror"
@@ -260,7 +264,7 @@ class _Header:
         thresholds = [2.0 if threshold is None else threshold for threshold in told]
         labels = ", ".join(_string(str(label)) for label in model.labels)
         return header_text(
-            ABOUT,
+            ABOUT if model.clip_length is None else ABOUT + ABOUT_CLIPS,
             {name: value for name, value in model.facts.items() if name != "thresholds"},
             self._numbers(),
             int8=self.int8,
