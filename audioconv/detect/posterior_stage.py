@@ -15,6 +15,7 @@ from audioconv.kernels.nn import frame_posteriors as kernels
 from audioconv.kernels.nn.frame_posteriors import LISTENER, PROGRESS
 from audioconv.kernels.nn.streaming import NETWORK_BLOCK
 from audioconv.kernels.realtime import monitors
+from audioconv.kernels.realtime.atomics import read
 from audioconv.kernels.realtime.monitors import RING_COUNTERS
 from audioconv.stage import Guard, checked_block
 from audioconv.stream.processor import Processor, counter
@@ -132,7 +133,7 @@ class PosteriorStage(Processor):
     def _read_rows(self) -> Float32Array:
         """The rows since the last call; where some were dropped there are zeros, so that their times stay right."""
         width = 1 + self._words
-        count = int(self._counters[RING_COUNTERS.written]) - int(self._counters[RING_COUNTERS.read])
+        count = int(read(self._counters, RING_COUNTERS.written) - self._counters[RING_COUNTERS.read])
         if not count:
             return np.empty((0, self._words), np.float32)
         rows = np.empty((count, width), np.float32)

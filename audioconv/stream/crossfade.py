@@ -9,6 +9,7 @@ from audioconv.kernels.dsp import right_angle
 from audioconv.kernels.dsp.partition import advance
 from audioconv.kernels.dsp.partition_layout import convolver_arrays, convolver_segments, filter_spectra, reset_header
 from audioconv.kernels.realtime import crossfade as kernels
+from audioconv.kernels.realtime.atomics import read, write
 from audioconv.kernels.realtime.chain import ENTRY
 from audioconv.kernels.realtime.crossfade import CONTROL, CONVOLVER, CUT, INSTANCE
 from audioconv.kernels.simd.pointers import address_of
@@ -182,7 +183,7 @@ class Crossfade:
     @replace_nonfinite.setter
     def replace_nonfinite(self, value: bool) -> None:
         self._prepare_to_mix()
-        self._control[CONTROL.replace_nonfinite] = bool(value)
+        write(self._control, CONTROL.replace_nonfinite, int(bool(value)))
 
     @property
     def nonfinite_count(self) -> int:
@@ -203,7 +204,9 @@ class Crossfade:
         An instance moves from the mailbox to those pending, from there to the rows, and in these towards the first:
         looked at in this order none is missed.
         """
-        waiting = [int(self._control[place]) for place in (CONTROL.mailbox, CONTROL.pending)]
+        waiting = [read(self._control, place) for place in (CONTROL.mailbox, CONTROL.pending)]
         self._posted = {address: row for address, row in self._posted.items() if address in waiting}
-        used = {int(row[INSTANCE.name]) for row in [*self._posted.values(), *self._rows[::-1]]}
+        used = {int(row[INSTANCE.name]) for row in self._posted.values()}
+        rows = self._rows.reshape(-1)
+        used |= {read(rows, i + INSTANCE.name) for i in reversed(range(0, rows.size, INSTANCE.row_size))}
         self._living = {address: instance for address, instance in self._living.items() if address in used}

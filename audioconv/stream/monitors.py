@@ -8,6 +8,7 @@ from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import floating, whole
 from audioconv.errors import ArgumentError, DtypeError
 from audioconv.kernels.realtime import monitors as kernels
+from audioconv.kernels.realtime.atomics import read
 from audioconv.kernels.realtime.monitors import MONITOR, PLAYBACK, RECORDING, RING_COUNTERS, SINK, SOURCE
 from audioconv.stage import Guard
 from audioconv.stream.processor import Processor
@@ -105,7 +106,7 @@ class Sink(Processor):
     @property
     def recorded(self) -> FloatArray:
         """A copy of what has come so far, (samples,) or (samples, channels)."""
-        samples = self._memory[: self._recording[RECORDING.frames] * self.channels].copy()
+        samples = self._memory[: read(self._recording, RECORDING.frames) * self.channels].copy()
         return samples if self.channels == 1 else samples.reshape(-1, self.channels)
 
     def _reset(self) -> None:
@@ -163,7 +164,7 @@ class Monitor(Processor):
     @property
     def available(self) -> int:
         """How many frames can be read."""
-        return int(self._counters[RING_COUNTERS.written] - self._counters[RING_COUNTERS.read])
+        return int(read(self._counters, RING_COUNTERS.written) - self._counters[RING_COUNTERS.read])
 
     def read(self, most: int | None = None) -> FloatArray:
         """Read the frames that have passed since the last call.

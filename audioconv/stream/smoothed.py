@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audioconv._typing import ArrayLike
+from audioconv.kernels.realtime.atomics import increment
 from audioconv.kernels.realtime.nonfinite import COUNTER
 from audioconv.kernels.realtime.smoothed import SMOOTHED_ROWS
 
@@ -39,7 +40,7 @@ class SmoothedParameter:
     @target.setter
     def target(self, values: ArrayLike) -> None:
         self._rows[self._row(1)] = np.ravel(values)
-        self._version[COUNTER.value] += 1
+        increment(self._version, COUNTER.value)
 
     def settle(self) -> None:
         """Jump to the target."""

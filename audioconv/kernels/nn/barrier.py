@@ -46,9 +46,3 @@ def barrier(control, threads):
             return False
         yield_core()
     return True
-
-
-@kernel
-def increment(control, i):
-    """control[i] += 1, seen by all threads."""
-    add_atomic(control, i, np.int64(1))

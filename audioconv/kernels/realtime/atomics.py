@@ -1,12 +1,18 @@
-"""Atomic loads, additions and exchanges of what threads share; a clock; yielding to another thread."""
+"""Atomic access to what threads share; a clock; yielding to another thread.
+
+What a thread wrote before it stored, added or exchanged a number is seen by one that has loaded that number. Ordinary
+loads and stores promise that on x86 alone: on ARM they may be seen in any order.
+"""
 
 import time
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import signature
 
+from audioconv.kernels._jit import kernel
 from audioconv.kernels.simd._emit import operation
 
 
@@ -41,6 +47,22 @@ def load_atomic(typing_context, a, i):
     return signature(types.int64, a, types.intp), codegen
 
 
+def _numpy_store_atomic(a, i, value):
+    a[i] = value
+
+
+@operation(_numpy_store_atomic)
+def store_atomic(typing_context, a, i, value):
+    """store_atomic(a, i, value): a[i] = value on an int64 array; on x86 an ordinary store."""
+
+    def codegen(context, builder, sig, args):
+        array, index, new = args
+        builder.store_atomic(new, _flat_pointer(context, builder, a, array, index), "release", 8)
+        return context.get_dummy_value()
+
+    return signature(types.none, a, types.intp, types.int64), codegen
+
+
 @operation(lambda a, i: time.perf_counter_ns())
 def nanoseconds(typing_context, a, i):
     """nanoseconds(a, i): a clock, by the function clock_gettime of which the address is a[i]; 0 where that is 0."""
@@ -58,6 +80,23 @@ def nanoseconds(typing_context, a, i):
         return builder.add(whole, builder.extract_value(parts, 1))
 
     return signature(types.int64, a, types.intp), codegen
+
+
+def _numpy_clear_atomic(a, i, value):
+    a[i] = 0 if a[i] == value else a[i]
+
+
+@operation(_numpy_clear_atomic)
+def clear_atomic(typing_context, a, i, value):
+    """clear_atomic(a, i, value): a[i] = 0 if it is still `value` (compare and swap)."""
+
+    def codegen(context, builder, sig, args):
+        array, index, known = args
+        place = _flat_pointer(context, builder, a, array, index)
+        builder.cmpxchg(place, known, ir.Constant(known.type, 0), "seq_cst", "seq_cst")
+        return context.get_dummy_value()
+
+    return signature(types.none, a, types.intp, types.int64), codegen
 
 
 def _numpy_exchange_atomic(a, i, value):
@@ -87,3 +126,21 @@ def yield_core(typing_context):
         return context.get_dummy_value()
 
     return signature(types.none), codegen
+
+
+@kernel
+def read(shared, i):
+    """shared[i], from Python; what was written before it is seen afterwards."""
+    return load_atomic(shared, i)
+
+
+@kernel
+def write(shared, i, value):
+    """shared[i] = value, from Python; who reads it sees what was written before."""
+    store_atomic(shared, i, value)
+
+
+@kernel
+def increment(shared, i):
+    """shared[i] += 1, from Python; who reads it sees what was written before."""
+    add_atomic(shared, i, np.int64(1))

@@ -10,9 +10,17 @@ those that came in meanwhile by `convolver` itself. It is handed over through a 
 posts the row of an instance there, `convolver` takes it, and from then on nobody else reads the row.
 """
 
+import numpy as np
+
 from audioconv.kernels._jit import inner, kernel, part, stage_step
 from audioconv.kernels._layout import layout
-from audioconv.kernels.realtime.atomics import add_atomic, exchange_atomic, load_atomic
+from audioconv.kernels.realtime.atomics import (
+    add_atomic,
+    clear_atomic,
+    exchange_atomic,
+    load_atomic,
+    store_atomic,
+)
 from audioconv.kernels.realtime.chain import ENTRY, ENTRY_SIZE, call_step
 from audioconv.kernels.simd.pointers import carray, floats_at, row_at
 
@@ -85,8 +93,10 @@ def post(control, row):
 @part
 def _take_posted(state, control, instances, work, frames):
     """Take a new instance from the mailbox, and start it if it has caught up or can within this block."""
-    if load_atomic(control, CONTROL.mailbox):
-        control[CONTROL.pending] = exchange_atomic(control, CONTROL.mailbox, 0)
+    posted = load_atomic(control, CONTROL.mailbox)
+    if posted:
+        store_atomic(control, CONTROL.pending, posted)  # in one of the two at any time: another thread looks for it
+        clear_atomic(control, CONTROL.mailbox, posted)  # unless there is a newer one, for the next block
     if control[CONTROL.pending] and control[CONTROL.instances] < MAX_INSTANCES:
         row = carray(row_at(control, CONTROL.pending), INSTANCE_SIZE)
         if row[INSTANCE.mode] == CUT:
@@ -95,7 +105,7 @@ def _take_posted(state, control, instances, work, frames):
             for i in range(INSTANCE_SIZE):
                 instances[control[CONTROL.instances] * INSTANCE_SIZE + i] = row[i]
             control[CONTROL.instances] += 1
-            control[CONTROL.pending] = 0
+            store_atomic(control, CONTROL.pending, np.int64(0))
 
 
 @part
@@ -152,10 +162,10 @@ def _advance_fades(control, instances, count):
             instances[instance * INSTANCE_SIZE + INSTANCE.tail] -= count
         if instance >= faded_out and instances[instance * INSTANCE_SIZE + INSTANCE.tail] > 0:
             for i in range(INSTANCE_SIZE):
-                instances[kept * INSTANCE_SIZE + i] = instances[instance * INSTANCE_SIZE + i]
+                store_atomic(instances, kept * INSTANCE_SIZE + i, instances[instance * INSTANCE_SIZE + i])
             kept += 1
     for instance in range(kept, control[CONTROL.instances]):
-        instances[instance * INSTANCE_SIZE + INSTANCE.name] = 0
+        store_atomic(instances, instance * INSTANCE_SIZE + INSTANCE.name, np.int64(0))
     control[CONTROL.instances] = kept
 
 
@@ -197,7 +207,7 @@ def convolver(state, x, y, frames):
     work = floats_at(state, CONVOLVER.work, 0, work_size(inputs, outputs), x)
     _take_posted(state, control, instances, work[2 * MIX_BLOCK * inputs :], frames)
     alone = control[CONTROL.instances] == 1 and instances[INSTANCE.faded] == instances[INSTANCE.fade]
-    if alone and not control[CONTROL.replace_nonfinite]:
+    if alone and not load_atomic(control, CONTROL.replace_nonfinite):
         _append_to_past(state, control, source)
         call_step(instances, 0, source, target, frames)
     else:

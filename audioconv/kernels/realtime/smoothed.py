@@ -7,6 +7,7 @@ incremented, so that a step in another thread sees all of them or none.
 
 from audioconv.kernels._jit import part
 from audioconv.kernels._layout import layout
+from audioconv.kernels.realtime.atomics import load_atomic
 from audioconv.kernels.realtime.nonfinite import COUNTER
 from audioconv.kernels.simd.pointers import doubles_at, integers_at
 
@@ -25,7 +26,7 @@ def ramp(start, target, slope, t):
 def smoothed_rows(state, rows, version, size):
     """The current numbers, the targets that hold, and whether they differ; rows and version are fields of the state."""
     current, versions = doubles_at(state, rows, 0, size, state), integers_at(state, version, 0, 1, state)
-    turn = SMOOTHED_ROWS.targets + versions[COUNTER.value] % 2
+    turn = SMOOTHED_ROWS.targets + load_atomic(versions, COUNTER.value) % 2
     target = doubles_at(state, rows, size * turn, size, state)
     moving = False
     for i in range(size):

@@ -14,7 +14,8 @@ from queue import SimpleQueue
 import numpy as np
 
 from audioconv.kernels._layout import layout
-from audioconv.kernels.nn.barrier import increment, wait_for_change
+from audioconv.kernels.nn.barrier import wait_for_change
+from audioconv.kernels.realtime.atomics import increment, read
 
 CACHE_LINE = 8  # int64 numbers
 # What the threads of a team share, a cache line apart: how many calls have begun, and how many helpers are done.
@@ -96,7 +97,7 @@ class ThreadTeam:
     def _wait(self) -> list[KeyboardInterrupt]:
         """Until all helpers are done, whatever happens: they write into what the caller has."""
         interrupts = []
-        while (done := self._control[CONTROL.done]) < len(self._wakeups):
+        while (done := read(self._control, CONTROL.done)) < len(self._wakeups):
             try:
                 wait_for_change(self._control, CONTROL.done, done, _YIELDS)
             except KeyboardInterrupt as error:
