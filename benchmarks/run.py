@@ -6,6 +6,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     convolve  whole signals, against SciPy, NumPy, PyTorch and FFTW in C; and memory
     lengths   each method against the length of the kernel, measured and predicted; `picture.py` draws both
     choice    how well `auto` chooses among the methods
+    registers  how register tiles fit other processors: spills in what LLVM emits
     direct    sums of products, against what multiply-adds in registers give
     fft       single transforms, against FFTW
     upfirdn   up- and down-sampling, against SciPy
@@ -49,6 +50,7 @@ NAMES = (
     "convolve",
     "lengths",
     "choice",
+    "registers",
     "direct",
     "fft",
     "upfirdn",

@@ -19,7 +19,15 @@ from numba.core import cgutils
 from numba.core.typing.templates import signature
 
 from audioconv.kernels._jit import kernel, part
-from audioconv.kernels.simd._emit import call_llvm, load_from, operation, scalar_llvm, splat_over, vector_llvm
+from audioconv.kernels.simd._emit import (
+    MULTIPLY_ADD,
+    call_llvm,
+    load_from,
+    operation,
+    scalar_llvm,
+    splat_over,
+    vector_llvm,
+)
 from audioconv.kernels.simd.vector import (
     add_products,
     at,
@@ -95,7 +103,7 @@ def _emit_run(context, builder, sig, args):
         with builder.if_then(builder.icmp_signed(">", count, ir.Constant(count.type, offset))):
             place_of_tap = plus(builder.add(k, count), -1 - offset)
             tap = splat_over(builder, load_from(context, builder, taps_type, taps, place_of_tap, scalar), part)
-            after = [call_llvm(builder, "fmuladd", part, tap, window(v, offset), t) for v, t in enumerate(before)]
+            after = [call_llvm(builder, MULTIPLY_ADD, part, tap, window(v, offset), t) for v, t in enumerate(before)]
             step = builder.block
         totals = [builder.phi(part) for _ in before]
         for total, old, new in zip(totals, before, after, strict=True):

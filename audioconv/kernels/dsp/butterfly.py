@@ -11,7 +11,16 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import signature
 
-from audioconv.kernels.simd._emit import LANES, call_llvm, flat, load_from, operation, splat_over, vector_llvm
+from audioconv.kernels.simd._emit import (
+    LANES,
+    MULTIPLY_ADD,
+    call_llvm,
+    flat,
+    load_from,
+    operation,
+    splat_over,
+    vector_llvm,
+)
 from audioconv.kernels.simd.vector import Vector
 
 
@@ -126,7 +135,7 @@ def _fused(builder, x, y, z):
     """x y + z; x may be a number."""
     if isinstance(x, float):
         x = ir.Constant(z.type, [x] * z.type.count)
-    return call_llvm(builder, "fmuladd", z.type, x, y, z)
+    return call_llvm(builder, MULTIPLY_ADD, z.type, x, y, z)
 
 
 def _emit_product(builder, row, factor):

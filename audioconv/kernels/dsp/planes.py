@@ -21,13 +21,13 @@ from audioconv.kernels._jit import inner, kernel, part
 from audioconv.kernels._layout import layout
 from audioconv.kernels.dsp._fir import fir, fir_at
 from audioconv.kernels.simd import tile
-from audioconv.kernels.simd._emit import AVX512
+from audioconv.kernels.simd._emit import REGISTERS
 from audioconv.kernels.simd.prefetch import prefetch
 from audioconv.kernels.simd.vector import at, lanes, load, store
 from audioconv.kernels.simd.views import read_only_view
 
 CHAIN = 96  # taps of a piece
-TILE_VECTORS = 8 if AVX512 else 4  # of a row of a tile
+TILE_VECTORS = {64: 8, 16: 4}[REGISTERS]  # of a row of a tile
 TILE_ROWS = 3  # of a tile, and of taps in a piece, if there are as many
 
 # Header of a plane and its band: columns of the plane; columns of the band from run_begin to before run_end are

@@ -12,9 +12,10 @@ are not shared.
 In a depthwise convolution the factor from a is a vector, otherwise a scalar for all columns. A vector would be loaded
 for nearly every product, unless taps slide over rows: each vector of a is loaded once for the three taps that use it.
 
-The product is computed in register tiles of rows x vectors, as many accumulators as leave registers for the weights and
-a factor: 12 of the 16 of AVX2, 24 of the 32 of AVX-512. Rows and columns that are left over are covered by a last tile
-that overlaps the one before: every element is one chain of fma in the same order, so it gets the same bits twice.
+The product is computed in register tiles of rows x vectors, as many accumulators as leave registers for the weights
+and a factor: 12 of the 16 of AVX2, 24 of the 32 of AVX-512, 24 of the 32 of NEON, which hold half a vector. Rows and
+columns that are left over are covered by a last tile that overlaps the one before: every element is one chain of fma
+in the same order, so it gets the same bits twice.
 
 Method: Goto, van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34 (2008).
 """
@@ -27,7 +28,7 @@ from audioconv.kernels._jit import inner, op_kernel, part
 from audioconv.kernels.nn.operands import floats, integers, op_layout
 from audioconv.kernels.simd import tile
 from audioconv.kernels.simd import vector as simd
-from audioconv.kernels.simd._emit import AVX512
+from audioconv.kernels.simd._emit import REGISTERS
 
 # row_offsets, row_offsets_out: where rows begin in a and out; clips: which axis of the product the clips of a
 # micro-batch are; rows_per_clip: rows of a clip; run_length > 0: in runs of so many, rows are as far apart in a as the
@@ -160,10 +161,11 @@ def _decoded(instruction, segments, like, at):
 SLIDING = 3  # taps that slide over rows: the usual kernel size of a depthwise convolution
 
 # The rows of a tile by its width in vectors, the widest first: as many accumulators as leave registers for the rest.
+# `benchmarks/registers.py` counts what spills, on other processors, too.
 # Wide tiles read whole lines of the weights: see docs/trials.md, "Direct kernels".
-_RANK1 = {8: 6, 6: 8, 4: 10, 3: 8, 2: 12, 1: 8, 0: 6} if AVX512 else {3: 4, 2: 6, 1: 8, 0: 6}
-_LANEWISE = {4: 9, 2: 9, 1: 8, 0: 6} if AVX512 else {2: 6, 1: 8, 0: 6}
-_SLIDE = {4: 8, 2: 8, 1: 8} if AVX512 else {2: 4, 1: 8}
+_RANK1 = {64: {8: 6, 6: 8, 4: 10, 3: 8, 2: 12, 1: 8, 0: 6}, 16: {3: 4, 2: 6, 1: 8, 0: 6}}[REGISTERS]
+_LANEWISE = {64: {4: 9, 2: 9, 1: 8, 0: 6}, 16: {2: 6, 1: 8, 0: 6}}[REGISTERS]
+_SLIDE = {64: {4: 8, 2: 8, 1: 8}, 16: {2: 4, 1: 8}}[REGISTERS]
 
 
 def _choose(widths):

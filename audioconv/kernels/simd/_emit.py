@@ -26,6 +26,13 @@ def _registers_are_wide():
 
 
 AVX512 = _registers_are_wide()
+# Vectors that all registers together hold: 32 registers of two (AVX-512), 16 of one (AVX2), 32 of a half (NEON, where a
+# vector takes two and a splat scalar one). SSE holds half as many, and spills.
+REGISTERS = 64 if AVX512 else 16
+# x * y + z, in one rounding where the machine can. llvm.fma would become calls of a library on x86 without FMA. On
+# 64-bit ARM, which always has FMA, LLVM vectorises loops over scalars with llvm.fmuladd, by products and sums apart,
+# so that a scalar would get other bits than a lane.
+MULTIPLY_ADD = "fma" if llvmlite.binding.get_process_triple().startswith(("aarch64", "arm64")) else "fmuladd"
 
 
 def operation(numpy_body):

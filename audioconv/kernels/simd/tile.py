@@ -17,6 +17,7 @@ from audioconv.kernels.simd._emit import (
     AVX512,
     LANES,
     LANES_OF,
+    MULTIPLY_ADD,
     call_llvm,
     flat,
     flat_at,
@@ -192,7 +193,7 @@ def _declare_product(name, numpy_body, alike, doc):
                 for v in range(count):
                     position = r * count + v
                     total = builder.extract_value(result, position)
-                    total = call_llvm(builder, "fmuladd", part, factors[v], vectors[v], total)
+                    total = call_llvm(builder, MULTIPLY_ADD, part, factors[v], vectors[v], total)
                     result = builder.insert_value(result, total, position)
             return result
 
@@ -260,7 +261,7 @@ def stagger(typing_context, t, column, k, step, row, j, first, last):
             factor = splat_over(builder, factor, part)
             for v in range(count):
                 total = builder.extract_value(result, r * count + v)
-                total = call_llvm(builder, "fmuladd", part, factor, vectors[v], total)
+                total = call_llvm(builder, MULTIPLY_ADD, part, factor, vectors[v], total)
                 result = builder.insert_value(result, total, r * count + v)
         return result
 
@@ -304,7 +305,7 @@ def slide(typing_context, t, a, i, step, b, j, b_step, taps):
                 for v in range(vectors):
                     position = (place - k) * vectors + v
                     total = builder.extract_value(result, position)
-                    total = call_llvm(builder, "fmuladd", part, values[v], weights[k][v], total)
+                    total = call_llvm(builder, MULTIPLY_ADD, part, values[v], weights[k][v], total)
                     result = builder.insert_value(result, total, position)
         return result
 

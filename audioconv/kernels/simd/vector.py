@@ -4,9 +4,8 @@
 whatever the machine has. Indices count elements of the flat contiguous array, whatever its number of dimensions: the
 pointer arithmetic is ours, because an ordinary index costs a test for negative values on every access.
 
-A product and a sum are one `fma` everywhere (llvm.fmuladd: fused where the machine can; llvm.fma would
-become library calls where it cannot), in vectors and scalars alike, so that an output has the same bits
-wherever it falls in a register, a tile or a remainder.
+A product and a sum are one `fma` everywhere (`MULTIPLY_ADD`: fused where the machine can), in vectors and scalars
+alike, so that an output has the same bits wherever it falls in a register, a tile or a remainder.
 """
 
 import operator
@@ -21,6 +20,7 @@ from numba.extending import lower_builtin, models, register_model
 from audioconv.kernels.simd._emit import (
     LANES,
     LANES_OF,
+    MULTIPLY_ADD,
     call_llvm,
     flat,
     flat_at,
@@ -145,7 +145,7 @@ def fma(typing_context, x, y, z):
     """fma(x, y, z): x * y + z in one rounding where the machine can; three vectors or three scalars."""
 
     def codegen(context, builder, sig, args):
-        return call_llvm(builder, "fmuladd", context.get_value_type(x), *args)
+        return call_llvm(builder, MULTIPLY_ADD, context.get_value_type(x), *args)
 
     return signature(x, x, x, x), codegen
 
@@ -163,7 +163,7 @@ def add_products(typing_context, sums, v, a, i):
         results = []
         for total in cgutils.unpack_tuple(builder, totals):
             factor = load_from(context, builder, a, array, index, v.type)
-            results.append(call_llvm(builder, "fmuladd", v.type, v, factor, total))
+            results.append(call_llvm(builder, MULTIPLY_ADD, v.type, v, factor, total))
             index = builder.add(index, ir.Constant(index.type, v.type.count))
         return context.make_tuple(builder, sig.return_type, results)
 

@@ -13,6 +13,7 @@ from numba.core.typing.templates import signature
 from audioconv.kernels.simd._emit import (
     LANES,
     LANES_OF,
+    MULTIPLY_ADD,
     call_llvm,
     flat,
     load_from,
@@ -158,13 +159,13 @@ def exp(typing_context, x):
 
         inside = call_llvm(builder, "maximum", part, argument, constant(of.lowest))
         inside = call_llvm(builder, "minimum", part, inside, constant(of.highest))
-        shifted = call_llvm(builder, "fmuladd", part, inside, constant(1 / natural_log(2)), constant(of.rounder))
+        shifted = call_llvm(builder, MULTIPLY_ADD, part, inside, constant(1 / natural_log(2)), constant(of.rounder))
         n = builder.fsub(shifted, constant(of.rounder))
-        r = call_llvm(builder, "fmuladd", part, n, constant(-of.log2_short), inside)
-        r = call_llvm(builder, "fmuladd", part, n, constant(-of.log2_rest), r)
+        r = call_llvm(builder, MULTIPLY_ADD, part, n, constant(-of.log2_short), inside)
+        r = call_llvm(builder, MULTIPLY_ADD, part, n, constant(-of.log2_rest), r)
         value = constant(1 / factorial(of.terms - 1))
         for k in range(of.terms - 2, -1, -1):
-            value = call_llvm(builder, "fmuladd", part, value, r, constant(1 / factorial(k)))
+            value = call_llvm(builder, MULTIPLY_ADD, part, value, r, constant(1 / factorial(k)))
         whole = ir.VectorType(ir.IntType(of.bits), part.count)
         power = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [of.place] * part.count))
         power = builder.add(power, ir.Constant(whole, [of.one] * part.count))
@@ -211,9 +212,9 @@ def log(typing_context, x):
         f = builder.fdiv(builder.fsub(m, constant(1.0)), builder.fadd(m, constant(1.0)))
         square, series = builder.fmul(f, f), constant(2 / (2 * _LOG_TERMS[of.bits] - 1))
         for k in range(_LOG_TERMS[of.bits] - 2, -1, -1):
-            series = call_llvm(builder, "fmuladd", part, series, square, constant(2 / (2 * k + 1)))
-        value = call_llvm(builder, "fmuladd", part, n, constant(of.log2_rest), builder.fmul(f, series))
-        value = call_llvm(builder, "fmuladd", part, n, constant(of.log2_short), value)
+            series = call_llvm(builder, MULTIPLY_ADD, part, series, square, constant(2 / (2 * k + 1)))
+        value = call_llvm(builder, MULTIPLY_ADD, part, n, constant(of.log2_rest), builder.fmul(f, series))
+        value = call_llvm(builder, MULTIPLY_ADD, part, n, constant(of.log2_short), value)
         usual = builder.and_(
             builder.fcmp_ordered(">", x, constant(0.0)), builder.fcmp_ordered("<", x, constant(float("inf")))
         )
@@ -296,7 +297,7 @@ def accumulator_fma(typing_context, total, u, v):
         so_far, *factors = args
         parts = [cgutils.unpack_tuple(builder, so_far), *(_widened(builder, factor) for factor in factors)]
         part = vector_llvm(types.float64)
-        sums = [call_llvm(builder, "fmuladd", part, u, v, t) for t, u, v in zip(*parts, strict=True)]
+        sums = [call_llvm(builder, MULTIPLY_ADD, part, u, v, t) for t, u, v in zip(*parts, strict=True)]
         return context.make_tuple(builder, sig.return_type, sums)
 
     return signature(total, total, u, v), codegen
@@ -320,7 +321,7 @@ def accumulator_square(typing_context, total, wide):
     def codegen(context, builder, sig, args):
         part = vector_llvm(types.float64)
         pairs = zip(*(cgutils.unpack_tuple(builder, each) for each in args), strict=True)
-        sums = [call_llvm(builder, "fmuladd", part, v, v, t) for t, v in pairs]
+        sums = [call_llvm(builder, MULTIPLY_ADD, part, v, v, t) for t, v in pairs]
         return context.make_tuple(builder, sig.return_type, sums)
 
     return signature(total, total, wide), codegen
