@@ -9,10 +9,11 @@ PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
 LOWEST_TESTS := tests/kernels/simd tests/io/test_files.py tests/io/test_ffmpeg.py tests/features/test_level.py \
 	tests/classify/test_sklearn.py tests/report/test_plots.py tests/cli/test_main.py
 SMOKE_TESTS := tests/kernels/simd tests/test_arrays.py tests/features/test_level.py tests/cli/test_main.py
+ARM_TESTS := tests/kernels/simd tests/kernels/dsp/test_fir.py
 SDIST_TESTS := tests/test_arrays.py tests/test_compare.py tests/cli/test_main.py
 
-.PHONY: demo test test-kernels test-data test-live test-long test-peers test-lowest test-others test-sdist coverage \
-	lint bench clean
+.PHONY: demo test test-kernels test-data test-live test-long test-peers test-lowest test-others test-sdist test-arm \
+	coverage lint bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -81,6 +82,10 @@ test-others: .venv/ready
 test-sdist: .venv/ready
 	.ci/test-sdist $(SDIST_TESTS)
 
+# Emulated: what compiles in a second takes one of minutes. Compiled kernels stay in .ci/arm64 for the next run.
+test-arm: .venv/ready
+	.ci/test-arm $(ARM_TESTS)
+
 # Compiled code is not seen: the lines of kernels count where they run without JIT.
 coverage: .venv/ready
 	$(BIN)/python -m pytest -q $(PARALLEL) -m "not live" --cov --cov-report= --cov-fail-under=0
@@ -99,4 +104,4 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv .venv-* .coverage build dist demo .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .ci/arm64 .coverage build dist demo .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
