@@ -14,6 +14,7 @@ _HOME = {
     "AudioFileWarning": "errors",
     "ModelFileError": "errors",
     "BusyError": "errors",
+    "ClusterError": "errors",
     "SoundDeviceError": "errors",
     "DownloadError": "errors",
     "Stage": "stage",
@@ -60,8 +61,9 @@ _HOME = {
     "KeywordDetector": "detect",
     "SoundEventDetector": "detect",
     "mix_events": "detect",
+    "map_files": "batch",
 }
-_PARTS = ("classify", "detect", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
+_PARTS = ("batch", "classify", "detect", "enhance", "features", "io", "models", "nn", "report", "signal", "stream")
 
 __all__ = [*_HOME, *_PARTS, "__version__"]
 

@@ -1,5 +1,6 @@
 """The public names, for tools that read types: the same as the table in `__init__.py`, which a test compares."""
 
+from audioconv import batch as batch
 from audioconv import classify as classify
 from audioconv import detect as detect
 from audioconv import enhance as enhance
@@ -10,6 +11,7 @@ from audioconv import nn as nn
 from audioconv import report as report
 from audioconv import signal as signal
 from audioconv import stream as stream
+from audioconv.batch import map_files as map_files
 from audioconv.classify import Detection as Detection
 from audioconv.classify import KeywordClassifier as KeywordClassifier
 from audioconv.detect import KeywordDetector as KeywordDetector
@@ -24,6 +26,7 @@ from audioconv.errors import AudioconvError as AudioconvError
 from audioconv.errors import AudioFileError as AudioFileError
 from audioconv.errors import AudioFileWarning as AudioFileWarning
 from audioconv.errors import BusyError as BusyError
+from audioconv.errors import ClusterError as ClusterError
 from audioconv.errors import DownloadError as DownloadError
 from audioconv.errors import DtypeError as DtypeError
 from audioconv.errors import ModelFileError as ModelFileError

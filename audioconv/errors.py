@@ -123,6 +123,20 @@ class SoundDeviceError(AudioconvError, OSError):
     """
 
 
+class ClusterError(AudioconvError, OSError):
+    """A Dask cluster does not answer, has no workers, or these have another version of audioconv.
+
+    Examples
+    --------
+    >>> import audioconv as ac
+    >>> try:
+    ...     raise ac.ClusterError("the scheduler at tcp://10.0.0.1:8786 does not answer")
+    ... except OSError as error:
+    ...     print(error)
+    the scheduler at tcp://10.0.0.1:8786 does not answer
+    """
+
+
 class BusyError(AudioconvError, RuntimeError):
     """A stateful object was entered by two threads at once.
 

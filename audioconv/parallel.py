@@ -6,8 +6,10 @@ work is cut into pieces by its size alone, and pieces are joined in order.
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from audioconv.arrays import whole
@@ -18,6 +20,7 @@ _Result = TypeVar("_Result")
 
 # By their number of threads; kept for the life of the process, because starting threads costs more than work.
 _pools: dict[int, ThreadPoolExecutor] = {}
+_single: ContextVar[bool] = ContextVar("single", default=False)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pools.clear)
 
@@ -25,6 +28,8 @@ if hasattr(os, "register_at_fork"):
 def thread_count(threads: int | None = None) -> int:
     """Number of threads to use: `threads`, or `AUDIOCONV_THREADS`, or the cores that this process may use."""
     if threads is None:
+        if _single.get():
+            return 1
         text = os.environ.get("AUDIOCONV_THREADS", "")
         if text:
             if not text.isdigit() or int(text) < 1:
@@ -34,6 +39,16 @@ def thread_count(threads: int | None = None) -> int:
             return 1  # a pool of processes already keeps the cores busy
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return whole(threads, "threads")
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Make one thread the default in this block and thread, where processes beside it keep the other cores busy."""
+    token = _single.set(True)
+    try:
+        yield
+    finally:
+        _single.reset(token)
 
 
 def run(function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int | None = None) -> list[_Result]:

@@ -51,6 +51,8 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.Plan": lambda: ac.plan(48000, 4800),
     "audioconv.Stft": lambda: ac.Stft(np.hanning(400), 160),
     "audioconv.Clip": lambda: ac.Clip(X, 16000),
+    "audioconv.batch.BatchSummary": lambda: ac.batch.BatchSummary(done=98, skipped=0, failed=2),
+    "audioconv.batch.Failure": lambda: ac.batch.Failure("a.wav", "a.wav is empty"),
     "audioconv.Biquad": lambda: ac.Biquad.design("highpass", 48000, 100.0),
     "audioconv.Chain": lambda: ac.Chain([ac.Gain(-6.0), ac.Limiter(sample_rate=48000)]),
     "audioconv.DryWet": lambda: ac.DryWet(ac.Gain(-6.0), 0.3),

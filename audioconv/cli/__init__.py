@@ -20,6 +20,7 @@ from audioconv.cli._doctor import doctor
 from audioconv.cli._evaluate import evaluate
 from audioconv.cli._events import events
 from audioconv.cli._export import export
+from audioconv.cli._features import features
 from audioconv.cli._filter import filter_file
 from audioconv.cli._info import info
 from audioconv.cli._lab import lab
@@ -87,7 +88,7 @@ def _options(
 app.command("filter")(filter_file)
 app.add_typer(data, name="data")
 for command in (
-    denoise, spectrogram, live, record, train, adapt, evaluate, predict, listen, events, serve, export,
+    denoise, spectrogram, features, live, record, train, adapt, evaluate, predict, listen, events, serve, export,
     info, lab, bench, doctor,
 ):  # fmt: skip
     app.command()(command)

@@ -1,20 +1,31 @@
-"""audioconv denoise: a sound file without its noise."""
+"""audioconv denoise: sound files without their noise."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
+from audioconv.cli.batch import (
+    Jobs,
+    Scheduler,
+    Settings,
+    SettingsFile,
+    SoundSuffix,
+    are_many,
+    settings_file,
+    warn_of_clipped,
+    work_on_many,
+)
+from audioconv.cli.messages import say_written, speed_bar, warn_clipped
 from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
-from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
+from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
     from audioconv.enhance import DenoiserModel
-    from audioconv.io import Info
+    from audioconv.io import FileFormat, Info, Subtype
     from audioconv.io.paths import PathOrFile
 
 
@@ -29,12 +40,13 @@ DEFAULT = Method.gate  # on speech the network is no better yet, and it spoils m
 
 
 def denoise(
-    source: Annotated[
-        str, typer.Argument(metavar="IN", help="Sound file with noise, or a folder of them; - is standard input.")
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="IN", help="Sound file with noise, - is standard input; or files, folders, '*'."),
     ],
     target: Annotated[
         str,
-        typer.Argument(metavar="OUT", help="Sound file to write, as its suffix says, or folder; - is standard output."),
+        typer.Argument(metavar="OUT", help="Sound file to write, - is standard output; a folder for more than one IN."),
     ],
     method: Annotated[
         Method | None,
@@ -67,129 +79,117 @@ def denoise(
     ] = None,
     format: Format = None,
     partial: Partial = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     force: Force = False,
 ) -> None:
-    """Remove the noise of a file, or of all sound files of a folder.
+    """Remove the noise of files.
 
     The gate estimates the noise as it goes, from the softest moments of the last --memory seconds (minimum
     statistics); a profile from --noise or --noise-file is better where the noise stays alike. The network, --method
     network, is for speech; music and machines are noise to it.
 
-    Files are processed block by block, so that they may be longer than memory. Tags and the like are kept where OUT can
-    hold them. If IN is a folder, OUT is one, too, and gets files of the same names, in folders as in IN.
+    A file is processed block by block, so that it may be longer than memory. Tags and the like are kept where OUT can
+    hold them.
+
+    Several IN, folders (with those below), patterns in quotes, or a list of files (@LIST) become files of the same
+    names in the folder OUT, and --noise is a stretch of each. Files that fail are said at the end, and the exit code is
+    then 1. A run that was cut goes on where it was when the same command is given again.
     """
+    from audioconv import io
+
     if noise is not None and noise_file is not None:
         raise ArgumentError("--noise and --noise-file both say what the noise is; one of them is wanted")
     of_gate = {"--noise": noise, "--noise-file": noise_file, "--threshold": threshold, "--memory": memory}
     by_gate = _by_gate(method, model, [name for name, value in of_gate.items() if value is not None])
-    given = {"threshold_db": threshold, "memory_s": memory, "reduction_db": reduction}
-    settings = {name: value for name, value in given.items() if value is not None}
-    network = None if model is None else _loaded(model)
-    denoiser = _Denoiser(by_gate, model, network, noise, noise_file, settings, subtype, format, partial, force)
-    if Path(source).is_dir():
-        denoiser.folder(Path(source), target)
+    if noise_file is not None:
+        io.info(noise_file, partial=partial)  # what is wrong with it is wrong with all
+    many = are_many(sources, target)
+    network, profile = settings_file(model, many), settings_file(noise_file, many)
+    denoising = Denoising(by_gate, network, noise, profile, reduction, threshold, memory, subtype, format, partial)
+    if many:
+        work_on_many(
+            denoising, sources, target, "denoising", suffix=SoundSuffix(format), jobs=jobs, scheduler=scheduler,
+            force=force,
+        )  # fmt: skip
     else:
-        denoiser.file(source, target)
+        _denoise_one(denoising, sources[0], target, force)
 
 
-@dataclass(frozen=True)
-class _Denoiser:
-    """What is done to each file."""
+def _denoise_one(denoising: "Denoising", source: str, target: str, force: bool) -> None:
+    from audioconv import io
+    from audioconv.stream import process_file
 
-    by_gate: bool
-    model: Path | None
-    network: "DenoiserModel | None"  # of that file
-    noise: str | None
-    noise_file: Path | None
-    settings: dict[str, Any]
-    subtype: str | None
-    format: str | None
-    partial: bool
-    force: bool
+    with sound_source(source) as sound:
+        about = io.info(sound, partial=denoising.partial)
+        stage, told = denoising.stage(sound, about)
+        out, encoding, form = sound_target(target, force, denoising.subtype, denoising.format)
+        with speed_bar(f"denoising {io.display_name(sound)}", about.sample_rate) as progress:
+            done = process_file(
+                sound, out, stage, subtype=encoding, format=form, partial=denoising.partial, overwrite=force,
+                progress=progress,
+            )  # fmt: skip
+    warn_clipped(out, done, f"they were near it in {io.display_name(sound)}")
+    say_written(out, done, [told])
 
-    def file(self, source: str, target: str) -> None:
-        """Denoise a file, and say what was done."""
-        from audioconv import io
-        from audioconv.stream import process_file
 
-        with sound_source(source) as sound:
-            about = io.info(sound, partial=self.partial)
-            stage, told = self._stage(sound, about)
-            out, encoding, form = sound_target(target, self.force, self.subtype, self.format)
-            with speed_bar(f"denoising {io.display_name(sound)}", about.sample_rate) as progress:
-                done = process_file(
-                    sound, out, stage, subtype=encoding, format=form, partial=self.partial, overwrite=self.force,
-                    progress=progress,
-                )  # fmt: skip
-        warn_clipped(out, done, f"they were near it in {io.display_name(sound)}")
-        say_written(out, done, [told])
+@dataclass(frozen=True, repr=False)
+class Denoising(Settings):
+    """What is done to each file; a function of source and target for many of them."""
 
-    def folder(self, source: Path, target: str) -> None:
-        """Denoise the sound files of a folder; one that cannot be is named, and does not stop the others."""
-        from audioconv import io
+    by_gate: bool = True
+    model: SettingsFile | None = None
+    noise: str | None = None
+    noise_file: SettingsFile | None = None
+    reduction: float | None = None
+    threshold: float | None = None
+    memory: float | None = None
+    subtype: str | None = None
+    format: str | None = None
+    partial: bool = False
 
-        pairs = _pairs(source, Path(target), self.format)
-        if self.noise_file is not None:
-            io.info(self.noise_file, partial=self.partial)  # what is wrong with it is wrong with all
-        there = [] if self.force else [out for _, out in pairs if out.exists()]
-        if there:
-            raise AudioFileError(f"{len(there)} of {len(pairs)} files exist and are not overwritten, the first is "
-                                 f"{there[0]}; give another folder, or --force to overwrite them")  # fmt: skip
-        failed = 0
-        for file, out in pairs:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self.file(str(file), str(out))
-            except AudioconvError as error:
-                say(f"error: {error}")
-                failed += 1
-        if failed:
-            raise AudioFileError(f"{failed} of {len(pairs)} files could not be denoised; they are named above")
-
-    def _stage(self, sound: "PathOrFile", about: "Info") -> "tuple[Any, str]":
+    def stage(self, source: "PathOrFile", about: "Info") -> "tuple[Any, str]":
         """The stage for a file, and what to say of it."""
         from audioconv.enhance import Denoise, NeuralDenoise
 
+        given = {"threshold_db": self.threshold, "memory_s": self.memory, "reduction_db": self.reduction}
+        settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if not self.by_gate:
-            network = NeuralDenoise(about.sample_rate, model=self.network, channels=about.channels, **self.settings)
-            return network, "by the network for speech" if self.model is None else f"by the network of {self.model}"
+            network = NeuralDenoise(about.sample_rate, model=self._network(), channels=about.channels, **settings)
+            return network, "by the network for speech" if self.model is None else f"by the network of {self.model.path}"
         known = None
         if self.noise is not None:
-            known = _stretch(sound, about, self.noise, self.partial)
+            known = _stretch(source, about, self.noise, self.partial)
         elif self.noise_file is not None:
-            known = _alone(self.noise_file, about, self.partial)
+            known = _alone(self.noise_file.path, about, self.partial)
         told = "noise estimated" if known is None else "noise profile given"
-        gate = Denoise(about.sample_rate, noise=known, channels=about.channels, **self.settings)
+        gate = Denoise(about.sample_rate, noise=known, channels=about.channels, **settings)
         return gate, f"by the spectral gate, {told}"
 
+    def _network(self) -> "DenoiserModel | None":
+        """The network of a file; loaded once in a process."""
+        from audioconv.enhance import DenoiserModel
 
-def _loaded(model: Path) -> "DenoiserModel":
-    from audioconv.enhance import DenoiserModel
+        if self.model is None:
+            return None
+        if "_loaded" not in vars(self):
+            vars(self)["_loaded"] = DenoiserModel.load(self.model.path)
+        loaded: DenoiserModel = vars(self)["_loaded"]
+        return loaded
 
-    return DenoiserModel.load(model)
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_loaded"}
 
+    def __call__(self, source: Path, target: Path) -> None:
+        """Denoise one of many files."""
+        from audioconv import io
+        from audioconv.stream import process_file
 
-def _pairs(source: Path, target: Path, format: str | None) -> list[tuple[Path, Path]]:
-    """The sound files of a folder, each with where it goes; those in `target` are none of them.
-
-    Raises
-    ------
-    AudioFileError, ArgumentError
-        If there are none, `target` is no folder, or two would go to one place.
-    """
-    from audioconv import io
-
-    if str(target) == "-" or (target.exists() and not target.is_dir()):
-        raise ArgumentError(f"IN is a folder, and OUT must be one, too, not {target}")
-    inside = target.resolve() if target.resolve() != source.resolve() else None
-    files = [file for file in io.sound_files(source) if inside not in file.resolve().parents]
-    pairs = []
-    for file in files:
-        out = target / file.relative_to(source)
-        pairs.append((file, out if format is None else out.with_suffix(f".{format.lower()}")))
-    if len({out for _, out in pairs}) < len(pairs):
-        raise ArgumentError(f"files of {source} differ in their suffixes only, and --format would make one of them")
-    return pairs
+        about = io.info(source, partial=self.partial)
+        stage, _ = self.stage(source, about)
+        subtype, format = cast("tuple[Subtype | None, FileFormat | None]", (self.subtype, self.format))
+        done = process_file(source, target, stage, subtype=subtype, format=format, partial=self.partial)
+        warn_of_clipped(target, done.clipped)
 
 
 def _by_gate(method: Method | None, model: Path | None, of_gate: list[str]) -> bool:

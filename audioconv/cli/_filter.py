@@ -1,11 +1,25 @@
-"""audioconv filter: a sound file through impulse responses, filters, gain, and chains of them."""
+"""audioconv filter: sound files through impulse responses, filters, gain, and chains of them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from audioconv.cli.batch import (
+    Jobs,
+    Scheduler,
+    Settings,
+    SettingsFile,
+    SoundSuffix,
+    are_many,
+    path_of,
+    settings_file,
+    warn_of_clipped,
+    work_on_many,
+)
 from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
 from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
 from audioconv.errors import ArgumentError
@@ -28,9 +42,13 @@ class IrRate(StrEnum):
 
 
 # options
-_Source = Annotated[str, typer.Argument(metavar="IN", help="Sound file to filter; - is standard input.")]
+_Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="IN", help="Sound file to filter, - is standard input; or files, folders, '*'"),
+]
 _Target = Annotated[
-    str, typer.Argument(metavar="OUT", help="Sound file to write, as its suffix says; - is standard output.")
+    str,
+    typer.Argument(metavar="OUT", help="Sound file to write, - is standard output; a folder for more than one IN."),
 ]
 _Chain = Annotated[Path | None, typer.Option(help="Stages in a TOML file, as audioconv.read_chain takes it.")]
 _Ir = Annotated[
@@ -61,7 +79,7 @@ _Block = Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and 
 
 
 def filter_file(
-    source: _Source,
+    sources: _Sources,
     target: _Target,
     chain: _Chain = None,
     ir: _Ir = None,
@@ -80,9 +98,11 @@ def filter_file(
     rate: _Rate = None,
     block: _Block = 65536,
     partial: Partial = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     force: Force = False,
 ) -> None:
-    """Filter a file by impulse responses, filters and chains.
+    """Filter files by impulse responses, filters and chains.
 
     In this order: --chain, --ir, --highpass, --lowpass, --gain, --rate, then --normalize, --peak or --loudness; at
     least one of these, or --subtype, or --format, is needed. The result has the whole tail. It is read, filtered and
@@ -90,31 +110,108 @@ def filter_file(
     nothing else is said and its format has them, and the channels of IN, but for a mono IN with an impulse response of
     several. Tags, cue points and the like are kept where OUT can hold them; what is not is said. --loudness with
     --normalize stays within full scale.
-    """
-    from audioconv import io
-    from audioconv.stream import Chain, Gain, process_file
 
+    Several IN, folders (with those below), patterns in quotes, or a list of files (@LIST) become files of the same
+    names in the folder OUT. Files that fail are said at the end, and the exit code is then 1. A run that was cut goes
+    on where it was when the same command is given again.
+    """
     levels = (peak, loudness, normalize or None)
     if all(option is None for option in (chain, ir, highpass, lowpass, gain, rate, subtype, format, *levels)):
         raise ArgumentError("there is nothing to do: at least one of --chain, --ir, --highpass, --lowpass, --gain, "
                             "--normalize, --peak, --loudness, --rate, --subtype and --format is wanted")  # fmt: skip
     _check_options(ir, true_stereo, wet, gain, peak, loudness)
+    many = are_many(sources, target)
+    filtering = Filtering(
+        settings_file(chain, many), settings_file(ir, many), true_stereo, ir_rate, wet, highpass, lowpass, gain,
+        normalize, peak, loudness, dither, subtype, format, rate, block, partial,
+    )  # fmt: skip
+    if many:
+        work_on_many(
+            filtering, sources, target, "filtering", suffix=SoundSuffix(format), jobs=jobs, scheduler=scheduler,
+            force=force,
+        )  # fmt: skip
+    else:
+        _filter_one(filtering, sources[0], target, force)
+
+
+def _filter_one(filtering: "Filtering", source: str, target: str, force: bool) -> None:
+    from audioconv import io
+
     with sound_source(source) as sound:
-        about = io.info(sound, partial=partial)
-        out, encoding, form = sound_target(target, force, subtype, format)
-        stages, mapping = _stages(about, chain, ir, ir_rate, true_stereo, wet)
-        place = _end(about, stages)
-        passes: tuple[tuple[_Pass, float | None], ...] = (("highpass", highpass), ("lowpass", lowpass))
-        stages += [_butterworth(kind, hz, *place) for kind, hz in passes if hz is not None]
-        stages.append(Gain(gain or 0.0, channels=place[1]))
+        about = io.info(sound, partial=filtering.partial)
+        out, encoding, form = sound_target(target, force, filtering.subtype, filtering.format)
+        chain, mapping = filtering.stage(about, say)
         with speed_bar(f"filtering {io.display_name(sound)}", about.sample_rate) as progress:
-            done = process_file(
-                sound, out, Chain(stages), subtype=encoding, format=form, sample_rate=rate, normalize=normalize,
-                peak_db=peak, loudness_lufs=loudness, dither=dither, block_size=block, partial=partial,
-                overwrite=force, progress=progress,
-            )  # fmt: skip
+            done = filtering.process(sound, out, chain, encoding, form, overwrite=force, progress=progress)
+    gain, loudness = filtering.gain, filtering.loudness
     _report(out, done, mapping, f"--gain {(gain or 0.0) + done.safe_gain_db:.1f}" if loudness is None
             else f"--loudness {loudness + done.safe_gain_db:.1f}")  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Filtering(Settings):
+    """What is done to each file; a function of source and target for many of them."""
+
+    chain: SettingsFile | None = None
+    ir: SettingsFile | None = None
+    true_stereo: bool = False
+    ir_rate: IrRate = IrRate.convert
+    wet: float | None = None
+    highpass: float | None = None
+    lowpass: float | None = None
+    gain: float | None = None
+    normalize: bool = False
+    peak: float | None = None
+    loudness: float | None = None
+    dither: bool = True
+    subtype: str | None = None
+    format: str | None = None
+    rate: int | None = None
+    block: int = 65536
+    partial: bool = False
+
+    def stage(self, about: "Info", tell: Callable[[str], None]) -> tuple[Any, str | None]:
+        """The stages for a file as a chain, and how the channels of the impulse response are used."""
+        from audioconv.stream import Chain, Gain
+
+        chain, ir = path_of(self.chain), path_of(self.ir)
+        stages, mapping = _stages(about, chain, ir, self.ir_rate, self.true_stereo, self.wet, tell)
+        place = _end(about, stages)
+        passes: tuple[tuple[_Pass, float | None], ...] = (("highpass", self.highpass), ("lowpass", self.lowpass))
+        stages += [_butterworth(kind, hz, *place) for kind, hz in passes if hz is not None]
+        stages.append(Gain(self.gain or 0.0, channels=place[1]))
+        return Chain(stages), mapping
+
+    def process(self, source: Any, target: Any, chain: Any, subtype: Any, format: Any, **options: Any) -> "Processed":
+        """Send a file through the stages."""
+        from audioconv.stream import process_file
+
+        return process_file(
+            source, target, chain, subtype=subtype, format=format, sample_rate=self.rate, normalize=self.normalize,
+            peak_db=self.peak, loudness_lufs=self.loudness, dither=self.dither, block_size=self.block,
+            partial=self.partial, **options,
+        )  # fmt: skip
+
+    def __call__(self, source: Path, target: Path) -> None:
+        """Filter one of many files; stages are made once for all that are alike."""
+        from audioconv import io
+
+        about = io.info(source, partial=self.partial)
+        alike = about.sample_rate, about.channels
+        if alike not in self._made:
+            self._made.clear()  # one at a time: an impulse response may be large
+            self._made[alike] = self.stage(about, lambda text: None)[0]
+        done = self.process(source, target, self._made[alike], self.subtype, self.format)
+        warn_of_clipped(target, done.clipped)
+
+    @property
+    def _made(self) -> dict[tuple[int, int], Any]:
+        """The stages for sample rate and channels; in this process."""
+        made: dict[tuple[int, int], Any] = vars(self).setdefault("_stages_made", {})
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_stages_made"}
 
 
 def _check_options(
@@ -136,7 +233,13 @@ def _check_options(
 
 
 def _stages(
-    about: "Info", chain: Path | None, ir: Path | None, ir_rate: IrRate, true_stereo: bool, wet: float | None
+    about: "Info",
+    chain: Path | None,
+    ir: Path | None,
+    ir_rate: IrRate,
+    true_stereo: bool,
+    wet: float | None,
+    tell: Callable[[str], None],
 ) -> tuple[list[Any], str | None]:
     """The stages of the chain file and the impulse response, and how the channels of the latter are used."""
     from audioconv import io
@@ -146,12 +249,18 @@ def _stages(
     if ir is None:
         return stages, None
     with io.seekable(ir) as response:
-        added, mapping = _responding(response, *_end(about, stages), ir_rate, true_stereo, wet)
+        added, mapping = _responding(response, *_end(about, stages), ir_rate, true_stereo, wet, tell)
     return stages + added, mapping
 
 
 def _responding(
-    ir: "PathOrFile", sample_rate: int, channels: int, ir_rate: IrRate, true_stereo: bool, wet: float | None
+    ir: "PathOrFile",
+    sample_rate: int,
+    channels: int,
+    ir_rate: IrRate,
+    true_stereo: bool,
+    wet: float | None,
+    tell: Callable[[str], None],
 ) -> tuple[list[Any], str]:
     """The stages of an impulse response, and how its channels are used."""
     from audioconv import io
@@ -168,7 +277,7 @@ def _responding(
     except ArgumentError as error:
         raise ArgumentError(str(error).replace("if that is said", "with --true-stereo")) from error
     if ir_hz != sample_rate:
-        say(f"{io.display_name(ir)} is resampled from {ir_hz} to {sample_rate} Hz")
+        tell(f"{io.display_name(ir)} is resampled from {ir_hz} to {sample_rate} Hz")
     stages = [response.stage] if wet is None else _beside_dry(response.stage, ir, sample_rate, wet)
     return stages, response.mapping
 

@@ -1,29 +1,54 @@
 """audioconv predict: classify short clips."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audioconv.cli.batch import Jobs, Scheduler, Settings, SettingsFile, paths_of, settings_file, work_on_many
 from audioconv.cli.datasets import SkipBroken, hint_at_skipping, unreadable
+from audioconv.cli.outputs import Force
+from audioconv.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from audioconv.classify import KeywordClassifier
+
+_TABLE = ".parquet"
 
 
 def predict(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    files: Annotated[list[Path], typer.Argument(help="Clips, one word each.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Clips, one word each, or folders of them; a table to write (.parquet) at last.")
+    ],
     top: Annotated[int, typer.Option(min=1, metavar="K", help="Number of labels a clip (top-k).")] = 1,
     skip_broken: SkipBroken = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    force: Force = False,
 ) -> None:
     """Classify clips: which word each holds.
 
     One line a label: file, label, probability; tab-separated when the output is not a terminal.
+
+    With OUT.parquet as the last of FILES they become a table: file, rank, label, probability. Clips may then be any
+    number, also in patterns in quotes and lists of files (@LIST). Those that fail are said at the end, and the exit
+    code is then 1. A run that was cut goes on where it was when the same command is given again.
     """
     from audioconv.classify import KeywordClassifier
 
+    if files[-1].lower().endswith(_TABLE):
+        if not files[:-1]:
+            raise ArgumentError(f"{files[-1]} is the table to write; clips are wanted before it")
+        KeywordClassifier.load(model)  # says what is wrong with it
+        predicting = Predicting(settings_file(model), top)
+        work_on_many(predicting, files[:-1], files[-1], "classifying", jobs=jobs, scheduler=scheduler, force=force)
+        return
     classifier = KeywordClassifier.load(model)
     classifier.verbose = 1  # says on stderr when clips are resampled
-    names = [str(file) for file in files]
+    names = paths_of(files)
     if skip_broken:
         broken = unreadable(names)
         names = [name for name in names if name not in broken]
@@ -31,8 +56,7 @@ def predict(
         posteriors = classifier.predict_proba(names)
     rows = []
     for file, row in zip(names, posteriors, strict=True):
-        best = sorted(zip(row, classifier.classes_, strict=True), reverse=True)[:top]
-        rows += [(file, str(label), f"{probability:.4f}") for probability, label in best]
+        rows += [(file, str(label), f"{probability:.4f}") for label, probability in _best(classifier, row, top)]
     if not sys.stdout.isatty():
         for row in rows:
             typer.echo("\t".join(row))
@@ -40,3 +64,40 @@ def predict(
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for file, label, probability in rows:
         typer.echo(f"{file:{widths[0]}}  {label:{widths[1]}}  {probability}")
+
+
+def _best(classifier: "KeywordClassifier", posteriors: Any, top: int) -> list[tuple[Any, float]]:
+    """The labels of a clip that are most probable, with their posteriors."""
+    ranked = sorted(zip(posteriors, classifier.classes_, strict=True), reverse=True)
+    return [(label, probability) for probability, label in ranked[:top]]
+
+
+@dataclass(frozen=True, repr=False)
+class Predicting(Settings):
+    """A function that classifies one of many clips."""
+
+    model: SettingsFile | None = None
+    top: int = 1
+
+    def __call__(self, source: Path) -> dict[str, Any]:
+        """The rows of a clip."""
+        best = _best(self._classifier(), self._classifier().predict_proba([source])[0], self.top)
+        return {
+            "rank": list(range(1, len(best) + 1)),
+            "label": [str(label) for label, _ in best],
+            "probability": [float(probability) for _, probability in best],
+        }
+
+    def _classifier(self) -> "KeywordClassifier":
+        """The model; loaded once in a process."""
+        from audioconv.classify import KeywordClassifier
+
+        if "_loaded" not in vars(self):
+            assert self.model is not None
+            vars(self)["_loaded"] = KeywordClassifier.load(self.model.path)
+            vars(self)["_loaded"].verbose = 0
+        loaded: KeywordClassifier = vars(self)["_loaded"]
+        return loaded
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_loaded"}

@@ -60,7 +60,7 @@ def mono_blocks(
 
     about = io.info(source, partial=partial)
     _say_converted(io.display_name(source), about.sample_rate, target_rate, about.channels)
-    return _mono(io.blocks(source, block, partial=partial)), about.sample_rate
+    return averaged(io.blocks(source, block, partial=partial)), about.sample_rate
 
 
 def _say_converted(name: str, sample_rate: int, target_rate: int, channels: int) -> None:
@@ -70,7 +70,8 @@ def _say_converted(name: str, sample_rate: int, target_rate: int, channels: int)
         say(f"the {channels} channels of {name} are averaged")
 
 
-def _mono(blocks: "Iterable[FloatArray]") -> "Iterator[FloatArray]":
+def averaged(blocks: "Iterable[FloatArray]") -> "Iterator[FloatArray]":
+    """Blocks of one channel, the mean of those that there are."""
     for block in blocks:
         yield block if block.ndim == 1 else block.mean(axis=1, dtype=block.dtype)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from audioconv.io import FileFormat, Subtype
     from audioconv.io.paths import PathOrFile
 
-_INPUT, _OUTPUT = ("-", "/dev/stdin", "/dev/fd/0"), ("-", "/dev/stdout", "/dev/fd/1")
+INPUT, OUTPUT = ("-", "/dev/stdin", "/dev/fd/0"), ("-", "/dev/stdout", "/dev/fd/1")
 
 Partial = Annotated[
     bool, typer.Option("--partial", help="Take a file that is cut short or damaged as far as it goes, and say so.")
@@ -54,7 +54,7 @@ def sound_source(name: str) -> "Iterator[PathOrFile]":
     """Give a sound file to read: the path, or for `-` standard input; a pipe is kept on disk meanwhile."""
     from audioconv.io import seekable
 
-    source: PathOrFile | None = Path(name) if name not in _INPUT else getattr(sys.stdin, "buffer", None)
+    source: PathOrFile | None = Path(name) if name not in INPUT else getattr(sys.stdin, "buffer", None)
     if source is None:
         raise ArgumentError("standard input is closed; a sound file is wanted there")
     with seekable(source) as file, _advised(file):
@@ -81,7 +81,7 @@ def sound_target(
     """Return (target, subtype, format) of a sound file to write, standard output for `-`; or say what is wrong."""
     from audioconv import io
 
-    if name in _OUTPUT:
+    if name in OUTPUT:
         if sys.stdout is None:
             raise ArgumentError("OUT is standard output, which is closed; send it to a file or a pipe")
         if sys.stdout.isatty():

@@ -143,7 +143,8 @@ def sound_files(folder: AnyPath) -> list[Path]:
     folder = Path(os.fsdecode(folder))
     if not folder.is_dir():
         raise AudioFileError(f"{display_path(folder)} is not a folder; a folder with sound files is wanted")
-    found = sorted(path for path in folder.rglob("*") if _is_sound(path.relative_to(folder)) and path.is_file())
+    inside = ((path, path.relative_to(folder)) for path in folder.rglob("*"))
+    found = sorted(path for path, name in inside if not _is_hidden(name) and is_sound_name(name) and path.is_file())
     if not found:
         raise AudioFileError(
             f"{display_path(folder)} holds no sound files ({' '.join(_FORMATS)}); at least one is wanted"
@@ -151,6 +152,16 @@ def sound_files(folder: AnyPath) -> list[Path]:
     return found
 
 
-def _is_sound(path: Path) -> bool:
-    """Whether a path inside a folder is that of a sound file, by its name."""
-    return path.suffix.lower() in (*_FORMATS, *_READ) and not any(part.startswith(".") for part in path.parts)
+def is_sound_name(name: AnyPath) -> bool:
+    """Tell whether a file is a sound file by its suffix, one that can be read."""
+    return os.path.splitext(os.fsdecode(name))[1].lower() in (*_FORMATS, *_READ)
+
+
+def is_written_suffix(suffix: str) -> bool:
+    """Tell whether sound files of this suffix, such as ".wav", can be written."""
+    return suffix.lower() in _FORMATS
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a path inside a folder has a part that begins with a dot."""
+    return any(part.startswith(".") for part in path.parts)

@@ -13,7 +13,7 @@ import pytest
 import audioconv as ac
 from tests.command import run
 
-COMMANDS = ["filter", "live", "record", "train", "evaluate", "predict", "listen", "doctor"]
+COMMANDS = ["filter", "denoise", "features", "live", "record", "train", "evaluate", "predict", "listen", "doctor"]
 
 
 def test_help_names_every_command_with_a_whole_line():
@@ -45,6 +45,11 @@ def test_version():
         (["filter", "a.wav", "b.wav", "--ir", "c.wav", "--block", "0"], "--block"),
         (["filter", "a.wav", "b.wav", "--ir", "c.wav", "--ir-rate", "maybe"], "strict"),
         (["filter", "a.wav", "b.wav", "--ir", "c.wav", "--gain", "loud"], "--gain"),
+        (["filter", "a", "b.wav", "-", "--gain", "1"], "several are meant"),
+        (["filter", "a", "b", "--gain", "1", "--jobs", "0"], "--jobs"),
+        (["features", "a.wav", "b.txt"], ".npy"),
+        (["features", "a.wav", "b.npy", "--n-mfcc", "99", "--kind", "mfcc"], "n_mfcc"),
+        (["predict", "model", "out.parquet"], "clips are wanted"),
         (["predict", "model"], "FILES"),
         (["predict", "model", "a.wav", "--top", "0"], "--top"),
         (["listen", "model", "--file", "a.wav", "--threshold", "2"], "--threshold"),
