@@ -14,6 +14,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     denoise   the spectral gate, against noisereduce; needs AUDIOCONV_DATA
     neural_denoise  speech by the network, the gate, noisereduce and RNNoise; needs AUDIOCONV_DATA
     stream    streams block by block and in one call, against zita-convolver and pedalboard; a chain
+    scaling   many files by processes and by Dask, against plain loops; memory; what an archive takes
     live      a sound card while Python is busy; needs jackd
     layers    layers of networks, against PyTorch
     train     steps of training of four networks, against PyTorch; and memory
@@ -58,6 +59,7 @@ NAMES = (
     "denoise",
     "neural_denoise",
     "stream",
+    "scaling",
     "live",
     "layers",
     "train",
@@ -103,7 +105,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="clips, words, adapt, events, neural_denoise: seconds, to see that all of it runs",
+        help="clips, words, adapt, events, neural_denoise, scaling: seconds, to see that all of it runs",
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

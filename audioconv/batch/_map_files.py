@@ -61,7 +61,7 @@ def map_files(
     suffix : str or function, optional
         What outputs end in, such as ".npy", instead of what their sources end in; or a function of that.
     jobs : int, optional
-        Number of processes, each with one thread; the cores of the machine by default, and 1 is this process itself.
+        Number of processes, each with one thread; by default `AUDIOCONV_THREADS` or the cores. 1 is this process.
     scheduler : str or dask.distributed.Cluster, optional
         Address of the scheduler of a Dask cluster, such as "tcp://10.0.0.1:8786", whose workers are used instead. They
         find sources and target by the same paths.

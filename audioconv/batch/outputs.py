@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from audioconv.batch.journal import Entry, Journal
 from audioconv.batch.sources import SourceFile, source_files
 from audioconv.batch.summary import MOST_FAILURES, BatchSummary, Failure, write_failures
-from audioconv.batch.table import SPOOL, Spool, TableTask, check_pyarrow, write_table
+from audioconv.batch.table import PARTS, SPOOL, Spool, TableTask, check_pyarrow, write_table
 from audioconv.batch.worker import FileTask, Job, Outcome, Task, ValueTask
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.io.atomic import writable_path
@@ -304,12 +304,15 @@ class Table(Journalled):
         home = self.target.with_name(f".{name}{_HOME}")
         super().__init__(files, home, settings, overwrite, self.target.with_name(f"{name}.failures.csv"))
         self.task = TableTask(fn, str(self.work))
+        if not self.journal.next_number:  # begun anew
+            (home / SPOOL).unlink(missing_ok=True)
+            shutil.rmtree(home / PARTS, ignore_errors=True)
         self._spool = Spool(home / SPOOL)
 
     def target_name(self, file: SourceFile) -> str:
         """Where many rows are kept meanwhile, by the number of the file: its name could be too long."""
         number = self.journal.next_number
-        return os.path.join("parts", str(number // _IN_A_FOLDER), f"{number}.arrow")
+        return os.path.join(PARTS, str(number // _IN_A_FOLDER), f"{number}.arrow")
 
     def target_path(self, entry: Entry) -> str:
         """Where many rows of a file are kept meanwhile."""

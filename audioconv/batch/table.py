@@ -17,7 +17,7 @@ from audioconv.io.paths import display_path
 if TYPE_CHECKING:
     import pyarrow
 
-SPOOL = "rows"  # its name in the folder for work
+SPOOL, PARTS = "rows", "parts"  # names beside the journal: rows of many files, files of many rows
 _SMALL = 1 << 20  # bytes of rows that are sent back; more are written to a file of their own
 _GROUP_ROWS, _GROUP_BYTES = 1 << 17, 1 << 25  # of a row group of Parquet: what is in memory when it is written
 _BATCH_ROWS = 1 << 14  # of one file at a time

@@ -43,7 +43,7 @@ def are_many(sources: Sequence[str], target: str) -> bool:
             raise AudioFileError(f"{source} is a folder, and OUT {target} ends as a file does; for a folder OUT is a "
                                  f"folder as well (with / at its end, if its name has a dot)")  # fmt: skip
         several |= os.path.isdir(source) or (
-            not os.path.lexists(source) and (glob.has_magic(source) or source.startswith("@"))
+            _is_list(source) or (glob.has_magic(source) and not os.path.lexists(source))
         )
     if several and (target in OUTPUT or any(source in INPUT for source in sources)):
         raise ArgumentError("standard input and output are one file each, and several are meant here")
@@ -79,8 +79,16 @@ def work_on_many(
     """
     from audioconv.batch import map_files
 
+    listed = _Listed(sources)
     found = map_files(
-        fn, _Listed(sources), target, suffix=suffix, jobs=jobs, scheduler=scheduler, overwrite=force, progress=title
+        fn,
+        listed if listed.can_be_read_again else iter(listed),
+        target,
+        suffix=suffix,
+        jobs=jobs,
+        scheduler=scheduler,
+        overwrite=force,
+        progress=title,
     )
     if not (found.done or found.skipped or found.failed):
         raise AudioFileError(f"{', '.join(sources)} holds no sound files; at least one is wanted")
@@ -103,10 +111,19 @@ class _Listed:
 
     def __iter__(self) -> Iterator[str]:
         for source in self._sources:
-            if source.startswith("@") and not os.path.lexists(source):
+            if _is_list(source):
                 yield from _lines(source[1:])
             else:
                 yield source
+
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether the files can be counted: a list that comes through a pipe can be read once."""
+        return all(os.path.isfile(source[1:]) for source in self._sources if _is_list(source))
+
+
+def _is_list(source: str) -> bool:
+    return source.startswith("@") and not os.path.lexists(source)
 
 
 def _lines(name: str) -> Iterator[str]:
