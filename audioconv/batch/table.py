@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SPOOL, PARTS = "rows", "parts"  # names beside the journal: rows of many files, files of many rows
 _SMALL = 1 << 20  # bytes of rows that are sent back; more are written to a file of their own
-_GROUP_ROWS, _GROUP_BYTES = 1 << 17, 1 << 25  # of a row group of Parquet: what is in memory when it is written
+_GROUP_ROWS, _GROUP_BYTES = 1 << 17, 1 << 23  # of a row group of Parquet: what is in memory when it is written
 _BATCH_ROWS = 1 << 14  # of one file at a time
 
 
@@ -213,7 +213,8 @@ def write_table(
         with _reader(spool, work, first[2]) as reader:
             schema = reader.schema
         named = pyarrow.schema([pyarrow.field("file", pyarrow.string()), *schema])
-        with pyarrow.parquet.ParquetWriter(part, named) as writer:
+        texts = [field.name for field in named if pyarrow.types.is_string(field.type)]
+        with pyarrow.parquet.ParquetWriter(part, named, use_dictionary=texts) as writer:
             groups = _RowGroups(writer, named)
             for number, source, place_ in itertools.chain([first], kept):
                 with _reader(spool, work, place_) as reader:
@@ -232,7 +233,7 @@ def _reader(spool: BinaryIO, work: Path, place_: str) -> "pyarrow.RecordBatchStr
 
     start, plus, length = place_.partition("+")
     if not plus:
-        return pyarrow.ipc.open_stream(pyarrow.memory_map(str(work / place_)))
+        return pyarrow.ipc.open_stream(pyarrow.OSFile(str(work / place_)))
     spool.seek(int(start))
     return pyarrow.ipc.open_stream(spool.read(int(length)))
 
