@@ -156,7 +156,10 @@ class Denoising(Settings):
         settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if not self.by_gate:
             network = NeuralDenoise(about.sample_rate, model=self._network(), channels=about.channels, **settings)
-            return network, "by the network for speech" if self.model is None else f"by the network of {self.model.path}"
+            return (
+                network,
+                "by the network for speech" if self.model is None else f"by the network of {self.model.path}",
+            )
         known = None
         if self.noise is not None:
             known = _stretch(source, about, self.noise, self.partial)

@@ -42,12 +42,13 @@ def export(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Write a model for other machines: sound in, posteriors out, or of a denoiser sound without its noise.
+    """Write a model for other machines, as ONNX or as C.
 
-    It is checked against this one before it is kept. OUT.onnx is of whole clips, and OUT.step.onnx beside it takes the
-    next samples of a stream, and all state, and gives what comes next (ONNX; onnxruntime runs it on servers, phones
-    and in browsers). OUT.h is a header of C99 for streams that needs nothing but math.h (microcontrollers, and whatever
-    has a C compiler). Denoisers are for sound at 16 kHz.
+    Sound goes in, and posteriors come out, or of a denoiser sound without its noise. It is checked against this one
+    before it is kept. OUT.onnx is of whole clips, and OUT.step.onnx beside it takes the next samples of a stream, and
+    all state, and gives what comes next (ONNX; onnxruntime runs it on servers, phones and in browsers). OUT.h is a
+    header of C99 for streams that needs nothing but math.h (microcontrollers, and whatever has a C compiler). Denoisers
+    are for sound at 16 kHz.
 
     \b
     audioconv export words.onnx                    the detector that comes along
