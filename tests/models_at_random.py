@@ -64,6 +64,6 @@ def _statistics(network, classes, background):
 
 
 def random_denoiser():
-    planes, dilations = (8, 8, 8), (1, 2)
-    network = models.mask_unet(planes, dilations, batch_norm=False, rng=np.random.default_rng(0))
-    return DenoiserModel(network, planes, dilations)
+    planes, channels, dilations = (8, 8, 8), 8, (1, 2)
+    network = models.mask_unet(planes, channels, dilations, batch_norm=False, rng=np.random.default_rng(0))
+    return DenoiserModel(network, planes, channels, dilations)

@@ -49,8 +49,19 @@ def overlap_frames(x, window, hop):
     return stft(np.pad(x, (size - hop, count * hop)), window, hop, size)[:count]
 
 
-def spectral_mask(x, window, bins, scale, dry, network):
-    """A signal with `network`'s masks on its spectra, compressed to cube roots; (frames, bins, 3) to (frames, bins, 2).
+def relative_features(compressed, kept):
+    """(frames, bins, 4) of spectra (frames, bins): relative to the weighted mean of all bins so far, and of the own."""
+    features = np.zeros((*compressed.shape, 4))
+    for f in range(len(compressed)):
+        weights = np.array([kept ** (f - g) for g in range(f + 1)])
+        means = weights @ abs(compressed[: f + 1]) / weights.sum()
+        heard = compressed[f] / (means.mean() + 0.005)
+        features[f] = np.stack([abs(heard), heard.real, heard.imag, abs(compressed[f]) / (means + 0.005)], axis=1)
+    return features
+
+
+def spectral_mask(x, window, bins, scale, dry, kept, network):
+    """A signal with `network`'s masks on its spectra, compressed to cube roots; (frames, bins, 4) to (frames, bins, 2).
 
     Bins beyond those that the network knows get the mean gain of the upper quarter.
     """
@@ -60,7 +71,7 @@ def spectral_mask(x, window, bins, scale, dry, network):
     for f, k in np.ndindex(len(spectra), known):
         scaled = scale * spectra[f, k]
         compressed[f, k] = scaled / (abs(scaled) ** 2 + 1e-14) ** (1 / 3)
-    mask = network(np.stack([abs(compressed), compressed.real, compressed.imag], axis=2)) @ [1, 1j]
+    mask = network(relative_features(compressed, kept)) @ [1, 1j]
     mask = mask / np.maximum(abs(mask), 1)
     clean = spectra * (dry + (1 - dry) * (abs(mask[:, bins - bins // 4 :]) ** 3).mean(axis=1, keepdims=True))
     for f, k in np.ndindex(len(spectra), known):

@@ -36,7 +36,7 @@ class Method(StrEnum):
     gate = "gate"
 
 
-DEFAULT = Method.gate  # on speech the network is no better yet, and it spoils music: docs/results.md, "Noise"
+HEARD_S = 60.0  # of a file, to tell whether it is speech
 
 
 def denoise(
@@ -50,7 +50,7 @@ def denoise(
     ],
     method: Annotated[
         Method | None,
-        typer.Option(help="A spectral gate for all sounds, by default, or a network that knows speech."),
+        typer.Option(help="A network that knows speech, or a spectral gate; default: the network for speech."),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The network of a file, as train_denoiser makes it.")
@@ -85,9 +85,10 @@ def denoise(
 ) -> None:
     """Remove the noise of files.
 
-    The gate estimates the noise as it goes, from the softest moments of the last --memory seconds (minimum
-    statistics); a profile from --noise or --noise-file is better where the noise stays alike. The network, --method
-    network, is for speech; music and machines are noise to it.
+    The network is for speech; music and machines are noise to it. The gate is for all sounds: it estimates the noise as
+    it goes, from the softest moments of the last --memory seconds (minimum statistics); a profile from --noise or
+    --noise-file is better where the noise stays alike. By default the network is taken if the first minute sounds like
+    speech, and the gate otherwise, or if an option of its own is given; the output says which it was.
 
     A file is processed block by block, so that it may be longer than memory. Tags and the like are kept where OUT can
     hold them.
@@ -137,7 +138,7 @@ def _denoise_one(denoising: "Denoising", source: str, target: str, force: bool) 
 class Denoising(Settings):
     """What is done to each file; a function of source and target for many of them."""
 
-    by_gate: bool = True
+    by_gate: bool | None = None  # None: unless it sounds like speech
     model: SettingsFile | None = None
     noise: str | None = None
     noise_file: SettingsFile | None = None
@@ -154,7 +155,7 @@ class Denoising(Settings):
 
         given = {"threshold_db": self.threshold, "memory_s": self.memory, "reduction_db": self.reduction}
         settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        if not self.by_gate:
+        if not (self.by_gate if self.by_gate is not None else not self._is_speech(source, about)):
             network = NeuralDenoise(about.sample_rate, model=self._network(), channels=about.channels, **settings)
             return (
                 network,
@@ -168,6 +169,18 @@ class Denoising(Settings):
         told = "noise estimated" if known is None else "noise profile given"
         gate = Denoise(about.sample_rate, noise=known, channels=about.channels, **settings)
         return gate, f"by the spectral gate, {told}"
+
+    def _is_speech(self, source: "PathOrFile", about: "Info") -> bool:
+        import numpy as np
+
+        from audioconv import io
+        from audioconv.enhance import sounds_like_speech
+
+        end_s = min(HEARD_S, about.frames / about.sample_rate)
+        blocks = [*io.blocks(source, 65536, 0, end_s, partial=self.partial)] if end_s else []
+        return bool(blocks) and sounds_like_speech(
+            np.concatenate(blocks).reshape(-1, about.channels).mean(axis=1), about.sample_rate
+        )
 
     def _network(self) -> "DenoiserModel | None":
         """The network of a file; loaded once in a process."""
@@ -195,14 +208,14 @@ class Denoising(Settings):
         warn_of_clipped(target, done.clipped)
 
 
-def _by_gate(method: Method | None, model: Path | None, of_gate: list[str]) -> bool:
-    """Whether the gate is wanted: in so many words, by options of its own (named), or by default."""
-    taken = method or (Method.network if model else Method.gate if of_gate else DEFAULT)
+def _by_gate(method: Method | None, model: Path | None, of_gate: list[str]) -> bool | None:
+    """Whether the gate is wanted, in so many words or by options of its own (named); None: as the file sounds."""
+    taken = method or (Method.network if model else Method.gate if of_gate else None)
     if taken is Method.network and of_gate:
         raise ArgumentError(f"{of_gate[0]} is of the gate, and the network is wanted; one of them is possible")
     if taken is Method.gate and model is not None:
         raise ArgumentError("--model is a network, and --method gate is wanted; one of them is possible")
-    return taken is Method.gate
+    return None if taken is None else taken is Method.gate
 
 
 def _stretch(source: "PathOrFile", about: "Info", words: str, partial: bool) -> "FloatArray":

@@ -5,6 +5,7 @@ from audioconv.enhance.denoiser_training import DenoiserTraining, train_denoiser
 from audioconv.enhance.neural_denoise import NeuralDenoise, neural_denoise
 from audioconv.enhance.noisy_speech import NoisySpeechSettings
 from audioconv.enhance.spectral_gate import Denoise, denoise
+from audioconv.enhance.speech_or_not import sounds_like_speech
 
 __all__ = [
     "Denoise",
@@ -15,5 +16,6 @@ __all__ = [
     "denoise",
     "neural_denoise",
     "shipped_denoiser",
+    "sounds_like_speech",
     "train_denoiser",
 ]

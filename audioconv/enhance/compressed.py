@@ -1,12 +1,17 @@
 """Spectra compressed to the cube roots of their magnitudes, which the denoiser's network hears and masks."""
 
+import math
+
 import numpy as np
+from scipy.signal import lfilter
 
 from audioconv._typing import Array, ComplexArray, Float32Array
-from audioconv.kernels.realtime.spectral_mask import TINY
+from audioconv.kernels.realtime.spectral_mask import LEAST_MEAN, TINY
 from audioconv.signal._stft import Stft
 
 FRAME_MS = 32.0
+MEMORY_S = 1.0  # of the means that features are relative to
+KEPT = math.exp(-FRAME_MS / 2000 / MEMORY_S)  # of a mean from frame to frame
 
 
 def frame_size(sample_rate: float) -> int:
@@ -34,8 +39,24 @@ def compress(spectra: ComplexArray) -> ComplexArray:
 
 
 def network_features(compressed: ComplexArray) -> Float32Array:
-    """(..., bins, 3): magnitude, real and imaginary part of compressed spectra."""
-    return np.stack([np.abs(compressed), compressed.real, compressed.imag], axis=-1).astype(np.float32)
+    """What the network hears, (..., frames, bins, 4), of compressed spectra (..., frames, bins).
+
+    Magnitude, real and imaginary part relative to the mean magnitude of all bins so far, and the magnitude relative to
+    that of its own bin: so neither the level nor the colour of the sound counts. Means forget within `MEMORY_S`.
+    """
+    magnitudes = np.abs(compressed)
+    means = _causal_means(magnitudes)
+    level = means.mean(axis=-1, keepdims=True) + np.float32(LEAST_MEAN)
+    relative = compressed / level
+    parts = [magnitudes / level, relative.real, relative.imag, magnitudes / (means + np.float32(LEAST_MEAN))]
+    return np.stack(parts, axis=-1).astype(np.float32)
+
+
+def _causal_means(frames: Array) -> Array:
+    """Exponential moving averages along the frames (..., frames, bins), of which the first ones know no more either."""
+    shares = lfilter([1 - KEPT], [1, -KEPT], np.ones(frames.shape[-2]))[:, None]
+    means: Array = (lfilter([1 - KEPT], [1, -KEPT], frames, axis=-2) / shares).astype(np.float32)
+    return means
 
 
 def masked(compressed: ComplexArray, mask: Array) -> ComplexArray:

@@ -19,11 +19,11 @@ from audioconv.classify.model_parts import (
     stored_network,
 )
 from audioconv.classify.serialization import check_name
-from audioconv.enhance.compressed import compress, frame_size, mask_transform, network_features, spectrum_scale
+from audioconv.enhance.compressed import KEPT, compress, frame_size, mask_transform, network_features, spectrum_scale
 from audioconv.errors import ArgumentError
 from audioconv.io import model_file
 from audioconv.io.stored_settings import StoredSettings
-from audioconv.kernels.realtime.spectral_mask import TINY
+from audioconv.kernels.realtime.spectral_mask import LEAST_MEAN, TINY
 from audioconv.models.export.mask_deployment import MaskDeployment
 
 KIND = "NeuralDenoise"
@@ -41,7 +41,7 @@ class DenoiserModel:
     ----------
     network : nn.Sequential
         As `models.mask_unet` makes it without batch norms.
-    planes, dilations : tuple of int
+    planes, channels, dilations : tuple of int, int, tuple of int
         That it was made with.
     card : ModelCard
         What it was made of.
@@ -60,13 +60,14 @@ class DenoiserModel:
 
     network: nn.Sequential
     planes: tuple[int, ...]
+    channels: int
     dilations: tuple[int, ...]
     card: ModelCard = field(default_factory=ModelCard)
     history: list[dict[str, Any]] = field(default_factory=list)
     parity: float = 0.0
 
     def __repr__(self) -> str:
-        return f"DenoiserModel({self.weights:,} weights, planes {self.planes}, dilations {self.dilations})"
+        return f"DenoiserModel({self.weights:,} weights: {self.planes}, {self.channels}, {self.dilations})"
 
     @property
     def weights(self) -> int:
@@ -112,6 +113,8 @@ class DenoiserModel:
             scale=spectrum_scale(size),
             dry=10 ** (-REDUCTION_DB / 20),
             tiny=TINY,
+            kept=KEPT,
+            least_mean=LEAST_MEAN,
             denoised=partial(neural_denoise, sample_rate=SAMPLE_RATE, model=self),
             stream=partial(NeuralDenoise, SAMPLE_RATE, model=self),
             facts={"kind": KIND, "reduction_db": REDUCTION_DB},
@@ -132,8 +135,8 @@ class DenoiserModel:
         """
         check_name(path)
         settings = {
-            "kind": KIND, "sample_rate": SAMPLE_RATE, "planes": list(self.planes), "dilations": list(self.dilations),
-            "history": self.history, "card": self.card.get_params(),
+            "kind": KIND, "sample_rate": SAMPLE_RATE, "planes": list(self.planes), "channels": self.channels,
+            "dilations": list(self.dilations), "history": self.history, "card": self.card.get_params(),
         }  # fmt: skip
         model_file.save(path, network_arrays(self.network) | parity_record(self._band_gains, SAMPLE_RATE), settings)
 
@@ -162,9 +165,12 @@ class DenoiserModel:
                 raise ArgumentError(f"the sample_rate of a denoiser must be {SAMPLE_RATE}")
             planes = _wholes(settings, "planes", MOST_CHANNELS, 8)
             dilations = _wholes(settings, "dilations", MOST_DILATION, MOST_BLOCKS)
-            network = stored_network(lambda rng: models.mask_unet(planes, dilations, batch_norm=False, rng=rng), arrays)
+            channels = settings.whole("channels", 1, MOST_CHANNELS)
+            network = stored_network(
+                lambda rng: models.mask_unet(planes, channels, dilations, batch_norm=False, rng=rng), arrays
+            )
             history, card = settings.records("history", MOST_EPOCHS), card_of(settings.values["card"])
-            model = cls(network, planes, dilations, card, history)
+            model = cls(network, planes, channels, dilations, card, history)
             parity = check_parity(path, model._band_gains, arrays, SAMPLE_RATE, PARITY)
         return replace(model, parity=parity)
 
@@ -189,6 +195,6 @@ def shipped_denoiser() -> DenoiserModel:
     --------
     >>> from audioconv.enhance import shipped_denoiser
     >>> shipped_denoiser().planes
-    (24, 32, 48)
+    (24, 32, 16)
     """
     return DenoiserModel.load(SHIPPED)

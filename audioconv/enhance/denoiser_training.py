@@ -20,7 +20,7 @@ from audioconv.enhance.mask_loss import SpectralMaskLoss
 from audioconv.enhance.noisy_speech import SAMPLE_RATE, NoisySpeech, NoisySpeechSettings
 from audioconv.errors import ArgumentError
 from audioconv.io import read, resample
-from audioconv.models._mask_unet import DILATIONS, PLANES, fold_batch_norms
+from audioconv.models._mask_unet import CHANNELS, DILATIONS, PLANES, fold_batch_norms
 from audioconv.nn.training.history import EpochRecord
 
 LEAST_S = 0.5  # of a recording
@@ -43,7 +43,7 @@ class DenoiserTraining(Settings):
         Of AdamW.
     ema_decay : float
         Of the moving average of the weights at the end, which is what is kept.
-    planes, dilations : sequence of int
+    planes, channels, dilations : sequence of int, int, sequence of int
         Of the network, see `models.mask_unet`.
     mixtures : NoisySpeechSettings, optional
         How mixtures are drawn.
@@ -60,15 +60,16 @@ class DenoiserTraining(Settings):
     DenoiserTraining(epochs=40)
     """
 
-    epochs: int = 20
+    epochs: int = 70
     settle_epochs: int = 10
     batches: int = 300
     batch_size: int = 4
-    learning_rate: float = 2e-3
-    settle_learning_rate: float = 8e-4
+    learning_rate: float = 6e-3
+    settle_learning_rate: float = 1e-3
     weight_decay: float = 0.01
     ema_decay: float = 0.99
     planes: Sequence[int] = PLANES
+    channels: int = CHANNELS
     dilations: Sequence[int] = DILATIONS
     mixtures: NoisySpeechSettings | None = None
 
@@ -129,7 +130,7 @@ def train_denoiser(
     >>> rng = np.random.default_rng(0)
     >>> voices, noises = [[rng.standard_normal(32000).astype("float32") for _ in range(2)] for _ in range(2)]
     >>> mixtures = NoisySpeechSettings(clip_s=0.5, synthetic_minutes=0.05)
-    >>> quick = DenoiserTraining(1, 1, batches=1, planes=(8, 8, 8), dilations=(1,), mixtures=mixtures)
+    >>> quick = DenoiserTraining(1, 1, batches=1, planes=(8, 8, 8), channels=8, dilations=(1,), mixtures=mixtures)
     >>> train_denoiser(voices, noises, training=quick)
     DenoiserModel(1,322 weights, planes (8, 8, 8), dilations (1,))
     """
@@ -138,9 +139,9 @@ def train_denoiser(
     groups = _by_speaker(_sounds(speech, "speech"), speakers)
     recorded = _sounds(noises, "noises")
     mixtures = NoisySpeech(groups, recorded, np.random.default_rng([seed, 0]), drawn)
-    planes, dilations = tuple(training.planes), tuple(training.dilations)
+    planes, channels, dilations = tuple(training.planes), training.channels, tuple(training.dilations)
     normed, network = (
-        models.mask_unet(planes, dilations, batch_norm=batch_norm, rng=np.random.default_rng([seed, 1]))
+        models.mask_unet(planes, channels, dilations, batch_norm=batch_norm, rng=np.random.default_rng([seed, 1]))
         for batch_norm in (True, False)
     )
     fingerprint = {
@@ -169,7 +170,7 @@ def train_denoiser(
         "hours_heard": round(len(records) * training.batches * training.batch_size * drawn.clip_s / 3600, 1),
         "seed": seed,
     }  # fmt: skip
-    return DenoiserModel(network, planes, dilations, ModelCard().with_facts(facts), records)
+    return DenoiserModel(network, planes, channels, dilations, ModelCard().with_facts(facts), records)
 
 
 def _trainer(

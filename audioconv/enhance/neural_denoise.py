@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from audioconv._typing import ArrayLike, Path
 from audioconv.arrays import floating, number, time_first, whole
-from audioconv.enhance.compressed import frame_size, mask_transform, spectrum_scale
+from audioconv.enhance.compressed import KEPT, frame_size, mask_transform, spectrum_scale
 from audioconv.enhance.denoiser_model import DenoiserModel, shipped_denoiser
 from audioconv.enhance.short_time_stage import ShortTimeStage
 from audioconv.errors import ArgumentError
@@ -85,8 +85,8 @@ class NeuralDenoise(ShortTimeStage):
         self._streams = [model.network.stream((BINS, FEATURES)) for _ in range(self.channels)]
         self._networks: Table | None = None
         dry = 10 ** (-self._reduction_db / 20)
-        self._numbers = np.array(NUMBERS.pack(scale=spectrum_scale(self._size), dry=dry), np.float64)
-        self._keep(features=BINS * FEATURES, mask=BINS * PARTS)
+        self._numbers = np.array(NUMBERS.pack(scale=spectrum_scale(self._size), dry=dry, kept=KEPT), np.float64)
+        self._keep(means=self.channels * (BINS + 1), features=BINS * FEATURES, mask=BINS * PARTS)
         self._reset()
         self._prepare()
 
@@ -98,7 +98,7 @@ class NeuralDenoise(ShortTimeStage):
             self._networks = table_of_steps([stream.compiled_step() for stream in self._streams])
         row = SPECTRAL_MASK.pack(
             channels=self.channels, size=self._size, bins=BINS, networks=self._networks[0], numbers=self._numbers,
-            features=self._memory["features"], mask=self._memory["mask"],
+            means=self._memory["means"], features=self._memory["features"], mask=self._memory["mask"],
         )  # fmt: skip
         return compiled(spectral_mask, row)
 

@@ -1,5 +1,6 @@
-"""A causal U-Net along frequency that masks spectra: for denoisers of streams."""
+"""A causal U-Net along frequency, dilated along time in its middle, that masks spectra: for denoisers of streams."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,34 +13,38 @@ from audioconv.errors import ArgumentError
 from audioconv.nn.layers.convolution import Convolution
 
 BINS = 257
-FEATURES, PARTS = 3, 2  # of a bin: magnitude, real and imaginary part; real and imaginary part of its mask
-PLANES, TAPS, STRIDES = (24, 32, 48), (9, 3, 3), (4, 2, 2)  # of each level: channels, taps and stride along frequency
+FEATURES, PARTS = 4, 2  # of a bin: what `compressed.network_features` gives; real and imaginary part of its mask
+PLANES, TAPS, STRIDES = (24, 32, 16), (9, 3, 3), (4, 2, 2)  # of each level: channels, taps and stride along frequency
+CHANNELS, DILATIONS = 80, (1, 2, 4, 8, 16, 32)  # of the blocks in the middle; in frames
 START = (0.7, 0.0)  # the mask that training begins near
-DILATIONS = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)  # in frames, of the blocks in the middle
 
 
 def mask_unet(
     planes: Sequence[int] = PLANES,
+    channels: int = CHANNELS,
     dilations: Sequence[int] = DILATIONS,
     *,
     batch_norm: bool = True,
     rng: np.random.Generator,
     dtype: DTypeLike = np.float32,
 ) -> nn.Sequential:
-    """Make a mask U-Net: (batch, frames, 257, 3) to complex masks (batch, frames, 257, 2).
+    """Make a mask U-Net: (batch, frames, 257, 4) to complex masks (batch, frames, 257, 2).
 
     The encoder is three convolutions along frequency, of 9, 3 and 3 taps with strides 4, 2 and 2, to 65, 33 and 17
-    places. In the middle are residual blocks, each a depthwise convolution of 3 x 3 taps, causal and dilated in time,
-    batch norm, ReLU, a pointwise convolution and batch norm, and ReLU after the sum. The decoder is the transposed
-    convolutions of the same taps and strides; what the encoder had at a level is added there (skip connections). Each
-    convolution but the last has batch norm and no bias. Only the blocks in the middle look back in time.
+    places. In the middle one convolution over all 17 places gives the channels of residual blocks, each a depthwise
+    convolution of 3 taps, causal and dilated in time, batch norm, ReLU, a pointwise convolution and batch norm, and
+    ReLU after the sum; a transposed convolution leads back to all places. The decoder is the transposed convolutions of
+    the encoder's taps and strides; what the encoder had at a level is added there (skip connections). Each convolution
+    but the last has batch norm and no bias. Only the blocks in the middle look back in time.
 
     Parameters
     ----------
     planes : sequence of three ints
-        Channels of the levels; those of the last are the channels in the middle.
+        Channels of the levels.
+    channels : int
+        Of the blocks in the middle.
     dilations : sequence of int
-        In frames, of the blocks in the middle. With the defaults the receptive field is 125 frames.
+        In frames, of the blocks in the middle. With the defaults the receptive field is 127 frames.
     batch_norm : bool
         Whether there are batch norms; otherwise each convolution has a bias, and `fold_batch_norms` gives it weights.
     rng : numpy Generator
@@ -58,53 +63,56 @@ def mask_unet(
 
     References
     ----------
-    Ronneberger, Fischer, Brox, U-Net, MICCAI 2015. Rong et al., GTCRN: a speech enhancement model requiring ultralow
-    computational resources, ICASSP 2024 (compressed spectra in, complex masks out). Bai, Kolter, Koltun, An empirical
-    evaluation of generic convolutional and recurrent networks for sequence modeling (arXiv 1803.01271).
+    Ronneberger, Fischer, Brox, U-Net, MICCAI 2015. Tan, Wang, A convolutional recurrent neural network for real-time
+    speech enhancement, Interspeech 2018 (all places to one vector in the middle). Bai, Kolter, Koltun, An empirical
+    evaluation of generic convolutional and recurrent networks for sequence modeling (arXiv 1803.01271; dilated
+    convolutions in the place of recurrence).
 
     Examples
     --------
     >>> import numpy as np
     >>> from audioconv import models
     >>> network = models.mask_unet(rng=np.random.default_rng(0))
-    >>> network.forward(np.zeros((1, 5, 257, 3), "float32")).shape
+    >>> network.forward(np.zeros((1, 5, 257, 4), "float32")).shape
     (1, 5, 257, 2)
     >>> sum(p.size for p in network.parameters().values())
-    44506
+    94706
     """
     planes, dilations = sizes(planes, "planes"), sizes(dilations, "dilations")
     if len(planes) != len(STRIDES):
         raise ArgumentError(f"planes must be the channels of {len(STRIDES)} levels, not {planes}")
     draw: dict[str, Any] = {"rng": rng, "dtype": dtype}
-    middle = planes[-1]
 
-    def normed(convolution: Callable[..., nn.Layer], channels: int, *given: Any, **options: Any) -> list[nn.Layer]:
+    def normed(convolution: Callable[..., nn.Layer], filters: int, *given: Any, **options: Any) -> list[nn.Layer]:
         layer = convolution(*given, **options, bias=not batch_norm, **draw)
-        return [layer, nn.BatchNorm(channels, dtype=dtype)] if batch_norm else [layer]
+        return [layer, nn.BatchNorm(filters, dtype=dtype)] if batch_norm else [layer]
 
     def block(dilation: int) -> nn.Layer:
-        along = normed(nn.DepthwiseConv2d, middle, middle, 3, 1, (dilation, 1), ("causal", "same"))
-        mix = normed(nn.Conv2d, middle, middle, middle, 1)
+        along = normed(nn.DepthwiseConv2d, channels, channels, (3, 1), 1, (dilation, 1), ("causal", 0))
+        mix = normed(nn.Conv2d, channels, channels, channels, 1)
         return nn.Residual(nn.Sequential([*along, nn.ReLU(dtype), *mix]), activation="relu")
 
-    def level(number: int, inside: nn.Layer) -> nn.Layer:
-        channels, filters = (FEATURES, *planes)[number : number + 2]
-        window: dict[str, Any] = {
-            "kernel_size": (1, TAPS[number]), "stride": (1, STRIDES[number]), "padding": (0, TAPS[number] // 2),
-        }  # fmt: skip
-        down = [*normed(nn.Conv2d, filters, channels, filters, **window), nn.ReLU(dtype)]
-        if number:
-            up = normed(nn.Conv2dTranspose, channels, filters, channels, **window)
-            return nn.Residual(nn.Sequential([*down, inside, *up]), activation="relu")
-        last = nn.Conv2dTranspose(filters, PARTS, **window, **draw)
-        last.bias = np.array(START)
-        return nn.Sequential([*down, inside, last])
+    def across(inside: list[nn.Layer], window: dict[str, Any], filters: tuple[int, int]) -> nn.Layer:
+        """A convolution along frequency, what is inside, the transposed convolution back; its sum with the input."""
+        outer, inner = filters
+        down = [*normed(nn.Conv2d, inner, outer, inner, **window), nn.ReLU(dtype)]
+        up = normed(nn.Conv2dTranspose, outer, inner, outer, **window)
+        return nn.Residual(nn.Sequential([*down, *inside, *up]), activation="relu")
 
-    network: nn.Layer = nn.Sequential([*map(block, dilations)])
-    for number in reversed(range(len(STRIDES))):
-        network = level(number, network)
-    assert isinstance(network, nn.Sequential)
-    return network
+    windows: list[dict[str, Any]] = [
+        {"kernel_size": (1, taps), "stride": (1, stride), "padding": (0, taps // 2)}
+        for taps, stride in zip(TAPS, STRIDES, strict=True)
+    ]
+    places = BINS
+    for stride in STRIDES:
+        places = (places - 1) // stride + 1
+    network = across([*map(block, dilations)], {"kernel_size": (1, places), "padding": 0}, (planes[-1], channels))
+    for window, filters in reversed([*zip(windows[1:], itertools.pairwise(planes), strict=True)]):
+        network = across([network], window, filters)
+    last = nn.Conv2dTranspose(planes[0], PARTS, **windows[0], **draw)
+    last.bias = np.array(START)
+    first = [*normed(nn.Conv2d, planes[0], FEATURES, planes[0], **windows[0]), nn.ReLU(dtype)]
+    return nn.Sequential([*first, network, last])
 
 
 def fold_batch_norms(network: nn.Layer, into: nn.Layer) -> None:

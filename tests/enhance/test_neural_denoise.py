@@ -24,7 +24,7 @@ from tests.compare import assert_close
 from tests.models_at_random import random_denoiser
 from tests.streaming import run
 
-PLANES, DILATIONS = (8, 8, 8), (1, 2)
+PLANES, CHANNELS, DILATIONS = (8, 8, 8), 8, (1, 2)
 RATES = [8000, 16000, 44100, 48000]
 
 
@@ -139,7 +139,8 @@ def test_file(model, tmp_path):
     card = dataclasses.replace(model.card, limits="none known")
     dataclasses.replace(model, card=card, history=[{"epoch": 1, "loss": 0.5}]).save(path)
     loaded = DenoiserModel.load(path)
-    assert (loaded.planes, loaded.dilations, loaded.card, loaded.parity) == (PLANES, DILATIONS, card, 0)
+    assert (loaded.planes, loaded.channels, loaded.dilations) == (PLANES, CHANNELS, DILATIONS)
+    assert (loaded.card, loaded.parity) == (card, 0)
     assert loaded.history == [{"epoch": 1, "loss": 0.5}]
     x = noise(2000)
     np.testing.assert_array_equal(ac.neural_denoise(x, 16000, model=path), ac.neural_denoise(x, 16000, model=model))
@@ -163,8 +164,8 @@ def test_training_lowers_the_loss_and_the_seed_is_all(tmp_path):
     noises = [rng.standard_normal(16000).astype("float32")]
     mixtures = NoisySpeechSettings(clip_s=0.25, synthetic_minutes=0.05)
     training = DenoiserTraining(
-        epochs=2, settle_epochs=1, batches=4, learning_rate=0.02, ema_decay=0.5, planes=PLANES, dilations=(1,),
-        mixtures=mixtures,
+        epochs=2, settle_epochs=1, batches=4, learning_rate=0.02, ema_decay=0.5, planes=PLANES, channels=8,
+        dilations=(1,), mixtures=mixtures,
     )  # fmt: skip
     first, second = (
         train_denoiser(voices, noises, speakers=["a", "b"], training=training, threads=threads) for threads in (1, 2)
@@ -193,9 +194,10 @@ def test_training_lowers_the_loss_and_the_seed_is_all(tmp_path):
 
 def test_batch_norms_are_folded():
     normed, plain = (
-        models.mask_unet(PLANES, DILATIONS, batch_norm=norm, rng=np.random.default_rng(0)) for norm in (True, False)
+        models.mask_unet(PLANES, CHANNELS, DILATIONS, batch_norm=norm, rng=np.random.default_rng(0))
+        for norm in (True, False)
     )
-    x = np.random.default_rng(1).standard_normal((2, 20, 257, 3)).astype("float32")
+    x = np.random.default_rng(1).standard_normal((2, 20, 257, 4)).astype("float32")
     for _ in range(3):  # so that running statistics are not those of the start
         normed.forward(x, training=True)
     fold_batch_norms(normed, plain)
@@ -204,8 +206,8 @@ def test_batch_norms_are_folded():
 
 
 def test_network_is_causal():
-    network = models.mask_unet(PLANES, DILATIONS, rng=np.random.default_rng(0))
-    x = np.random.default_rng(1).standard_normal((1, 12, 257, 3)).astype("float32")
+    network = models.mask_unet(PLANES, CHANNELS, DILATIONS, rng=np.random.default_rng(0))
+    x = np.random.default_rng(1).standard_normal((1, 12, 257, 4)).astype("float32")
     later = x.copy()
     later[:, 7:] = 0
     a, b = network.forward(x), network.forward(later)

@@ -40,7 +40,7 @@ def other_layers():
         nn.DepthwiseConv2d(8, (3, 3), 1, (4, 1), causal, rng=R), nn.BatchNorm(8), nn.Swish(),
         nn.Conv2d(8, 8, 1, groups=2, rng=R),
     ])  # fmt: skip
-    down = [nn.Conv2d(3, 8, (2, 5), (1, 4), 1, ("causal", 2), rng=R), nn.ReLU(), nn.Residual(branch)]
+    down = [nn.Conv2d(4, 8, (2, 5), (1, 4), 1, ("causal", 2), rng=R), nn.ReLU(), nn.Residual(branch)]
     last = nn.Conv2dTranspose(8, 2, (1, 5), (1, 4), padding=(0, 2), rng=R)
     return at_random(nn.Sequential([*down, last, nn.Sigmoid()]))
 
@@ -107,10 +107,10 @@ def test_a_file_that_gives_something_else_is_not_kept(tmp_path):
 
     class Louder(DenoiserModel):
         def deployment(self):
-            return replace(made.deployment(), scale=1.01 * made.deployment().scale)
+            return replace(made.deployment(), dry=0.02 + made.deployment().dry)
 
     pytest.importorskip("onnxruntime", reason="ONNX files are checked in onnxruntime")
-    louder = Louder(made.network, made.planes, made.dilations)
+    louder = Louder(made.network, made.planes, made.channels, made.dilations)
     for export, name in ((models.export_onnx, "clean.onnx"), (models.export_c, "clean.h")):
         if name == "clean.h":
             compiler("cc")
@@ -122,9 +122,9 @@ def test_a_file_that_gives_something_else_is_not_kept(tmp_path):
 @pytest.mark.parametrize(
     ("layers", "says"),
     [
-        ([nn.Conv2d(3, 2, 3, rng=R)], "without looking ahead"),
-        ([nn.Conv2d(3, 2, (2, 1), (2, 1), padding=("causal", 0), rng=R)], "without looking ahead"),
-        ([nn.Conv2d(3, 4, 1, rng=R)], "a mask for each frame"),
+        ([nn.Conv2d(4, 2, 3, rng=R)], "without looking ahead"),
+        ([nn.Conv2d(4, 2, (2, 1), (2, 1), padding=("causal", 0), rng=R)], "without looking ahead"),
+        ([nn.Conv2d(4, 4, 1, rng=R)], "a mask for each frame"),
     ],
 )
 def test_networks_that_give_no_masks_are_refused(layers, says, tmp_path):

@@ -13,18 +13,22 @@ from audioconv.kernels.realtime.chain import ENTRY_SIZE, call_step
 from audioconv.kernels.simd.pointers import carray, doubles_at, floats_at, integers_at
 
 # size: samples of a frame, whose spectrum is as many numbers and 2 more; bins: that the network knows; networks:
-# address of a table of steps, one a channel, from (bins, 3) to (bins, 2)
-SPECTRAL_MASK = layout("SPECTRAL_MASK", "channels", "size", "bins", "networks", "numbers", "features", "mask")
-# what makes spectra those of samples up to 1; the share of the sound that passes unmasked
-NUMBERS = layout("NUMBERS", "scale", "dry")
+# address of a table of steps, one a channel, from (bins, 4) to (bins, 2); means: of each channel those of the bins'
+# magnitudes so far, and the sum of the weights in them
+SPECTRAL_MASK = layout("SPECTRAL_MASK", "channels", "size", "bins", "networks", "numbers", "means", "features", "mask")
+# what makes spectra those of samples up to 1; the share of the sound that passes unmasked; of means from frame to frame
+NUMBERS = layout("NUMBERS", "scale", "dry", "kept")
 TINY = 1e-14  # power of a bin that is as good as none
-FEATURES, PARTS = 3, 2  # numbers of a bin: magnitude, real and imaginary part; of a mask: real and imaginary part
+LEAST_MEAN = 0.005  # magnitude that is as good as none
+# numbers of a bin: magnitude, real and imaginary part relative to the level so far, magnitude relative to its own mean;
+# of a mask: real and imaginary part
+FEATURES, PARTS = 4, 2
 _NUMBERS = NUMBERS.row_size
 
 
 @part
 def _compress(pairs, count, scale, features):
-    """features (bins, 3) = magnitudes, real and imaginary parts of the compressed spectrum; 0 beyond `count` bins."""
+    """features[:, :3] = magnitudes, real and imaginary parts of the compressed spectrum; 0 beyond `count` bins."""
     for k in range(count):
         re, im = scale * pairs[2 * k], scale * pairs[2 * k + 1]
         power = re * re + im * im
@@ -35,8 +39,25 @@ def _compress(pairs, count, scale, features):
 
 
 @part
-def _apply(mask, features, count, scale, dry, pairs):
-    """Mask the compressed spectrum, expand it, mix it into pairs; no bin is amplified."""
+def _relate(features, kept, means):
+    """Take this frame into the means, make features relative to them; returns the level that it has been divided by."""
+    new, least = features.dtype.type(1) - kept, features.dtype.type(LEAST_MEAN)
+    bins, level = means.size - 1, features.dtype.type(0)
+    means[bins] = weights = kept * means[bins] + new
+    for k in range(bins):
+        means[k] = kept * means[k] + new * features[FEATURES * k]
+        level += means[k]
+    level = level / (weights * features.dtype.type(bins)) + least
+    for k in range(bins):
+        features[FEATURES * k + 3] = features[FEATURES * k] / (means[k] / weights + least)
+        for i in range(FEATURES - 1):
+            features[FEATURES * k + i] /= level
+    return level
+
+
+@part
+def _apply(mask, features, level, count, scale, dry, pairs):
+    """Mask the compressed spectrum (features times `level`), expand it, mix it into pairs; no bin is amplified."""
     one = pairs.dtype.type(1)
     bins = features.size // FEATURES
     upper, above = bins - bins // 4, pairs.dtype.type(0)
@@ -48,7 +69,7 @@ def _apply(mask, features, count, scale, dry, pairs):
         if k >= upper:
             above += power * np.sqrt(power)
         if k < count:
-            x, y = features[FEATURES * k + 1], features[FEATURES * k + 2]
+            x, y = level * features[FEATURES * k + 1], level * features[FEATURES * k + 2]
             u, v = re * x - im * y, re * y + im * x
             gain = (one - dry) * (u * u + v * v) / scale
             pairs[2 * k], pairs[2 * k + 1] = gain * u + dry * pairs[2 * k], gain * v + dry * pairs[2 * k + 1]
@@ -69,6 +90,8 @@ def spectral_mask(state, x, y, frames):
     scale, dry = pairs.dtype.type(numbers[NUMBERS.scale]), pairs.dtype.type(numbers[NUMBERS.dry])
     for c in range(channels):
         own = pairs[c * (size + 2) : (c + 1) * (size + 2)]
+        means = floats_at(state, SPECTRAL_MASK.means, c * (bins + 1), bins + 1, pairs)
         _compress(own, count, scale, features)
+        level = _relate(features, pairs.dtype.type(numbers[NUMBERS.kept]), means)
         call_step(networks, c, features, mask, 1)
-        _apply(mask, features, count, scale, dry, own)
+        _apply(mask, features, level, count, scale, dry, own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from audioconv.models._mask_unet import FEATURES
 from audioconv.models.export import onnx_check
 from audioconv.models.export.c_tables import Tables, declaration
 from audioconv.models.export.c_text import float_text, header_text, probe, twiddles
@@ -30,15 +31,17 @@ class MaskHeader:
         return {
             "SAMPLE_RATE": model.sample_rate, "HOP": model.hop, "LATE": model.hop, "FFT": len(model.window),
             "BINS": model.bins, "SPECTRUM_SCALE": float_text(model.scale), "DRY": float_text(model.dry),
-            "TINY": float_text(model.tiny), "OUTPUTS": 2 * model.bins, "MEMORY": self.tables.memory,
-            "SUMS": max(1, self.tables.sums), "VALUES": 1 + nodes, "NODES": nodes, "Y": self.tables.y,
+            "TINY": float_text(model.tiny), "KEPT": float_text(model.kept),
+            "LEAST_MEAN": float_text(model.least_mean), "FEATURES": FEATURES, "OUTPUTS": 2 * model.bins,
+            "MEMORY": self.tables.memory, "SUMS": max(1, self.tables.sums), "VALUES": 1 + nodes, "NODES": nodes,
+            "Y": self.tables.y,
         }  # fmt: skip
 
     def _parity(self) -> list[str]:
         """The probe, and what its end becomes here."""
         model, rate = self.model, self.model.sample_rate
         heard = np.rint(8000 * onnx_check.probes(round(PROBE_S * rate), rate, np.random.default_rng(7))[0])
-        reach = model.network.stream((model.bins, 3)).receptive_field
+        reach = model.network.stream((model.bins, FEATURES)).receptive_field
         hops = max(LEAST_HOPS, reach + EXPECTED_HOPS)
         samples = np.resize(heard.astype(np.float32) / np.float32(1 << 15), hops * model.hop)
         made = np.concatenate((np.zeros(model.hop, np.float32), model.denoised(samples)))

@@ -1,5 +1,6 @@
     float pending[AC_FFT], overlap[AC_FFT]; /* samples of a frame, and what frames add up to */
-    float frame[AC_FFT], features[3 * AC_BINS], mask[AC_OUTPUTS];
+    float means[AC_BINS], weights, level;     /* of magnitudes so far; what features are relative to */
+    float frame[AC_FFT], features[AC_FEATURES * AC_BINS], mask[AC_OUTPUTS];
 /*@functions@*/
 /* From samples to samples: window, FFT, spectra compressed to cube roots, masks, and the way back. */
 
@@ -38,8 +39,24 @@ static inline void ac_compress(ac_state *s) {
         float *imaginary = ac_imaginary(s->frame, k);
         float re = *ac_real(s->frame, k), im = imaginary ? *imaginary : 0, power = re * re + im * im;
         float factor = expf(logf(power + AC_TINY) / -3);
-        s->features[3 * k] = sqrtf(power) * factor;
-        s->features[3 * k + 1] = re * factor, s->features[3 * k + 2] = im * factor;
+        float *features = s->features + AC_FEATURES * k;
+        features[0] = sqrtf(power) * factor, features[1] = re * factor, features[2] = im * factor;
+    }
+}
+
+/* All that relative to the mean level so far, and magnitudes relative to the mean of their own bin. */
+static inline void ac_relate(ac_state *s) {
+    float sum = 0;
+    s->weights = AC_KEPT * s->weights + (1 - AC_KEPT);
+    for (int k = 0; k < AC_BINS; k++) {
+        s->means[k] = AC_KEPT * s->means[k] + (1 - AC_KEPT) * s->features[AC_FEATURES * k];
+        sum += s->means[k];
+    }
+    s->level = sum / (s->weights * AC_BINS) + AC_LEAST_MEAN;
+    for (int k = 0; k < AC_BINS; k++) {
+        float *features = s->features + AC_FEATURES * k;
+        features[3] = features[0] / (s->means[k] / s->weights + AC_LEAST_MEAN);
+        for (int i = 0; i < 3; i++) features[i] /= s->level;
     }
 }
 
@@ -49,7 +66,7 @@ static inline void ac_apply(ac_state *s) {
         float *real = ac_real(s->frame, k), *imaginary = ac_imaginary(s->frame, k);
         float re = s->mask[2 * k], im = s->mask[2 * k + 1], power = re * re + im * im;
         if (power > 1) re /= sqrtf(power), im /= sqrtf(power);
-        float x = s->features[3 * k + 1], y = s->features[3 * k + 2];
+        float x = s->level * s->features[AC_FEATURES * k + 1], y = s->level * s->features[AC_FEATURES * k + 2];
         float u = re * x - im * y, v = re * y + im * x, gain = (1 - AC_DRY) * (u * u + v * v);
         *real = gain * u + AC_DRY * *real;
         if (imaginary) *imaginary = gain * v + AC_DRY * *imaginary;
@@ -59,6 +76,8 @@ static inline void ac_apply(ac_state *s) {
 /* Begin a stream. */
 static inline void ac_reset(ac_state *s) {
     for (int i = 0; i < AC_FFT; i++) s->pending[i] = s->overlap[i] = 0;
+    for (int k = 0; k < AC_BINS; k++) s->means[k] = 0;
+    s->weights = 0;
     ac_reset_network(s);
 }
 
@@ -76,6 +95,7 @@ static inline void ac_step(ac_state *s, const float *samples, float *denoised) {
     }
     ac_fft(s->frame);
     ac_compress(s);
+    ac_relate(s);
     ac_push(s, s->features, s->mask, &rows);
     ac_apply(s);
     ac_inverse_fft(s->frame);

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from audioconv.errors import ArgumentError
+from audioconv.models._mask_unet import FEATURES, PARTS
 from audioconv.models.export.deployment import STREAM_FRAMES
 from audioconv.models.export.flows import Pace, paces
 from audioconv.models.export.nodes import NodeList, network_nodes
@@ -28,7 +29,7 @@ class MaskDeployment:
     Parameters
     ----------
     network : nn.Layer
-        From (frames, bins, 3), magnitude, real and imaginary part, to (frames, bins, 2).
+        From (frames, bins, 4), as `mask_unet` hears them, to (frames, bins, 2).
     sample_rate : int, in Hz
     window : float array, shape (size,)
         Frames overlap by half; its squares add up to 1 there.
@@ -38,6 +39,10 @@ class MaskDeployment:
         The share of the sound that passes unmasked.
     tiny : float
         Is added to the power of a bin before it is compressed.
+    kept : float
+        Of the running means of magnitudes from frame to frame.
+    least_mean : float
+        Is added to these means.
     denoised : callable
         From samples, float32 (samples,), to as many.
     stream : callable
@@ -52,6 +57,8 @@ class MaskDeployment:
     scale: float
     dry: float
     tiny: float
+    kept: float
+    least_mean: float
     denoised: Callable[[Float32Array], Float32Array]
     stream: Callable[[], Stage]
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -75,9 +82,9 @@ class MaskDeployment:
         ArgumentError, ShapeError
             For layers that cannot be exported, and networks that do not give a mask for each frame as it comes.
         """
-        nodes = network_nodes(self.network, (STREAM_FRAMES, self.bins, 3), "clip")
+        nodes = network_nodes(self.network, (STREAM_FRAMES, self.bins, FEATURES), "clip")
         found = paces(nodes.nodes, nodes.x, Pace(1, 0))
-        if found is None or found[nodes.y] != Pace(1, 0) or nodes.y.shape[1:] != (self.bins, 2):
+        if found is None or found[nodes.y] != Pace(1, 0) or nodes.y.shape[1:] != (self.bins, PARTS):
             raise ArgumentError("the network of a denoiser must give a mask for each frame as it comes, without "
                                 "looking ahead: in time strides are 1, and padding is causal")  # fmt: skip
         return nodes

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 
 from audioconv.models.export.flows import ClipFlow, Flow, Pace, StepFlow
 from audioconv.models.export.mask_deployment import MaskDeployment
 from audioconv.models.export.nodes import NodeList
+from audioconv.models.export.onnx_front_end import NEGLIGIBLE
 from audioconv.models.export.onnx_network import add_network
 from audioconv.models.export.onnx_writer import OnnxWriter
 
@@ -24,7 +27,14 @@ def clip_graph(model: MaskDeployment) -> OnnxWriter:
     cut = writer.add("Slice", padded, writer.whole(0), whole, writer.whole(1))
     hops = writer.add("Reshape", cut, writer.whole(0, -1, hop))
     frames = writer.add("Concat", writer.slice(hops, 0, -1, 1), writer.slice(hops, 1, None, 1), axis=BINS)
-    flow.put(nodes.x, _heard(model, writer, spectra := _compressed(model, writer, frames)))
+    spectra = _compressed(model, writer, frames)
+    sums, reach = _counted(model, writer, spectra), 1
+    while reach < log(NEGLIGIBLE) / log(model.kept):
+        earlier = writer.add("Pad", sums, writer.whole(0, reach, 0, 0, 0, 0), writer.constant(np.zeros(())))
+        share = writer.constant(np.float32(model.kept**reach))
+        sums = writer.add("Add", sums, writer.add("Mul", share, writer.slice(earlier, 0, -reach, 1)))
+        reach *= 2
+    flow.put(nodes.x, _heard(model, writer, spectra, sums))
     masked = _masked(model, flow, nodes, spectra)
     first, second = _halves(writer, masked, hop)
     total = writer.add("Add", writer.slice(first, 1, None, 1), writer.slice(second, 0, -1, 1))
@@ -43,7 +53,10 @@ def step_graph(model: MaskDeployment) -> tuple[OnnxWriter, StepFlow]:
     before, overlap = (flow.state(f"state_{name}", (1, 1, hop)) for name in ("samples", "overlap"))
     flow.keep(before, now)
     spectra = _compressed(model, writer, writer.add("Concat", before, now, axis=BINS))
-    flow.put(nodes.x, _heard(model, writer, spectra), Pace(1, 0))
+    state = flow.state("state_means", (1, 1, model.bins + 1))
+    earlier = writer.add("Mul", state, writer.constant(np.float32(model.kept)))
+    flow.keep(state, sums := writer.add("Add", earlier, _counted(model, writer, spectra)))
+    flow.put(nodes.x, _heard(model, writer, spectra, sums), Pace(1, 0))
     first, second = _halves(writer, _masked(model, flow, nodes, spectra), hop)
     flow.keep(overlap, second)
     made = writer.add("Reshape", writer.add("Add", first, overlap), writer.whole(hop))
@@ -79,12 +92,23 @@ def _compressed(model: MaskDeployment, writer: OnnxWriter, frames: str) -> Spect
     return re, im, writer.add("Mul", re, factor), writer.add("Mul", im, factor), magnitude
 
 
-def _heard(model: MaskDeployment, writer: OnnxWriter, spectra: Spectra) -> str:
-    """What the network takes, (clips, 3, frames, bins)."""
+def _counted(model: MaskDeployment, writer: OnnxWriter, spectra: Spectra) -> str:
+    """What a frame adds to running sums, (clips, frames, bins + 1): its magnitudes, and behind them its weight."""
+    magnitude = spectra[-1]
+    one = writer.add("Pow", writer.slice(magnitude, 0, 1, BINS), writer.constant(np.zeros(())))
+    both = writer.add("Concat", magnitude, one, axis=BINS)
+    return writer.add("Mul", both, writer.constant(np.float32(1 - model.kept)))
+
+
+def _heard(model: MaskDeployment, writer: OnnxWriter, spectra: Spectra, sums: str) -> str:
+    """What the network takes, (clips, 4, frames, bins), of spectra and of sums as `_counted` adds them."""
     _, _, re, im, magnitude = spectra
-    return writer.add(
-        "Concat", *(writer.add("Unsqueeze", each, writer.whole(1)) for each in (magnitude, re, im)), axis=1
-    )
+    weights, least = writer.slice(sums, model.bins, None, BINS), writer.constant(np.float32(model.least_mean))
+    means = writer.add("Div", writer.slice(sums, 0, model.bins, BINS), weights)
+    level = writer.add("Add", writer.add("ReduceMean", means, axes=[BINS], keepdims=1), least)
+    heard = [writer.add("Div", each, level) for each in (magnitude, re, im)]
+    heard.append(writer.add("Div", magnitude, writer.add("Add", means, least)))
+    return writer.add("Concat", *(writer.add("Unsqueeze", each, writer.whole(1)) for each in heard), axis=1)
 
 
 def _masked(model: MaskDeployment, flow: Flow, nodes: NodeList, spectra: Spectra) -> str:

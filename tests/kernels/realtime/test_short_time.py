@@ -22,9 +22,9 @@ LENGTHS, CHANNELS = ([1, 50, 300, 1000], [1, 2]) if JIT_ENABLED else ([1, 60], [
 @pytest.fixture(scope="module")
 def model():
     """A network that hears one bin at a time: a matrix."""
-    matrix = nn.Conv2d(3, 2, 1, rng=np.random.default_rng(0))
+    matrix = nn.Conv2d(4, 2, 1, rng=np.random.default_rng(0))
     matrix.bias = np.array([0.4, 0.1])
-    return DenoiserModel(nn.Sequential([matrix]), (), ())
+    return DenoiserModel(nn.Sequential([matrix]), (), 1, ())
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(4000, 2), (8000, 1), (24000, 1)])  # fewer bins than it knows, and more
@@ -36,8 +36,9 @@ def test_mask_of_a_network(model, rate, channels):
     assert not y[: stage.latency].any()
     window, scale = np.sin(np.pi * np.arange(size) / size), compressed.spectrum_scale(size)
     (layer,) = model.network.children()
+    kept = np.exp(-0.016)
     expected = [
-        naive.spectral_mask(column, window, BINS, scale, 0.1, lambda heard: heard @ layer.weight[0, 0] + layer.bias)
+        naive.spectral_mask(column, window, BINS, scale, 0.1, kept, lambda x: x @ layer.weight[0, 0] + layer.bias)
         for column in x.reshape(len(x), channels).T
     ]
     assert_close(y[stage.latency :], np.stack(expected, axis=1).reshape(x.shape), 2e-6)
