@@ -67,7 +67,8 @@ class DenoiserModel:
     parity: float = 0.0
 
     def __repr__(self) -> str:
-        return f"DenoiserModel({self.weights:,} weights: {self.planes}, {self.channels}, {self.dilations})"
+        made = f"planes {self.planes}, channels {self.channels}, dilations {self.dilations}"
+        return f"DenoiserModel({self.weights:,} weights, {made})"
 
     @property
     def weights(self) -> int:

@@ -132,7 +132,7 @@ def train_denoiser(
     >>> mixtures = NoisySpeechSettings(clip_s=0.5, synthetic_minutes=0.05)
     >>> quick = DenoiserTraining(1, 1, batches=1, planes=(8, 8, 8), channels=8, dilations=(1,), mixtures=mixtures)
     >>> train_denoiser(voices, noises, training=quick)
-    DenoiserModel(1,322 weights, planes (8, 8, 8), dilations (1,))
+    DenoiserModel(3,538 weights, planes (8, 8, 8), channels 8, dilations (1,))
     """
     training, seed = training or DenoiserTraining(), whole(random_state, "random_state", 0)
     drawn = training.mixtures or NoisySpeechSettings()
