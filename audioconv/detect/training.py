@@ -20,7 +20,7 @@ from audioconv.detect.targets import activity_targets, frame_targets
 from audioconv.detect.training_config import DetectorTraining, RoundsTraining, SoundEventTraining
 
 EQUALISER_DB = 2.6  # deviation, of microphones and voices
-MASKS, MASK_FRAMES, MASK_BANDS = 2, 10, 5  # of SpecAugment, at most so wide
+MASKS = 2  # of SpecAugment
 CAPTURED_VERSIONS = 10  # of a captured false alarm in a round, each in other noise
 MIN_DISTANCE_S = 0.8  # between hard negatives
 STATISTICS_STRETCHES = 1000  # that mean and deviation are taken from
@@ -62,6 +62,8 @@ class RoundsTrainer(ABC):
     """
 
     _loss: ClassVar[type[nn.SoftmaxCrossEntropy | nn.BinaryCrossEntropy]]
+    _mask_frames: ClassVar[int]  # of SpecAugment, at most so wide
+    _mask_bands: ClassVar[int]
 
     def __init__(
         self,
@@ -173,7 +175,7 @@ class RoundsTrainer(ABC):
         curves = equaliser(weights, frames.shape[2], EQUALISER_DB)
         absolute = frames.astype(np.float32) + curves[:, None]
         x = self._learner.standardised(self._learner.from_absolute(absolute))
-        masks = draw_masks((len(x), MASKS), (x.shape[1], x.shape[2]), (MASK_FRAMES, MASK_BANDS), rng)
+        masks = draw_masks((len(x), MASKS), (x.shape[1], x.shape[2]), (self._mask_frames, self._mask_bands), rng)
         return spec_augment(x, masks)
 
 
@@ -191,6 +193,7 @@ class DetectorTrainer(RoundsTrainer):
     """
 
     _loss = nn.SoftmaxCrossEntropy
+    _mask_frames, _mask_bands = 10, 5
 
     def __init__(
         self,
@@ -311,6 +314,7 @@ class SoundEventTrainer(RoundsTrainer):
     """
 
     _loss = nn.BinaryCrossEntropy
+    _mask_frames, _mask_bands = 60, 10
 
     def __init__(
         self,

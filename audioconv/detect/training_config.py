@@ -121,11 +121,11 @@ class SoundEventTraining(RoundsTraining):
     Examples
     --------
     >>> from audioconv.detect import SoundEventTraining
-    >>> SoundEventTraining(rounds=3)
-    SoundEventTraining(rounds=3)
+    >>> SoundEventTraining(rounds=5)
+    SoundEventTraining(rounds=5)
     """
 
-    rounds: int = 2
+    rounds: int = 3
     stretches: int = 1600
     steps: int = 1200
     batch_size: int = 8
@@ -134,9 +134,9 @@ class SoundEventTraining(RoundsTraining):
     lag_s: float = 0.5
     pace: tuple[float, float] = (0.85, 1.18)
     gain_db: tuple[float, float] = (-10.0, 10.0)
-    together_probability: float = 0.1
-    noise_probability: float = 0.2
-    snr_db: tuple[float, float] = (5.0, 30.0)
+    together_probability: float = 0.3
+    noise_probability: float = 0.7
+    snr_db: tuple[float, float] = (-6.0, 20.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
