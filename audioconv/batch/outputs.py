@@ -3,6 +3,7 @@
 import os
 import shutil
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -101,7 +102,7 @@ class Values:
         """There is nothing open."""
 
 
-class Journalled:
+class Journalled(ABC):
     """What outputs have in common that a journal is kept of.
 
     Parameters
@@ -155,17 +156,17 @@ class Journalled:
         """The files."""
         return source_files(self.files)
 
+    @abstractmethod
     def target_name(self, file: SourceFile) -> str:
         """What the output of a file is to be called, inside the folder of outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def target_path(self, entry: Entry) -> str:
         """Where the output of a file goes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_there(self, entry: Entry) -> bool:
         """Whether the output of a file that is done is still there."""
-        raise NotImplementedError
 
     def reason_against(self, file: SourceFile, target: str, is_ours: bool) -> str | None:
         """Why a file is not to be worked on, if there is a reason."""

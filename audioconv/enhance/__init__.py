@@ -5,7 +5,7 @@ from audioconv.enhance.denoiser_training import DenoiserTraining, train_denoiser
 from audioconv.enhance.neural_denoise import NeuralDenoise, neural_denoise
 from audioconv.enhance.noisy_speech import NoisySpeechSettings
 from audioconv.enhance.spectral_gate import Denoise, denoise
-from audioconv.enhance.speech_or_not import sounds_like_speech
+from audioconv.enhance.speech_discriminator import sounds_like_speech
 
 __all__ = [
     "Denoise",

@@ -7,7 +7,7 @@ import audioconv as ac
 from audioconv import nn
 from audioconv.enhance import DenoiserModel, compressed, spectral_gate
 from audioconv.kernels._jit import JIT_ENABLED
-from tests import naive
+from tests import naive_spectra
 from tests.compare import assert_close
 from tests.signals import channel_noise
 from tests.streaming import run
@@ -38,7 +38,9 @@ def test_mask_of_a_network(model, rate, channels):
     (layer,) = model.network.children()
     kept = np.exp(-0.016)
     expected = [
-        naive.spectral_mask(column, window, BINS, scale, 0.1, kept, lambda x: x @ layer.weight[0, 0] + layer.bias)
+        naive_spectra.spectral_mask(
+            column, window, BINS, scale, 0.1, kept, lambda x: x @ layer.weight[0, 0] + layer.bias
+        )
         for column in x.reshape(len(x), channels).T
     ]
     assert_close(y[stage.latency :], np.stack(expected, axis=1).reshape(x.shape), 2e-6)
@@ -69,7 +71,9 @@ def test_gate(monkeypatch, length, channels, options, known):
     given = {"noise": gate._noise} if known else {"memory": round(options["memory_s"] * 1000 / hop), "bias": BIAS}
     columns = x.reshape(length, channels)
     smoothing = gate._rows, gate._columns
-    expected = naive.spectral_gate(columns, window, hop, *smoothing, 10**0.4, 10**-1.5, **given).reshape(x.shape)
+    expected = naive_spectra.spectral_gate(columns, window, hop, *smoothing, 10**0.4, 10**-1.5, **given).reshape(
+        x.shape
+    )
     for cuts in ((hop - 1, 1, 5), (1000,)):
         y = run(gate, x, cuts)
         assert not y[: gate.latency].any()

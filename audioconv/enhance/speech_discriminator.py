@@ -1,4 +1,4 @@
-"""Whether a recording is speech, by what the network that denoises speech leaves of it."""
+"""A discriminator of speech from other sounds, by what the network that denoises speech leaves of a recording."""
 
 import numpy as np
 
