@@ -26,7 +26,7 @@ def about():
         "lanes": ", ".join(f"{dtype} x {count}" for dtype, count in LANES.items()),
         "cache folder": kernel_folder(),
         "cache size": f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB in {len(files)} files",
-        "kernels": f"{len(current)} compiled, {_loaded()} in use by this process",
+        "kernels": f"{len(current)} on disk, {_loaded()} in use by this process",
     }
 
 

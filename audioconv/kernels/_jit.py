@@ -1,8 +1,8 @@
 """Compilation of kernels, the only module that uses njit or cfunc: options, disk cache, the notice of compiling.
 
-Numba's own cache looks at the source file of one function and sees neither an edit in another file nor
-changed options. Here one stamp, a hash over every kernel source, the options and the versions, names the
-folder that all kernels are kept in, so that an edit anywhere makes them all new.
+Numba's own cache looks at the source file of one function and sees neither an edit in another file nor changed options.
+Here the options, the versions and the foundation that all kernels share name the folder, and a stamp over the sources
+that a kernel depends on (`_stamp.py`) is in the name of its file.
 """
 
 import atexit
@@ -22,6 +22,7 @@ from numba.core.ccallback import CFunc
 
 from audioconv.cache import cache_folder
 from audioconv.kernels._cache import KernelFiles, warn_once
+from audioconv.kernels._stamp import foundation_stamp, stamp
 
 # Without _nrt there is no reference counting of arrays, because no kernel allocates one: a quarter less to compile, and
 # no atomic increments around calls from kernel to kernel.
@@ -29,21 +30,17 @@ OPTIONS = {"_nrt": False, "nogil": True, "error_model": "numpy", "boundscheck": 
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
 
-def _stamp():
-    digest = hashlib.sha256(repr((sorted(OPTIONS.items()), numba.__version__, llvmlite.__version__)).encode())
-    digest.update(platform.python_version().encode())
-    folder = Path(__file__).parent
-    for source in sorted(folder.rglob("*.py")):
-        digest.update(source.relative_to(folder).as_posix().encode() + b"\0" + source.read_bytes())
-    return digest.hexdigest()[:20]
+def _installation():
+    versions = sorted(OPTIONS.items()), numba.__version__, llvmlite.__version__, platform.python_version()
+    return hashlib.sha256(repr((versions, foundation_stamp())).encode()).hexdigest()[:20]
 
 
-STAMP = _stamp()
+INSTALLATION = _installation()
 
 
 def kernel_folder():
-    """Folder of the compiled kernels of this version, whether or not it exists."""
-    return cache_folder() / "kernels" / STAMP
+    """Folder of the compiled kernels of this installation, whether or not it exists."""
+    return cache_folder() / "kernels" / INSTALLATION
 
 
 class _Locator(_CacheLocator):
@@ -58,7 +55,7 @@ class _Locator(_CacheLocator):
         return os.fspath(kernel_folder())
 
     def get_source_stamp(self):
-        return STAMP
+        return INSTALLATION  # what else a kernel depends on is in the name of its file
 
     def get_disambiguator(self):
         return ""
@@ -117,6 +114,12 @@ def _constant(value):
     return getattr(value, "_name", None)  # an operation of `simd` or `tile`
 
 
+def _modules(function):
+    """The modules of a kernel and of those that it closes over, which its own need not import."""
+    cells = inspect.getclosurevars(function).nonlocals.values()
+    return {function.__module__}.union(*(_modules(value.py_func) for value in cells if hasattr(value, "py_func")))
+
+
 def _named(function):
     """Give a kernel that a factory made a unique name, which contains the constants in its closure.
 
@@ -140,8 +143,9 @@ class _Cache(FunctionCache):
 
     def _index_key(self, sig, codegen):
         # Numba pickles closures here; a kernel in a closure pickles differently in each process.
-        # The stamp covers every source, so that only the constants of a closure tell kernels apart.
-        return sig, codegen.magic_tuple(), _constants(self._py_func)
+        # The stamp covers the sources, so that only the constants of a closure tell kernels apart.
+        sources = stamp(frozenset(_modules(self._py_func)))
+        return sig, codegen.magic_tuple(), _constants(self._py_func), sources
 
     def load_overload(self, sig, target_context):
         try:

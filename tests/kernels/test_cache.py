@@ -82,6 +82,19 @@ def test_an_edit_of_a_callee_in_another_folder_is_seen_by_its_caller(package):
     assert "compiling kernels" in edited.stderr
 
 
+def test_an_edit_of_what_a_kernel_does_not_depend_on_costs_nothing(package):
+    (package.kernels / "dsp" / "probe_callee.py").write_text(CALLEE.format(constant=1))
+    (package.kernels / "probe_caller.py").write_text(CALLER.replace("simd.probe_callee", "dsp.probe_callee"))
+    package()
+    (package.kernels / "nn" / "optimisers.py").write_text("")
+    untouched = package()
+    assert (untouched.stdout, untouched.stderr) == ("4 6\n", "")
+    (package.kernels / "dsp" / "probe_callee.py").write_text(CALLEE.format(constant=9))
+    edited = package()
+    assert edited.stdout == "20 30\n"
+    assert "compiled 3 kernels" in edited.stderr
+
+
 def test_another_processor_target_is_compiled_for_itself(package):
     package()
     assert "compiling kernels" in package(NUMBA_CPU_NAME="generic").stderr
