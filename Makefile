@@ -13,7 +13,7 @@ ARM_TESTS := tests/kernels/simd tests/kernels/dsp/test_fir.py
 SDIST_TESTS := tests/test_arrays.py tests/test_compare.py tests/cli/test_main.py
 
 .PHONY: demo test test-kernels test-data test-live test-long test-peers test-lowest test-others test-sdist test-arm \
-	coverage lint bench clean
+	coverage lint docs bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -100,8 +100,13 @@ lint: .venv/ready
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# A warning is an error: a link within the site that leads nowhere, a docstring that cannot be read, a page nobody finds.
+docs: .venv/ready
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
+	@echo "open build/docs/index.html"
+
 bench: .venv/ready
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv .venv-* .ci/arm64 .coverage build dist demo .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* .ci/arm64 .coverage build dist demo docs/examples docs/reference/api .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -1,4 +1,10 @@
-"""The dense layer that a convolution is: python examples/convolution_as_matrix.py"""
+"""The dense layer that a convolution is
+=====================================
+
+A convolution, the matrix that it is, and how few of its numbers are free::
+
+    python examples/convolution_as_matrix.py
+"""
 
 import numpy as np
 

@@ -1,4 +1,10 @@
-"""Speech in noise, cleaned, and a picture of both: python examples/denoise_speech.py [FOLDER]"""
+"""Denoise speech
+==============
+
+Speech in noise, cleaned, and a picture of both::
+
+    python examples/denoise_speech.py [FOLDER]
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,10 @@
-"""An image made twice as large, with and without a checkerboard: python examples/enlarge_image.py OUT.png"""
+"""Enlarge an image
+================
+
+An image made twice as large, with and without a checkerboard::
+
+    python examples/enlarge_image.py OUT.png
+"""
 
 import sys
 

@@ -1,4 +1,10 @@
-"""Put a recording into a room: python examples/filter_file.py IN.wav ROOM.wav OUT.wav"""
+"""Filter a file
+=============
+
+Put a recording into a room::
+
+    python examples/filter_file.py IN.wav ROOM.wav OUT.wav
+"""
 
 import sys
 

@@ -1,4 +1,10 @@
-"""Print the words in a recording of any length: python examples/listen_to_file.py MODEL.safetensors LONG.wav"""
+"""Spot words in a stream
+======================
+
+Print the words in a recording of any length::
+
+    python examples/listen_to_file.py MODEL.safetensors LONG.wav
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Stand in one hall after the other: the microphone through impulse responses, which change while it plays.
+"""Swap rooms while sound plays
+============================
+
+Stand in one hall after the other: the microphone through impulse responses, which change while it plays::
 
     python examples/live_hall.py 10 data/impulse_responses/hall.flac data/impulse_responses/small_room.flac
 

@@ -1,4 +1,9 @@
-"""Train a keyword model: python examples/train_keywords.py data/keywords MODEL.safetensors [EPOCHS]
+"""Train keywords
+==============
+
+Train a keyword model::
+
+    python examples/train_keywords.py data/keywords MODEL.safetensors [EPOCHS]
 
 For data/keywords give any folder that holds a folder of sound files a word, or manifest.csv with the columns file,
 label, speaker, split.

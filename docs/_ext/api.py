@@ -1,0 +1,59 @@
+"""Pages of the public names: one for each part of the package, from its `__all__`, with a page for each name."""
+
+import importlib
+import inspect
+import textwrap
+
+import audioconv
+
+PARTS = {
+    "signal": "Signals",
+    "stream": "Streams, chains and live sound",
+    "io": "Sound files",
+    "features": "Features",
+    "nn": "Layers and training",
+    "models": "Architectures and export",
+    "classify": "Clips to labels",
+    "detect": "Streams to events",
+    "enhance": "Denoising",
+    "batch": "Many files",
+    "report": "Pictures and pages",
+    "serve": "Words for other programs",
+}
+
+
+def write(folder):
+    """Write FOLDER/PART.rst where it is not yet what it should be."""
+    folder.mkdir(exist_ok=True)
+    for part, title in PARTS.items():
+        put(folder / f"{part}.rst", page(importlib.import_module(f"audioconv.{part}"), part, title))
+    put(folder / "stage.rst", page_of("Stages and errors", "What all of audioconv stands on.", common()))
+
+
+def common():
+    """The public names that belong to no part."""
+    inside = {name for part in PARTS for name in importlib.import_module(f"audioconv.{part}").__all__}
+    names = [name for name in audioconv._HOME if name not in inside]
+    return {"audioconv": names}
+
+
+def page(module, part, title):
+    """Names that `audioconv` has, too, are shown as users write them."""
+    names = [name for name in module.__all__ if callable(getattr(module, name)) or inspect.ismodule(getattr(module, name))]
+    short = [name for name in names if name in audioconv._HOME]
+    about = (module.__doc__ or "").strip().split("\n\n")[0]
+    return page_of(title, about, {"audioconv": short, f"audioconv.{part}": [name for name in names if name not in short]})
+
+
+def page_of(title, about, tables):
+    lines = [title, "=" * len(title), "", about.replace("\n", " "), ""]
+    for module, names in tables.items():
+        if names:
+            lines += [f".. currentmodule:: {module}", "", ".. autosummary::", "   :toctree: names", ""]
+            lines += [textwrap.indent("\n".join(sorted(names, key=str.lower)), "   "), ""]
+    return "\n".join(lines)
+
+
+def put(path, text):
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
