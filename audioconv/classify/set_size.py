@@ -1,4 +1,7 @@
-"""From which number of clips on a set is trained in the way of large ones; see docs/architecture/classifiers.md, "Many clips"."""
+"""From which number of clips on a set is trained in the way of large ones.
+
+See docs/architecture/classifiers.md, "Many clips".
+"""
 
 MANY_CLIPS = 8000
 

@@ -38,11 +38,17 @@ def common():
 
 
 def page(module, part, title):
-    """Names that `audioconv` has, too, are shown as users write them."""
-    names = [name for name in module.__all__ if callable(getattr(module, name)) or inspect.ismodule(getattr(module, name))]
-    short = [name for name in names if name in audioconv._HOME]
-    about = (module.__doc__ or "").strip().split("\n\n")[0]
-    return page_of(title, about, {"audioconv": short, f"audioconv.{part}": [name for name in names if name not in short]})
+    """Names that `audioconv` has, too, are shown as users write them, and modules by their functions."""
+    own = f"audioconv.{part}"
+    tables = {"audioconv": [], own: []}
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.ismodule(value):
+            functions = inspect.getmembers(value, inspect.isfunction)
+            tables[f"{own}.{name}"] = [each for each, function in functions if function.__module__ == value.__name__]
+        elif callable(value):
+            tables["audioconv" if name in audioconv._HOME else own].append(name)
+    return page_of(title, (module.__doc__ or "").strip().split("\n\n")[0], tables)
 
 
 def page_of(title, about, tables):

@@ -6,10 +6,10 @@
     {taps:,} | {audioconv:.2f}
     ```
 
-takes the rows under "mono float32" of benchmarks/results/convolve.json, and fills the second line of the body in for each
-of them. Options: `:if: KEY` takes rows that have the key, `:where: KEY = VALUE` those with the value. `:group: KEYS` and
-`:across: KEYS` put rows that agree in the first keys side by side: a key of the others is then that of the second ones and its
-own, as in "float64 audioconv". A dictionary of dictionaries is taken as rows, whose first key is "what".
+takes the rows under "mono float32" of benchmarks/results/convolve.json, and fills the second line of the body in for
+each of them. Options: `:if: KEY` takes rows that have the key, `:where: KEY = VALUE` those with the value. `:group:`
+and `:across: KEYS` put rows that agree in the first keys side by side: a key of the others is then that of the second
+ones and its own, as in "float64 audioconv". A dictionary of dictionaries is taken as rows, whose first key is "what".
 """
 
 import json

@@ -19,7 +19,8 @@ def escape(app, what, name, obj, options, lines):
 def unlink(app, what, name, obj, options, lines):
     """Properties in the list of attributes of a class are described there, and nowhere else."""
     if what == "class":
-        lines[:] = [LINKED.sub(lambda found: f"**{found[1]}**" if hasattr(obj, found[1]) else found[0], each) for each in lines]
+        for i, line in enumerate(lines):
+            lines[i] = LINKED.sub(lambda found: f"**{found[1]}**" if hasattr(obj, found[1]) else found[0], line)
 
 
 def setup(app):
