@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import textwrap
 
 import audioconv
@@ -23,11 +24,16 @@ PARTS = {
 
 
 def write(folder):
-    """Write FOLDER/PART.rst where it is not yet what it should be."""
+    """Write FOLDER/PART.rst where it is not yet what it should be, and drop the pages of names that are gone."""
     folder.mkdir(exist_ok=True)
-    for part, title in PARTS.items():
-        put(folder / f"{part}.rst", page(importlib.import_module(f"audioconv.{part}"), part, title))
-    put(folder / "stage.rst", page_of("Stages and errors", "What all of audioconv stands on.", common()))
+    pages = {part: page(importlib.import_module(f"audioconv.{part}"), part, title) for part, title in PARTS.items()}
+    pages["stage"] = page_of("Stages and errors", "What all of audioconv stands on.", common())
+    for part, text in pages.items():
+        put(folder / f"{part}.rst", text)
+    listed = {name for text in pages.values() for name in re.findall(r"^   (\w+)$", text, re.MULTILINE)}
+    for path in folder.glob("names/*.rst"):
+        if path.stem.rpartition(".")[2] not in listed:
+            path.unlink()
 
 
 def common():
