@@ -10,6 +10,7 @@ from typing import Any
 
 from audioconv.arrays import whole
 from audioconv.batch.backends import Backend, Dask, Processes, Serial
+from audioconv.batch.disk import full_disk_said
 from audioconv.batch.engine import Engine
 from audioconv.batch.outputs import Files, Folder, NewSuffix, Outputs, Table, Values
 from audioconv.batch.progress import FileBar
@@ -108,9 +109,12 @@ def map_files(
     count = thread_count() if jobs is None else whole(jobs, "jobs")
     if jobs is not None and scheduler is not None:
         raise ArgumentError("jobs and scheduler both say where files are worked on; one of them is wanted")
-    outputs = _outputs(fn, files, target, suffix, overwrite)
     title = progress if isinstance(progress, str) else "working on files"
-    with closing(outputs), FileBar(title, _count_of(files), shown=bool(progress)) as bar:
+    with (
+        full_disk_said(target),
+        closing(_outputs(fn, files, target, suffix, overwrite)) as outputs,
+        FileBar(title, _count_of(files), shown=bool(progress)) as bar,
+    ):
         waiting = _shown(outputs, bar)
         first = list(itertools.islice(waiting, 2))
         if first:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from audioconv.batch.disk import check_room
 from audioconv.batch.journal import Entry, Journal
 from audioconv.batch.sources import SourceFile, source_files
 from audioconv.batch.summary import MOST_FAILURES, BatchSummary, Failure, write_failures
@@ -22,7 +23,6 @@ Files = AnyPath | Iterable[AnyPath]
 NewSuffix = Callable[[str], str]
 
 _HOME = ".audioconv"  # the folder of the journal inside that of the outputs
-_ROOM = 1 << 20  # bytes; with less on a disk, the disk is what is wrong and not the file
 _MOST_WARNINGS = 20  # that are shown one by one
 _IN_A_FOLDER = 1000  # files of rows
 
@@ -193,9 +193,7 @@ class Journalled(ABC):
             return
         self.journal.failed(job.number, outcome.error)
         self.failed += 1
-        if shutil.disk_usage(self.home).free < _ROOM:
-            raise AudioFileError(f"the disk of {display_path(self.home.parent)} is full ({outcome.error}); with more "
-                                 f"room, the same command goes on from here")  # fmt: skip
+        check_room(self.home, outcome.error)
 
     def summary(self) -> BatchSummary:
         """What became of the files; the table of failures is written."""

@@ -59,6 +59,13 @@ def ends_its_process(source):
     return size(source)
 
 
+def mean_spectra(clips, n_mels):
+    """A spectrum of each clip."""
+    from audioconv import LogMel
+
+    return np.array([LogMel(n_mels=n_mels)(clip).mean(axis=0) for clip in clips])
+
+
 def contents(folder):
     """The content of each output in a folder, by its path there; nothing else may be left."""
     found = {}

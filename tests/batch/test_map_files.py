@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
-from audioconv.batch import outputs, worker
+from audioconv.batch import disk, worker
 from audioconv.batch.engine import MOST_FILES, Engine
 from audioconv.batch.progress import FileBar
 from audioconv.batch.worker import Outcome
@@ -131,23 +131,28 @@ def test_an_output_is_there_whole_or_not_at_all(files, tmp_path):
 class Doubling:
     """Doubles files as long as there is room."""
 
-    has_room = False
+    def __init__(self, error):
+        self.error = error
 
     def __repr__(self):
         return "Doubling()"
 
     def __call__(self, source, target):
-        if not self.has_room:
-            raise OSError(28, "No space left on device")
+        if self.error:
+            raise self.error
         f.doubled(source, target)
 
 
-def test_a_full_disk_ends_the_run_which_goes_on_with_room(files, tmp_path, monkeypatch):
-    doubling, usage = Doubling(), shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(outputs.shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    with pytest.raises(ac.AudioFileError, match=r"is full .*No space left.*goes on from here"):
+@pytest.mark.parametrize(
+    ("free", "error"),
+    [(1000, OSError(5, "Input/output error")), (1 << 40, OSError(28, os.strerror(28)))],  # the second: of large files
+)
+def test_a_full_disk_ends_the_run_which_goes_on_with_room(files, tmp_path, monkeypatch, free, error):
+    doubling, usage = Doubling(error), shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: usage._replace(free=free))
+    with pytest.raises(ac.AudioFileError, match=rf"is full .*{error.strerror}.*goes on from here"):
         ac.map_files(doubling, files, tmp_path / "out", jobs=1)
-    doubling.has_room = True
+    doubling.error = None
     assert ac.map_files(doubling, files, tmp_path / "out", jobs=1).done == 30
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import audioconv as ac
 from tests.compare import assert_close
@@ -41,6 +43,19 @@ def test_a_chain_over_a_file_is_the_chain_over_the_signal(tmp_path, block_size):
     assert done == (5000 + 299, 0, 0.0, 0.0)
     assert ac.io.info(tmp_path / "out.wav").subtype == "PCM_24"
     assert_close(ac.read(tmp_path / "out.wav").samples, expected, 2e-6)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 400), st.integers(1, 3000))
+def test_a_file_is_cut_and_joined_exactly_wherever_that_is(tmp_path_factory, taps, block_size):
+    folder = tmp_path_factory.mktemp("cut")
+    x, h = (RNG(1).standard_normal(size).astype("float32") / 30 for size in (2500, taps))
+    ac.write(folder / "in.wav", x, 8000, subtype="FLOAT")
+    ac.process_file(folder / "in.wav", folder / "out.wav", ac.Fir(h), block_size=block_size)
+    y, expected = ac.read(folder / "out.wav").samples, ac.convolve(x, h, method="direct")
+    if taps <= 16:  # no FFT takes part
+        assert np.array_equal(y, expected)
+    assert_close(y, expected, 2e-6)
 
 
 def test_a_stage_of_a_file_without_compiled_step(tmp_path):
