@@ -1,7 +1,9 @@
 """Run the command line inside the tests."""
 
+import re
 from typing import NamedTuple
 
+import typer
 from typer.testing import CliRunner
 
 from audioconv.cli import app
@@ -39,3 +41,28 @@ def refused(*args):
     assert result.stderr.count("\n") == 1
     assert result.stderr.endswith("\n")
     return result.stderr
+
+
+def examples_of(text):
+    """The command lines of a help text or a page, without what is said beside them."""
+    lines = re.findall(r"^ +(?:cat \S+ \| )?(audioconv [^\n]*)", text, re.MULTILINE)
+    return [re.split(r"  +| > ", line)[0] for line in lines]
+
+
+def parsed(arguments):
+    """Take a command line apart, but run nothing; raises typer's error for what is wrong with it."""
+    group = typer.main.get_command(app)
+    context = group.make_context("audioconv", list(arguments))
+    while hasattr(group, "resolve_command"):
+        name, group, rest = group.resolve_command(context, context._protected_args + context.args)
+        context = group.make_context(name, rest, parent=context)
+    return context
+
+
+def parsed_command(words):
+    """A command by its words, such as ["data", "check"]."""
+    command = typer.main.get_command(app)
+    context = typer.Context(command)
+    for word in words:
+        command = command.get_command(context, word)
+    return command

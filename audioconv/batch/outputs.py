@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from audioconv.batch.disk import check_room
 from audioconv.batch.journal import Entry, Journal
 from audioconv.batch.sources import SourceFile, source_files
-from audioconv.batch.summary import MOST_FAILURES, BatchSummary, Failure, write_failures
+from audioconv.batch.summary import MOST_FAILURES, MOST_NOTES, BatchSummary, Failure, Note, write_failures
 from audioconv.batch.table import PARTS, SPOOL, Spool, TableTask, check_pyarrow, write_table
 from audioconv.batch.worker import FileTask, Job, Outcome, Task, ValueTask
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
@@ -122,6 +122,7 @@ class Journalled(ABC):
         self.work = home / "work"
         self.done = self.skipped = self.failed = 0
         self._warned = Warned()
+        self._notes: list[Note] = []
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -190,6 +191,8 @@ class Journalled(ABC):
         if outcome.error is None:
             self.journal.done(job.number, self.kept(job, outcome))
             self.done += 1
+            if isinstance(outcome.value, str) and len(self._notes) < MOST_NOTES:
+                self._notes.append(Note(job.source, outcome.value))
             return
         self.journal.failed(job.number, outcome.error)
         self.failed += 1
@@ -205,7 +208,7 @@ class Journalled(ABC):
             write_failures(self.failures_path, self.journal.failures())
             failures = [found for found, _ in zip(self.journal.failures(), range(MOST_FAILURES), strict=False)]
         path = str(self.failures_path) if self.failed else None
-        return BatchSummary(self.done, self.skipped, self.failed, tuple(failures), path)
+        return BatchSummary(self.done, self.skipped, self.failed, tuple(failures), path, notes=tuple(self._notes))
 
     def close(self) -> None:
         """Write the journal to the end and let go of it."""

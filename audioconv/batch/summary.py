@@ -9,6 +9,7 @@ from audioconv.io.atomic import atomic_write
 from audioconv.io.paths import display_path
 
 MOST_FAILURES = 1000  # in a summary; the table on disk has all
+MOST_NOTES = 1000
 
 
 class Failure(NamedTuple):
@@ -31,6 +32,25 @@ class Failure(NamedTuple):
     error: str
 
 
+class Note(NamedTuple):
+    """What a function that writes files said of one.
+
+    Parameters
+    ----------
+    source : str
+        Its path.
+    text : str
+
+    Examples
+    --------
+    >>> Note("/talks/a.wav", "by the network for speech").text
+    'by the network for speech'
+    """
+
+    source: str
+    text: str
+
+
 @dataclass(frozen=True)
 class BatchSummary:
     """What became of the files of `map_files`.
@@ -49,6 +69,8 @@ class BatchSummary:
     values : list
         What the function returned, in the order of the files, None for those that failed; empty where outputs are
         written.
+    notes : tuple of Note
+        Where files are written, the texts that the function returned in this call; at most 1,000.
 
     Examples
     --------
@@ -62,6 +84,7 @@ class BatchSummary:
     failures: tuple[Failure, ...] = ()
     failures_path: str | None = None
     values: list[Any] = field(default_factory=list, repr=False)
+    notes: tuple[Note, ...] = ()
 
     def __str__(self) -> str:
         parts = [f"{self.done} file{'' if self.done == 1 else 's'} done"]

@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
     number : int
         Of the job.
     value : object
-        What the function returned, or for a table its rows.
+        What the function returned, for a table its rows, for a file a text if that is what it returned.
     error : str, optional
         Why it failed.
     warnings : tuple of str
@@ -112,7 +112,8 @@ class FileTask:
         if outcome.error is not None:
             return outcome._replace(error=outcome.error.replace(str(part), str(job.target)))
         error = None if part.is_file() else "the function has written no file to its second argument"
-        return Outcome(job.number, error=error, warnings=_renamed(outcome.warnings, part, job))
+        note = outcome.value if isinstance(outcome.value, str) else None
+        return Outcome(job.number, note, error, _renamed(outcome.warnings, part, job))
 
 
 def _renamed(texts: tuple[str, ...], part: Path, job: Job) -> tuple[str, ...]:

@@ -1,45 +1,43 @@
 """The command line: one command a file, nothing but argument parsing and printing.
 
-Whatever takes long to import is imported inside the functions, so that `--help` answers at once.
+Whatever takes long to import is imported inside the functions, and the file of a command once that is named, so that
+each starts at once.
 """
 
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import audioconv
-from audioconv.cli._adapt import adapt
-from audioconv.cli._bench import bench
-from audioconv.cli._data import data
-from audioconv.cli._denoise import denoise
-from audioconv.cli._doctor import doctor
-from audioconv.cli._evaluate import evaluate
-from audioconv.cli._events import events
-from audioconv.cli._export import export
-from audioconv.cli._features import features
-from audioconv.cli._filter import filter_file
-from audioconv.cli._info import info
-from audioconv.cli._lab import lab
-from audioconv.cli._listen import listen
-from audioconv.cli._live import live
-from audioconv.cli._predict import predict
-from audioconv.cli._record import record
-from audioconv.cli._serve import serve
-from audioconv.cli._spectrogram import spectrogram
-from audioconv.cli._train import train
 from audioconv.cli.messages import say, show_warnings
 from audioconv.errors import AudioconvError
 
+# in the order in which they are listed; `filter` is the function of that name in `_filter.py`
+COMMANDS = (
+    "filter", "denoise", "spectrogram", "features", "live", "record", "train", "adapt", "evaluate", "predict", "listen",
+    "events", "serve", "export", "info", "lab", "bench", "doctor", "data",
+)  # fmt: skip
+
 
 class Commands(TyperGroup):
-    """The commands in the order in which they were added; an error is one line and exit code 2, Ctrl-C is 130."""
+    """The commands, each loaded once it is named; an error is one line and exit code 2, Ctrl-C is 130."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            for name in COMMANDS:  # of those that are loaded the most similar ones are suggested
+                self.get_command(ctx, name)
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = _loaded(cmd_name)
+        return self.commands[cmd_name]
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -57,14 +55,19 @@ class Commands(TyperGroup):
             raise typer.Exit(130) from error
 
 
-app = typer.Typer(
-    cls=Commands,
-    name="audioconv",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # plain help is there at once; rich is imported only by what shows tables or bars
-    pretty_exceptions_enable=False,
-)
+# plain help is there at once; rich is imported only by what shows tables or bars
+_PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+app = typer.Typer(cls=Commands, name="audioconv", no_args_is_help=True, **_PLAIN)
+
+
+def _loaded(name: str) -> Any:
+    """A command, or a group of them, from its file."""
+    found = getattr(import_module(f"audioconv.cli._{name}"), name)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(add_completion=False, **_PLAIN)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
 
 
 def _version(shown: bool) -> None:
@@ -81,17 +84,13 @@ def _options(
 ) -> None:
     """Filter and denoise sound files and live sound, train keyword classifiers, and detect keywords in recordings.
 
-    An error is one line and exit code 2; AUDIOCONV_DEBUG=1 shows where it came from.
+    Exit codes: 0 all was done; 1 some of many files failed, or `data check` found faults; 2 an error, in one line on
+    stderr (AUDIOCONV_DEBUG=1 shows where it came from); 130 Ctrl-C; 143 SIGTERM.
+
+    \b
+    audioconv filter talk.wav hall.wav --ir hall.flac --wet 0.4
+    audioconv filter 'in/*.flac' out/ --highpass 80 --jobs 2
     """
-
-
-app.command("filter")(filter_file)
-app.add_typer(data, name="data")
-for command in (
-    denoise, spectrogram, features, live, record, train, adapt, evaluate, predict, listen, events, serve, export,
-    info, lab, bench, doctor,
-):  # fmt: skip
-    app.command()(command)
 
 
 def main() -> None:
@@ -100,4 +99,4 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave through `finally`: no half files
-    app()
+    app(prog_name="audioconv")  # also where it was started as `python -m audioconv`

@@ -43,6 +43,9 @@ def adapt(
 
     Only the clips and the model file are used, and it takes seconds. The more voices, the better. Without --negatives a
     detector's threshold of a new word is 0.5, and only listening tells how many false alarms that costs.
+
+    \b
+    audioconv adapt live.safetensors clips/ --out more.safetensors
     """
     from audioconv.classify import KeywordClassifier
     from audioconv.classify.serialization import check_name

@@ -43,6 +43,10 @@ def bench(
     The table of files is of 30 s at 48 kHz, float32, one thread: the method that is chosen, the time that the cost
     model predicts, and the measured one. That of streams has blocks of sound at 48 kHz, each a call from Python: what
     the plan predicts for a block, the mean and the longest, and what it took. Leave the machine alone meanwhile.
+
+    \b
+    audioconv bench --tune
+    audioconv bench stream
     """
     from audioconv.signal import cost
 

@@ -7,17 +7,32 @@ import typer
 
 from audioconv.cli.datasets import Speaker
 from audioconv.cli.messages import byte_bar, say
+from audioconv.cli.outputs import Json, print_json
 
 data = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Check data sets (folders of clips), or fetch public ones."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Check data sets (folders of clips), or fetch public ones.\n\n\b\naudioconv data check clips/\n"
+    "audioconv data fetch speech-commands-v2",
 )
 
 
 @data.command("list")
-def show_catalogue() -> None:
-    """Name the public data sets that can be fetched."""
+def show_catalogue(as_json: Json = False) -> None:
+    """Name the public data sets that can be fetched.
+
+    \b
+    audioconv data list
+    """
     from audioconv.classify.catalogue import CATALOGUE
 
+    if as_json:
+        entries = CATALOGUE.values()
+        print_json(
+            [{"name": e.name, "megabytes": e.megabytes, "licence": e.licence, "title": e.title} for e in entries]
+        )
+        return
     for entry in CATALOGUE.values():
         typer.echo(f"{entry.name:20}{entry.megabytes:5} MB  {entry.licence:13} {entry.title}")
 
@@ -35,6 +50,9 @@ def fetch(
 
     The archive is checked, and manifest.csv written. A download that was stopped goes on where it was. Official splits
     are honoured.
+
+    \b
+    audioconv data fetch speech-commands-v2 --to words/
     """
     from audioconv.arrays import choice
     from audioconv.classify._fetch import fetch as fetch_set
@@ -64,6 +82,7 @@ def check(
         float, typer.Option("--clip", min=0.01, metavar="S", help="Length of the clips that will be trained on.")
     ] = 1.0,
     files: Annotated[bool, typer.Option("--files", help="Name every file, not one of each kind.")] = False,
+    as_json: Json = False,
     threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Threads; all cores if not given.")] = None,
 ) -> None:
     """Check the clips of a folder, and name what is wrong.
@@ -71,17 +90,27 @@ def check(
     Files that cannot be read, speakers in more than one part, the same recording twice or under two labels, clips that
     are cut off at full scale, silent, or cut within their sound: the exit code is 1 then. Labels with few clips, and
     clips that are much longer or shorter than a word, are remarks: with these alone it is 0.
+
+    \b
+    audioconv data check clips/ --files
     """
     from audioconv.classify import audit, load_dataset
 
     clips = load_dataset(folder, speaker=speaker, missing=True)
     findings = audit(clips, clip_s=clip, threads=threads)
+    counts = {split: int((clips.splits == split).sum()) for split in ("train", "val", "test")}
+    is_faulty = any(finding.is_fault for finding in findings)
+    if as_json:
+        found = [{**finding._asdict(), "is_fault": finding.is_fault} for finding in findings]
+        labels = sorted(set(clips.labels.tolist()))
+        print_json({"folder": folder, "clips": len(clips), "labels": labels, "parts": counts, "findings": found})
+        raise typer.Exit(is_faulty)
     for notice in clips.notices:
         typer.echo(notice)
     for finding in findings:
         typer.echo(f"{'' if finding.is_fault else 'remark: '}{finding.kind}: {finding.text}")
         if files:
             typer.echo("".join(f"  {file}\n" for file in finding.files), nl=False)
-    parts = ", ".join(f"{(clips.splits == split).sum()} {split}" for split in ("train", "val", "test"))
+    parts = ", ".join(f"{count} {split}" for split, count in counts.items())
     typer.echo(f"{folder}: {len(clips)} clips of {len(set(clips.labels))} labels ({parts})")
-    raise typer.Exit(1 if any(finding.is_fault for finding in findings) else 0)
+    raise typer.Exit(is_faulty)

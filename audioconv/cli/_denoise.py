@@ -1,32 +1,24 @@
 """audioconv denoise: sound files without their noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audioconv.cli.batch import (
-    Jobs,
-    Scheduler,
-    Settings,
-    SettingsFile,
-    SoundSuffix,
-    are_many,
-    settings_file,
-    warn_of_clipped,
-    work_on_many,
-)
-from audioconv.cli.messages import say_written, speed_bar, warn_clipped
-from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
+from audioconv.cli.batch import Jobs, Scheduler, SettingsFile, are_many, settings_file
+from audioconv.cli.outputs import Force, Format, Partial
+from audioconv.cli.processing import SoundProcessing, process_sounds
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
     from audioconv.enhance import DenoiserModel
-    from audioconv.io import FileFormat, Info, Subtype
+    from audioconv.io import Info
     from audioconv.io.paths import PathOrFile
+    from audioconv.stream.files import Processed
 
 
 class Method(StrEnum):
@@ -88,7 +80,7 @@ def denoise(
     The network is for speech; music and machines are noise to it. The gate is for all sounds: it estimates the noise as
     it goes, from the softest moments of the last --memory seconds (minimum statistics); a profile from --noise or
     --noise-file is better where the noise stays alike. By default the network is taken if the first minute sounds like
-    speech, and the gate otherwise, or if an option of its own is given; the output says which it was.
+    speech, and the gate otherwise, or if an option of its own is given; the output says which it was, of each file.
 
     A file is processed block by block, so that it may be longer than memory. Tags and the like are kept where OUT can
     hold them.
@@ -96,6 +88,10 @@ def denoise(
     Several IN, folders (with those below), patterns in quotes, or a list of files (@LIST) become files of the same
     names in the folder OUT, and --noise is a stretch of each. Files that fail are said at the end, and the exit code is
     then 1. A run that was cut goes on where it was when the same command is given again.
+
+    \b
+    audioconv denoise talk.wav clean.wav
+    audioconv denoise talks/ clean/ --method gate
     """
     from audioconv import io
 
@@ -107,36 +103,15 @@ def denoise(
         io.info(noise_file, partial=partial)  # what is wrong with it is wrong with all
     many = are_many(sources, target)
     network, profile = settings_file(model, many), settings_file(noise_file, many)
-    denoising = Denoising(by_gate, network, noise, profile, reduction, threshold, memory, subtype, format, partial)
-    if many:
-        work_on_many(
-            denoising, sources, target, "denoising", suffix=SoundSuffix(format), jobs=jobs, scheduler=scheduler,
-            force=force,
-        )  # fmt: skip
-    else:
-        _denoise_one(denoising, sources[0], target, force)
-
-
-def _denoise_one(denoising: "Denoising", source: str, target: str, force: bool) -> None:
-    from audioconv import io
-    from audioconv.stream import process_file
-
-    with sound_source(source) as sound:
-        about = io.info(sound, partial=denoising.partial)
-        stage, told = denoising.stage(sound, about)
-        out, encoding, form = sound_target(target, force, denoising.subtype, denoising.format)
-        with speed_bar(f"denoising {io.display_name(sound)}", about.sample_rate) as progress:
-            done = process_file(
-                sound, out, stage, subtype=encoding, format=form, partial=denoising.partial, overwrite=force,
-                progress=progress,
-            )  # fmt: skip
-    warn_clipped(out, done, f"they were near it in {io.display_name(sound)}")
-    say_written(out, done, [told])
+    denoising = Denoising(subtype, format, partial, by_gate, network, noise, profile, reduction, threshold, memory)
+    process_sounds(denoising, sources, target, jobs=jobs, scheduler=scheduler, force=force)
 
 
 @dataclass(frozen=True, repr=False)
-class Denoising(Settings):
+class Denoising(SoundProcessing):
     """What is done to each file; a function of source and target for many of them."""
+
+    doing = "denoising"
 
     by_gate: bool | None = None  # None: unless it sounds like speech
     model: SettingsFile | None = None
@@ -145,11 +120,8 @@ class Denoising(Settings):
     reduction: float | None = None
     threshold: float | None = None
     memory: float | None = None
-    subtype: str | None = None
-    format: str | None = None
-    partial: bool = False
 
-    def stage(self, source: "PathOrFile", about: "Info") -> "tuple[Any, str]":
+    def stage(self, source: "PathOrFile", about: "Info", tell: Callable[[str], None]) -> tuple[Any, str]:
         """The stage for a file, and what to say of it."""
         from audioconv.enhance import Denoise, NeuralDenoise
 
@@ -157,10 +129,7 @@ class Denoising(Settings):
         settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if not (self.by_gate if self.by_gate is not None else not self._is_speech(source, about)):
             network = NeuralDenoise(about.sample_rate, model=self._network(), channels=about.channels, **settings)
-            return (
-                network,
-                "by the network for speech" if self.model is None else f"by the network of {self.model.path}",
-            )
+            return network, f"by the network {'for speech' if self.model is None else f'of {self.model.path}'}"
         known = None
         if self.noise is not None:
             known = _stretch(source, about, self.noise, self.partial)
@@ -169,6 +138,15 @@ class Denoising(Settings):
         told = "noise estimated" if known is None else "noise profile given"
         gate = Denoise(about.sample_rate, noise=known, channels=about.channels, **settings)
         return gate, f"by the spectral gate, {told}"
+
+    @property
+    def differs(self) -> bool:
+        """Whether each of many files chooses between network and gate."""
+        return self.by_gate is None
+
+    def remedy(self, name: str, done: "Processed") -> str:
+        """What to say of clipping."""
+        return f"they were near it in {name}"
 
     def _is_speech(self, source: "PathOrFile", about: "Info") -> bool:
         import numpy as np
@@ -195,17 +173,6 @@ class Denoising(Settings):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_loaded"}
-
-    def __call__(self, source: Path, target: Path) -> None:
-        """Denoise one of many files."""
-        from audioconv import io
-        from audioconv.stream import process_file
-
-        about = io.info(source, partial=self.partial)
-        stage, _ = self.stage(source, about)
-        subtype, format = cast("tuple[Subtype | None, FileFormat | None]", (self.subtype, self.format))
-        done = process_file(source, target, stage, subtype=subtype, format=format, partial=self.partial)
-        warn_of_clipped(target, done.clipped)
 
 
 def _by_gate(method: Method | None, model: Path | None, of_gate: list[str]) -> bool | None:

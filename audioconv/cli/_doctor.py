@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from audioconv.cli.messages import say
+from audioconv.cli.outputs import Json, print_json
+
 _LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "soundfile", "soxr", "scikit-learn", "safetensors")
 
 
@@ -13,19 +16,30 @@ def doctor(
         bool, typer.Option("--warm", help="Compile the kernels of the public calls in float32 now.")
     ] = False,
     clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Remove all compiled kernels first.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Show versions, SIMD target and kernel cache."""
+    """Show versions, SIMD target and kernel cache.
+
+    \b
+    audioconv doctor
+    audioconv doctor --warm    compile everything now instead of on first use
+    """
     from audioconv.cache import clear_kernels
     from audioconv.kernels._about import about
 
+    tell = say if as_json else typer.echo
     if clear_cache:
         count = clear_kernels()
-        typer.echo(f"removed {count} files of compiled kernels")
+        tell(f"removed {count} files of compiled kernels")
     if warm:
         start = time.perf_counter()
         _warm()
-        typer.echo(f"everything for float32 is compiled ({time.perf_counter() - start:.1f} s)")
-    for name, value in {**_versions(), **about()}.items():
+        tell(f"everything for float32 is compiled ({time.perf_counter() - start:.1f} s)")
+    found = {**_versions(), **about()}
+    if as_json:
+        print_json({name.replace(" ", "_"): value for name, value in found.items()})
+        return
+    for name, value in found.items():
         typer.echo(f"{name:<14} {value}")
 
 

@@ -1,13 +1,13 @@
 """audioconv evaluate: how well a model does, on clips, in streams, and in hours without its words."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from audioconv.cli.datasets import SkipBroken, Speaker, background_noises, hint_at_skipping, load, unreadable
 from audioconv.cli.messages import say
-from audioconv.cli.outputs import Force
+from audioconv.cli.outputs import Force, Json, print_json
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def evaluate(
     examples: _Examples = 40,
     seed: _Seed = 0,
     errors: Annotated[bool, typer.Option("--errors", help="List the misclassified clips.")] = False,
+    as_json: Json = False,
     skip_broken: SkipBroken = False,
     force: Force = False,
 ) -> None:
@@ -82,6 +83,10 @@ def evaluate(
     Prints accuracy with its 95 % interval, confusion matrix and the recall of each class. Clips that the model was
     trained on are left out, unless --split is train or all. Of a detector, and with --out or --negatives of a
     classifier, too, words are put into noise, rooms and speech, and what is found there is counted.
+
+    \b
+    audioconv evaluate words.safetensors clips/ --split test
+    audioconv evaluate words.safetensors clips/ --negatives talks/ --out report
     """
     from audioconv.cli.evaluate_report import evaluate_fully, print_streams, write_report
     from audioconv.detect import is_detector
@@ -108,37 +113,62 @@ def evaluate(
     _refuse_strange_labels(loaded, model, folder, part)
     part, clips = _unseen_clips(loaded, model, part, split or ("test" if data.official else "new"))
     if not detector and out is None and not negatives:
-        _print_clips(part.labels, loaded.predict(clips), [str(label) for label in loaded.classes_], part.files, errors)
+        told, classes = loaded.predict(clips), [str(label) for label in loaded.classes_]
+        figures = _clips_figures(part.labels, told, classes, part.files)
+        print_json(figures) if as_json else _print_clips(figures, errors)
         return
     of = split or ("test" if data.official else None)
     evaluation = evaluate_fully(
         loaded, part, of if of != "all" else None, negatives or [], sound_alikes,
         background_noises(noise, folder, skip_broken), examples if out is not None else 0, seed,
     )  # fmt: skip
-    _print_clips(evaluation.clips.truth, evaluation.clips.told, evaluation.clips.labels, part.files, errors)
-    print_streams(evaluation)
+    if as_json:
+        print_json(evaluation.to_dict())
+    else:
+        found = evaluation.clips
+        _print_clips(_clips_figures(found.truth, found.told, found.labels, part.files), errors)
+        print_streams(evaluation)
     if out is not None:
-        write_report(evaluation, model, folder, of, negatives or [], out, force=force)
+        for path in write_report(evaluation, model, folder, of, negatives or [], out, force=force):
+            (say if as_json else typer.echo)(str(path))
 
 
-def _print_clips(truth: "Array", told: "Array", classes: list[str], files: list[str], errors: bool) -> None:
-    """Accuracy, confusion matrix and, if they are wanted, the misclassified clips."""
+def _clips_figures(truth: "Array", told: "Array", classes: list[str], files: list[str]) -> dict[str, Any]:
+    """Accuracy, confusion matrix and mistakes, as JSON has them."""
     import numpy as np
 
     from audioconv.classify.intervals import wilson_interval
-    from audioconv.report.scores import confusion_matrix, confusion_table
+    from audioconv.report.scores import confusion_matrix
 
     truth, told = np.asarray(truth, str), np.asarray(told, str)
     right = int((told == truth).sum())
-    low, high = wilson_interval(right, len(truth))
+    return {
+        "clips": len(truth),
+        "right": right,
+        "accuracy": right / len(truth),
+        "interval": wilson_interval(right, len(truth)),
+        "labels": classes,
+        "confusion": confusion_matrix(truth.tolist(), told.tolist(), classes),
+        "mistakes": [
+            {"file": file, "label": true, "told": predicted}
+            for file, true, predicted in zip(files, truth.tolist(), told.tolist(), strict=True)
+            if true != predicted
+        ],
+    }
+
+
+def _print_clips(found: dict[str, Any], errors: bool) -> None:
+    """Accuracy, confusion matrix and, if they are wanted, the misclassified clips."""
+    from audioconv.report.scores import confusion_table
+
+    low, high = found["interval"]
     typer.echo(
-        f"accuracy {right / len(truth):.2%} ({right} of {len(truth)} clips; 95 % interval {low:.2%} to {high:.2%})"
+        f"accuracy {found['accuracy']:.2%} ({found['right']} of {found['clips']} clips; 95 % interval {low:.2%} to "
+        f"{high:.2%})"
     )
-    _print_table(confusion_table(confusion_matrix(truth.tolist(), told.tolist(), classes), classes), classes)
-    if errors:
-        for file, true, predicted in zip(files, truth, told, strict=True):
-            if true != predicted:
-                typer.echo(f"{file}\t{true}\t{predicted}")
+    _print_table(confusion_table(found["confusion"], found["labels"]), found["labels"])
+    for mistake in found["mistakes"] if errors else ():
+        typer.echo("\t".join(mistake.values()))
 
 
 def _loaded(

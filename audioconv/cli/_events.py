@@ -1,6 +1,5 @@
 """audioconv events: which sounds are in a recording, from when to when."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audioconv.cli.batch import paths_of
 from audioconv.cli.inputs import mono_blocks
 from audioconv.cli.messages import detection_line
-from audioconv.cli.outputs import Force, Partial, check_output, event_table, sound_source
+from audioconv.cli.outputs import (
+    Force,
+    Json,
+    Partial,
+    check_output,
+    detection_row,
+    event_table,
+    print_json,
+    sound_source,
+)
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from audioconv.classify import Detection
+    from audioconv.detect import SoundEventDetector
     from audioconv.io.paths import PathOrFile
 
 _BLOCK = 1 << 16  # samples read at a time
@@ -22,7 +32,10 @@ _COLUMNS = 2400  # of the spectrogram
 
 
 def events(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Recording of any length; - is standard input.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE", help="Recordings of any length, and folders of them; - is standard input."),
+    ],
     model: Annotated[
         Path, typer.Option(metavar="MODEL", help="Model file that train --events or SoundEventDetector wrote.")
     ],
@@ -31,7 +44,7 @@ def events(
         typer.Option(min=0, max=1, metavar="T", help="Threshold of all classes; by default those of the model."),
     ] = None,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the events to a table as well.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the events as JSON.")] = False,
+    as_json: Json = False,
     labels: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write a label track that Audacity imports.")
     ] = None,
@@ -44,31 +57,59 @@ def events(
     """Detect sound events: which sound, from when to when.
 
     A line an event, in the order of their beginnings: when it began and ended, label, score (mean posterior). Sounds of
-    different classes may overlap.
+    different classes may overlap. Of several recordings, folders or patterns the table has a column with the recording
+    first; a label track and a picture are of one.
+
+    \b
+    audioconv events night.wav --model yard.safetensors --labels night.txt
+    audioconv events nights/ --model yard.safetensors --json
     """
     from audioconv.detect import SoundEventDetector
+    from audioconv.io import display_path
 
+    names = paths_of(files)
+    _check_outputs(len(names), csv, labels, picture, force)
+    detector, reports = SoundEventDetector.load(model), []
+    with event_table(csv, of_several=len(names) > 1) as write_row:
+        for name in names:
+            with sound_source(name) as source:
+                found, duration_s = _detected(detector, source, threshold, partial)
+                if picture is not None:
+                    _draw(source, found, picture, partial)
+            for event in found:
+                write_row(event, name)
+            if labels is not None:
+                _write_labels(labels, found)
+            if as_json:
+                reports.append({"file": name, "duration_s": duration_s, "events": [*map(detection_row, found)]})
+            else:
+                _print(found, duration_s, f"{display_path(name)}: " if len(names) > 1 else "")
+    if as_json:
+        print_json(reports if len(names) > 1 else reports[0])
+
+
+def _check_outputs(count: int, csv: Path | None, labels: Path | None, picture: Path | None, force: bool) -> None:
+    """Refuse what cannot be written before the recordings are heard."""
     if picture is not None and picture.suffix.lower() != ".png":
         raise ArgumentError(f"--picture must end in .png, not {picture.name!r}")
+    if count > 1 and (labels is not None or picture is not None):
+        raise ArgumentError(f"--labels and --picture are of one recording, and {count} are given")
     for target in (csv, labels, picture):
         if target is not None:
             check_output(target, force)
-    detector = SoundEventDetector.load(model)
-    with sound_source(file) as source:
-        blocks, sample_rate = mono_blocks(source, _BLOCK, detector.sample_rate, partial=partial)
-        stream, found, frames = detector.stream(sample_rate=sample_rate, threshold=threshold), [], 0
-        for block in blocks:
-            found += stream.process(block)
-            frames += len(block)
-        found = sorted(found + stream.flush(), key=lambda event: (event.start_s, event.end_s))
-        if picture is not None:
-            _draw(source, found, picture, partial)
-    with event_table(csv) as write_row:
-        for event in found:
-            write_row(event)
-    if labels is not None:
-        _write_labels(labels, found)
-    _report(found, frames / sample_rate, as_json)
+
+
+def _detected(
+    detector: "SoundEventDetector", source: "PathOrFile", threshold: float | None, partial: bool
+) -> "tuple[list[Detection], float]":
+    """The events of a recording in the order of their beginnings, and how long it is."""
+    blocks, sample_rate = mono_blocks(source, _BLOCK, detector.sample_rate, partial=partial)
+    stream, frames = detector.stream(sample_rate=sample_rate, threshold=threshold), 0
+    found: list[Detection] = []
+    for block in blocks:
+        found += stream.process(block)
+        frames += len(block)
+    return sorted(found + stream.flush(), key=lambda event: (event.start_s, event.end_s)), frames / sample_rate
 
 
 def _write_labels(path: Path, found: "Sequence[Detection]") -> None:
@@ -93,16 +134,9 @@ def _draw(source: "PathOrFile", found: "Sequence[Detection]", path: Path, partia
         figure.savefig(part, format="png")
 
 
-def _report(found: "Sequence[Detection]", duration_s: float, as_json: bool) -> None:
-    if as_json:
-        rows = [
-            {"start_s": round(e.start_s, 3), "end_s": round(e.end_s, 3), "label": e.label, "score": round(e.score, 4)}
-            for e in found
-        ]
-        typer.echo(json.dumps({"duration_s": duration_s, "events": rows}, indent=2, default=lambda value: value.item()))
-        return
+def _print(found: "Sequence[Detection]", duration_s: float, of: str) -> None:
     for event in found:
         typer.echo(detection_line(event))
     counts = Counter(str(event.label) for event in found)
     listed = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
-    typer.echo(f"{len(found)} events in {duration_s:.1f} s: {listed}")
+    typer.echo(f"{of}{len(found)} events in {duration_s:.1f} s: {listed}")

@@ -64,6 +64,10 @@ def features(
     Several IN, folders (with those below), patterns in quotes, or a list of files (@LIST) become arrays of the same
     names in the folder OUT, or one table. Files that fail are said at the end, and the exit code is then 1. A run that
     was cut goes on where it was when the same command is given again.
+
+    \b
+    audioconv features talk.wav talk.npy
+    audioconv features talks/ mfcc.parquet --kind mfcc
     """
     extracting = Extracting(
         kind, rate, window_ms, hop_ms, n_mels, n_mfcc, fmin, fmax, partial, target.lower().endswith(_TABLE)

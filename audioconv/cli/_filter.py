@@ -8,20 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from audioconv.cli.batch import (
-    Jobs,
-    Scheduler,
-    Settings,
-    SettingsFile,
-    SoundSuffix,
-    are_many,
-    path_of,
-    settings_file,
-    warn_of_clipped,
-    work_on_many,
-)
-from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
-from audioconv.cli.outputs import Force, Format, Partial, sound_source, sound_target
+from audioconv.cli.batch import Jobs, Scheduler, SettingsFile, are_many, path_of, settings_file
+from audioconv.cli.outputs import Force, Format, Partial
+from audioconv.cli.processing import SoundProcessing, process_sounds
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -78,7 +67,7 @@ _Rate = Annotated[int | None, typer.Option(min=1, metavar="HZ", help="Sample rat
 _Block = Annotated[int, typer.Option(min=1, metavar="N", help="Samples read and filtered at a time.")]
 
 
-def filter_file(
+def filter(
     sources: _Sources,
     target: _Target,
     chain: _Chain = None,
@@ -114,6 +103,11 @@ def filter_file(
     Several IN, folders (with those below), patterns in quotes, or a list of files (@LIST) become files of the same
     names in the folder OUT. Files that fail are said at the end, and the exit code is then 1. A run that was cut goes
     on where it was when the same command is given again.
+
+    \b
+    audioconv filter talk.wav hall.wav --ir hall.flac --wet 0.4
+    audioconv filter 'in/*.flac' out/ --highpass 80 --jobs 2
+    cat talk.flac | audioconv filter - - --gain -3 > softer.wav
     """
     levels = (peak, loudness, normalize or None)
     if all(option is None for option in (chain, ir, highpass, lowpass, gain, rate, subtype, format, *levels)):
@@ -122,35 +116,17 @@ def filter_file(
     _check_options(ir, true_stereo, wet, gain, peak, loudness)
     many = are_many(sources, target)
     filtering = Filtering(
-        settings_file(chain, many), settings_file(ir, many), true_stereo, ir_rate, wet, highpass, lowpass, gain,
-        normalize, peak, loudness, dither, subtype, format, rate, block, partial,
+        subtype, format, partial, settings_file(chain, many), settings_file(ir, many), true_stereo, ir_rate, wet,
+        highpass, lowpass, gain, normalize, peak, loudness, dither, rate, block,
     )  # fmt: skip
-    if many:
-        work_on_many(
-            filtering, sources, target, "filtering", suffix=SoundSuffix(format), jobs=jobs, scheduler=scheduler,
-            force=force,
-        )  # fmt: skip
-    else:
-        _filter_one(filtering, sources[0], target, force)
-
-
-def _filter_one(filtering: "Filtering", source: str, target: str, force: bool) -> None:
-    from audioconv import io
-
-    with sound_source(source) as sound:
-        about = io.info(sound, partial=filtering.partial)
-        out, encoding, form = sound_target(target, force, filtering.subtype, filtering.format)
-        chain, mapping = filtering.stage(about, say)
-        with speed_bar(f"filtering {io.display_name(sound)}", about.sample_rate) as progress:
-            done = filtering.process(sound, out, chain, encoding, form, overwrite=force, progress=progress)
-    gain, loudness = filtering.gain, filtering.loudness
-    _report(out, done, mapping, f"--gain {(gain or 0.0) + done.safe_gain_db:.1f}" if loudness is None
-            else f"--loudness {loudness + done.safe_gain_db:.1f}")  # fmt: skip
+    process_sounds(filtering, sources, target, jobs=jobs, scheduler=scheduler, force=force)
 
 
 @dataclass(frozen=True, repr=False)
-class Filtering(Settings):
+class Filtering(SoundProcessing):
     """What is done to each file; a function of source and target for many of them."""
+
+    doing = "filtering"
 
     chain: SettingsFile | None = None
     ir: SettingsFile | None = None
@@ -164,14 +140,19 @@ class Filtering(Settings):
     peak: float | None = None
     loudness: float | None = None
     dither: bool = True
-    subtype: str | None = None
-    format: str | None = None
     rate: int | None = None
     block: int = 65536
-    partial: bool = False
 
-    def stage(self, about: "Info", tell: Callable[[str], None]) -> tuple[Any, str | None]:
-        """The stages for a file as a chain, and how the channels of the impulse response are used."""
+    def stage(self, source: "PathOrFile", about: "Info", tell: Callable[[str], None]) -> tuple[Any, str]:
+        """The stages as a chain, and how the channels of the impulse response are used; once for files alike."""
+        made: dict[tuple[int, int], tuple[Any, str]] = vars(self).setdefault("_stages_made", {})
+        alike = about.sample_rate, about.channels
+        if alike not in made:
+            made.clear()  # one at a time: an impulse response may be large
+            made[alike] = self._chain(about, tell)
+        return made[alike]
+
+    def _chain(self, about: "Info", tell: Callable[[str], None]) -> tuple[Any, str]:
         from audioconv.stream import Chain, Gain
 
         chain, ir = path_of(self.chain), path_of(self.ir)
@@ -180,35 +161,20 @@ class Filtering(Settings):
         passes: tuple[tuple[_Pass, float | None], ...] = (("highpass", self.highpass), ("lowpass", self.lowpass))
         stages += [_butterworth(kind, hz, *place) for kind, hz in passes if hz is not None]
         stages.append(Gain(self.gain or 0.0, channels=place[1]))
-        return Chain(stages), mapping
+        return Chain(stages), mapping or ""
 
-    def process(self, source: Any, target: Any, chain: Any, subtype: Any, format: Any, **options: Any) -> "Processed":
-        """Send a file through the stages."""
-        from audioconv.stream import process_file
+    def options(self) -> dict[str, Any]:
+        """What `process_file` is told beside the formats."""
+        return {
+            "sample_rate": self.rate, "normalize": self.normalize, "peak_db": self.peak,
+            "loudness_lufs": self.loudness, "dither": self.dither, "block_size": self.block,
+        }  # fmt: skip
 
-        return process_file(
-            source, target, chain, subtype=subtype, format=format, sample_rate=self.rate, normalize=self.normalize,
-            peak_db=self.peak, loudness_lufs=self.loudness, dither=self.dither, block_size=self.block,
-            partial=self.partial, **options,
-        )  # fmt: skip
-
-    def __call__(self, source: Path, target: Path) -> None:
-        """Filter one of many files; stages are made once for all that are alike."""
-        from audioconv import io
-
-        about = io.info(source, partial=self.partial)
-        alike = about.sample_rate, about.channels
-        if alike not in self._made:
-            self._made.clear()  # one at a time: an impulse response may be large
-            self._made[alike] = self.stage(about, lambda text: None)[0]
-        done = self.process(source, target, self._made[alike], self.subtype, self.format)
-        warn_of_clipped(target, done.clipped)
-
-    @property
-    def _made(self) -> dict[tuple[int, int], Any]:
-        """The stages for sample rate and channels; in this process."""
-        made: dict[tuple[int, int], Any] = vars(self).setdefault("_stages_made", {})
-        return made
+    def remedy(self, name: str, done: "Processed") -> str:
+        """What avoids clipping."""
+        gain = f"--gain {(self.gain or 0.0) + done.safe_gain_db:.1f}"
+        option = gain if self.loudness is None else f"--loudness {self.loudness + done.safe_gain_db:.1f}"
+        return f"{option} avoids it, and so does --normalize"
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_stages_made"}
@@ -310,12 +276,3 @@ def _butterworth(kind: _Pass, frequency_hz: float, sample_rate: int, channels: i
             f"--{kind} must be between 0 and half of the sample rate {sample_rate} Hz, not {frequency_hz:g}"
         )
     return Biquad(butter(_ORDER, frequency_hz, kind, fs=sample_rate, output="sos"), channels=channels)
-
-
-def _report(target: "PathOrFile", done: "Processed", mapping: str | None, option: str) -> None:
-    warn_clipped(target, done, f"{option} avoids it, and so does --normalize")
-    changes = [mapping] if mapping else []
-    changes += (
-        [f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB"] if done.gain_db else []
-    )
-    say_written(target, done, changes)

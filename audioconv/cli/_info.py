@@ -1,13 +1,13 @@
 """audioconv info: what a model file or a sound file holds."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from audioconv.cli.outputs import Partial, sound_source
+from audioconv.cli.batch import paths_of
+from audioconv.cli.outputs import Json, Partial, print_json, sound_source
 
 _MODEL_SUFFIXES = (".safetensors", ".model")
 _KINDS = {
@@ -21,36 +21,52 @@ _MOST_ITEMS = 20  # of a list that are shown; all with --json
 
 
 def info(
-    file: Annotated[
-        str | None,
+    files: Annotated[
+        list[str] | None,
         typer.Argument(
-            help="Model or sound file; - is a sound on standard input. By default the detector that comes along."
+            metavar="[FILE]...",
+            help="Model and sound files, and folders of sound; - is a sound on standard input. By default the detector "
+            "that comes along.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+    as_json: Json = False,
     partial: Partial = False,
 ) -> None:
     """Show what a model file or a sound file holds.
 
     Of a model: architecture, features, labels with their thresholds, settings of the training, its card, and whether
-    this installation reproduces it. Of a sound: format, length, channels, tags and markers.
+    this installation reproduces it. Of a sound: format, length, channels, tags and markers. With --json all of it, of
+    several files in a list.
+
+    \b
+    audioconv info words.safetensors
+    audioconv info talks/ --json
     """
+    names = paths_of(files) if files else [_shipped()]
+    found = [_about(name, partial) for name in names]
+    if as_json:
+        print_json(found if len(found) > 1 else found[0])
+        return
+    for i, about in enumerate(found):
+        if i:
+            typer.echo()
+        _show(_rows_of_model(about) if "kind" in about else list(about.items()))
+
+
+def _shipped() -> str:
+    from audioconv.detect.serialization import SHIPPED
+
+    return str(SHIPPED)
+
+
+def _about(file: str, partial: bool) -> dict[str, Any]:
     from audioconv.io.model_file import seems_model
 
-    if file is None:
-        from audioconv.detect.serialization import SHIPPED
+    if Path(file).suffix.lower() not in _MODEL_SUFFIXES and not seems_model(file):
+        return _sound_info(file, partial)
+    from audioconv.detect.model_info import model_info
 
-        file = str(SHIPPED)
-    if Path(file).suffix.lower() in _MODEL_SUFFIXES or seems_model(file):
-        from audioconv.detect.model_info import model_info
-
-        about = model_info(file)
-    else:
-        about = _sound_info(file, partial)
-    if as_json:
-        typer.echo(json.dumps(about, indent=2, default=str))
-        return
-    _show(_rows_of_model(about) if "kind" in about else list(about.items()))
+    return model_info(file)
 
 
 def _sound_info(file: str, partial: bool) -> dict[str, Any]:

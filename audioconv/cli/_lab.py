@@ -28,6 +28,10 @@ def lab(
     Experiments on images and words: networks of equal budget with and without convolution and pooling, sparse
     interactions, parameter sharing, invariance, convolution as a dense layer, dilation, and fast algorithms. About five
     minutes on two cores.
+
+    \b
+    audioconv lab --quick
+    audioconv lab sparse pooling --report convolution.html
     """
     import time
 

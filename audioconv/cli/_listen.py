@@ -9,7 +9,7 @@ import typer
 
 from audioconv.cli.inputs import load_estimator, sound
 from audioconv.cli.messages import detection_line, say
-from audioconv.cli.outputs import Force, Partial, check_output, event_table
+from audioconv.cli.outputs import Force, Json, Partial, check_output, detection_row, event_table, print_json
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
@@ -35,6 +35,7 @@ def listen(
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 1600,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
+    as_json: Json = False,
     capture: Annotated[
         Path | None,
         typer.Option(
@@ -48,20 +49,25 @@ def listen(
     """Detect keywords from the microphone, or in a long recording.
 
     Each detection is printed as soon as it is decided: when the word began and ended, estimated, label, score; the
-    table has the same columns. Ctrl-C ends it.
+    table has the same columns, and --json prints an object a line. Ctrl-C ends it.
+
+    \b
+    audioconv listen                                    the words that come along
+    audioconv listen words.safetensors --file long.wav --csv words.csv
+    cat long.wav | audioconv listen --file - --json
     """
     from audioconv.classify.labels import NON_KEYWORD_LABELS
 
     if csv is not None:
         check_output(csv, force)
     estimator = load_estimator(model)
-    if model is None:
-        words = ", ".join(label for label in estimator.classes_ if label not in NON_KEYWORD_LABELS)
-        say(f"no model is given; listening for {words}")
     counts: Counter[str] = Counter()
     rate = estimator.sample_rate
     source = sound(file, device, block, rate, seconds=seconds, partial=partial)
     with event_table(csv) as write_row, source as (blocks, sample_rate):
+        if model is None:
+            words = ", ".join(label for label in estimator.classes_ if label not in NON_KEYWORD_LABELS)
+            say(f"no model is given; listening for {words}")
         if file is None:
             say("listening; Ctrl-C ends it" if seconds is None else f"listening for {seconds:g} s")
         limited = _LimitedBlocks(blocks, sample_rate, seconds)
@@ -69,10 +75,13 @@ def listen(
         captured = _capture(capture, rate)
         for found in _detections(detector, blocks, captured):
             counts[found.label] += 1
-            typer.echo(detection_line(found))
-            write_row(found)
+            if as_json:
+                print_json(detection_row(found), indent=None)
+            else:
+                typer.echo(detection_line(found))
+            write_row(found, file or "microphone")
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
-    typer.echo(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
+    (say if as_json else typer.echo)(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
     if captured is not None:
         say(f"{captured.count} sounds are captured in {capture}; what wrongly fired is for train --false-alarms")
 

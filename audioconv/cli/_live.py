@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audioconv.cli.messages import detection_line, level_bar, say
-from audioconv.errors import ArgumentError
+from audioconv.cli.outputs import print_json
+from audioconv.errors import ArgumentError, AudioFileError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +35,8 @@ def live(
         str | None, typer.Option(help="Sound card by number or name; IN,OUT for one each. See --list-devices.")
     ] = None,
     list_devices: Annotated[bool, typer.Option("--list-devices", help="Show the sound cards, and end.")] = False,
-    sample_rate: Annotated[
+    as_json: Annotated[bool, typer.Option("--json", help="With --list-devices: print JSON, for programs.")] = False,
+    rate: Annotated[
         int | None, typer.Option(min=1, metavar="HZ", help="Sample rate; the card's own if not given.")
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 64,
@@ -45,11 +47,18 @@ def live(
 
     In this order: --chain, --ir, --gain; --listen hears what comes in. The sound card runs compiled code alone. Ctrl-C
     ends it, and says how it went. Beware of loudspeakers that the microphone hears.
+
+    \b
+    audioconv live --ir hall.flac --meter
+    audioconv live --listen --device 2
     """
     from audioconv.stream._devices import default_sample_rate, devices, named
     from audioconv.stream.sound_card import live
 
     if list_devices:
+        if as_json:
+            print_json([device._asdict() for device in devices()])
+            return
         typer.echo("\n".join(map(_in_words, devices())) or "there are no sound devices")
         return
     if model is not None and not listen:
@@ -58,12 +67,15 @@ def live(
         raise ArgumentError("there is nothing to do: at least one of --chain, --ir, --gain and --listen is wanted")
     if gain is not None and not -200 <= gain <= 200:
         raise ArgumentError(f"--gain must be between -200 and 200 dB, not {gain:g}")
+    for file in (model, ir, chain):  # before a sound card is looked for
+        if file is not None and not file.exists():
+            raise AudioFileError(f"{file} does not exist")
     cards = () if device is None else tuple(named(part) for part in device.split(","))
     card: Any = None if not cards else cards[0] if len(cards) == 1 else cards
-    rate = sample_rate or default_sample_rate(card)
-    words = _monitor(model, rate, channels) if listen else None
-    stage, mapping = _stage(chain, ir, gain or 0.0, rate, channels, [] if words is None else [words])
-    with live(stage, block, sample_rate=rate, device=card) as playing:
+    sample_rate = rate or default_sample_rate(card)
+    words = _monitor(model, sample_rate, channels) if listen else None
+    stage, mapping = _stage(chain, ir, gain or 0.0, sample_rate, channels, [] if words is None else [words])
+    with live(stage, block, sample_rate=sample_rate, device=card) as playing:
         delay_ms = 1000 * sum(playing.latency_s)
         say(f"{playing.sample_rate:g} Hz, {playing.input_channels} channel(s) in, {playing.output_channels} out, "
             f"blocks of {block}, {delay_ms:.1f} ms from input to output{mapping}; Ctrl-C ends it")  # fmt: skip

@@ -9,7 +9,7 @@ import typer
 
 from audioconv.cli.batch import Jobs, Scheduler, Settings, SettingsFile, paths_of, settings_file, work_on_many
 from audioconv.cli.datasets import SkipBroken, hint_at_skipping, unreadable
-from audioconv.cli.outputs import Force
+from audioconv.cli.outputs import Force, Json, print_json
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -27,15 +27,22 @@ def predict(
     skip_broken: SkipBroken = False,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
+    as_json: Json = False,
     force: Force = False,
 ) -> None:
     """Classify clips: which word each holds.
 
-    One line a label: file, label, probability; tab-separated when the output is not a terminal.
+    One line a label: file, label, probability; tab-separated when the output is not a terminal. Clips may be files,
+    folders, patterns in quotes, and lists of files (@LIST).
 
     With OUT.parquet as the last of FILES they become a table: file, rank, label, probability. Clips may then be any
-    number, also in patterns in quotes and lists of files (@LIST). Those that fail are said at the end, and the exit
-    code is then 1. A run that was cut goes on where it was when the same command is given again.
+    number. Those that fail are said at the end, and the exit code is then 1. A run that was cut goes on where it was
+    when the same command is given again.
+
+    \b
+    audioconv predict words.safetensors clips/yes/*.flac
+    audioconv predict words.safetensors clips/ --top 3 --json
+    audioconv predict words.safetensors archive/ labels.parquet --jobs 2
     """
     from audioconv.classify import KeywordClassifier
 
@@ -54,6 +61,14 @@ def predict(
         names = [name for name in names if name not in broken]
     with hint_at_skipping():
         posteriors = classifier.predict_proba(names)
+    if as_json:
+        print_json(
+            [
+                {"file": file, "labels": _labels(classifier, row, top)}
+                for file, row in zip(names, posteriors, strict=True)
+            ]
+        )
+        return
     rows = []
     for file, row in zip(names, posteriors, strict=True):
         rows += [(file, str(label), f"{probability:.4f}") for label, probability in _best(classifier, row, top)]
@@ -70,6 +85,11 @@ def _best(classifier: "KeywordClassifier", posteriors: Any, top: int) -> list[tu
     """The labels of a clip that are most probable, with their posteriors."""
     ranked = sorted(zip(posteriors, classifier.classes_, strict=True), reverse=True)
     return [(label, probability) for probability, label in ranked[:top]]
+
+
+def _labels(classifier: "KeywordClassifier", posteriors: Any, top: int) -> list[dict[str, object]]:
+    best = _best(classifier, posteriors, top)
+    return [{"label": label, "probability": round(float(probability), 4)} for label, probability in best]
 
 
 @dataclass(frozen=True, repr=False)

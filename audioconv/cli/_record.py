@@ -57,6 +57,11 @@ def record(
     Each time something is said (voice activity, by energy) one clip is kept, with the word in its middle, as
     FOLDER/LABEL/0001.wav and so on; none is ever overwritten. What is too long, too short, too quiet or clipped is
     named and not kept. Ctrl-C ends it, and leaves the clips so far.
+
+    \b
+    audioconv record hello --clips 30 --speaker anna
+    audioconv record noise --continuous --seconds 5
+    audioconv record hello --file long.wav
     """
     from audioconv import io
     from audioconv.classify import EnergySegmenter, FixedChunks

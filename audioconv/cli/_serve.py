@@ -29,7 +29,8 @@ def serve(
 
     With --wyoming a service of the Wyoming protocol, which any number of satellites may use. Ctrl-C or SIGTERM ends it.
 
-    Example: audioconv serve --wyoming tcp://0.0.0.0:10400 --model words.safetensors
+    \b
+    audioconv serve --wyoming tcp://0.0.0.0:10400 --model words.safetensors
     """
     if wyoming is None:
         raise ArgumentError("there is nothing to serve: --wyoming tcp://127.0.0.1:10400 is wanted")

@@ -2,18 +2,22 @@
 
 import re
 import warnings
+from contextlib import nullcontext
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from audioconv.cli.messages import with_progress
-from audioconv.cli.outputs import Force, Partial, check_output, sound_source
+from audioconv.cli.batch import Jobs, Scheduler, Settings, are_many, work_on_many
+from audioconv.cli.messages import say, with_progress
+from audioconv.cli.outputs import OUTPUT, Force, Partial, binary_output, check_output, sound_source
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
     from audioconv._typing import Array
+    from audioconv.io.paths import PathOrFile
 
 _BLOCK = 1 << 18  # samples read at a time
 _COLUMNS = 1600  # of the spectrogram, at least
@@ -32,8 +36,17 @@ class Axis(StrEnum):
 
 
 def spectrogram(
-    source: Annotated[str, typer.Argument(metavar="IN", help="Sound file; - is standard input.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Picture to write: .png, .jpg, .svg or .pdf.")],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="IN", help="Sound file, - is standard input; or files, folders, '*'.")
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="Picture to write: .png, .jpg, .svg or .pdf, - is a PNG on standard output; a folder for more than "
+            "one IN, and then they are .png.",
+        ),
+    ],
     kernel: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,44 +66,102 @@ def spectrogram(
         typer.Option(metavar="WxH", help="Width and height, in pixels (1920x1080) or in inches (8x4.5in)."),
     ] = "1200x720",
     partial: Partial = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     force: Force = False,
 ) -> None:
     """Draw a spectrogram, in dB over seconds and hertz.
 
     Several channels are shown by their mean power. Of long files each column of the picture shows the largest levels of
-    its time. The file is read block by block.
+    its time. The file is read block by block. Several IN, folders (with those below), patterns in quotes, or a list of
+    files (@LIST) become pictures of the same names in the folder OUT.
+
+    \b
+    audioconv spectrogram talk.wav talk.png
+    audioconv spectrogram talk.wav onsets.svg --kernel onsets --axis mel
+    audioconv spectrogram talks/ pictures/
     """
-    import numpy as np
+    size_inches, dpi = _size(size)
+    names = tuple(kernel or ())
+    drawing = Drawing(names, window_ms, range_db, fmax, axis, size_inches, dpi, partial)
+    drawing.kernels()  # says what is wrong with them
+    if are_many(sources, target):
+        work_on_many(drawing, sources, target, "drawing", suffix=_picture, jobs=jobs, scheduler=scheduler, force=force)
+        return
+    out: Path | BinaryIO = binary_output() if target in OUTPUT else Path(target)
+    form = "png" if target in OUTPUT else _form(Path(target))
+    with sound_source(sources[0]) as sound:
+        if isinstance(out, Path):
+            check_output(out, force)
+        duration_s, highest_hz = drawing.draw(sound, out, form, bar=True)
+    (typer.echo if isinstance(out, Path) else say)(f"{target}: {duration_s:.3f} s, up to {highest_hz:g} Hz")
 
-    from audioconv import io
-    from audioconv.features import spectrogram_db
-    from audioconv.report import spectrogram as draw
-    from audioconv.signal._stft import hann
 
+def _picture(suffix: str) -> str:
+    return ".png"
+
+
+def _form(target: Path) -> str:
     form = _FORMATS.get(target.suffix.lower())
     if form is None:
         raise ArgumentError(f"OUT must end in .png, .jpg, .svg or .pdf, not {target.name!r}")
-    size_inches, dpi = _size(size)
-    kernels = [_kernel(name) for name in kernel or ()]
-    with sound_source(source) as sound:
-        about, name = io.info(sound, partial=partial), Path(io.display_name(sound)).name
-        check_output(target, force)
-        transform = hann(about.sample_rate * window_ms / 1000)
-        blocks = with_progress(io.blocks(sound, _BLOCK, partial=partial), about.frames, f"reading {name}")
-        columns = max(_COLUMNS, round(size_inches[0] * dpi))
+    return form
+
+
+@dataclass(frozen=True, repr=False)
+class Drawing(Settings):
+    """How each spectrogram is drawn; a function of source and target for many of them."""
+
+    kernel: tuple[str, ...] = ()
+    window_ms: float = 46.0
+    range_db: float = 80.0
+    fmax: float | None = None
+    axis: Axis = Axis.linear
+    size_inches: tuple[float, float] = (8.0, 4.8)
+    dpi: float = 150.0
+    partial: bool = False
+
+    def kernels(self) -> "list[Array]":
+        """The kernels that levels are convolved with."""
+        return [_kernel(name) for name in self.kernel]
+
+    def __call__(self, source: Path, target: Path) -> None:
+        """Draw the spectrogram of one of many files."""
+        self.draw(source, target, _form(target))
+
+    def draw(
+        self, sound: "PathOrFile", target: Path | BinaryIO, form: str, *, bar: bool = False
+    ) -> tuple[float, float]:
+        """Draw the spectrogram of a sound; how long it is, in seconds, and the highest frequency that is shown."""
+        import numpy as np
+
+        from audioconv import io
+        from audioconv.features import spectrogram_db
+        from audioconv.report import spectrogram as draw
+        from audioconv.signal._stft import hann
+
+        about, name = io.info(sound, partial=self.partial), Path(io.display_name(sound)).name
+        blocks = io.blocks(sound, _BLOCK, partial=self.partial)
         found = spectrogram_db(
-            blocks, about.frames, about.sample_rate, transform=transform, kernels=kernels, columns=columns
+            with_progress(blocks, about.frames, f"reading {name}") if bar else blocks,
+            about.frames,
+            about.sample_rate,
+            transform=hann(about.sample_rate * self.window_ms / 1000),
+            kernels=self.kernels(),
+            columns=max(_COLUMNS, round(self.size_inches[0] * self.dpi)),
         )
-    title = ", ".join([name, *(kernel or ())])
-    figure = draw(
-        {title: found}, range_db=range_db, fmax=fmax, frequency_axis=axis.value, size_inches=size_inches, dpi=dpi
-    )
-    with io.atomic_write(target) as part, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of a name in letters that the font has not: boxes say that as well
+        figure = draw(
+            {", ".join([name, *self.kernel]): found}, range_db=self.range_db, fmax=self.fmax,
+            frequency_axis=self.axis.value, size_inches=self.size_inches, dpi=self.dpi,
+        )  # fmt: skip
         options: dict[str, Any] = {"pil_kwargs": {"quality": _JPEG_QUALITY}} if form == "jpeg" else {}
-        figure.savefig(part, format=form, **options)
-    highest = min(fmax or np.inf, about.sample_rate / 2)
-    typer.echo(f"{target}: {about.frames / about.sample_rate:.3f} s, up to {highest:g} Hz")
+        with (
+            io.atomic_write(target) if isinstance(target, Path) else nullcontext(target) as part,
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", "Glyph")  # letters that the font has not: boxes say that as well
+            figure.savefig(part, format=form, **options)
+        return about.frames / about.sample_rate, min(self.fmax or np.inf, about.sample_rate / 2)
 
 
 def _size(size: str) -> tuple[tuple[float, float], float]:

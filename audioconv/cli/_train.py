@@ -1,6 +1,7 @@
 """audioconv train: a folder of clips becomes a keyword model."""
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -132,90 +133,166 @@ def train(
     The weights with the best validation accuracy are kept; the test part is left alone. Ctrl-C keeps the best weights
     so far. While it runs, OUT.training holds all that --resume needs, after a power cut too. Of a
     detector the last weights are kept, after Ctrl-C those so far.
+
+    \b
+    audioconv train clips/ --out words.safetensors --words yes,no --silence
+    audioconv train clips/ --out live.safetensors --for stream --negatives talks/
+    audioconv train yard/ --out yard.safetensors --events events.csv
     """
+    options = _Options(
+        folder, out, model, epochs, seed, noise, threads, speaker, words.split(",") if words else None, silence,
+        balance, check, augment, skip_broken, resume, history, negatives, false_alarms, false_alarms_per_hour, events,
+        card, adaptable, force,
+    )  # fmt: skip
     if events is not None:
-        from audioconv.classify.serialization import check_name
-        from audioconv.cli.train_events import train_event_detector
+        _train_events(options, events)
+    elif for_ == "stream":
+        _train_stream(options)
+    else:
+        _train_clips(options)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What `train` was given."""
+
+    folder: Path
+    out: Path
+    model: str | None
+    epochs: int | None
+    seed: int
+    noise: Path | None
+    threads: int | None
+    speaker: str | None
+    words: list[str] | None
+    silence: bool
+    balance: bool
+    check: bool
+    augment: bool
+    skip_broken: bool
+    resume: bool
+    history: Path | None
+    negatives: Path | None
+    false_alarms: Path | None
+    false_alarms_per_hour: float
+    events: Path | None
+    card: Path | None
+    adaptable: bool
+    force: bool
+
+    def refuse_those_of_clips(self, instead: str, **more: object) -> None:
+        """Refuse options that only models of clips have, and `more`."""
         from audioconv.cli.train_stream import refuse_options
 
         refuse_options(
-            "--events", epochs=epochs, silence=silence, balance=balance, no_augment=not augment, resume=resume,
-            history=history, speaker=speaker, words=words, negatives=negatives, false_alarms=false_alarms,
-            skip_broken=skip_broken, adaptable=adaptable,
+            instead, epochs=self.epochs, silence=self.silence, balance=self.balance, no_augment=not self.augment,
+            resume=self.resume, history=self.history, adaptable=self.adaptable, **more,
         )  # fmt: skip
-        check_output(check_name(out), force, ModelFileError)
-        noises = background_noises(noise, folder, False)
-        train_event_detector(folder, events, out, noises, card_texts(card), model, seed, threads)
-        return
-    if for_ == "stream":
-        from audioconv.classify.serialization import check_name
-        from audioconv.cli.train_stream import Sounds, check_negatives, refuse_options, train_detector
 
-        refuse_options(
-            "--for stream",
-            epochs=epochs,
-            silence=silence,
-            balance=balance,
-            no_augment=not augment,
-            resume=resume,
-            history=history,
-            adaptable=adaptable,
+    def check_out(self) -> None:
+        """Refuse what cannot be written before hours of work."""
+        from audioconv.classify.serialization import check_name
+
+        check_output(check_name(self.out), self.force, ModelFileError)
+
+    def data(self, balance_unknown: bool = True) -> "Dataset":
+        """The clips; what is wrong with them is not said yet."""
+        return load(
+            self.folder, self.skip_broken, speaker=self.speaker, words=self.words, balance_unknown=balance_unknown
         )
-        check_output(check_name(out), force, ModelFileError)
-        check_negatives(negatives)
-        texts, chosen = card_texts(card), words and words.split(",")
-        # all other words are background to a detector: the more it has heard, the fewer are told
-        data = load(folder, skip_broken, speaker=speaker, words=chosen, balance_unknown=False)
-        sounds = Sounds.of(negatives, false_alarms, sorted(set(data.labels.tolist())))
-        data = checked(data, check, skip_broken, threads)
-        sounds = sounds._replace(noises=background_noises(noise, folder, skip_broken))
-        train_detector(data, out, sounds, texts, false_alarms_per_hour, model, seed, threads)
-        return
-    for given, name in ((negatives, "--negatives"), (false_alarms, "--false-alarms")):
+
+    def checked(self, data: "Dataset") -> "Dataset":
+        """The clips that can be read."""
+        return checked(data, self.check, self.skip_broken, self.threads)
+
+    def noises(self) -> list[Path] | None:
+        """The recordings of background noise."""
+        return background_noises(self.noise, self.folder, self.skip_broken)
+
+
+def _train_events(options: _Options, events: Path) -> None:
+    from audioconv.cli.train_events import train_event_detector
+
+    options.refuse_those_of_clips(
+        "--events", speaker=options.speaker, words=options.words, negatives=options.negatives,
+        false_alarms=options.false_alarms, skip_broken=options.skip_broken,
+    )  # fmt: skip
+    options.check_out()
+    noises, texts = options.noises(), card_texts(options.card)
+    train_event_detector(
+        options.folder, events, options.out, noises, texts, options.model, options.seed, options.threads
+    )
+
+
+def _train_stream(options: _Options) -> None:
+    from audioconv.cli.train_stream import Sounds, check_negatives, train_detector
+
+    options.refuse_those_of_clips("--for stream")
+    options.check_out()
+    check_negatives(options.negatives)
+    texts = card_texts(options.card)
+    # all other words are background to a detector: the more it has heard, the fewer are told
+    data = options.data(balance_unknown=False)
+    sounds = Sounds.of(options.negatives, options.false_alarms, sorted(set(data.labels.tolist())))
+    data = options.checked(data)
+    train_detector(
+        data, options.out, sounds._replace(noises=options.noises()), texts, options.false_alarms_per_hour,
+        options.model, options.seed, options.threads,
+    )  # fmt: skip
+
+
+def _train_clips(options: _Options) -> None:
+    for given, name in ((options.negatives, "--negatives"), (options.false_alarms, "--false-alarms")):
         if given is not None:
             raise ArgumentError(f"{name} is for detectors; give --for stream, too")
     from dataclasses import replace
 
-    from audioconv.classify import KeywordClassifier
     from audioconv.nn import History
 
-    checkpoint, texts = _outputs(out, history, resume, force), card_texts(card)
-    keywords = words and words.split(",")
-    data = checked(load(folder, skip_broken, speaker=speaker, words=keywords), check, skip_broken, threads)
+    out = options.out
+    checkpoint, texts = _outputs(out, options.history, options.resume, options.force), card_texts(options.card)
+    data = options.checked(options.data())
     part, validation = data.part("train"), data.part("val")
-    if not resume:
+    if not options.resume:
         checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
+    classifier = _fitted(options, part, validation, checkpoint)
+    if classifier.interrupted_ and not classifier.history_:
+        say(f"interrupted before the first epoch was done; nothing is written to {out}")
+        raise typer.Exit(130)
+    classifier.split_ = {"speaker": options.speaker, "words": options.words, "seed": 0}
+    classifier.card_ = replace(classifier.card_, **texts)
+    classifier.save(out)
+    if not classifier.interrupted_:
+        checkpoint.unlink(missing_ok=True)
+    if options.history is not None:
+        History(cast("list[EpochRecord]", classifier.history_)).save(options.history)
+    _report(classifier, part, validation, out)
+
+
+def _fitted(options: _Options, part: "Dataset", validation: "Dataset", checkpoint: Path) -> "KeywordClassifier":
+    from audioconv.classify import KeywordClassifier
+
     classifier = KeywordClassifier(
-        model=cast("ModelName | None", model),  # refused by `fit` if it is none of them
-        epochs=epochs,
-        augment=augment,
-        background_noise=background_noises(noise, folder, skip_broken),
-        silence="silence" if silence else None,
-        class_weight="balanced" if balance else None,
-        threads=threads,
-        random_state=seed,
+        model=cast("ModelName | None", options.model),  # refused by `fit` if it is none of them
+        epochs=options.epochs,
+        augment=options.augment,
+        background_noise=options.noises(),
+        silence="silence" if options.silence else None,
+        class_weight="balanced" if options.balance else None,
+        threads=options.threads,
+        random_state=options.seed,
         verbose=1,
     )
-    with nullcontext() if skip_broken else hint_at_skipping():
+    with nullcontext() if options.skip_broken else hint_at_skipping():
         classifier.fit(
             part.files,
             part.labels,
             groups=part.groups,
             validation=(validation.files, validation.labels) if len(validation.files) else None,
             checkpoint=checkpoint,
-            sublabels=part.sublabels if adaptable else None,
+            sublabels=part.sublabels if options.adaptable else None,
         )
-    if classifier.interrupted_ and not classifier.history_:
-        say(f"interrupted before the first epoch was done; nothing is written to {out}")
-        raise typer.Exit(130)
-    classifier.split_ = {"speaker": speaker, "words": keywords, "seed": 0}
-    classifier.card_ = replace(classifier.card_, **texts)
-    classifier.save(out)
-    if not classifier.interrupted_:
-        checkpoint.unlink(missing_ok=True)
-    if history is not None:
-        History(cast("list[EpochRecord]", classifier.history_)).save(history)
-    _report(classifier, part, validation, out)
+    return classifier
 
 
 def _outputs(out: Path, history: Path | None, resume: bool, force: bool) -> Path:

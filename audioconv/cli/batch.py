@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,6 +78,7 @@ def work_on_many(
         Overwrite.
     """
     from audioconv.batch import map_files
+    from audioconv.io import display_path
 
     listed = _Listed(sources)
     found = map_files(
@@ -92,6 +93,8 @@ def work_on_many(
     )
     if not (found.done or found.skipped or found.failed):
         raise AudioFileError(f"{', '.join(sources)} holds no sound files; at least one is wanted")
+    for note in found.notes:
+        typer.echo(f"{display_path(note.source)}: {note.text}")
     for failure in found.failures[:_SHOWN]:
         name = os.fsencode(failure.source).decode("utf-8", "backslashreplace")
         say(f"failed: {failure.error if name in failure.error else f'{name}: {failure.error}'}")
@@ -217,11 +220,19 @@ def warn_of_clipped(target: Path, clipped: int) -> None:
         warnings.warn(f"{clipped} samples of {target} are beyond full scale and were clipped", AudioFileWarning, 2)
 
 
-def paths_of(sources: Iterable[str]) -> list[str]:
-    """The paths of files, and of the sound files in folders."""
-    from audioconv.io import sound_files
+def paths_of(sources: Sequence[str]) -> list[str]:
+    """The paths of files, of the sound files in folders, and of what patterns and lists of files name."""
+    from audioconv.batch.sources import source_files
 
     found: list[str] = []
-    for source in sources:
-        found += map(str, sound_files(source)) if os.path.isdir(source) else [source]
+    for source in _Listed(sources):
+        if not (os.path.isdir(source) or (glob.has_magic(source) and not os.path.lexists(source))):
+            found.append(source)
+            continue
+        for file in source_files(source):
+            if file.error is not None:
+                raise AudioFileError(file.error)
+            found.append(file.path if os.path.isabs(source) else os.path.relpath(file.path))
+    if not found:
+        raise AudioFileError(f"{', '.join(sources)} holds no sound files; at least one is wanted")
     return found

@@ -66,15 +66,14 @@ def write_report(
     out: Path,
     *,
     force: bool,
-) -> None:
-    """Write the page and its figures, and print where they are."""
+) -> tuple[Path, Path]:
+    """Write the page and its figures, and return where they are."""
     from audioconv.report import save_evaluation
 
     evaluation.model["file"] = model.name
     evaluation.data["folder"] = f"{folder}{'' if split is None else f', part {split}'}"
     evaluation.data["licences"] = _licences([folder, *negatives])
-    for written in save_evaluation(evaluation, out, title=f"{model.name}: can it be shipped?", overwrite=force):
-        typer.echo(str(written))
+    return save_evaluation(evaluation, out, title=f"{model.name}: can it be shipped?", overwrite=force)
 
 
 def _keywords(model: "KeywordClassifier | KeywordDetector") -> list[str]:

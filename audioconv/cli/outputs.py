@@ -25,7 +25,25 @@ Partial = Annotated[
 Format = Annotated[
     str | None, typer.Option(metavar="NAME", help="Format of OUT (wav, flac, ogg, opus, ...) whatever its suffix says.")
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an output file that exists.")]
+
+
+def print_json(found: object, indent: int | None = 2) -> None:
+    """Print figures as JSON; without `indent` on one line."""
+    from audioconv.io.plain_text import json_text
+
+    typer.echo(json_text(found, indent=indent))
+
+
+def detection_row(found: "Detection") -> dict[str, object]:
+    """A detection as JSON has it."""
+    return {
+        "start_s": round(found.start_s, 3),
+        "end_s": round(found.end_s, 3),
+        "label": found.label,
+        "score": round(float(found.score), 4),
+    }
 
 
 def check_output(path: Path, force: bool, error: type[OSError] = AudioFileError) -> Path:
@@ -75,6 +93,20 @@ def _advised(source: "PathOrFile") -> Iterator[None]:
         raise AudioFileError(text.replace("partial=True (--partial)", "--partial")) from error
 
 
+def binary_output() -> BinaryIO:
+    """Standard output, if it can take what is no text.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if sys.stdout is None:
+        raise ArgumentError("OUT is standard output, which is closed; send it to a file or a pipe")
+    if sys.stdout.isatty():
+        raise ArgumentError("OUT is standard output, which is a terminal; send it to a file or a pipe")
+    return sys.stdout.buffer
+
+
 def sound_target(
     name: str, force: bool, subtype: str | None, format: str | None
 ) -> "tuple[Path | BinaryIO, Subtype | None, FileFormat | None]":
@@ -82,11 +114,7 @@ def sound_target(
     from audioconv import io
 
     if name in OUTPUT:
-        if sys.stdout is None:
-            raise ArgumentError("OUT is standard output, which is closed; send it to a file or a pipe")
-        if sys.stdout.isatty():
-            raise ArgumentError("OUT is standard output, which is a terminal; send it to a file or a pipe")
-        target: Path | BinaryIO = sys.stdout.buffer
+        target: Path | BinaryIO = binary_output()
         format = format or "WAV"
     else:
         target = Path(name)
@@ -98,10 +126,10 @@ def sound_target(
 
 
 @contextmanager
-def event_table(path: Path | None) -> "Iterator[Callable[[Detection], object]]":
-    """A function that adds a row to the CSV file, or does nothing where none is wanted."""
+def event_table(path: Path | None, *, of_several: bool = False) -> "Iterator[Callable[[Detection, str], object]]":
+    """A function of a detection and its recording that adds a row to the CSV file, or does nothing without one."""
     if path is None:
-        yield lambda found: None
+        yield lambda found, recording: None
         return
     import csv
 
@@ -112,5 +140,10 @@ def event_table(path: Path | None) -> "Iterator[Callable[[Detection], object]]":
         open(part, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         write = csv.writer(file).writerow
-        write(("start_s", "end_s", "label", "score"))
-        yield lambda found: write((f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}"))
+        write(("recording", "start_s", "end_s", "label", "score")[not of_several :])
+
+        def add(found: "Detection", recording: str) -> None:
+            row = (recording, f"{found.start_s:.3f}", f"{found.end_s:.3f}", found.label, f"{found.score:.4f}")
+            write(row[not of_several :])
+
+        yield add

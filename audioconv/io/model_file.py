@@ -143,10 +143,16 @@ def _opened(path: Path, most_bytes: int) -> Iterator[BinaryIO]:
 
 def _header(path: Path, file: BinaryIO) -> tuple[dict[str, _Place], dict[str, Any]]:
     """Where arrays are, and the settings; the file is left where its arrays begin."""
-    start, size = file.read(LENGTH_BYTES), os.fstat(file.fileno()).st_size
+    start, size = file.read(LENGTH_BYTES + 1), os.fstat(file.fileno()).st_size
     length = _length(start)
-    if len(start) < LENGTH_BYTES or length > size - LENGTH_BYTES:
+    if len(start) < LENGTH_BYTES:
+        _refuse(path, f"it has {size} bytes")
+    if length > size - LENGTH_BYTES:
+        if start[LENGTH_BYTES:] not in (b"", b"{"):
+            raise ModelFileError(f"{path} is not a model file (safetensors, in which a header in JSON comes first); "
+                                 f"train one with audioconv train")  # fmt: skip
         _refuse(path, f"its header should have {length} bytes, and the file has {size}")
+    file.seek(LENGTH_BYTES)
     if length > MOST_HEADER_BYTES:
         _refuse(path, f"its header has {length} bytes; one of a model has at most {MOST_HEADER_BYTES}")
     described = _json(path, file.read(length), "header")

@@ -1,7 +1,11 @@
 """Text that came out of a file and goes to a terminal: what could steer one is refused."""
 
+import json
+import math
+import os
 import reprlib
 import unicodedata
+from typing import Any
 
 from audioconv.errors import ArgumentError
 
@@ -74,3 +78,38 @@ def printable(text: str, allowed: str = "") -> str:
 
 def _steers(character: str) -> bool:
     return unicodedata.category(character) in _STEERING or character in _REORDERING
+
+
+def json_text(value: Any, *, indent: int | None = None, ensure_ascii: bool = True) -> str:
+    """Figures as JSON has them: no NaN, no arrays, no numbers of NumPy, no paths.
+
+    Parameters
+    ----------
+    value : dict, list, or what they hold
+    indent : int, optional
+        Spaces a level; all of it is on one line without.
+    ensure_ascii : bool
+        As in `json.dumps`.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> json_text({"score": float("nan"), "labels": ("yes", "no")})
+    '{"score": null, "labels": ["yes", "no"]}'
+    """
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=ensure_ascii, allow_nan=False, default=str)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

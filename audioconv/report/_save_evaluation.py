@@ -1,14 +1,12 @@
 """The files of an evaluation: a page for people, and its figures for programs."""
 
-import json
-import math
 from pathlib import Path
-from typing import Any
 
 from audioconv import _typing
 from audioconv.detect.evaluation.results import Evaluation
 from audioconv.errors import AudioFileError
 from audioconv.io import atomic_write, display_path, writable_path
+from audioconv.io.plain_text import json_text
 from audioconv.report.evaluation_page import evaluation_page
 
 PAGE, FIGURES = "report.html", "report.json"
@@ -45,7 +43,7 @@ def save_evaluation(
     """
     page, figures = check_evaluation_folder(folder, overwrite=overwrite)
     report = evaluation_page(evaluation) if title is None else evaluation_page(evaluation, title)
-    text = json.dumps(_plain(evaluation.to_dict()), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json_text(evaluation.to_dict(), indent=1, ensure_ascii=False)
     page.parent.mkdir(exist_ok=True)
     with atomic_write(page) as page_part, atomic_write(figures) as figures_part:
         page_part.write_text(report.html(), encoding="utf-8")
@@ -73,16 +71,3 @@ def check_evaluation_folder(folder: _typing.Path, *, overwrite: bool) -> tuple[P
                 f"{display_path(path)} exists and is not overwritten; give another folder, or overwrite=True (--force)"
             )
     return place / PAGE, place / FIGURES
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has: no NaN, no arrays, no numbers of NumPy."""
-    if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -260,7 +260,7 @@ def test_ctrl_c_keeps_the_best_weights(monkeypatch):
         (lambda data: data[:-1000], "cut short or not a model"),
         (lambda data: data[:5], "cut short or not a model"),
         (lambda data: b"", "cut short or not a model"),
-        (lambda data: b"RIFF" + data, "cut short or not a model"),
+        (lambda data: b"RIFF" + data, "not a model file"),
     ],
 )
 def test_a_damaged_model_file_is_refused(trained, tmp_path, damage, message):

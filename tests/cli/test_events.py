@@ -53,6 +53,22 @@ def test_events_are_shown_and_written(files, tmp_path):
     assert "exists and is not overwritten" in refused(*again)
 
 
+def test_several_recordings(files, tmp_path):
+    samples, rate = ac.read(files / "yard.wav")
+    for name in ("a", "b"):
+        ac.write(tmp_path / f"{name}.wav", samples, rate)
+    model = ("--model", files / "sounds.safetensors", "--threshold", 0.2)
+    alone = json.loads(events(files, "--json").stdout)
+    done = run("events", tmp_path, *model, "--json", "--csv", tmp_path / "e.csv")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert [report["file"] for report in found] == [str(tmp_path / "a.wav"), str(tmp_path / "b.wav")]
+    assert [report["events"] for report in found] == [alone["events"]] * 2
+    rows = list(csv.DictReader((tmp_path / "e.csv").open()))
+    assert [row["recording"] for row in rows] == [report["file"] for report in found for _ in report["events"]]
+    assert "are of one recording, and 2 are given" in refused("events", tmp_path, *model, "--labels", tmp_path / "l")
+
+
 def test_events_as_json(files):
     found = json.loads(events(files, "--json").stdout)
     assert found["duration_s"] == 3.0
