@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audioconv._typing import Array, ArrayLike
 from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels.realtime._biquad import BIQUAD, MEMORY_SIZE, biquad
 from audioconv.kernels.realtime.chain import SUB_BLOCK
-from audioconv.stream.biquad_design import A0, A1, A2, B0, B1, B2, COLUMNS, Kind, section
+from audioconv.stream.biquad_design import A0, A1, A2, B0, B1, B2, COLUMNS, Kind, frequency_response, section
 from audioconv.stream.processor import Processor, counter
 from audioconv.stream.smoothed import SmoothedParameter
 from audioconv.stream.steps import Entry, compiled
@@ -117,6 +118,34 @@ class Biquad(Processor):
         sample_rate = hertz(sample_rate)
         sos = [section(kind, sample_rate, frequency_hz, q, gain_db)]
         return cls(sos, channels=channels, sample_rate=sample_rate)
+
+    def frequency_response(self, frequency_hz: ArrayLike) -> NDArray[np.complex128]:
+        """The response of the sections, as they were set.
+
+        Parameters
+        ----------
+        frequency_hz : float array
+
+        Returns
+        -------
+        response : complex128 array, shape of frequency_hz
+            Its magnitude is the gain, its angle the phase.
+
+        Raises
+        ------
+        ArgumentError
+            Above half of the sample rate, and if the sample rate is not known.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> half = abs(Biquad.design("lowpass", 48000, 1000.0).frequency_response([0.0, 1000.0])) ** 2
+        >>> half.round(3).tolist()
+        [1.0, 0.5]
+        """
+        if self.rate_in is None:
+            raise ArgumentError("the sample rate is not known: make the Biquad with sample_rate=")
+        return frequency_response(self._sos, self.rate_in, frequency_hz)
 
     def _reset(self) -> None:
         self._memory.fill(0)

@@ -7,6 +7,10 @@ from collections.abc import Callable
 from math import cos, pi, sin, sqrt
 from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import choice, number
 from audioconv.errors import ArgumentError
 from audioconv.stream.values import factor
@@ -61,3 +65,16 @@ _SHAPES: dict[Kind, _Design] = {
     "lowshelf": _shelf(1),
     "highshelf": _shelf(-1),
 }
+
+
+def frequency_response(sos: Array, sample_rate: float, frequency_hz: ArrayLike) -> NDArray[np.complex128]:
+    """The response of sections one after the other, at each frequency; see `Biquad.frequency_response`."""
+    hz = np.asarray(frequency_hz)
+    if hz.dtype.kind not in "iuf" or not (np.abs(hz) <= sample_rate / 2).all():
+        raise ArgumentError(f"frequency_hz must be numbers up to half of the sample rate {sample_rate}, not "
+                            f"{frequency_hz!r:.60}")  # fmt: skip
+    delay = np.exp(-2j * np.pi * hz[..., None] / sample_rate)  # z^-1, a column for each section
+    above = sos[:, B0] + delay * (sos[:, B1] + delay * sos[:, B2])
+    below = sos[:, A0] + delay * (sos[:, A1] + delay * sos[:, A2])
+    response: NDArray[np.complex128] = (above / below).prod(axis=-1)
+    return response

@@ -21,7 +21,7 @@ from audioconv.io.paths import PathOrFile
 from audioconv.stage import SkipFirst, Stage, for_channels
 from audioconv.stream.chain import Chain
 from audioconv.stream.fir import Fir
-from audioconv.stream.loudness import LoudnessMeter
+from audioconv.stream.loudness import SHORTEST_S, LoudnessMeter
 
 _READ_BACK = 1 << 18  # samples read back at a time from the temporary file
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -140,7 +140,8 @@ def process_file(
         metadata = io.read_metadata(source, about)
         meter = None
         if level.loudness_lufs is not None:
-            meter = LoudnessMeter(rate_out, channels, metadata.channel_mask if channels == about.channels else None)
+            mask = metadata.channel_mask if channels == about.channels else None
+            meter = LoudnessMeter(rate_out, channels=channels, channel_mask=mask)
         stage.reset()
         blocks = _counted(io.blocks(source, block_size, partial=partial), about.frames, progress)
         results = io.resample_blocks(map(SkipFirst(stage.latency), _through(stage, blocks)), rate, rate_out)
@@ -257,7 +258,10 @@ class _Level(NamedTuple):
             return float(peak / 10 ** (self.peak_db / 20)) if peak else 1.0
         divisor = 1.0
         if meter is not None and self.loudness_lufs is not None:
-            measured = meter.integrated_lufs()
+            if meter.measured_s < SHORTEST_S:
+                raise ArgumentError(f"loudness is measured over {SHORTEST_S} s at least, and there are "
+                                    f"{meter.measured_s:.3f} s; use the peak instead")  # fmt: skip
+            measured = meter.integrated_lufs
             divisor = 1.0 if measured == -math.inf else float(10 ** ((measured - self.loudness_lufs) / 20))
         return max(divisor, peak) if self.normalize else divisor
 
@@ -282,7 +286,7 @@ def _levelled(blocks: Iterable[Any], target: Any, channels: int, level: _Level,
             block = np.asarray(block, np.float32)
             peak = max(peak, float(np.abs(block).max(initial=0)))
             if meter is not None:
-                meter.add(block)
+                meter.process(block)
             try:
                 block.tofile(temporary)
             except OSError as error:

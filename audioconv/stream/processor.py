@@ -13,6 +13,8 @@ from audioconv.kernels.realtime.nonfinite import COUNTER
 from audioconv.stage import Guard, GuardedStage, checked_block, described, sample_shapes
 from audioconv.stream.steps import Entry, Table, table_of
 
+_WHOLE_BLOCK = 65536  # samples of a whole signal that go through a chain at a time, while they are in the cache
+
 
 class Processor(GuardedStage):
     """Base of stages that take float32 blocks (samples,) or (samples, channels) and give as many samples.
@@ -115,6 +117,33 @@ class Processor(GuardedStage):
             return self._process(block, out)
         finally:
             lock.release()
+
+    def __call__(self, x: ArrayLike) -> FloatArray:
+        """Return the result for a whole signal: with its tail, without the latency.
+
+        The signal so far is forgotten, before and afterwards.
+
+        Parameters
+        ----------
+        x : float array, shape (samples,) with one channel, or (samples, channels)
+            Of the stage's dtype.
+
+        Returns
+        -------
+        y : array, shape like that of the blocks of `process`
+
+        Raises
+        ------
+        ShapeError, DtypeError, BusyError
+            The stage stays as it was.
+        """
+        signal = checked_block(x, self._dtype, self._shapes, stage=self, name="x")
+        size = min(_WHOLE_BLOCK, self._max_block or _WHOLE_BLOCK)
+        with self._guard:
+            self._reset()
+            blocks = [self._process(signal[at : at + size]) for at in range(0, len(signal) or 1, size)]
+            whole: FloatArray = np.concatenate([*blocks, self._flush()])[self.latency :]
+        return whole
 
     def _process(self, block: ArrayLike, out: FloatArray | None = None) -> FloatArray:
         samples: Any = block

@@ -32,6 +32,12 @@ def factor(value_db: float, name: str, silence: bool = False) -> float:
     return float(10 ** (float(value_db) / 20))
 
 
+def smoothing_coefficient(time_ms: float, sample_rate: float) -> float:
+    """Return what of a difference is left after one sample, with this time constant; 0 for none."""
+    samples = time_ms * sample_rate / 1000
+    return float(np.exp(-1 / samples)) if samples else 0.0
+
+
 def finite_table(values: Any, name: str) -> Array:
     """Return a copy of numbers, in rows, as a float64 array, or raise an error that says why."""
     try:

@@ -26,7 +26,7 @@ SECTION_SIZE, MEMORY_SIZE = SECTION.row_size, SECTION_MEMORY.row_size
 
 
 @part
-def _section(work, frames, coefficients, at, z, z_at):
+def run_section(work, frames, coefficients, at, z, z_at):
     """One second-order section on `work`, in place.
 
     Direct form II transposed, z1' = b1 v - a1 y + z2 and z2' = b2 v - a2 y, with y = b0 v + z1 put in: so a sample
@@ -50,7 +50,7 @@ def _section(work, frames, coefficients, at, z, z_at):
 def _moving_section(work, count, current, aim, at, z, z_at, first, frames):
     """The same with coefficients interpolated over `frames` frames, of which `first` are done.
 
-    z holds the state of `_section`: z1, and what z2 is computed from with the coefficients of the frame before.
+    z holds the state of `run_section`: z1, and what z2 is computed from with the coefficients of the frame before.
     """
     z1, before = z[z_at + SECTION_MEMORY.z1], z[z_at + SECTION_MEMORY.z1_before]
     v = z[z_at + SECTION_MEMORY.x_before]
@@ -80,7 +80,7 @@ def _sections(work, count, current, aim, moving, z, first, frames):
         if moving:
             _moving_section(work, count, current, aim, SECTION_SIZE * section, z, MEMORY_SIZE * section, first, frames)
         else:
-            _section(work, count, aim, SECTION_SIZE * section, z, MEMORY_SIZE * section)
+            run_section(work, count, aim, SECTION_SIZE * section, z, MEMORY_SIZE * section)
         z1 = z[MEMORY_SIZE * section + SECTION_MEMORY.z1]
         finite &= z1 - z1 == 0
     for t in range(count):
