@@ -37,7 +37,7 @@ def compressor(x, settings):
 
 
 def noise_gate(x, threshold, lower, closed_gain, attack, release, hold):
-    """A gate with hysteresis that stays open for `hold` frames; thresholds and gain as factors, times as coefficients."""
+    """A gate with hysteresis that is held for `hold` frames; thresholds and gain as factors, times as coefficients."""
     y, gain, is_open, below = np.empty(x.shape), closed_gain, False, 0
     for t, frame in enumerate(x.astype(float)):
         peak = np.abs(frame).max()
@@ -51,15 +51,11 @@ def noise_gate(x, threshold, lower, closed_gain, attack, release, hold):
 
 
 def delay(x, samples, feedback, mix):
-    """An echo over all that came before; three arrays, a number for each frame, and `samples` may change in one block."""
-    y, line = np.empty(x.shape), np.zeros((len(x) + int(max(samples)) + 1, x.shape[1]))
+    """An echo over all that came before; arrays with a number for each frame."""
+    y, line = np.empty(x.shape), np.zeros((len(x) + int(max(samples, default=0)) + 1, x.shape[1]))
     start = len(line) - len(x)
     for t, frame in enumerate(x.astype(float)):
-        whole = int(samples[t])
-        part = samples[t] - whole
-        late = line[start + t - whole]
-        if part:  # on the way: a cross-fade between the first and the last of the delays
-            late = (1 - part) * line[start + t - int(samples[0])] + part * line[start + t - int(samples[-1])]
+        late = line[start + t - int(samples[t])]
         line[start + t] = frame + feedback[t] * late
         y[t] = (1 - mix[t]) * frame + mix[t] * late
     return y

@@ -2,7 +2,7 @@
 
 from audioconv.enhance.neural_denoise import REDUCTION_DB, NeuralDenoise
 from audioconv.enhance.spectral_gate import Denoise
-from audioconv.stream.chain_file import Place
+from audioconv.stream.chain_types import Place
 
 
 def denoise(place: Place, threshold_db: float = 4.0, reduction_db: float = 30.0, memory_s: float = 1.5) -> Denoise:

@@ -1,6 +1,5 @@
 """An echo: a delay line with feedback."""
 
-from collections.abc import Sequence
 from functools import partial
 from math import ceil, log
 from typing import Any
@@ -75,8 +74,11 @@ class Delay(SmoothedProcessor):
         self.rate_in = self.rate_out = self._rate = hertz(sample_rate)
         longest = max(number(delay_s, "delay_s", above=0), _MAX_DELAY_S) if max_delay_s is None else max_delay_s
         self._max_delay_s = number(longest, "max_delay_s", above=0)
-        self._checks = {"delay_s": partial(number, above=0, most=self._max_delay_s),
-                        "feedback": partial(number, least=-0.99, most=0.99), "mix": partial(number, least=0, most=1)}
+        self._checks = {
+            "delay_s": partial(number, above=0, most=self._max_delay_s),
+            "feedback": partial(number, least=-0.99, most=0.99),
+            "mix": partial(number, least=0, most=1),
+        }
         super().__init__(channels, delay_s=delay_s, feedback=feedback, mix=mix)
         self._frames = self._samples(self._max_delay_s)
         self._line = np.zeros(self._frames * self.channels, np.float32)
@@ -92,7 +94,7 @@ class Delay(SmoothedProcessor):
     def _samples(self, seconds: float) -> int:
         return max(1, round(seconds * self._rate))
 
-    def _numbers(self, values: dict[str, float]) -> Sequence[float]:
+    def _numbers(self, values: dict[str, float]) -> Any:
         delay = float(self._samples(values["delay_s"]))
         return DELAY_SETTINGS.pack(delay=delay, feedback=values["feedback"], mix=values["mix"])
 

@@ -1,6 +1,5 @@
 """A compressor and a noise gate: the gain follows the level."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -131,7 +130,7 @@ class Compressor(_Dynamics):
         """By how many dB the latest frame was made softer; may be read while a sound card plays."""
         return float(self._memory[REDUCTION.smoothed])
 
-    def _numbers(self, values: dict[str, float]) -> Sequence[float]:
+    def _numbers(self, values: dict[str, float]) -> Any:
         return COMPRESSOR.pack(
             threshold_db=values["threshold_db"], slope=1 - 1 / values["ratio"], knee_db=values["knee_db"],
             makeup_db=values["makeup_db"], attack=self._coefficient(values["attack_ms"]),
@@ -212,7 +211,7 @@ class NoiseGate(_Dynamics):
         """Whether the gate is open; may be read while a sound card plays."""
         return bool(self._memory[GATE_MEMORY.is_open])
 
-    def _numbers(self, values: dict[str, float]) -> Sequence[float]:
+    def _numbers(self, values: dict[str, float]) -> Any:
         assert self.rate_in is not None
         opens, down = factor(values["threshold_db"], "threshold_db"), -values["hysteresis_db"]
         return NOISE_GATE.pack(

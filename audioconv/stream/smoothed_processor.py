@@ -1,6 +1,6 @@
 """The base of stages with several smoothed parameters, which change together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from audioconv.stream.processor import Processor
@@ -21,7 +21,7 @@ class SmoothedProcessor(Processor):
         self._values = {name: self._checks[name](value, name) for name, value in values.items()}
         self._smoothed = SmoothedParameter(self._numbers(self._values))
 
-    def _numbers(self, values: dict[str, float]) -> Sequence[float]:
+    def _numbers(self, values: dict[str, float]) -> Any:
         """What the step interpolates, a row of its layout."""
         raise NotImplementedError
 
@@ -43,4 +43,3 @@ def setting(name: str, doc: str) -> Any:
         self._set(name, value)
 
     return property(get, put, doc=doc)
-

@@ -351,7 +351,7 @@ def test_peak_and_loudness(tmp_path):
     assert_close(ac.read(out).samples, x / np.abs(x).max() * 10 ** (-6 / 20), 1e-5)
     result = run("filter", source, out, "--loudness", -40, "--force")
     assert "made softer by " in result.stdout
-    assert abs(pyloudnorm.Meter(RATE).integrated_loudness(ac.read(out, dtype="float64").samples) + 40) < 0.01
+    assert abs(pyloudnorm.Meter(RATE, "DeMan").integrated_loudness(ac.read(out, dtype="float64").samples) + 40) < 0.01
     result = run("filter", source, out, "--loudness", 0, "--subtype", "PCM_16", "--force")
     assert "--loudness -" in result.stderr
     result = run("filter", source, out, "--loudness", 0, "--subtype", "PCM_16", "--normalize", "--force")

@@ -74,7 +74,7 @@ def test_a_gate_is_that_of_loops_at_any_cut(
 
 @pytest.mark.parametrize("above_db", [-10, 0, 12])
 def test_levels_in_and_out_are_those_of_the_curve(above_db):
-    """A tone that has lasted: above the threshold each `ratio` dB give one; in the middle of the knee an eighth less."""
+    """Above the threshold each `ratio` dB give one; in the middle of the knee it is an eighth of its width less."""
     stage = ac.Compressor(-30.0, 4.0, sample_rate=RATE, attack_ms=0, release_ms=0, knee_db=8.0)
     y = stage(np.full(9, 10 ** ((above_db - 30) / 20), "float32"))
     wanted = {-10: -40.0, 0: -30 - 0.75 * 4**2 / 16, 12: -30 + 12 / 4}[above_db]

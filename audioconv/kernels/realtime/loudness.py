@@ -13,13 +13,16 @@ from audioconv.kernels.realtime._biquad import MEMORY_SIZE, SECTION_SIZE, run_se
 from audioconv.kernels.realtime.atomics import add_atomic
 from audioconv.kernels.realtime.chain import SUB_BLOCK
 from audioconv.kernels.realtime.nonfinite import COUNTER, replace_nonfinite
+from audioconv.kernels.realtime.smoothed import copy_numbers
 from audioconv.kernels.simd.pointers import carray, doubles_at, integers_at
 
 # Addresses: weighting, a `SECTION` for each of its sections; memory of these, for each channel; channel_weights; work,
 # see below; interpolator, PHASES filters; past, the last samples of each channel; steps, a ring buffer of energies;
 # sums, a `SUMS`; momentary and short_term, histograms; progress, a `PROGRESS`; the counter
-LOUDNESS = layout("LOUDNESS", "channels", "sample_rate", "weighting", "memory", "channel_weights", "work",
-                  "interpolator", "past", "steps", "sums", "momentary", "short_term", "progress", "nonfinite")  # fmt: skip
+LOUDNESS = layout(
+    "LOUDNESS", "channels", "sample_rate", "weighting", "memory", "channel_weights", "work", "interpolator", "past",
+    "steps", "sums", "momentary", "short_term", "progress", "nonfinite",
+)  # fmt: skip
 SUMS = layout("SUMS", "energy", "true_peak")  # of the step that is not complete; largest magnitude so far
 PROGRESS = layout("PROGRESS", "frames", "steps", "ended")  # that have come; that are complete; whether the signal ended
 # work: the past of a channel and its samples, frame by frame, the power of all channels, one phase of the interpolation
@@ -87,8 +90,9 @@ def _complete_step(state, energy, steps, progress):
 
 
 @part
-def _begin_again(state, memory, past, steps, sums, progress, nonfinite):
+def _begin_again(state, past, steps, sums, progress, nonfinite):
     """Forget the signal before."""
+    memory = doubles_at(state, LOUDNESS.memory, 0, _MEMORY_SIZE * state[LOUDNESS.channels], state)
     momentary = doubles_at(state, LOUDNESS.momentary, 0, 2 * BINS, state)
     short_term = doubles_at(state, LOUDNESS.short_term, 0, 2 * BINS, state)
     for array in (memory, past, steps, sums, momentary, short_term):
@@ -99,50 +103,59 @@ def _begin_again(state, memory, past, steps, sums, progress, nonfinite):
     nonfinite[COUNTER.value] = 0
 
 
+@part
+def _channel_power(state, signal, count, channel, power, sums):
+    """Add the weighted power of a channel, whose samples are in `signal` after its past, and note its peak."""
+    weighting = doubles_at(state, LOUDNESS.weighting, 0, SECTIONS * SECTION_SIZE, state)
+    memory = doubles_at(state, LOUDNESS.memory, _MEMORY_SIZE * channel, _MEMORY_SIZE, state)
+    weight = doubles_at(state, LOUDNESS.channel_weights, 0, state[LOUDNESS.channels], state)
+    phase_work = doubles_at(state, LOUDNESS.work, PAST + 2 * SUB_BLOCK, SUB_BLOCK, state)
+    interpolator = doubles_at(state, LOUDNESS.interpolator, 0, PHASES * TAPS, state)
+    here = signal[PAST:]
+    sums[SUMS.true_peak] = _interpolated_peak(signal, count, interpolator, phase_work, sums[SUMS.true_peak])
+    for section in range(SECTIONS):
+        run_section(here, count, weighting, section * SECTION_SIZE, memory, section * MEMORY_SIZE)
+    for t in range(count):
+        power[t] += weight[channel] * here[t] * here[t]
+
+
+@part
+def _add_power(state, power, count, steps, sums, progress):
+    """Sum the power up, frame by frame, and complete the steps that end here."""
+    for t in range(count):
+        sums[SUMS.energy] += power[t]
+        progress[PROGRESS.frames] += 1
+        end = (progress[PROGRESS.steps] + 1) * state[LOUDNESS.sample_rate] // STEPS_A_SECOND
+        if progress[PROGRESS.frames] == end:
+            _complete_step(state, sums[SUMS.energy], steps, progress)
+            sums[SUMS.energy] = 0.0
+
+
 @stage_step
 def loudness_meter(state, x, y, frames):
     """Pass the input through, and measure it."""
-    channels, rate = state[LOUDNESS.channels], state[LOUDNESS.sample_rate]
-    weighting = doubles_at(state, LOUDNESS.weighting, 0, SECTIONS * SECTION_SIZE, state)
-    memory = doubles_at(state, LOUDNESS.memory, 0, _MEMORY_SIZE * channels, state)
-    channel_weights = doubles_at(state, LOUDNESS.channel_weights, 0, channels, state)
+    channels = state[LOUDNESS.channels]
     signal = doubles_at(state, LOUDNESS.work, 0, PAST + SUB_BLOCK, state)
     power = doubles_at(state, LOUDNESS.work, PAST + SUB_BLOCK, SUB_BLOCK, state)
-    phase_work = doubles_at(state, LOUDNESS.work, PAST + 2 * SUB_BLOCK, SUB_BLOCK, state)
-    interpolator = doubles_at(state, LOUDNESS.interpolator, 0, PHASES * TAPS, state)
     past = doubles_at(state, LOUDNESS.past, 0, PAST * channels, state)
-    steps, sums = (
-        doubles_at(state, LOUDNESS.steps, 0, RING, state), doubles_at(state, LOUDNESS.sums, 0, SUMS_SIZE, state)
-    )  # fmt: skip
+    steps = doubles_at(state, LOUDNESS.steps, 0, RING, state)
+    sums = doubles_at(state, LOUDNESS.sums, 0, SUMS_SIZE, state)
     progress = integers_at(state, LOUDNESS.progress, 0, PROGRESS_SIZE, state)
     nonfinite = integers_at(state, LOUDNESS.nonfinite, 0, 1, state)
     source, target = carray(x, frames * channels), carray(y, frames * channels)
     if frames and progress[PROGRESS.ended]:
-        _begin_again(state, memory, past, steps, sums, progress, nonfinite)
+        _begin_again(state, past, steps, sums, progress, nonfinite)
     for first in range(0, frames, SUB_BLOCK):
         count = min(SUB_BLOCK, frames - first)
         for t in range(count):
             power[t] = 0.0
         for c in range(channels):
-            here, before = signal[PAST:], past[c * PAST : (c + 1) * PAST]
-            for i in range(PAST):
-                signal[i] = before[i]
-            nonfinite[COUNTER.value] += replace_nonfinite(source, first * channels + c, channels, here, count)
+            before = past[c * PAST : (c + 1) * PAST]
+            copy_numbers(signal, before)
+            nonfinite[COUNTER.value] += replace_nonfinite(source, first * channels + c, channels, signal[PAST:], count)
             for i in range(PAST):
                 before[i] = signal[count + i]
-            sums[SUMS.true_peak] = _interpolated_peak(signal, count, interpolator, phase_work, sums[SUMS.true_peak])
-            for section in range(SECTIONS):
-                run_section(
-                    here, count, weighting, section * SECTION_SIZE, memory,
-                    c * _MEMORY_SIZE + section * MEMORY_SIZE,
-                )  # fmt: skip
-            for t in range(count):
-                power[t] += channel_weights[c] * here[t] * here[t]
-        for t in range(count):
-            sums[SUMS.energy] += power[t]
-            progress[PROGRESS.frames] += 1
-            if progress[PROGRESS.frames] == (progress[PROGRESS.steps] + 1) * rate // STEPS_A_SECOND:
-                _complete_step(state, sums[SUMS.energy], steps, progress)
-                sums[SUMS.energy] = 0.0
+            _channel_power(state, signal, count, c, power, sums)
+        _add_power(state, power, count, steps, sums, progress)
         for i in range(first * channels, (first + count) * channels):
             target[i] = source[i]
