@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 import audioconv as ac
 from audioconv.kernels._jit import JIT_ENABLED
-from tests import jack
+from audioconv.stream.chain_file import stage_types
+from audioconv.stream.processor import Processor
+from tests import jack, surface
 from tests.command import refused, run
 from tests.compare import assert_close
 
@@ -45,7 +48,7 @@ def chains(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_its_chains_in_files_serve_mono_and_stereo(chains, channels, tmp_path):
-    anywhere, denoising, for_files = chains
+    anywhere, _, denoising, for_files = chains
     stages = ac.read_chain(denoising, 16000, channels=channels).stages
     assert [type(stage).__name__ for stage in stages] == ["NeuralDenoise", "Denoise"]
     chain = ac.read_chain(anywhere, 48000, channels=channels)
@@ -65,6 +68,37 @@ def test_its_chains_in_files_serve_mono_and_stereo(chains, channels, tmp_path):
     assert_close(clip.samples, run_limited(resampled), 1e-5)
 
 
+def test_its_voice_is_what_the_stages_make_of_it(chains, tmp_path):
+    chain, rate = ac.read_chain(chains[1], 48000, channels=2), 48000
+    kinds = ["NoiseGate", "ParametricEq", "Compressor", "DryWet", "LoudnessMeter"]
+    assert [type(stage).__name__ for stage in chain.stages] == kinds
+    eq = ac.ParametricEq.from_preset("speech", sample_rate=rate, channels=2)
+    bands = eq.bands | {"air": ac.EqBand("highshelf", 3500, gain_db=2)}
+    bands["presence"] = ac.EqBand("peak", 3000, 0.8, 4)
+    echo = ac.Chain([ac.Delay(0.25, 0.4, 1.0, sample_rate=rate, channels=2),
+                     ac.Biquad.design("lowpass", rate, 3000, channels=2)])  # fmt: skip
+    by_hand = ac.Chain([
+        ac.NoiseGate(-55, sample_rate=rate, channels=2), ac.ParametricEq(bands, sample_rate=rate, channels=2),
+        ac.Compressor(-24, 3, sample_rate=rate, makeup_db=4, channels=2), ac.DryWet(echo, 0.3),
+    ])  # fmt: skip
+    x = 0.1 * np.random.default_rng(0).standard_normal((rate, 2)).astype("float32")
+    assert np.array_equal(chain(x), by_hand(x))
+    ac.write(tmp_path / "in.wav", x, rate, subtype="FLOAT")
+    told = run("filter", tmp_path / "in.wav", tmp_path / "out.wav", "--chain", chains[1])
+    assert f"{chain.stages[-1].integrated_lufs:.1f} LUFS" in told.stdout
+    assert_close(ac.read(tmp_path / "out.wav").samples, by_hand(x), 2e-6)
+
+
+def test_tables_of_stages_are_made_of_the_classes():
+    made = runpy.run_path(str(ROOT / "docs" / "develop" / "chain_tables.py"))
+    assert made["with_tables"](PAGE.read_text()) == PAGE.read_text(), "run python docs/develop/chain_tables.py"
+    stages = {public.object for public in surface.top_level() if public.kind == "class"}
+    stages = {cls for cls in stages if issubclass(cls, (Processor, ac.Resample))}
+    typed = {kind.__annotations__["return"] for kind in stage_types().values()}
+    assert len(stages) > 15
+    assert stages - typed == {ac.JitStage}, "a stage without a type in files"
+
+
 def run_limited(x):
     limiter = ac.Limiter(sample_rate=44100, channels=x.ndim)
     return np.concatenate([limiter.process(x), limiter.flush()])[limiter.latency :]
@@ -74,13 +108,16 @@ def run_limited(x):
 @pytest.mark.skipif(not JIT_ENABLED, reason="a C callback needs compiled code")
 @pytest.mark.skipif(jack.missing() is not None, reason=str(jack.missing()))
 def test_its_chain_in_a_file_plays_live(chains):
-    anywhere, _, for_files = chains
+    anywhere, voice, _, for_files = chains
     with jack.server():
         for channels in (1, 2):
             played = run("live", "--chain", anywhere, "--channels", channels, "--seconds", 0.2)
             assert played.exit_code == 0, played.output
             assert f"48000 Hz, {channels} channel(s) in, 2 out, blocks of 64" in played.stderr
             assert float(played.stdout.split()[0]) > 0.05
+        played = run("live", "--chain", voice, "--seconds", 0.2)
+        assert played.exit_code == 0, played.output
+        assert "LUFS" in played.stdout
         assert "changes the sample rate to 44100 Hz, which a sound card cannot" in refused("live", "--chain", for_files)
 
 

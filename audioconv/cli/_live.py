@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audioconv.cli.messages import detection_line, level_bar, say
+from audioconv.cli.messages import detection_line, level_bar, loudness_texts, say
 from audioconv.cli.outputs import print_json
 from audioconv.errors import ArgumentError, AudioFileError
 
@@ -73,16 +73,19 @@ def live(
     cards = () if device is None else tuple(named(part) for part in device.split(","))
     card: Any = None if not cards else cards[0] if len(cards) == 1 else cards
     sample_rate = rate or default_sample_rate(card)
-    words = _monitor(model, sample_rate, channels) if listen else None
-    stage, mapping = _stage(chain, ir, gain or 0.0, sample_rate, channels, [] if words is None else [words])
+    first = [_monitor(model, sample_rate, channels)] if listen else []
+    stage, mapping = _stage(chain, ir, gain or 0.0, sample_rate, channels, first)
+    words = _detectors(stage)
     with live(stage, block, sample_rate=sample_rate, device=card) as playing:
         delay_ms = 1000 * sum(playing.latency_s)
         say(f"{playing.sample_rate:g} Hz, {playing.input_channels} channel(s) in, {playing.output_channels} out, "
             f"blocks of {block}, {delay_ms:.1f} ms from input to output{mapping}; Ctrl-C ends it")  # fmt: skip
         with suppress(KeyboardInterrupt):  # the usual end
-            _show(playing, seconds, words, meter)
+            _show(playing, stage, seconds, words, meter)
         done = playing.statistics
     _print_words(words)
+    for text in loudness_texts(stage):
+        typer.echo(text)
     typer.echo(f"{done.frames / playing.sample_rate:.1f} s in {done.blocks} blocks; dropouts {done.dropouts}, "
                f"late blocks {done.late_blocks}, load {100 * done.load_mean:.1f} % (longest block "
                f"{100 * done.load_worst:.0f} %)")  # fmt: skip
@@ -125,7 +128,12 @@ def _stage(
     return Chain([*stages, Gain(gain, channels=stages[-1].out_channels if stages else channels)]), mapping
 
 
-def _show(playing: "Live", seconds: float | None, words: "DetectorMonitor | None", meter: bool) -> None:
+def _detectors(stage: "Chain") -> "list[DetectorMonitor]":
+    """The stages that hear words."""
+    return [each for each in stage.stages if hasattr(each, "detections")]
+
+
+def _show(playing: "Live", stage: "Chain", seconds: float | None, words: "list[DetectorMonitor]", meter: bool) -> None:
     """Words as they are told, and meters if they are wanted, until the end, ten times a second."""
     import time
 
@@ -138,23 +146,32 @@ def _show(playing: "Live", seconds: float | None, words: "DetectorMonitor | None
         while playing.active and (left := end - time.monotonic()) > 0:
             _print_words(words)
             if screen is not None:
-                screen.update(_meters(playing), refresh=True)
+                screen.update(_meters(playing, stage), refresh=True)
             time.sleep(min(0.1, left))
 
 
-def _print_words(words: "DetectorMonitor | None") -> None:
-    for found in words.detections() if words is not None else ():
-        typer.echo(detection_line(found))
+def _print_words(words: "list[DetectorMonitor]") -> None:
+    for monitor in words:
+        for found in monitor.detections():
+            typer.echo(detection_line(found))
 
 
-def _meters(playing: "Live") -> "Table":
+def _meters(playing: "Live", stage: "Chain") -> "Table":
     from rich.table import Table
+
+    from audioconv.stream import Compressor, LoudnessMeter
 
     done = playing.statistics
     table = Table.grid(padding=(0, 2))
     for name, level_db in zip(("in", "out"), playing.take_peaks_db(), strict=True):
         level = f"{level_db:6.1f} dB" if level_db > -200 else "  silent"
         table.add_row(name, level_bar(level_db), level, "clips" if level_db > 0 else "")
+    for each in stage.stages:
+        if isinstance(each, LoudnessMeter):
+            table.add_row("loud", f"{each.momentary_lufs:.1f} LUFS, 3 s {each.short_term_lufs:.1f}, "
+                          f"all {each.integrated_lufs:.1f}, true peak {each.true_peak_db:.1f} dBTP")  # fmt: skip
+        if isinstance(each, Compressor):
+            table.add_row("less", f"{each.gain_reduction_db:.1f} dB")
     table.add_row("load", f"{100 * done.load_mean:.1f} %, longest block {100 * done.load_worst:.0f} %")
     table.add_row("lost", f"{done.dropouts} dropouts, {done.late_blocks} late blocks of {done.blocks}")
     return table

@@ -153,3 +153,15 @@ def say_written(target: "PathOrFile", done: "Processed", more: Sequence[str] = (
     about = io.info(target)
     parts = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz"]
     typer.echo(f"{io.display_path(target)}: {', '.join([*parts, about.subtype, *more])}")
+
+
+def loudness_texts(stage: Any) -> list[str]:
+    """What the loudness meters of a stage or a chain have measured."""
+    from audioconv.stream import LoudnessMeter
+
+    return [
+        f"{meter.integrated_lufs:.1f} LUFS, range {meter.loudness_range_lu:.1f} LU, "
+        f"true peak {meter.true_peak_db:.1f} dBTP"
+        for meter in getattr(stage, "stages", [stage])
+        if isinstance(meter, LoudnessMeter)
+    ]

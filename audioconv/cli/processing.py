@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from audioconv.cli.batch import Settings, SoundSuffix, are_many, warn_of_clipped, work_on_many
-from audioconv.cli.messages import say, say_written, speed_bar, warn_clipped
+from audioconv.cli.messages import loudness_texts, say, say_written, speed_bar, warn_clipped
 from audioconv.cli.outputs import sound_source, sound_target
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class SoundProcessing(Settings, ABC):
         stage, said = self.stage(source, io.info(source, partial=self.partial), lambda text: None)
         done = self.process(source, target, stage, self.subtype, self.format)
         warn_of_clipped(target, done.clipped)
-        return said if self.differs else None
+        texts = [said] if said and self.differs else []
+        return ", ".join([*texts, *loudness_texts(stage)]) or None
 
 
 def process_sounds(
@@ -87,4 +88,4 @@ def process_sounds(
             done = processing.process(sound, out, stage, subtype, format, overwrite=force, progress=progress)
     warn_clipped(out, done, processing.remedy(name, done))
     louder = f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB" if done.gain_db else ""
-    say_written(out, done, [text for text in (said, louder) if text])
+    say_written(out, done, [text for text in (said, *loudness_texts(stage), louder) if text])

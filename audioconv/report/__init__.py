@@ -1,6 +1,7 @@
 """What is shown to people: scores, pictures, and one HTML page that holds them."""
 
 from audioconv.classify.intervals import wilson_interval
+from audioconv.report._frequency_response import frequency_response
 from audioconv.report._save_evaluation import save_evaluation
 from audioconv.report._sound_events import sound_events
 from audioconv.report._spectrogram import spectrogram
@@ -19,6 +20,7 @@ __all__ = [
     "confusion_table",
     "det_curve",
     "evaluation_page",
+    "frequency_response",
     "log_mel",
     "posteriors",
     "reliability",

@@ -278,3 +278,15 @@ def test_save_writes_the_same_bytes_each_time_and_keeps_an_old_page_when_it_fail
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(AudioconvError):
         page.save(tmp_path / "missing" / "report.html")
+
+
+def test_a_frequency_response_is_drawn_with_its_bands():
+    eq = ac.ParametricEq({"low": ac.EqBand("lowshelf", 100.0, gain_db=6.0)}, sample_rate=48000)
+    figure = report.frequency_response({"eq": eq, "pass": ac.Biquad.design("highpass", 16000, 80.0)})
+    curve, _, other = figure.axes[0].lines
+    assert curve.get_ydata()[0] == pytest.approx(6.0, abs=0.1)
+    assert curve.get_xdata()[-1] == other.get_xdata()[-1] == 8000
+    assert other.get_ydata().min() >= -60
+    for filters, says in (({}, "at least one filter"), ({"x": ac.Biquad([[1, 0, 0, 1, 0, 0]])}, "sample rate")):
+        with pytest.raises(ac.ArgumentError, match=says):
+            report.frequency_response(filters)

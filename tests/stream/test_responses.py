@@ -124,7 +124,7 @@ def test_a_chain_is_what_its_file_says(tmp_path):
         ([""], "holds no stage"),
         (["stage = 3"], "holds no stage"),
         (["rate = 3", "[[stage]]", 'type = "gain"', "gain_db = 0"], "has rate beside its stages"),
-        (["[[stage]]", 'type = "echo"'], "stage 1: type must be one of gain, biquad, .*, neural_denoise, .*, not 'echo'"),
+        (["[[stage]]", 'type = "echo"'], "stage 1: type must be one of gain, biquad, .*, denoise, .*, not 'echo'"),
         (["[[stage]]", "gain_db = 1"], "stage 1: type must be one of .* not None"),
         (["[[stage]]", 'type = "gain"', "db = 1"], "stage 1: gain has no db; it has gain_db"),
         (["[[stage]]", 'type = "gain"'], "stage 1: gain needs gain_db"),
