@@ -149,11 +149,13 @@ class NoiseGate(_Dynamics):
     threshold_db : float, in dB of full scale
         At which the gate opens.
     sample_rate : float, in Hz
-    attack_ms, release_ms : float >= 0
-        Time constants with which the gain grows when the gate opens, and falls when it closes.
+    attack_ms : float >= 0
+        Time constant with which the gain grows when the gate opens.
     hold_ms : float >= 0
         For how long the gate stays open below the lower threshold. A tone passes zero twice a period, so that this is
         to be longer than half of the longest one.
+    release_ms : float >= 0
+        Time constant with which the gain falls when the gate closes.
     hysteresis_db : float >= 0
         By how much the threshold at which it closes is lower.
     reduction_db : float >= 0

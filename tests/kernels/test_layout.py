@@ -10,6 +10,7 @@ import audioconv.kernels
 # What may be indexed by a number, by file and name: a genuine sequence, in which the number is a position.
 SEQUENCES = {
     ("*", "shape"): "axes of an array",
+    ("_stamp.py", "rpartition"): "the text before the last dot",
     ("dsp/_fft.py", "a"): "the bin at 0 of a packed spectrum",
     ("dsp/_polyphase.py", "transposed"): "a place that keeps the sum of `touch` alive",
     ("dsp/level.py", "floor"): "an array of one number",
