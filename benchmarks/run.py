@@ -4,6 +4,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
 
     startup   import, help, first calls with an empty cache
     convolve  whole signals, against SciPy, NumPy, PyTorch and FFTW in C; and memory
+    short     small calls, against NumPy, SciPy and librosa
     lengths   each method against the length of the kernel, measured and predicted; `picture.py` draws both
     choice    how well `auto` chooses among the methods
     registers  how register tiles fit other processors: spills in what LLVM emits
@@ -49,6 +50,7 @@ for tuned in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # before NumPy is loade
 NAMES = (
     "startup",
     "convolve",
+    "short",
     "lengths",
     "choice",
     "registers",
@@ -105,7 +107,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="clips, words, adapt, events, neural_denoise, scaling: seconds, to see that all of it runs",
+        help="clips, words, adapt, events, neural_denoise, scaling, short: seconds, to see that all of it runs",
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
