@@ -6,7 +6,7 @@ from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import floating
 from audioconv.signal.filter import Filter
 from audioconv.signal.options import Method, Mode
-from audioconv.signal.short import convolve_short, plain_taps
+from audioconv.signal.short import convolve_short
 
 
 def convolve(
@@ -89,8 +89,8 @@ def convolve(
            [4. , 2. ],
            [1.5, 3. ]])
     """
-    if method == "auto" and axis is None and threads is None and stride == dilation == 1:
-        short = convolve_short(x, plain_taps(h), mode)
+    if axis is None and threads is None and stride == dilation == 1:
+        short = convolve_short(x, h, mode, method)
         if short is not None:
             return short
     return Filter(h).convolve(x, mode, method=method, axis=axis, stride=stride, dilation=dilation, threads=threads)
@@ -147,5 +147,9 @@ def correlate(
     >>> correlate(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.5]))
     array([0.5, 2. , 3.5, 3. ])
     """
+    if axis is None and threads is None and stride == dilation == 1:
+        short = convolve_short(x, h, mode, method, 1)
+        if short is not None:
+            return short
     flipped = np.ascontiguousarray(np.flip(floating(h, "h", dims=(1, 2)), axis=0))
     return convolve(x, flipped, mode, method=method, axis=axis, stride=stride, dilation=dilation, threads=threads)

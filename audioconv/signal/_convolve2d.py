@@ -1,6 +1,7 @@
 """2-D convolution of planes: images, and spectrograms (frames, bins)."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,7 +9,9 @@ from audioconv import parallel
 from audioconv._typing import Array, ArrayLike, FloatArray, FloatName
 from audioconv.arrays import choice, floating, frozen, number, pair
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
-from audioconv.signal import cost2d
+from audioconv.kernels.dsp import planes
+from audioconv.kernels.dsp.short import entry, flip_finite
+from audioconv.signal import cost, cost2d
 from audioconv.signal.filter import split_range
 from audioconv.signal.image import (
     Direct2d,
@@ -26,6 +29,7 @@ from audioconv.signal.image import (
 )
 from audioconv.signal.nonfinite import finite_stand_ins
 from audioconv.signal.options import BOUNDARIES, METHODS_2D, MODES, Boundary, Method2d, Mode, Pair, output_range
+from audioconv.signal.short import NAMES, plain
 
 
 def convolve2d(
@@ -113,6 +117,10 @@ def convolve2d(
     array([[0., 1., 3.],
            [6., 7., 9.]])
     """
+    if stride == dilation == (1, 1) and tolerance == 0 and out is None and threads is None:
+        short = _convolve2d_short(x, kernel, mode, boundary, method)
+        if short is not None:
+            return short
     signal, taps = floating(x, "x", dims=(2,)), floating(kernel, "kernel", dims=(2,))
     if not taps.size:
         raise ShapeError(f"kernel is empty (shape {taps.shape}); at least one value is needed")
@@ -148,6 +156,65 @@ def convolve2d(
         plane_method.fill(plane.part(slice(begin * strides[0], (end - 1) * strides[0] + reach)), y[begin:end])
 
     parallel.run(fill, split_range(frames, parallel.thread_count(threads), plane_method.grain), threads)
+    return y
+
+
+class _ShortPlan(NamedTuple):
+    """What the short way needs beside the values: the shape of outputs, and what kernels take."""
+
+    shape: tuple[int, int]
+    header: Array
+    rows: Array
+    columns: Array
+    pieces: Array
+    work_size: int
+    flip: Callable[..., bool]
+    dense: Callable[..., None]
+
+
+@cost.cached_choice
+def _short_plan(
+    x: tuple[int, ...], kernel: tuple[int, ...], dtype: np.dtype[Any], mode: Mode, boundary: Boundary, method: Method2d
+) -> _ShortPlan | None:
+    """The plan for shapes, if the direct method is wanted, or right for any kernel, also for one of rank one."""
+    if not len(x) == len(kernel) == 2 or dtype not in NAMES:
+        return None
+    if min(*x, *kernel) < 1 or max(*x, *kernel) > 2 * cost2d.SHORT_SIDE:
+        return None
+    if mode not in MODES or boundary not in BOUNDARIES or (mode == "valid" and (kernel[0] > x[0] or kernel[1] > x[1])):
+        return None
+    modes: tuple[Mode, Mode] = (mode, "same" if mode == "causal" else mode)
+    (rows, _, frames), (columns, first, bins) = map(axis_index_map, modes, [boundary] * 2, x, kernel, (1, 1), (1, 1))
+    taps = kernel[0], kernel[1]
+    candidates = cost2d.choose(taps, (frames, bins), NAMES[dtype], rank=1)
+    best = next((one for one in candidates if method in ("auto", one.method)), None)
+    if best is None or best.method != "direct" or best.predicted_s > cost.SHORT_PLANE_S:
+        return None
+    if not cost2d.is_short((frames, bins), taps):
+        return None
+    y, direct = np.empty((frames, bins), dtype), Direct2d(np.zeros(taps, dtype))
+    header, size = direct.layout(Plane(np.empty(x, dtype), rows, columns, first), y)
+    flat, same = y.reshape(-1), frozen(y).reshape(-1)
+    dense = entry(planes.dense, same, header, rows, columns, same, direct.pieces, flat, flat)
+    return _ShortPlan((frames, bins), header, rows, columns, direct.pieces, size, entry(flip_finite, flat, flat), dense)
+
+
+def _convolve2d_short(x: Any, kernel: Any, mode: Mode, boundary: Any, method: Method2d) -> Array | None:
+    """The result for a small plane, the short way; None for what is unusual or wrong, and for taps not finite."""
+    if type(x) is not np.ndarray or type(kernel) is not np.ndarray or x.dtype is not kernel.dtype:
+        return None
+    try:
+        plan = _short_plan(x.shape, kernel.shape, x.dtype, mode, boundary, method)
+    except TypeError:  # a mode, boundary or method that has no hash is wrong
+        return None
+    if plan is None:
+        return None
+    shape, header, rows, columns, pieces, size, flip, dense = plan
+    taps: Array = np.empty(kernel.size, x.dtype)
+    if not flip(plain(kernel).reshape(-1), taps):
+        return None
+    y, work = np.empty(shape, x.dtype), np.zeros(size, x.dtype)
+    dense(plain(x).reshape(-1), header, rows, columns, taps, pieces, work, y.reshape(-1))
     return y
 
 

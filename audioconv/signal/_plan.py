@@ -22,7 +22,7 @@ class Plan:
     taps : int, or (rows, columns) of a kernel
     channels : int
     dtype : "float32" or "float64"
-    candidates : tuple of Candidate, that is (method, fft_size, predicted_s)
+    candidates : tuple of Candidate, that is (method, fft_size, predicted_s, call_s)
         The best of each method, the fastest first.
 
     Examples
@@ -52,6 +52,11 @@ class Plan:
         """Time on one thread, in seconds, once everything is compiled and planned."""
         return self.candidates[0].predicted_s
 
+    @property
+    def call_s(self) -> float:
+        """What of `predicted_s` the call itself costs, in seconds, whatever the sizes."""
+        return self.candidates[0].call_s
+
     def _question(self) -> str:
         """What was asked for."""
         if isinstance(self.samples, tuple) and isinstance(self.taps, tuple):
@@ -60,31 +65,39 @@ class Plan:
             about = f"{self.samples:,} samples x {self.taps:,} taps, {self.channels} channel(s)"
         return f"{about}, {self.dtype}"
 
-    def _rows(self) -> list[tuple[str, str, str, str]]:
-        """Of each candidate: method, predicted time, how it compares, what it does."""
+    def _rows(self) -> list[tuple[str, str, str, str, str]]:
+        """Of each candidate: method, predicted time, that of the call itself, how it compares, what it does."""
         best, unit = self.candidates[0], "tile" if isinstance(self.samples, tuple) else "transform"
         rows = []
         for one in self.candidates:
             does = f"{one.fft_size:,} samples a {unit}" if one.fft_size else _DESCRIPTIONS[one.method]
             than = "chosen" if one is best else f"{one.predicted_s / best.predicted_s:.3g} times as long"
-            rows.append((one.method, f"{1e3 * one.predicted_s:.3g} ms", than, does))
+            rows.append((one.method, _time(one.predicted_s), _time(one.call_s), than, does))
         return rows
 
     def __repr__(self) -> str:
-        method, _, _, does = self._rows()[0]
+        method, *_, does = self._rows()[0]
         return f"Plan({self._question()}: {method}, {does})"
 
     def __str__(self) -> str:
         lines = [f"{self._question()}, one thread, costs {cost.origin()}"]
-        lines += [f"  {method:<12}{time:>13}  {than:<22} {does}" for method, time, than, does in self._rows()]
+        lines += [
+            f"  {method:<12}{time:>13}, the call {call:>7}  {than:<22} {does}"
+            for method, time, call, than, does in self._rows()
+        ]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """A table of the candidates, for notebooks."""
-        head = "".join(f"<th>{name}</th>" for name in ("method", "predicted", "", ""))
+        head = "".join(f"<th>{name}</th>" for name in ("method", "predicted", "the call", "", ""))
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self._rows())
         caption = escape(f"{self._question()}, one thread, costs {cost.origin()}")
         return f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
+
+
+def _time(seconds: float) -> str:
+    """A time for people: from 1 ms on in ms."""
+    return f"{1e3 * seconds:.3g} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.3g} us"
 
 
 _DESCRIPTIONS = {

@@ -1,8 +1,9 @@
 """Polyphase filtering: upsampling, FIR filter and downsampling in one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from math import gcd
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from audioconv._typing import Array, ArrayLike, FloatArray, IntArray
 from audioconv.arrays import floating, frozen, time_first, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.dsp._polyphase import polyphase
+from audioconv.kernels.dsp.short import entry, upfirdn_short
+from audioconv.signal import cost
 from audioconv.signal.checks import check_shapes, window
 from audioconv.signal.nonfinite import add_nonfinite_products, finite_stand_ins
+from audioconv.signal.short import NAMES
 
 SQUARE = 8  # samples from which rows are transposed by squares of vectors
 GROUP = 64  # outputs that `fir_at` computes side by side
@@ -80,6 +84,10 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
     >>> upfirdn(np.array([1.0, 1.0, 1.0]), np.array([1.0, 2.0]), up=3)
     array([1., 1., 1., 2., 2., 2.])
     """
+    if axis is None:
+        short = _upfirdn_short(h, x, up, down)
+        if short is not None:
+            return short
     x, h = floating(x, "x", dims=(1, 2)), floating(h, "h", dims=(1, 2))
     up, down = whole(up, "up"), whole(down, "down")
     signal = time_first(x, "x", axis)
@@ -109,6 +117,38 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
     return y
 
 
+@cost.cached_choice
+def _short_plan(
+    x: tuple[int, ...], h: tuple[int, ...], dtype: np.dtype[Any], up: int, down: int
+) -> tuple[int, int, Callable[..., int]] | None:
+    """Of the short way: number of outputs, step from one to the next of the same phase, kernel; if it is faster."""
+    if not len(x) == len(h) == 1 or dtype not in NAMES or min(*x, *h, up, down) < 1:
+        return None
+    if max(*x, *h, up, down) >= 2**31:  # products of two of them are 64 bits
+        return None
+    count = ((x[0] - 1) * up + h[0] - 1) // down + 1
+    if not 0 < count * (h[0] // up + 1) <= cost.SHORT_PRODUCTS:
+        return None
+    y = np.empty(2, dtype)
+    return count, up // gcd(up, down), entry(upfirdn_short, y[::2], y[::2], 1, 1, 1, y)
+
+
+def _upfirdn_short(h: Any, x: Any, up: Any, down: Any) -> Array | None:
+    """The result for a few samples, the short way; None for what is unusual or wrong."""
+    if type(x) is not np.ndarray or type(h) is not np.ndarray or x.dtype is not h.dtype:
+        return None
+    if type(up) is not int or type(down) is not int:
+        return None
+    plan = _short_plan(x.shape, h.shape, x.dtype, up, down)
+    if plan is None:
+        return None
+    count, step, kernel = plan
+    y: Array = np.empty(count, x.dtype)
+    if kernel(x, h, up, down, step, y) < 0:  # not contiguous
+        kernel(x.copy(), h.copy(), up, down, step, y)
+    return y
+
+
 def _add_nonfinite(signal: Array, h: Array, up: int, down: int, y: Array) -> None:
     """Add to y (time first), sums with finite stand-ins, the products with the taps that are not finite."""
     samples, outputs = signal.reshape(len(signal), -1), y.reshape(len(y), -1) if y.ndim == 1 else y
@@ -118,6 +158,7 @@ def _add_nonfinite(signal: Array, h: Array, up: int, down: int, y: Array) -> Non
         add_nonfinite_products(outputs[:, channel], samples[:, channel], taps[others], others, 0, down, up)
 
 
+@lru_cache(64)
 def _layout(samples: int, taps: int, up: int, down: int, count: int, channels: int) -> _Layout:
     """Lay out the filter's columns, those of several rows side by side where one row is narrow."""
     common = gcd(up, down)

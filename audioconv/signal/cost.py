@@ -18,6 +18,7 @@ import numpy as np
 from audioconv._typing import FloatName
 from audioconv.cache import cache_folder
 from audioconv.kernels.dsp.passes import next_fast_len
+from audioconv.kernels.dsp.short import MOST_TAPS
 from audioconv.signal.methods import single_fft_size
 
 # Taps at which a direct filter is measured; between them its cost is taken to be linear.
@@ -28,6 +29,13 @@ GROWTH = 2.2
 PARTITIONS = tuple(2**k for k in range(7, 17))  # samples of the partitions of streams
 SIDES = (1, 2, 3, 5, 7, 11, 15, 31)  # of the square kernels at which convolutions of planes are measured
 TILES = SIZES[SIZES.index(1024) :]  # samples of the tiles of planes
+# What is measured of a call, whatever the sizes: of convolutions of signals the long way, by the direct and the sparse
+# method, and the short way; of those of planes, the long way and the short way.
+CALLS = ("direct", "sparse", "short", "plane", "short_plane")
+DIRECT_CALL, SPARSE_CALL, SHORT_CALL, PLANE_CALL, SHORT_PLANE_CALL = range(len(CALLS))
+SHORT_SAMPLES = 16384  # of the longest signal that is convolved the short way (`short.py`); more are worth threads
+SHORT_PRODUCTS = 2**17  # of `upfirdn` the short way: 45 us, which is what the long way takes whatever the sizes
+SHORT_PLANE_S = 2e-4  # of a convolution of planes the short way; a longer one is worth threads
 DTYPES: tuple[FloatName, ...] = get_args(FloatName)
 
 Figures: TypeAlias = tuple[float, ...]
@@ -42,7 +50,7 @@ class Costs(NamedTuple):
     sparse: Figures  # the same of taps that are not neighbours
     block: Figures  # a block of SIZES samples
     whole: Figures  # all of a convolution by one transform of SIZES samples: memory, the filter's spectrum, the block
-    call: Figures  # a call of a direct and of a sparse method, whatever the sizes
+    call: Figures  # a call of CALLS, whatever the sizes
     transform: Figures  # of a stream (`partition_plan`): both transforms of PARTITIONS samples
     product: Figures  # and the product of two spectra of such partitions
     dense: Figures  # an output of a plane, with kernels of SIDES
@@ -51,11 +59,20 @@ class Costs(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A candidate method of convolution, its block length (0 where there is none), and its predicted time."""
+    """A candidate method of convolution, its block length (0 where there is none), and its predicted time.
+
+    Of that, `call_s` is what the call itself costs, whatever the sizes.
+    """
 
     method: str
     fft_size: int
     predicted_s: float
+    call_s: float
+
+
+def is_short(samples: int, taps: int) -> bool:
+    """Whether a direct convolution of plain arrays goes the short way."""
+    return 0 < min(samples, taps) <= MOST_TAPS and max(samples, taps) <= SHORT_SAMPLES
 
 
 _CACHED_CHOICES: list[Any] = []  # functions of `lru_cache`
@@ -89,15 +106,18 @@ def choose(
     short, long = sorted((samples, taps)) if dilation == 1 else (span, samples)  # the shorter one acts as the filter
     candidates = []
     if stride == dilation == 1:
-        candidates.append(Candidate("direct", 0, costs.call[0] + count * taps_s(costs.direct, short)))
+        call_s = costs.call[SHORT_CALL if is_short(samples, taps) else DIRECT_CALL]
+        candidates.append(Candidate("direct", 0, call_s + count * taps_s(costs.direct, short), call_s))
     else:
-        candidates.append(Candidate("direct", 0, costs.call[1] + count * taps_s(costs.sparse, min(short, taps))))
+        call_s = costs.call[SPARSE_CALL]
+        candidates.append(Candidate("direct", 0, call_s + count * taps_s(costs.sparse, min(short, taps)), call_s))
     if used < taps:
-        candidates.append(Candidate("sparse", 0, costs.call[1] + count * taps_s(costs.sparse, used)))
+        call_s = costs.call[SPARSE_CALL]
+        candidates.append(Candidate("sparse", 0, call_s + count * taps_s(costs.sparse, used), call_s))
     outputs = (count - 1) * stride + 1
     candidates.append(_overlap_add(short, outputs, costs))
     size = next_fast_len(single_fft_size(long, short, begin, outputs), SIZES[0])
-    candidates.append(Candidate("fft", size, sized_s(size, SIZES, costs.whole)))
+    candidates.append(Candidate("fft", size, sized_s(size, SIZES, costs.whole), _block_call_s(costs)))
     return tuple(sorted(candidates, key=lambda candidate: candidate.predicted_s))
 
 
@@ -117,6 +137,11 @@ def sized_s(size: int, sizes: Sequence[int], table: Figures) -> float:
     return table[-1 if size % 3 == 0 else -2] * GROWTH**doublings
 
 
+def _block_call_s(costs: Costs) -> float:
+    """What a call with blocks costs: what the smallest one takes beside its block."""
+    return max(0.0, costs.whole[0] - costs.block[0])
+
+
 def _overlap_add(taps: int, outputs: int, costs: Costs) -> Candidate:
     """The best overlap-add block length, from the first that holds the taps to one block for all outputs."""
     best: Candidate | None = None
@@ -125,7 +150,7 @@ def _overlap_add(taps: int, outputs: int, costs: Costs) -> Candidate:
         number = -(-outputs // (size - taps + 1))
         predicted_s = sized_s(size, SIZES, costs.whole) + (number - 1) * sized_s(size, SIZES, costs.block)
         if best is None or predicted_s < best.predicted_s:
-            best = Candidate("overlap_add", size, predicted_s)
+            best = Candidate("overlap_add", size, predicted_s, _block_call_s(costs))
         if number == 1:
             return best
         size = next_fast_len(size + 1, SIZES[0])
@@ -144,7 +169,8 @@ def table_path() -> Path:
 
 def _read(path: Path) -> dict[FloatName, Costs]:
     stored = json.loads(path.read_text())
-    if [stored["taps"], stored["sizes"], stored["sides"]] != [list(TAPS), list(SIZES), list(SIDES)]:
+    about = [stored["taps"], stored["sizes"], stored["sides"], stored["calls"]]
+    if about != [list(TAPS), list(SIZES), list(SIDES), list(CALLS)]:
         raise ValueError(f"{path} is of another version")
     return {dtype: Costs(*map(tuple, stored[dtype])) for dtype in DTYPES}
 

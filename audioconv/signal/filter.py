@@ -16,7 +16,7 @@ from audioconv.signal.checks import check_shapes
 from audioconv.signal.methods import ConvolutionMethod, DirectFIR, Nonfinite, OverlapAdd, SparseFIR
 from audioconv.signal.nonfinite import finite_stand_ins
 from audioconv.signal.options import METHODS, MODES, Method, Mode, output_range
-from audioconv.signal.short import convolve_short, plain_taps
+from audioconv.signal.short import convolve_short
 
 Spacing = tuple[int, int]  # dilation, stride
 PIECE = 65536  # outputs that are made together where channels are interleaved
@@ -52,7 +52,7 @@ class Filter:
         used = self._taps if taps.ndim == 1 else self._taps.any(axis=1)
         self._nonzero = int(np.count_nonzero(used))
         self._finite = bool(np.isfinite(self._taps).all())
-        self._short = plain_taps(self._taps) if taps.ndim == 1 else None
+        self._short = np.array(taps)  # as kernels for short signals take them, and out of reach
         self._made: dict[tuple[Any, ...], ConvolutionMethod] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -101,8 +101,8 @@ class Filter:
         y : float array of x's layout
             (samples, channels) where x has one dimension and the taps two.
         """
-        if method == "auto" and axis is None and threads is None and stride == dilation == 1:
-            short = convolve_short(x, self._short, mode)
+        if axis is None and threads is None and stride == dilation == 1:
+            short = convolve_short(x, self._short, mode, method)
             if short is not None:
                 return short
         x = floating(x, "x", dims=(1, 2))
@@ -141,9 +141,9 @@ class Filter:
             samples, len(self._taps), begin, count, dtype, nonzero=self._nonzero, stride=stride, dilation=dilation
         )
         allowed = [one for one in candidates if method in ("auto", one.method)]
-        chosen = allowed[0] if allowed else cost.Candidate(method, 0, 0.0)
+        chosen = allowed[0] if allowed else cost.Candidate(method, 0, 0.0, 0.0)
         if chosen.fft_size and len(self._taps) > samples and not self._finite:  # as a signal, taps would spoil a block
-            return cost.Candidate("direct", 0, 0.0)
+            return cost.Candidate("direct", 0, 0.0, 0.0)
         return chosen
 
     def _made_for(

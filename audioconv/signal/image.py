@@ -140,16 +140,20 @@ class Direct2d(_Direct):
     def __init__(self, kernel: Array) -> None:
         super().__init__(kernel.shape)
         self._taps = frozen(kernel[::-1, ::-1].ravel())
-        self._pieces, self._piece_rows = _pieces(*kernel.shape)
+        self.pieces, self._piece_rows = _pieces(*kernel.shape)
+
+    def layout(self, plane: Plane, y: Array) -> tuple[IntArray, int]:
+        """The header for a plane and its outputs, and the elements of work space."""
+        header = self._header(plane, y, self._piece_rows)
+        step, band = int(header[PLANE.row_stride]), int(header[PLANE.band_rows])
+        return header, (band + self._rows - 1) * step + band * planes.TILE_VECTORS * LANES[y.dtype]
 
     def fill(self, plane: Plane, y: Array) -> None:
         """See `PlaneMethod`."""
-        header = self._header(plane, y, self._piece_rows)
-        step, band = header[PLANE.row_stride], header[PLANE.band_rows]
-        size = (band + self._rows - 1) * step + band * planes.TILE_VECTORS * LANES[y.dtype]
+        header, size = self.layout(plane, y)
         x, rows, columns = plane.parts
         planes.dense(
-            x, header, rows, columns, frozen(self._taps), frozen(self._pieces), _zeros(size, y.dtype), y.reshape(-1)
+            x, header, rows, columns, frozen(self._taps), frozen(self.pieces), _zeros(size, y.dtype), y.reshape(-1)
         )
 
 

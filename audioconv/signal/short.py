@@ -1,61 +1,91 @@
-"""Short signals through short filters: what `Filter` checks and keeps would take longer than the sums of products."""
+"""Short signals: where the checks and plans of a call would take longer than its sums of products.
 
-import math
-from typing import Any
+Each function that has a short way, `convolve`, `correlate`, `Fir.convolve`, `upfirdn` and `convolve2d`, works so: by
+the shapes and dtype of its two arrays and by its settings it looks up a plan, which is cached, with the entry of a
+kernel (`kernels.dsp.short.entry`), makes the array of the result, and calls. What is not two arrays of one dtype, or
+has settings that are unusual or wrong, or is no short signal, has no plan: the long way then does it, or says what is
+wrong. Both give the same bits.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from audioconv._typing import Array, FloatName
-from audioconv.kernels.dsp.skip_zeros import fir_skip_zeros
+from audioconv.kernels.dsp.short import entry, fir_short
 from audioconv.signal import cost
-from audioconv.signal.options import MODES, Mode, output_range
+from audioconv.signal.options import MODES, Method, Mode, output_range
 
-MOST_SAMPLES = 16384
-NAMES: dict[np.dtype[Any], FloatName] = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
+NAMES: dict[Any, FloatName] = {np.dtype(np.float32): "float32", np.dtype(np.float64): "float64"}
+ndarray, empty = np.ndarray, np.empty  # an attribute of a module takes 20 ns
 
 
-def plain_taps(h: object) -> Array | None:
-    """The taps in the form that `convolve_short` takes; None unless they are finite and none is zero."""
-    if (
-        type(h) is not np.ndarray
-        or h.ndim != 1
-        or h.dtype not in NAMES
-        or not (h.flags.c_contiguous and h.flags.aligned)
-    ):
+def plain(array: Any) -> Array:
+    """An array as kernels without checks take it: contiguous and aligned; a copy if it is not, or read-only."""
+    found: Array = array if array.flags.carray else array.copy()
+    return found
+
+
+class _Plan(NamedTuple):
+    """How `convolve_short` convolves: the number of taps, first output of the full result, outputs, the kernel."""
+
+    taps: int
+    begin: int
+    outputs: int
+    dtype: np.dtype[Any]
+    fir: Callable[..., int]
+
+
+@cost.cached_choice
+def _plan(x: tuple[int, ...], h: tuple[int, ...], dtype: np.dtype[Any], mode: Mode, method: Method) -> _Plan | None:
+    """The plan for shapes, if the direct method is wanted, or right where no tap is zero."""
+    if not len(x) == len(h) == 1 or dtype not in NAMES or mode not in MODES or not cost.is_short(x[0], h[0]):
         return None
-    taps = h.view()
-    taps.setflags(write=False)
-    # their product is not finite if one of them is not, or if they are so large that the long way does no harm
-    return taps if np.count_nonzero(taps) == taps.size and math.isfinite(np.vdot(taps, taps)) else None
+    begin, count = output_range(mode, x[0], h[0])
+    best = cost.choose(x[0], h[0], begin, count, NAMES[dtype])[0].method if method == "auto" else method
+    if best != "direct":
+        return None
+    y = empty(2, dtype)
+    any_strides = y[::2]
+    return _Plan(h[0], begin, count, dtype, entry(fir_short, any_strides, any_strides, 0, 0, y))
 
 
-def convolve_short(x: object, taps: Array | None, mode: Mode) -> Array | None:
-    """Convolve by the direct method where `method="auto"` would take it for so few samples.
+def convolve_short(x: Any, h: Any, mode: Mode, method: Method, flip: int = 0) -> Array | None:
+    """Convolve few samples by the direct method, if it is wanted or the one that should be fastest.
 
     Parameters
     ----------
-    x : object
+    x, h : object
         What the caller gave.
-    taps : array of `plain_taps`, or None
     mode : {"full", "same", "valid", "causal"}
+    method : {"auto", "direct", "sparse", "overlap_add", "fft"}
+    flip : int
+        1: correlate, by reversing h.
 
     Returns
     -------
     y : float array, or None
         None: nothing was done, and `Filter` has to do it, or to say what is wrong.
     """
-    if taps is None or type(x) is not np.ndarray or x.ndim != 1 or x.dtype != taps.dtype:
+    if type(x) is not ndarray or type(h) is not ndarray or x.dtype is not h.dtype:
         return None
-    samples, length = x.size, taps.size
-    if not 0 < length <= samples <= MOST_SAMPLES or type(mode) is not str or mode not in MODES:
+    try:
+        plan = _plan(x.shape, h.shape, x.dtype, mode, method)
+    except TypeError:  # a mode or method that has no hash is wrong
         return None
-    begin, count = output_range(mode, samples, length)
-    if cost.choose(samples, length, begin, count, NAMES[x.dtype])[0].method != "direct":
+    if plan is None:
         return None
-    padded = np.zeros(count + length - 1, x.dtype)
-    first = length - 1 - begin
-    padded[first : first + samples] = x[: padded.size - first]
-    padded.setflags(write=False)
-    y: Array = np.empty(count, x.dtype)
-    fir_skip_zeros(padded, taps, y)
-    return y
+    taps, begin, count, dtype, fir = plan
+    if flip and taps > x.size:
+        h, flip = h[::-1], 0
+    y: Array = empty(count, dtype)
+    nonzero = fir(x, h, flip, begin, y)
+    if nonzero == -2:  # not contiguous
+        nonzero = fir(x.copy(), h.copy(), flip, begin, y)
+    if nonzero == taps or (nonzero >= 0 and method == "direct"):
+        return y
+    if nonzero < 0:
+        return None
+    best = cost.choose(x.size, taps, begin, count, NAMES[dtype], nonzero=nonzero)[0]
+    return y if best.method == "direct" else None

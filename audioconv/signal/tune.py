@@ -16,6 +16,8 @@ from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_array
 from audioconv.kernels.realtime.chain import run_chain
 from audioconv.kernels.simd.pointers import address_of
 from audioconv.signal import cost
+from audioconv.signal._convolve import convolve
+from audioconv.signal._convolve2d import convolve2d
 from audioconv.signal.filter import Filter
 from audioconv.signal.image import Direct2d, OverlapAdd2d, Plane, Separable2d, boundary_index_map
 from audioconv.signal.methods import ConvolutionMethod, DirectFIR, OverlapAdd, SparseFIR
@@ -64,13 +66,17 @@ def _steps(dtype: FloatName) -> Iterator[tuple[str, Callable[[], float]]]:
         yield "tile", partial(_tile_s, size, x)
     yield "call", partial(_call_s, ones, ones[:3], "direct")
     yield "call", partial(_call_s, ones, ones[:3], "sparse")
+    yield "call", partial(_least_s, lambda: convolve(ones, ones[:3]))
+    square = np.ones((4, 4), dtype)
+    yield "call", partial(_least_s, lambda: convolve2d(square, square[:3, :3], threads=1))
+    yield "call", partial(_least_s, lambda: convolve2d(square, square[:3, :3]))
 
 
 def save(tables: dict[FloatName, cost.Costs]) -> Path:
     """Save the figures as those of this machine, which `cost` uses from now on; return where they are."""
     path = cost.table_path()
     rounded = {dtype: [[float(f"{value:.3g}") for value in row] for row in table] for dtype, table in tables.items()}
-    text = json.dumps({"taps": cost.TAPS, "sizes": cost.SIZES, "sides": cost.SIDES, **rounded})
+    text = json.dumps({"taps": cost.TAPS, "sizes": cost.SIZES, "sides": cost.SIDES, "calls": cost.CALLS, **rounded})
     write_atomically(path, f"{text}\n".encode())
     cost.forget()
     return path
