@@ -56,8 +56,8 @@ def test_tuning_measures_everything_and_clearing_forgets_it(own_figures, monkeyp
     for table in cost._read(own_figures).values():
         assert min(min(row) for row in table) > 0
         assert [len(row) for row in table] == [
-            *[len(cost.TAPS)] * 2, *[len(cost.SIZES)] * 2, len(cost.CALLS), *[len(cost.PARTITIONS)] * 2, *[len(cost.SIDES)] * 2,
-            len(cost.TILES),
+            *[len(cost.TAPS)] * 2, *[len(cost.SIZES)] * 2, len(cost.CALLS),
+            *[len(cost.PARTITIONS)] * 2, *[len(cost.SIDES)] * 2, len(cost.TILES),
         ]  # fmt: skip
         assert table.direct[-1] > 5 * table.direct[3]
         assert table.block[-1] > 100 * table.block[0]
