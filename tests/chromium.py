@@ -39,18 +39,24 @@ class Page:
     def __init__(self, reading, writing):
         self._writing, self._answers, self._number, self._session = writing, Queue(), 0, {}
         self.errors = []  # uncaught in the page
+        self.logged = []  # what the browser and the page's scripts call an error: refused by a policy, not found ...
         threading.Thread(target=self._read, args=(reading,), daemon=True).start()
         page = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = {"sessionId": self.call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]}
-        self.call("Runtime.enable")
+        self.call("Runtime.enable"), self.call("Log.enable")
 
     def _read(self, reading):
         rest = b""
         while piece := os.read(reading, 1 << 16):
             *messages, rest = (rest + piece).split(b"\0")
             for message in map(json.loads, messages):
-                if message.get("method") == "Runtime.exceptionThrown":
-                    self.errors.append(message["params"]["exceptionDetails"])
+                method, about = message.get("method"), message.get("params", {})
+                if method == "Runtime.exceptionThrown":
+                    self.errors.append(about["exceptionDetails"])
+                elif method == "Log.entryAdded" and about["entry"]["level"] == "error":
+                    self.logged.append(about["entry"]["text"])
+                elif method == "Runtime.consoleAPICalled" and about["type"] == "error":
+                    self.logged.append(about["args"])
                 elif "id" in message:
                     self._answers.put(message)
 

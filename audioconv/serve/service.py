@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable
 from typing import Self
 from urllib.parse import urlsplit
@@ -15,7 +14,9 @@ from audioconv.classify import KeywordClassifier
 from audioconv.detect import KeywordDetector
 from audioconv.errors import ArgumentError
 from audioconv.serve.events import MOST_LINE, PATIENCE_S, read_event
-from audioconv.serve.session import Session, words_of
+from audioconv.serve.listener import words_of
+from audioconv.serve.session import Session
+from audioconv.serve.until_stopped import run_until_stopped
 
 MOST_CLIENTS = 32
 
@@ -166,16 +167,9 @@ def serve_wyoming(service: WyomingService, uri: str, announce: Callable[[str], o
         For another address, and one that cannot be listened on.
     """
 
-    async def until_stopped() -> None:
-        stopped = asyncio.Event()
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl-C ends it there
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with service:
-            port = await service.start(uri)
-            host = address_of(uri)[0]
-            announce(f"tcp://{f'[{host}]' if ':' in host else host}:{port}")
-            await stopped.wait()
+    async def start() -> str:
+        port = await service.start(uri)
+        host = address_of(uri)[0]
+        return f"tcp://{f'[{host}]' if ':' in host else host}:{port}"
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(until_stopped())
+    run_until_stopped(service, start, announce)

@@ -14,10 +14,9 @@ from wyoming.ping import Ping, Pong
 import audioconv
 from audioconv._typing import Float32Array
 from audioconv.classify import Detection, KeywordClassifier
-from audioconv.classify.labels import NON_KEYWORD_LABELS
 from audioconv.detect import KeywordDetector
 from audioconv.errors import ArgumentError
-from audioconv.stream import Resample
+from audioconv.serve.listener import Listener, words_of
 
 RATES = (4000, 384_000)  # in Hz
 MOST_CHANNELS = 32
@@ -62,7 +61,8 @@ class Session:
         self._estimator, self._threshold = estimator, threshold
         self.words = words_of(estimator)
         self._wanted = set(self.words)
-        self._listener: _Listener | None = None
+        self._listener: Listener | None = None
+        self._form: Format | None = None  # of the sound that the listener hears
         self._base_ms, self._told = 0, False
 
     def handle(self, event: Event) -> list[Event]:
@@ -111,7 +111,7 @@ class Session:
         self._wanted = set(names)
 
     def _begin(self, form: Format, data: dict[str, Any]) -> None:
-        self._listener = _Listener(self._estimator, self._threshold, form)
+        self._listener, self._form = Listener(self._estimator, self._threshold, form.rate), form
         timestamp = data.get("timestamp")
         self._base_ms = timestamp if type(timestamp) is int else 0
         self._told = False
@@ -119,7 +119,7 @@ class Session:
     def _hear(self, event: Event) -> list[Eventable]:
         form = _format(event.data)
         sound = _samples(event.payload or b"", form)
-        if self._listener is None or self._listener.form != form:  # chunks without a start, or of another form
+        if self._listener is None or self._form != form:  # chunks without a start, or of another form
             self._begin(form, event.data)
         assert self._listener is not None
         return self._tell(self._listener.process(sound))
@@ -136,34 +136,6 @@ class Session:
         wanted = [each for each in found if str(each.label) in self._wanted]
         self._told = self._told or bool(wanted)
         return [wake.Detection(str(each.label), self._base_ms + round(1000 * each.end_s)) for each in wanted]
-
-
-class _Listener:
-    """The estimator's stream at the sample rate and with the channels of a client, whose mean is heard."""
-
-    def __init__(self, estimator: KeywordDetector | KeywordClassifier, threshold: float | None, form: Format) -> None:
-        self.form, self._resample = form, None
-        chosen: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
-        if isinstance(estimator, KeywordDetector):
-            self._stream: Any = estimator.stream(sample_rate=form.rate, **chosen)
-            return
-        self._stream = estimator.stream(**chosen)
-        if form.rate != estimator.sample_rate:
-            self._resample = Resample(form.rate, estimator.sample_rate)
-
-    def process(self, samples: Float32Array) -> list[Detection]:
-        found: list[Detection] = self._stream.process(samples if self._resample is None else
-                                                      self._resample.process(samples))  # fmt: skip
-        return found
-
-    def flush(self) -> list[Detection]:
-        rest = [] if self._resample is None else self._stream.process(self._resample.flush())
-        return [*rest, *self._stream.flush()]
-
-
-def words_of(estimator: KeywordDetector | KeywordClassifier) -> tuple[str, ...]:
-    """The words that it tells, without "unknown" and the like."""
-    return tuple(str(label) for label in estimator.classes_ if label not in NON_KEYWORD_LABELS)
 
 
 def info(estimator: KeywordDetector | KeywordClassifier) -> Info:

@@ -17,14 +17,13 @@ from audioconv import models
 from audioconv.classify.decoder import REARM_RATIO, EventDecoder
 from tests import chromium
 from tests.models_at_random import random_detector
+from tests.spoken_words import GAP_S, LABELS, write_words
 
 onnx = pytest.importorskip("onnx", reason="the page runs a file of ONNX")
 pytest.importorskip("onnxruntime", reason="files of ONNX are checked in onnxruntime")
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "browser"
-WORDS = "yes/f3-en-us_1", "left/gene2-en-gb_1", "no/gene2-en-gb_1", "right/iven3-en-us_1", "right/gene2-en-gb_1"
-LEAD_IN_S, GAP_S = 2.0, 0.7  # before the first word, while the page begins to hear; after each
 TIME_S = 0.3  # within which words are told to have been said
 BEGIN_S, HEAR_S = 60, 30  # to wait at most, on a busy machine
 STATUS = "() => document.getElementById('status').textContent"
@@ -66,18 +65,9 @@ def served(folder):
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
-    """Words with quiet noise around them, as samples and as a file."""
-    rng = np.random.default_rng(0)
-
-    def noise(seconds):
-        return 3e-4 * rng.standard_normal(round(16000 * seconds))
-
-    parts = [noise(LEAD_IN_S)]
-    for word in WORDS:
-        samples = ac.read(ROOT / "data" / "keywords" / f"{word}.flac").samples
-        parts += [0.5 * samples / np.abs(samples).max(), noise(GAP_S)]
+    """A file of words."""
     path = tmp_path_factory.mktemp("said") / "words.wav"
-    ac.write(path, np.concatenate(parts).astype(np.float32), 16000, subtype="PCM_16")
+    write_words(path)
     return path
 
 
@@ -137,7 +127,7 @@ def test_nothing_says_where_packages_come_from():
 @pytest.mark.live
 def test_words_on_the_page(folder, said, tmp_path):
     wanted = ac.KeywordDetector.load().detect(ac.read(said).samples)
-    assert [str(word.label) for word in wanted] == [word.split("/")[0] for word in WORDS]
+    assert [str(word.label) for word in wanted] == LABELS
     with served(folder) as address, chromium.page(tmp_path / "profile", chromium.microphone(said)) as page:
         model = (folder / "words.step.onnx").rename(tmp_path / "away")
         page.open(address)
