@@ -103,6 +103,7 @@ lint: .venv/ready
 # A warning is an error: a link within the site that leads nowhere, a docstring that cannot be read, a page nobody finds.
 docs: .venv/ready
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
+	AUDIOCONV_SITE=build/docs $(BIN)/python -m pytest -q tests/test_site.py
 	@echo "open build/docs/index.html"
 
 bench: .venv/ready

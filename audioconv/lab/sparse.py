@@ -14,6 +14,8 @@ from audioconv.nn.layers.convolution import Convolution
 from audioconv.nn.layers.summary import described
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from audioconv.report import Report
 
 TAPS, SHARES = 1024, (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
@@ -132,17 +134,27 @@ def show(report: "Report", settings: Settings) -> list[LayerCosts]:
         + fast.deviation({"sparse": [row.sparse_s / row.predicted_s for row in found if row.sparse_s > 0]})
     )
     report.figure(pictures.pruned(found), "Time of the filter against the share of its taps that is left; one thread.")
-    fields = {name: reach(stack, FIELD_STEPS, FIELD_STEPS // 2) for name, stack in stacks().items()}
+    fields = reaches()
     said = [f"{name}: {np.count_nonzero(seen[0])} inputs" for name, seen in fields.items()]
     report.text(
         "Each layer sees little, but a unit four layers up sees much, through the units between. "
         f"With three taps a layer, {'; '.join(said)}."
     )
     report.figure(
-        pictures.receptive_fields(fields, {name: _lines(stack, fields[name]) for name, stack in stacks().items()}),
+        draw_fields(fields),
         "What one unit of the fourth layer sees (filled), down to the input, with the connections on the way.",
     )
     return rows
+
+
+def reaches() -> dict[str, list[Array]]:
+    """What the unit in the middle sees of each layer below, for each of the stacks."""
+    return {name: reach(stack, FIELD_STEPS, FIELD_STEPS // 2) for name, stack in stacks().items()}
+
+
+def draw_fields(fields: dict[str, list[Array]]) -> "Figure":
+    """Draw what `reaches` gave, with the connections on the way."""
+    return pictures.receptive_fields(fields, {name: _lines(stack, fields[name]) for name, stack in stacks().items()})
 
 
 def _lines(stack: Sequence[nn.Conv1d], seen: Sequence[Array]) -> list[tuple[int, int, int]]:
