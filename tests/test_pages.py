@@ -13,7 +13,7 @@ from tests.command import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
-    ROOT / "docs" / "tutorial.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("tutorial", "live", "deploy")),
     *sorted((ROOT / "docs" / "howto").glob("*.md")),
     *sorted((ROOT / "docs" / "coming_from").glob("*.md")),
 ]
@@ -25,7 +25,7 @@ KEPT = {"train": 3, "val": 1, "test": 1}  # clips of each label
 def blocks(page):
     """(language, text) of all that is to be run."""
     found = [match.groups() for match in BLOCK.finditer(page.read_text())]
-    return [(language, text) for skipped, language, text in found if not skipped and language in ("python", "bash")]
+    return [(language, text) for skipped, language, text in found if not skipped and language in ("python", "bash") and ">>>" not in text]
 
 
 @pytest.fixture
