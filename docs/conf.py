@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "examples",
     "filename_pattern": r"(?!)",
     "ignore_pattern": r"demo\.py",
+    "within_subsection_order": "ExampleTitleSortKey",
     "nested_sections": False,
     "remove_config_comments": True,
     "show_memory": False,
@@ -66,9 +67,9 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {
     "github_url": REPOSITORY,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "coming_from/*": []},  # whose tables are wide
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -25,7 +25,11 @@ KEPT = {"train": 3, "val": 1, "test": 1}  # clips of each label
 def blocks(page):
     """(language, text) of all that is to be run."""
     found = [match.groups() for match in BLOCK.finditer(page.read_text())]
-    return [(language, text) for skipped, language, text in found if not skipped and language in ("python", "bash") and ">>>" not in text]
+    return [
+        (language, text)
+        for skipped, language, text in found
+        if not skipped and language in ("python", "bash") and ">>>" not in text
+    ]
 
 
 @pytest.fixture
