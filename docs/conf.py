@@ -69,7 +69,7 @@ html_theme_options = {
     "github_url": REPOSITORY,
     "header_links_before_dropdown": 8,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"**": ["page-toc"], "coming_from/*": []},  # whose tables are wide
+    "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
