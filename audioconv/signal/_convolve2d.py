@@ -10,7 +10,8 @@ from audioconv._typing import Array, ArrayLike, FloatArray, FloatName
 from audioconv.arrays import choice, floating, frozen, number, pair
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 from audioconv.kernels.dsp import planes
-from audioconv.kernels.dsp.short import entry, flip_finite
+from audioconv.kernels.dsp.entry import entry
+from audioconv.kernels.dsp.short import flip_finite
 from audioconv.signal import cost, cost2d
 from audioconv.signal.filter import split_range
 from audioconv.signal.image import (

@@ -12,7 +12,8 @@ from audioconv._typing import Array, ArrayLike, FloatArray, IntArray
 from audioconv.arrays import floating, frozen, time_first, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.dsp._polyphase import polyphase
-from audioconv.kernels.dsp.short import entry, upfirdn_short
+from audioconv.kernels.dsp.entry import entry
+from audioconv.kernels.dsp.short import upfirdn_short
 from audioconv.signal import cost
 from audioconv.signal.checks import check_shapes, window
 from audioconv.signal.nonfinite import add_nonfinite_products, finite_stand_ins

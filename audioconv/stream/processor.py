@@ -1,6 +1,6 @@
 """The base of compiled stages: blocks in and out, one step behind them, and the guard around it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from audioconv._typing import ArrayLike, FloatArray
 from audioconv.arrays import whole
 from audioconv.errors import DtypeError, ShapeError
+from audioconv.kernels.dsp.entry import entry
 from audioconv.kernels.realtime import chain as kernels
 from audioconv.kernels.realtime.nonfinite import COUNTER
 from audioconv.stage import Guard, GuardedStage, checked_block, described, sample_shapes
@@ -38,9 +39,10 @@ class Processor(GuardedStage):
         self._guard, self._dims = Guard(type(self).__name__), 1 + (self.out_channels > 1)
         self._table: Table | None = None
         self._steps: Table | None = None
+        self._run_step: Callable[..., bool] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_table": None, "_steps": None}  # addresses are of this process
+        return self.__dict__ | {"_table": None, "_steps": None, "_run_step": None}  # addresses are of this process
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -49,7 +51,8 @@ class Processor(GuardedStage):
 
     def _prepare(self) -> None:
         """Note all addresses, and compile or load what would delay the first block."""
-        self._table = self._whole_table()
+        self._table, samples = self._whole_table(), np.empty(0, self._dtype)
+        self._run_step = entry(kernels.run_step, self._table[0], samples, samples, 0)
         self._run(np.empty(0, self._dtype), np.empty(0, self._dtype))
 
     def _whole_table(self) -> Table:
@@ -173,7 +176,7 @@ class Processor(GuardedStage):
         """The fast path for the usual case: from one plain contiguous array to another; whether it was taken."""
         if not (
             type(block) is type(out) is np.ndarray and block.dtype is out.dtype is self._dtype
-            and block.flags.carray and out.flags.carray and self._table is not None
+            and block.flags.carray and out.flags.carray and self._table is not None and self._run_step is not None
         ):  # fmt: skip
             return False
         if block.ndim == 1:
@@ -185,7 +188,7 @@ class Processor(GuardedStage):
         self._dims = block.ndim
         if self._dims > 1:
             return self._run(block, out)
-        apart: bool = kernels.run_step(self._table[0], block, out, block.size)
+        apart: bool = self._run_step(self._table[0], block, out, block.size)
         return apart
 
     def _run(self, samples: Any, result: Any) -> bool:
@@ -193,10 +196,11 @@ class Processor(GuardedStage):
         if self._table is None:
             self._prepare()
         assert self._table is not None
+        assert self._run_step is not None
         if samples.ndim == result.ndim == 1:  # `reshape` takes as long as a check
-            apart: bool = kernels.run_step(self._table[0], samples, result, samples.size)
+            apart: bool = self._run_step(self._table[0], samples, result, samples.size)
         else:
-            apart = kernels.run_step(self._table[0], samples.reshape(-1), result.reshape(-1), len(samples))
+            apart = self._run_step(self._table[0], samples.reshape(-1), result.reshape(-1), len(samples))
         return apart
 
     def _checked_out(self, out: Any, shape: tuple[int, ...]) -> FloatArray:

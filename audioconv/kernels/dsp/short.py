@@ -4,32 +4,22 @@ So these do in one call what callers do for larger kernels: they pad, flip, look
 contiguous, as they mostly are; a flag of an array takes Python 60 ns. Sums are those of the larger kernels, to the bit.
 """
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import signature
 
-from audioconv.kernels._jit import JIT_ENABLED, kernel, part
+from audioconv.kernels._jit import kernel, part
 from audioconv.kernels.dsp._fir import CHAIN
 from audioconv.kernels.dsp.skip_zeros import fir_skip_zeros
 from audioconv.kernels.simd._emit import operation, scalar_llvm
 from audioconv.kernels.simd.pointers import carray
-from audioconv.kernels.simd.vector import at, fma
+from audioconv.kernels.simd.vector import at, fma, lanes, load, store
 from audioconv.kernels.simd.views import read_only_view
 
 STACK = 2048  # elements of work space on the stack: 16 KiB of float64
 MOST_TAPS = STACK // 2  # of the shorter one of signal and filter; an end of a signal needs twice as much space
-
-
-def entry(dispatcher, *arguments):
-    """A kernel compiled for arguments of these types, as a function for such alone.
-
-    A call of it takes 240 ns where one of the kernel takes 410, because nothing looks which types it was given: arrays
-    of another dtype or number of dimensions would be read wrongly.
-    """
-    return dispatcher.compile(tuple(map(numba.typeof, arguments))) if JIT_ENABLED else dispatcher
 
 
 @operation(lambda like: np.empty(STACK, like.dtype))
@@ -84,7 +74,10 @@ def _padded(x, start, count, out):
     high = max(min(x.size - start, count), low)
     for i in range(low):
         out[i] = 0
-    for i in range(low, high):
+    vectors = low + (high - low) // lanes(x) * lanes(x)
+    for i in range(low, vectors, lanes(x)):
+        store(out, i, load(x, start + i))
+    for i in range(vectors, high):
         out[i] = at(x, start + i)
     for i in range(high, count):
         out[i] = 0

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from audioconv.arrays import frozen
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.kernels.dsp._fir import CHAIN, fir
-from audioconv.kernels.dsp.short import MOST_TAPS, STACK, entry, fir_short, flip_finite, upfirdn_short
+from audioconv.kernels.dsp.entry import entry
+from audioconv.kernels.dsp.short import MOST_TAPS, STACK, fir_short, flip_finite, upfirdn_short
 from tests import naive
 from tests.compare import assert_close
 from tests.signals import noise
