@@ -15,6 +15,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     denoise   the spectral gate, against noisereduce; needs AUDIOCONV_DATA
     neural_denoise  speech by the network, the gate, noisereduce and RNNoise; needs AUDIOCONV_DATA
     stream    streams block by block and in one call, against zita-convolver and pedalboard; a chain
+    stages    dynamics, echoes, equaliser and loudness, against pedalboard, SciPy and pyloudnorm
     scaling   many files by processes and by Dask, against plain loops; memory; what an archive takes
     live      a sound card while Python is busy; needs jackd
     layers    layers of networks, against PyTorch
@@ -61,6 +62,7 @@ NAMES = (
     "denoise",
     "neural_denoise",
     "stream",
+    "stages",
     "scaling",
     "live",
     "layers",
