@@ -168,10 +168,12 @@ def _meters(playing: "Live", stage: "Chain") -> "Table":
         table.add_row(name, level_bar(level_db), level, "clips" if level_db > 0 else "")
     for each in stage.stages:
         if isinstance(each, LoudnessMeter):
-            table.add_row("loud", f"{each.momentary_lufs:.1f} LUFS, 3 s {each.short_term_lufs:.1f}, "
-                          f"all {each.integrated_lufs:.1f}, true peak {each.true_peak_db:.1f} dBTP")  # fmt: skip
+            measures = each.momentary_lufs, each.short_term_lufs, each.integrated_lufs
+            momentary, short_term, integrated = (f"{value:.1f}" for value in measures)
+            table.add_row("loudness", f"{momentary} LUFS, in 3 s {short_term}, in all {integrated}, "
+                          f"true peak {each.true_peak_db:.1f} dBTP")  # fmt: skip
         if isinstance(each, Compressor):
-            table.add_row("less", f"{each.gain_reduction_db:.1f} dB")
+            table.add_row("compressed", f"by {each.gain_reduction_db:.1f} dB")
     table.add_row("load", f"{100 * done.load_mean:.1f} %, longest block {100 * done.load_worst:.0f} %")
     table.add_row("lost", f"{done.dropouts} dropouts, {done.late_blocks} late blocks of {done.blocks}")
     return table

@@ -245,8 +245,10 @@ def _read(path: Path) -> dict[str, Any]:
 def changed_bands(bands: Mapping[str, EqBand], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The bands with others beside them, or with some of their parameters changed."""
     known = {name: asdict(band) for name, band in bands.items()}
-    tables = {name: change if isinstance(change, Mapping) else {"": change} for name, change in changes.items()}
-    return known | {name: known.get(name, {}) | dict(table) for name, table in tables.items()}
+    return known | {
+        name: known.get(name, {}) | dict(change) if isinstance(change, Mapping) else change
+        for name, change in changes.items()
+    }
 
 
 def _band(name: str, band: Any) -> EqBand:
