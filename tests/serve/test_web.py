@@ -188,6 +188,24 @@ def test_garbage_is_told_and_the_connection_closed(sent, said_of_it, url):
     assert [each["type"] for each in others[2]].count("detections") == 1
 
 
+def test_a_chain_whose_file_has_gone_is_told(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('[[stage]]\ntype = "gain"\ngain_db = -6')
+
+    async def use(url):
+        file.unlink()
+        async with page(url) as first, page(url) as second:
+            await hello(first)
+            await first.send('{"type": "chain", "chain": "mine"}')
+            return json.loads(await first.recv()), await hello(second, "mine"), (await read_all(second))[2]
+
+    (told, refused_at_first, code), _ = served(use, chains=[file])
+    assert told["type"] == refused_at_first["type"] == "error"
+    assert told["text"] == refused_at_first["text"]
+    assert "mine.toml cannot be read" in told["text"]
+    assert code == 1008
+
+
 def test_a_message_that_is_too_large_ends_the_connection(url):
     async def use():
         codes = []

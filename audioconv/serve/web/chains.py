@@ -23,7 +23,8 @@ def _plain(sample_rate: int) -> Chain:
 def _room(sample_rate: int) -> Chain:
     here = Path(__file__).parents
     places = (here[3] / ROOM, here[2] / ROOM)  # the source tree; the installed package
-    return Chain([DryWet(read_response(next(filter(Path.is_file, places)), sample_rate, 1).stage, WET), Gain(-3.0)])
+    room = read_response(next(filter(Path.is_file, places), places[0]), sample_rate, 1)
+    return Chain([DryWet(room.stage, WET), Gain(-3.0)])
 
 
 def _equaliser(sample_rate: int) -> Chain:

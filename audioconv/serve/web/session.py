@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from audioconv.errors import ArgumentError
+from audioconv.errors import ArgumentError, AudioconvError
 from audioconv.serve.listener import Listener
 from audioconv.serve.web.chains import Chains
 from audioconv.serve.web.messages import (
@@ -60,7 +60,7 @@ class PageSession:
             stream = await self._begin()
             while await self._answer(stream, await self._receive(IDLE_S)):
                 pass
-        except ArgumentError as error:
+        except AudioconvError as error:
             await self._send({"type": "error", "text": str(error)})
             await self._close(POLICY, "what was sent cannot be understood")
         except TimeoutError:
@@ -106,7 +106,7 @@ class PageSession:
             raise ArgumentError(f"a message must be a chain or an end, not {fields['type']!r:.60}")
         try:
             await self._work(stream.select, fields.get("chain"))
-        except ArgumentError as error:  # the chain before it goes on
+        except AudioconvError as error:  # the chain before it goes on
             await self._send({"type": "error", "text": str(error)})
         else:
             await self._send({"type": "chain", "chain": fields["chain"], "latency": stream.latency})

@@ -2,12 +2,14 @@
 // what comes back goes to bridge.js to be played, and to the page.
 
 const MOST_UNANSWERED_S = 1; // of sound: what comes while so much is on its way is left out
+const MOST_UNDRAWN = 50; // blocks: a page that is slower than sound does not draw all of it
 
 let socket, bridge, sampleRate, problem;
-let latency = 0, channels = 1, position = 0, answered = 0, roundTripS = 0, waiting = 0;
+let latency = 0, channels = 1, position = 0, answered = 0, roundTripS = 0, waiting = 0, undrawn = 0;
 const sent = []; // [position, when] of what is on its way
 
 onmessage = ({ data, ports: [port] }) => {
+  if (data.type === "drawn") return undrawn--;
   if (data.type !== "hello") return say(data);
   sampleRate = data.sample_rate;
   bridge = port;
@@ -19,7 +21,8 @@ onmessage = ({ data, ports: [port] }) => {
   socket.onopen = () => say(data);
   socket.onmessage = ({ data }) => (typeof data === "string" ? take(JSON.parse(data)) : play(data));
   socket.onclose = ({ reason }) => {
-    postMessage({ type: "closed", text: problem ?? (reason || "the service does not answer") });
+    const why = reason || "the service has gone: is audioconv serve --web still running?";
+    postMessage({ type: "closed", text: problem ?? why });
   };
 };
 
@@ -57,5 +60,7 @@ function play(message) {
   }
   answered = first + samples.length / channels;
   bridge.postMessage({ samples, channels });
+  if (undrawn >= MOST_UNDRAWN) return;
+  undrawn++;
   postMessage({ type: "sound", position: first - latency, samples, channels }, [message]);
 }

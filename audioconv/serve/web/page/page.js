@@ -5,11 +5,11 @@ import { Sound } from "./sound.js";
 import { Columns } from "./spectrum.js";
 
 const SIZE = 2048, HOP = 1024; // of the picture's spectra, in samples
-const MOST_ROWS = 200, DRAW_MS = 30;
+const MOST_ROWS = 200, DRAW_MS = 30, DRAW_REST = 4;
 const element = (id) => document.getElementById(id);
 const [microphone, file, stop, chain, volume] = ["microphone", "file", "stop", "chain", "volume"].map(element);
 const picture = new Picture(element("picture"), SIZE, HOP);
-let sound = null, columns = null, peak = 0, drawn = 0;
+let sound = null, columns = null, peak = 0, nextDraw = 0;
 
 function say(text, isError = false) {
   const status = element("status");
@@ -70,6 +70,9 @@ const tell = {
   },
   end() {
     sound = null;
+    peak = 0;
+    element("level").value = element("level").min;
+    element("level-db").textContent = "–";
     microphone.disabled = file.disabled = false;
     stop.disabled = true;
     if (!element("status").classList.contains("error")) say("stopped");
@@ -98,8 +101,8 @@ async function start(chosen) {
 
 function draw(now) {
   requestAnimationFrame(draw);
-  if (now - drawn < DRAW_MS) return;
-  drawn = now;
+  if (now < nextDraw) return;
+  const began = performance.now();
   if (sound) {
     const db = 20 * Math.log10(Math.max(peak, 1e-6));
     element("level").value = Math.max(-60, db);
@@ -107,6 +110,7 @@ function draw(now) {
     peak *= 0.85;
   }
   picture.draw();
+  nextDraw = now + Math.max(DRAW_MS, DRAW_REST * (performance.now() - began)); // less often on a busy machine
 }
 
 async function load() {

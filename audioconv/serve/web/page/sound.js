@@ -35,7 +35,9 @@ export class Sound {
 
   async makeBridge(volumeDb) {
     const wanted = Math.round(WANTED_S * this.context.sampleRate);
-    await this.context.audioWorklet.addModule("bridge.js");
+    await this.context.audioWorklet.addModule("bridge.js").catch(() => {
+      throw new Error("the service does not answer: is audioconv serve --web still running?");
+    });
     this.bridge = new AudioWorkletNode(this.context, "bridge", {
       outputChannelCount: [2], channelCount: 1, channelCountMode: "explicit", processorOptions: { size: SIZE, wanted },
     });
@@ -75,8 +77,10 @@ export class Sound {
   /** What line.js tells: mostly what the service does. */
   take(fields, ready, failed) {
     const { type } = fields;
-    if (type === "sound") this.tell.sound(fields);
-    else if (type === "detections") this.tell.detections(fields);
+    if (type === "sound") {
+      this.tell.sound(fields);
+      this.line.postMessage({ type: "drawn" });
+    } else if (type === "detections") this.tell.detections(fields);
     else if (type === "report") this.report(fields);
     else if (type === "ready") ready();
     else if (type === "chain") this.tell.chain(fields.chain);

@@ -1,5 +1,5 @@
-// Columns of a picture: the spectrum in dB and the extremes of each hop of a stream of samples. A sine of full scale has
-// 0 dB.
+// Columns of a picture: the spectrum in dB and the extremes of each hop of a stream of samples. A sine of full scale
+// has 0 dB.
 
 /** Power spectra of real samples, by a radix-2 FFT with a Hann window. */
 export class Spectrum {
