@@ -1,12 +1,12 @@
 """Many files: files a second by processes and by a Dask cluster, against plain loops; memory; what an archive takes.
 
 Each file is filtered by an impulse response of 0.3 s and written. All ways filter the same files, take turns, and what
-they wrote is compared first. Dask is taken if dask.distributed is there, pedalboard if it is.
+they wrote is compared. How long a way takes to begin (processes that start) is measured by a few files just before, and
+left out of files a second. Dask is taken if dask.distributed is there, pedalboard if it is.
 """
 
 import logging
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,26 +17,35 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.signal import oaconvolve
 from side_by_side import show
 
 import audioconv as ac
 
-RATE, TAPS, CLIP_S = 16000, 4800, 1.0
-FILES, REPEATS, LONG_S = 10_000, 3, 7200
-QUICK = {"files": 60, "repeats": 1, "long_s": 60}
+RATE, TAPS, CLIP_S = 16000, 4800, 0.5
+FULL = {"files": 10_000, "turns": 2, "long_s": 7200}
+QUICK = {"files": 60, "turns": 1, "long_s": 60}
+FEW = 4  # files that show how long it takes to begin
 ROUNDING = 2 / 32768  # of 16-bit samples: theirs round as they like
 ARCHIVE_H, MACHINES = 100_000, (1, 16, 256)
+LINK_MB_S = 1250  # to the storage: 10 Gbit/s
 MOST_MB = 300  # a worker may take
+ONE, TWO, DASK = "audioconv, 1 process", "audioconv, 2 processes", "audioconv, Dask with 2 workers"
 
-CODE = """
-import resource, sys
+FILTER = """
+import sys, time
 sys.path.insert(0, {folder!r})
 import scaling, audioconv as ac
-filtering = scaling.Filtering()
-summary = ac.map_files(filtering, {source!r}, {target!r}, jobs=1)
+scaling.Filtering()({short!r}, {target!r} + '.wav')
+start = time.perf_counter()
+summary = ac.map_files(scaling.Filtering(), {source!r}, {target!r}, jobs=1)
 assert summary.done == 1, summary.failures
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(time.perf_counter() - start, scaling.peak_mb())
+"""
+FEATURES = """
+import pathlib, audioconv.cli
+audioconv.cli.app(["features", {source!r}, {table!r}, "--jobs", "1"], standalone_mode=False)
+lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+print(next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")))  # without this file's imports
 """
 
 
@@ -72,11 +81,19 @@ class Measured:
         target = Path(self.folder) / f"{os.getpid()}-{source.name}"
         self.filtering(source, target)
         target.unlink()
-        return os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return peak_mb()
+
+
+def peak_mb():
+    """The most memory that this process has taken. The system's count for a process begins with that of its parent."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def plain_loop(files, target):
     """What a script does: read, oaconvolve, write."""
+    from scipy.signal import oaconvolve  # here, so that the workers' memory is theirs
+
     taps = response()
     for file in files:
         x, rate = soundfile.read(file, dtype="float32")
@@ -84,18 +101,20 @@ def plain_loop(files, target):
 
 
 def pedalboard_loop(files, target):
-    """The same by pedalboard, whose convolution gives no tail: zeros are appended."""
+    """The same by pedalboard, which gives no tail, so that zeros are appended, and has a level of its own."""
     import pedalboard
 
-    board = pedalboard.Convolution(response(), sample_rate=RATE)
+    taps = response()
+    board = pedalboard.Convolution(taps, sample_rate=RATE)
+    gain = np.sqrt(np.sum(taps * taps)) / 0.125
     for file in files:
         x, rate = soundfile.read(file, dtype="float32")
-        y = board(np.pad(x, (0, TAPS - 1)), rate, reset=True)
+        y = gain * board(np.pad(x, (0, TAPS - 1)), rate, reset=True)
         soundfile.write(target / file.name, y, rate, subtype="PCM_16")
 
 
 def make_files(folder, count):
-    """Clips of noise of a second."""
+    """Clips of noise."""
     rng = np.random.default_rng(0)
     folder.mkdir()
     for i in range(count):
@@ -120,132 +139,143 @@ def check_equal(ours, theirs):
             raise SystemExit(f"{theirs.name} has other samples than {ours.name} in {file.name}")
 
 
-def ways(files, cluster):
-    """Each way as a function of the folder of outputs."""
-    source = files[0].parent
+def ways(cluster):
+    """Each way as a function of files and the folder of outputs."""
     found = {
-        "audioconv, 1 process": lambda target: ac.map_files(Filtering(), source, target, jobs=1),
-        "audioconv, 2 processes": lambda target: ac.map_files(Filtering(), source, target, jobs=2),
-        "scipy + soundfile, a loop": lambda target: plain_loop(files, target),
+        ONE: lambda files, target: ac.map_files(Filtering(), files, target, jobs=1),
+        TWO: lambda files, target: ac.map_files(Filtering(), files, target, jobs=2),
+        "scipy + soundfile, a loop": plain_loop,
     }
     if cluster is not None:
-        found["audioconv, Dask with 2 workers"] = lambda target: ac.map_files(
-            Filtering(), source, target, scheduler=cluster.scheduler_address
-        )
+        address = cluster.scheduler_address
+        found[DASK] = lambda files, target: ac.map_files(Filtering(), files, target, scheduler=address)
     try:
         import pedalboard  # noqa: F401
 
-        found["pedalboard + soundfile, a loop"] = lambda target: pedalboard_loop(files, target)
+        found["pedalboard + soundfile, a loop"] = pedalboard_loop
     except ImportError:
         print("pedalboard is not installed (pip install pedalboard)")
     return found
 
 
-def measure(found, folder, repeats, files):
-    """Median seconds of each way; they take turns, and what they wrote is compared."""
-    seconds = {name: [] for name in found}
-    for turn in range(repeats):
-        written = {}
+def measure(found, folder, turns, files):
+    """Of each way: seconds for few files and for all, each with those that this process computes; means of all turns.
+
+    The ways take turns, and what they wrote is compared.
+    """
+    spent = {name: np.zeros((2, 2)) for name in found}
+    for turn in range(turns):
+        targets = {name: folder / f"{turn} {name}" for name in found}
         for name, way in found.items():
-            written[name] = folder / f"{turn} {name}"
-            written[name].mkdir()
-            start = time.perf_counter()
-            summary = way(written[name])
-            seconds[name].append(time.perf_counter() - start)
-            if summary is not None and summary.done != len(files):
-                raise SystemExit(f"{name}: {summary}, {summary.failures[:3]}")
-        for target in written.values():
-            check_equal(written["audioconv, 1 process"], target)
-        for target in written.values():
+            few = timed(way, files[:FEW], folder / f"{turn} few {name}")
+            spent[name] += np.array([few, timed(way, files, targets[name])]) / turns
+        for target in targets.values():
+            check_equal(targets[ONE], target)
+        for target in targets.values():
             shutil.rmtree(target)
-    return {name: float(np.median(values)) for name, values in seconds.items()}
+    return spent
 
 
-def peak_mb(files, folder, **where):
+def timed(way, files, target):
+    """Seconds, and seconds that this process computes."""
+    target.mkdir()
+    start, computed = time.perf_counter(), time.process_time()
+    summary = way(files, target)
+    took = time.perf_counter() - start, time.process_time() - computed
+    if summary is not None and summary.done != len(files):
+        raise SystemExit(f"{target.name}: {summary}, {summary.failures[:3]}")
+    return took
+
+
+def peak_of_workers(files, folder, **where):
     """The most memory that a worker took, in MB."""
-    found = ac.map_files(Measured(str(folder)), files[: min(len(files), 2000)], **where)
-    return max(mb for _, mb in found.values)
+    return max(ac.map_files(Measured(str(folder)), files[:1000], **where).values)
 
 
-def long_file(folder, seconds):
-    """(seconds, MB at the peak) of one long file, in a process of its own."""
-    source = make_long(folder / "long.wav", seconds)
-    code = CODE.format(folder=str(Path(__file__).parent), source=str(source), target=str(folder / "long out"))
-    start = time.perf_counter()
+def in_a_process(code, **paths):
+    """The numbers that code prints at last."""
+    code = code.format(folder=str(Path(__file__).parent), **{name: str(path) for name, path in paths.items()})
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"the long file failed: {done.stderr}")
-    return time.perf_counter() - start, int(done.stdout) / 1024
+    return [float(text) for text in done.stdout.splitlines()[-1].split()]
 
 
-def sends_a_second(files):
-    """Files a second that one process can hand out: their names are all that is looked at."""
-    start, count = time.perf_counter(), 20 * len(files)
-    ac.map_files(os.path.basename, (files[i % len(files)] for i in range(count)), jobs=2)
-    return count / (time.perf_counter() - start)
+def long_file(folder, seconds, short):
+    """(seconds to filter a long file, MB at the peak, MB of its features in a table), in processes of their own."""
+    source = make_long(folder / "long.wav", seconds)
+    took, filter_mb = in_a_process(FILTER, source=source, target=folder / "long out", short=short)
+    (features_mb,) = in_a_process(FEATURES, source=source, table=folder / "long.parquet")
+    return took, filter_mb, features_mb
 
 
-def archive(name, audio_s_a_second, file_s, handed_out, mb_a_s):
-    """What the archive takes on so many machines as this one, and what each of them asks of the rest."""
+def archive(name, audio_s_a_second, file_s, handed_out):
+    """What the archive takes on so many machines as this one, and what limits it."""
+    mb_a_s = 2 * 2 * RATE / 1e6  # of audio: read and written, 16 bits
     rows = []
     for machines in MACHINES:
-        wanted = machines * audio_s_a_second / file_s
-        speed = min(wanted, handed_out) * file_s
+        speeds = {
+            "processors": machines * audio_s_a_second,
+            "handing out files": handed_out * file_s,
+            "a link of 10 Gbit/s to the storage": LINK_MB_S / mb_a_s,
+        }
+        limit = min(speeds, key=speeds.get)
         rows.append({
-            "archive of": name,
-            "machines": machines,
-            "hours": ARCHIVE_H * 3600 / speed / 3600,
-            "files a second": min(wanted, handed_out),
-            "storage, MB/s": mb_a_s * speed / audio_s_a_second,
-            "limit": "handing out files" if wanted > handed_out else "processors",
+            "archive of": name, "machines": machines, "hours": ARCHIVE_H / speeds[limit],
+            "files a second": speeds[limit] / file_s, "storage, MB/s": mb_a_s * speeds[limit], "limit": limit,
         })  # fmt: skip
     return rows
 
 
-def main(options):
-    quick = QUICK if options.quick else {"files": FILES, "repeats": REPEATS, "long_s": LONG_S}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scaling-")))
-        files = make_files(folder / "in", quick["files"])
-        cluster = _cluster(stack)
-        ac.map_files(Filtering(), files[:2], folder / "warm", jobs=1)  # kernels
-        seconds = measure(ways(files, cluster), folder, quick["repeats"], files)
-        memory = {
-            "audioconv, 1 process": None,
-            "audioconv, 2 processes": peak_mb(files, folder, jobs=2),
-            "audioconv, Dask with 2 workers": cluster and peak_mb(files, folder, scheduler=cluster.scheduler_address),
-        }
-        long_s, long_mb = long_file(folder, quick["long_s"])
-        handed_out = sends_a_second(files)
-        bytes_a_file = 2 * files[0].stat().st_size
-    one, two = seconds["audioconv, 1 process"], seconds["audioconv, 2 processes"]
+def table(spent, count, memory):
+    """Rows of the ways, and files a second of each."""
+    speed = {name: (count - FEW) / (all_s - few_s) for name, ((few_s, _), (all_s, _)) in spent.items()}
     rows = [
         {
             "way": name,
-            "files": len(files),
-            "files a second": len(files) / took,
-            "times 1 process": one / took,
-            "times 2 processes": two / took,
+            "files": count,
+            "seconds": all_s,
+            "of these to begin": few_s,
+            "files a second": speed[name],
+            "times 1 process": speed[name] / speed[ONE],
+            "times 2 processes": speed[name] / speed[TWO],
             "MB a worker": memory.get(name),
         }
-        for name, took in seconds.items()
+        for name, ((few_s, _), (all_s, _)) in spent.items()
     ]
-    rows.append({
-        "way": f"audioconv, one file of {quick['long_s'] / 3600:g} h", "files": 1, "files a second": 1 / long_s,
-        "times 1 process": None, "times 2 processes": None, "MB a worker": long_mb,
-    })  # fmt: skip
-    show(f"{len(files)} clips of {CLIP_S:g} s through {TAPS} taps, {quick['repeats']} turn(s)", rows)
+    return rows, speed
+
+
+def main(options):
+    sizes = QUICK if options.quick else FULL
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scaling-")))
+        files = make_files(folder / "in", sizes["files"])
+        cluster = local_cluster(stack)
+        for name, way in ways(cluster).items():  # kernels are compiled, workers have loaded what they need
+            timed(way, files[:FEW], folder / f"warm {name}")
+        spent = measure(ways(cluster), folder, sizes["turns"], files)
+        memory = {TWO: peak_of_workers(files, folder, jobs=2)}
+        if cluster is not None:
+            memory[DASK] = peak_of_workers(files, folder, scheduler=cluster.scheduler_address)
+        long_s, filter_mb, features_mb = long_file(folder, sizes["long_s"], files[0])
+    rows, speed = table(spent, len(files), memory)
+    hours = f"one file of {sizes['long_s'] / 3600:.3g} h"
+    rows += [
+        dict.fromkeys(rows[0]) | {"way": f"audioconv filter, {hours}", "seconds": long_s, "MB a worker": filter_mb},
+        dict.fromkeys(rows[0]) | {"way": f"audioconv features, {hours}", "MB a worker": features_mb},
+    ]
+    show(f"{len(files)} clips of {CLIP_S:g} s through {TAPS} taps, mean of {sizes['turns']} turn(s)", rows)
+    handed_out = (len(files) - FEW) / float(np.diff(spent[TWO][:, 1])[0])
     print(f"one process hands out {handed_out:.0f} files a second; at most {MOST_MB} MB a worker are wanted")
     cores = len(os.sched_getaffinity(0))
-    short = len(files) * CLIP_S / two * (cores / 2)
-    whole = quick["long_s"] / long_s * cores
-    archives = archive("clips of 1 s", short, CLIP_S, handed_out, bytes_a_file * short / CLIP_S / 1e6)
-    archives += archive("long files", whole, quick["long_s"], handed_out, 4 * RATE * whole / 1e6)
+    archives = archive(f"clips of {CLIP_S:g} s", speed[TWO] * CLIP_S * cores / 2, CLIP_S, handed_out)
+    archives += archive("files of 2 h", sizes["long_s"] / long_s * cores, 7200, handed_out)
     show(f"{ARCHIVE_H} hours on machines of {cores} cores such as this, from the figures above", archives)
-    return rows + archives
+    return {"ways": rows, "archives": archives, "handing out": {"files a second": handed_out}}
 
 
-def _cluster(stack):
+def local_cluster(stack):
     try:
         from distributed import LocalCluster
     except ImportError:

@@ -166,6 +166,9 @@ def _opened(part: Path, path: PathOrFile, about: tuple[int, int, Subtype, str]) 
     try:
         with soundfile.SoundFile(native_path(part), "w", sample_rate, channels, subtype, format=form) as sound:
             sound.seekable = lambda: False  # else soundfile seeks after each write, which GSM and ADPCM cannot
+            sound.flush = lambda: (
+                None
+            )  # else it waits for the disk when it closes; who wrote many files does that at once
             yield sound
     except soundfile.LibsndfileError as error:
         _check_space(part, path)

@@ -1,6 +1,8 @@
 """Rows in one Parquet file: in the order of the files, in bounded memory, whole or not at all."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -79,11 +81,34 @@ def test_it_is_there_whole_or_not_at_all(files, tmp_path):
         ({"a": [1, 2], "b": 3.5}, [{"a": 1, "b": 3.5}, {"a": 2, "b": 3.5}]),
         ({"a": np.zeros((2, 2, 1))}, [{"a": [0, 0]}] * 2),
         ({"a": np.zeros((0, 3), "float32")}, []),
+        (
+            {"a": [1, 2], "b": "\u00e9t\u00e9", "c": True, "d": ""},
+            [{"a": a, "b": "\u00e9t\u00e9", "c": True, "d": ""} for a in (1, 2)],
+        ),
         ({"a": ("x",), "b": np.array(2)}, [{"a": "x", "b": 2}]),
+        (
+            {"a": np.arange(6)[::2], "b": np.array([True, False, True]), "c": np.array(["x", "y", "z"])},
+            [{"a": 0, "b": True, "c": "x"}, {"a": 2, "b": False, "c": "y"}, {"a": 4, "b": True, "c": "z"}],
+        ),
     ],
 )
 def test_columns(columns, rows):
     assert record_batch(columns).to_pylist() == rows
+
+
+def test_a_file_without_rows_has_the_columns_of_others():
+    none, one = (record_batch({"at": np.zeros(rows), "name": "x", "rate": 8000}) for rows in (0, 1))
+    assert none.schema == one.schema
+
+
+def test_tables_of_numbers_do_without_pandas(tmp_path):
+    code = (
+        "import sys, numpy as np, audioconv as ac;"
+        "ac.map_files(lambda path: {'at': np.zeros((3, 2)), 'rate': 8000, 'name': 'x'}, sys.executable, sys.argv[1]);"
+        "assert 'pyarrow' in sys.modules and 'pandas' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "t.parquet"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("columns", [{}, [1], None, {"file": 1}, {"a": [1], "b": [1, 2]}])

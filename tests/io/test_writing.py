@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import audioconv as ac
-from audioconv.io import info, write, writer
+from audioconv.io import atomic, info, write, writer
 from tests.signals import noise
 
 TONE = (0.4 * np.sin(np.arange(24000) * 0.05) + noise(24000, "float64", scale=0.05)).astype("float32")
@@ -167,3 +167,17 @@ def test_a_name_that_is_not_utf8_can_be_written(tmp_path):
         write(folder / "no" / path.name, TONE, 16000)
     assert "caf\\xe9.wav" in str(caught.value)
     str(caught.value).encode("utf-8")
+
+
+def test_the_disk_is_waited_for_once_a_file_and_not_while_many_are_written(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(
+        soundfile.SoundFile, "flush", lambda sound: waited.append("soundfile") if sound.mode != "r" else 0
+    )
+    monkeypatch.setattr(atomic, "sync", lambda path: waited.append("audioconv"))
+    write(tmp_path / "a.wav", TONE, 8000)
+    assert waited == ["audioconv"] * 2  # the file, and the folder
+    with atomic.without_sync():
+        write(tmp_path / "b.wav", TONE, 8000)
+    assert len(waited) == 2
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
