@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from audioconv._typing import Array
 from audioconv.classify.feature_statistics import FeatureStatistics
@@ -131,6 +130,8 @@ def learnt(layer: LastLayer, examples: Array, weights: Array) -> Column:
     -------
     column : Column
     """
+    from scipy.optimize import minimize
+
     statistics, means = layer.statistics, layer.statistics.means.astype(np.float64)
     if layer.background is None:
         words, centre = means, means.mean(axis=0)

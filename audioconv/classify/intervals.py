@@ -1,7 +1,5 @@
 """Confidence intervals: of a rate of successes (Wilson), and of a rate of events in time (Garwood)."""
 
-from scipy.special import gammaincinv
-
 from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError
 
@@ -76,6 +74,8 @@ def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float
     >>> [round(limit, 2) for limit in poisson_interval(0)]
     [0.0, 3.69]
     """
+    from scipy.special import gammaincinv
+
     count, outside = whole(count, "count", 0), 1 - number(confidence, "confidence", above=0, below=1)
     low = float(gammaincinv(count, outside / 2)) if count else 0.0
     return low, float(gammaincinv(count + 1, 1 - outside / 2))

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from audioconv._typing import Array, Float32Array
 from audioconv.arrays import is_finite
@@ -22,6 +20,9 @@ MOST_LABEL_TEXT = 200  # characters
 
 def check_labels(y: Any, clips: int) -> Array:
     """Return y as an array of `clips` labels, or raise an error that says why."""
+    from sklearn.utils import column_or_1d
+    from sklearn.utils.multiclass import check_classification_targets
+
     if y is None:
         raise ArgumentError("KeywordClassifier requires y to be passed, but the target y is None; labels are wanted")
     try:

@@ -31,7 +31,6 @@ from audioconv.classify.model_parts import (
     stored_model,
     stored_network,
 )
-from audioconv.classify.parameters import check_settings
 from audioconv.classify.scorer import Scorer
 from audioconv.classify.settings import Settings
 from audioconv.classify.training_config import PITCH_FACTORS, TrainingConfig
@@ -160,6 +159,8 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
     ModelFileError
         If something is missing in the file, or does not fit the model, or the probe has other posteriors than it had.
     """
+    from audioconv.classify.parameters import check_settings  # scikit-learn is for estimators alone
+
     _require_path(path)
     arrays, stored = model_file.load(path)
     with model_file.complete(path):
@@ -175,9 +176,32 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
         classifier.scorer_ = _scorer(made_by, classifier.clip_length, arrays, settings)
         _restore(classifier, arrays, settings)
         classifier.statistics_ = stored_statistics(arrays, classifier.network_, len(classifier.classes_))
-        scorer = classifier.scorer_
-        classifier.parity_ = check_parity(path, _posteriors(scorer), arrays, scorer.sample_rate, parity_of(scorer))
+        classifier.parity_ = _checked_parity(path, classifier.scorer_, arrays)
     return classifier
+
+
+def load_scorer(path: Path) -> Scorer:
+    """Load what turns clips into posteriors out of the file of a classifier, without the estimator around it.
+
+    Raises
+    ------
+    ArgumentError, ModelFileError
+        As `load`, of what a scorer needs.
+    """
+    _require_path(path)
+    arrays, stored = model_file.load(path)
+    with model_file.complete(path):
+        settings = StoredSettings(stored, "settings")
+        check_kind(path, settings, KIND)
+        made_by = stored_model(path, settings, None, models.MODELS)
+        sample_rate, clip_s = settings.whole("sample_rate", *SAMPLE_RATES), settings.number("clip_s", 0, MOST_CLIP_S)
+        scorer = _scorer(made_by, round(clip_s * sample_rate), arrays, settings)
+        _checked_parity(path, scorer, arrays)
+    return scorer
+
+
+def _checked_parity(path: Path, scorer: Scorer, arrays: dict[str, Array]) -> float:
+    return check_parity(path, _posteriors(scorer), arrays, scorer.sample_rate, parity_of(scorer))
 
 
 def _restore(classifier: "KeywordClassifier", arrays: dict[str, Array], settings: StoredSettings) -> None:

@@ -1,5 +1,6 @@
 """audioconv filter: sound files through impulse responses, filters, gain, and chains of them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from audioconv.stream.files import Processed
 
 _Pass = Literal["highpass", "lowpass"]
-_ORDER = 4  # of the Butterworth filters
+_QS = tuple(0.5 / math.sin(math.pi * k / 8) for k in (3, 1))  # of the sections of a Butterworth filter of order 4
 
 
 class IrRate(StrEnum):
@@ -153,14 +154,19 @@ class Filtering(SoundProcessing):
         return made[alike]
 
     def _chain(self, about: "Info", tell: Callable[[str], None]) -> tuple[Any, str]:
-        from audioconv.stream import Chain, Gain
+        from audioconv.stream.constant_gain import ConstantGain
 
         chain, ir = path_of(self.chain), path_of(self.ir)
         stages, mapping = _stages(about, chain, ir, self.ir_rate, self.true_stereo, self.wet, tell)
         place = _end(about, stages)
         passes: tuple[tuple[_Pass, float | None], ...] = (("highpass", self.highpass), ("lowpass", self.lowpass))
         stages += [_butterworth(kind, hz, *place) for kind, hz in passes if hz is not None]
-        stages.append(Gain(self.gain or 0.0, channels=place[1]))
+        if self.gain is not None or not stages:
+            stages.append(ConstantGain(self.gain or 0.0, channels=place[1]))
+        if len(stages) == 1:
+            return stages[0], mapping or ""
+        from audioconv.stream import Chain
+
         return Chain(stages), mapping or ""
 
     def options(self) -> dict[str, Any]:
@@ -209,9 +215,12 @@ def _stages(
 ) -> tuple[list[Any], str | None]:
     """The stages of the chain file and the impulse response, and how the channels of the latter are used."""
     from audioconv import io
-    from audioconv.stream import read_chain
 
-    stages: list[Any] = [] if chain is None else [read_chain(chain, about.sample_rate, about.channels)]
+    stages: list[Any] = []
+    if chain is not None:
+        from audioconv.stream import read_chain
+
+        stages.append(read_chain(chain, about.sample_rate, about.channels))
     if ir is None:
         return stages, None
     with io.seekable(ir) as response:
@@ -267,12 +276,13 @@ def _end(about: "Info", stages: list[Any]) -> tuple[int, int]:
 
 
 def _butterworth(kind: _Pass, frequency_hz: float, sample_rate: int, channels: int) -> "Biquad":
-    from scipy.signal import butter
+    import numpy as np
 
     from audioconv.stream import Biquad
+    from audioconv.stream.biquad_design import section
 
     if not 0 < frequency_hz < sample_rate / 2:
         raise ArgumentError(
             f"--{kind} must be between 0 and half of the sample rate {sample_rate} Hz, not {frequency_hz:g}"
         )
-    return Biquad(butter(_ORDER, frequency_hz, kind, fs=sample_rate, output="sos"), channels=channels)
+    return Biquad(np.array([section(kind, sample_rate, frequency_hz, q, 0.0) for q in _QS]), channels=channels)

@@ -9,11 +9,11 @@ import typer
 
 from audioconv.cli.batch import Jobs, Scheduler, Settings, SettingsFile, paths_of, settings_file, work_on_many
 from audioconv.cli.datasets import SkipBroken, hint_at_skipping, unreadable
-from audioconv.cli.outputs import Force, Json, print_json
+from audioconv.cli.outputs import INPUT, Force, Json, print_json, sound_source
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from audioconv.classify import KeywordClassifier
+    from audioconv.classify import Scorer
 
 _TABLE = ".parquet"
 
@@ -33,7 +33,7 @@ def predict(
     """Classify clips: which word each holds.
 
     One line a label: file, label, probability; tab-separated when the output is not a terminal. Clips may be files,
-    folders, patterns in quotes, and lists of files (@LIST).
+    folders, patterns in quotes, and lists of files (@LIST); - is a clip on standard input.
 
     With OUT.parquet as the last of FILES they become a table: file, rank, label, probability. Clips may then be any
     number. Those that fail are said at the end, and the exit code is then 1. A run that was cut goes on where it was
@@ -44,34 +44,29 @@ def predict(
     audioconv predict words.safetensors clips/ --top 3 --json
     audioconv predict words.safetensors archive/ labels.parquet --jobs 2
     """
-    from audioconv.classify import KeywordClassifier
+    from audioconv.classify.serialization import load_scorer
 
     if files[-1].lower().endswith(_TABLE):
         if not files[:-1]:
             raise ArgumentError(f"{files[-1]} is the table to write; clips are wanted before it")
-        KeywordClassifier.load(model)  # says what is wrong with it
+        load_scorer(model)  # says what is wrong with it
         predicting = Predicting(settings_file(model), top)
         work_on_many(predicting, files[:-1], files[-1], "classifying", jobs=jobs, scheduler=scheduler, force=force)
         return
-    classifier = KeywordClassifier.load(model)
-    classifier.verbose = 1  # says on stderr when clips are resampled
-    names = paths_of(files)
+    scorer, names = load_scorer(model), paths_of(files)
     if skip_broken:
         broken = unreadable(names)
         names = [name for name in names if name not in broken]
     with hint_at_skipping():
-        posteriors = classifier.predict_proba(names)
+        posteriors = _posteriors(scorer, names, verbose=1)  # which says on stderr when clips are resampled
     if as_json:
         print_json(
-            [
-                {"file": file, "labels": _labels(classifier, row, top)}
-                for file, row in zip(names, posteriors, strict=True)
-            ]
+            [{"file": file, "labels": _labels(scorer, row, top)} for file, row in zip(names, posteriors, strict=True)]
         )
         return
     rows = []
     for file, row in zip(names, posteriors, strict=True):
-        rows += [(file, str(label), f"{probability:.4f}") for label, probability in _best(classifier, row, top)]
+        rows += [(file, str(label), f"{probability:.4f}") for label, probability in _best(scorer, row, top)]
     if not sys.stdout.isatty():
         for row in rows:
             typer.echo("\t".join(row))
@@ -81,15 +76,34 @@ def predict(
         typer.echo(f"{file:{widths[0]}}  {label:{widths[1]}}  {probability}")
 
 
-def _best(classifier: "KeywordClassifier", posteriors: Any, top: int) -> list[tuple[Any, float]]:
+def _posteriors(scorer: "Scorer", names: list[Any], verbose: int) -> Any:
+    """Posteriors (clips, labels)."""
+    from audioconv.classify.clips import check_clips, fit_length, load_clips, read_mono
+    from audioconv.classify.progress import Notices
+    from audioconv.nn import softmax
+
+    notices = Notices(verbose)
+    if not set(names) & set(INPUT):
+        clips = load_clips(check_clips(names), scorer.sample_rate, scorer.clip_length, notices)
+    elif len(names) > 1:
+        raise ArgumentError("standard input is one clip, and several are given")
+    else:
+        with sound_source(names[0]) as sound:
+            clips = fit_length(read_mono(sound, scorer.sample_rate, notices), scorer.clip_length)[None]
+    return softmax(scorer.logits(clips))
+
+
+def _best(scorer: "Scorer", posteriors: Any, top: int) -> list[tuple[Any, float]]:
     """The labels of a clip that are most probable, with their posteriors."""
-    ranked = sorted(zip(posteriors, classifier.classes_, strict=True), reverse=True)
+    ranked = sorted(zip(posteriors, scorer.classes, strict=True), reverse=True)
     return [(label, probability) for probability, label in ranked[:top]]
 
 
-def _labels(classifier: "KeywordClassifier", posteriors: Any, top: int) -> list[dict[str, object]]:
-    best = _best(classifier, posteriors, top)
-    return [{"label": label, "probability": round(float(probability), 4)} for label, probability in best]
+def _labels(scorer: "Scorer", posteriors: Any, top: int) -> list[dict[str, object]]:
+    return [
+        {"label": label, "probability": round(float(probability), 4)}
+        for label, probability in _best(scorer, posteriors, top)
+    ]
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,22 +115,21 @@ class Predicting(Settings):
 
     def __call__(self, source: Path) -> dict[str, Any]:
         """The rows of a clip."""
-        best = _best(self._classifier(), self._classifier().predict_proba([source])[0], self.top)
+        best = _best(self._scorer(), _posteriors(self._scorer(), [source], verbose=0)[0], self.top)
         return {
             "rank": list(range(1, len(best) + 1)),
             "label": [str(label) for label, _ in best],
             "probability": [float(probability) for _, probability in best],
         }
 
-    def _classifier(self) -> "KeywordClassifier":
+    def _scorer(self) -> "Scorer":
         """The model; loaded once in a process."""
-        from audioconv.classify import KeywordClassifier
+        from audioconv.classify.serialization import load_scorer
 
         if "_loaded" not in vars(self):
             assert self.model is not None
-            vars(self)["_loaded"] = KeywordClassifier.load(self.model.path)
-            vars(self)["_loaded"].verbose = 0
-        loaded: KeywordClassifier = vars(self)["_loaded"]
+            vars(self)["_loaded"] = load_scorer(self.model.path)
+        loaded: Scorer = vars(self)["_loaded"]
         return loaded
 
     def __getstate__(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from audioconv._typing import Array, ArrayLike, IntArray
 from audioconv.arrays import number, one_for_each, whole
@@ -191,6 +190,8 @@ def _event_peaks(decoder: EventDecoder, recordings: Sequence[Array], floors: Arr
 
     Two peaks are two events only if the posterior falls between them as far as the decoder wants it (hysteresis).
     """
+    from scipy.signal import find_peaks
+
     found: list[list[Array]] = [[np.empty(0)] for _ in floors]
     for rows in recordings:
         for label, column in enumerate(strengths(decoder, rows).T):

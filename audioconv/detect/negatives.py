@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from audioconv import _typing, arrays, io
 from audioconv._typing import Array, ArrayLike, Float32Array
@@ -194,6 +193,8 @@ class NegativeFrames:
         ArgumentError
             If score gives no finite posteriors.
         """
+        from scipy.signal import find_peaks
+
         count, row_hop, row_end = whole(count, "count"), whole(row_hop, "row_hop"), whole(row_end, "row_end", 0)
         rate = self.features.sample_rate
         length = max(1, round(number(stretch_s, "stretch_s", above=0) * rate))

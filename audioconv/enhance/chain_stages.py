@@ -1,6 +1,6 @@
 """Stages of enhancement in TOML files of chains, as `audioconv.stream.chain_file` asks for them."""
 
-from audioconv.enhance.neural_denoise import REDUCTION_DB, NeuralDenoise
+from audioconv.enhance._neural_denoise import REDUCTION_DB, NeuralDenoise
 from audioconv.enhance.spectral_gate import Denoise
 from audioconv.stream.chain_types import Place
 

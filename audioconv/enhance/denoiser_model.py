@@ -104,7 +104,7 @@ class DenoiserModel:
         -------
         deployment : MaskDeployment
         """
-        from audioconv.enhance.neural_denoise import REDUCTION_DB, NeuralDenoise, neural_denoise
+        from audioconv.enhance._neural_denoise import REDUCTION_DB, NeuralDenoise, neural_denoise
 
         size = frame_size(SAMPLE_RATE)
         return MaskDeployment(

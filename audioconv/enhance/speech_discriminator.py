@@ -4,8 +4,8 @@ import numpy as np
 
 from audioconv._typing import ArrayLike
 from audioconv.arrays import floating
+from audioconv.enhance._neural_denoise import SAMPLE_RATES, neural_denoise
 from audioconv.enhance.denoiser_model import DenoiserModel
-from audioconv.enhance.neural_denoise import SAMPLE_RATES, neural_denoise
 
 KEPT_SHARE = 0.25  # of the energy, at least: speech as loud as the noise keeps half, noises and instruments less
 SOFT_SHARE = 0.33  # of the frames, at least: speech has pauses, music that is kept has none

@@ -12,7 +12,6 @@ from audioconv.arrays import floating, frozen, whole
 from audioconv.errors import ArgumentError, ModelFileError, ShapeError
 from audioconv.kernels.nn import _ppv as ppv
 from audioconv.kernels.nn._ppv import DILATED
-from audioconv.models._ridge import ridge
 from audioconv.models._temperature import cross_entropy, sharpness_of
 from audioconv.nn.layers.state_dict import check_state_dict
 from audioconv.nn.layers.summary import LayerSummary, Summary
@@ -228,6 +227,8 @@ class MiniRocket:
         self._biases = self._quantiles(x, rng)
         weights = None if weights is None else np.asarray(weights, float)
         groups = None if groups is None else np.asarray(groups)
+        from audioconv.models._ridge import ridge  # SciPy's linear algebra is for training alone
+
         found = ridge(self.transform(x, threads), targets, weights, groups, int(rng.integers(2**63)))
         expected = targets[found.held_out]
         counts = np.ones(len(expected)) if weights is None else weights[found.held_out]

@@ -1,7 +1,6 @@
 """Temperature scaling: calibration of the posteriors of scores."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from audioconv._typing import Array
 
@@ -23,6 +22,8 @@ def sharpness_of(scores: Array, targets: Array, counts: Array) -> float:
     Targets are smoothed according to the number of examples (Platt 1999): where all are classified correctly, the best
     factor would otherwise be infinite.
     """
+    from scipy.optimize import minimize_scalar
+
     n, classes = targets.shape
     smoothing = classes / (n + 2 * classes)
     smooth = (1 - smoothing) * targets + smoothing / classes

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.io.formats import FileFormat, Subtype
 from audioconv.io.paths import PathOrFile
 from audioconv.stage import SkipFirst, Stage, for_channels
-from audioconv.stream.chain import Chain
-from audioconv.stream.fir import Fir
 from audioconv.stream.loudness import SHORTEST_S, LoudnessMeter
+
+if TYPE_CHECKING:
+    from audioconv.stream.fir import Fir
 
 _READ_BACK = 1 << 18  # samples read back at a time from the temporary file
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -57,7 +58,7 @@ class Processed(NamedTuple):
 def process_file(
     source: PathOrFile,
     target: PathOrFile,
-    stage: Stage | Fir,
+    stage: "Stage | Fir",
     *,
     subtype: Subtype | None = None,
     sample_rate: int | None = None,
@@ -200,10 +201,12 @@ def _status(file: Any) -> os.stat_result | None:
 
 def _fitting(stage: Any, source: Any, about: Any) -> Stage:
     """The stage as one that takes blocks of any length, if it is one for this file."""
-    if isinstance(stage, Fir):
-        stage = stage.stream(channels=about.channels)
     if not isinstance(stage, Stage):
-        raise ArgumentError(f"a stage is wanted, with process, flush, reset and latency, not {stage!r}")
+        from audioconv.stream.fir import Fir  # loads compiled code, which a stage of somebody else's needs not
+
+        if not isinstance(stage, Fir):
+            raise ArgumentError(f"a stage is wanted, with process, flush, reset and latency, not {stage!r}")
+        stage = stage.stream(channels=about.channels)
     channels, rate = getattr(stage, "channels", about.channels), getattr(stage, "rate_in", None) or about.sample_rate
     name = io.display_name(source)
     if channels != about.channels:
@@ -212,7 +215,12 @@ def _fitting(stage: Any, source: Any, about: Any) -> Stage:
     if rate != about.sample_rate:
         raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz; make it "
                             f"with that sample rate, or resample the file")  # fmt: skip
-    return Chain([stage]) if hasattr(stage, "compiled_step") and not isinstance(stage, Chain) else stage
+    if not hasattr(stage, "compiled_step"):
+        fitting: Stage = stage
+        return fitting
+    from audioconv.stream.chain import Chain
+
+    return stage if isinstance(stage, Chain) else Chain([stage])
 
 
 def _counted(blocks: Iterable[Any], total: int, progress: Progress | None) -> Iterator[Any]:
