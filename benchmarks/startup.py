@@ -1,14 +1,17 @@
-"""Start-up: import, help, a warm command, and what the first call of each public function costs with an empty cache."""
+"""Start-up: import, help, warm commands, and what the first call of each public function costs with an empty cache."""
 
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 from side_by_side import show
 
+SHIPPED_CLASSIFIER = str(Path(__file__).parents[1] / "audioconv" / "classify" / "keywords.safetensors")
+REPEATS = 7
 IMPORT = "import time, numpy; t = time.perf_counter(); import audioconv; print(time.perf_counter() - t)"
 COLD = {
     "convolve": "ac.convolve(x, x[:2000])",
@@ -27,10 +30,7 @@ def main(options):
         os.environ["AUDIOCONV_CACHE"] = os.path.join(folder, "warm")
         wav = os.path.join(folder, "in.wav")
         python(f"import numpy as np, audioconv as ac; ac.write({wav!r}, np.random.rand(48000) - 0.5, 48000)")
-        command = ["-m", "audioconv", "filter", wav, os.path.join(folder, "out.wav"), "--ir", wav, "--force"]
-        python(*command)
-        rows.append({"what": "--help (median of 5)", "s": median_s("-m", "audioconv", "--help")})
-        rows.append({"what": "filter, 1 s of audio, warm (median of 5)", "s": median_s(*command)})
+        rows += warm(wav, os.path.join(folder, "out.wav"))
         for name, call in COLD.items():
             os.environ["AUDIOCONV_CACHE"] = os.path.join(folder, name)
             code = "import time, numpy as np, audioconv as ac; x = (np.random.rand(16000) - 0.5).astype('f4'); "
@@ -42,13 +42,32 @@ def main(options):
     return rows
 
 
+def warm(wav, out):
+    """Whole processes with a second of sound and a warm cache: medians of interleaved repeats."""
+    commands = {
+        "--help": ["--help"],
+        "filter --gain": ["filter", wav, out, "--gain", "-3", "--force"],
+        "filter --highpass": ["filter", wav, out, "--highpass", "80", "--force"],
+        "filter --ir": ["filter", wav, out, "--ir", wav, "--force"],
+        "denoise": ["denoise", wav, out, "--force"],
+        "predict": ["predict", SHIPPED_CLASSIFIER, wav],
+        "listen --file": ["listen", "--file", wav],
+        "features": ["features", wav, f"{out}.npy", "--force"],
+        "spectrogram": ["spectrogram", wav, f"{out}.png", "--force"],
+        "info": ["info", wav],
+    }
+    times_s = {name: [] for name in commands}
+    for repeat in range(1 + REPEATS):
+        for name, arguments in commands.items():
+            _, seconds = python("-m", "audioconv", *arguments)
+            if repeat:  # the first one compiles
+                times_s[name].append(seconds)
+    return [{"what": f"{name}, 1 s of sound, warm", "s": float(np.median(found))} for name, found in times_s.items()]
+
+
 def python(*arguments):
     """Standard output and wall time of a Python process, for code or for `-m` arguments."""
     arguments = arguments if arguments[0] == "-m" else ("-c", *arguments)
     start = time.perf_counter()
     result = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
     return result.stdout, time.perf_counter() - start
-
-
-def median_s(*arguments):
-    return float(np.median([python(*arguments)[1] for _ in range(5)]))

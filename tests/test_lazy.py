@@ -1,4 +1,4 @@
-"""Names of parts that are loaded on first use: what tools read, what a part says that it has, and what it gives are one."""
+"""Names of parts that are loaded on first use: what tools read is what a part says that it has, and gives."""
 
 import ast
 import importlib

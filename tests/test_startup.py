@@ -2,8 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import audioconv as ac
+from audioconv.kernels._jit import JIT_ENABLED
+
+ROOT = Path(__file__).resolve().parents[1]
 
 HEAVY = ("numba", "llvmlite", "scipy", "librosa", "sklearn", "matplotlib", "soundfile", "soxr", "safetensors", "rich")
 
@@ -45,6 +51,80 @@ def test_the_command_line_loads_nothing_heavy():
 def test_help_loads_nothing_heavy(command):
     loaded = modules_after(f"from tests.command import run; assert 'Usage' in run(*{command!r}, '--help').stdout")
     assert not {*HEAVY, "numpy"} - {"rich"} & set(loaded)
+
+
+# what the commands of everyday work may load, of what takes long; SciPy as a whole is Numba's
+TRAINING = {"sklearn", "pandas", "joblib", "matplotlib", "requests", "scipy.signal", "scipy.stats", "scipy.optimize"}
+WARM = {
+    "filter --gain": (["filter", "{one}", "{out}.wav", "--gain", "-3"], {"numba", "llvmlite", "scipy", "soxr", "rich"}),
+    "filter --normalize": (["filter", "{one}", "{out}.wav", "--peak", "-1"], {"numba", "scipy", "soxr", "rich"}),
+    "filter --rate": (["filter", "{one}", "{out}.wav", "--rate", "8000"], {"numba", "scipy", "rich"}),
+    "filter --highpass": (["filter", "{one}", "{out}.wav", "--highpass", "80"], {"soxr", "rich", "audioconv.nn"}),
+    "filter --ir": (["filter", "{one}", "{out}.wav", "--ir", "{one}"], {"soxr", "rich", "audioconv.nn"}),
+    "denoise": (["denoise", "{one}", "{out}.wav"], {"rich", "audioconv.detect", "audioconv.report"}),
+    "predict": (["predict", "{model}", "{one}"], {"rich", "mutagen", "audioconv.detect", "audioconv.report"}),
+    "features": (["features", "{one}", "{out}.npy"], {"rich", "mutagen", "audioconv.nn", "audioconv.classify"}),
+    "info": (["info", "{one}"], {"numba", "scipy", "soxr", "audioconv.detect"}),
+}
+COUNTED = """
+import sys
+from audioconv.cli import main
+compiled = []
+if "--count" in sys.argv:
+    sys.argv.remove("--count")
+    import numba.core.compiler as compiler
+    compile_extra = compiler.compile_extra
+    def counted(*args, **options):
+        compiled.append(args[2].__qualname__)
+        return compile_extra(*args, **options)
+    compiler.compile_extra = counted
+try:
+    main()
+finally:
+    print("LOADED", *sys.modules, file=sys.stderr)
+    print("COMPILED", *compiled, file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """A second of speech."""
+    folder = tmp_path_factory.mktemp("one")
+    samples, rate = ac.read(ROOT / "data/recordings/speech.flac", 0, 1)
+    ac.write(folder / "one.wav", samples, rate)
+    return folder / "one.wav"
+
+
+def run_alone(arguments, *more):
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED, *arguments, *more], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line.split()[1:] for line in done.stderr.splitlines()}
+    return set(lines["LOADED"]), lines["COMPILED"]
+
+
+def arguments_of(command, one, tmp_path):
+    model = ROOT / "audioconv/classify/keywords.safetensors"
+    return [word.format(one=one, out=tmp_path / "out", model=model) for word in WARM[command][0]]
+
+
+@pytest.mark.parametrize("command", WARM)
+def test_a_command_loads_nothing_that_it_does_not_use(command, one, tmp_path):
+    loaded, _ = run_alone(arguments_of(command, one, tmp_path))
+    assert "audioconv.cli" in loaded
+    assert loaded & (TRAINING | WARM[command][1]) == set()
+    others = {name for name in loaded if name.startswith("audioconv.cli._")}
+    assert others == {f"audioconv.cli._{command.split()[0]}"}
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled")
+@pytest.mark.parametrize("command", ["filter --ir", "denoise", "predict"])
+def test_a_warm_command_compiles_nothing(command, one, tmp_path):
+    arguments = arguments_of(command, one, tmp_path)
+    run_alone(arguments)
+    again = [] if command == "predict" else ["--force"]
+    assert run_alone(arguments, *again, "--count")[1] == []
 
 
 def test_every_public_name_is_there():

@@ -11,6 +11,7 @@ from audioconv._typing import Array, ArrayLike, Float32Array, Path
 from audioconv.classify.clip_cache import memory_mapped_clips
 from audioconv.classify.progress import NoticeSink
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, ShapeError
+from audioconv.io.paths import PathOrFile
 from audioconv.stage import checked_block
 
 Clips: TypeAlias = ArrayLike | Iterable[Path] | Iterable[ArrayLike]  # what users give as X
@@ -53,7 +54,7 @@ def fit_length(samples: Float32Array, length: int) -> Float32Array:
     return np.pad(inside, (max(-start, 0), length - inside.size - max(-start, 0)))
 
 
-def read_mono(path: Path, sample_rate: int, notices: NoticeSink | None = None) -> Float32Array:
+def read_mono(path: PathOrFile, sample_rate: int, notices: NoticeSink | None = None) -> Float32Array:
     """Samples of a file as float32 of one channel at `sample_rate`; `notices.say` gets what was converted."""
     clip = io.read(path)
     samples = clip.samples

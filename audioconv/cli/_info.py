@@ -135,5 +135,6 @@ def _line(value: object) -> str:
         more = f" and {len(value) - _MOST_ITEMS} more" if len(value) > _MOST_ITEMS else ""
         return f"{', '.join(map(_line, value[:_MOST_ITEMS])) or '-'}{more}"
     if isinstance(value, dict):
-        return ", ".join(f"{k} ({_line(v)})" if isinstance(v, list) else f"{k} {_line(v)}" for k, v in value.items())
+        parts = (f"{k} ({_line(v)})" if isinstance(v, list) else f"{k} {_line(v)}" for k, v in value.items())
+        return ", ".join(parts) or "-"
     return "-" if value is None or value == "" else str(value)

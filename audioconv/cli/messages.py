@@ -1,5 +1,6 @@
 """Messages of the commands beside their results: notices, warnings, progress bars."""
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -80,11 +81,12 @@ def _late_bar(title: str, patience_s: float = _PATIENCE_S) -> Iterator[Callable[
     describe: function from the seconds that have passed to what the bar says.
     """
     start, shown = time.monotonic(), None
+    is_seen = sys.stderr is not None and sys.stderr.isatty()  # elsewhere rich is not even loaded
 
     def update(done: int, total: int | None, describe: Callable[[float], str] = lambda _: title) -> None:
         nonlocal shown
         passed_s = time.monotonic() - start
-        if shown is None and passed_s > patience_s:
+        if is_seen and shown is None and passed_s > patience_s:
             shown = bar(title, total)
         if shown is not None:
             shown[0].update(shown[1], completed=done, total=total, description=describe(passed_s))

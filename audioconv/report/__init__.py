@@ -6,11 +6,11 @@ from audioconv._lazy import on_first_use
 
 if TYPE_CHECKING:
     from audioconv.classify.intervals import wilson_interval
+    from audioconv.report._evaluation_page import evaluation_page
     from audioconv.report._frequency_response import frequency_response
     from audioconv.report._save_evaluation import save_evaluation
     from audioconv.report._sound_events import sound_events
     from audioconv.report._spectrogram import spectrogram
-    from audioconv.report.evaluation_page import evaluation_page
     from audioconv.report.evaluation_plots import det_curve, reliability, speakers
     from audioconv.report.page import Report
     from audioconv.report.plots import confusion, log_mel, posteriors, training_curve, waveform
@@ -25,7 +25,7 @@ else:
             "_save_evaluation": "save_evaluation",
             "_sound_events": "sound_events",
             "_spectrogram": "spectrogram",
-            "evaluation_page": "evaluation_page",
+            "_evaluation_page": "evaluation_page",
             "evaluation_plots": "det_curve reliability speakers",
             "page": "Report",
             "plots": "confusion log_mel posteriors training_curve waveform",

@@ -7,7 +7,7 @@ from audioconv.detect.evaluation.results import Evaluation
 from audioconv.errors import AudioFileError
 from audioconv.io import atomic_write, display_path, writable_path
 from audioconv.io.plain_text import json_text
-from audioconv.report.evaluation_page import evaluation_page
+from audioconv.report._evaluation_page import evaluation_page
 
 PAGE, FIGURES = "report.html", "report.json"
 

@@ -300,6 +300,7 @@ def test_the_bar_says_how_fast_it_goes(monkeypatch):
 
     shown, now = Shown(), iter([0.0, 1.0, 4.0, 8.0])
     monkeypatch.setattr(command, "bar", lambda title, total: (shown, 0))
+    monkeypatch.setattr(command.sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(command.time, "monotonic", lambda: next(now))
     with command.speed_bar("filtering a.wav", 1000) as progress:
         progress(1000, 9000)

@@ -5,11 +5,14 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 import audioconv as ac
 from audioconv import models, nn
 from audioconv.enhance import DenoiserModel, DenoiserTraining, NoisySpeechSettings, train_denoiser
 from audioconv.enhance.compressed import (
+    KEPT,
+    _moving_averages,
     compress,
     frame_size,
     mask_transform,
@@ -216,3 +219,9 @@ def test_network_is_causal():
     assert isinstance(network, nn.Sequential)
     with pytest.raises(ArgumentError, match="3 levels"):
         models.mask_unet((8, 8), rng=np.random.default_rng(0))
+
+
+def test_moving_averages_are_those_of_a_recursive_filter():
+    frames = np.random.default_rng(0).standard_normal((2, 50, 7)).astype(np.float32)
+    wanted = lfilter([1 - KEPT], [1, -KEPT], frames, axis=-2)
+    assert_close(_moving_averages(frames), wanted, 1e-14)

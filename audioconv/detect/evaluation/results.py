@@ -119,7 +119,7 @@ class NegativeScore(NamedTuple):
 class Evaluation:
     """All figures of a model, how they were made, and its mistakes; made by `evaluate`.
 
-    `report.evaluation_page` makes a page of it.
+    `report._evaluation_page` makes a page of it.
 
     Parameters
     ----------

@@ -43,10 +43,12 @@ INSTANCE = layout("INSTANCE", "step", "name", "mode", "fade", "faded", "tail", "
 CONTROL_SIZE, INSTANCE_SIZE, INSTANCE_ENTRIES = CONTROL.row_size, INSTANCE.row_size, INSTANCE.row_size // ENTRY_SIZE
 
 
-@part
 def work_size(inputs, outputs):
     """Elements of the work space: a block as it came, weighted, and of one instance."""
     return MIX_BLOCK * (2 * inputs + outputs)
+
+
+_work_size = part(work_size)  # called from Python, a part would be compiled in each process
 
 
 @part
@@ -185,7 +187,7 @@ def mix_instances(state, x, y, frames):
     source, target = carray(x, frames * inputs), carray(y, frames * outputs)
     control = carray(row_at(state, CONVOLVER.control), CONTROL_SIZE)
     instances = carray(row_at(state, CONVOLVER.instances), MAX_INSTANCES * INSTANCE_SIZE)
-    work = floats_at(state, CONVOLVER.work, 0, work_size(inputs, outputs), x)
+    work = floats_at(state, CONVOLVER.work, 0, _work_size(inputs, outputs), x)
     samples, weighted, response = work[: MIX_BLOCK * inputs], work[MIX_BLOCK * inputs :], work[2 * MIX_BLOCK * inputs :]
     for first in range(0, frames, MIX_BLOCK):
         count = min(MIX_BLOCK, frames - first)
@@ -204,7 +206,7 @@ def convolver(state, x, y, frames):
     source, target = carray(x, frames * inputs), carray(y, frames * outputs)
     control = carray(row_at(state, CONVOLVER.control), CONTROL_SIZE)
     instances = carray(row_at(state, CONVOLVER.instances), MAX_INSTANCES * INSTANCE_SIZE)
-    work = floats_at(state, CONVOLVER.work, 0, work_size(inputs, outputs), x)
+    work = floats_at(state, CONVOLVER.work, 0, _work_size(inputs, outputs), x)
     _take_posted(state, control, instances, work[2 * MIX_BLOCK * inputs :], frames)
     alone = control[CONTROL.instances] == 1 and instances[INSTANCE.faded] == instances[INSTANCE.fade]
     if alone and not load_atomic(control, CONTROL.replace_nonfinite):
