@@ -19,10 +19,10 @@ from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.io.formats import FileFormat, Subtype
 from audioconv.io.paths import PathOrFile
 from audioconv.stage import SkipFirst, Stage, for_channels
-from audioconv.stream.loudness import SHORTEST_S, LoudnessMeter
 
 if TYPE_CHECKING:
     from audioconv.stream.fir import Fir
+    from audioconv.stream.loudness import LoudnessMeter
 
 _READ_BACK = 1 << 18  # samples read back at a time from the temporary file
 _LOSSLESS = ("PCM_", "FLOAT", "DOUBLE")
@@ -141,6 +141,8 @@ def process_file(
         metadata = io.read_metadata(source, about)
         meter = None
         if level.loudness_lufs is not None:
+            from audioconv.stream.loudness import LoudnessMeter
+
             mask = metadata.channel_mask if channels == about.channels else None
             meter = LoudnessMeter(rate_out, channels=channels, channel_mask=mask)
         stage.reset()
@@ -260,12 +262,14 @@ class _Level(NamedTuple):
     def is_needed(self) -> bool:
         return self.normalize or self.peak_db is not None or self.loudness_lufs is not None
 
-    def divisor(self, peak: float, meter: LoudnessMeter | None) -> float:
+    def divisor(self, peak: float, meter: "LoudnessMeter | None") -> float:
         """The divisor of the samples."""
         if self.peak_db is not None:
             return float(peak / 10 ** (self.peak_db / 20)) if peak else 1.0
         divisor = 1.0
         if meter is not None and self.loudness_lufs is not None:
+            from audioconv.stream.loudness import SHORTEST_S
+
             if meter.measured_s < SHORTEST_S:
                 raise ArgumentError(f"loudness is measured over {SHORTEST_S} s at least, and there are "
                                     f"{meter.measured_s:.3f} s; use the peak instead")  # fmt: skip
@@ -285,7 +289,7 @@ def _level(normalize: bool, peak_db: float | None, loudness_lufs: float | None) 
 
 @contextmanager
 def _levelled(blocks: Iterable[Any], target: Any, channels: int, level: _Level,
-              meter: LoudnessMeter | None) -> Iterator[tuple[float, Iterator[FloatArray]]]:  # fmt: skip
+              meter: "LoudnessMeter | None") -> Iterator[tuple[float, Iterator[FloatArray]]]:  # fmt: skip
     """The gain in dB that brings the blocks to the level, and an iterator over them with it."""
     directory = io.writable_path(target).parent if io.is_path(target) else None
     with TemporaryFile(dir=directory, buffering=0) as temporary:  # nameless, so that nothing is left behind
