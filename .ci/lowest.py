@@ -12,7 +12,7 @@ HEAD = "# The lower bounds in pyproject.toml. Written by .ci/lowest.py; `make te
 def main():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = set(project["dependencies"]).union(*(project["optional-dependencies"][extra] for extra in TESTED_EXTRAS))
-    text = HEAD + "".join(f"{line.replace('>=', '==')}\n" for line in sorted(wanted))
+    text = HEAD + "".join(f"{line.replace('>=', '==', 1)}\n" for line in sorted(wanted))
     path = ROOT / "constraints-lowest.txt"
     if "--check" not in sys.argv:
         path.write_text(text, encoding="utf-8", newline="\n")
