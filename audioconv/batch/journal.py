@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from audioconv.batch.summary import Failure
 from audioconv.errors import ArgumentError, AudioFileError, BusyError
 from audioconv.io.paths import display_path
+from audioconv.io.plain_text import printable
 
 try:
     import fcntl
@@ -234,7 +235,7 @@ class Journal:
         self._lines.append(_line(failed=number, error=error))
 
     def _set(self, number: int, state: int, kept: str | None = None, error: str | None = None) -> None:
-        values = state, kept, error, number
+        values = state, kept, None if error is None else printable(error), number  # the table takes no half characters
         self._known.execute("UPDATE file SET state = ?, kept = ?, error = ? WHERE number = ?", values)
 
     def sync(self) -> None:

@@ -95,6 +95,7 @@ def check(
     audioconv data check clips/ --files
     """
     from audioconv.classify import audit, load_dataset
+    from audioconv.io.plain_text import printable
 
     clips = load_dataset(folder, speaker=speaker, missing=True)
     findings = audit(clips, clip_s=clip, threads=threads)
@@ -106,9 +107,9 @@ def check(
         print_json({"folder": folder, "clips": len(clips), "labels": labels, "parts": counts, "findings": found})
         raise typer.Exit(is_faulty)
     for notice in clips.notices:
-        typer.echo(notice)
+        typer.echo(printable(notice))
     for finding in findings:
-        typer.echo(f"{'' if finding.is_fault else 'remark: '}{finding.kind}: {finding.text}")
+        typer.echo(printable(f"{'' if finding.is_fault else 'remark: '}{finding.kind}: {finding.text}"))
         if files:
             typer.echo("".join(f"  {file}\n" for file in finding.files), nl=False)
     parts = ", ".join(f"{count} {split}" for split, count in counts.items())

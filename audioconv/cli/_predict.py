@@ -45,6 +45,7 @@ def predict(
     audioconv predict words.safetensors archive/ labels.parquet --jobs 2
     """
     from audioconv.classify.serialization import load_scorer
+    from audioconv.io.plain_text import printable
 
     if files[-1].lower().endswith(_TABLE):
         if not files[:-1]:
@@ -71,6 +72,7 @@ def predict(
         for row in rows:
             typer.echo("\t".join(row))
         return
+    rows = [(printable(file), label, probability) for file, label, probability in rows]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for file, label, probability in rows:
         typer.echo(f"{file:{widths[0]}}  {label:{widths[1]}}  {probability}")

@@ -24,8 +24,10 @@ _PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
 
 def say(text: object) -> None:
-    """Print one line on stderr, whatever line breaks the text has."""
-    typer.echo(f"audioconv: {' '.join(line.strip() for line in str(text).splitlines())}", err=True)
+    """Print one line on stderr, whatever line breaks the text has; what could steer a terminal comes as `\\x1b`."""
+    from audioconv.io.plain_text import printable
+
+    typer.echo(f"audioconv: {printable(' '.join(line.strip() for line in str(text).splitlines()))}", err=True)
 
 
 def detection_line(found: "Detection") -> str:

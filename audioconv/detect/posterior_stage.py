@@ -7,6 +7,7 @@ import numpy as np
 
 from audioconv._typing import Array, ArrayLike, Float32Array
 from audioconv.arrays import aligned, number, whole
+from audioconv.classify.model_parts import SAMPLE_RATES
 from audioconv.errors import ArgumentError
 from audioconv.features.stream import level_start, step_arrays
 from audioconv.kernels.dsp import mel
@@ -69,6 +70,8 @@ class PosteriorStage(Processor):
         super().__init__(channels)
         self.scorer, self._passing = scorer, passes
         self._rate = scorer.sample_rate if sample_rate is None else whole(sample_rate, "sample_rate")
+        if not SAMPLE_RATES[0] <= self._rate <= SAMPLE_RATES[1]:  # its filter would take gigabytes
+            raise ArgumentError(f"sample_rate must be from {SAMPLE_RATES[0]} to {SAMPLE_RATES[1]} Hz, not {self._rate}")
         self.rate_in = self.rate_out = self._rate
         buffered = number(buffer_s, "buffer_s", above=0) * scorer.sample_rate / scorer.row_hop
         self._ring_rows = MARGIN + ceil(buffered)

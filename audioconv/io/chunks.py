@@ -136,9 +136,11 @@ def _chunks(file: BinaryIO, size: int, kind: _Kind, start: int) -> Iterator[_Chu
     """The chunks from an offset on."""
     header = struct.calcsize(kind.header)
     for _ in range(_MOST_CHUNKS):
+        if start >= size:  # looked at first: a length of 64 bits may lead to where nobody can seek
+            return
         file.seek(start)
         raw = file.read(header)
-        if len(raw) < header or start >= size:
+        if len(raw) < header:
             return
         name, length = struct.unpack(kind.header, raw)
         yield _Chunk(name, start + header, length - kind.own)
@@ -232,8 +234,10 @@ def _mended_aiff(file: BinaryIO, chunks: _Chunks, start: int, length: int, at: i
     if b"COMM" not in chunks:
         return StreamLayout()
     file.seek(chunks[b"COMM"].start)
-    common = file.read(min(chunks[b"COMM"].length, 22))
-    channels, _, bits = struct.unpack_from(">hIh", common)
+    common = file.read(max(0, min(chunks[b"COMM"].length, 22)))
+    if len(common) < 18:
+        return StreamLayout()  # libsndfile refuses it
+    channels, _, bits = struct.unpack_from(">HIH", common)
     coding = common[18:22] or b"NONE"
     frame = max(1, channels * -(-bits // 8))
     end = start + length
@@ -245,7 +249,7 @@ def _mended_aiff(file: BinaryIO, chunks: _Chunks, start: int, length: int, at: i
     if coding not in (b"NONE", b"twos") or bits not in _AU_CODES:
         return StreamLayout(missing=f"has {length} bytes of sound, which the 32 bits of its lengths cannot tell")
     exponent, mantissa = struct.unpack_from(">HQ", common, 8)
-    rate = mantissa >> (16446 - exponent) if exponent <= 16446 else 0
+    rate = min(mantissa >> (16446 - exponent), _FULL) if exponent <= 16446 else 0
     header = struct.pack(">4s5I", b".snd", 24, _FULL, _AU_CODES[bits], rate, channels)
     return StreamLayout(([header, (start, end)],), "AIFF")
 
@@ -254,6 +258,8 @@ def _au_layout(head: bytes, size: int, order: str) -> StreamLayout:
     if len(head) < 12:
         return StreamLayout()
     start, length = struct.unpack_from(order + "II", head, 4)
+    if start > size:
+        return StreamLayout(missing=cut_short(start - size))
     available = size - start
     if available - length >= _WRAP and length < _OPEN_END:
         length = _FULL
@@ -261,6 +267,6 @@ def _au_layout(head: bytes, size: int, order: str) -> StreamLayout:
         length_field = struct.pack(order + "I", available if available < _OPEN_END else _FULL)
         return StreamLayout((patched_ranges(size, {8: length_field}),))
     if length > available:
-        pieces = patched_ranges(size, {8: struct.pack(order + "I", max(0, available))})
+        pieces = patched_ranges(size, {8: struct.pack(order + "I", available)})
         return StreamLayout((pieces,), missing=cut_short(length - available))
     return StreamLayout()

@@ -19,6 +19,7 @@ _LOOP = np.dtype([("id", "<u4"), ("type", "<u4"), ("start", "<u4"), ("end", "<u4
 _SEGMENT = np.dtype([("id", "<u4"), ("length", "<u4"), ("repeats", "<u4")])
 _SMPL_HEADER, _SMPL_PERIOD = 36, 8  # bytes; offset of the duration of a sample in ns
 _BEXT_TIME, _BEXT_VERSION, _BEXT_LOUDNESS = 338, 346, 412
+_MOST_MARKS = 0xFFFF  # of an AIFF file
 _UNKNOWN_LOUDNESS = struct.pack("<5h", *[0x7FFF] * 5)
 
 
@@ -126,7 +127,8 @@ def aiff_markers(data: bytes) -> list[Marker]:
 
 
 def aiff_marks(markers: list[Marker]) -> bytes:
-    """The data of a MARK chunk; its numbers have 16 bits and begin at 1."""
+    """The data of a MARK chunk; its numbers have 16 bits and begin at 1, and no more markers are kept."""
+    markers = markers[:_MOST_MARKS]
     own = all(0 < marker.number < 1 << 15 for marker in markers)
     data = struct.pack(">H", len(markers))
     for i, (number, position, label) in enumerate(markers):

@@ -227,7 +227,9 @@ def _of_tags(found: Metadata, file: BinaryIO) -> None:
     if isinstance(tags, APEv2) or (tags is None and "audio/mp3" in held.mime):
         _of_ape(found, file)
     for mask in found.tags.get(MASK_COMMENT, ()):
-        found.channel_mask = int(mask, 0)
+        if not 0 <= (number := int(mask, 0)) < 1 << 32:
+            raise ValueError(f"a channel mask has 32 bits, not {mask:.40}")
+        found.channel_mask = number
     for data in found.tags.pop("METADATA_BLOCK_PICTURE", ()):
         import base64
 

@@ -96,7 +96,7 @@ def seems_model(path: Path) -> bool:
         with open(path, "rb") as file:
             start = file.read(LENGTH_BYTES + 1)
             return start[LENGTH_BYTES:] == b"{" and _length(start) < os.fstat(file.fileno()).st_size
-    except OSError:
+    except (OSError, ValueError):  # the latter for a name with a zero byte
         return False
 
 

@@ -3,6 +3,8 @@
 import os
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+from audioconv.io.plain_text import printable
+
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
@@ -11,7 +13,7 @@ PathOrFile: TypeAlias = AnyPath | BinaryIO
 
 
 def display_path(path: AnyPath) -> str:
-    """Return a file name for a message; bytes that are not UTF-8 come as `\\xe9`, so that it can always be printed.
+    """Return a file name for a message: in one line, and with bytes that are not UTF-8 as `\\xe9`.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ def display_path(path: AnyPath) -> str:
     >>> display_path("caf\\udce9.wav")
     'caf\\\\xe9.wav'
     """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def native_path(path: AnyPath) -> str | bytes:

@@ -56,7 +56,7 @@ def check_text(value: object, name: str, most: int, *, allowed: str = "") -> str
 
 
 def printable(text: str, allowed: str = "") -> str:
-    r"""Return a text with what could steer a terminal as `\x1b`.
+    r"""Return a text with what could steer a terminal as `\x1b`, and halves of characters as `\udce9`.
 
     Parameters
     ----------
@@ -73,7 +73,14 @@ def printable(text: str, allowed: str = "") -> str:
     >>> print(printable("no\x1b[31m"))
     no\x1b[31m
     """
-    return "".join(ascii(c)[1:-1] if _steers(c) and c not in allowed else c for c in text)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(ascii(c)[1:-1] if (_steers(c) and c not in allowed) or _is_half(c) else c for c in text)
+
+
+def _is_half(character: str) -> bool:
+    """Whether it stands for a byte of a file name that is not UTF-8, and cannot be printed."""
+    return "\ud800" <= character <= "\udfff"
 
 
 def _steers(character: str) -> bool:

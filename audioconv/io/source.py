@@ -193,7 +193,7 @@ class _Copy(BufferedRandom):
 def _mode(path: AnyPath) -> int:
     try:
         return os.stat(path).st_mode
-    except OSError:
+    except (OSError, ValueError):
         return 0  # said by what opens it
 
 

@@ -285,3 +285,9 @@ def test_streams_of_a_scorer_share_its_weights_and_take_new_ones_when_they_chang
 def test_a_stream_of_the_default_network_takes_less_than_a_megabyte():
     network = models.build_frames("ds-tcn", 9, 40, 0)
     assert network.stream((40, 1)).bytes < 1e6
+
+
+@pytest.mark.parametrize("sample_rate", [1, 99, 768_001, 67_108_864])
+def test_a_rate_that_no_filter_could_be_made_for_is_refused(scorer, sample_rate):
+    with pytest.raises(ac.ArgumentError, match=f"sample_rate must be from 100 to 768000 Hz, not {sample_rate}"):
+        DetectorStream(scorer, 0.5, sample_rate=sample_rate)

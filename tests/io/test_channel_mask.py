@@ -44,3 +44,15 @@ def test_a_layout_that_cannot_be_kept_is_named(tmp_path):
     for target, channels in (("out.ogg", 6), ("out.aiff", 6), ("out.wav", 2)):
         assert copied(source, tmp_path / target, channels=channels) == ("the speaker layout",)
     assert copied(with_mask(tmp_path / "b.wav", 0x3, 2), tmp_path / "out.mp3", channels=2) == ()
+
+
+@pytest.mark.parametrize("mask", ["0x1FFFFFFFF", "-3", "1e9", "0x"])
+def test_a_comment_that_holds_no_mask_is_damaged(tmp_path, mask):
+    from mutagen.flac import FLAC
+
+    soundfile.write(tmp_path / "in.flac", np.repeat(X[:, None], 4, 1), 48000)
+    held = FLAC(tmp_path / "in.flac")
+    held["WAVEFORMATEXTENSIBLE_CHANNEL_MASK"] = mask
+    held.save()
+    assert any("damaged" in text for text in read_metadata(tmp_path / "in.flac").dropped)
+    copied(tmp_path / "in.flac", tmp_path / "out.wav", channels=4)

@@ -3,6 +3,7 @@
 import os
 import struct
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -287,3 +288,44 @@ def test_flac_with_tags_around_and_joined(tmp_path, known):
         one, two = flac_without_length(one), flac_without_length(two)
     assert np.array_equal(read_all(written(tmp_path / "tags.flac", ID3V2, one, APE, ID3V1)), expected[0])
     assert np.array_equal(read_all(written(tmp_path / "joined.flac", one, two)), np.concatenate(expected))
+
+
+# --- headers that cannot be ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("length", [0, 1000, 0xFFFFFFFF])
+def test_au_whose_sound_begins_behind_its_end_is_cut_short(tmp_path, order, length):
+    data = encoded(SHORT, "AU", "PCM_16", endian="BIG" if order == ">" else "LITTLE")
+    path = written(tmp_path / "a.au", patched(data, (4, struct.pack(order + "II", 0xFFFFFFF0, length))))
+    with pytest.raises(ac.AudioFileError, match="is cut short"):
+        ac.read(path)
+
+
+def test_aiff_whose_header_is_too_short_or_absurd_is_read_or_refused(tmp_path):
+    data = encoded(SHORT, "AIFF", "PCM_16")
+    at = data.index(b"COMM") + 4
+    opened = open_aiff(data, 0xFFFFFFFF)
+    for length in (0, 2, 8, 17):
+        with suppress(ac.AudioFileError):
+            ac.read(written(tmp_path / "a.aiff", patched(opened, (at, struct.pack(">I", length)))))
+    for channels in (0, 0x8000, 0xFFFF):
+        with pytest.raises(ac.AudioFileError):
+            ac.read(written(tmp_path / "a.aiff", patched(opened, (at + 4, struct.pack(">H", channels)))))
+
+
+@pytest.mark.parametrize("length", [1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
+def test_a_chunk_of_more_bytes_than_can_be_sought_is_refused(tmp_path, length):
+    data = encoded(SHORT, "W64", "PCM_16")
+    with pytest.raises(ac.AudioFileError):
+        ac.read(written(tmp_path / "a.w64", patched(data, (data.index(b"fmt ") + 16, struct.pack("<Q", length)))))
+
+
+def test_aiff_beyond_4_gib_of_an_absurd_rate_is_refused(tmp_path):
+    header = patched(encoded(np.zeros(1000), "AIFF", "PCM_16", 16000)[:-2000])
+    header = patched(header, (header.index(b"COMM") + 16, b"\x40\x3e" + b"\xff" * 8))
+    path = written(tmp_path / "long", patched(header, (header.index(b"SSND") + 4, struct.pack(">I", 64008))))
+    os.truncate(path, len(header) + 2**32 + 64000)
+    with pytest.raises(ac.AudioFileError):
+        info(path)
+    os.unlink(path)
