@@ -1,6 +1,7 @@
-"""Draw docs/convolve.svg (ours and others) and docs/methods.svg (ours, measured and predicted): time against taps.
+"""Draw the pictures of the pages, from the last runs of the benchmarks: python benchmarks/picture.py
 
-From the last runs of the benchmarks `convolve` and `lengths`: python benchmarks/picture.py
+docs/convolve.svg (`convolve`), docs/methods.svg (`lengths`), docs/streams.svg (`stream`) and docs/speech.svg
+(`neural_denoise`).
 """
 
 import json
@@ -20,6 +21,18 @@ LINES = {  # name: colour (Okabe and Ito's), words at the end of the line
 }
 
 
+STREAMS = {
+    "pedalboard": ("#D55E00", "pedalboard (C++)"),
+    "zita": ("#009E73", "zita-convolver (C++)"),
+    "ours": ("#0072B2", "audioconv, called\nfrom Python"),
+}
+SPEECH = {
+    "network": ("#0072B2", "audioconv, network"),
+    "RNNoise": ("#009E73", "RNNoise"),
+    "gate": ("#56B4E9", "audioconv, gate"),
+    "noisy": ("#000000", "as recorded"),
+    "noisereduce": ("#D55E00", "noisereduce"),
+}
 METHODS = {
     "direct": ("#0072B2", "direct"),
     "sparse": ("#CC79A7", "sparse, 1 tap\nof 100 not zero"),
@@ -30,7 +43,8 @@ METHODS = {
 
 def main():
     matplotlib.rcParams["svg.hashsalt"] = "audioconv"  # the same picture gives the same file
-    for name, draw in (("convolve", draw_peers), ("methods", draw_methods)):
+    drawn = {"convolve": draw_peers, "methods": draw_methods, "streams": draw_streams, "speech": draw_speech}
+    for name, draw in drawn.items():
         draw().savefig(DOCS / f"{name}.svg", metadata={"Date": None})
         print(f"{DOCS / name}.svg drawn")
 
@@ -72,6 +86,46 @@ def draw_methods():
     return finished(figure, panel, ends, title, [0.1, 0.3, 1, 3, 10, 30, 100])
 
 
+def draw_streams():
+    """What a block of a stream takes of the time that it lasts."""
+    rows = [row for row in rows_of("stream")["share of real time"] if (row["block"], row["signal"]) == (64, "mono")]
+    figure, panel, ends = *canvas(), []
+    for name, (colour, words) in STREAMS.items():
+        points = [(row["taps"], 100 * row[name]) for row in rows if row[name] is not None]
+        if points:
+            panel.plot(*zip(*points, strict=True), "o-", color=colour, lw=2.6 if name == "ours" else 1.6, ms=5)
+            ends.append((points[-1], colour, words))
+    panel.set_xticks([row["taps"] for row in rows])
+    title = "Live: blocks of 64 samples at 48 kHz through an impulse response, mono, one thread"
+    return finished(figure, panel, ends, title, [0.1, 0.3, 1, 3, 10], "% of the time that a block lasts")
+
+
+def draw_speech():
+    """How good speech in noise is, before and after."""
+    rows = [row for row in rows_of("neural_denoise")["wide band, 16 kHz"] if row["PESQ"] is not None]  # of noisy speech
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained", facecolor="white")
+    panel, ends = figure.subplots(), []
+    for name, (colour, words) in SPEECH.items():
+        points = [(row["level, dB"], row["PESQ"]) for row in rows if row["way"] == name]
+        dashes = "--" if name == "noisy" else "-"
+        panel.plot(*zip(*points, strict=True), f"o{dashes}", color=colour, lw=2.6 if name == "network" else 1.6, ms=5)
+        ends.append((points[-1], colour, words))
+    last = max(x for (x, _), *_ in ends)
+    height = 0.0
+    for (x, y), colour, words in sorted(ends, key=lambda end: end[0][1]):
+        height = max(y, height + 0.11)
+        panel.text(x + 0.4, height, words, color=colour, va="center", fontsize=9.5)
+    panel.set_xlim(right=last + 6)
+    panel.set_xticks(sorted({row["level, dB"] for row in rows}))
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(axis="y", color="#E0E0E0")
+    panel.set_axisbelow(True)
+    panel.set_xlabel("speech above noise, dB")
+    panel.set_ylabel("PESQ (1 to 4.6)")
+    panel.set_title("Speech in recorded noises, before and after: more is better", loc="left", fontsize=10.5)
+    return figure
+
+
 def canvas():
     figure = Figure(figsize=(7.2, 4.2), layout="constrained", facecolor="white")
     panel = figure.subplots()
@@ -80,7 +134,7 @@ def canvas():
     return figure, panel
 
 
-def finished(figure, panel, ends, title, ticks):
+def finished(figure, panel, ends, title, ticks, unit="ms"):
     """Logarithmic axes, and words at the ends of the lines."""
     for (x, _), colour, words, y in spread(ends):
         panel.text(1.15 * x, y, words, color=colour, va="center", fontsize=9.5, linespacing=1.0)
@@ -94,7 +148,7 @@ def finished(figure, panel, ends, title, ticks):
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     panel.set_xlabel("taps of the filter")
-    panel.set_ylabel("ms")
+    panel.set_ylabel(unit)
     panel.set_title(title, loc="left", fontsize=10.5)
     return figure
 
