@@ -149,7 +149,9 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         try:
-            found = super().load_overload(sig, target_context)
+            # Numba's own first refreshes the context, which imports all that can be compiled, and so scipy.linalg. Code
+            # that is loaded needs none of that, and what is compiled refreshes by itself.
+            found = self._load_overload(sig, target_context)
         except Exception:  # whatever a file holds must not stop the program; it is compiled and written anew
             found = None
         if found is None:
