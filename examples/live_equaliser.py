@@ -13,25 +13,24 @@ import sys
 import audioconv as ac
 
 RATE = 48000
-BANDS = {"low": ("lowshelf", 200.0), "mid": ("peak", 1000.0), "high": ("highshelf", 5000.0)}
-
-
-def design(name, gain_db):
-    kind, frequency_hz = BANDS[name]
-    return ac.Biquad.design(kind, RATE, frequency_hz, gain_db=gain_db, channels=1)
+BANDS = {
+    "low": ac.EqBand("lowshelf", 200.0),
+    "mid": ac.EqBand("peak", 1000.0),
+    "high": ac.EqBand("highshelf", 5000.0),
+}
 
 
 def main(seconds=None):
-    bands = {name: design(name, 0.0) for name in BANDS}
-    chain = ac.Chain([*bands.values(), ac.Limiter(-1.0, sample_rate=RATE)])
+    equaliser = ac.ParametricEq(BANDS, sample_rate=RATE)
+    chain = ac.Chain([equaliser, ac.Limiter(-1.0, sample_rate=RATE)])
     with ac.live(chain, block_size=64, sample_rate=RATE) as sound:
         if seconds is None:
             for line in sys.stdin:
                 name, gain_db = line.split()
-                bands[name].sos = design(name, float(gain_db)).sos  # reached over the next block, without a click
+                equaliser.set_band(name, gain_db=float(gain_db))  # reached over the next block, without a click
         else:
             for name in BANDS:
-                bands[name].sos = design(name, 6.0).sos
+                equaliser.set_band(name, gain_db=6.0)
                 sound.wait(float(seconds) / len(BANDS))
         print(sound.statistics)
         return sound.statistics

@@ -384,6 +384,6 @@ def _stamp(path: str) -> str:
     """Size and time of change of a file, by which it is seen that it has changed; nothing if there is none."""
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL byte is none
         return ""
     return f"{found.st_size} {found.st_mtime_ns}"

@@ -60,7 +60,7 @@ class SoundEventDecoder:
         gap_s: float,
         delay_s: float = 0.0,
     ) -> None:
-        self.labels = labels
+        self.labels = labels.tolist() if isinstance(labels, np.ndarray) else labels  # not NumPy's str
         self.row_hop_s, self.row_end_s = number(row_hop_s, "row_hop_s", above=0), number(row_end_s, "row_end_s")
         self.smoothing_s = number(smoothing_s, "smoothing_s", 0)
         self.min_duration_s = number(min_duration_s, "min_duration_s", 0)

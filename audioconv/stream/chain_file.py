@@ -1,7 +1,6 @@
 """Chains from TOML files."""
 
 import inspect
-import tomllib
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +8,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from audioconv._typing import Path as PathLike
-from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
+from audioconv.errors import ArgumentError, AudioconvError
+from audioconv.io.toml_file import read_toml
 from audioconv.stream.chain import Chain
 from audioconv.stream.chain_types import STAGE_TYPES, Place
 from audioconv.stream.dry_wet import DryWet
@@ -90,12 +90,7 @@ def _stages(tables: Iterable[dict[str, Any]], place: Place, where: str) -> list[
 
 
 def _tables(path: Path) -> list[dict[str, Any]]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AudioFileError(f"{path} cannot be read: {error.strerror}; a chain in TOML is wanted") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArgumentError(f"{path} is not TOML: {error}") from error
+    content = read_toml(path, "a chain in TOML")
     tables = content.pop("stage", None)
     if content:
         raise ArgumentError(f"{path} has {_listed(content)} beside its stages; only tables [[stage]] are known")

@@ -1,6 +1,5 @@
 """A parametric equaliser: named bands, each a second-order section."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 
 from audioconv._typing import ArrayLike
 from audioconv._typing import Path as PathLike
-from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
+from audioconv.errors import ArgumentError, AudioconvError
+from audioconv.io.toml_file import read_toml
 from audioconv.stream.biquad import Biquad
 from audioconv.stream.biquad_design import Kind, section
 from audioconv.stream.processor import Processor
@@ -140,7 +140,7 @@ class ParametricEq(Processor):
         >>> "speech" in ParametricEq.presets()
         True
         """
-        return list(_read(_PRESETS))
+        return list(read_toml(_PRESETS, "a table for each preset"))
 
     @property
     def bands(self) -> dict[str, EqBand]:
@@ -218,9 +218,9 @@ class ParametricEq(Processor):
 def preset_bands(preset: PathLike) -> dict[str, EqBand]:
     """The bands of a preset: see `ParametricEq.from_preset`."""
     if Path(preset).suffix == ".toml":
-        content = _read(Path(preset))
+        content = read_toml(Path(preset), "an equaliser in TOML")
     else:
-        known = _read(_PRESETS)
+        known = read_toml(_PRESETS, "a table for each preset")
         if preset not in known:
             raise ArgumentError(f"preset must be one of {', '.join(known)}, or a TOML file, not {preset!r}")
         content = known[str(preset)]
@@ -231,15 +231,6 @@ def preset_bands(preset: PathLike) -> dict[str, EqBand]:
         return {name: _band(name, band) for name, band in bands.items()}
     except AudioconvError as error:
         raise type(error)(f"{preset}: {error}") from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AudioFileError(f"{path} cannot be read: {error.strerror}; bands in TOML are wanted") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArgumentError(f"{path} is not TOML: {error}") from error
 
 
 def changed_bands(bands: Mapping[str, EqBand], changes: Mapping[str, Any]) -> dict[str, Any]:

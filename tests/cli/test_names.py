@@ -89,9 +89,9 @@ def test_names_that_cannot_be_are_refused(folder):
 
 
 def test_a_list_of_names_that_are_no_text_is_told_file_by_file(folder):
-    Path("list").write_bytes(b"in/\xff\xff\x7f\nin/\x80\x1b.wav\n")
+    Path("list").write_bytes(b"in/\xff\xff\x7f\nin/\x80\x1b.wav\nin/a\0.wav\n")
     for command in (("filter", "@list", "out/", "--gain", "0"), ("features", "@list", "frames/")):
         result = run(*command, "--jobs", "1")
         assert result.exit_code == 1
-        assert result.stderr.count("does not exist") == 2
+        assert result.stderr.count("does not exist") == 3
         assert is_harmless(result.output)

@@ -107,7 +107,7 @@ class Worker:
 def judged(reply, case):
     """The verdict of what a process replied, and why."""
     lines, code = reply["err"].splitlines(), reply["code"]
-    lines = [line for line in lines if not line.startswith("Note: ")]  # libmpg123 talks to itself, whoever asks not to
+    lines = [line for line in lines if not line.startswith(("Note: ", "[src/libmpg123/"))]  # it talks to itself
     strange = [line for line in lines if not line.startswith("audioconv: ")]
     errors = [line for line in lines if line.startswith("audioconv: error: ")]
     shown = f"{reply['err'][-3000:]}\n{reply['out'][-500:]}"

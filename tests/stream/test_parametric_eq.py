@@ -103,7 +103,7 @@ def test_a_preset_may_be_a_file(tmp_path):
         path.write_text(content)
         with pytest.raises(ac.ArgumentError, match=says):
             ac.ParametricEq.from_preset(path, sample_rate=RATE)
-    with pytest.raises(ac.AudioFileError, match="bands in TOML are wanted"):
+    with pytest.raises(ac.AudioFileError, match="an equaliser in TOML is wanted"):
         ac.ParametricEq.from_preset(tmp_path / "no.toml", sample_rate=RATE)
     with pytest.raises(ac.ArgumentError, match=r"preset must be one of speech, .*, or a TOML file, not 'rock'"):
         ac.ParametricEq.from_preset("rock", sample_rate=RATE)

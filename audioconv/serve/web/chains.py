@@ -7,7 +7,7 @@ import numpy as np
 
 from audioconv.enhance import Denoise, NeuralDenoise
 from audioconv.errors import ArgumentError
-from audioconv.stream import Biquad, Chain, DryWet, Gain, MatrixMixer, read_chain, read_response
+from audioconv.stream import Chain, DryWet, Gain, MatrixMixer, ParametricEq, read_chain, read_response
 
 SAMPLE_RATES = 8000, 192_000  # in Hz, of browsers' sound
 MOST_CHANNELS = 2  # that a page plays
@@ -28,13 +28,7 @@ def _room(sample_rate: int) -> Chain:
 
 
 def _equaliser(sample_rate: int) -> Chain:
-    """A voice without rumble and boom, and clearer."""
-    sections = ("highpass", 90.0, 0.0), ("peak", 250.0, -4.0), ("peak", 3000.0, 4.0), ("highshelf", 6500.0, 5.0)
-    highest_hz = 0.45 * sample_rate
-    return Chain([
-        Biquad.design(kind, sample_rate, min(frequency_hz, highest_hz), gain_db=gain_db)  # type: ignore[arg-type]
-        for kind, frequency_hz, gain_db in sections
-    ])  # fmt: skip
+    return Chain([ParametricEq.from_preset("speech", sample_rate=sample_rate)])
 
 
 def _denoise(sample_rate: int) -> Chain:
@@ -81,7 +75,7 @@ class Chains:
     >>> chains.names
     ('none', 'room', 'equaliser', 'denoise', 'gate')
     >>> chains.make("equaliser", 44100)
-    Chain([Biquad, Biquad, Biquad, Biquad], channels=1, latency=0)
+    Chain([ParametricEq], channels=1, latency=0)
     """
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
