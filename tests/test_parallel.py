@@ -57,7 +57,7 @@ def _in_worker(_):
     return parallel.thread_count(), parallel.run(lambda i: i + 1, range(4), threads=2), sorted(together)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_worker_processes_use_one_thread_and_a_pool_of_their_own(method, monkeypatch):
     monkeypatch.delenv("AUDIOCONV_THREADS", raising=False)
     assert parallel.run(lambda i: i, range(4), threads=2) == [0, 1, 2, 3]  # the parent has a pool

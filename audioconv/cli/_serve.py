@@ -37,7 +37,7 @@ def serve(
         int | None, typer.Option(min=1, metavar="N", help="At once, more are sent away; by default 32, with --web 8.")
     ] = None,
 ) -> None:
-    """Tell words to other programs, in the sound that they send, or show a live page.
+    """Tell words in sound to other programs, or on a live page.
 
     With --wyoming a service of the Wyoming protocol, which any number of satellites may use. With --web a page that
     takes the microphone of a browser, or a file, plays it through a chain, and shows waveform, spectrogram and words.

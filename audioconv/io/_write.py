@@ -12,6 +12,7 @@ import numpy as np
 from audioconv._typing import Array, ArrayLike
 from audioconv.arrays import floating, time_first, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
+from audioconv.io import rf64
 from audioconv.io.atomic import atomic_output
 from audioconv.io.formats import FileFormat, Subtype, file_format
 from audioconv.io.metadata import Metadata
@@ -22,7 +23,6 @@ from audioconv.io.source import display_name
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 _BITS |= {"ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32, "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24}
 _UNLIMITED = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
-_WAV_LIMIT = 2**32 - 2**16  # bytes; the lengths in a WAV header have 32 bits
 _DITHERED = 16  # bits at most: beyond, the error of rounding is below the noise of any converter
 _SEED = 0  # of dither: the same file each time
 _FEW_RATES = ("HTK", "VOC", "WVE", "XI", "SDS", "AVR", "MPC2K", "SVX")  # and 1/n of 1 MHz or 10 MHz, or just one
@@ -47,7 +47,8 @@ def write(
     ----------
     path : str, path or binary file object
         The suffix gives the format, if `format` does not: .wav .flac .ogg .opus .mp3 .aiff .au .caf .w64 .rf64. An
-        object gets the whole file at once, from where it stands, and need not be able to seek.
+        object gets the whole file at once, from where it stands, and need not be able to seek. A WAV file of more
+        than 4 GiB becomes RF64, under the name that it was given.
     samples : float array, shape (samples,) or (samples, channels)
         Full scale is [-1, 1). What an integer format cannot hold is clipped, with a RuntimeWarning.
     sample_rate : int, in Hz
@@ -152,6 +153,9 @@ def writer(
         if not sink.frames:
             raise ArgumentError(f"there are no samples to write to {display_name(path)}; at least one is wanted")
         _check_rate(part, path, form, sample_rate)
+        if form in ("WAV", "WAVEX") and part.stat().st_size > rf64.MOST_BYTES:
+            rf64.wav_to_rf64(part, sink.frames)
+            form = "RF64"
         if metadata is not None:
             sink.dropped_metadata = write_metadata(part, metadata, form, sample_rate, channels)
             _check_space(part, path)
@@ -166,9 +170,7 @@ def _opened(part: Path, path: PathOrFile, about: tuple[int, int, Subtype, str]) 
     try:
         with soundfile.SoundFile(native_path(part), "w", sample_rate, channels, subtype, format=form) as sound:
             sound.seekable = lambda: False  # else soundfile seeks after each write, which GSM and ADPCM cannot
-            sound.flush = lambda: (
-                None
-            )  # else it waits for the disk when it closes; who wrote many files does that at once
+            sound.flush = lambda: None  # else closing waits for the disk; who wrote many files does that at once
             yield sound
     except soundfile.LibsndfileError as error:
         _check_space(part, path)
@@ -262,12 +264,16 @@ class Sink:
             _check_space(self._sound.name, self._path)
             raise AudioFileError(f"cannot write {self._path}: the disk took only a part; is it full?") from error
         self.frames += len(chunk)
-        if self._sound.format in ("WAV", "WAVEX") and self.frames * self._frame_bytes() > _WAV_LIMIT:
-            raise AudioFileError(f"cannot write {self._path}: a WAV file holds 4 GiB; use .w64, .rf64 or .flac")
+        form, subtype = self._sound.format, self._sound.subtype
+        cannot_grow = form == "AIFF" or (form in ("WAV", "WAVEX") and "ADPCM" in subtype)
+        if cannot_grow and self._bytes() > rf64.MOST_BYTES:
+            raise AudioFileError(f"cannot write {self._path}: {form} with {subtype} holds 4 GiB; "
+                                 "use .wav with PCM or FLOAT, .w64 or .flac")  # fmt: skip
 
-    def _frame_bytes(self) -> int:
+    def _bytes(self) -> int:
+        """Of sound so far, not compressed."""
         size = {"DOUBLE": 8, "FLOAT": 4}.get(self._sound.subtype) or (self._bits or 8) // 8
-        return size * int(self._sound.channels)
+        return self.frames * size * int(self._sound.channels)
 
 
 def _codes(samples: Array, bits: int, noise: np.random.Generator | None = None) -> Array:
