@@ -13,7 +13,7 @@ from tests.command import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
-    *(ROOT / "docs" / f"{name}.md" for name in ("tutorial", "live", "deploy")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("tutorial", "live", "deploy", "scaling")),
     *sorted((ROOT / "docs" / "howto").glob("*.md")),
     *sorted((ROOT / "docs" / "coming_from").glob("*.md")),
 ]
