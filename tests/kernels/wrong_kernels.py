@@ -36,6 +36,7 @@ def right(x, out):
 
 
 def main(name):
+    guard_pages.install()
     x, out = np.arange(24, dtype=np.float32), np.zeros(40, np.float32)
     x.flags.writeable = False
     globals()[name](x, out)
