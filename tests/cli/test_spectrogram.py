@@ -341,7 +341,6 @@ def test_a_picture_that_cannot_be_finished_leaves_the_older_one(tmp_path, monkey
         ("--fmax", "nan"),
         ("--fmax", "much"),
         ("--unknown",),
-        ("third",),
     ],
 )
 def test_options_out_of_their_range(tmp_path, options):
