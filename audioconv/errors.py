@@ -91,7 +91,7 @@ class ModelFileError(AudioconvError, OSError):
     >>> ac.KeywordClassifier.load("no such model")
     Traceback (most recent call last):
         ...
-    audioconv.errors.ModelFileError: no such model cannot be read as a model (...)
+    audioconv.errors.ModelFileError: no such model does not exist; a model file is wanted
     """
 
 

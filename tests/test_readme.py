@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PAGES = sorted([README, *(ROOT / "docs").rglob("*.md")])
 NOT_RUN = {
-    "python3 -m venv .venv": "makes an environment",
-    ".venv/bin/python -m pip install --constraint constraints.txt .": "downloads",
+    "python3 -m venv .venv && . .venv/bin/activate": "makes an environment",
+    "pip install --constraint constraints.txt '.[live,onnx]'": "downloads",
+    "audioconv doctor --warm": "compiles all kernels for half a minute; tests/cli/test_doctor.py runs it",
     "audioconv record hello --clips 10": "needs a microphone",
     "audioconv adapt words.safetensors clips --out more.safetensors": "needs what was recorded",
     "audioconv live --ir data/impulse_responses/hall.flac --meter": "needs a sound card",

@@ -85,7 +85,9 @@ def _clips(folder: Path, skip_broken: bool, threads: int | None) -> tuple[list[s
     from audioconv.io import sound_files
 
     if not folder.is_dir():
-        raise ArgumentError(f"{folder} must be a folder, with a folder of clips for each word")
+        raise ArgumentError(
+            f"{folder} must be a folder, with a folder of clips for each word; `audioconv record WORD` makes one"
+        )
     found = [(label.name, file) for label in sorted(folder.iterdir()) if label.is_dir() for file in sound_files(label)]
     if not found:
         raise ArgumentError(f"{folder} must hold a folder of clips for each word, such as {folder / 'computer'}")

@@ -137,6 +137,8 @@ def _opened(path: Path, most_bytes: int) -> Iterator[BinaryIO]:
     except ModelFileError:
         raise
     except (OSError, ValueError) as error:  # a ValueError of names with null characters
+        if isinstance(error, FileNotFoundError):
+            raise ModelFileError(f"{path} does not exist; a model file is wanted") from error
         reason = getattr(error, "strerror", None) or error
         raise ModelFileError(f"{path} cannot be read as a model ({reason})") from error
 

@@ -99,6 +99,8 @@ def _about(device: DeviceName, kind: str) -> Any:
     try:
         return library.query_devices(device, kind)
     except (library.PortAudioError, ValueError) as error:
+        if device is None:
+            raise SoundDeviceError(f"there is no default {kind} device; there are: {there_are()}") from error
         raise SoundDeviceError(f"{error}; there are: {there_are()}") from error
 
 

@@ -282,7 +282,6 @@ def test_nothing_pickled_is_executed(tmp_path):
         ("in.wav", "out", (), "OUT must end in"),
         ("in.wav", "in.wav", (), "OUT must end in"),
         ("in.wav", "no/out.png", (), "does not exist; make it first"),
-        ("in.wav", "folder.png", (), "it is a folder"),
         ("in.wav", "out.png", ("--kernel", "blur"), "--kernel must be one of gaussian, onsets, partials, unsharp"),
     ],
 )

@@ -184,7 +184,7 @@ def test_addresses_are_read():
 def test_the_command_refuses_what_it_cannot_do(tmp_path):
     assert "there is nothing to serve: --wyoming" in refused("serve")
     assert "an address must be tcp://HOST:PORT" in refused("serve", "--wyoming", "127.0.0.1:10400")
-    assert "no.safetensors cannot be read as a model" in refused(
+    assert "no.safetensors does not exist; a model file is wanted" in refused(
         "serve", "--wyoming", "tcp://127.0.0.1:0", "--model", tmp_path / "no.safetensors"
     )
 

@@ -41,7 +41,7 @@ class StreamModel:
         self.posted = (h, fade)
 
     def process(self, block):
-        if self.posted is not None and len(block):
+        if self.posted is not None:  # by an empty block, too
             self.filters.append((self.posted[0], len(self.x), self.posted[1]))
             self.posted = None
         self.x = np.concatenate([self.x, block])
