@@ -10,7 +10,7 @@ LOWEST_TESTS := tests/kernels/simd tests/io/test_files.py tests/io/test_ffmpeg.p
 	tests/classify/test_sklearn.py tests/report/test_plots.py tests/cli/test_main.py
 SMOKE_TESTS := tests/kernels/simd tests/test_arrays.py tests/features/test_level.py tests/cli/test_main.py
 LOWEST_SMOKE_TESTS := tests/kernels/simd tests/test_arrays.py
-ARM_TESTS := --ignore tests/kernels/test_cache.py tests/kernels
+ARM_TESTS := --ignore tests/kernels/test_cache.py --ignore tests/kernels/test_guard_pages.py tests/kernels
 RELEASE_TESTS := tests/test_arrays.py tests/test_compare.py tests/cli/test_main.py
 
 .PHONY: demo test test-kernels test-data test-live test-long test-peers test-lowest test-others test-release test-arm \
