@@ -75,8 +75,9 @@ def run_command(line):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
 def test_code_of_a_page_runs(page, folder, capsys):
-    names = {}
-    for language, text in blocks(page):
+    names, found = {}, blocks(page)
+    assert found
+    for language, text in found:
         if language == "bash":
             for line in commands(text):
                 run_command(line)

@@ -70,6 +70,11 @@ def test_each_command_runs_as_written_from_a_clone(clone):
     }
 
 
+def test_the_detector_finds_the_words_that_it_says(clone):
+    assert "it finds two" in README.read_text()
+    assert "2 detections" in run("listen", "--file", "data/recordings/speech.flac").stdout
+
+
 def test_its_python_runs(clone):
     blocks = blocks_of(README, "python")
     assert blocks
