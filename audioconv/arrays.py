@@ -5,7 +5,7 @@ One form for inputs means one compiled signature a dtype, whether the caller's a
 
 import math
 import numbers
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
@@ -275,6 +275,36 @@ def choice(value: object, name: str, allowed: Collection[_Name]) -> _Name:
     if not isinstance(value, str) or value not in allowed:
         raise ArgumentError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     return value  # type: ignore[return-value]  # one of `allowed`, as was just checked
+
+
+def result_array(out: object, shape: tuple[int, ...], dtype: DTypeLike, inputs: Mapping[str, Array]) -> Array:
+    """Return `out`, if it can take a result, or a new array if it is None.
+
+    Parameters
+    ----------
+    out : object
+        What a caller gave.
+    shape : tuple of int
+        Of the result.
+    dtype : dtype of the result
+    inputs : dict
+        By the names of parameters, arrays that are still read when the first results are written.
+
+    Raises
+    ------
+    DtypeError, ShapeError, ArgumentError
+        If `out` is no array of that dtype; is of another shape, read-only or not contiguous; shares memory with inputs.
+    """
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        raise DtypeError(f"out must be an array of {np.dtype(dtype)}, not {getattr(out, 'dtype', type(out).__name__)}")
+    if out.shape != shape or not (out.flags.carray and out.flags.writeable):
+        raise ShapeError(f"out must be a writable contiguous array of shape {shape}, not one of {out.shape}")
+    for name, array in inputs.items():
+        if np.may_share_memory(out, array):
+            raise ArgumentError(f"out shares memory with {name}, which is still read when the first outputs are there")
+    return out
 
 
 def aligned(size: int, dtype: DTypeLike) -> Array:

@@ -18,6 +18,7 @@ def convolve(
     axis: int | None = None,
     stride: int = 1,
     dilation: int = 1,
+    out: FloatArray | None = None,
     threads: int | None = None,
 ) -> FloatArray:
     """Convolve a signal with a filter (flipped, as convolution is defined), each channel by itself.
@@ -44,6 +45,9 @@ def convolve(
         Keep each stride-th output, from the first.
     dilation : int >= 1, in samples
         From one tap to the next; the filter acts as if it had (taps - 1) * dilation + 1 taps.
+    out : array like the result, optional
+        Where to put it: contiguous, and not in the memory of x. A new array of many megabytes takes as long as a filter
+        of a few taps, because its pages are made when they are first written.
     threads : int, optional
         How many threads share the channels and blocks; `AUDIOCONV_THREADS` or all cores by default. The result is the
         same.
@@ -51,16 +55,16 @@ def convolve(
     Returns
     -------
     y : float array of x's layout
-        (samples, channels) where x has one dimension and h two.
+        `out`, or a new array; (samples, channels) where x has one dimension and h two.
 
     Raises
     ------
     DtypeError
-        If x or h is not float32 or float64.
+        If x or h is not float32 or float64, or `out` not of the dtype of the result.
     ShapeError
-        If x or h is empty, or has other dimensions or channels.
+        If x or h is empty, or has other dimensions or channels; if `out` is not of the shape of the result.
     ArgumentError
-        For another mode or method, or a stride, dilation or number of threads below 1.
+        For another mode or method, a stride, dilation or number of threads below 1, or an `out` in the memory of x.
 
     Notes
     -----
@@ -89,11 +93,13 @@ def convolve(
            [4. , 2. ],
            [1.5, 3. ]])
     """
-    if axis is None and threads is None and stride == dilation == 1:
+    if axis is None and out is None and threads is None and stride == dilation == 1:
         short = convolve_short(x, h, mode, method)
         if short is not None:
             return short
-    return Filter(h).convolve(x, mode, method=method, axis=axis, stride=stride, dilation=dilation, threads=threads)
+    return Filter(h).convolve(
+        x, mode, method=method, axis=axis, stride=stride, dilation=dilation, out=out, threads=threads
+    )
 
 
 def correlate(
@@ -105,6 +111,7 @@ def correlate(
     axis: int | None = None,
     stride: int = 1,
     dilation: int = 1,
+    out: FloatArray | None = None,
     threads: int | None = None,
 ) -> FloatArray:
     """Correlate a signal with a filter: `convolve` with the filter not flipped, as scipy.signal.correlate.
@@ -127,6 +134,8 @@ def correlate(
         Keep each stride-th output, from the first.
     dilation : int >= 1, in samples
         From one tap to the next.
+    out : array like the result, optional
+        Where to put it, as in `convolve`.
     threads : int, optional
         How many threads share the channels and blocks; `AUDIOCONV_THREADS` or all cores by default. The result is the
         same.
@@ -134,7 +143,7 @@ def correlate(
     Returns
     -------
     y : float array of x's layout
-        (samples, channels) where x has one dimension and h two.
+        `out`, or a new array; (samples, channels) where x has one dimension and h two.
 
     Raises
     ------
@@ -147,9 +156,11 @@ def correlate(
     >>> correlate(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.5]))
     array([0.5, 2. , 3.5, 3. ])
     """
-    if axis is None and threads is None and stride == dilation == 1:
+    if axis is None and out is None and threads is None and stride == dilation == 1:
         short = convolve_short(x, h, mode, method, 1)
         if short is not None:
             return short
     flipped = np.ascontiguousarray(np.flip(floating(h, "h", dims=(1, 2)), axis=0))
-    return convolve(x, flipped, mode, method=method, axis=axis, stride=stride, dilation=dilation, threads=threads)
+    return convolve(
+        x, flipped, mode, method=method, axis=axis, stride=stride, dilation=dilation, out=out, threads=threads
+    )

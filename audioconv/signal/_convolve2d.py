@@ -7,8 +7,8 @@ import numpy as np
 
 from audioconv import parallel
 from audioconv._typing import Array, ArrayLike, FloatArray, FloatName
-from audioconv.arrays import choice, floating, frozen, number, pair
-from audioconv.errors import ArgumentError, DtypeError, ShapeError
+from audioconv.arrays import choice, floating, frozen, number, pair, result_array
+from audioconv.errors import ArgumentError, ShapeError
 from audioconv.kernels.dsp import planes
 from audioconv.kernels.dsp.entry import entry
 from audioconv.kernels.dsp.short import flip_finite
@@ -137,7 +137,7 @@ def convolve2d(
     modes: tuple[Mode, Mode] = (mode, "same" if mode == "causal" else mode)
     if not (data.size and taps.size):
         empty = tuple(map(_outputs, modes, data.shape, taps.shape, strides, dilations))
-        y = _result(out, empty, dtype, (data, taps))
+        y = result_array(out, empty, dtype, {"x": data, "kernel": taps})
         y[...] = 0
         return y
     (rows, _, frames), (columns, first, bins) = map(
@@ -150,7 +150,7 @@ def convolve2d(
     if finite is not taps:
         plane_method = Nonfinite(plane_method, taps, strides, dilations)
     plane, reach = Plane(data, rows, columns, first), len(rows) - (frames - 1) * strides[0]
-    y = _result(out, (frames, bins), dtype, (data, taps))
+    y = result_array(out, (frames, bins), dtype, {"x": data, "kernel": taps})
 
     def fill(piece: tuple[int, int]) -> None:
         begin, end = piece
@@ -217,19 +217,6 @@ def _convolve2d_short(x: Any, kernel: Any, mode: Mode, boundary: Any, method: Me
     y, work = np.empty(shape, x.dtype), np.zeros(size, x.dtype)
     dense(plain(x).reshape(-1), header, rows, columns, taps, pieces, work, y.reshape(-1))
     return y
-
-
-def _result(out: object, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tuple[Array, ...]) -> Array:
-    """`out`, if it can take a result, or a new array if it is None."""
-    if out is None:
-        return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray) or out.dtype != dtype:
-        raise DtypeError(f"out must be an array of {dtype}, not {getattr(out, 'dtype', type(out).__name__)}")
-    if out.shape != shape or not (out.flags.carray and out.flags.writeable):
-        raise ShapeError(f"out must be a writable contiguous array of shape {shape}, not one of {out.shape}")
-    if any(np.may_share_memory(out, array) for array in inputs):
-        raise ArgumentError("out shares memory with x or kernel, which are still read when the first outputs are there")
-    return out
 
 
 def boundaries(boundary: Boundary | tuple[Boundary, Boundary]) -> tuple[Boundary, Boundary]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from audioconv import parallel
 from audioconv._typing import Array, ArrayLike, FloatArray, IntArray
-from audioconv.arrays import floating, frozen, time_first, whole
+from audioconv.arrays import floating, frozen, result_array, time_first, whole
 from audioconv.errors import ArgumentError
 from audioconv.kernels.dsp._polyphase import polyphase
 from audioconv.kernels.dsp.entry import entry
@@ -38,7 +38,15 @@ class _Layout(NamedTuple):
     width: int  # rows in a block
 
 
-def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int | None = None) -> FloatArray:
+def upfirdn(
+    h: ArrayLike,
+    x: ArrayLike,
+    up: int = 1,
+    down: int = 1,
+    *,
+    axis: int | None = None,
+    out: FloatArray | None = None,
+) -> FloatArray:
     """Upsample by zero stuffing, filter (h flipped, as convolution is defined), keep each down-th output.
 
     Parameters
@@ -53,11 +61,13 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
     axis : int, optional
         The axis of time in a two-dimensional x; the other one holds the channels. `h` has time first. By default 0, and
         arrays that seem to be channels first are refused, as in `convolve`.
+    out : array like the result, optional
+        Where to put it: contiguous, and not in the memory of x.
 
     Returns
     -------
     y : float array of x's layout
-        ((samples - 1) * up + taps - 1) // down + 1 outputs, as scipy.signal.upfirdn.
+        `out`, or a new array: ((samples - 1) * up + taps - 1) // down + 1 outputs, as scipy.signal.upfirdn.
 
     Raises
     ------
@@ -66,7 +76,7 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
     ShapeError
         If x or h is empty, or has other dimensions or channels.
     ArgumentError
-        If up or down is below 1, or no whole number.
+        If up or down is below 1, or no whole number; if `out` is in the memory of x or h.
 
     Notes
     -----
@@ -85,7 +95,7 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
     >>> upfirdn(np.array([1.0, 1.0, 1.0]), np.array([1.0, 2.0]), up=3)
     array([1., 1., 1., 2., 2., 2.])
     """
-    if axis is None:
+    if axis is None and out is None:
         short = _upfirdn_short(h, x, up, down)
         if short is not None:
             return short
@@ -102,7 +112,8 @@ def upfirdn(h: ArrayLike, x: ArrayLike, up: int = 1, down: int = 1, *, axis: int
     dtype = np.result_type(x, h)
     count = ((len(signal) - 1) * up + len(h) - 1) // down + 1
     transposed = x.ndim == 2 and axis in (1, -1)
-    y = np.empty((signal.shape[1], count) if transposed else (count, *signal.shape[1:]), dtype)
+    shape = (signal.shape[1], count) if transposed else (count, *signal.shape[1:])
+    y = result_array(out, shape, dtype, {"x": x, "h": h})
     if y.size == 0:
         return y
     finite = finite_stand_ins(h)

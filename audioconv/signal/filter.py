@@ -8,7 +8,7 @@ import numpy as np
 
 from audioconv import parallel
 from audioconv._typing import Array, ArrayLike, FloatArray, FloatName
-from audioconv.arrays import choice, floating, frozen, time_first, whole
+from audioconv.arrays import choice, floating, frozen, result_array, time_first, whole
 from audioconv.errors import ShapeError
 from audioconv.kernels.dsp.interleave import deinterleave, interleave
 from audioconv.signal import cost
@@ -75,6 +75,7 @@ class Filter:
         axis: int | None = None,
         stride: int = 1,
         dilation: int = 1,
+        out: FloatArray | None = None,
         threads: int | None = None,
     ) -> FloatArray:
         """Convolve a signal with the filter; see `audioconv.convolve`.
@@ -93,15 +94,17 @@ class Filter:
             Keep each stride-th output, from the first.
         dilation : int >= 1, in samples
             From one tap to the next.
+        out : array like the result, optional
+            Where to put it, as in `audioconv.convolve`.
         threads : int, optional
             How many threads share the channels and blocks.
 
         Returns
         -------
         y : float array of x's layout
-            (samples, channels) where x has one dimension and the taps two.
+            `out`, or a new array; (samples, channels) where x has one dimension and the taps two.
         """
-        if axis is None and threads is None and stride == dilation == 1:
+        if axis is None and out is None and threads is None and stride == dilation == 1:
             short = convolve_short(x, self._short, mode, method)
             if short is not None:
                 return short
@@ -117,22 +120,26 @@ class Filter:
         candidate = self._candidate(method, len(signal), begin, count, name, stride, dilation)
         spacing = (dilation, stride)
         if x.ndim == self._taps.ndim == 1:
-            y = np.empty(count, dtype)
-            self._planar([frozen(x, dtype)], [y], candidate, begin, spacing, threads)
+            data = frozen(x, dtype)
+            y = result_array(out, (count,), dtype, {"x": data})
+            self._planar([data], [y], candidate, begin, spacing, threads)
             return y
         columns = signal.reshape(len(signal), -1) if signal.ndim == 1 else signal
-        side_by_side = columns.shape[1] > 1 and not columns.T.flags.c_contiguous
+        transposed = x.ndim == 2 and axis in (1, -1)
+        channels = self._taps.shape[1] if columns.shape[1] == 1 and self._taps.ndim == 2 else columns.shape[1]
+        y = result_array(out, (channels, count) if transposed else (count, channels), dtype, {"x": x})
+        side_by_side = columns.shape[1] > 1 and not transposed and not columns.T.flags.c_contiguous
         if side_by_side and candidate.method != "fft" and len(self._taps) <= len(signal) and self._finite:
-            y = np.empty((count, columns.shape[1]), dtype)
             self._interleaved(frozen(columns, dtype), y, candidate, begin, spacing, threads)
-        else:
-            signals = [frozen(column, dtype) for column in columns.T]
-            if len(signals) == 1 and self._taps.ndim == 2:  # through a filter a channel
-                signals *= self._taps.shape[1]
-            rows = np.empty((len(signals), count), dtype)
-            self._planar(signals, list(rows), candidate, begin, spacing, threads)
-            y = rows.T
-        return np.ascontiguousarray(y.T if x.ndim == 2 and axis in (1, -1) else y)
+            return y
+        signals = [frozen(column, dtype) for column in columns.T]
+        rows = y if transposed else np.empty((channels, count), dtype)
+        if len(signals) == 1:  # through a filter a channel
+            signals *= channels
+        self._planar(signals, list(rows), candidate, begin, spacing, threads)
+        if not transposed:
+            y[...] = rows.T
+        return y
 
     def _candidate(
         self, method: Method, samples: int, begin: int, count: int, dtype: FloatName, stride: int, dilation: int
