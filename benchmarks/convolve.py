@@ -2,7 +2,8 @@
 
 PyTorch and FFTW are no dependencies: without them their columns stay empty, and why is printed. Whatever was planned
 (FFTW, block sizes of others) or brought into another layout was so before the clock started: FFTW in C gets and returns
-each channel apart in memory, while ours takes and returns (samples, channels).
+each channel apart in memory, while ours takes and returns (samples, channels). It writes into arrays that are used
+again, and is held against ours with `out=`, which does so; the others return new arrays, and so does ours beside them.
 """
 
 import contextlib
@@ -43,8 +44,16 @@ def main(options):
                 for threads in (1, 2)
                 for taps in TAPS
             ],
+            "two threads": [
+                {"channels": channels or 1, **two_threads(*signal(rng, taps, channels))}
+                for channels in (None, 2, 8)
+                for taps in TAPS
+            ],
         }
     for name, rows in tables.items():
+        if name == "two threads":
+            show("30 s at 48 kHz, one thread and two: ms", rows)
+            continue
         ratios = [key for key in rows[0] if "/" in key]
         times = [key for key in rows[0] if key not in (*ratios, "best other")]
         show(f"30 s at 48 kHz, {name}: ms", [{key: row[key] for key in times} for row in rows])
@@ -77,7 +86,12 @@ def signal(rng, taps, channels=None, dtype="float32"):
 def row(x, h, threads=1, more=()):
     """Times in ms of all ways (those in `more`, too) for one pair of signal and filter, checked equal first."""
     dtype = x.dtype.name
-    ways = {"audioconv": lambda: ac.convolve(x, h, threads=threads), **oaconvolves(x, h, threads)}
+    y = ac.convolve(x, h)
+    ways = {
+        "audioconv": lambda: ac.convolve(x, h, threads=threads),
+        "audioconv, out=": lambda: ac.convolve(x, h, out=y, threads=threads),
+        **oaconvolves(x, h, threads),
+    }
     ways |= {"FFTW in C": None if fftw.missing() else fftw_in_c(x, h, threads), **dict(more)}
     present = {name: way for name, way in ways.items() if way}
     ours = ways["audioconv"]()
@@ -88,7 +102,8 @@ def row(x, h, threads=1, more=()):
     times_s = medians_s(present, REPEATS)
     times_s["oaconvolve"] = min(times_s["oaconvolve"], times_s.pop("oaconvolve, channels first", np.inf))
     times = {name: 1e3 * times_s[name] if way else None for name, way in ways.items() if name in times_s or not way}
-    ratios = {f"{name} / ours": ratio(times, name) for name in ("oaconvolve", "FFTW in C")}
+    ratios = {"oaconvolve / ours": ratio(times, "oaconvolve"),
+              "FFTW in C / ours": ratio(times, "FFTW in C", "audioconv, out=")}  # fmt: skip
     return {"taps": len(h), **times, **ratios, "error / maximum": error}
 
 
@@ -104,8 +119,19 @@ def mono_row(x, h):
     }
 
 
-def ratio(times, name):
-    return times[name] / times["audioconv"] if times[name] else None
+def two_threads(x, h):
+    """What a second thread brings, with results in new arrays and with `out=`."""
+    y = ac.convolve(x, h)
+    ways = {"1 thread": partial(ac.convolve, x, h, threads=1), "2 threads": partial(ac.convolve, x, h, threads=2)}
+    ways |= {f"{name}, out=": partial(way, out=y) for name, way in ways.items()}
+    check_equal(ways["2 threads"](), ways["1 thread"](), 0)
+    times = {name: 1e3 * time_s for name, time_s in medians_s(ways, REPEATS).items()}
+    gains = {f"gain{out}": times[f"1 thread{out}"] / times[f"2 threads{out}"] for out in ("", ", out=")}
+    return {"taps": len(h), **times, **gains}
+
+
+def ratio(times, name, ours="audioconv"):
+    return times[name] / times[ours] if times[name] else None
 
 
 def oaconvolves(x, h, threads):

@@ -19,6 +19,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     scaling   many files by processes and by Dask, against plain loops; memory; what an archive takes
     live      a sound card while Python is busy; needs jackd
     layers    layers of networks, against PyTorch
+    batches   augmentation and features of an epoch, against audiomentations, soxr and librosa
     train     steps of training of four networks, against PyTorch; and memory
     infer     inference of the same, against PyTorch and ONNX Runtime
     detector  streams that a core follows: the detector of words, and the clip model that slides
@@ -32,7 +33,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     classifiers  recognition rates of the models on four data sets; needs AUDIOCONV_DATA
 
 PyTorch, pedalboard, OpenCV, noisereduce, RNNoise and scores of speech (`pip install torch pedalboard
-opencv-python-headless noisereduce pyrnnoise pesq pystoi`), FFTW
+opencv-python-headless noisereduce pyrnnoise pesq pystoi audiomentations`), FFTW
 (gcc and Debian's libfftw3-dev) and zita-convolver (g++ and Debian's libzita-convolver-dev) are taken if they are there;
 so are sed_eval and psds_eval (`pip install sed_eval psds_eval "pandas<3"`), and openWakeWord and microWakeWord
 (`pip install pyopen-wakeword pymicro-wakeword`; Debian's espeak-ng and flite).
@@ -66,6 +67,7 @@ NAMES = (
     "scaling",
     "live",
     "layers",
+    "batches",
     "train",
     "infer",
     "detector",
