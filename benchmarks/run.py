@@ -21,6 +21,7 @@ Each prints tables and writes benchmarks/results/NAME.json. Figures move from ma
     layers    layers of networks, against PyTorch
     batches   augmentation and features of an epoch, against audiomentations, soxr and librosa
     train     steps of training of four networks, against PyTorch; and memory
+    crowded   steps of training while another process has one of two cores, against PyTorch
     infer     inference of the same, against PyTorch and ONNX Runtime
     detector  streams that a core follows: the detector of words, and the clip model that slides
     clips     eight keywords in clips, other words, noise; needs AUDIOCONV_DATA
@@ -69,6 +70,7 @@ NAMES = (
     "layers",
     "batches",
     "train",
+    "crowded",
     "infer",
     "detector",
     "clips",

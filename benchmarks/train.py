@@ -89,12 +89,12 @@ def _training_s(network, x, targets):
         wanted = torch.from_numpy(targets)
         for threads in (2, 1):
             torch.set_num_threads(threads)
-            way = best_format(network, x, lambda module, x: _torch_step(module, x, wanted))
+            way = best_format(network, x, lambda module, x: torch_step(module, x, wanted))
             ways[threads, "PyTorch"] = with_threads(threads, way)
     return by_threads("training, batch of 100", medians_s(ways, 16, SETTLE_S))
 
 
-def _torch_step(module, x, wanted):
+def torch_step(module, x, wanted):
     parameters = list(module.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.01},
@@ -135,7 +135,7 @@ def _train_alone(way, name):
         module, wanted = in_torch.translate(network), torch.from_numpy(targets)
 
         def step(clips):
-            _torch_step(module, in_torch.data(x[:clips]), wanted[:clips])()
+            torch_step(module, in_torch.data(x[:clips]), wanted[:clips])()
 
     step(2)
     Path("/proc/self/clear_refs").write_text("5")  # sets the peak back

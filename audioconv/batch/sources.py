@@ -67,8 +67,8 @@ def _matching(folder: str, parts: list[str], inside: str, left_out: str | None, 
     try:
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    except OSError as error:
-        yield SourceFile(folder, inside, f"{folder} cannot be read: {error.strerror or error}")
+    except (OSError, ValueError) as error:  # a ValueError for a zero byte
+        yield SourceFile(folder, inside, f"{folder} cannot be read: {getattr(error, 'strerror', None) or error}")
         return
     pattern, rest = parts[0], parts[1:]
     if pattern == "**":  # here, and in each folder below

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audioconv.io.paths import PathOrFile
     from audioconv.stream.files import Processed
 
+_LONGEST = 2000  # characters of a message: a damaged list of files may have "names" of any length
 _PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
 
@@ -27,7 +28,10 @@ def say(text: object) -> None:
     """Print one line on stderr, whatever line breaks the text has; what could steer a terminal comes as `\\x1b`."""
     from audioconv.io.plain_text import printable
 
-    typer.echo(f"audioconv: {printable(' '.join(line.strip() for line in str(text).splitlines()))}", err=True)
+    line = printable(" ".join(line.strip() for line in str(text).splitlines()))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+    typer.echo(f"audioconv: {line}", err=True)
 
 
 def detection_line(found: "Detection") -> str:

@@ -28,6 +28,7 @@ _SEED = 0  # of dither: the same file each time
 _FEW_RATES = ("HTK", "VOC", "WVE", "XI", "SDS", "AVR", "MPC2K", "SVX")  # and 1/n of 1 MHz or 10 MHz, or just one
 _SDS_BLOCK = 120  # samples: a multiple of what a packet has; of the last one that is not full libsndfile makes zeros
 _BLOCK = 4096  # bytes that a disk hands out at a time
+_VORBIS_RATE_HZ, _VORBIS_CHANNELS = 200_000, 255  # at most: libvorbis has no setting for more, and crashes
 _CHUNK = 1 << 15  # samples a channel in one call: libsndfile's Vorbis writer keeps a whole call on its stack
 
 
@@ -144,6 +145,8 @@ def writer(
     sample_rate, channels = whole(sample_rate, "sample_rate"), whole(channels, "channels")
     if metadata is not None:
         form = metadata.form_for(form, subtype, channels)
+    if subtype == "VORBIS":
+        _check_vorbis(path, sample_rate, channels)
     with atomic_output(path) as part:
         with _opened(part, path, (sample_rate, channels, subtype, form)) as sound:
             sink = Sink(sound, path, dither)
@@ -178,6 +181,14 @@ def _opened(part: Path, path: PathOrFile, about: tuple[int, int, Subtype, str]) 
             f"cannot write {display_name(path)} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
             f"{error.error_string.rstrip('.')}"
         ) from error
+
+
+def _check_vorbis(path: PathOrFile, sample_rate: int, channels: int) -> None:
+    """Raise if libvorbis would crash."""
+    for given, most, unit in ((sample_rate, _VORBIS_RATE_HZ, "Hz"), (channels, _VORBIS_CHANNELS, "channels")):
+        if given > most:
+            raise AudioFileError(f"cannot write {display_name(path)}: Vorbis takes at most {most} {unit}, not {given}; "
+                                 "WAV takes more")  # fmt: skip
 
 
 def _check_rate(part: Path, path: PathOrFile, form: str, sample_rate: int) -> None:

@@ -181,3 +181,15 @@ def test_the_disk_is_waited_for_once_a_file_and_not_while_many_are_written(tmp_p
         write(tmp_path / "b.wav", TONE, 8000)
     assert len(waited) == 2
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "says"), [(200_001, 1, "200000 Hz, not 200001"), (8000, 256, "255 channels, not 256")]
+)
+def test_what_would_crash_libvorbis_is_refused(tmp_path, rate, channels, says):
+    sound = np.zeros((1000, channels), np.float32)
+    with pytest.raises(ac.AudioFileError, match=f"a.ogg: Vorbis takes at most {says}"):
+        write(tmp_path / "a.ogg", sound, rate, axis=0)
+    assert not list(tmp_path.iterdir())
+    write(tmp_path / "a.ogg", sound[:, :255], min(rate, 200_000), axis=0)
+    assert info(tmp_path / "a.ogg").channels == min(channels, 255)

@@ -128,6 +128,20 @@ def yield_core(typing_context):
     return signature(types.none), codegen
 
 
+@operation(lambda microseconds: None)
+def nap(typing_context, microseconds):
+    """nap(microseconds): sleep for that long or a little longer (usleep); where there is no usleep, as yield_core."""
+
+    def codegen(context, builder, sig, args):
+        time_us = ir.IntType(32)
+        function = ir.FunctionType(ir.IntType(32), [time_us])
+        called = cgutils.get_or_insert_function(builder.module, function, "usleep")
+        builder.call(called, [builder.trunc(args[0], time_us)])
+        return context.get_dummy_value()
+
+    return signature(types.none, types.int64), codegen
+
+
 @kernel
 def read(shared, i):
     """shared[i], from Python; what was written before it is seen afterwards."""

@@ -14,13 +14,14 @@ from queue import SimpleQueue
 import numpy as np
 
 from audioconv.kernels._layout import layout
-from audioconv.kernels.nn.barrier import wait_for_change
+from audioconv.kernels.nn.barrier import YIELD_LIMIT, wait_for_change
 from audioconv.kernels.realtime.atomics import increment, read
 
 CACHE_LINE = 8  # int64 numbers
 # What the threads of a team share, a cache line apart: how many calls have begun, and how many helpers are done.
 CONTROL = layout("CONTROL", ("round", CACHE_LINE), ("done", CACHE_LINE))
 _YIELDS = 300  # to other threads while spinning: about as long as preparing the next batch takes
+_NAPS = 1000  # until Python sees whether it was interrupted
 
 _teams: dict[int, ThreadTeam] = {}  # by how many helpers they have
 _making = threading.Lock()
@@ -99,7 +100,7 @@ class ThreadTeam:
         interrupts = []
         while (done := read(self._control, CONTROL.done)) < len(self._wakeups):
             try:
-                wait_for_change(self._control, CONTROL.done, done, _YIELDS)
+                wait_for_change(self._control, CONTROL.done, done, YIELD_LIMIT, _NAPS)
             except KeyboardInterrupt as error:
                 interrupts.append(error)
         return interrupts
@@ -108,7 +109,7 @@ class ThreadTeam:
         """Do the share of a helper in one call after the other."""
         seen = 0
         while True:
-            if wait_for_change(self._control, CONTROL.round, seen, _YIELDS):
+            if wait_for_change(self._control, CONTROL.round, seen, _YIELDS, 0):
                 seen += 1
                 if self._job is not None:  # never None while a round is open
                     self._job(1 + i)
