@@ -1,5 +1,7 @@
 """Thread pools, one for each number of threads: made on first use and after a fork; one thread in worker processes.
 
+The calling thread works, too: a pool for n threads has n - 1 others.
+
 Kernels release the GIL, so that threads run them side by side. Results never depend on the number of threads:
 work is cut into pieces by its size alone, and pieces are joined in order.
 """
@@ -7,7 +9,7 @@ work is cut into pieces by its size alone, and pieces are joined in order.
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -52,18 +54,35 @@ def single_thread() -> Iterator[None]:
 
 
 def run(function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int | None = None) -> list[_Result]:
-    """Call `function` on each item and return the results in order; the first error is raised."""
+    """Call `function` on each item and return the results in order; the first error is raised.
+
+    The calling thread does what no other has begun, from the end: to wake a thread takes as long as a small piece.
+    """
     items = list(items)
     count = thread_count(threads)
     if min(count, len(items)) <= 1:
         return [function(item) for item in items]
     if count not in _pools:
-        _pools[count] = ThreadPoolExecutor(count, thread_name_prefix="audioconv")
+        _pools[count] = ThreadPoolExecutor(count - 1, thread_name_prefix="audioconv")
     futures = [_pools[count].submit(function, item) for item in items]
+    outcomes = list(futures)
     try:
-        return [future.result() for future in futures]
+        for i in reversed(range(len(items))):
+            if futures[i].cancel():
+                outcomes[i] = _outcome(function, items[i])
+        return [outcome.result() for outcome in outcomes]
     except BaseException:  # no thread may still write into the caller's arrays
         for future in futures:
             future.cancel()
         wait(futures)
         raise
+
+
+def _outcome(function: Callable[[_Item], _Result], item: _Item) -> "Future[_Result]":
+    """The result or error of a call in this thread, as a pool gives it."""
+    outcome: Future[_Result] = Future()
+    try:
+        outcome.set_result(function(item))
+    except Exception as error:
+        outcome.set_exception(error)
+    return outcome

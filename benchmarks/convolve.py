@@ -16,10 +16,12 @@ import peak_memory
 import peers
 import scipy.fft
 import scipy.signal
+from direct import multiply_adds
 from side_by_side import check_equal, medians_s, show
 from threadpoolctl import threadpool_limits
 
 import audioconv as ac
+from audioconv.parallel import run
 
 SAMPLES = 30 * 48000
 TAPS = (16, 64, 255, 1024, 4800, 48000, 240000)
@@ -49,10 +51,11 @@ def main(options):
                 for channels in (None, 2, 8)
                 for taps in TAPS
             ],
+            "most of two threads": most_of_two_threads(),
         }
     for name, rows in tables.items():
-        if name == "two threads":
-            show("30 s at 48 kHz, one thread and two: ms", rows)
+        if "two threads" in name:
+            show(f"30 s at 48 kHz, {name}: ms", rows)
             continue
         ratios = [key for key in rows[0] if "/" in key]
         times = [key for key in rows[0] if key not in (*ratios, "best other")]
@@ -128,6 +131,23 @@ def two_threads(x, h):
     times = {name: 1e3 * time_s for name, time_s in medians_s(ways, REPEATS).items()}
     gains = {f"gain{out}": times[f"1 thread{out}"] / times[f"2 threads{out}"] for out in ("", ", out=")}
     return {"taps": len(h), **times, **gains}
+
+
+def most_of_two_threads():
+    """What a second thread brings here at most: to multiply-adds in registers, and to memory."""
+    numbers = np.ones((2, SAMPLES * 4), np.float32)
+    others = np.ones_like(numbers)
+    ways = {
+        "multiply-adds in registers": lambda i: multiply_adds(numbers[i, :64] * 0, others[i], 1_000_000),
+        "memory read and written": lambda i: np.negative(numbers[i], out=others[i]),
+    }
+    rows = []
+    for what, way in ways.items():
+        both = {threads: partial(run, way, (0, 1), threads) for threads in (1, 2)}
+        times_s = medians_s(both, REPEATS)
+        rows.append({"what": what, "1 thread": 1e3 * times_s[1], "2 threads": 1e3 * times_s[2],
+                     "gain": times_s[1] / times_s[2]})  # fmt: skip
+    return rows
 
 
 def ratio(times, name, ours="audioconv"):

@@ -30,9 +30,51 @@ def test_one_thread_is_the_caller():
     assert parallel.run(lambda _: threading.get_ident(), range(3), threads=1) == [threading.get_ident()] * 3
 
 
+def test_the_caller_works_too():
+    barrier = threading.Barrier(2, timeout=10)
+
+    def meet(_):
+        barrier.wait()
+        return threading.get_ident()
+
+    idents = parallel.run(meet, range(2), threads=2)
+    assert len(set(idents)) == 2
+    assert idents[1] == threading.get_ident()
+
+
+def test_calls_inside_of_calls_end():
+    def inner(i):
+        return sum(parallel.run(lambda j: i * j, range(10), threads=2))
+
+    assert parallel.run(inner, range(10), threads=2) == [45 * i for i in range(10)]
+
+
 def test_the_first_error_is_raised():
     with pytest.raises(ZeroDivisionError):
         parallel.run(lambda i: 1 / i, [1, 0, 2], threads=2)
+
+    def fails(i):
+        time.sleep(0.01)
+        raise ValueError(i)
+
+    for threads in (1, 2, 3):
+        with pytest.raises(ValueError, match=r"^0$"):
+            parallel.run(fails, range(5), threads=threads)
+
+
+def test_no_call_is_left_running_after_an_error():
+    running = []
+
+    def work(i):
+        if i == 3:
+            raise KeyboardInterrupt
+        running.append(i)
+        time.sleep(0.05)
+        running.remove(i)
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel.run(work, range(4), threads=3)
+    assert not running
 
 
 def test_thread_count_from_the_environment(monkeypatch):

@@ -19,7 +19,8 @@ from audioconv.signal.options import METHODS, MODES, Method, Mode, output_range
 from audioconv.signal.short import convolve_short
 
 Spacing = tuple[int, int]  # dilation, stride
-PIECE = 65536  # outputs that are made together where channels are interleaved
+PIECE = 2**18  # outputs that are made together where channels are interleaved
+LEAST_S = 250e-6  # of predicted time that a thread is worth: to wake one takes about half of that
 
 
 class Filter:
@@ -120,7 +121,7 @@ class Filter:
         candidate = self._candidate(method, len(signal), begin, count, name, stride, dilation)
         spacing = (dilation, stride)
         if x.ndim == self._taps.ndim == 1:
-            data = frozen(x, dtype)
+            data, threads = frozen(x, dtype), _worthwhile(threads, candidate.predicted_s)
             y = result_array(out, (count,), dtype, {"x": data})
             self._planar([data], [y], candidate, begin, spacing, threads)
             return y
@@ -128,6 +129,7 @@ class Filter:
         transposed = x.ndim == 2 and axis in (1, -1)
         channels = self._taps.shape[1] if columns.shape[1] == 1 and self._taps.ndim == 2 else columns.shape[1]
         y = result_array(out, (channels, count) if transposed else (count, channels), dtype, {"x": x})
+        threads = _worthwhile(threads, channels * candidate.predicted_s)
         side_by_side = columns.shape[1] > 1 and not transposed and not columns.T.flags.c_contiguous
         if side_by_side and candidate.method != "fft" and len(self._taps) <= len(signal) and self._finite:
             self._interleaved(frozen(columns, dtype), y, candidate, begin, spacing, threads)
@@ -209,21 +211,34 @@ class Filter:
         stride, reach, grain = spacing[1], max(each.reach for each in made), made[0].grain
         flat, flat_y = signal.reshape(-1), y.reshape(-1)
 
-        def fill(first: int, last: int) -> None:
-            start, end = begin + first * stride - reach, begin + (last - 1) * stride + 1
-            samples, outputs = np.empty((channels, end - start), y.dtype), np.empty((channels, last - first), y.dtype)
-            deinterleave(flat, channels, start, samples.reshape(-1))
-            for one, signal, output in zip(made, samples, outputs, strict=True):
-                one.fill(frozen(signal), reach, output)
-            interleave(frozen(outputs.reshape(-1)), channels, first, flat_y)
-
-        def share(begin: int) -> None:  # one job a thread: handing work over takes as long as a small piece
-            for piece in pieces[begin : begin + each]:
-                fill(*piece)
-
         pieces = split_range(count, -(-count // max(PIECE // channels, reach)), grain)
+        longest = max(last - first for first, last in pieces)
+        inputs, outputs = (longest - 1) * stride + 1 + reach, longest
+
+        def fill(first: int, last: int, memory: Array) -> None:
+            start, end = begin + first * stride - reach, begin + (last - 1) * stride + 1
+            samples = memory[: channels * (end - start)].reshape(channels, -1)
+            results = memory[channels * inputs :][: channels * (last - first)].reshape(channels, -1)
+            deinterleave(flat, channels, start, samples.reshape(-1))
+            for one, signal, output in zip(made, samples, results, strict=True):
+                one.fill(frozen(signal), reach, output)
+            interleave(frozen(results.reshape(-1)), channels, first, flat_y)
+
+        def share(job: tuple[int, Array]) -> None:  # one job a thread: handing work over takes as long as a small piece
+            begin, memory = job
+            for piece in pieces[begin : begin + each]:
+                fill(*piece, memory)
+
         each = -(-len(pieces) // parallel.thread_count(threads))
-        parallel.run(share, range(0, len(pieces), each), threads)
+        shares = range(0, len(pieces), each)
+        # made by this thread: memory that others ask for goes back to the system after each call, page by page
+        memories = np.empty((len(shares), channels * (inputs + outputs)), y.dtype)
+        parallel.run(share, zip(shares, memories, strict=True), threads)
+
+
+def _worthwhile(threads: int | None, predicted_s: float) -> int:
+    """How many of the threads get enough to do."""
+    return min(parallel.thread_count(threads), max(1, int(predicted_s / LEAST_S)))
 
 
 def _call(job: Callable[[], None]) -> None:
