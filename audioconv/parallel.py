@@ -20,6 +20,8 @@ from audioconv.errors import ArgumentError
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
+LEAST_S = 250e-6  # of work that a thread is worth: to wake one takes about half of that
+
 # By their number of threads; kept for the life of the process, because starting threads costs more than work.
 _pools: dict[int, ThreadPoolExecutor] = {}
 _single: ContextVar[bool] = ContextVar("single", default=False)
@@ -41,6 +43,11 @@ def thread_count(threads: int | None = None) -> int:
             return 1  # a pool of processes already keeps the cores busy
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return whole(threads, "threads")
+
+
+def worthwhile(threads: int | None, predicted_s: float) -> int:
+    """How many of the threads get enough to do, of work that should take one thread so long."""
+    return min(thread_count(threads), max(1, int(predicted_s / LEAST_S)))
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def convolve2d(
         axis_index_map, modes, sides, data.shape, taps.shape, strides, dilations
     )  # fmt: skip
     finite = finite_stand_ins(taps)
-    plane_method = method_for(
+    plane_method, predicted_s = method_for(
         finite, (frames, bins), dtype, method=method, stride=strides, dilation=dilations, tolerance=tolerance
     )
     if finite is not taps:
@@ -156,7 +156,8 @@ def convolve2d(
         begin, end = piece
         plane_method.fill(plane.part(slice(begin * strides[0], (end - 1) * strides[0] + reach)), y[begin:end])
 
-    parallel.run(fill, split_range(frames, parallel.thread_count(threads), plane_method.grain), threads)
+    threads = parallel.worthwhile(threads, predicted_s)
+    parallel.run(fill, split_range(frames, threads, plane_method.grain), threads)
     return y
 
 
@@ -270,8 +271,11 @@ def method_for(
     dilation: tuple[int, int] = (1, 1),
     tolerance: float = 0.0,
     block_methods: bool = True,
-) -> PlaneMethod:
-    """The method that convolves planes with a kernel to outputs of a shape; without `block_methods` none of FFTs."""
+) -> tuple[PlaneMethod, float]:
+    """The method that convolves planes with a kernel to outputs of a shape, and the time that it should take, in s.
+
+    Without `block_methods` none of FFTs.
+    """
     column_factors, row_factors = _factors(kernel, method, tolerance)
     rank = None if column_factors is None else len(column_factors)
     name: FloatName = "float32" if dtype == np.float32 else "float64"
@@ -279,9 +283,9 @@ def method_for(
     candidates = cost2d.choose(taps, shape, name, rank=rank, stride=stride, dilation=dilation)
     chosen = next(one for one in candidates if method in ("auto", one.method) and (block_methods or not one.fft_size))
     if chosen.method == "direct" and stride == dilation == (1, 1):
-        return Direct2d(kernel)
+        return Direct2d(kernel), chosen.predicted_s
     if chosen.method == "direct":
-        return SparseFIR2d(kernel, stride, dilation)
+        return SparseFIR2d(kernel, stride, dilation), chosen.predicted_s
     plane_method: PlaneMethod
     if column_factors is not None and row_factors is not None and chosen.method == "separable":
         columns, rows = dilate_kernel(column_factors, (1, dilation[0])), dilate_kernel(row_factors, (1, dilation[1]))
@@ -289,7 +293,7 @@ def method_for(
     else:
         every_column = (shape[1] - 1) * stride[1] + 1
         plane_method = OverlapAdd2d(dilate_kernel(kernel, dilation), chosen.fft_size, every_column)
-    return plane_method if stride == (1, 1) else Strided(plane_method, stride)
+    return plane_method if stride == (1, 1) else Strided(plane_method, stride), chosen.predicted_s
 
 
 def _factors(kernel: Array, method: Method2d, tolerance: float) -> tuple[Array, Array] | tuple[None, None]:

@@ -20,7 +20,6 @@ from audioconv.signal.short import convolve_short
 
 Spacing = tuple[int, int]  # dilation, stride
 PIECE = 2**18  # outputs that are made together where channels are interleaved
-LEAST_S = 250e-6  # of predicted time that a thread is worth: to wake one takes about half of that
 
 
 class Filter:
@@ -121,7 +120,7 @@ class Filter:
         candidate = self._candidate(method, len(signal), begin, count, name, stride, dilation)
         spacing = (dilation, stride)
         if x.ndim == self._taps.ndim == 1:
-            data, threads = frozen(x, dtype), _worthwhile(threads, candidate.predicted_s)
+            data, threads = frozen(x, dtype), parallel.worthwhile(threads, candidate.predicted_s)
             y = result_array(out, (count,), dtype, {"x": data})
             self._planar([data], [y], candidate, begin, spacing, threads)
             return y
@@ -129,7 +128,7 @@ class Filter:
         transposed = x.ndim == 2 and axis in (1, -1)
         channels = self._taps.shape[1] if columns.shape[1] == 1 and self._taps.ndim == 2 else columns.shape[1]
         y = result_array(out, (channels, count) if transposed else (count, channels), dtype, {"x": x})
-        threads = _worthwhile(threads, channels * candidate.predicted_s)
+        threads = parallel.worthwhile(threads, channels * candidate.predicted_s)
         side_by_side = columns.shape[1] > 1 and not transposed and not columns.T.flags.c_contiguous
         if side_by_side and candidate.method != "fft" and len(self._taps) <= len(signal) and self._finite:
             self._interleaved(frozen(columns, dtype), y, candidate, begin, spacing, threads)
@@ -234,11 +233,6 @@ class Filter:
         # made by this thread: memory that others ask for goes back to the system after each call, page by page
         memories = np.empty((len(shares), channels * (inputs + outputs)), y.dtype)
         parallel.run(share, zip(shares, memories, strict=True), threads)
-
-
-def _worthwhile(threads: int | None, predicted_s: float) -> int:
-    """How many of the threads get enough to do."""
-    return min(parallel.thread_count(threads), max(1, int(predicted_s / LEAST_S)))
 
 
 def _call(job: Callable[[], None]) -> None:

@@ -84,7 +84,7 @@ class StreamConvolver2d(GuardedStage):
         self.latency = self._reach // 2 if mode == "same" else 0
         self._columns, self._first, _ = axis_index_map("same", side, self.bins, kernel.shape[1], 1, steps[1])
         # as for many frames, so that the choice does not depend on how many come at a time
-        self._method = method_for(
+        self._method, _ = method_for(
             kernel, (1024, self.bins), self.dtype, method=method, dilation=steps, block_methods=False
         )
         self._guard = Guard("StreamConvolver2d")
