@@ -1,5 +1,6 @@
 """Sound files that become sound files: one with a bar and a line that says what was done, or many."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,20 +44,29 @@ class SoundProcessing(Settings, ABC):
         """What `process_file` is told beside the formats."""
         return {}
 
-    def process(self, source: Any, target: Any, stage: Any, subtype: Any, format: Any, **more: Any) -> "Processed":
-        """Send a file through a stage."""
-        from audioconv.stream import process_file
+    def process(self, source: Any, target: Any, stage_for: Any, subtype: Any, format: Any, **more: Any) -> "Processed":
+        """Send a file through the stage that a function gives for it and its `Info`."""
+        from audioconv.errors import AudioFileWarning
+        from audioconv.stream.files import process_sound
 
-        return process_file(
-            source, target, stage, subtype=subtype, format=format, partial=self.partial, **self.options(), **more
+        done, dropped = process_sound(
+            source, target, stage_for, subtype=subtype, format=format, partial=self.partial, **self.options(), **more
         )
+        if dropped:
+            warnings.warn(dropped, AudioFileWarning, stacklevel=2)
+        return done
 
     def __call__(self, source: Path, target: Path) -> str | None:
         """Process one of many files; what there is to say of it, if that differs."""
-        from audioconv import io
+        stage: Any = None
+        said = ""
 
-        stage, said = self.stage(source, io.info(source, partial=self.partial), lambda text: None)
-        done = self.process(source, target, stage, self.subtype, self.format)
+        def stage_for(sound: "PathOrFile", about: "Info") -> Any:
+            nonlocal stage, said
+            stage, said = self.stage(sound, about, lambda text: None)
+            return stage
+
+        done = self.process(source, target, stage_for, self.subtype, self.format)
         warn_of_clipped(target, done.clipped)
         texts = [said] if said and self.differs else []
         return ", ".join([*texts, *loudness_texts(stage)]) or None
@@ -85,7 +95,7 @@ def process_sounds(
         stage, said = processing.stage(sound, about, say)
         out, subtype, format = sound_target(target, force, processing.subtype, processing.format)
         with speed_bar(f"{processing.doing} {name}", about.sample_rate) as progress:
-            done = processing.process(sound, out, stage, subtype, format, overwrite=force, progress=progress)
+            done = processing.process(sound, out, lambda *_: stage, subtype, format, overwrite=force, progress=progress)
     warn_clipped(out, done, processing.remedy(name, done))
     louder = f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB" if done.gain_db else ""
     say_written(out, done, [text for text in (said, *loudness_texts(stage), louder) if text])

@@ -14,7 +14,7 @@ from audioconv.arrays import choice, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.io.clip import Clip
 from audioconv.io.integrity import layout_of
-from audioconv.io.paths import PathOrFile
+from audioconv.io.paths import PathOrFile, is_path
 from audioconv.io.source import open_source
 
 if TYPE_CHECKING:
@@ -193,6 +193,44 @@ def blocks(
         start, stop = _range(decoder, start_s, stop_s)
         found = _decoded(decoder, block_size, start, stop, dtype, partial)
         return _closing(found, stack.pop_all())
+
+
+@contextmanager
+def info_and_blocks(
+    source: PathOrFile, block_size: int, partial: bool = False
+) -> Iterator[tuple[Info, Iterator[FloatArray]]]:
+    """Give what `info` and `blocks` give of a sound file, which is opened once if a path's header says how long it is.
+
+    Parameters
+    ----------
+    source, block_size, partial
+        As in `blocks`; a file object must be able to seek, and may be read by others before the first block.
+
+    Yields
+    ------
+    about : Info
+    blocks : iterator of float32 arrays
+        The file is closed with the last one, or when `with` ends.
+    """
+    block_size = whole(block_size, "block_size")
+    with ExitStack() as stack:
+        decoder = None if partial or not is_path(source) else stack.enter_context(_decoder(source, "float32", partial))
+        frames = None if decoder is None else decoder.frames
+        opened = stack.pop_all()
+    if decoder is None or frames is None:
+        opened.close()
+        yield info(source, partial=partial), _later(source, block_size, partial)
+        return
+    try:  # what goes wrong elsewhere meanwhile is not said of this file
+        about = Info(decoder.sample_rate, decoder.channels, frames, decoder.format, decoder.subtype)
+        yield about, _closing(_decoded(decoder, block_size, 0, frames, "float32", partial), opened)
+    finally:
+        opened.close()
+
+
+def _later(source: PathOrFile, block_size: int, partial: bool) -> Iterator[Array]:
+    """`blocks`, opened with the first one."""
+    yield from blocks(source, block_size, partial=partial)
 
 
 def _closing(found: Iterator[Array], stack: ExitStack) -> Iterator[Array]:

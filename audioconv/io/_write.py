@@ -160,8 +160,10 @@ def writer(
             rf64.wav_to_rf64(part, sink.frames)
             form = "RF64"
         if metadata is not None:
+            size = part.stat().st_size
             sink.dropped_metadata = write_metadata(part, metadata, form, sample_rate, channels)
-            _check_space(part, path)
+            if part.stat().st_size != size:
+                _check_space(part, path)
 
 
 @contextmanager

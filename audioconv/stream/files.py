@@ -4,7 +4,7 @@ import math
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,9 +16,10 @@ from audioconv import io
 from audioconv._typing import FloatArray, Progress
 from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
+from audioconv.io._read import info_and_blocks
 from audioconv.io.formats import FileFormat, Subtype
 from audioconv.io.paths import PathOrFile
-from audioconv.stage import SkipFirst, Stage, for_channels
+from audioconv.stage import GuardedStage, SkipFirst, Stage, for_channels
 
 if TYPE_CHECKING:
     from audioconv.stream.fir import Fir
@@ -129,12 +130,42 @@ def process_file(
     >>> ac.process_file("talk.wav", "quiet.wav", ac.Gain(-6.0))  # doctest: +SKIP
     Processed(frames=480000, clipped=0, safe_gain_db=0.0, gain_db=0.0)
     """
+    done, dropped = process_sound(
+        source, target, lambda _, about: stage, subtype=subtype, sample_rate=sample_rate, normalize=normalize,
+        peak_db=peak_db, loudness_lufs=loudness_lufs, dither=dither, block_size=block_size, progress=progress,
+        format=format, partial=partial, overwrite=overwrite,
+    )  # fmt: skip
+    if dropped:
+        warnings.warn(dropped, AudioFileWarning, stacklevel=2)
+    return done
+
+
+def process_sound(
+    source: PathOrFile,
+    target: PathOrFile,
+    stage_for: Callable[[PathOrFile, io.Info], "Stage | Fir"],
+    *,
+    subtype: Subtype | None = None,
+    sample_rate: int | None = None,
+    normalize: bool = False,
+    peak_db: float | None = None,
+    loudness_lufs: float | None = None,
+    dither: bool = True,
+    block_size: int = 65536,
+    progress: Progress | None = None,
+    format: FileFormat | None = None,
+    partial: bool = False,
+    overwrite: bool = False,
+) -> tuple[Processed, str]:
+    """`process_file` with a stage that is made for what a file holds, so that a file is opened once.
+
+    To open a short file costs as much as to filter it. What the target is without is returned, not warned of.
+    """
     level = _level(normalize, peak_db, loudness_lufs)
     if not overwrite:
         _check_another(source, target)
-    with io.seekable(source) as source:
-        about = io.info(source, partial=partial)
-        stage = _fitting(stage, source, about)
+    with io.seekable(source) as source, info_and_blocks(source, block_size, partial) as (about, blocks):
+        stage = _fitting(stage_for(source, about), source, about)
         channels = getattr(stage, "out_channels", about.channels)
         rate = getattr(stage, "rate_out", None) or about.sample_rate
         rate_out = rate if sample_rate is None else whole(sample_rate, "sample_rate")
@@ -146,7 +177,7 @@ def process_file(
             mask = metadata.channel_mask if channels == about.channels else None
             meter = LoudnessMeter(rate_out, channels=channels, channel_mask=mask)
         stage.reset()
-        blocks = _counted(io.blocks(source, block_size, partial=partial), about.frames, progress)
+        blocks = _counted(blocks, about.frames, progress)
         results = io.resample_blocks(map(SkipFirst(stage.latency), _through(stage, blocks)), rate, rate_out)
         finished = (
             _levelled(results, target, channels, level, meter) if level.is_needed else nullcontext((0.0, results))
@@ -158,10 +189,9 @@ def process_file(
         with target_file as sink, finished as (gain_db, results):
             for block in results:
                 sink.write(block)
-    if sink.dropped_metadata:
-        what = f"{io.display_name(target)} is without what {io.display_name(source)} has beside its samples"
-        warnings.warn(f"{what}: {', '.join(sink.dropped_metadata)}", AudioFileWarning, stacklevel=2)
-    return Processed(sink.frames, sink.clipped, sink.safe_gain_db, gain_db)
+    dropped = ", ".join(sink.dropped_metadata)
+    what = f"{io.display_name(target)} is without what {io.display_name(source)} has beside its samples: {dropped}"
+    return Processed(sink.frames, sink.clipped, sink.safe_gain_db, gain_db), what if dropped else ""
 
 
 def like_source(source: Any, about: Any, target: Any, format: FileFormat | None = None) -> Subtype | None:
@@ -203,7 +233,7 @@ def _status(file: Any) -> os.stat_result | None:
 
 def _fitting(stage: Any, source: Any, about: Any) -> Stage:
     """The stage as one that takes blocks of any length, if it is one for this file."""
-    if not isinstance(stage, Stage):
+    if not isinstance(stage, GuardedStage) and not isinstance(stage, Stage):  # the latter looks at each name
         from audioconv.stream.fir import Fir  # loads compiled code, which a stage of somebody else's needs not
 
         if not isinstance(stage, Fir):
@@ -217,12 +247,12 @@ def _fitting(stage: Any, source: Any, about: Any) -> Stage:
     if rate != about.sample_rate:
         raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz; make it "
                             f"with that sample rate, or resample the file")  # fmt: skip
-    if not hasattr(stage, "compiled_step"):
-        fitting: Stage = stage
-        return fitting
-    from audioconv.stream.chain import Chain
+    if getattr(stage, "_max_block", None) is not None:
+        from audioconv.stream.chain import Chain
 
-    return stage if isinstance(stage, Chain) else Chain([stage])
+        return Chain([stage])  # which cuts blocks
+    fitting: Stage = stage
+    return fitting
 
 
 def _counted(blocks: Iterable[Any], total: int, progress: Progress | None) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """The base of compiled stages: blocks in and out, one step behind them, and the guard around it."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from audioconv.kernels.dsp.entry import entry
 from audioconv.kernels.realtime import chain as kernels
 from audioconv.kernels.realtime.nonfinite import COUNTER
 from audioconv.stage import Guard, GuardedStage, checked_block, described, sample_shapes
-from audioconv.stream.steps import Entry, Table, table_of
+from audioconv.stream.steps import Entry, Table, table_of, table_of_steps
 
 _WHOLE_BLOCK = 65536  # samples of a whole signal that go through a chain at a time, while they are in the cache
 
@@ -51,8 +52,8 @@ class Processor(GuardedStage):
 
     def _prepare(self) -> None:
         """Note all addresses, and compile or load what would delay the first block."""
-        self._table, samples = self._whole_table(), np.empty(0, self._dtype)
-        self._run_step = entry(kernels.run_step, self._table[0], samples, samples, 0)
+        self._table = self._whole_table()
+        self._run_step = _run_step(self._dtype)
         self._run(np.empty(0, self._dtype), np.empty(0, self._dtype))
 
     def _whole_table(self) -> Table:
@@ -249,6 +250,14 @@ class Processor(GuardedStage):
         if self.channels != self.out_channels:
             return {"channels": self.channels, "out_channels": self.out_channels}
         return {"channels": self.channels}
+
+
+@lru_cache
+def _run_step(dtype: np.dtype[Any]) -> Callable[..., bool]:
+    """What runs one step on blocks of a dtype; looking it up takes as long as filtering a short file."""
+    samples = np.empty(0, dtype)
+    run: Callable[..., bool] = entry(kernels.run_step, table_of_steps([])[0], samples, samples, 0)
+    return run
 
 
 def counter() -> Any:
