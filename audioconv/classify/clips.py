@@ -11,6 +11,7 @@ from audioconv._typing import Array, ArrayLike, Float32Array, Path
 from audioconv.classify.clip_cache import memory_mapped_clips
 from audioconv.classify.progress import NoticeSink
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError, ShapeError
+from audioconv.io._read import info_and_blocks
 from audioconv.io.paths import PathOrFile
 from audioconv.stage import checked_block
 
@@ -23,6 +24,8 @@ BLOCKS = 32  # of a clip
 BACKGROUND_QUANTILE = 0.2  # a fifth of the blocks of a long recording is taken for its background
 ENERGY_TOLERANCE, ROUNDING_TOLERANCE = 0.02, 1e-12  # by which stretches differ that have nearly the largest energy
 MIN_SLACK = 0.05  # of the length of a clip: where such stretches lie closer together, the sound fills them
+LONGEST_S = 300  # of a clip: of more, its loudest second says nothing, and memory may not hold it
+_READ = 1 << 16  # samples read at a time
 LONG = 2  # times the length of a clip, from which it is said that most of a file is left out
 
 
@@ -54,16 +57,26 @@ def fit_length(samples: Float32Array, length: int) -> Float32Array:
     return np.pad(inside, (max(-start, 0), length - inside.size - max(-start, 0)))
 
 
-def read_mono(path: PathOrFile, sample_rate: int, notices: NoticeSink | None = None) -> Float32Array:
-    """Samples of a file as float32 of one channel at `sample_rate`; `notices.say` gets what was converted."""
-    clip = io.read(path)
-    samples = clip.samples
-    if samples.ndim == 2:
-        samples = samples.mean(axis=1)
+def read_mono(
+    path: PathOrFile, sample_rate: int, notices: NoticeSink | None = None, longest_s: float = np.inf
+) -> Float32Array:
+    """Samples of a file as float32 of one channel at `sample_rate`; `notices.say` gets what was converted.
+
+    A file that is longer than `longest_s` is refused before it is read.
+    """
+    with info_and_blocks(path, _READ) as (about, blocks):
+        if about.duration_s > longest_s:
+            raise AudioFileError(
+                f"{io.display_name(path)} is {about.duration_s:g} s long; clips of at most {longest_s:g} s are wanted; "
+                f"audioconv listen and audioconv events find what is where in longer recordings"
+            )
+        parts = [block.mean(axis=1) if block.ndim == 2 else block for block in blocks]
+    samples = np.concatenate(parts)
+    if about.channels > 1:
         _say(notices, "files of several channels are averaged to one")
-    if clip.sample_rate != sample_rate:
-        samples = io.resample(samples, clip.sample_rate, sample_rate)
-        _say(notices, f"files of other sample rates, such as {clip.sample_rate} Hz, are resampled to {sample_rate} Hz")
+    if about.sample_rate != sample_rate:
+        samples = io.resample(samples, about.sample_rate, sample_rate)
+        _say(notices, f"files of other sample rates, such as {about.sample_rate} Hz, are resampled to {sample_rate} Hz")
     return np.ascontiguousarray(samples, np.float32)
 
 
@@ -145,7 +158,7 @@ def load_clips(
     files: Sequence[Path] = list(X)
 
     def read(path: Path, notices: NoticeSink | None) -> Float32Array:
-        samples = read_mono(path, sample_rate, notices)
+        samples = read_mono(path, sample_rate, notices, LONGEST_S)
         if samples.size > LONG * length:
             long_s, length_s = LONG * length / sample_rate, length / sample_rate
             _say(notices, f"of files longer than {long_s:g} s only the loudest {length_s:g} s are taken")
@@ -174,8 +187,14 @@ def read_all(read: Callable[[_Item], _Result], files: Iterable[_Item], threads: 
 
 def broken_files(files: Sequence[Path], threads: int | None = None) -> dict[Path, AudioFileError]:
     """The files that cannot be read, each with the reason: a dict from path to AudioFileError."""
-    found = parallel.run(lambda path: _read_or_error(io.read, path), files, threads)
+    found = parallel.run(lambda path: _read_or_error(_decode, path), files, threads)
     return {path: error for path, error in zip(files, found, strict=True) if isinstance(error, AudioFileError)}
+
+
+def _decode(path: Path) -> None:
+    """Read all of a file, and keep none of it."""
+    for _ in io.blocks(path, _READ):
+        pass
 
 
 def _read_or_error(read: Callable[[_Item], _Result], path: _Item) -> _Result | AudioFileError:

@@ -155,10 +155,9 @@ class Denoising(SoundProcessing):
         from audioconv.enhance import sounds_like_speech
 
         end_s = min(HEARD_S, about.frames / about.sample_rate)
-        blocks = [*io.blocks(source, 65536, 0, end_s, partial=self.partial)] if end_s else []
-        return bool(blocks) and sounds_like_speech(
-            np.concatenate(blocks).reshape(-1, about.channels).mean(axis=1), about.sample_rate
-        )
+        blocks = io.blocks(source, 65536, 0, end_s, partial=self.partial) if end_s else ()
+        means = [block.reshape(-1, about.channels).mean(axis=1) for block in blocks]  # of many channels, maybe
+        return bool(means) and sounds_like_speech(np.concatenate(means), about.sample_rate)
 
     def _network(self) -> "DenoiserModel | None":
         """The network of a file; loaded once in a process."""

@@ -80,7 +80,7 @@ def predict(
 
 def _posteriors(scorer: "Scorer", names: list[Any], verbose: int) -> Any:
     """Posteriors (clips, labels)."""
-    from audioconv.classify.clips import check_clips, fit_length, load_clips, read_mono
+    from audioconv.classify.clips import LONGEST_S, check_clips, fit_length, load_clips, read_mono
     from audioconv.classify.progress import Notices
     from audioconv.nn import softmax
 
@@ -91,7 +91,8 @@ def _posteriors(scorer: "Scorer", names: list[Any], verbose: int) -> Any:
         raise ArgumentError("standard input is one clip, and several are given")
     else:
         with sound_source(names[0]) as sound:
-            clips = fit_length(read_mono(sound, scorer.sample_rate, notices), scorer.clip_length)[None]
+            clip = read_mono(sound, scorer.sample_rate, notices, LONGEST_S)
+            clips = fit_length(clip, scorer.clip_length)[None]
     return softmax(scorer.logits(clips))
 
 

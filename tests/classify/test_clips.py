@@ -7,7 +7,7 @@ import pytest
 
 import audioconv as ac
 from audioconv.classify import load_dataset, set_size
-from audioconv.classify.clips import broken_files, check_clips, fit_length, load_clips
+from audioconv.classify.clips import broken_files, check_clips, fit_length, load_clips, read_mono
 from audioconv.classify.progress import Notices
 
 TONE = np.sin(np.arange(4000) / 5).astype(np.float32)
@@ -87,6 +87,14 @@ def test_long_files_and_long_arrays_are_the_same_clips_and_it_is_said(folder, ca
     assert "of files longer than 2 s only the loudest 1 s are taken" in capsys.readouterr().err
     assert np.array_equal(of_file, load_clips(samples[None], 8000, 8000))
     assert abs(int(np.subtract(*quiet_around(of_file[0])))) < 300
+
+
+def test_recordings_are_no_clips(folder):
+    ac.write(folder / "night.wav", np.zeros(301 * 1000), 1000)
+    with pytest.raises(ac.AudioFileError, match=r"night\.wav is 301 s long; clips of at most 300 s"):
+        load_clips([folder / "yes/0.wav", folder / "night.wav"], 8000, 8000)
+    assert read_mono(folder / "night.wav", 1000).shape == (301_000,)  # of noise there may be hours
+    assert broken_files([folder / "night.wav"]) == {}
 
 
 def test_all_files_that_cannot_be_read_are_named(folder):
