@@ -53,6 +53,9 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             say("interrupted")
             raise typer.Exit(130) from error
+        except MemoryError as error:  # absurd headers ask for gigabytes: a rate of 10 MHz, a hundred channels
+            say(f"error: this takes more memory than there is ({error}); see what `audioconv info` says of the file")
+            raise typer.Exit(2) from error
 
 
 # plain help is there at once; rich is imported only by what shows tables or bars

@@ -10,7 +10,7 @@ import typer
 
 from audioconv.cli.batch import Jobs, Scheduler, Settings, are_many, work_on_many
 from audioconv.cli.outputs import Force, Partial, check_output, sound_source
-from audioconv.errors import ArgumentError
+from audioconv.errors import ArgumentError, AudioFileError
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
@@ -123,14 +123,23 @@ class Extracting(Settings):
 
     def frames(self, source: "PathOrFile") -> "Iterator[FloatArray]":
         """Frames of a file, a block at a time."""
+        import numpy as np
+
         from audioconv import io
         from audioconv.cli.inputs import averaged
+        from audioconv.io.source import display_name
+
+        def finite(frames: "FloatArray") -> "FloatArray":
+            if not np.isfinite(frames).all():
+                raise AudioFileError(f"{display_name(source)} holds samples so large that its features are not finite; "
+                                     "`audioconv filter --peak 0` brings them to full scale")  # fmt: skip
+            return frames
 
         about, stream = io.info(source, partial=self.partial), self.made().stream()
         blocks = averaged(io.blocks(source, _BLOCK, partial=self.partial))
         for block in io.resample_blocks(blocks, about.sample_rate, self.rate):
-            yield stream.process(block)
-        yield stream.flush()
+            yield finite(stream.process(block))
+        yield finite(stream.flush())
 
     def write(self, source: "PathOrFile", target: Path) -> tuple[int, int]:
         """Write the frames of a file as an array of NumPy, and return its shape; longer ones than memory, too."""

@@ -68,6 +68,9 @@ def case(number, seeds):
         name = sorted(TEXTS)[rng.integers(len(TEXTS))]
         mutant = mutations.text_of(_data(seeds.texts[name]), [_data(path) for path in seeds.texts.values()], rng)
         files, command = {name: mutant}, TEXTS[name][rng.integers(len(TEXTS[name]))]
+        if name == "list.txt":
+            mutant = _without_parents(mutant, seeds.clips)
+            files = {name: mutant}
         if name == "chain.toml":
             files["responses/1.wav"] = _data(seeds.responses[0])
         if "set" in command.split():
@@ -94,6 +97,12 @@ def case(number, seeds):
         "it": name, "clean": seeds.clean, "clips": seeds.clips, "models": seeds.models[0].parent,
     }  # fmt: skip
     return Case([part.format(**places) for part in command.split()], files)
+
+
+def _without_parents(text, folder):
+    """A list of files without the folders above that of the seeds: what else lies there is no part of the case."""
+    parents = {str(parent).encode() for parent in folder.parents}
+    return b"\n".join(line for line in text.split(b"\n") if line.rstrip(b"/") not in parents)
 
 
 @cache
