@@ -102,7 +102,7 @@ def case(number, seeds):
 def _without_parents(text, folder):
     """A list of files without the folders above that of the seeds: what else lies there is no part of the case."""
     parents = {str(parent).encode() for parent in folder.parents}
-    return b"\n".join(line for line in text.split(b"\n") if line.rstrip(b"/") not in parents)
+    return b"\n".join(line for line in text.split(b"\n") if (line.rstrip(b"/") or b"/") not in parents)
 
 
 @cache
