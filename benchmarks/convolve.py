@@ -27,7 +27,7 @@ SAMPLES = 30 * 48000
 TAPS = (16, 64, 255, 1024, 4800, 48000, 240000)
 MOST_ERROR = {"float32": 2e-6, "float64": 5e-15}  # of the maximum
 PEERS_ERROR = {"float32": 1e-4, "float64": 1e-12}  # enough to see that they did the same
-REPEATS = 15
+REPEATS = 9
 
 
 def main(options):

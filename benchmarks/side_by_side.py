@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-ENOUGH_S = 4.0  # of turns for one way
+ENOUGH_S = 2.0  # of turns for one way
 
 
 def medians_s(ways, repeats, settle_s=0.0):
