@@ -76,7 +76,13 @@ def compared(about, ours, peers, times_s):
 # --- convolution ------------------------------------------------------------------------------------------
 
 
-CONVOLUTIONS = {"convolve": "np.convolve", "correlate": "np.correlate", "Fir.convolve": "np.convolve"}
+# by what they are called in tables: ours, and NumPy's
+CONVOLUTIONS = {
+    "convolve": ("convolve", "np.convolve"),
+    "correlate": ("correlate", "np.correlate"),
+    "correlate, against convolutions": ("correlate", "np.convolve"),
+    "Fir.convolve": ("Fir.convolve", "np.convolve"),
+}
 
 
 def convolutions(samples, taps, dtype, repeats):
@@ -99,9 +105,9 @@ def convolutions(samples, taps, dtype, repeats):
     for way in ways.values():
         check_equal(way(), exact, ERROR[dtype])
     times_s = medians_s(ways, repeats)
-    for function, own in CONVOLUTIONS.items():
-        about = {"function": function, "dtype": dtype, "samples": samples, "taps": taps}
-        yield compared(about, function, (own, "lfilter", "fftconvolve", "oaconvolve"), times_s)
+    for name, (ours, own) in CONVOLUTIONS.items():
+        about = {"function": name, "dtype": dtype, "samples": samples, "taps": taps}
+        yield compared(about, ours, (own, "lfilter", "fftconvolve", "oaconvolve"), times_s)
 
 
 def grid(cells):
