@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audioconv._typing import Array, ArrayLike, DTypeLike, FloatArray
+from audioconv._wording import counted, none_of
 from audioconv.errors import ArgumentError, DtypeError, ShapeError
 
 FLOATS: tuple[np.dtype[np.floating[Any]], ...] = (np.dtype(np.float32), np.dtype(np.float64))
@@ -62,8 +63,8 @@ def floating(x: ArrayLike, name: str, dims: tuple[int, ...] | None = None) -> Fl
             advice = "; convert it with x.astype('float32')"
         raise DtypeError(f"{name} must be float32 or float64, not {array.dtype}{advice}")
     if dims is not None and array.ndim not in dims:
-        expected = " or ".join(str(d) for d in dims)
-        raise ShapeError(f"{name} must have {expected} dimension(s), not {array.ndim} (shape {array.shape})")
+        expected = " or ".join([*map(str, dims[:-1]), counted(dims[-1], "dimension")])
+        raise ShapeError(f"{name} must have {expected}, not {array.ndim} (shape {array.shape})")
     return array
 
 
@@ -92,13 +93,13 @@ def time_first(x: NDArray[_Scalar], name: str, axis: int | None = None) -> NDArr
     """
     if axis is not None:
         if (type(axis) is not int and not isinstance(axis, numbers.Integral)) or not -x.ndim <= axis < x.ndim:
-            raise ShapeError(f"axis must be an axis of {name}, which has {x.ndim} dimension(s), not {axis!r}")
+            raise ShapeError(f"axis must be an axis of {name}, which has {counted(x.ndim, 'dimension')}, not {axis!r}")
         return np.moveaxis(x, axis, 0)
     if x.ndim == 2 and x.shape[0] and (x.shape[1] > x.shape[0] or x.shape[1] > MOST_CHANNELS):
         samples, channels = x.shape
         raise ShapeError(
-            f"{name} has shape {x.shape}: {channels} channels of {samples} sample(s)? Wanted is (samples, channels); "
-            f"give {name}.T if it is (channels, samples), or axis=0 if it is meant so"
+            f"{name} has shape {x.shape}: {channels} channels of {counted(samples, 'sample')}? Wanted is "
+            f"(samples, channels); give {name}.T if it is (channels, samples), or axis=0 if it is meant so"
         )
     return x
 
@@ -273,7 +274,7 @@ def seed_of(random_state: RandomState, name: str = "random_state") -> int:
 def choice(value: object, name: str, allowed: Collection[_Name]) -> _Name:
     """Return a text if it is one of `allowed`, or raise an error that lists these."""
     if not isinstance(value, str) or value not in allowed:
-        raise ArgumentError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+        raise ArgumentError(none_of(name, value, allowed))
     return value  # type: ignore[return-value]  # one of `allowed`, as was just checked
 
 

@@ -11,6 +11,7 @@ from weakref import WeakSet
 import numpy as np
 
 from audioconv._typing import Array
+from audioconv._wording import counted
 from audioconv.arrays import MOST_CHANNELS, floating
 from audioconv.errors import ArgumentError, BusyError, DtypeError, ShapeError
 
@@ -275,8 +276,8 @@ def channels_advice(stage: Any, shape: tuple[int, ...], name: str = "block") -> 
     if len(shape) == 2 and 0 < shape[0] < columns:
         helps.append(f"give {name}.T if it is (channels, samples)")
     if not helps or (shape[0] != channels and columns <= MOST_CHANNELS):
-        helps.append(f"this {type(stage).__name__} is made for {channels} channel(s), and one for {columns} is "
-                     f"made with {for_channels(stage, columns)}")  # fmt: skip
+        helps.append(f"this {type(stage).__name__} is made for {counted(channels, 'channel')}, and one for {columns} "
+                     f"is made with {for_channels(stage, columns)}")  # fmt: skip
     return "; " + "; ".join(helps)
 
 

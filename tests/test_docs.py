@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv._wording import counted
 from audioconv.kernels._jit import JIT_ENABLED
 from audioconv.stream.chain_file import stage_types
 from audioconv.stream.processor import Processor
@@ -113,7 +114,7 @@ def test_its_chain_in_a_file_plays_live(chains):
         for channels in (1, 2):
             played = run("live", "--chain", anywhere, "--channels", channels, "--seconds", 0.2)
             assert played.exit_code == 0, played.output
-            assert f"48000 Hz, {channels} channel(s) in, 2 out, blocks of 64" in played.stderr
+            assert f"48000 Hz, {counted(channels, 'channel')} in, 2 out, blocks of 64" in played.stderr
             assert float(played.stdout.split()[0]) > 0.05
         played = run("live", "--chain", voice, "--seconds", 0.2)
         assert played.exit_code == 0, played.output

@@ -168,7 +168,7 @@ def test_train_refuses_bad_options(tmp_path):
     (tmp_path / "noise").mkdir()
     assert "'tc-resnet9'" in refused_training(tmp_path, "--model", "tc-resnet9")
     assert "holds no sound files" in refused_training(tmp_path, "--noise", tmp_path / "noise")
-    assert "is not a folder" in refused_training(tmp_path, "--noise", tmp_path / "nothing")
+    assert "does not exist" in refused_training(tmp_path, "--noise", tmp_path / "nothing")
     nan(tmp_path / "noise" / "a.wav")
     assert "holds nan" in refused_training(tmp_path, "--noise", tmp_path / "noise")
 

@@ -172,7 +172,7 @@ EXAMPLES = {  # one of each public class, made without compiling much
     "audioconv.report.Report": lambda: ac.report.Report("Training"),
     "audioconv.signal.Filter": lambda: ac.signal.Filter(X),
     "audioconv.stream.Device": lambda: ac.stream.Device(0, "card", "ALSA", 2, 2, 48000.0, True, True),
-    "audioconv.stream.Processed": lambda: ac.stream.Processed(48000, 0, 0.0, 0.0),
+    "audioconv.stream.Processed": lambda: ac.stream.Processed(48000, 0, 0.0, 0.0, 48000, 1, "PCM_16"),
     "audioconv.stream.Response": lambda: ac.stream.Response(ac.Chain([ac.Gain()]), "one for each channel", 48000),
     "audioconv.stream.Statistics": lambda: ac.stream.Statistics(10, 640, 0, 0, 0, 0, 0, 0.1, 0.2, 0),
     "audioconv.lab.Settings": lambda: surface.import_module("audioconv.lab").Settings(),

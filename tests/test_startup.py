@@ -95,11 +95,12 @@ def one(tmp_path_factory):
     return folder / "one.wav"
 
 
-def run_alone(arguments, *more):
+def run_alone(arguments, *more, code=0, said=""):
     done = subprocess.run(
         [sys.executable, "-c", COUNTED, *arguments, *more], capture_output=True, text=True, timeout=120
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
     lines = {line.split()[0]: line.split()[1:] for line in done.stderr.splitlines()}
     return set(lines["LOADED"]), lines["COMPILED"]
 
@@ -116,6 +117,41 @@ def test_a_command_loads_nothing_that_it_does_not_use(command, one, tmp_path):
     assert loaded & (TRAINING | WARM[command][1]) == set()
     others = {name for name in loaded if name.startswith("audioconv.cli._")}
     assert others == {f"audioconv.cli._{command.split()[0]}"}
+
+
+# an error is said before what takes seconds to load; of a file that is not there, and of a model of another kind
+WRONG = {
+    "listen --file": ["listen", "--file", "{none}"],
+    "listen": ["listen", "{none}"],
+    "listen, another kind": ["listen", "{denoiser}"],
+    "info": ["info", "{none}.safetensors"],
+    "adapt": ["adapt", "{none}", "{folder}", "--out", "{folder}/out"],
+    "adapt, no folder": ["adapt", "{model}", "{none}", "--out", "{folder}/out"],
+    "predict": ["predict", "{none}", "{one}"],
+    "evaluate": ["evaluate", "{none}", "{folder}"],
+    "evaluate, no folder": ["evaluate", "{none}"],
+    "events": ["events", "{one}", "--model", "{none}"],
+    "events, another kind": ["events", "{one}", "--model", "{model}"],
+    "export": ["export", "{none}", "{folder}/out.onnx"],
+    "train": ["train", "{none}", "--out", "{folder}/out"],
+    "serve": ["serve", "--web", "--model", "{none}"],
+    "denoise": ["denoise", "{none}", "{folder}/out.wav"],
+    "filter": ["filter", "{none}", "{folder}/out.wav", "--highpass", "80"],
+}
+
+
+@pytest.mark.parametrize("command", WRONG)
+def test_an_error_comes_before_what_takes_seconds_to_load(command, one, tmp_path):
+    places = {
+        "none": tmp_path / "none",
+        "folder": tmp_path,
+        "one": one,
+        "model": ROOT / "audioconv/classify/keywords.safetensors",
+        "denoiser": ROOT / "audioconv/enhance/denoiser.safetensors",
+    }
+    given = [word.format(**places) for word in WRONG[command]]
+    loaded, _ = run_alone(given, code=2, said="takes it" if "kind" in command else "does not exist")
+    assert loaded & (TRAINING | {"numba", "scipy", "soxr", "rich"}) == set()
 
 
 @pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from audioconv._wording import counted
 from audioconv.io.atomic import atomic_write
 from audioconv.io.paths import display_path
 
@@ -87,7 +88,7 @@ class BatchSummary:
     notes: tuple[Note, ...] = ()
 
     def __str__(self) -> str:
-        parts = [f"{self.done} file{'' if self.done == 1 else 's'} done"]
+        parts = [f"{counted(self.done, 'file')} done"]
         parts += [f"{self.skipped} done before"] if self.skipped else []
         parts += [f"{self.failed} failed"] if self.failed else []
         return ", ".join(parts)

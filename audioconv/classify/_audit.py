@@ -9,6 +9,7 @@ import numpy as np
 
 from audioconv import io, parallel
 from audioconv._typing import Float32Array
+from audioconv._wording import counted
 from audioconv.arrays import number
 from audioconv.classify.clips import LONG
 from audioconv.classify.dataset import SPLITS, Dataset
@@ -170,7 +171,7 @@ def _leaks(data: Dataset) -> list[Finding]:
         return []
     files = tuple(file for file, group in zip(data.files, data.groups, strict=True) if group in shared)
     where = " and ".join(split for split in SPLITS if any(split in splits for splits in shared.values()))
-    text = f"{len(shared)} speaker(s), such as {min(shared)}, are in {where}: what is known of one helps with the other"
+    text = f"{counted(len(shared), 'speaker')} in {where}, such as {min(shared)}: one helps with the other"
     return [Finding("leak", text, files)]
 
 
@@ -185,13 +186,13 @@ def _duplicates(data: Dataset, digests: Sequence[bytes]) -> list[Finding]:
     if same:
         across = sum(len(set(data.splits[places])) > 1 for places in same)
         pair = " and ".join(data.files[i] for i in same[0][:2])
-        text = f"{len(same)} recording(s) are there more than once, {across} in two parts, such as {pair}"
+        text = f"{counted(len(same), 'recording')} there more than once, {across} in two parts, such as {pair}"
         findings.append(Finding("duplicate", text, _files(data, same)))
     if other:
         first = other[0][0]
         second = next(i for i in other[0] if data.labels[i] != data.labels[first])
         pair = " and ".join(f"{data.files[i]} ({data.labels[i]})" for i in (first, second))
-        text = f"{len(other)} recording(s) have two labels, such as {pair}"
+        text = f"{counted(len(other), 'recording')} with two labels, such as {pair}"
         findings.append(Finding("contradiction", text, _files(data, other)))
     return findings
 

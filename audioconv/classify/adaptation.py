@@ -8,6 +8,7 @@ import numpy as np
 
 from audioconv import models
 from audioconv._typing import Array, Float32Array
+from audioconv._wording import counted
 from audioconv.classify import clip_digests
 from audioconv.classify.augmentation import UNCHANGED, synthetic_noise
 from audioconv.classify.augmenter import Augmenter
@@ -113,6 +114,6 @@ def check_words(words: Mapping[Any, Any], classes: Array) -> None:
 def adapted_card(card: ModelCard, words: Mapping[Any, Sequence[Any] | Array]) -> ModelCard:
     """The card of a model with what it was adapted to, now and before."""
     before = card.facts.get("adapted_to")
-    parts = [f"{label} ({len(clips)} clips)" for label, clips in words.items()]
+    parts = [f"{label} ({counted(len(clips), 'clip')})" for label, clips in words.items()]
     said = ", ".join(parts if before is None else [str(before), *parts])
     return card.with_facts({"adapted_to": said if len(said) <= MOST_FACT else f"{said[: MOST_FACT - 3]}..."})

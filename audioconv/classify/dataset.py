@@ -11,11 +11,13 @@ import numpy as np
 
 from audioconv import _typing, io
 from audioconv._typing import Array, ArrayLike
-from audioconv.arrays import RandomState, seed_of
+from audioconv._wording import counted
+from audioconv.arrays import RandomState, choice, seed_of
 from audioconv.classify.labels import BACKGROUND_NOISE_FOLDER, NON_KEYWORD_LABELS, UNKNOWN
 from audioconv.classify.manifest import read_manifest
 from audioconv.classify.set_size import is_many
 from audioconv.errors import ArgumentError, AudioFileError
+from audioconv.io.paths import check_folder
 
 SplitName: TypeAlias = Literal["train", "val", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -92,9 +94,7 @@ class Dataset:
         ArgumentError
             If it is another.
         """
-        if split not in SPLITS:
-            raise ArgumentError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
-        return self.select(self.splits == split)
+        return self.select(self.splits == choice(split, "split", SPLITS))
 
     def select(self, mask: ArrayLike) -> "Dataset":
         """Return the clips where a mask is true.
@@ -188,8 +188,7 @@ def load_dataset(
     """
     folder, seed = Path(folder), seed_of(seed, "seed")
     notices: list[str] = []
-    if not folder.is_dir():
-        raise AudioFileError(f"{folder} is not a folder; a folder of labelled clips is wanted")
+    check_folder(folder, "a folder of labelled clips")
     manifest = folder / "manifest.csv"
     if manifest.exists():
         files, found, speakers, official_splits = read_manifest(manifest, missing, notices)
@@ -244,7 +243,9 @@ def _speakers(files: list[str], pattern: str) -> list[str]:
         file for file, match in zip(files, found, strict=True) if not match or match[match.re.groups > 0] is None
     ]
     if missing:
-        raise ArgumentError(f"speaker {pattern!r} finds none in {len(missing)} file name(s), such as {missing[0]}")
+        raise ArgumentError(
+            f"speaker {pattern!r} finds none in {counted(len(missing), 'file name')}, such as {missing[0]}"
+        )
     return [match[match.re.groups > 0] for match in found if match]
 
 
@@ -281,7 +282,7 @@ def _walk(folder: Path, notices: list[str]) -> tuple[list[str], list[str]]:
         )
     if files and (loose := [path for path in _sounds(folder) if path.parent == folder]):
         notices.append(
-            f"{folder}: {len(loose)} sound file(s) are in no folder of a label and passed over, such as {loose[0]}"
+            f"{folder}: {counted(len(loose), 'sound file')} in no folder of a label and passed over, such as {loose[0]}"
         )
     return files, labels
 

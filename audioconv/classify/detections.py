@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Detection(NamedTuple):
-    """One detected word.
+    """One detected word or sound event.
 
     Parameters
     ----------
@@ -14,7 +14,10 @@ class Detection(NamedTuple):
     start_s, end_s : float
         When the word was said, estimated, in seconds from the start of the stream.
     score : float
-        Its smoothed posterior at the decision.
+        Of a word its smoothed posterior at the decision, which falls as soon as that has been at least the threshold
+        for long enough: so a lower threshold decides earlier, and gives the same word a lower score. Of a sound event
+        the mean posterior from its beginning to its end, which the threshold sets as well. Only scores at the same
+        thresholds can be compared.
 
     Examples
     --------

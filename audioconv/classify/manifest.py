@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from audioconv._wording import counted
 from audioconv.errors import AudioFileError
 
 _SPLIT_NAMES = {"training": "train", "validation": "val", "valid": "val", "dev": "val", "testing": "test"}
@@ -36,7 +37,7 @@ def read_manifest(
         rows = _once(manifest, rows, notices)
     absent = [row["file"] for row in rows if not Path(row["file"]).is_file()]
     if absent and not missing:
-        raise AudioFileError(f"{manifest} names {len(absent)} file(s) that do not exist, such as {absent[0]}")
+        raise AudioFileError(f"{manifest} names {counted(len(absent), 'missing file')}, such as {absent[0]}")
     speaker = next((name for name in _SPEAKER_COLUMNS if name in columns), None)
     groups = [(row[speaker] or "").strip() for row in rows] if speaker else None
     return [row["file"] for row in rows], [row["label"] for row in rows], groups, splits
@@ -69,7 +70,7 @@ def _once(manifest: Path, rows: list[dict[str, str]], notices: list[str]) -> lis
     for row in rows:
         once.setdefault((row["file"], row["label"]), row)
     if len(once) < len(rows):
-        notices.append(f"{manifest} names {len(rows) - len(once)} file(s) more than once; each is taken once")
+        notices.append(f"{manifest} names {counted(len(rows) - len(once), 'file')} more than once; each is taken once")
     return list(once.values())
 
 

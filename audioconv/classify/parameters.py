@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from audioconv import models, parallel
 from audioconv._typing import Array
+from audioconv._wording import has_no
 from audioconv.arrays import number, whole
 from audioconv.classify import training_config
 from audioconv.classify.augmentation import Augmentation
@@ -82,7 +83,7 @@ def _changed(name: str, settings: object, changes: dict[str, Any]) -> Settings:
     kind = _NESTED[name]
     known = kind.names()
     if unknown := [own for own in changes if own not in known]:
-        raise ArgumentError(f"{name} has no setting {', '.join(unknown)}; it has {', '.join(known)}")
+        raise ArgumentError(has_no(name, unknown, known))
     return replace(settings if isinstance(settings, kind) else kind(), **changes)
 
 

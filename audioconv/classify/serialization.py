@@ -34,7 +34,6 @@ from audioconv.classify.model_parts import (
 from audioconv.classify.scorer import Scorer
 from audioconv.classify.settings import Settings
 from audioconv.classify.training_config import PITCH_FACTORS, TrainingConfig
-from audioconv.errors import ArgumentError, ModelFileError
 from audioconv.io import model_file
 from audioconv.io.stored_settings import StoredSettings
 
@@ -46,7 +45,6 @@ _Classifier = TypeVar("_Classifier", bound="KeywordClassifier")
 
 KIND = "KeywordClassifier"
 SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_classifier.py
-SUFFIXES = (".safetensors", ".model", "")  # others are of other formats
 DIGESTS = ("trained_on", "validated_on")  # arrays, if clips are known
 MOST_CLIP_S, MOST_SHIFT_S, MOST_VERSIONS, MOST_EPOCHS = 3600.0, 60.0, 32, 100_000
 COUNT_PARITY = 1e-2  # of MiniRocket, which counts frames above biases: a rounding may bring one across
@@ -54,31 +52,9 @@ SMALLEST_THRESHOLD = 1e-9
 SMALLEST_STD = 1e-12  # of a feature
 
 
-def check_name(path: Path) -> pathlib.Path:
-    """Return `path`, or raise an error if its suffix is that of another format.
-
-    Raises
-    ------
-    ArgumentError, ModelFileError
-    """
-    _require_path(path)
-    path = pathlib.Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ModelFileError(
-            f"cannot write {path}: a model is a file in the format of safetensors, not {path.suffix}; "
-            f"name it {path.with_suffix('.safetensors').name}"
-        )
-    return path
-
-
-def _require_path(path: object) -> None:
-    if not isinstance(path, (str, os.PathLike)):
-        raise ArgumentError(f"the path of a model must be text or a pathlib.Path, not {path!r}")
-
-
 def save(classifier: "KeywordClassifier", path: Path) -> None:
     """Serialise a trained classifier to one safetensors file (atomic write)."""
-    check_name(path)
+    model_file.check_name(path)
     scorer = classifier.scorer_
     arrays = network_arrays(scorer.network)
     arrays |= {"mean": scorer.mean, "std": scorer.std} | features_arrays(scorer.features)
@@ -161,7 +137,7 @@ def load(cls: type[_Classifier], path: Path, model: "ModelFactory | None" = None
     """
     from audioconv.classify.parameters import check_settings  # scikit-learn is for estimators alone
 
-    _require_path(path)
+    model_file.require_path(path)
     arrays, stored = model_file.load(path)
     with model_file.complete(path):
         settings = StoredSettings(stored, "settings")
@@ -188,7 +164,7 @@ def load_scorer(path: Path) -> Scorer:
     ArgumentError, ModelFileError
         As `load`, of what a scorer needs.
     """
-    _require_path(path)
+    model_file.require_path(path)
     arrays, stored = model_file.load(path)
     with model_file.complete(path):
         settings = StoredSettings(stored, "settings")

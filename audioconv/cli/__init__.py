@@ -7,6 +7,8 @@ each starts at once.
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -23,9 +25,14 @@ COMMANDS = (
     "events", "serve", "export", "info", "lab", "bench", "doctor", "data",
 )  # fmt: skip
 
+CLOSED_PIPE = 128 + 13  # what the shell says of a program that SIGPIPE ended
+
 
 class Commands(TyperGroup):
-    """The commands, each loaded once it is named; an error is one line and exit code 2, Ctrl-C is 130."""
+    """The commands, each loaded once it is named.
+
+    An error is one line and exit code 2, Ctrl-C is 130, and a reader of the output that has gone away 141.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -39,12 +46,14 @@ class Commands(TyperGroup):
             self.commands[cmd_name] = _loaded(cmd_name)
         return self.commands[cmd_name]
 
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        with _quiet_if_unread():  # the help is printed here
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            with show_warnings():
+            with _quiet_if_unread(), show_warnings():
                 return super().invoke(ctx)
-        except BrokenPipeError:  # `audioconv predict ... | head` has seen enough
-            raise
         except (AudioconvError, OSError) as error:
             if os.environ.get("AUDIOCONV_DEBUG"):
                 raise
@@ -61,6 +70,30 @@ class Commands(TyperGroup):
 # plain help is there at once; rich is imported only by what shows tables or bars
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
 app = typer.Typer(cls=Commands, name="audioconv", no_args_is_help=True, **_PLAIN)
+
+
+@contextmanager
+def _quiet_if_unread() -> Iterator[None]:
+    """End without a word where whatever read standard output has seen enough: `audioconv predict ... | head`."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(
+            error.__context__, BrokenPipeError
+        ):  # which rich makes of it
+            raise
+        _drop_output()
+        raise typer.Exit(CLOSED_PIPE) from error
+
+
+def _drop_output() -> None:
+    """Send what is still buffered for standard output nowhere: Python would complain at exit that nobody reads it."""
+    with suppress(OSError, ValueError, AttributeError):  # an output that is no file, or closed already
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _loaded(name: str) -> Any:
@@ -88,7 +121,8 @@ def _options(
     """Filter and denoise sound files and live sound, train keyword classifiers, and detect keywords in recordings.
 
     Exit codes: 0 all was done; 1 some of many files failed, or `data check` found faults; 2 an error, in one line on
-    stderr (AUDIOCONV_DEBUG=1 shows where it came from); 130 Ctrl-C; 143 SIGTERM.
+    stderr (AUDIOCONV_DEBUG=1 shows where it came from); 130 Ctrl-C; 141 the reader of the output went away (`| head`);
+    143 SIGTERM.
 
     \b
     audioconv filter talk.wav hall.wav --ir hall.flac --wet 0.4

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.datasets import SkipBroken, unreadable
-from audioconv.cli.messages import say
+from audioconv.cli.inputs import WORDS, checked_kind
+from audioconv.cli.messages import say, tell
 from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError, ModelFileError
 
@@ -47,35 +49,40 @@ def adapt(
     \b
     audioconv adapt live.safetensors clips/ --out more.safetensors
     """
-    from audioconv.classify import KeywordClassifier
-    from audioconv.classify.serialization import check_name
-    from audioconv.detect import KeywordDetector, find_negatives, is_detector
+    from audioconv.io.model_file import check_name
+    from audioconv.io.paths import check_folder
 
     check_output(check_name(out), force, ModelFileError)
-    if negatives is not None and not negatives.is_dir():
-        raise ArgumentError(f"--negatives must be a folder, not {negatives}")
-    detects = is_detector(model)
+    check_folder(folder, f"a folder of clips for each word, such as {folder / 'computer'},")
+    if negatives is not None:
+        check_folder(negatives, "a folder with sound without the words", "--negatives")
+    detects = checked_kind(model, WORDS) == "KeywordDetector"
     if negatives is not None and not detects:
         raise ArgumentError(f"--negatives is for detectors, and {model} is a model of clips")
     labels, files = _clips(folder, skip_broken, threads)
     if not detects:
+        from audioconv.classify import KeywordClassifier
+
         classifier = KeywordClassifier.load(model)
         classifier.threads = threads
         classifier.adapt(files, labels).save(out)
-        typer.echo(f"{out}: {len(files)} clips of {', '.join(sorted(set(labels)))}")
+        tell(f"{out}: {counted(len(files), 'clip')} of {', '.join(sorted(set(labels)))}")
         return
+    from audioconv.detect import KeywordDetector
+
     detector = KeywordDetector.load(model)
     detector.threads = threads
     adapted = detector.adapt(files, labels)
     if negatives is not None:
         from audioconv.cli.evaluate_report import say_left_out
+        from audioconv.detect import find_negatives
 
         found = find_negatives([negatives], [str(label) for label in adapted.classes_])
         say_left_out(found)
         adapted.calibrate([recording.sound for recording in found.recordings], false_alarms_per_hour)
     adapted.save(out)
     words = ", ".join(f"{word} {t:.2f}" for word, t in zip(adapted.classes_, adapted.thresholds_, strict=True))
-    typer.echo(f"{out}: {len(files)} clips of {', '.join(sorted(set(labels)))}; thresholds {words}")
+    tell(f"{out}: {counted(len(files), 'clip')} of {', '.join(sorted(set(labels)))}; thresholds {words}")
     if negatives is None:
         say("without --negatives FOLDER nobody knows how many false alarms a new word costs")
 
@@ -84,13 +91,12 @@ def _clips(folder: Path, skip_broken: bool, threads: int | None) -> tuple[list[s
     """The clips of a folder a label, and the label of each."""
     from audioconv.io import sound_files
 
-    if not folder.is_dir():
-        raise ArgumentError(
-            f"{folder} must be a folder, with a folder of clips for each word; `audioconv record WORD` makes one"
-        )
     found = [(label.name, file) for label in sorted(folder.iterdir()) if label.is_dir() for file in sound_files(label)]
     if not found:
-        raise ArgumentError(f"{folder} must hold a folder of clips for each word, such as {folder / 'computer'}")
+        raise ArgumentError(
+            f"{folder} holds no folder with sound files; one for each word is wanted, such as "
+            f"{folder / 'computer'}, which `audioconv record computer --into {folder}` makes"
+        )
     broken = unreadable([file for _, file in found], threads) if skip_broken else set()
     kept = [(label, file) for label, file in found if str(file) not in broken]
     return [label for label, _ in kept], [file for _, file in kept]

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.datasets import Speaker
-from audioconv.cli.messages import byte_bar, say
+from audioconv.cli.messages import byte_bar, say, tell
 from audioconv.cli.outputs import Json, print_json
 
 data = typer.Typer(
@@ -61,7 +62,7 @@ def fetch(
     entry = CATALOGUE[choice(name, "NAME", tuple(CATALOGUE))]
     folder = Path(name) if to is None else to
     if (folder / "manifest.csv").exists():
-        typer.echo(f"{folder} is there already, with its manifest")
+        tell(f"{folder} is there already, with its manifest")
         return
     try:
         with byte_bar(entry.name) as show:
@@ -71,7 +72,7 @@ def fetch(
         raise typer.Exit(130) from None
     if entry.sha256 is None:
         say(f"its owner may change this archive, so it could not be checked; SHA-256 {digest}")
-    typer.echo(f"{folder}: {clips} clips, {entry.licence}")
+    tell(f"{folder}: {counted(clips, 'clip')}, {entry.licence}")
 
 
 @data.command()
@@ -107,11 +108,11 @@ def check(
         print_json({"folder": folder, "clips": len(clips), "labels": labels, "parts": counts, "findings": found})
         raise typer.Exit(is_faulty)
     for notice in clips.notices:
-        typer.echo(printable(notice))
+        tell(printable(notice))
     for finding in findings:
-        typer.echo(printable(f"{'' if finding.is_fault else 'remark: '}{finding.kind}: {finding.text}"))
+        tell(printable(f"{'' if finding.is_fault else 'remark: '}{finding.kind}: {finding.text}"))
         if files:
             typer.echo("".join(f"  {file}\n" for file in finding.files), nl=False)
     parts = ", ".join(f"{count} {split}" for split, count in counts.items())
-    typer.echo(f"{folder}: {len(clips)} clips of {len(set(clips.labels))} labels ({parts})")
+    tell(f"{folder}: {counted(len(clips), 'clip')} of {counted(len(set(clips.labels)), 'label')} ({parts})")
     raise typer.Exit(is_faulty)

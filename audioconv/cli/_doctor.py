@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.messages import say
 from audioconv.cli.outputs import Json, print_json
 
@@ -30,7 +31,7 @@ def doctor(
     tell = say if as_json else typer.echo
     if clear_cache:
         count = clear_kernels()
-        tell(f"removed {count} files of compiled kernels")
+        tell(f"removed {counted(count, 'file')} of compiled kernels")
     if warm:
         start = time.perf_counter()
         _warm()

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.datasets import SkipBroken, Speaker, background_noises, hint_at_skipping, load, unreadable
-from audioconv.cli.messages import say
+from audioconv.cli.inputs import WORDS, checked_kind
+from audioconv.cli.messages import say, tell
 from audioconv.cli.outputs import Force, Json, print_json
 from audioconv.errors import ArgumentError
 
@@ -89,13 +91,14 @@ def evaluate(
     audioconv evaluate words.safetensors clips/ --negatives talks/ --out report
     """
     from audioconv.cli.evaluate_report import evaluate_fully, print_streams, write_report
-    from audioconv.detect import is_detector
-    from audioconv.detect.serialization import SHIPPED
+    from audioconv.detect.kinds import SHIPPED
+    from audioconv.io.paths import check_folder
 
     if len(paths) > 2:
         raise ArgumentError(f"a model and a folder are wanted, not {len(paths)} paths: {', '.join(map(str, paths))}")
     model, folder = (SHIPPED, *paths)[-2:]
-    detector = is_detector(model)
+    detector = checked_kind(model, WORDS) == "KeywordDetector"
+    check_folder(folder, "a folder of labelled clips")
     if out is not None:
         from audioconv.report._save_evaluation import check_evaluation_folder
 
@@ -162,9 +165,9 @@ def _print_clips(found: dict[str, Any], errors: bool) -> None:
     from audioconv.report.scores import confusion_table
 
     low, high = found["interval"]
-    typer.echo(
-        f"accuracy {found['accuracy']:.2%} ({found['right']} of {found['clips']} clips; 95 % interval {low:.2%} to "
-        f"{high:.2%})"
+    tell(
+        f"accuracy {found['accuracy']:.2%} ({found['right']} of {counted(found['clips'], 'clip')}; 95 % interval "
+        f"{low:.2%} to {high:.2%})"
     )
     _print_table(confusion_table(found["confusion"], found["labels"]), found["labels"])
     for mistake in found["mistakes"] if errors else ():
@@ -292,7 +295,7 @@ def _unseen_clips(
             "--split all has them"
         )
     if known.any():
-        say(f"{known.sum()} of {len(part)} clips are left out: {model} was trained on them, or chosen by them")
+        say(f"{known.sum()} of {counted(len(part), 'clip')} left out: {model} was trained on them, or chosen by them")
     return part.select(~known), clips[~known]
 
 

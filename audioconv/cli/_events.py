@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.batch import paths_of
-from audioconv.cli.inputs import mono_blocks
-from audioconv.cli.messages import detection_line
+from audioconv.cli.inputs import check_sound, checked_kind, mono_blocks
+from audioconv.cli.messages import detection_line, tell
 from audioconv.cli.outputs import (
     Force,
     Json,
@@ -41,7 +42,12 @@ def events(
     ],
     threshold: Annotated[
         float | None,
-        typer.Option(min=0, max=1, metavar="T", help="Threshold of all classes; by default those of the model."),
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="T",
+            help="Posterior from which a class sounds; by default each has its own, of the model.",
+        ),
     ] = None,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the events to a table as well.")] = None,
     as_json: Json = False,
@@ -56,19 +62,23 @@ def events(
 ) -> None:
     """Detect sound events: which sound, from when to when.
 
-    A line an event, in the order of their beginnings: when it began and ended, label, score (mean posterior). Sounds of
-    different classes may overlap. Of several recordings, folders or patterns the table has a column with the recording
-    first; a label track and a picture are of one.
+    A line an event, in the order of their beginnings: when it began and ended, label, score (mean posterior from
+    beginning to end, which --threshold moves). Sounds of different classes may overlap. Of several recordings, folders
+    or patterns the table has a column with the recording first; a label track and a picture are of one.
 
     \b
     audioconv events night.wav --model yard.safetensors --labels night.txt
     audioconv events nights/ --model yard.safetensors --json
     """
-    from audioconv.detect import SoundEventDetector
     from audioconv.io import display_path
 
     names = paths_of(files)
     _check_outputs(len(names), csv, labels, picture, force)
+    checked_kind(model, ("SoundEventDetector",))
+    for name in names:
+        check_sound(name, partial)
+    from audioconv.detect import SoundEventDetector
+
     detector, reports = SoundEventDetector.load(model), []
     with event_table(csv, of_several=len(names) > 1) as write_row:
         for name in names:
@@ -139,4 +149,4 @@ def _print(found: "Sequence[Detection]", duration_s: float, of: str) -> None:
         typer.echo(detection_line(event))
     counts = Counter(str(event.label) for event in found)
     listed = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
-    typer.echo(f"{of}{len(found)} events in {duration_s:.1f} s: {listed}")
+    tell(f"{of}{counted(len(found), 'event')} in {duration_s:.1f} s: {listed}")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from audioconv._wording import counted
+from audioconv.cli.messages import tell
 from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError, ModelFileError
 
@@ -77,18 +79,19 @@ def _shipped(denoiser: bool) -> Path:
         from audioconv.enhance import denoiser_model
 
         return denoiser_model.SHIPPED
-    from audioconv.detect import serialization
+    from audioconv.detect.kinds import SHIPPED
 
-    return serialization.SHIPPED
+    return SHIPPED
 
 
 def _loaded(path: Path) -> "Model":
+    from audioconv.io.model_file import stored_kind
+
+    kind = stored_kind(path)  # says what is wrong with it before all that reads models is loaded
     from audioconv.classify import KeywordClassifier
     from audioconv.detect.model_info import DETECTORS
-    from audioconv.detect.serialization import stored_kind
     from audioconv.enhance import DenoiserModel, denoiser_model
 
-    kind = stored_kind(path)
     if kind == denoiser_model.KIND:
         return DenoiserModel.load(path)
     return DETECTORS[kind].load(path) if kind in DETECTORS else KeywordClassifier.load(path)
@@ -126,18 +129,18 @@ def _export_onnx(model: "Model", target: Path, calibration: "Calibration | None"
     _say_onnx(made.clip, "whole clips", deployment.gives)
     if made.step is not None:
         length_ms = 1e3 * made.step.step / deployment.sample_rate
-        _say_onnx(made.step, f"a step of {made.step.step} samples, {length_ms:g} ms", deployment.gives)
+        _say_onnx(made.step, f"a step of {counted(made.step.step, 'sample')}, {length_ms:g} ms", deployment.gives)
 
 
 def _export_c(model: "Model", target: Path, calibration: "Calibration | None", force: bool) -> None:
     from audioconv.models import export_c
 
     made = export_c(model, target, calibration=calibration, overwrite=force)
-    typer.echo(f"{made.path}: a step of {made.hop} samples; {made.size / 1e3:,.0f} kB, of which weights "
+    tell(f"{made.path}: a step of {counted(made.hop, 'sample')}; {made.size / 1e3:,.0f} kB, of which weights "
                f"{made.weights / 1e3:,.0f} kB in a program; queues {made.memory / 1e3:,.0f} kB")  # fmt: skip
-    typer.echo(f"  {made.said}" if made.compiler is None else f"  compiled and run by {made.compiler}: {made.said}")
+    tell(f"  {made.said}" if made.compiler is None else f"  compiled and run by {made.compiler}: {made.said}")
     if (small := made.int8) is not None:
-        typer.echo(f"  int8 on {small.clips} clips: {_accuracy(small)}, posteriors within {small.deviation:.2g}")
+        tell(f"  int8 on {counted(small.clips, 'clip')}: {_accuracy(small)}, posteriors within {small.deviation:.2g}")
 
 
 def _accuracy(small: "Int8Result | Cost") -> str:
@@ -150,11 +153,11 @@ def _accuracy(small: "Int8Result | Cost") -> str:
 
 def _say_onnx(file: "OnnxFile", what: str, gives: str) -> None:
     within = "" if file.int8 is None else ", before int8"
-    typer.echo(f"{file.path}: {what}; {file.size / 1e3:,.0f} kB, {file.time_ms:.3g} ms, "
+    tell(f"{file.path}: {what}; {file.size / 1e3:,.0f} kB, {file.time_ms:.3g} ms, "
                f"{gives} within {file.deviation:.1g}{within}")  # fmt: skip
     if (small := file.int8) is None:
         return
-    typer.echo(
-        f"  int8 on {small.clips} clips: {_accuracy(small)}, posteriors within {small.deviation:.2g}; "
+    tell(
+        f"  int8 on {counted(small.clips, 'clip')}: {_accuracy(small)}, posteriors within {small.deviation:.2g}; "
         f"{small.time_ms:.3g} ms (float32 {small.float_time_ms:.3g}), {file.size / small.float_size:.2f} of the size"
     )

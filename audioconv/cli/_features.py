@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.batch import Jobs, Scheduler, Settings, are_many, work_on_many
+from audioconv.cli.messages import tell
 from audioconv.cli.outputs import Force, Partial, check_output, sound_source
 from audioconv.errors import ArgumentError, AudioFileError
 
@@ -84,7 +86,7 @@ def features(
     check_output(Path(target), force)
     with sound_source(sources[0]) as sound:
         shape = extracting.write(sound, Path(target))
-    typer.echo(f"{target}: {shape[0]} frames of {shape[1]} numbers")
+    tell(f"{target}: {counted(shape[0], 'frame')} of {shape[1]} numbers")
 
 
 def _array(suffix: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.batch import paths_of
 from audioconv.cli.outputs import Json, Partial, print_json, sound_source
 
@@ -16,7 +17,7 @@ _KINDS = {
     "SoundEventDetector": "sounds in streams, from when to when",
     "NeuralDenoise": "speech without its noise",
 }
-_WIDTH = 100  # where the output is no terminal
+_WIDTH = 80  # where the output is no terminal
 _MOST_ITEMS = 20  # of a list that are shown; all with --json
 
 
@@ -54,16 +55,17 @@ def info(
 
 
 def _shipped() -> str:
-    from audioconv.detect.serialization import SHIPPED
+    from audioconv.detect.kinds import SHIPPED
 
     return str(SHIPPED)
 
 
 def _about(file: str, partial: bool) -> dict[str, Any]:
-    from audioconv.io.model_file import seems_model
+    from audioconv.io.model_file import load_settings, seems_model
 
     if Path(file).suffix.lower() not in _MODEL_SUFFIXES and not seems_model(file):
         return _sound_info(file, partial)
+    load_settings(file)  # says what is wrong with it before all that reads models is loaded
     from audioconv.detect.model_info import model_info
 
     return model_info(file)
@@ -106,7 +108,7 @@ def _rows_of_model(about: dict[str, Any]) -> list[tuple[str, object]]:
     shown = {"file", "bytes", "kind", "model", "weights", "parity", "labels", "card", "history"}
     rows += [(name, value) for name, value in about.items() if name not in shown]
     last = f", the last one {_line(history[-1])}" if history else ""
-    return [*rows, ("history", f"{len(history)} records{last}")]
+    return [*rows, ("history", f"{counted(len(history), 'record')}{last}")]
 
 
 def _of_label(label: dict[str, Any]) -> str:

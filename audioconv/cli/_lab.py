@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from audioconv.cli.messages import say
+from audioconv.cli.messages import say, tell
 from audioconv.cli.outputs import Force, check_output
 
 
@@ -51,7 +51,7 @@ def lab(
             raise
     if "comparison" in found:
         _print_accuracy(found["comparison"])
-    typer.echo(f"{report}: {time.monotonic() - start:.0f} s")
+    tell(f"{report}: {time.monotonic() - start:.0f} s")
 
 
 def _once() -> Callable[[str], None]:

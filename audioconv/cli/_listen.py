@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audioconv.cli.inputs import load_estimator, sound
-from audioconv.cli.messages import detection_line, say
+from audioconv._wording import counted
+from audioconv.cli.inputs import check_sound, load_estimator, sound
+from audioconv.cli.messages import detection_line, say, tell
 from audioconv.cli.outputs import Force, Json, Partial, check_output, detection_row, event_table, print_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def listen(
     device: Annotated[str | None, typer.Option(help="Microphone, by number or name.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, metavar="S", help="End after so long.")] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, metavar="T", help="Detection threshold of the score.")
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="T", help="Score from which a word counts; by default each has its own, of the model."
+        ),
     ] = None,
     block: Annotated[int, typer.Option(min=1, metavar="N", help="Samples a block.")] = 1600,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the detections to a table as well.")] = None,
@@ -49,7 +53,8 @@ def listen(
     """Detect keywords from the microphone, or in a long recording.
 
     Each detection is printed as soon as it is decided: when the word began and ended, estimated, label, score; the
-    table has the same columns, and --json prints an object a line. Ctrl-C ends it.
+    table has the same columns, and --json prints an object a line. Ctrl-C ends it. The score is that of the moment of
+    the decision: with a lower --threshold a word is decided earlier, and has a lower score.
 
     \b
     audioconv listen                                    the words that come along
@@ -60,6 +65,7 @@ def listen(
 
     if csv is not None:
         check_output(csv, force)
+    check_sound(file, partial)
     estimator = load_estimator(model)
     counts: Counter[str] = Counter()
     rate = estimator.sample_rate
@@ -81,9 +87,9 @@ def listen(
                 typer.echo(detection_line(found))
             write_row(found, file or "microphone")
     words = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or "none"
-    (say if as_json else typer.echo)(f"{counts.total()} detections in {limited.duration_s:.1f} s: {words}")
+    (say if as_json else tell)(f"{counted(counts.total(), 'detection')} in {limited.duration_s:.1f} s: {words}")
     if captured is not None:
-        say(f"{captured.count} sounds are captured in {capture}; what wrongly fired is for train --false-alarms")
+        say(f"{counted(captured.count, 'sound')} captured in {capture}; what wrongly fired is for train --false-alarms")
 
 
 class _LimitedBlocks:

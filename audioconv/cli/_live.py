@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audioconv.cli.messages import detection_line, level_bar, loudness_texts, say
+from audioconv._wording import counted
+from audioconv.cli.messages import detection_line, level_bar, loudness_texts, say, tell
 from audioconv.cli.outputs import print_json
 from audioconv.errors import ArgumentError, AudioFileError
 
@@ -78,16 +79,18 @@ def live(
     words = _detectors(stage)
     with live(stage, block, sample_rate=sample_rate, device=card) as playing:
         delay_ms = 1000 * sum(playing.latency_s)
-        say(f"{playing.sample_rate:g} Hz, {playing.input_channels} channel(s) in, {playing.output_channels} out, "
-            f"blocks of {block}, {delay_ms:.1f} ms from input to output{mapping}; Ctrl-C ends it")  # fmt: skip
+        say(f"{playing.sample_rate:g} Hz, {counted(playing.input_channels, 'channel')} in, "
+            f"{playing.output_channels} out, blocks of {block}, "
+            f"{delay_ms:.1f} ms from input to output{mapping}; Ctrl-C ends it")  # fmt: skip
         with suppress(KeyboardInterrupt):  # the usual end
             _show(playing, stage, seconds, words, meter)
         done = playing.statistics
     _print_words(words)
     for text in loudness_texts(stage):
-        typer.echo(text)
-    typer.echo(f"{done.frames / playing.sample_rate:.1f} s in {done.blocks} blocks; dropouts {done.dropouts}, "
-               f"late blocks {done.late_blocks}, load {100 * done.load_mean:.1f} % (longest block "
+        tell(text)
+    tell(f"{done.frames / playing.sample_rate:.1f} s in {counted(done.blocks, 'block')}; "
+               f"dropouts {done.dropouts}, late blocks {done.late_blocks}, "
+               f"load {100 * done.load_mean:.1f} % (longest block "
                f"{100 * done.load_worst:.0f} %)")  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import typer
 
 from audioconv.cli.batch import Jobs, Scheduler, Settings, SettingsFile, paths_of, settings_file, work_on_many
 from audioconv.cli.datasets import SkipBroken, hint_at_skipping, unreadable
+from audioconv.cli.inputs import checked_kind
 from audioconv.cli.outputs import INPUT, Force, Json, print_json, sound_source
 from audioconv.errors import ArgumentError
 
@@ -44,12 +45,13 @@ def predict(
     audioconv predict words.safetensors clips/ --top 3 --json
     audioconv predict words.safetensors archive/ labels.parquet --jobs 2
     """
+    if files[-1].lower().endswith(_TABLE) and not files[:-1]:
+        raise ArgumentError(f"{files[-1]} is the table to write; clips are wanted before it")
+    checked_kind(model, ("KeywordClassifier",))
     from audioconv.classify.serialization import load_scorer
     from audioconv.io.plain_text import printable
 
     if files[-1].lower().endswith(_TABLE):
-        if not files[:-1]:
-            raise ArgumentError(f"{files[-1]} is the table to write; clips are wanted before it")
         load_scorer(model)  # says what is wrong with it
         predicting = Predicting(settings_file(model), top)
         work_on_many(predicting, files[:-1], files[-1], "classifying", jobs=jobs, scheduler=scheduler, force=force)

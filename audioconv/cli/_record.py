@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.inputs import sound
-from audioconv.cli.messages import level_bar, say
+from audioconv.cli.messages import level_bar, say, tell
 from audioconv.cli.outputs import Partial
 from audioconv.errors import ArgumentError, AudioconvError, AudioFileError
 
@@ -81,7 +82,7 @@ def record(
         with prompt:
             watched = prompt.watched(io.resample_blocks(blocks, sample_rate, rate))
             kept = _keep_segments(_segments(segmenter, watched), limit, keep, prompt)
-    typer.echo(f"{folder}: {kept} clip{'s' if kept != 1 else ''} of {seconds:g} s, {rate} Hz")
+    tell(f"{folder}: {counted(kept, 'clip')} of {seconds:g} s, {rate} Hz")
     _say_next(into, speaker)
 
 

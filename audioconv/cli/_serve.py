@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from audioconv.cli.inputs import load_estimator
+from audioconv._wording import counted
+from audioconv.cli.inputs import WORDS, checked_kind, load_estimator
 from audioconv.cli.messages import say
 from audioconv.errors import ArgumentError
 
@@ -31,7 +32,10 @@ def serve(
         Path | None, typer.Option(metavar="FILE", help="Model file; by default the detector that comes along.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, metavar="T", help="Detection threshold of the score.")
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="T", help="Score from which a word counts; by default each has its own, of the model."
+        ),
     ] = None,
     clients: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At once, more are sent away; by default 32, with --web 8.")
@@ -47,6 +51,8 @@ def serve(
     audioconv serve --wyoming tcp://0.0.0.0:10400 --model words.safetensors
     audioconv serve --web --chain hall.toml
     """
+    if model is not None:
+        checked_kind(model, WORDS)
     settings: dict[str, Any] = {"threshold": threshold} | ({} if clients is None else {"clients": clients})
     if web and wyoming is not None:
         raise ArgumentError("--wyoming and --web are two services; start one of them here, and the other beside it")
@@ -71,7 +77,7 @@ def _serve_wyoming(model: Path | None, uri: str, settings: dict[str, Any]) -> No
     if host not in _LOCAL:
         say(f"{host} is not this machine alone: whoever reaches it may send sound, and nothing is encrypted")
     serve_wyoming(service, uri, lambda uri: say(f"listening on {uri} for {', '.join(service.words)}"))
-    typer.echo(f"{service.served} clients, {service.told} words told")
+    typer.echo(f"{counted(service.served, 'client')}, {counted(service.told, 'word')} told")
 
 
 def _serve_web(model: Path | None, host: str, port: int | None, chains: list[Path], settings: dict[str, Any]) -> None:
@@ -86,8 +92,9 @@ def _serve_web(model: Path | None, host: str, port: int | None, chains: list[Pat
             "browsers on other machines give no microphone to such a page (docs/serve.md)")  # fmt: skip
 
     def announce(url: str) -> None:
-        say(f"listening for {', '.join(service.words)}; the page, for whoever has this address; Ctrl-C ends it:")
+        say(f"listening for {', '.join(service.words)}")
+        say("Ctrl-C ends it; the page, for whoever has this address:")
         typer.echo(url)
 
     serve_web(service, host, PORT if port is None else port, announce)
-    typer.echo(f"{service.served} pages, {service.told} words told")
+    typer.echo(f"{counted(service.served, 'page')}, {counted(service.told, 'word')} told")

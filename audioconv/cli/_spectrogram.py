@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from audioconv._wording import none_of
 from audioconv.cli.batch import Jobs, Scheduler, Settings, are_many, work_on_many
-from audioconv.cli.messages import say, with_progress
+from audioconv.cli.messages import say, tell, with_progress
 from audioconv.cli.outputs import OUTPUT, Force, Partial, binary_output, check_output, sound_source
 from audioconv.errors import ArgumentError
 
@@ -94,7 +95,7 @@ def spectrogram(
         if isinstance(out, Path):
             check_output(out, force)
         duration_s, highest_hz = drawing.draw(sound, out, form, bar=True)
-    (typer.echo if isinstance(out, Path) else say)(f"{target}: {duration_s:.3f} s, up to {highest_hz:g} Hz")
+    (tell if isinstance(out, Path) else say)(f"{target}: {duration_s:.3f} s, up to {highest_hz:g} Hz")
 
 
 def _picture(suffix: str) -> str:
@@ -195,7 +196,7 @@ def _kernel(name: str) -> "Array":
         named: Array = kernels2d.BY_NAME[name]()
         return named
     if not name.endswith(".npy"):
-        raise ArgumentError(f"--kernel must be one of {', '.join(kernels2d.BY_NAME)}, or a .npy file, not {name!r}")
+        raise ArgumentError(none_of("--kernel", name, kernels2d.BY_NAME, "a .npy file"))
     try:
         kernel = np.load(name, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, BadZipFile) as error:

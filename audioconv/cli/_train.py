@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.datasets import SkipBroken, Speaker, background_noises, checked, hint_at_skipping, load
 from audioconv.cli.inputs import card_texts
-from audioconv.cli.messages import say
+from audioconv.cli.messages import say, tell
 from audioconv.cli.outputs import Force, check_output
 from audioconv.errors import ArgumentError, ModelFileError
 
@@ -191,7 +192,7 @@ class _Options:
 
     def check_out(self) -> None:
         """Refuse what cannot be written before hours of work."""
-        from audioconv.classify.serialization import check_name
+        from audioconv.io.model_file import check_name
 
         check_output(check_name(self.out), self.force, ModelFileError)
 
@@ -247,12 +248,12 @@ def _train_clips(options: _Options) -> None:
             raise ArgumentError(f"{name} is for detectors; give --for stream, too")
     from dataclasses import replace
 
-    from audioconv.nn import History
-
     out = options.out
     checkpoint, texts = _outputs(out, options.history, options.resume, options.force), card_texts(options.card)
     data = options.checked(options.data())
     part, validation = data.part("train"), data.part("val")
+    from audioconv.nn import History  # once the clips are known to be there: Numba takes a second to load
+
     if not options.resume:
         checkpoint.unlink(missing_ok=True)  # with --force: not before all else is known to be there
     classifier = _fitted(options, part, validation, checkpoint)
@@ -300,7 +301,7 @@ def _outputs(out: Path, history: Path | None, resume: bool, force: bool) -> Path
 
     A training that goes on may write over what it has written until then.
     """
-    from audioconv.classify.serialization import check_name
+    from audioconv.io.model_file import check_name
 
     check_output(check_name(out), force or resume, ModelFileError)
     if history is not None and check_output(history, force or resume) == check_output(out, True):
@@ -319,9 +320,9 @@ def _outputs(out: Path, history: Path | None, resume: bool, force: bool) -> Path
 def _report(classifier: "KeywordClassifier", part: "Dataset", validation: "Dataset", out: Path) -> None:
     kept = classifier.history_[classifier.best_epoch_ - 1].get("val_accuracy") if classifier.best_epoch_ else None
     best = "" if kept is None else f", validation accuracy {kept:.2%}"
-    typer.echo(
-        f"{out}: {len(classifier.classes_)} classes from {len(part.files)} clips, "
-        f"{len(validation.files)} to validate, {len(classifier.history_)} epochs{best}"
+    tell(
+        f"{out}: {len(classifier.classes_)} classes from {counted(len(part.files), 'clip')}, "
+        f"{len(validation.files)} to validate, {counted(len(classifier.history_), 'epoch')}{best}"
     )
     if classifier.interrupted_:
         say(f"interrupted; {out} holds the best weights so far; --resume goes on")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from audioconv.cli.messages import say
+from audioconv._wording import counted
+from audioconv.cli.messages import say, tell
 from audioconv.cli.outputs import INPUT, OUTPUT
 from audioconv.errors import ArgumentError, AudioFileError
 
@@ -94,14 +95,14 @@ def work_on_many(
     if not (found.done or found.skipped or found.failed):
         raise AudioFileError(f"{', '.join(sources)} holds no sound files; at least one is wanted")
     for note in found.notes:
-        typer.echo(f"{display_path(note.source)}: {note.text}")
+        tell(f"{display_path(note.source)}: {note.text}")
     for failure in found.failures[:_SHOWN]:
         name = os.fsencode(failure.source).decode("utf-8", "backslashreplace")
         say(f"failed: {failure.error if name in failure.error else f'{name}: {failure.error}'}")
     if found.failed:
         more = f", and {found.failed - _SHOWN} more" if found.failed > _SHOWN else ""
         say(f"{found.failed} failed{more}: {found.failures_path}")
-    typer.echo(f"{target}: {found}")
+    tell(f"{target}: {found}")
     if found.failed:
         raise typer.Exit(1)
 
@@ -217,7 +218,7 @@ def warn_of_clipped(target: Path, clipped: int) -> None:
     from audioconv.errors import AudioFileWarning
 
     if clipped:
-        warnings.warn(f"{clipped} samples of {target} are beyond full scale and were clipped", AudioFileWarning, 2)
+        warnings.warn(f"{counted(clipped, 'sample')} of {target} clipped at full scale", AudioFileWarning, 2)
 
 
 def paths_of(sources: Sequence[str]) -> list[str]:

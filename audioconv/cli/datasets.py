@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.cli.messages import say
 from audioconv.errors import AudioFileError
 
@@ -86,8 +87,8 @@ def unreadable(files: Sequence[str | Path], threads: int | None = None) -> set[s
     if broken:
         reasons = "; ".join(map(str, broken.values()))
         if len(broken) == len(files):
-            raise AudioFileError(f"none of {len(files)} clips can be read: {reasons}")
-        say(f"skipped: {len(broken)} of {len(files)} clips cannot be read: {reasons}")
+            raise AudioFileError(f"none of {counted(len(files), 'clip')} can be read: {reasons}")
+        say(f"skipped: {len(broken)} of {counted(len(files), 'clip')} cannot be read: {reasons}")
     return {str(file) for file in broken}
 
 

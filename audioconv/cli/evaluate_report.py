@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from audioconv.cli.messages import say
+from audioconv.cli.messages import say, tell
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -103,19 +101,17 @@ def print_streams(evaluation: "Evaluation") -> None:
         score = condition.score
         low, high = score.recall_interval
         late = f"; told {score.median_delay_s + 0.0:.2f} s after, 95 % within {score.delay_95_s:.2f} s"
-        typer.echo(
+        tell(
             f"{condition.name}: {score.recall:.2%} of {score.words} words found (95 % interval {low:.2%} to "
             f"{high:.2%}){late if score.delays_s else ''}"
         )
     for challenge in evaluation.challenges:
         low, high = challenge.interval
-        typer.echo(
-            f"{challenge.name}: {challenge.happened} of {challenge.trials} (95 % interval {low:.1%} to {high:.1%})"
-        )
+        tell(f"{challenge.name}: {challenge.happened} of {challenge.trials} (95 % interval {low:.1%} to {high:.1%})")
     for negatives in evaluation.negatives:
-        typer.echo(f"false alarms in {negatives.source}: {_rates(negatives)}")
+        tell(f"false alarms in {negatives.source}: {_rates(negatives)}")
     for finding in evaluation.findings:
-        typer.echo(f"{finding.level}: {finding.text}")
+        tell(f"{finding.level}: {finding.text}")
 
 
 def _rates(score: "NegativeScore") -> str:

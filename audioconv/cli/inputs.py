@@ -1,13 +1,14 @@
 """What commands take as input: a recording, or the microphone; the texts of a card."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from audioconv._wording import has_no
 from audioconv.cli.messages import say
-from audioconv.cli.outputs import sound_source
-from audioconv.errors import ArgumentError
+from audioconv.cli.outputs import INPUT, sound_source
+from audioconv.errors import ArgumentError, ModelFileError
 
 if TYPE_CHECKING:
     from audioconv._typing import FloatArray
@@ -15,15 +16,51 @@ if TYPE_CHECKING:
     from audioconv.detect import KeywordDetector
     from audioconv.io.paths import PathOrFile
 
+ModelKind: TypeAlias = Literal["KeywordDetector", "KeywordClassifier", "SoundEventDetector", "NeuralDenoise"]
+WORDS: tuple[ModelKind, ...] = ("KeywordDetector", "KeywordClassifier")
+_COMMAND = {  # that takes it
+    "KeywordDetector": "listen",
+    "KeywordClassifier": "predict",
+    "SoundEventDetector": "events",
+    "NeuralDenoise": "denoise",
+}
+
+
+def checked_kind(model: Path, wanted: "Sequence[ModelKind]") -> str:
+    """The kind of model in a file, told by its header: what reads the rest takes seconds to import.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no model, or one of another kind than those that are wanted.
+    """
+    from audioconv.io.model_file import stored_kind
+
+    kind = stored_kind(model)
+    if kind in _COMMAND and kind not in wanted:
+        raise ModelFileError(f"{model} is a {kind}, not a {' or '.join(wanted)}; audioconv {_COMMAND[kind]} takes it")
+    return kind
+
 
 def load_estimator(model: Path | None) -> "KeywordClassifier | KeywordDetector":
     """The model of a file, of streams or of clips, or the detector that comes along."""
-    from audioconv.classify import KeywordClassifier
-    from audioconv.detect import KeywordDetector, is_detector
+    if model is not None and checked_kind(model, WORDS) == "KeywordClassifier":
+        from audioconv.classify import KeywordClassifier
 
-    if model is None:
-        return KeywordDetector.load()
-    return KeywordDetector.load(model) if is_detector(model) else KeywordClassifier.load(model)
+        return KeywordClassifier.load(model)
+    from audioconv.detect import KeywordDetector
+
+    return KeywordDetector.load() if model is None else KeywordDetector.load(model)
+
+
+def check_sound(file: str | None, partial: bool) -> None:
+    """Say what is wrong with a sound file before a model is loaded for it; a pipe is read later."""
+    if file is None or file in INPUT:
+        return
+    from audioconv import io
+
+    with sound_source(file) as source:
+        io.info(source, partial=partial)
 
 
 @contextmanager
@@ -95,7 +132,6 @@ def card_texts(file: Path | None) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ArgumentError(f"--card {file} cannot be read as TOML: {error}") from error
     if unknown := texts.keys() - set(ModelCard.text_names()):
-        raise ArgumentError(f"--card {file} has {', '.join(map(repr, sorted(unknown)))}; a card has "
-                            f"{', '.join(ModelCard.text_names())}")  # fmt: skip
+        raise ArgumentError(has_no(f"the card of --card {file}", unknown, ModelCard.text_names()))
     ModelCard(**texts)
     return texts

@@ -1,14 +1,17 @@
 """Messages of the commands beside their results: notices, warnings, progress bars."""
 
+import shutil
 import sys
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from audioconv._wording import counted
 from audioconv.errors import AudioFileWarning
 
 if TYPE_CHECKING:
@@ -25,13 +28,35 @@ _PATIENCE_S = 2.0  # a bar is shown where it takes longer
 
 
 def say(text: object) -> None:
-    """Print one line on stderr, whatever line breaks the text has; what could steer a terminal comes as `\\x1b`."""
+    """Print one line on stderr, whatever line breaks the text has; what could steer a terminal comes as `\\x1b`.
+
+    On a terminal it is wrapped at words.
+    """
     from audioconv.io.plain_text import printable
 
     line = printable(" ".join(line.strip() for line in str(text).splitlines()))
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
-    typer.echo(f"audioconv: {line}", err=True)
+    typer.echo(_wrapped(f"audioconv: {line}", sys.stderr), err=True)
+
+
+def tell(text: str) -> None:
+    """Print a result that is a sentence: one line, on a terminal wrapped at words."""
+    typer.echo(_wrapped(text, sys.stdout))
+
+
+def _wrapped(line: str, stream: TextIO | None) -> str:
+    if stream is None or not stream.isatty():
+        return line  # what searches or cuts the output counts on lines
+    width = shutil.get_terminal_size().columns
+    if len(line) <= width:
+        return line
+    text = line.lstrip()
+    indent = " " * (len(line) - len(text))
+    return textwrap.fill(
+        text, width, initial_indent=indent, subsequent_indent=f"{indent}  ",
+        break_long_words=False, break_on_hyphens=False,  # names of files stay whole
+    )  # fmt: skip
 
 
 def detection_line(found: "Detection") -> str:
@@ -148,19 +173,16 @@ def warn_clipped(target: "PathOrFile", done: "Processed", remedy: str) -> None:
 
     if done.clipped:
         name = display_name(target)
-        say(f"warning: {done.clipped} samples of {name} are beyond full scale and were clipped; {remedy}")
+        say(f"warning: {counted(done.clipped, 'sample')} of {name} clipped at full scale; {remedy}")
 
 
 def say_written(target: "PathOrFile", done: "Processed", more: Sequence[str] = ()) -> None:
     """Say what a file holds that `process_file` wrote: on stdout, or on stderr where the sound itself is on stdout."""
     from audioconv import io
 
-    if not io.is_path(target):
-        say(", ".join([f"{io.display_name(target)}: {done.frames} samples a channel", *more]))
-        return
-    about = io.info(target)
-    parts = [f"{done.frames / about.sample_rate:.3f} s", f"{about.channels} channel(s)", f"{about.sample_rate} Hz"]
-    typer.echo(f"{io.display_path(target)}: {', '.join([*parts, about.subtype, *more])}")
+    parts = [f"{done.frames / done.sample_rate:.3f} s", counted(done.channels, "channel"), f"{done.sample_rate} Hz"]
+    text = f"{io.display_name(target)}: {', '.join([*parts, done.subtype, *more])}"
+    (tell if io.is_path(target) else say)(text)
 
 
 def loudness_texts(stage: Any) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from audioconv.io.paths import PathOrFile
     from audioconv.stream.files import Processed
 
+_NEAR_LU = 0.05  # what is printed as the loudness that was asked for
+
 
 @dataclass(frozen=True, repr=False)
 class SoundProcessing(Settings, ABC):
@@ -69,6 +71,9 @@ class SoundProcessing(Settings, ABC):
         done = self.process(source, target, stage_for, self.subtype, self.format)
         warn_of_clipped(target, done.clipped)
         texts = [said] if said and self.differs else []
+        reached, wanted = done.loudness_lufs, self.options().get("loudness_lufs")
+        if reached is not None and wanted is not None and abs(reached - wanted) > _NEAR_LU:  # else all say the same
+            texts.append(f"{reached:.1f} LUFS")
         return ", ".join([*texts, *loudness_texts(stage)]) or None
 
 
@@ -98,4 +103,5 @@ def process_sounds(
             done = processing.process(sound, out, lambda *_: stage, subtype, format, overwrite=force, progress=progress)
     warn_clipped(out, done, processing.remedy(name, done))
     louder = f"made {'softer' if done.gain_db < 0 else 'louder'} by {abs(done.gain_db):.2f} dB" if done.gain_db else ""
-    say_written(out, done, [text for text in (said, *loudness_texts(stage), louder) if text])
+    reached = "" if done.loudness_lufs is None else f"{done.loudness_lufs:.1f} LUFS"
+    say_written(out, done, [text for text in (said, *loudness_texts(stage), louder, reached) if text])

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from audioconv.cli.messages import say
+from audioconv._wording import counted
+from audioconv.cli.messages import say, tell
 from audioconv.cli.train_stream import CALIBRATION_SHARE
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ def train_event_detector(
     if tried_events and not detector.interrupted_:
         detector.calibrate(tried, tried_events)
     elif not held:
-        say(f"{len(files)} recordings are too few to choose thresholds by some of them; they are {THRESHOLD:g}")
+        say(f"{counted(len(files), 'recording')}: too few to choose thresholds by some of them; they are {THRESHOLD:g}")
     detector.card_ = replace(detector.card_, **card)
     detector.save(out)
     classes = ", ".join(f"{label} {t:.2f}" for label, t in zip(detector.classes_, detector.thresholds_, strict=True))
-    typer.echo(f"{out}: {len(detector.classes_)} classes from {len(trained_events)} events; thresholds {classes}")
+    tell(
+        f"{out}: {counted(len(detector.classes_), 'class', 'classes')} from "
+        f"{counted(len(trained_events), 'event')}; thresholds {classes}"
+    )
     if detector.interrupted_:
         say(f"interrupted; {out} holds the weights so far")
         raise typer.Exit(130)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import typer
 
-from audioconv.cli.messages import say
+from audioconv._wording import counted
+from audioconv.cli.messages import say, tell
 from audioconv.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def train_detector(
     detector.card_ = replace(detector.card_, **card)
     detector.save(out)
     words = ", ".join(f"{word} {t:.2f}" for word, t in zip(detector.classes_, detector.thresholds_, strict=True))
-    typer.echo(f"{out}: {len(detector.classes_)} words from {len(part.files)} clips; thresholds {words}")
+    tell(
+        f"{out}: {counted(len(detector.classes_), 'word')} from {counted(len(part.files), 'clip')}; thresholds {words}"
+    )
     if detector.interrupted_:
         say(f"interrupted; {out} holds the weights so far")
         raise typer.Exit(130)
@@ -96,19 +99,19 @@ def check_negatives(negatives: Path | None) -> None:
     ArgumentError
     """
     from audioconv.io import sound_files
+    from audioconv.io.paths import check_folder
 
     if negatives is None:
         return
-    if not negatives.is_dir():
-        raise ArgumentError(f"--negatives must be a folder, not {negatives}")
+    check_folder(negatives, "a folder with sound without the words", "--negatives")
     _check_count(negatives, len(sound_files(negatives)))
 
 
 def _check_count(negatives: Path, count: int) -> None:
     if count < CALIBRATION_SHARE:
         raise ArgumentError(
-            f"{negatives} holds {count} sound files without the words; at least {CALIBRATION_SHARE} are wanted, "
-            "because some are held out to choose thresholds by"
+            f"{negatives} holds {counted(count, 'sound file')} without the words; at least "
+            f"{CALIBRATION_SHARE} are wanted, because some are held out to choose thresholds by"
         )
 
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     )
     from audioconv.detect.frame_scorer import FramePosteriorStream, FrameScorer
     from audioconv.detect.keyword_detector import KeywordDetector
+    from audioconv.detect.kinds import is_detector
     from audioconv.detect.mixtures import MixtureGenerator, MixtureSettings, Span
     from audioconv.detect.monitor import DetectorMonitor
     from audioconv.detect.negatives import HardNegative, NegativeFrames
-    from audioconv.detect.serialization import is_detector
     from audioconv.detect.sound_event_decoder import SoundEventDecoder
     from audioconv.detect.sound_event_detector import SoundEventDecision, SoundEventDetector
     from audioconv.detect.sound_event_stream import SoundEventStream
@@ -48,10 +48,10 @@ else:
             ),
             "frame_scorer": "FramePosteriorStream FrameScorer",
             "keyword_detector": "KeywordDetector",
+            "kinds": "is_detector",
             "mixtures": "MixtureGenerator MixtureSettings Span",
             "monitor": "DetectorMonitor",
             "negatives": "HardNegative NegativeFrames",
-            "serialization": "is_detector",
             "sound_event_decoder": "SoundEventDecoder",
             "sound_event_detector": "SoundEventDecision SoundEventDetector",
             "sound_event_stream": "SoundEventStream",

@@ -12,7 +12,6 @@ from audioconv.classify.model_parts import PARITY
 from audioconv.classify.serialization import parity_of
 from audioconv.detect.estimator import DetectorEstimator
 from audioconv.detect.keyword_detector import KeywordDetector
-from audioconv.detect.serialization import stored_kind
 from audioconv.detect.sound_event_detector import SoundEventDetector
 from audioconv.enhance import denoiser_model
 from audioconv.io import model_file
@@ -41,7 +40,7 @@ def model_info(path: Path) -> dict[str, Any]:
 
     Examples
     --------
-    >>> from audioconv.detect.serialization import SHIPPED
+    >>> from audioconv.detect.kinds import SHIPPED
     >>> info = model_info(SHIPPED)
     >>> info["kind"], [word["label"] for word in info["labels"]]
     ('KeywordDetector', ['down', 'go', 'left', 'no', 'right', 'stop', 'up', 'yes'])
@@ -52,7 +51,7 @@ def model_info(path: Path) -> dict[str, Any]:
         parity = {"deviation": denoiser.parity, "limit": PARITY}
         return _of_file(path) | stored | {"model": "mask_unet", "weights": denoiser.weights, "parity": parity}
     model: DetectorEstimator | KeywordClassifier
-    kind = DETECTORS.get(stored_kind(path))
+    kind = DETECTORS.get(str(stored.get("kind")))
     if kind is not None:
         model = kind.load(path)  # which checks all of it
         thresholds, limit = model.thresholds_, PARITY

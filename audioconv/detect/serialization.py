@@ -1,6 +1,5 @@
 """Serialization of trained detectors: weights are serialised with their settings and a probe, and loaded again."""
 
-import pathlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -25,8 +24,9 @@ from audioconv.classify.model_parts import (
     stored_model,
     stored_network,
 )
-from audioconv.classify.serialization import SMALLEST_STD, check_name, name_of
+from audioconv.classify.serialization import SMALLEST_STD, name_of
 from audioconv.detect.frame_scorer import FrameScorer
+from audioconv.detect.kinds import SHIPPED
 from audioconv.errors import ArgumentError
 from audioconv.features import LogMel
 from audioconv.io import model_file
@@ -35,18 +35,17 @@ from audioconv.io.stored_settings import StoredSettings
 if TYPE_CHECKING:
     from audioconv.detect.estimator import DetectorEstimator
 
-__all__ = ["SHIPPED", "is_detector", "load", "name_of", "save"]
+__all__ = ["SHIPPED", "load", "name_of", "save"]
 
 _Detector = TypeVar("_Detector", bound="DetectorEstimator")
 
 MOST_LAG_S = 10.0
 MOST_ROUNDS = 10_000
-SHIPPED = pathlib.Path(__file__).with_name("keywords.safetensors")  # made by data/make_model.py
 
 
 def save(detector: "DetectorEstimator", path: Path) -> None:
     """Serialise a trained detector to one safetensors file (atomic write)."""
-    check_name(path)
+    model_file.check_name(path)
     scorer = detector.scorer_
     arrays = network_arrays(scorer.network)
     arrays |= {"mean": scorer.mean, "std": scorer.std} | features_arrays(scorer.features)
@@ -94,42 +93,6 @@ def load(cls: type[_Detector], path: Path, model: "models.ModelFactory | None" =
         detector.seed_, detector.card_ = seed, card_of(settings.values["card"])
         detector.parity_ = check_parity(path, detector.scorer_.posteriors, arrays, detector.sample_rate, PARITY)
     return detector
-
-
-def is_detector(path: Path) -> bool:
-    """Tell whether a model file is that of a detector of keywords, rather than of a classifier of clips.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    is_detector : bool
-
-    Raises
-    ------
-    ModelFileError
-        If it cannot be read as a model.
-
-    Examples
-    --------
-    >>> from audioconv.detect import is_detector
-    >>> is_detector("audioconv/detect/keywords.safetensors")
-    True
-    """
-    return stored_kind(path) == "KeywordDetector"
-
-
-def stored_kind(path: Path) -> str:
-    """The class of the model in a file, as the file says.
-
-    Raises
-    ------
-    ModelFileError
-        If it cannot be read as a model.
-    """
-    return str(model_file.load_settings(path).get("kind"))
 
 
 def _scorer(model: Any, arrays: dict[str, Array], settings: StoredSettings, multi_label: bool) -> FrameScorer:

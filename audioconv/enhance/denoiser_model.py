@@ -18,7 +18,6 @@ from audioconv.classify.model_parts import (
     parity_record,
     stored_network,
 )
-from audioconv.classify.serialization import check_name
 from audioconv.enhance.compressed import KEPT, compress, frame_size, mask_transform, network_features, spectrum_scale
 from audioconv.errors import ArgumentError
 from audioconv.io import model_file
@@ -134,7 +133,7 @@ class DenoiserModel:
         ModelFileError
             For another ending, and for weights that are not finite.
         """
-        check_name(path)
+        model_file.check_name(path)
         settings = {
             "kind": KIND, "sample_rate": SAMPLE_RATE, "planes": list(self.planes), "channels": self.channels,
             "dilations": list(self.dilations), "history": self.history, "card": self.card.get_params(),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from audioconv._typing import Array, ArrayLike
+from audioconv._wording import counted
 from audioconv.arrays import floating, time_first, whole
 from audioconv.errors import ArgumentError, AudioFileError, ShapeError
 from audioconv.io import rf64
@@ -86,7 +87,7 @@ def write(
         sink.write(signal)
     if sink.clipped:
         warnings.warn(
-            f"{sink.clipped} samples of {display_name(path)} are beyond full scale and were clipped; "
+            f"{counted(sink.clipped, 'sample')} of {display_name(path)} clipped at full scale; "
             f"a gain of {sink.safe_gain_db:.1f} dB avoids it",
             RuntimeWarning,
             stacklevel=2,
@@ -180,8 +181,8 @@ def _opened(part: Path, path: PathOrFile, about: tuple[int, int, Subtype, str]) 
     except soundfile.LibsndfileError as error:
         _check_space(part, path)
         raise AudioFileError(
-            f"cannot write {display_name(path)} as {form} {subtype} with {channels} channel(s) at {sample_rate} Hz: "
-            f"{error.error_string.rstrip('.')}"
+            f"cannot write {display_name(path)} as {form} {subtype} with {counted(channels, 'channel')} at "
+            f"{sample_rate} Hz: {error.error_string.rstrip('.')}"
         ) from error
 
 
@@ -226,6 +227,7 @@ class Sink:
 
     def __init__(self, sound: Any, path: PathOrFile, dither: bool = False) -> None:
         self._sound, self._path = sound, display_name(path)
+        self.sample_rate, self.channels, self.subtype = sound.samplerate, sound.channels, sound.subtype
         self._bits = _BITS.get(sound.subtype)
         self._noise = np.random.default_rng(_SEED) if dither and self._bits and self._bits <= _DITHERED else None
         self._odd: Array | None = np.zeros(0, np.float32) if sound.subtype == "VOX_ADPCM" else None
@@ -244,7 +246,9 @@ class Sink:
         block = floating(block, "samples", (1, 2))
         channels = block.shape[1] if block.ndim == 2 else 1
         if channels != self._sound.channels:
-            raise ShapeError(f"{self._path} has {self._sound.channels} channel(s), but a block has shape {block.shape}")
+            raise ShapeError(
+                f"{self._path} has {counted(self._sound.channels, 'channel')}, but a block has shape {block.shape}"
+            )
         if self._odd is not None:  # two samples of VOX are a byte, and libsndfile fills the last one of each call
             block = block if self._odd.size == 0 else np.concatenate([self._odd, block.reshape(-1)])
             even = len(block) // 2 * 2

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audioconv._typing import Array, FloatArray
+from audioconv._wording import counted
 
 _MOST_PLAYED_S = 120.0  # longer sound would make a notebook's file too large: 2 minutes of mono at 48 kHz are 15 MB
 _WIDTH, _HEIGHT = 600, 80  # of the waveform, in points
@@ -43,7 +44,7 @@ class Clip(NamedTuple):
 
     def __repr__(self) -> str:
         channels = 1 if self.samples.ndim == 1 else self.samples.shape[1]
-        named = "1 channel" if channels == 1 else f"{channels} channels"
+        named = counted(channels, "channel")
         return f"Clip({self.duration_s:.3f} s, {self.sample_rate} Hz, {named}, {self.samples.dtype})"
 
     def _repr_html_(self) -> str:

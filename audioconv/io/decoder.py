@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 from audioconv._typing import Array, FloatName
+from audioconv._wording import counted
 from audioconv.errors import AudioFileError
 from audioconv.io import ffmpeg
 from audioconv.io.integrity import is_media
@@ -174,8 +175,8 @@ class SndfileDecoder:
             now = (self._sound.samplerate, self._sound.channels)
             if now != (self.sample_rate, self.channels):
                 raise AudioFileError(
-                    f"{self.name} changes on the way from {self.sample_rate} Hz and {self.channels} channel(s) to "
-                    f"{now[0]} Hz and {now[1]}; a file of one kind is wanted"
+                    f"{self.name} changes on the way from {self.sample_rate} Hz and "
+                    f"{counted(self.channels, 'channel')} to {now[0]} Hz and {now[1]}; a file of one kind is wanted"
                 )
         except AudioFileError as error:
             self._fail(error)

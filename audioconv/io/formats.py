@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
+from audioconv._wording import none_of
 from audioconv.errors import ArgumentError, AudioFileError
-from audioconv.io.paths import AnyPath, PathOrFile, display_path, is_path
+from audioconv.io.paths import AnyPath, PathOrFile, check_folder, display_path, is_path
 from audioconv.io.source import display_name
 
 FileFormat: TypeAlias = Literal[  # of libsndfile, as soundfile names them, and what names of files end in
@@ -101,7 +102,7 @@ def _known(format: str) -> tuple[str, Subtype | None]:
     if found is None:
         import soundfile
 
-        raise ArgumentError(f"format must be one of {' '.join(soundfile.available_formats())}, not {format!r}")
+        raise ArgumentError(none_of("format", format, soundfile.available_formats()))
     return found
 
 
@@ -138,11 +139,10 @@ def sound_files(folder: AnyPath) -> list[Path]:
     --------
     >>> sound_files("no such folder")
     Traceback (most recent call last):
-    audioconv.errors.AudioFileError: no such folder is not a folder; a folder with sound files is wanted
+    audioconv.errors.AudioFileError: no such folder does not exist; a folder with sound files is wanted
     """
     folder = Path(os.fsdecode(folder))
-    if not folder.is_dir():
-        raise AudioFileError(f"{display_path(folder)} is not a folder; a folder with sound files is wanted")
+    check_folder(folder, "a folder with sound files")
     inside = ((path, path.relative_to(folder)) for path in folder.rglob("*"))
     found = sorted(path for path, name in inside if not _is_hidden(name) and is_sound_name(name) and path.is_file())
     if not found:

@@ -7,6 +7,7 @@ that it holds: at most as much as the file itself has.
 import json
 import math
 import os
+import pathlib
 import re
 import reprlib
 import stat
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 import numpy as np
 
 from audioconv._typing import Array, Path
-from audioconv.errors import AudioconvError, ModelFileError
+from audioconv.errors import ArgumentError, AudioconvError, ModelFileError
 from audioconv.io.atomic import atomic_write
 
 FORMAT = 3  # changes when settings or arrays get other names
@@ -26,6 +27,7 @@ MOST_HEADER_BYTES = 1 << 22
 MOST_ARRAYS = 4096
 MOST_DIMENSIONS = 8
 MOST_SAID = 600  # characters of what an error quotes
+SUFFIXES = (".safetensors", ".model", "")  # others are of other formats
 LENGTH_BYTES = 8  # of the header's length, with which a file begins
 DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U64": "<u8"}
 NAME = re.compile(r"[\w.\-]{1,200}", re.ASCII)
@@ -38,6 +40,34 @@ class _Place(NamedTuple):
     end: int
     dtype: str
     shape: tuple[int, ...]
+
+
+def check_name(path: Path) -> pathlib.Path:
+    """Return `path`, or raise an error if its suffix is that of another format.
+
+    Raises
+    ------
+    ArgumentError, ModelFileError
+    """
+    require_path(path)
+    path = pathlib.Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ModelFileError(
+            f"cannot write {path}: a model is a file in the format of safetensors, not {path.suffix}; "
+            f"name it {path.with_suffix('.safetensors').name}"
+        )
+    return path
+
+
+def require_path(path: object) -> None:
+    """Refuse as the path of a model what is none.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"the path of a model must be text or a pathlib.Path, not {path!r}")
 
 
 def save(path: Path, arrays: Mapping[str, Array], settings: Mapping[str, Any], most_bytes: int = MOST_BYTES) -> None:
@@ -88,6 +118,17 @@ def load_settings(path: Path) -> dict[str, Any]:
     """
     with _opened(path, MOST_BYTES) as file:
         return _header(path, file)[1]
+
+
+def stored_kind(path: Path) -> str:
+    """The class of the model in a file, as the file says.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read as a model.
+    """
+    return str(load_settings(path).get("kind"))
 
 
 def seems_model(path: Path) -> bool:

@@ -8,6 +8,7 @@ import struct
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
+from audioconv._wording import counted
 from audioconv.io.splice import patched_ranges, range_length
 from audioconv.io.stream_layout import Range, StreamLayout
 from audioconv.io.tags import tag_end
@@ -200,7 +201,7 @@ def _links(file: BinaryIO, start: int, size: int, first: Header) -> tuple[list[_
 
 def _named(kind: tuple[int, int, int, int]) -> str:
     _, layer, hz, channels = kind
-    return f"{hz} Hz with {channels} channel(s), layer {'I' * layer}"
+    return f"{hz} Hz with {counted(channels, 'channel')}, layer {'I' * layer}"
 
 
 def _header_at(file: BinaryIO, at: int) -> Header | None:

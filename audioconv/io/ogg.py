@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
+from audioconv._wording import counted
 from audioconv.io.stream_layout import Range, StreamLayout, cut_short
 
 _HEADER = 27  # bytes of a page before its table
@@ -111,7 +112,7 @@ def _codec(file: BinaryIO, page: _Page) -> bytes | None:
 def _holes(pages: list[_Page]) -> str:
     """What is missing between the pages of a stream, "" if nothing is."""
     missing_pages = sum(max(0, after.number - page.number - 1) for page, after in pairwise(pages))
-    return f"is damaged: {missing_pages} page(s) are missing in the middle" if missing_pages else ""
+    return f"is damaged: {counted(missing_pages, 'page')} missing in the middle" if missing_pages else ""
 
 
 def _packets(pages: list[_Page]) -> list[Range]:

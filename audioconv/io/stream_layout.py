@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+from audioconv._wording import counted
+
 Range: TypeAlias = bytes | tuple[int, int]  # new bytes, or the first and the one after the last byte of a file
 Ranges: TypeAlias = Sequence[Range]
 
@@ -25,4 +27,4 @@ class StreamLayout(NamedTuple):
 
 def cut_short(count: int) -> str:
     """The message about a file that lacks `count` bytes."""
-    return f"is cut short: at least {count} byte(s) are missing"
+    return f"is cut short: at least {counted(count, 'byte')} missing"

@@ -79,7 +79,7 @@ class _Notice:
 
     def begin(self, key):
         if not self._open and not self.kernels:
-            sys.stderr.write("audioconv: compiling kernels for this machine (once; later runs load them) ...\n")
+            sys.stderr.write("audioconv: compiling kernels not used here before; later runs load them ...\n")
             sys.stderr.flush()
             atexit.register(self._total)
         self._open.append((key, time.perf_counter()))
@@ -94,7 +94,9 @@ class _Notice:
                 return
 
     def _total(self):
-        sys.stderr.write(f"audioconv: compiled {self.kernels} kernels in {self.seconds:.1f} s\n")
+        sys.stderr.write(
+            f"audioconv: compiled {self.kernels} kernel{'s' * (self.kernels != 1)} in {self.seconds:.1f} s\n"
+        )
 
 
 notice = _Notice()

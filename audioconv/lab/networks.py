@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 
 from audioconv import nn
-from audioconv.errors import ArgumentError
+from audioconv.arrays import choice
 from audioconv.nn.layers.summary import described
 
 Kind: TypeAlias = Literal["dense", "locally connected", "tiled", "convolutional", "depthwise-separable"]
@@ -59,8 +59,7 @@ def build(
     classes : int
     rng : numpy Generator
     """
-    if kind not in KINDS:
-        raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    choice(kind, "kind", KINDS)
     layers: list[nn.Layer] = []
     channels = shape[2]
     if kind == "dense":

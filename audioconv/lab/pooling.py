@@ -6,7 +6,7 @@ import numpy as np
 
 from audioconv import nn, parallel
 from audioconv._typing import Array
-from audioconv.errors import ArgumentError
+from audioconv.arrays import choice
 from audioconv.features import Mfcc
 from audioconv.lab import data, pictures, training
 from audioconv.lab.comparison import spread
@@ -46,8 +46,7 @@ def network(kind: Kind, shape: tuple[int, ...], classes: int, rng: np.random.Gen
 
     It is over all places that are left, or, for "mean over all", over their mean.
     """
-    if kind not in KINDS:
-        raise ArgumentError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    choice(kind, "kind", KINDS)
     pools: dict[Kind, type[nn.MaxPool1d | nn.AveragePool1d | nn.LpPool1d]] = {
         "max": nn.MaxPool1d,
         "average": nn.AveragePool1d,

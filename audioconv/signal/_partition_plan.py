@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from audioconv._typing import FloatName
+from audioconv._wording import counted
 from audioconv.kernels.dsp.partition_layout import Level, Shape, convolver_arrays
 from audioconv.signal import cost
 
@@ -88,8 +89,8 @@ class PartitionPlan:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.taps:,} taps, latency {self.latency}, {self.inputs} input(s), {self.outputs} output(s), "
-            f"{self.dtype}, costs {cost.origin()}",
+            f"{self.taps:,} taps, latency {self.latency}, {counted(self.inputs, 'input')}, "
+            f"{counted(self.outputs, 'output')}, {self.dtype}, costs {cost.origin()}",
             f"  {self.head_taps:6,d} taps directly",
         ]
         lines += [f"  {level.partitions:6d} partitions of {level.partition_size:,} samples" for level in self.levels]

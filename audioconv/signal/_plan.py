@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 
 from audioconv._typing import Array, FloatArray, FloatName
+from audioconv._wording import counted
 from audioconv.arrays import float_dtype, floating, whole
 from audioconv.errors import ArgumentError
 from audioconv.signal import cost, cost2d
@@ -28,7 +29,7 @@ class Plan:
     Examples
     --------
     >>> plan(480_000, 48_000)
-    Plan(480,000 samples x 48,000 taps, 1 channel(s), float32: overlap_add, 131,072 samples a transform)
+    Plan(480,000 samples x 48,000 taps, 1 channel, float32: overlap_add, 131,072 samples a transform)
     """
 
     samples: int | tuple[int, int]
@@ -62,7 +63,7 @@ class Plan:
         if isinstance(self.samples, tuple) and isinstance(self.taps, tuple):
             about = "{:,} x {:,} values, {} x {} taps".format(*self.samples, *self.taps)
         else:
-            about = f"{self.samples:,} samples x {self.taps:,} taps, {self.channels} channel(s)"
+            about = f"{self.samples:,} samples x {self.taps:,} taps, {counted(self.channels, 'channel')}"
         return f"{about}, {self.dtype}"
 
     def _rows(self) -> list[tuple[str, str, str, str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from audioconv._typing import ArrayLike, FloatArray
+from audioconv._wording import counted
 from audioconv.arrays import aligned
 from audioconv.errors import ArgumentError
 from audioconv.kernels.realtime import chain as kernels
@@ -155,7 +156,7 @@ class Chain(Processor):
         rate = "" if self.rate_in is None else f", {self.rate_in:g} Hz"
         if self.rate_in is not None and self.rate_out is not None and self.rate_out != self.rate_in:
             rate += f" to {self.rate_out:g} Hz"
-        about = f"Chain of {len(self.stages)} stage(s), latency {self.latency} samples{rate}"
+        about = f"Chain of {counted(len(self.stages), 'stage')}, latency {self.latency} samples{rate}"
         return f"<table><caption>{about}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
     def _without_step(self) -> str:
@@ -200,7 +201,7 @@ def _fitting(stages: Iterable[Any]) -> list[Any]:
             raise ArgumentError(f"{name} cannot be a stage of a chain: it has no process, flush, reset, latency and "
                                 f"channels, as stages of sound have")  # fmt: skip
         if stage.channels != width:
-            raise ArgumentError(f"stage {i + 1} of the chain, {name}, takes {stage.channels} channel(s), but "
+            raise ArgumentError(f"stage {i + 1} of the chain, {name}, takes {counted(stage.channels, 'channel')}, but "
                                 f"{type(fitting[-1]).__name__} before it gives {width}; make it with "
                                 f"{for_channels(stage, width)}")  # fmt: skip
         fitting.append(stage)

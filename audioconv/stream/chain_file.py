@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from audioconv._typing import Path as PathLike
+from audioconv._wording import has_no, none_of
 from audioconv.errors import ArgumentError, AudioconvError
 from audioconv.io.toml_file import read_toml
 from audioconv.stream.chain import Chain
@@ -103,11 +104,11 @@ def _stage(table: dict[str, Any], place: Place) -> Any:
     kind = table.pop("type", None)
     known = [*STAGE_TYPES, *_INSIDE, *_ELSEWHERE]
     if kind not in known:
-        raise ArgumentError(f"type must be one of {_listed(known)}, not {kind!r}")
+        raise ArgumentError(none_of("type", kind, known))
     make = STAGE_TYPES.get(kind) or _INSIDE.get(kind) or getattr(import_module(_ELSEWHERE[kind]), kind)
     keys = {name: key for name, key in inspect.signature(make).parameters.items() if name != "place"}
     if unknown := set(table) - set(keys):
-        raise ArgumentError(f"{kind} has no {_listed(sorted(unknown))}; it has {_listed(keys)}")
+        raise ArgumentError(has_no(str(kind), unknown, keys))
     if missing := [name for name, key in keys.items() if key.default is key.empty and name not in table]:
         raise ArgumentError(f"{kind} needs {_listed(missing)}")
     for name, value in table.items():

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audioconv import io
+from audioconv._wording import counted
 from audioconv.arrays import whole
 from audioconv.errors import ArgumentError
 from audioconv.stream.biquad import Biquad
@@ -65,8 +66,8 @@ def _matrix_mixer(place: Place, matrix: list[list[float]] | None = None, channel
     if matrix is None or channels is not None:
         raise ArgumentError("matrix_mixer needs either matrix, a row for each channel in, or channels, that come out")
     if len(matrix) != place.channels:
-        raise ArgumentError(f"matrix has {len(matrix)} row(s), but there are {place.channels} channel(s); channels = "
-                            f"{len(matrix[0])} instead of matrix does for one or as many")  # fmt: skip
+        raise ArgumentError(f"matrix has {counted(len(matrix), 'row')} for {counted(place.channels, 'channel')}; "
+                            f"channels = {len(matrix[0])} instead of matrix does for one or as many")  # fmt: skip
     return MatrixMixer(matrix)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from audioconv import io
 from audioconv._typing import FloatArray, Progress
+from audioconv._wording import counted
 from audioconv.arrays import number, whole
 from audioconv.errors import ArgumentError, AudioFileError, AudioFileWarning
 from audioconv.io._read import info_and_blocks
@@ -42,18 +43,29 @@ class Processed(NamedTuple):
         The gain with which none would have been clipped; at most 0.
     gain_db : float
         The gain that `normalize`, `peak_db` or `loudness_lufs` has applied; 0 without.
+    sample_rate : int, in Hz
+        Of the target, as are channels and sample type.
+    channels : int
+    subtype : str
+    loudness_lufs : float, in LUFS, optional
+        The integrated loudness that was reached, where one was asked for: with `normalize` it may be lower, and silence
+        has none (minus infinity). Clipped samples count as what they were.
 
     Examples
     --------
-    >>> done = Processed(frames=48000, clipped=3, safe_gain_db=-0.5, gain_db=0.0)
-    >>> done.clipped, done.safe_gain_db
-    (3, -0.5)
+    >>> done = Processed(48000, 3, -0.5, 0.0, sample_rate=48000, channels=1, subtype="PCM_16")
+    >>> done.clipped, done.safe_gain_db, done.loudness_lufs
+    (3, -0.5, None)
     """
 
     frames: int
     clipped: int
     safe_gain_db: float
     gain_db: float
+    sample_rate: int
+    channels: int
+    subtype: str
+    loudness_lufs: float | None = None
 
 
 def process_file(
@@ -116,7 +128,7 @@ def process_file(
     Returns
     -------
     Processed
-        (frames, clipped, safe_gain_db, gain_db)
+        (frames, clipped, safe_gain_db, gain_db, sample_rate, channels, subtype, loudness_lufs)
 
     Raises
     ------
@@ -127,8 +139,8 @@ def process_file(
     Examples
     --------
     >>> import audioconv as ac
-    >>> ac.process_file("talk.wav", "quiet.wav", ac.Gain(-6.0))  # doctest: +SKIP
-    Processed(frames=480000, clipped=0, safe_gain_db=0.0, gain_db=0.0)
+    >>> ac.process_file("talk.wav", "quiet.wav", ac.Gain(-6.0)).frames  # doctest: +SKIP
+    480000
     """
     done, dropped = process_sound(
         source, target, lambda _, about: stage, subtype=subtype, sample_rate=sample_rate, normalize=normalize,
@@ -191,7 +203,11 @@ def process_sound(
                 sink.write(block)
     dropped = ", ".join(sink.dropped_metadata)
     what = f"{io.display_name(target)} is without what {io.display_name(source)} has beside its samples: {dropped}"
-    return Processed(sink.frames, sink.clipped, sink.safe_gain_db, gain_db), what if dropped else ""
+    reached = None if meter is None else meter.integrated_lufs + gain_db
+    done = Processed(
+        sink.frames, sink.clipped, sink.safe_gain_db, gain_db, sink.sample_rate, sink.channels, sink.subtype, reached
+    )
+    return done, what if dropped else ""
 
 
 def like_source(source: Any, about: Any, target: Any, format: FileFormat | None = None) -> Subtype | None:
@@ -242,8 +258,8 @@ def _fitting(stage: Any, source: Any, about: Any) -> Stage:
     channels, rate = getattr(stage, "channels", about.channels), getattr(stage, "rate_in", None) or about.sample_rate
     name = io.display_name(source)
     if channels != about.channels:
-        raise ArgumentError(f"{name} has {about.channels} channel(s), but the stage is made for {channels}; make it "
-                            f"with {for_channels(stage, about.channels)}")  # fmt: skip
+        raise ArgumentError(f"{name} has {counted(about.channels, 'channel')}, but the stage is made for {channels}; "
+                            f"make it with {for_channels(stage, about.channels)}")  # fmt: skip
     if rate != about.sample_rate:
         raise ArgumentError(f"{name} has {about.sample_rate} Hz, but the stage is made for {rate} Hz; make it "
                             f"with that sample rate, or resample the file")  # fmt: skip

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from audioconv._typing import ArrayLike
 from audioconv._typing import Path as PathLike
+from audioconv._wording import has_no, none_of
 from audioconv.errors import ArgumentError, AudioconvError
 from audioconv.io.toml_file import read_toml
 from audioconv.stream.biquad import Biquad
@@ -222,7 +223,7 @@ def preset_bands(preset: PathLike) -> dict[str, EqBand]:
     else:
         known = read_toml(_PRESETS, "a table for each preset")
         if preset not in known:
-            raise ArgumentError(f"preset must be one of {', '.join(known)}, or a TOML file, not {preset!r}")
+            raise ArgumentError(none_of("preset", preset, known, "a TOML file"))
         content = known[str(preset)]
     bands = content.get("bands")
     if content.keys() != {"bands"} or not isinstance(bands, dict):
@@ -247,7 +248,9 @@ def _band(name: str, band: Any) -> EqBand:
     if isinstance(band, EqBand):
         return band
     keys = [field.name for field in fields(EqBand)]
-    if not isinstance(band, Mapping) or not band.keys() <= set(keys):
+    if isinstance(band, Mapping) and (unknown := band.keys() - set(keys)):
+        raise ArgumentError(has_no(f"band {name}", unknown, keys))
+    if not isinstance(band, Mapping):
         raise ArgumentError(f"band {name} must be an EqBand, or a table of {', '.join(keys)}, not {band!r}")
     if missing := [key for key in keys[:2] if key not in band]:
         raise ArgumentError(f"band {name} needs {', '.join(missing)}")

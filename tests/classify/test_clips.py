@@ -201,7 +201,7 @@ def test_speakers_are_found_in_file_names_and_kept_apart(tmp_path):
     assert sum(map(len, parts)) == len(set.union(*parts))
     assert "by speaker" in data.notices[0]
     assert set(load_dataset(tmp_path, speaker=r"s\d").groups) == set(data.groups)  # without a group all that matches
-    with pytest.raises(ac.ArgumentError, match=r"finds none in 40 file name\(s\), such as .*wav"):
+    with pytest.raises(ac.ArgumentError, match=r"finds none in 40 file names, such as .*wav"):
         load_dataset(tmp_path, speaker="(george)")
     with pytest.raises(ac.ArgumentError, match="regular expression"):
         load_dataset(tmp_path, speaker="(")
@@ -212,7 +212,7 @@ def test_speakers_are_found_in_file_names_and_kept_apart(tmp_path):
     [
         ([], "must have columns file and label, not none"),
         ([["path", "label"], ["yes/0.wav", "yes"]], "must have columns file and label, not path, label"),
-        ([["file", "label"], ["yes/9.wav", "yes"]], "1 file.* do not exist, such as .*9.wav"),
+        ([["file", "label"], ["yes/9.wav", "yes"]], "1 missing file, such as .*9.wav"),
         ([["file", "label", "split"], ["yes/0.wav", "yes", "train"], ["no/0.wav", "no", ""]], "line 3: split must be"),
         ([["file", "label"], ["", "yes"]], "line 2: file and label must both be given"),
     ],
@@ -236,7 +236,7 @@ def test_one_label_or_one_clip_is_refused(folder, tmp_path_factory):
         load_dataset(folder)
     with pytest.raises(ac.ArgumentError, match="found none"):
         load_dataset(tmp_path_factory.mktemp("empty"))
-    with pytest.raises(ac.AudioFileError, match="is not a folder"):
+    with pytest.raises(ac.AudioFileError, match="does not exist"):
         load_dataset(folder / "nothing")
 
 
@@ -295,7 +295,7 @@ def test_what_is_passed_over_is_said_if_it_has_sounds(folder):
     assert "clips in .trash, _old are passed over" in said
     assert "_background_noise_" not in said
     assert ".git" not in said
-    assert "1 sound file(s) are in no folder of a label and passed over, such as" in said
+    assert "1 sound file in no folder of a label and passed over, such as" in said
 
 
 def test_folders_that_are_passed_over_are_named_where_too_few_labels_are_left(folder):
@@ -330,7 +330,7 @@ def test_rows_that_come_twice_are_taken_once_where_a_split_is_made(folder):
     write_manifest(folder, [*ROWS, ROWS[1], ROWS[4], ROWS[1]])
     data = load_dataset(folder)
     assert len(data) == 6
-    assert "names 3 file(s) more than once; each is taken once" in data.notices[0]
+    assert "names 3 files more than once; each is taken once" in data.notices[0]
     split = [[*row, "test"] for row in (ROWS[1], ROWS[1], ROWS[4], ROWS[4])]
     write_manifest(folder, [["file", "label", "speaker", "remark", "split"], *split])
     assert len(load_dataset(folder)) == 4
@@ -339,7 +339,7 @@ def test_rows_that_come_twice_are_taken_once_where_a_split_is_made(folder):
 
 def test_files_of_a_manifest_may_be_missing_if_that_is_said(folder):
     write_manifest(folder, [*ROWS, ["no/9.wav", "no", "s2", ""]])
-    with pytest.raises(ac.AudioFileError, match="names 1 file"):
+    with pytest.raises(ac.AudioFileError, match="names 1 missing file"):
         load_dataset(folder)
     data = load_dataset(folder, missing=True)
     assert data.files[-1] == str(folder / "no/9.wav")

@@ -238,7 +238,7 @@ def test_nested_parameters_are_set_listed_and_cloned():
     assert clone(given) == given
     clf.set_params(training=None, training__epochs=4)
     assert clf.training == TrainingConfig(epochs=4)
-    with pytest.raises(ac.ArgumentError, match="training has no setting smoothing; it has epochs, "):
+    with pytest.raises(ac.ArgumentError, match="training has no smoothing; did you mean label_smoothing"):
         clf.set_params(training__smoothing=0.1)
     with pytest.raises(ac.ArgumentError, match="label_smoothing must be at least 0 and below 1, not 2"):
         clf.set_params(training__label_smoothing=2)

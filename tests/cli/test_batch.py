@@ -101,7 +101,7 @@ def test_failures_are_said_at_the_end_and_exit_code_is_1(folder, tmp_path):
 def test_what_is_clipped_is_warned_of(folder, tmp_path):
     done = run("filter", folder, tmp_path / "out", "--gain", 20, "--jobs", 1)
     assert done.exit_code == 0
-    assert f"samples of {tmp_path}/out/sub/a.wav are beyond full scale and were clipped" in done.stderr
+    assert f"samples of {tmp_path}/out/sub/a.wav clipped at full scale" in done.stderr
 
 
 def test_other_settings_and_contents_of_files_are_told_apart(folder, tmp_path):

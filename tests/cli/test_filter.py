@@ -129,7 +129,7 @@ def test_clipping_is_counted_and_the_gain_named_avoids_it(tmp_path):
     result = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", "1")
     assert result.exit_code == 0
     loud = ac.read(source).samples * np.float32(3 * 10 ** (1 / 20))
-    assert f"{np.count_nonzero(np.abs(loud) > 1)} samples of {tmp_path / 'out.wav'} are beyond full" in result.stderr
+    assert f"{np.count_nonzero(np.abs(loud) > 1):,} samples of {tmp_path / 'out.wav'} clipped at full" in result.stderr
     gain = result.stderr.split("--gain ")[1].split()[0]
     again = run("filter", source, tmp_path / "out.wav", "--ir", ir, "--gain", gain, "--force")
     assert again.stderr == ""
@@ -189,7 +189,7 @@ def test_a_mono_file_with_a_stereo_response_becomes_stereo(tmp_path):
     x, h = uniform(3000, 0.1), decaying(400, 2)
     source, ir = put(tmp_path / "in.wav", x), put(tmp_path / "ir.wav", h)
     result = run("filter", source, tmp_path / "out.wav", "--ir", ir)
-    assert "2 channel(s), 16000 Hz, FLOAT, mono in, one response for each of 2 channels out" in result.stdout
+    assert "2 channels, 16000 Hz, FLOAT, mono in, one response for each of 2 channels out" in result.stdout
     expected = np.stack([np.convolve(x.astype(float), column) for column in h.T.astype(float)], axis=1)
     assert_close(ac.read(tmp_path / "out.wav").samples, expected, 2e-6)
 
@@ -238,7 +238,7 @@ def test_rate_and_subtype(tmp_path):
     x = uniform(4000, 0.1)
     source, out = put(tmp_path / "in.wav", x), tmp_path / "out.wav"
     result = run("filter", source, out, "--rate", 8000, "--subtype", "PCM_24")
-    assert f"{out}: 0.250 s, 1 channel(s), 8000 Hz, PCM_24" in result.stdout
+    assert f"{out}: 0.250 s, 1 channel, 8000 Hz, PCM_24" in result.stdout
     assert_close(ac.read(out).samples, ac.io.resample(x, RATE, 8000), 1e-5)
     assert "cannot have the subtype 'PCM_12'" in refused("filter", source, out, "--subtype", "PCM_12")
 
@@ -352,10 +352,16 @@ def test_peak_and_loudness(tmp_path):
     assert_close(ac.read(out).samples, x / np.abs(x).max() * 10 ** (-6 / 20), 1e-5)
     result = run("filter", source, out, "--loudness", -40, "--force")
     assert "made softer by " in result.stdout
+    assert result.stdout.endswith(" dB, -40.0 LUFS\n")
     assert abs(pyloudnorm.Meter(RATE, "DeMan").integrated_loudness(ac.read(out, dtype="float64").samples) + 40) < 0.01
     result = run("filter", source, out, "--loudness", 0, "--subtype", "PCM_16", "--force")
     assert "--loudness -" in result.stderr
     result = run("filter", source, out, "--loudness", 0, "--subtype", "PCM_16", "--normalize", "--force")
     assert result.stderr == ""
     assert np.abs(ac.read(out).samples).max() > 0.999
+    reached = pyloudnorm.Meter(RATE, "DeMan").integrated_loudness(ac.read(out, dtype="float64").samples)
+    assert reached < -1
+    assert f", {reached:.1f} LUFS\n" in result.stdout  # not what was asked for
+    many = run("filter", source, f"{tmp_path}/many/", "--loudness", 0, "--normalize", "--jobs", 1)
+    assert f"{source}: {reached:.1f} LUFS\n" in many.stdout
     assert "one of them is wanted" in refused("filter", source, tmp_path / "no.wav", "--peak", -1, "--loudness", -20)

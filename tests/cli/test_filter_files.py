@@ -36,7 +36,7 @@ def test_standard_input_and_output_are_sound(tmp_path):
     content = (tmp_path / "in.wav").read_bytes()
     done = audioconv(tmp_path / "plain", "filter", "-", "-", "--gain", -3, data=content)
     assert (done.returncode, done.stdout) == (0, (tmp_path / "out.wav").read_bytes()), done.stderr
-    assert b"<stdout>: 5000 samples a channel" in done.stderr
+    assert b"audioconv: <stdout>: 0.312 s, 2 channels, 16000 Hz, PCM_24\n" in done.stderr
     more = ["--gain", -3, "--format", "flac"]
     done = audioconv(tmp_path / "plain", "filter", "-", "/dev/stdout", *more, data=content)
     assert done.stdout == (tmp_path / "out.flac").read_bytes()
@@ -84,9 +84,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     assert process.stdout.read(4) == b"RIFF"
     process.stdout.close()
     complained = process.stderr.read()
-    assert process.wait(timeout=60) == 1
-    assert b"Traceback" not in complained
-    assert b"error" not in complained
+    assert (process.wait(timeout=60), complained) == (141, b"")
     process.stderr.close()
 
 
@@ -96,7 +94,7 @@ def test_part_of_a_file_is_filtered_with_one_warning(tmp_path):
     assert "wanted, or --partial for what is there" in refused("filter", source, tmp_path / "out.wav", "--gain", 1)
     result = run("filter", source, tmp_path / "out.wav", "--gain", 1, "--partial")
     assert result.exit_code == 0
-    assert result.stderr.startswith(f"audioconv: warning: {source} is cut short: at least 2000 byte(s)")
+    assert result.stderr.startswith(f"audioconv: warning: {source} is cut short: at least 2,000 bytes missing")
     assert result.stderr.count("\n") == 1
     assert info(tmp_path / "out.wav").frames == 4000
 
@@ -124,7 +122,7 @@ def test_names_that_are_not_utf8(tmp_path):
     result = run("filter", tmp_path / "in.wav", tmp_path / name, "--gain", 30, "--subtype", "PCM_16")
     assert result.exit_code == 0
     assert "caf\\xe9.wav: 0.031 s" in result.stdout
-    assert "caf\\xe9.wav are beyond full scale" in result.stderr
+    assert "caf\\xe9.wav clipped at full scale" in result.stderr
     assert b"caf\xe9.wav" in os.listdir(os.fsencode(tmp_path))
     assert "caf\\xe9.wav exists" in refused("filter", tmp_path / name, tmp_path / name, "--gain", 1)
     done = audioconv(tmp_path, "filter", name, f"more{name}", "--gain", 1)

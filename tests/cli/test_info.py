@@ -44,7 +44,7 @@ def test_a_detector_is_shown(tmp_path):
     shown = lines_of(path)
     for text in ("no: from 0.400, 0.30 s long", "yes: not told in streams", "CC0", "Random. Of no use.", "clips: 3"):
         assert text in shown
-    for text in ("within 0 (limit 1e-05)", "rounds 4", "pace (0.87, 1.15)", "1 records, the last one round 1"):
+    for text in ("within 0 (limit 1e-05)", "rounds 4", "pace (0.87, 1.15)", "1 record, the last one round 1"):
         assert text in shown
 
 

@@ -1,5 +1,6 @@
 """The command line as a whole: help, version, usage errors, debugging, signals."""
 
+import io
 import os
 import re
 import signal
@@ -115,6 +116,17 @@ def test_a_signal_leaves_no_half_file(tmp_path, number, code):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "ir.wav"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise")
+@pytest.mark.parametrize("command", ["info {one}", "info {one} --json", "--help", "filter --help"])
+def test_a_reader_that_has_enough_ends_a_command_without_a_word(tmp_path, command):
+    ac.write(tmp_path / "one.wav", np.zeros(200_000, "float32"), 8000)
+    given = [sys.executable, "-m", "audioconv", *command.format(one=tmp_path / "one.wav").split()]
+    with subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()  # as `| head -c 0` does
+        err = process.stderr.read()
+        assert (process.wait(60), err) == (141, b"")
+
+
 def test_a_progress_bar_passes_every_block_on(capsys):
     from audioconv.cli.messages import with_progress
 
@@ -129,3 +141,24 @@ def test_a_message_is_one_line(capsys):
 
     say("several\n  lines")
     assert capsys.readouterr().err == "audioconv: several lines\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_a_long_line_is_wrapped_at_words(monkeypatch, capsys):
+    from audioconv.cli.messages import say, tell
+
+    monkeypatch.setenv("COLUMNS", "30")
+    text = "a-name-that-is-longer-than-the-whole-line.wav holds three words"
+    tell(text)
+    assert capsys.readouterr().out == f"{text}\n"  # in a pipe it is one line
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    tell(f"  {text}")
+    say("three words")
+    wrapped = sys.stdout.getvalue()
+    assert wrapped.splitlines() == ["  a-name-that-is-longer-than-the-whole-line.wav", "    holds three words"]
+    assert sys.stderr.getvalue() == "audioconv: three words\n"

@@ -251,8 +251,8 @@ def unkernels(folder):
         ("folder.npy", "cannot be read"),
         ("huge.npy", "cannot be read"),
         ("missing.npy", "cannot be read.*No such file"),
-        ("missing.txt", "one of gaussian, onsets, partials, unsharp, or a .npy file"),
-        ("", "one of gaussian, onsets, partials, unsharp, or a .npy file"),
+        ("missing.txt", "one of 'gaussian', 'onsets', 'partials', 'unsharp' or a .npy file, or a .npy file"),
+        ("", "one of 'gaussian', 'onsets', 'partials', 'unsharp' or a .npy file, or a .npy file"),
     ],
 )
 def test_what_is_no_kernel_is_refused(tmp_path, name, says):
@@ -282,7 +282,12 @@ def test_nothing_pickled_is_executed(tmp_path):
         ("in.wav", "out", (), "OUT must end in"),
         ("in.wav", "in.wav", (), "OUT must end in"),
         ("in.wav", "no/out.png", (), "does not exist; make it first"),
-        ("in.wav", "out.png", ("--kernel", "blur"), "--kernel must be one of gaussian, onsets, partials, unsharp"),
+        (
+            "in.wav",
+            "out.png",
+            ("--kernel", "blur"),
+            "--kernel must be one of 'gaussian', 'onsets', 'partials', 'unsharp' or a .npy file",
+        ),
     ],
 )
 def test_errors_come_before_anything_is_written(tmp_path, source, target, options, says):

@@ -115,5 +115,5 @@ def test_negatives_that_hold_the_words_or_are_not_for_training_are_left_out(tmp_
     assert not {name.split("/")[0] for name in names[0]} & {"0", "5"}
     said = " ".join(capsys.readouterr().err.split())
     assert "1 that hold a keyword, 1 that hold a sound-alike, 1 that are not in the part train" in said
-    assert "must be a folder" in refused("train", tmp_path, "--out", tmp_path / "m", "--for", "stream",
+    assert "is not a folder" in refused("train", tmp_path, "--out", tmp_path / "m", "--for", "stream",
                                          "--negatives", tmp_path / "manifest.csv")  # fmt: skip

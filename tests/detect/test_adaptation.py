@@ -147,4 +147,8 @@ def test_the_command_adapts_a_model_to_a_folder(detector, tmp_path):
     done = run(*given, "--force", "--negatives", tmp_path / "hours", "--false-alarms-per-hour", 2)
     assert done.exit_code == 0, done.output
     assert "too few to promise 2 false alarms an hour" in done.stderr
-    assert "must be a folder" in refused(*given, "--force", "--negatives", tmp_path / "hours" / "0.wav")
+    assert "is not a folder" in refused(*given, "--force", "--negatives", tmp_path / "hours" / "0.wav")
+    assert "none does not exist" in refused(*given, "--force", "--negatives", tmp_path / "none")
+    of_none = [*given[:2], tmp_path / "none", *given[3:], "--force"]
+    assert f"none does not exist; a folder of clips for each word, such as {tmp_path}" in refused(*of_none)
+    assert "holds no folder with sound files" in refused(*given[:2], tmp_path / "hours", *given[3:], "--force")

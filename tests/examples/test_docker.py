@@ -131,6 +131,6 @@ def test_the_image_serves_words_as_a_user_without_a_name(tmp_path):
         finally:
             process.kill()
     assert "yes" in words
-    assert (process.returncode, out) == (0, "1 clients, 0 words told\n")
+    assert (process.returncode, out) == (0, "1 client, 0 words told\n")
     assert len(said) == 1, said  # nothing is compiled, and no warning
     assert err == ""

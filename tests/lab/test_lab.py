@@ -252,7 +252,7 @@ def test_shifts_are_measured_against_no_shift():
         assert row.accuracy[0, 0] == 1
         assert row.change[0, 0] == 0
         assert row.change[-1, 0] > 0
-    with pytest.raises(ac.ArgumentError, match="kind must be one of none, max"):
+    with pytest.raises(ac.ArgumentError, match="kind must be one of 'none', 'max"):
         pooling.network("median", (49, 10), 5, RNG(0))
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -146,7 +146,9 @@ def test_a_chain_is_exchanged_and_what_cannot_be_made_is_told():
             return await read_all(socket)
 
     (sound, objects, _), _ = served(use)
-    assert objects[0]["text"].startswith("chain must be one of none, room, equaliser, denoise, gate, not 'attic'")
+    assert objects[0]["text"].startswith(
+        "chain must be one of 'none', 'room', 'equaliser', 'denoise', 'gate', not 'attic'"
+    )
     assert objects[1] == {"type": "chain", "chain": "equaliser", "latency": 0}
     assert {"mean_ms", "most_ms", "latency", "dropped"} < set(objects[2])
     assert sound[0][1][0] == pytest.approx(1, abs=0.01)
@@ -161,7 +163,7 @@ def test_a_chain_is_exchanged_and_what_cannot_be_made_is_told():
         (["{"], "a message must be an object in JSON, not '{'"),
         (['{"type": "end"}'], "the first message must be a hello"),
         (['{"type": "hello"}'], "sample_rate must be a whole number from 8000 to 192000 Hz, not None"),
-        (['{"type": "hello", "sample_rate": 48000, "chain": "x"}'], "chain must be one of none"),
+        (['{"type": "hello", "sample_rate": 48000, "chain": "x"}'], "chain must be one of 'none'"),
         (['{"type": "hello", "sample_rate": 48000, "listen": 1}'], "listen must be true or false, not 1"),
         ([None, '{"type": "dance"}'], "a message must be a chain or an end, not 'dance'"),
         ([None, b"1234567"], "sound must be a position of 8 bytes and up to 8192 samples of 4, not 7 bytes"),
@@ -319,6 +321,16 @@ def test_only_who_knows_the_token_gets_the_page(url):
     assert " on" not in html.split("<body>")[1].replace(" on the", "").replace(" once", "")
 
 
+def test_the_address_without_its_last_slash_leads_to_the_page(url):
+    bare = urlsplit(url).path.rstrip("/")
+    status, headers, content = asyncio.run(http(url, bare))
+    assert (status, headers["location"], content) == (307, f"{bare.lower()[1:]}/", b"")
+    assert urljoin(url.rstrip("/"), f"{bare[1:]}/") == url  # relative: a proxy may have put something before it
+    assert SECURITY_HEADERS["Referrer-Policy"] == headers["referrer-policy"]
+    assert asyncio.run(http(url, bare[:-1]))[0] == 404  # another token
+    assert asyncio.run(http(url, bare, "evil.example"))[0] == 421
+
+
 def test_tokens_differ():
     assert len({WebService(DETECTOR).token for _ in range(3)}) == 3
 
@@ -373,6 +385,7 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path):
             process.kill()
     assert url.startswith("http://127.0.0.1:")
     assert (ready["type"], code) == ("ready", 1012)
-    assert (process.returncode, out) == (0, "1 pages, 0 words told\n")
+    assert (process.returncode, out) == (0, "1 page, 0 words told\n")
     assert "listening for no, yes" in err
+    assert max(map(len, (line for line in err.splitlines() if line.startswith("audioconv: ")))) <= 80
     assert "Traceback" not in err

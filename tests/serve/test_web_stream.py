@@ -113,7 +113,9 @@ def test_other_sample_rates_are_refused(rate):
 
 @pytest.mark.parametrize("name", ["attic", "", None, ["none"], 3])
 def test_other_chains_are_refused_and_nothing_changes(name):
-    with pytest.raises(ac.ArgumentError, match="chain must be one of none, room, equaliser, denoise, gate, not"):
+    with pytest.raises(
+        ac.ArgumentError, match="chain must be one of 'none', 'room', 'equaliser', 'denoise', 'gate', not"
+    ):
         ClientStream(CHAINS, None, 48000, name)
     stream = ClientStream(CHAINS, None, 48000, "none")
     with pytest.raises(ac.ArgumentError, match="chain must be one of"):

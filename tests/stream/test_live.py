@@ -320,7 +320,7 @@ def test_the_command_plays_for_a_time_and_says_how_it_went():
     assert "--gain must be between" in refused("live", "--gain", "nan")
     same = run("live", "--gain", 0, "--seconds", 0.2)
     assert same.exit_code == 0, same.output
-    assert "48000 Hz, 1 channel(s) in, 2 out, blocks of 64" in same.stderr
+    assert "48000 Hz, 1 channel in, 2 out, blocks of 64" in same.stderr
     too_long = run("live", "--gain", 0, "--block", 100_000, "--seconds", 0.1)
     assert "0.0 s in 0 blocks" in too_long.stdout
     assert "nan" not in too_long.output

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from audioconv._wording import counted
 from audioconv.detect.calibration import RULE_OF_THREE
 from audioconv.detect.evaluation.clips import worst_confusions
 from audioconv.detect.evaluation.wording import figure, hours, percent, rate_range
@@ -43,7 +44,7 @@ def findings_of(evaluation: "Evaluation") -> list[Finding]:
 def _alarms(evaluation: "Evaluation") -> Iterator[Finding]:
     for score in evaluation.negatives[:1] if len(evaluation.negatives) == 1 else evaluation.negatives[:-1]:
         total = score.total
-        where = f"{score.source}: {total.count} false alarms in {hours(score.seconds)}"
+        where = f"{score.source}: {counted(total.count, 'false alarm')} in {hours(score.seconds)}"
         between = f"{figure(total.per_hour)} an hour (95 % interval {rate_range(total)})"
         if total.low > FALSE_ALARMS_PER_HOUR:
             yield Finding(
@@ -128,7 +129,8 @@ def _clips(evaluation: "Evaluation") -> Iterator[Finding]:
     for said, told, count, share in worst_confusions(clips, 3):
         if share > CONFUSED_SHARE and count > 2:
             yield Finding(
-                "worth a look", f"{said!r} is taken for {told!r} in {count} clips, {percent(share, 0)} of its own."
+                "worth a look",
+                f"{said!r} is taken for {told!r} in {counted(count, 'clip')}, {percent(share, 0)} of its own.",
             )
     if clips.ece > MOST_ECE:
         sure = sum(b.clips * (b.confidence - b.right) for b in clips.reliability) > 0

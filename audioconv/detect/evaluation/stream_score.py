@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from audioconv._wording import counted
 from audioconv.arrays import number
 from audioconv.classify.calibrate import Word, match_words
 from audioconv.classify.detections import Detection
@@ -77,7 +78,7 @@ class StreamScore:
 
     def __repr__(self) -> str:
         late = f", {self.median_delay_s:.2f} s after their end, 95 % within {self.delay_95_s:.2f} s"
-        alarms = f"{self.false_alarms.count} false alarms in {self.hours:.3g} h"
+        alarms = f"{counted(self.false_alarms.count, 'false alarm')} in {self.hours:.3g} h"
         return f"StreamScore({self.hits} of {self.words} words found, {alarms}{late if self.delays_s else ''})"
 
     @property

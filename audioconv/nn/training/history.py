@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypedDict
 import numpy as np
 
 from audioconv._typing import Array, Path
+from audioconv._wording import counted
 from audioconv.errors import ArgumentError
 from audioconv.io.atomic import atomic_write
 from audioconv.nn.training.losses import Loss, SoftmaxCrossEntropy
@@ -57,7 +58,12 @@ class History:
     def __repr__(self) -> str:
         last = self.epochs[-1] if self.epochs else {}
         known = [f"{name} {_shown(last[name])}" for name in ("loss", "score") if last.get(name) is not None]
-        parts = [f"{len(self.epochs)} epochs", f"best {self.best_epoch}", *known, *["interrupted"] * self.interrupted]
+        parts = [
+            f"{counted(len(self.epochs), 'epoch')}",
+            f"best {self.best_epoch}",
+            *known,
+            *["interrupted"] * self.interrupted,
+        ]
         return f"History({', '.join(parts)})"
 
     def _repr_html_(self) -> str:

@@ -5,7 +5,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -47,10 +47,13 @@ class AccessControl:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         _, first, *rest = scope["path"].split("/", 2) if scope["path"].startswith("/") else ("", "")
-        of_a_socket = scope["type"] == "websocket"
+        of_a_socket, knows = scope["type"] == "websocket", secrets.compare_digest(_bytes(first), self._token)
         if not self._known(headers.getlist("host")):
             refused = 421, "this service is not known by that name"
-        elif not secrets.compare_digest(first.encode("utf-8", "replace"), self._token) or not rest:
+        elif knows and not rest and not of_a_socket:  # a slash that got lost as the address was copied
+            await RedirectResponse(f"{first}/")(scope, receive, _with_headers(send))
+            return
+        elif not knows or not rest:
             refused = 404, "there is nothing here; the address with its token is what audioconv serve --web printed"
         elif of_a_socket and not _same_origin(headers):
             refused = 403, "only the page of this service may connect"
@@ -70,6 +73,10 @@ class AccessControl:
         except ValueError:
             return False
         return name in ("localhost", self._host) or _is_number(name or "")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _is_number(host: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audioconv._wording import none_of
 from audioconv.enhance import Denoise, NeuralDenoise
 from audioconv.errors import ArgumentError
 from audioconv.stream import Chain, DryWet, Gain, MatrixMixer, ParametricEq, read_chain, read_response
@@ -98,7 +99,7 @@ class Chains:
             For another name, and where it cannot be made for this sample rate.
         """
         if not isinstance(name, str) or name not in self._makers:
-            raise ArgumentError(f"chain must be one of {', '.join(self.names)}, not {name!r:.60}")
+            raise ArgumentError(none_of("chain", name, self.names))
         chain = self._makers[name](sample_rate)
         return chain if chain.out_channels == self.channels else Chain([chain, MatrixMixer([[1.0] * self.channels])])
 
