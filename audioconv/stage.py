@@ -4,6 +4,7 @@ The guard (a lock) against two threads in one state, the check on blocks, and th
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 from weakref import WeakSet
@@ -117,7 +118,7 @@ class Guard:
         Guard.__init__(self, owner)  # copies have locks of their own
 
 
-class GuardedStage:
+class GuardedStage(ABC):
     """Base of stages that one thread at a time may enter.
 
     The public `process`, `flush` and `reset` hold the guard around `_process`, `_flush`, `_reset` of a subclass. A
@@ -173,14 +174,14 @@ class GuardedStage:
         with self._guard:
             self._reset()
 
-    def _process(self, block: Any) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _process(self, block: Any) -> Any: ...
 
-    def _flush(self) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _flush(self) -> Any: ...
 
-    def _reset(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _reset(self) -> None: ...
 
     def _parameters(self) -> dict[str, Any]:
         """The main parameters by name, for `repr`."""
@@ -262,7 +263,7 @@ def sample_shapes(channels: int) -> tuple[tuple[int, ...], ...]:
 def for_channels(stage: Any, channels: int) -> str:
     """How a stage like this one is made for `channels`, as text; a class may say it in `_for_channels`."""
     template: str = getattr(stage, "_for_channels", "{name}(..., channels={0})")
-    return template.format(channels, name=type(stage).__name__)
+    return template.format(channels, name=type(stage).__name__, rows=counted(channels, "row"))
 
 
 def channels_advice(stage: Any, shape: tuple[int, ...], name: str = "block") -> str:

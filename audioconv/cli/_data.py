@@ -35,7 +35,7 @@ def show_catalogue(as_json: Json = False) -> None:
         )
         return
     for entry in CATALOGUE.values():
-        typer.echo(f"{entry.name:20}{entry.megabytes:5} MB  {entry.licence:13} {entry.title}")
+        tell(f"{entry.name:19}{entry.megabytes:5} MB  {entry.licence:12}  {entry.title}", hanging=43)
 
 
 @data.command()

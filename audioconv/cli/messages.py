@@ -40,12 +40,19 @@ def say(text: object) -> None:
     typer.echo(_wrapped(f"audioconv: {line}", sys.stderr), err=True)
 
 
-def tell(text: str) -> None:
-    """Print a result that is a sentence: one line, on a terminal wrapped at words."""
-    typer.echo(_wrapped(text, sys.stdout))
+def tell(text: str, hanging: int = 2) -> None:
+    """Print a result that is a sentence: one line, on a terminal wrapped at words.
+
+    Parameters
+    ----------
+    text : str
+    hanging : int
+        By how many columns further lines are indented more than the first.
+    """
+    typer.echo(_wrapped(text, sys.stdout, hanging))
 
 
-def _wrapped(line: str, stream: TextIO | None) -> str:
+def _wrapped(line: str, stream: TextIO | None, hanging: int = 2) -> str:
     if stream is None or not stream.isatty():
         return line  # what searches or cuts the output counts on lines
     width = shutil.get_terminal_size().columns
@@ -54,7 +61,7 @@ def _wrapped(line: str, stream: TextIO | None) -> str:
     text = line.lstrip()
     indent = " " * (len(line) - len(text))
     return textwrap.fill(
-        text, width, initial_indent=indent, subsequent_indent=f"{indent}  ",
+        text, width, initial_indent=indent, subsequent_indent=indent + " " * hanging,
         break_long_words=False, break_on_hyphens=False,  # names of files stay whole
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The base of stages that change short-time spectra: memory and state of the compiled step that gathers frames."""
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ class ShortTimeStage(Processor):
         """Make room in memory."""
         self._memory |= {name: aligned(size, np.float32) for name, size in sizes.items()}
 
+    @abstractmethod
     def _spectra_step(self) -> Entry:
         """The step that changes spectra."""
-        raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_spectra": None}

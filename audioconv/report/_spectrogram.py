@@ -21,6 +21,7 @@ _ROWS = 800  # of a picture whose frequencies are not linear
 _LEAST_HZ = 20.0  # where a logarithmic axis begins
 _LEFT = 0.85  # inches from the left edge to the title
 _LEAST_CHANGE_DB = 1.0  # is shown in the darkest colours
+_ROUNDING_DB = 1e-4  # what is less is no change, but rounding of levels around -100 dB
 _TICKS_HZ = {
     "log": (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000),
     "mel": (0, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000),
@@ -108,7 +109,8 @@ def _limits(images: Iterable[Array], range_db: float, signed: bool) -> tuple[flo
     finite = [image[np.isfinite(image)] for image in images]
     if signed:
         top = max(float(np.quantile(np.abs(image), 0.998)) if image.size else 0.0 for image in finite)
-        top = top or _LEAST_CHANGE_DB
+        if top < _ROUNDING_DB:  # of levels that do not change
+            top = _LEAST_CHANGE_DB
         return -top, top
     range_db = min(range_db, -FLOOR_DB)
     top = max(float(image.max(initial=FLOOR_DB)) for image in finite)

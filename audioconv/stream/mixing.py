@@ -101,7 +101,7 @@ class MatrixMixer(Processor):
     >>> middle_and_side = MatrixMixer([[0.5, 0.5], [0.5, -0.5]])
     """
 
-    _for_channels = "a matrix of that many rows ({0})"
+    _for_channels = "a matrix of {rows}"
 
     def __init__(self, matrix: ArrayLike) -> None:
         factors = _checked_matrix(matrix)

@@ -1,5 +1,6 @@
 """The base of compiled stages: blocks in and out, one step behind them, and the guard around it."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -89,8 +90,8 @@ class Processor(GuardedStage):
         """
         return self._compiled_step()
 
-    def _compiled_step(self) -> Entry:
-        raise NotImplementedError
+    @abstractmethod
+    def _compiled_step(self) -> Entry: ...
 
     def process(self, block: ArrayLike, out: FloatArray | None = None) -> FloatArray:
         """Take the next block and return what comes out.

@@ -1,5 +1,6 @@
 """The base of stages with several smoothed parameters, which change together."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,9 +22,9 @@ class SmoothedProcessor(Processor):
         self._values = {name: self._checks[name](value, name) for name, value in values.items()}
         self._smoothed = SmoothedParameter(self._numbers(self._values))
 
+    @abstractmethod
     def _numbers(self, values: dict[str, float]) -> Any:
         """What the step interpolates, a row of its layout."""
-        raise NotImplementedError
 
     def _set(self, name: str, value: float) -> None:
         values = self._values | {name: self._checks[name](value, name)}

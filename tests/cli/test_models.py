@@ -95,7 +95,7 @@ def test_speakers_in_file_names_are_found(clips, tmp_path):
     result = run("data", "check", folder, "--speaker", r"_(\d+)")
     assert "were made by speaker" in result.stdout
     assert "at random" in run("data", "check", folder).stdout
-    assert "finds none in 60 file name(s)" in refused("data", "check", folder, "--speaker", "voice")
+    assert "finds none in 60 file names" in refused("data", "check", folder, "--speaker", "voice")
 
 
 def test_words_are_chosen_and_silence_is_a_class(clips, tmp_path):
@@ -144,7 +144,7 @@ def test_evaluate_lists_errors(clips, model, tmp_path):
 
 
 def test_evaluate_refuses_what_it_cannot_compare(clips, model, tmp_path):
-    assert "train, val, test" in refused("evaluate", model, clips, "--split", "folds")
+    assert "'train', 'val', 'test'" in refused("evaluate", model, clips, "--split", "folds")
     assert str(tmp_path / "no") in refused("evaluate", model, tmp_path / "no")
     ac.write(tmp_path / "a.wav", sound("low", 50), RATE)
     write_manifest(tmp_path, [("a.wav", label, 0, "test") for label in ("low", "low", "bed", "bed")])

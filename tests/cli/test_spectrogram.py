@@ -251,8 +251,8 @@ def unkernels(folder):
         ("folder.npy", "cannot be read"),
         ("huge.npy", "cannot be read"),
         ("missing.npy", "cannot be read.*No such file"),
-        ("missing.txt", "one of 'gaussian', 'onsets', 'partials', 'unsharp' or a .npy file, or a .npy file"),
-        ("", "one of 'gaussian', 'onsets', 'partials', 'unsharp' or a .npy file, or a .npy file"),
+        ("missing.txt", "one of 'gaussian', 'onsets', 'partials', 'unsharp' or a .npy file"),
+        ("", "one of 'gaussian', 'onsets', 'partials', 'unsharp' or a .npy file"),
     ],
 )
 def test_what_is_no_kernel_is_refused(tmp_path, name, says):

@@ -59,7 +59,7 @@ def test_a_detector_is_trained_and_listened_with(clips, negatives, tmp_path, mon
     ac.write(tmp_path / "stream.wav", recording, RATE)
     listening = ("listen", out, "--file", tmp_path / "stream.wav", "--threshold", "0.3")
     heard = run(*listening, "--capture", tmp_path / "heard")
-    assert "2 sounds are captured" in heard.stderr
+    assert "2 sounds captured" in heard.stderr
     assert sorted(path.name.split("_")[0] for path in (tmp_path / "heard").iterdir()) == ["high", "low"]
     assert [line.split()[3] for line in heard.stdout.splitlines()[:-1]] == ["low", "high"]
     ac.write(tmp_path / "faster.wav", ac.io.resample(recording, RATE, 44100), 44100)
@@ -92,7 +92,7 @@ def test_negatives_are_for_detectors_and_must_suffice(clips, negatives, tmp_path
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("licence = 3", "licence must be text"), ("author = 'me'", "a card has data, licence"), ("[", "cannot be read"),
+    [("licence = 3", "licence must be text"), ("author = 'me'", "it has data, licence"), ("[", "cannot be read"),
      ('limits = "\\u001b"', "limits must hold no control characters"), (None, "cannot be read")],
 )  # fmt: skip
 def test_a_card_is_looked_at_first(clips, tmp_path, text, says):

@@ -203,7 +203,7 @@ def test_errors_leave_the_state_alone():
         (ArgumentError, "bins must be a whole number", (3, 3), {"bins": 4.5}),
         (ArgumentError, "dtype must be", (3, 3), {"dtype": "int16"}),
         (ShapeError, "kernel is empty", (0, 3), {}),
-        (ShapeError, r"2 dimension\(s\), not 1", (3,), {}),
+        (ShapeError, r"2 dimensions, not 1", (3,), {}),
     ],
 )
 def test_stages_that_make_no_sense_are_refused(error, says, kernel, options):

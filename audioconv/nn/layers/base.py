@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -25,7 +26,7 @@ from audioconv.nn.settings import Changes, Settings, copy_into
 from audioconv.stage import Guard
 
 
-class Layer(Settings):
+class Layer(Settings, ABC):
     """Base of all layers.
 
     Layers compute in their own dtype, time first and channels last: (batch, time, channels), or
@@ -113,9 +114,9 @@ class Layer(Settings):
         """Channels of the input, if the layer knows them."""
         return None
 
+    @abstractmethod
     def _build(self, graph: Graph, x: Tensor) -> Tensor:
         """Add the layer to a graph and return its output; raises ShapeError if x does not fit."""
-        raise NotImplementedError
 
     # --- what a layer offers ---
 

@@ -1,5 +1,6 @@
 """Optimisers: AdamW, and SGD with momentum; gradient clipping by norm."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from audioconv.nn.settings import Changes, Check, Settings, boolean, bounded, fr
 _learning_rate = bounded(0)
 
 
-class Optimiser(Settings):
+class Optimiser(Settings, ABC):
     """Base of the optimisers: what they keep of each parameter, and gradient clipping.
 
     Biases, scales and shifts (parameters of one dimension) get no weight decay. Settings may change between steps.
@@ -82,9 +83,9 @@ class Optimiser(Settings):
                         weight_decay=self.weight_decay, enabled=1)  # fmt: skip
         self.hyperparameters[: len(row)] = row
 
+    @abstractmethod
     def _row(self, **common: float) -> list[float]:
         """The row of hyperparameters that the op kernel takes."""
-        raise NotImplementedError
 
     def _finish(self) -> None:
         """Count the step, if it was not cancelled."""
