@@ -1,6 +1,7 @@
 """The pages of the documentation: what they show runs."""
 
 import doctest
+import json
 import re
 import runpy
 import shutil
@@ -130,3 +131,22 @@ def test_pages_name_files_that_exist():
     assert len(named) > 100
     missing = [name for name in named if not (ROOT / "audioconv" / name).exists() and not (ROOT / name).exists()]
     assert not missing
+
+
+def test_the_table_of_other_machines_has_the_sizes_and_times_of_the_last_run():
+    rows = json.loads((ROOT / "benchmarks/results/export.json").read_text())["rows"]["detector"]
+    steps = {row["way"]: row for row in rows if row["of"] == "a step of 20 ms"}
+    table = (ROOT / "docs/deploy.md").read_text().split("\n\n")[3]
+    shown = {
+        "here": "{ms:.2g} ms",
+        "ONNX": "| {kB:,.0f} kB | {ms:.2g} ms",
+        "ONNX, int8": "| {kB:,.0f} kB | {ms:.2g} ms",
+        "ONNX in onnxruntime-web (WebAssembly, node)": "| {kB:,.0f} kB, and 14 MB of WebAssembly | {ms:.2g} ms",
+        "C, gcc -O3 -march=native": "| weights {kB:,.0f} kB | {ms:.2g} ms",
+        "C, gcc -O2": "(`-O2`: {ms:.2g})",
+        "C, int8, gcc -O3 -march=native": "| weights {kB:,.0f} kB | {ms:.2g} ms",
+        "C, int8, gcc -O2": "(`-O2`: {ms:.2g})",
+    }
+    assert shown.keys() == steps.keys()
+    for way, text in shown.items():
+        assert text.format(**steps[way]) in table, way

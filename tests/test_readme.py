@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PAGES = sorted([README, *(ROOT / "docs").rglob("*.md")])
 NOT_RUN = {
+    "git clone https://github.com/audioconv/audioconv && cd audioconv": "is where the tests run",
     "python3 -m venv .venv && . .venv/bin/activate": "makes an environment",
     "pip install --constraint constraints.txt '.[live,onnx]'": "downloads",
     "audioconv doctor --warm": "compiles all kernels for half a minute; tests/cli/test_doctor.py runs it",
