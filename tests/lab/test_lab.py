@@ -124,7 +124,7 @@ def test_a_budget_is_met_as_nearly_as_widths_allow(budget, kind):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ac.ArgumentError, match=r"one of dense, .* not 'sparse'"):
+    with pytest.raises(ac.ArgumentError, match=r"one of 'dense', .* not 'sparse'"):
         networks.build("sparse", False, (1, 1), (8, 8, 1), 2, RNG(0))
 
 
