@@ -186,7 +186,7 @@ def _duplicates(data: Dataset, digests: Sequence[bytes]) -> list[Finding]:
     if same:
         across = sum(len(set(data.splits[places])) > 1 for places in same)
         pair = " and ".join(data.files[i] for i in same[0][:2])
-        text = f"{counted(len(same), 'recording')} there more than once, {across} in two parts, such as {pair}"
+        text = f"{counted(len(same), 'recording')} in more than one file, {across} in two parts, such as {pair}"
         findings.append(Finding("duplicate", text, _files(data, same)))
     if other:
         first = other[0][0]

@@ -60,7 +60,7 @@ def test_a_speaker_in_two_parts_is_a_leak(folder):
     rows[0][3] = "test"
     write_manifest(folder, rows)
     leak = found(folder)["leak"]
-    assert leak.text.startswith("1 speaker(s), such as speaker0, are in train and test")
+    assert leak.text.startswith("1 speaker in train and test, such as speaker0")
     assert len(leak.files) == 2
 
 
@@ -100,7 +100,7 @@ def test_the_same_samples_twice_are_a_duplicate_and_under_two_labels_a_contradic
     write_manifest(folder, rows)
     findings = found(folder)
     assert set(findings) == {"duplicate"}
-    assert findings["duplicate"].text.startswith("1 recording(s) are there more than once, 1 in two parts")
+    assert findings["duplicate"].text.startswith("1 recording in more than one file, 1 in two parts")
     rows[-1][1] = "no"
     write_manifest(folder, rows)
     findings = found(folder)

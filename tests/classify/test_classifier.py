@@ -310,7 +310,7 @@ def test_saving_to_a_folder_that_is_not_there_leaves_nothing(trained, tmp_path):
             "labels that training does not: c",
         ),
         ({"validation": 3}, ac.ArgumentError, r"validation must be a pair \(X, y\)"),
-        ({"model": "resnet-152"}, ac.ArgumentError, "one of 'tc-resnet8', .*, 'minirocket', not 'resnet-152'"),
+        ({"model": "resnet-152"}, ac.ArgumentError, "model cannot be 'resnet-152'; did you mean 'bc-resnet-2'"),
         ({"epochs": 0}, ac.ArgumentError, "epochs must be at least 1"),
         ({"batch_size": 1.5}, ac.ArgumentError, "batch_size must be a whole number"),
         ({"clip_s": 0.01}, ac.ArgumentError, "at least one window of 25 ms"),

@@ -258,9 +258,9 @@ def test_the_pages_of_other_streams_are_left_out(tmp_path, rng):
 def test_a_page_that_is_lost_is_told(tmp_path):
     pages = ogg_pages(encoded(NOISE, "OGG", "VORBIS"))
     path = written(tmp_path / "a.ogg", *pages[: len(pages) // 2], *pages[len(pages) // 2 + 1 :])
-    with pytest.raises(ac.AudioFileError, match=r"1 page\(s\) are missing"):
+    with pytest.raises(ac.AudioFileError, match="1 page missing in the middle"):
         ac.read(path)
-    with pytest.warns(ac.AudioFileWarning, match=r"1 page\(s\) are missing"):
+    with pytest.warns(ac.AudioFileWarning, match="1 page missing in the middle"):
         assert 0 < len(ac.read(path, partial=True).samples) < len(NOISE)
 
 

@@ -380,7 +380,7 @@ def test_the_command_writes_one_page_of_what_is_named(tmp_path):
     assert text.count("<img") == 6
     refused = run("lab", "sparsity", "--report", tmp_path / "other.html")
     assert refused.exit_code == 2
-    assert "experiment must be one of 'comparison', 'sparse'" in refused.stderr
+    assert "experiment cannot be 'sparsity'; did you mean 'sparse'?" in refused.stderr
     assert not (tmp_path / "other.html").exists()
     refused = run("lab", "sparse", "--quick", "--report", page)
     assert refused.exit_code == 2

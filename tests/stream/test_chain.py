@@ -363,7 +363,7 @@ def test_a_notebook_shows_a_chain_as_a_table():
     table = chain._repr_html_()
     assert table.startswith("<table>")
     assert table.count("<tr>") == 1 + len(chain.stages)
-    assert f"3 stage(s), latency {chain.latency} samples, {RATE} Hz" in table
+    assert f"3 stages, latency {chain.latency} samples, {RATE} Hz" in table
     assert "<td>1</td><td>Gain</td><td>1</td><td>0</td><td>gain_db=-6</td>" in table
     assert "<td>2</td><td>MatrixMixer</td><td>1 to 2</td>" in table
     assert "&lt;" in ac.Chain([ac.Gain(), *ac.Chain([lambda block, memory: None]).stages])._repr_html_()

@@ -67,7 +67,7 @@ class StreamScore:
     >>> from audioconv.detect import FalseAlarmRate
     >>> score = StreamScore((WordScore("yes", 3, 2, FalseAlarmRate(1, 0.5)),), 0.5, (0.04, 0.12))
     >>> score
-    StreamScore(2 of 3 words found, 1 false alarms in 0.5 h, 0.08 s after their end, 95 % within 0.12 s)
+    StreamScore(2 of 3 words found, 1 false alarm in 0.5 h, 0.08 s after their end, 95 % within 0.12 s)
     >>> score.false_alarms.per_hour
     2.0
     """
@@ -149,7 +149,7 @@ def score_stream(
     >>> from audioconv.classify.calibrate import Word
     >>> found = [Detection("yes", 0.9, 1.5, 0.9), Detection("no", 5.0, 5.4, 0.8)]
     >>> score_stream(found, [Word("yes", 1.0, 1.4)], 0.5)
-    StreamScore(1 of 1 words found, 1 false alarms in 0.5 h, 0.10 s after their end, 95 % within 0.10 s)
+    StreamScore(1 of 1 words found, 1 false alarm in 0.5 h, 0.10 s after their end, 95 % within 0.10 s)
     """
     number(hours, "hours", above=0)
     matches = match_words(detections, truth)

@@ -135,8 +135,8 @@ def nap(typing_context, microseconds):
     def codegen(context, builder, sig, args):
         time_us = ir.IntType(32)
         function = ir.FunctionType(ir.IntType(32), [time_us])
-        called = cgutils.get_or_insert_function(builder.module, function, "usleep")
-        builder.call(called, [builder.trunc(args[0], time_us)])
+        called, (microseconds,) = cgutils.get_or_insert_function(builder.module, function, "usleep"), args
+        builder.call(called, [builder.trunc(microseconds, time_us)])
         return context.get_dummy_value()
 
     return signature(types.none, types.int64), codegen
