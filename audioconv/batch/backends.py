@@ -4,7 +4,9 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
+from functools import partial
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from audioconv.batch import worker
 from audioconv.batch.worker import Job, Outcome, Task
@@ -174,7 +176,7 @@ class Dask:
             found = ", ".join(sorted(versions))
             raise ClusterError(f"the workers of {self._scheduler} have audioconv {found}, this is {worker.version()}; "
                                f"the same version is wanted everywhere")  # fmt: skip
-        self._executor = self._client.get_executor(pure=False)
+        self._in_flight = WeakSet[Any]()
 
     @property
     def in_flight(self) -> int:
@@ -183,7 +185,11 @@ class Dask:
 
     def submit(self, jobs: Sequence[Job]) -> "Future[Finished]":
         """Have a chunk worked on by any worker."""
-        future: Future[Finished] = self._executor.submit(worker.run_chunk, self._pickled, jobs)
+        future: Future[Finished] = Future()
+        of_cluster = self._client.submit(worker.run_chunk, self._pickled, jobs, pure=False)
+        self._in_flight.add(of_cluster)
+        # Not the client's own executor: where the scheduler is lost between a result and its way here, it never ends.
+        of_cluster.add_done_callback(partial(_settle, future))
         return future
 
     def attempts(self, error: BaseException) -> int:
@@ -227,8 +233,16 @@ class Dask:
     def close(self, *, abandon: bool) -> None:
         """Leave the cluster; what is in flight is cancelled."""
         if abandon:
-            self._executor.shutdown(wait=False)
+            self._client.cancel(list(self._in_flight))
         self._client.close()
+
+
+def _settle(future: "Future[Finished]", of_cluster: Any) -> None:
+    """Give a future what came of one of the cluster."""
+    try:
+        future.set_result(of_cluster.result())
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def pickled(task: Task) -> bytes:
