@@ -60,7 +60,7 @@ class TrainingProgress:
             yield
             return
         self._epochs, self._clips_per_step = epochs, clips / steps
-        self._bar = _bar(epochs * steps, place[0] * steps + place[1])
+        self._bar = _bar(epochs * steps, place[0] * steps + place[1], "training")
         try:
             yield
         finally:
@@ -102,8 +102,7 @@ class StagedProgress:
             return
         if stage != self._state:
             self.stop()
-            self._bar, self._state, self._percent = _bar(100, 0), stage, 0
-            self._bar.show(stage)
+            self._bar, self._state, self._percent = _bar(100, 0, stage), stage, 0
         while self._bar is not None and self._percent < int(100 * done / max(total, 1e-9)):
             self._bar.advance()
             self._percent += 1
@@ -123,23 +122,25 @@ def _has_place() -> bool:
     return console.is_terminal or console.is_jupyter
 
 
-def _bar(total: int, done: int) -> _Bar:
+def _bar(total: int, done: int, state: str) -> _Bar:
     from rich.console import Console
 
     console = Console(stderr=True)
     # a notebook's output is written to by itself: rich would warn there of widgets that are not installed
-    return _NotebookBar(total, done) if console.is_jupyter else _TerminalBar(console, total, done)
+    if console.is_jupyter:
+        return _NotebookBar(total, done, state)
+    return _TerminalBar(console, total, done, state)
 
 
 class _TerminalBar:
     """By rich, on stderr; a line of 80 columns holds it."""
 
-    def __init__(self, console: Any, total: int, done: int) -> None:
+    def __init__(self, console: Any, total: int, done: int, state: str) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = [BarColumn(bar_width=18), TimeRemainingColumn(), TextColumn("{task.fields[state]}")]
         self._shown = Progress(*columns, console=console)
-        self._task = self._shown.add_task("", total=total, completed=done, state="training")
+        self._task = self._shown.add_task("", total=total, completed=done, state=state)
         self._shown.start()
 
     @property
@@ -159,10 +160,10 @@ class _TerminalBar:
 class _NotebookBar:
     """A line of text in the output of a notebook's cell, rewritten in place."""
 
-    def __init__(self, total: int, done: int) -> None:
+    def __init__(self, total: int, done: int, state: str) -> None:
         from IPython.display import display  # type: ignore[import-not-found]  # is there where a notebook runs
 
-        self._total, self._begun, self._done, self._state = total, done, done, "training"
+        self._total, self._begun, self._done, self._state = total, done, done, state
         self._start_s, self._shown_s = time.monotonic(), 0.0
         self._handle = display(self._line(), raw=True, display_id=True)
 

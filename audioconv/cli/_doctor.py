@@ -35,7 +35,7 @@ def doctor(
     if warm:
         start = time.perf_counter()
         _warm()
-        tell(f"everything for float32 is compiled ({time.perf_counter() - start:.1f} s)")
+        tell(f"what most commands use is compiled ({time.perf_counter() - start:.1f} s)")
     found = {**_versions(), **about()}
     if as_json:
         print_json({name.replace(" ", "_"): value for name, value in found.items()})
@@ -89,6 +89,7 @@ def _warm() -> None:
               monitor, ac.MatrixMixer([[1.0]]), ac.Limiter(sample_rate=16000), ac.Sink(512)]  # fmt: skip
     ac.Chain(stages).process(noise[0, :512])
     monitor.read()
+    ac.LoudnessMeter(16000).process(noise[0, :512])
     callback.address(np.dtype("float32"))
     for method_2d in ("direct", "separable", "overlap_add"):
         ac.convolve2d(noise, noise[:3, :3], method=method_2d)

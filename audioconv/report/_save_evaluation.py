@@ -68,6 +68,6 @@ def check_evaluation_folder(folder: _typing.Path, *, overwrite: bool) -> tuple[P
         writable_path(path)
         if path.exists() and not overwrite:
             raise AudioFileError(
-                f"{display_path(path)} exists and is not overwritten; give another folder, or overwrite=True (--force)"
+                f"{display_path(path)} exists and is not overwritten; give another folder, or --force (overwrite=True)"
             )
     return place / PAGE, place / FIGURES

@@ -125,7 +125,7 @@ def export_c(
         raise ArgumentError(f"the name of a C header ends in .h, not as {display_path(target)}")
     if writable_path(target, ModelFileError).exists() and not overwrite:
         raise ModelFileError(f"{display_path(target)} exists and is not overwritten; give another name, or "
-                             "overwrite=True (--force)")  # fmt: skip
+                             "--force (overwrite=True)")  # fmt: skip
     plain, cost = deployment_of(model), None
     header: _Header | MaskHeader
     if isinstance(plain, MaskDeployment):

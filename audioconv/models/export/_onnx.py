@@ -147,7 +147,7 @@ def export_onnx(
     for each in paths:
         if writable_path(each, ModelFileError).exists() and not overwrite:
             raise ModelFileError(f"{display_path(each)} exists and is not overwritten; give another name, or "
-                                 "overwrite=True (--force)")  # fmt: skip
+                                 "--force (overwrite=True)")  # fmt: skip
     if isinstance(model, (nn.Layer, MiniRocket)):
         clip, step, step_error = _network_graphs(model, shape)
     else:
