@@ -46,8 +46,8 @@ def thread_count(threads: int | None = None) -> int:
 
 
 def worthwhile(threads: int | None, predicted_s: float) -> int:
-    """How many of the threads get enough to do, of work that should take one thread so long."""
-    return min(thread_count(threads), max(1, int(predicted_s / LEAST_S)))
+    """How many of the threads get enough to do, of work that should take one thread so long; infinite if unknown."""
+    return max(1, int(min(thread_count(threads), predicted_s / LEAST_S)))
 
 
 @contextmanager

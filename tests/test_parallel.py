@@ -88,7 +88,7 @@ def test_thread_count_from_the_environment(monkeypatch):
 
 
 def test_threads_are_as_many_as_have_enough_to_do():
-    for predicted_s, threads in ((0, 1), (1e-4, 1), (4.9e-4, 1), (5.1e-4, 2), (1e-3, 4), (1, 8)):
+    for predicted_s, threads in ((0, 1), (1e-4, 1), (4.9e-4, 1), (5.1e-4, 2), (1e-3, 4), (1, 8), (float("inf"), 8)):
         assert parallel.worthwhile(8, predicted_s) == threads
     assert parallel.worthwhile(1, 1.0) == 1
 

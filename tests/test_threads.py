@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import audioconv as ac
+from audioconv import parallel
 from tests.signals import noise
 from tests.spoken_words import KEYWORDS
 
@@ -65,3 +66,11 @@ def test_objects_of_their_own(make):
     for ours, theirs in zip(in_threads(work), wanted, strict=True):
         assert np.array_equal(ours, theirs)
         assert np.abs(ours).max() > 0.001
+
+
+def test_work_of_unknown_time_has_all_threads(monkeypatch):
+    x, seen, run = np.ones(10_000, np.float32), [], parallel.run
+    monkeypatch.setattr(parallel, "run", lambda f, items, threads=None: seen.append(threads) or run(f, items, threads))
+    ac.convolve(x, np.ones(30, np.float32), method="sparse", threads=3)  # none of these taps is zero: no candidate
+    ac.convolve(x[:5000], np.ones(3, np.float32), method="direct", threads=3)  # too little for a second thread
+    assert seen == [3, 1]

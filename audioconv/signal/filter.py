@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -149,9 +150,9 @@ class Filter:
             samples, len(self._taps), begin, count, dtype, nonzero=self._nonzero, stride=stride, dilation=dilation
         )
         allowed = [one for one in candidates if method in ("auto", one.method)]
-        chosen = allowed[0] if allowed else cost.Candidate(method, 0, 0.0, 0.0)
+        chosen = allowed[0] if allowed else cost.Candidate(method, 0, inf, 0.0)  # no time is predicted
         if chosen.fft_size and len(self._taps) > samples and not self._finite:  # as a signal, taps would spoil a block
-            return cost.Candidate("direct", 0, 0.0, 0.0)
+            return cost.Candidate("direct", 0, inf, 0.0)
         return chosen
 
     def _made_for(
@@ -209,7 +210,6 @@ class Filter:
         made = [self._made_for(channel, y.dtype, candidate, spacing) for channel in range(channels)]
         stride, reach, grain = spacing[1], max(each.reach for each in made), made[0].grain
         flat, flat_y = signal.reshape(-1), y.reshape(-1)
-
         pieces = split_range(count, -(-count // max(PIECE // channels, reach)), grain)
         longest = max(last - first for first, last in pieces)
         inputs, outputs = (longest - 1) * stride + 1 + reach, longest

@@ -130,7 +130,7 @@ def yield_core(typing_context):
 
 @operation(lambda microseconds: None)
 def nap(typing_context, microseconds):
-    """nap(microseconds): sleep for that long or a little longer (usleep); where there is no usleep, as yield_core."""
+    """nap(microseconds): sleep for that long or a little longer (usleep)."""
 
     def codegen(context, builder, sig, args):
         time_us = ir.IntType(32)

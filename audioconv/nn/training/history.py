@@ -59,7 +59,7 @@ class History:
         last = self.epochs[-1] if self.epochs else {}
         known = [f"{name} {_shown(last[name])}" for name in ("loss", "score") if last.get(name) is not None]
         parts = [
-            f"{counted(len(self.epochs), 'epoch')}",
+            counted(len(self.epochs), "epoch"),
             f"best {self.best_epoch}",
             *known,
             *["interrupted"] * self.interrupted,
